@@ -1,0 +1,1 @@
+"""From data to served models: phantoms, lesion synthesis, training, evaluation, export."""

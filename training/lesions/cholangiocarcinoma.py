@@ -1,0 +1,117 @@
+"""Mass-forming intrahepatic cholangiocarcinoma: one large lobulated mass and what it does to its surroundings.
+
+Appearance after Chung et al., "Varying appearances of cholangiocarcinoma: radiologic-pathologic correlation",
+RadioGraphics 29, 2009, and Han et al., "Cholangiocarcinoma: pictorial essay of CT and cholangiographic
+findings", RadioGraphics 22, 2002: irregular rim enhancement about a hypo-attenuating fibrous centre, retraction
+of the capsule beside it, bile ducts dilated upstream (towards the periphery), sometimes satellite nodules.
+Sizes follow the ICC row of MCT-LTDiag (Wu et al., Sci. Data 13:31, 2026).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from training.fields import BoolImage, FloatImage, harmonic_radius, smooth_field
+from training.lesions.outline import Outline, polar
+from training.lesions.parenchyma import Parenchyma
+
+BILE_HU = 8.0
+
+
+def cholangiocarcinoma_diameter_mm(rng: np.random.Generator) -> float:
+    """Largest diameter in space: log-normal with the ICC median 70 mm and quartiles 46 and 93."""
+    return float(np.clip(68 * np.exp(0.5 * rng.standard_normal()), 20, 150))
+
+
+def cholangiocarcinoma(
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    centre_px: tuple[float, float],
+    diameter_mm: float,
+    spacing_mm: float,
+) -> Outline:
+    """The mass: a union of lobules with a rough outline, a bright irregular rim and a patchy fibrous centre."""
+    level = np.full(shape, -np.inf, dtype=np.float32)
+    radius_mm = diameter_mm / 2
+    for lobule in range(rng.integers(3, 8)):
+        around = rng.uniform(0, 2 * np.pi)
+        offset_px = 0.0 if lobule == 0 else rng.uniform(0.42, 0.62) * radius_mm / spacing_mm
+        size_mm = radius_mm * (0.72 if lobule == 0 else rng.uniform(0.3, 0.52))
+        centre = (centre_px[0] + offset_px * np.sin(around), centre_px[1] + offset_px * np.cos(around))
+        distance_mm, angle = polar(shape, centre, spacing_mm)
+        outline_mm = size_mm * harmonic_radius(rng, angle, rng.uniform(0.06, 0.13), range(2, 12))
+        level = np.maximum(level, outline_mm - distance_mm)
+    depth_mm = level + 0.035 * diameter_mm * smooth_field(rng, shape, 3.5 / spacing_mm)
+    softness_mm = rng.uniform(0.7, 2.4)
+    alpha = 1 / (1 + np.exp(np.clip(-depth_mm / softness_mm, -30, 30)))
+    return Outline(alpha.astype(np.float32), _contrast(rng, depth_mm, spacing_mm))
+
+
+def _contrast(rng: np.random.Generator, depth_mm: FloatImage, spacing_mm: float) -> FloatImage:
+    patches = smooth_field(rng, depth_mm.shape, rng.uniform(4, 9) / spacing_mm)
+    strands = smooth_field(rng, depth_mm.shape, 1.8 / spacing_mm)
+    contrast = rng.uniform(-55, -26) + rng.uniform(5, 11) * patches + rng.uniform(2, 5) * strands
+    if rng.random() < 0.75:
+        breaks = 1 / (1 + np.exp(-2 * (smooth_field(rng, depth_mm.shape, 7 / spacing_mm) + 0.3)))
+        width_mm = rng.uniform(2.2, 4.5)
+        rim = np.exp(-(((depth_mm - width_mm) / width_mm) ** 2)) * breaks
+        contrast = contrast + rim * rng.uniform(22, 55)
+    return np.asarray(contrast, dtype=np.float32)
+
+
+def retract_capsule(
+    hu: FloatImage, mask: BoolImage, centre_px: tuple[float, float], parenchyma: Parenchyma, pull_mm: float
+) -> tuple[FloatImage, BoolImage]:
+    """Draws the liver's border nearest to the mass inwards by up to `pull_mm`; returns slice and mask, warped.
+
+    A smooth inverse warp: every pixel near the capsule takes its value from further out.
+    """
+    depth_px = np.where(mask, parenchyma.depth_mm / parenchyma.spacing_mm, 0)
+    border = mask & (depth_px <= 1.5)
+    rows, columns = np.nonzero(border)
+    nearest = int(np.hypot(rows - centre_px[0], columns - centre_px[1]).argmin())
+    dent = np.array([rows[nearest], columns[nearest]], dtype=np.float64)
+    outward = dent - np.array(centre_px)
+    outward /= max(float(np.linalg.norm(outward)), 1e-6)
+    distance_mm, _ = polar(hu.shape, (dent[0], dent[1]), parenchyma.spacing_mm)
+    strength_px = pull_mm / parenchyma.spacing_mm * np.exp(-((distance_mm / (2.2 * pull_mm)) ** 2))
+    grid = np.indices(hu.shape).astype(np.float64)
+    source = [grid[axis] + outward[axis] * strength_px for axis in (0, 1)]
+    warped = ndimage.map_coordinates(hu, source, order=1, mode="nearest")
+    moved = ndimage.map_coordinates(mask.astype(np.float32), source, order=1, mode="nearest") > 0.5
+    return warped.astype(np.float32), np.asarray(moved)
+
+
+def dilated_ducts(
+    rng: np.random.Generator,
+    parenchyma: Parenchyma,
+    centre_px: tuple[float, float],
+    diameter_mm: float,
+    hilum_px: tuple[float, float],
+) -> FloatImage:
+    """Opacity (h, w) of two to five tapering ducts that leave the mass away from the hilum."""
+    shape, spacing = parenchyma.mask.shape, parenchyma.spacing_mm
+    ducts = np.zeros(shape, dtype=np.float32)
+    away = np.arctan2(centre_px[0] - hilum_px[0], centre_px[1] - hilum_px[1])
+    for _ in range(rng.integers(2, 6)):
+        heading = away + rng.normal(0, 0.6)
+        position = np.array(centre_px) + 0.45 * diameter_mm / spacing * np.array(
+            [np.sin(heading), np.cos(heading)]
+        )
+        length_px = rng.uniform(18, 50) / spacing
+        width_px = rng.uniform(2.0, 4.2) / spacing / 2
+        for travelled in np.arange(0, length_px, 0.7):
+            heading += rng.normal(0, 0.12)
+            position = position + 0.7 * np.array([np.sin(heading), np.cos(heading)])
+            row, column = int(position[0]), int(position[1])
+            if not (0 <= row < shape[0] and 0 <= column < shape[1]) or parenchyma.depth_mm[row, column] < 3:
+                break
+            radius = width_px * (1 - 0.6 * travelled / length_px)
+            reach = int(radius) + 2
+            top, left = max(row - reach, 0), max(column - reach, 0)
+            window = np.s_[top : row + reach + 1, left : column + reach + 1]
+            rows, columns = np.ogrid[window]
+            distance = np.hypot(rows - position[0], columns - position[1])
+            ducts[window] = np.maximum(ducts[window], np.clip(radius + 0.5 - distance, 0, 1))
+    return ducts

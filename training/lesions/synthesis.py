@@ -1,0 +1,162 @@
+"""A slice with a liver in, the same slice with a tumour and its boxes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from scipy import ndimage
+
+from training.fields import BoolImage, FloatImage
+from training.lesions import cholangiocarcinoma as icc
+from training.lesions import metastasis as met
+from training.lesions.outline import Outline
+from training.lesions.parenchyma import Parenchyma, lay_into, measure_parenchyma
+
+Label = Literal["cholangiocarcinoma", "metastasis"]
+LABELS: tuple[Label, ...] = get_args(Label)
+
+_SMALLEST_LESION_MM = 7.0
+
+
+@dataclass(frozen=True)
+class LesionBox:
+    """Pixels; the two maxima are exclusive."""
+
+    x_min: int
+    y_min: int
+    x_max: int
+    y_max: int
+    label: Label
+
+
+@dataclass(frozen=True)
+class LesionSlice:
+    """hu: (h, w) float32.  lesion_mask: (h, w) bool, all lesions.  boxes: one a lesion, largest first."""
+
+    hu: FloatImage
+    lesion_mask: BoolImage
+    liver_mask: BoolImage
+    boxes: tuple[LesionBox, ...]
+
+
+def synthesise(
+    hu: FloatImage, liver_mask: BoolImage, spacing_mm: float, label: Label, rng: np.random.Generator
+) -> LesionSlice:
+    """Puts lesions of one type into the liver of one slice, phantom or real.
+
+    hu: (h, w) Hounsfield units.  liver_mask: (h, w) bool.  spacing_mm: one pixel's side.
+    Raises ValueError when the liver has fewer than 200 pixels or no room for the smallest lesion.
+    """
+    parenchyma = measure_parenchyma(hu, liver_mask, spacing_mm)
+    if 2 * float(parenchyma.depth_mm.max()) < _SMALLEST_LESION_MM + 4:
+        raise ValueError("the liver is too narrow here for a lesion")
+    build = _metastases if label == "metastasis" else _cholangiocarcinoma
+    return build(hu, parenchyma, rng)
+
+
+def _metastases(hu: FloatImage, parenchyma: Parenchyma, rng: np.random.Generator) -> LesionSlice:
+    blur_mm = rng.uniform(0.7, 1.3)
+    mask = np.zeros(hu.shape, dtype=bool)
+    boxes: list[LesionBox] = []
+    for _ in range(met.metastasis_count(rng)):
+        diameter = _in_plane_mm(rng, met.metastasis_diameter_mm(rng), parenchyma)
+        centre = _centre(rng, parenchyma, diameter, taken=mask)
+        if centre is None:
+            continue
+        outline = met.metastasis(rng, hu.shape, centre, diameter, parenchyma.spacing_mm)
+        hu = lay_into(hu, parenchyma, outline.alpha, outline.contrast_hu, blur_mm)
+        mask |= _mark(outline, parenchyma, "metastasis", boxes)
+    return _finished(hu, parenchyma.mask, mask, boxes)
+
+
+def _cholangiocarcinoma(hu: FloatImage, parenchyma: Parenchyma, rng: np.random.Generator) -> LesionSlice:
+    blur_mm = rng.uniform(0.7, 1.3)
+    diameter = _in_plane_mm(rng, icc.cholangiocarcinoma_diameter_mm(rng), parenchyma)
+    centre = _centre(rng, parenchyma, diameter, taken=np.zeros(hu.shape, dtype=bool))
+    if centre is None:
+        raise ValueError("the liver has no room for the mass")
+    rows, columns = np.nonzero(parenchyma.mask)
+    hilum = (0.55 * rows.max() + 0.45 * rows.min(), 0.6 * columns.max() + 0.4 * columns.min())
+
+    depth_mm = float(parenchyma.depth_mm[int(centre[0]), int(centre[1])])
+    if depth_mm < 0.85 * diameter and rng.random() < 0.6:
+        pull_mm = rng.uniform(3, min(10.0, 0.25 * diameter + 3))
+        hu, moved = icc.retract_capsule(hu, parenchyma.mask, centre, parenchyma, pull_mm)
+        parenchyma = measure_parenchyma(hu, moved, parenchyma.spacing_mm)
+    if rng.random() < 0.55:
+        ducts = icc.dilated_ducts(rng, parenchyma, centre, diameter, hilum)
+        bile = np.minimum(icc.BILE_HU - parenchyma.level_hu, -25) * rng.uniform(0.75, 1.0)
+        hu = lay_into(hu, parenchyma, ducts, bile.astype(np.float32), 0.8 * blur_mm)
+
+    outline = icc.cholangiocarcinoma(rng, hu.shape, centre, diameter, parenchyma.spacing_mm)
+    hu = lay_into(hu, parenchyma, outline.alpha, outline.contrast_hu, blur_mm)
+    boxes: list[LesionBox] = []
+    mask = _mark(outline, parenchyma, "cholangiocarcinoma", boxes)
+    for _ in range(rng.integers(1, 4) if rng.random() < 0.25 else 0):
+        hu, mask = _satellite(hu, parenchyma, rng, centre, diameter, mask, boxes)
+    return _finished(hu, parenchyma.mask, mask, boxes)
+
+
+def _satellite(
+    hu: FloatImage,
+    parenchyma: Parenchyma,
+    rng: np.random.Generator,
+    centre: tuple[float, float],
+    diameter_mm: float,
+    mask: BoolImage,
+    boxes: list[LesionBox],
+) -> tuple[FloatImage, BoolImage]:
+    """A small nodule of the same tumour within a radius of the mass."""
+    around, reach_px = rng.uniform(0, 2 * np.pi), diameter_mm * rng.uniform(0.6, 0.95) / parenchyma.spacing_mm
+    row, column = centre[0] + reach_px * np.sin(around), centre[1] + reach_px * np.cos(around)
+    size_mm = rng.uniform(_SMALLEST_LESION_MM, 16)
+    inside = 0 <= row < hu.shape[0] and 0 <= column < hu.shape[1]
+    if not inside or parenchyma.depth_mm[int(row), int(column)] < size_mm / 2:
+        return hu, mask
+    if mask[int(row), int(column)]:
+        return hu, mask
+    outline = met.metastasis(rng, hu.shape, (row, column), size_mm, parenchyma.spacing_mm)
+    hu = lay_into(hu, parenchyma, outline.alpha, outline.contrast_hu, 1.0)
+    return hu, mask | _mark(outline, parenchyma, "cholangiocarcinoma", boxes)
+
+
+def _in_plane_mm(rng: np.random.Generator, diameter_mm: float, parenchyma: Parenchyma) -> float:
+    """What a random axial cut shows of a ball of this diameter, bounded by the liver's own width."""
+    cut = diameter_mm * np.sqrt(1 - rng.uniform(0, 0.85) ** 2)
+    widest_mm = 1.7 * float(parenchyma.depth_mm.max())
+    return float(np.clip(cut, _SMALLEST_LESION_MM, max(widest_mm, _SMALLEST_LESION_MM)))
+
+
+def _centre(
+    rng: np.random.Generator, parenchyma: Parenchyma, diameter_mm: float, taken: BoolImage
+) -> tuple[float, float] | None:
+    """A random place that is deep enough for at least two thirds of the lesion to lie in the liver."""
+    needed_mm = min(0.36 * diameter_mm, 0.9 * float(parenchyma.depth_mm.max()))
+    clear_px = ndimage.distance_transform_edt(~taken) if taken.any() else None
+    free = parenchyma.depth_mm >= needed_mm
+    if clear_px is not None:
+        free &= clear_px * parenchyma.spacing_mm >= diameter_mm / 2 + 3
+    places = np.argwhere(free)
+    if len(places) == 0:
+        return None
+    row, column = places[rng.integers(len(places))]
+    return float(row), float(column)
+
+
+def _mark(outline: Outline, parenchyma: Parenchyma, label: Label, boxes: list[LesionBox]) -> BoolImage:
+    """Adds the lesion's box and returns its mask; a lesion of under four pixels is not worth a box."""
+    mask = np.asarray((outline.alpha > 0.5) & parenchyma.mask)
+    if int(mask.sum()) >= 4:
+        rows, columns = np.nonzero(mask)
+        corner = (int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1)
+        boxes.append(LesionBox(*corner, label))
+    return mask
+
+
+def _finished(hu: FloatImage, liver: BoolImage, mask: BoolImage, boxes: list[LesionBox]) -> LesionSlice:
+    if not boxes:
+        raise ValueError("the liver has no room for a lesion")
+    by_size = sorted(boxes, key=lambda box: (box.x_max - box.x_min) * (box.y_max - box.y_min), reverse=True)
+    return LesionSlice(hu, mask, liver, tuple(by_size))

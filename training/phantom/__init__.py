@@ -1,0 +1,5 @@
+"""A procedural axial abdomen in Hounsfield units, so that samples and tests need no one's data."""
+
+from training.phantom.abdomen import Phantom, abdomen_phantom
+
+__all__ = ["Phantom", "abdomen_phantom"]
