@@ -26,12 +26,10 @@ def smooth_field(rng: np.random.Generator, shape: tuple[int, int], scale_px: flo
         field = ndimage.map_coordinates(field, grid, order=3, mode="nearest")
     field = field[: shape[0], : shape[1]]
     deviation = float(field.std())
-    return ((field - field.mean()) / max(deviation, 1e-9)).astype(np.float32)
+    return np.asarray((field - field.mean()) / max(deviation, 1e-9), dtype=np.float32)
 
 
-def harmonic_radius(
-    rng: np.random.Generator, angle: FloatImage, roughness: float, orders: range
-) -> FloatImage:
+def harmonic_radius(rng: np.random.Generator, angle: FloatImage, roughness: float, orders: range) -> FloatImage:
     """A closed outline: radius (mean 1) as a function of `angle` (radians), as a random Fourier sum.
 
     roughness: standard deviation of the radius, 0 for a circle.  orders: the harmonics used;

@@ -96,9 +96,7 @@ def dilated_ducts(
     away = np.arctan2(centre_px[0] - hilum_px[0], centre_px[1] - hilum_px[1])
     for _ in range(rng.integers(2, 6)):
         heading = away + rng.normal(0, 0.6)
-        position = np.array(centre_px) + 0.45 * diameter_mm / spacing * np.array(
-            [np.sin(heading), np.cos(heading)]
-        )
+        position = np.array(centre_px) + 0.45 * diameter_mm / spacing * np.array([np.sin(heading), np.cos(heading)])
         length_px = rng.uniform(18, 50) / spacing
         width_px = rng.uniform(2.0, 4.2) / spacing / 2
         for travelled in np.arange(0, length_px, 0.7):

@@ -50,9 +50,7 @@ def metastasis(
     return Outline(alpha.astype(np.float32), _contrast(rng, depth_mm, diameter_mm, spacing_mm))
 
 
-def _contrast(
-    rng: np.random.Generator, depth_mm: FloatImage, diameter_mm: float, spacing_mm: float
-) -> FloatImage:
+def _contrast(rng: np.random.Generator, depth_mm: FloatImage, diameter_mm: float, spacing_mm: float) -> FloatImage:
     """Attenuation against the parenchyma as a function of depth below the lesion's own border."""
     relative = np.clip(depth_mm / (diameter_mm / 2), -0.5, 1)
     body_hu = rng.uniform(-62, -24)

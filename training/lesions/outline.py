@@ -17,9 +17,7 @@ class Outline:
     contrast_hu: FloatImage
 
 
-def polar(
-    shape: tuple[int, int], centre_px: tuple[float, float], spacing_mm: float
-) -> tuple[FloatImage, FloatImage]:
+def polar(shape: tuple[int, int], centre_px: tuple[float, float], spacing_mm: float) -> tuple[FloatImage, FloatImage]:
     """Distance (mm) and angle (radians) of every pixel as seen from `centre_px` (row, column)."""
     rows = (np.arange(shape[0], dtype=np.float32) - centre_px[0])[:, None] * spacing_mm
     columns = (np.arange(shape[1], dtype=np.float32) - centre_px[1])[None, :] * spacing_mm

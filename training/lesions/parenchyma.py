@@ -42,16 +42,16 @@ def measure_parenchyma(hu: FloatImage, mask: BoolImage, spacing_mm: float) -> Pa
 
     sigma_px = 8 / spacing_mm
     weight = ndimage.gaussian_filter(mask.astype(np.float32), sigma_px)
-    level = ndimage.gaussian_filter(np.where(mask, clipped, 0), sigma_px) / np.maximum(weight, 1e-3)
-    level = np.where(weight > 1e-2, level, median).astype(np.float32)
+    blurred = ndimage.gaussian_filter(np.where(mask, clipped, 0), sigma_px) / np.maximum(weight, 1e-3)
+    level = np.asarray(np.where(weight > 1e-2, blurred, median), dtype=np.float32)
 
     residual = np.where(mask, hu - ndimage.gaussian_filter(hu, 2.2 / spacing_mm), 0)
     core = ndimage.binary_erosion(mask, iterations=3)
     sample = residual[core] if core.any() else residual[mask]
     noise = 1.4826 * float(np.median(np.abs(sample - np.median(sample)))) + 1e-3
     texture = _texture_without_edges(residual, core if core.any() else mask, noise)
-    depth = ndimage.distance_transform_edt(mask) * spacing_mm
-    return Parenchyma(level, texture, noise, depth.astype(np.float32), mask, spacing_mm)
+    depth = np.asarray(ndimage.distance_transform_edt(mask) * spacing_mm, dtype=np.float32)
+    return Parenchyma(level, texture, noise, depth, mask, spacing_mm)
 
 
 def _texture_without_edges(residual: FloatImage, core: BoolImage, noise: float) -> FloatImage:

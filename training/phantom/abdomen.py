@@ -40,9 +40,7 @@ class _Canvas:
         self.y = axis[:, None] + 3.5 * smooth_field(rng, self.shape, warp_px)
         self.hu = np.full(self.shape, AIR_HU, dtype=np.float32)
 
-    def ellipse(
-        self, x: float, y: float, a: float, b: float, tilt: float = 0.0, power: float = 2.0
-    ) -> FloatImage:
+    def ellipse(self, x: float, y: float, a: float, b: float, tilt: float = 0.0, power: float = 2.0) -> FloatImage:
         """Implicit function, below 1 inside: centre (x, y) and semi-axes (a, b) in mm, tilt in radians."""
         u = (self.x - x) * np.cos(tilt) + (self.y - y) * np.sin(tilt)
         v = (self.y - y) * np.cos(tilt) - (self.x - x) * np.sin(tilt)
@@ -54,9 +52,7 @@ class _Canvas:
         self.hu = np.where(inside, hu + texture, self.hu).astype(np.float32)
 
 
-def abdomen_phantom(
-    rng: np.random.Generator, size_px: int = 512, field_of_view_mm: float = 410.0
-) -> Phantom:
+def abdomen_phantom(rng: np.random.Generator, size_px: int = 512, field_of_view_mm: float = 410.0) -> Phantom:
     """Draws one axial slice at the level of liver, spleen, stomach and kidneys, portal-venous phase.
 
     Standard radiological display: the patient's right on the image's left, the spine at the bottom.
@@ -78,7 +74,7 @@ def abdomen_phantom(
     _bowel(canvas, cavity & ~liver, cavity_a, cavity_b)
     _stomach(canvas, cavity & ~liver, cavity_a, cavity_b)
     _spleen(canvas, cavity & ~liver, cavity_a, cavity_b)
-    _kidneys(canvas, cavity, liver, cavity_a, cavity_b)
+    _kidneys(canvas, cavity, cavity_a, cavity_b)
     liver &= canvas.hu == AIR_HU + 1  # what the right kidney and its fat pushed in is no liver
     liver = _largest_part(ndimage.binary_opening(liver, iterations=2))
     parenchyma_hu = rng.normal(105, 10)
@@ -139,7 +135,7 @@ def _spleen(canvas: _Canvas, room: BoolImage, a: float, b: float) -> None:
     canvas.paint((spleen < 1) & (hilum > 1) & room, canvas.rng.normal(122, 8), 3)
 
 
-def _kidneys(canvas: _Canvas, cavity: BoolImage, liver: BoolImage, a: float, b: float) -> None:
+def _kidneys(canvas: _Canvas, cavity: BoolImage, a: float, b: float) -> None:
     rng = canvas.rng
     for side in (-1, 1):
         if side < 0 and rng.random() < 0.25:
@@ -174,7 +170,7 @@ def _draw_vessel(
     rows, columns = np.ogrid[: canvas.shape[0], : canvas.shape[1]]
     for travelled in np.arange(0, length, 1.0):
         heading += rng.normal(0, 0.05)
-        position = position + [np.sin(heading), np.cos(heading)]
+        position = position + np.array([np.sin(heading), np.cos(heading)])
         row, column = position.round().astype(int)
         if not (0 <= row < liver.shape[0] and 0 <= column < liver.shape[1]) or not liver[row, column]:
             break

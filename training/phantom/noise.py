@@ -21,10 +21,8 @@ def ct_noise(
     computed x-ray tomography", Phys. Med. Biol. 23, 1978). Here the window is Gaussian:
     NPS(f) = |f| exp(-2 (f / cutoff)^2), f in cycles per mm.
     """
-    frequency = np.hypot(
-        np.fft.fftfreq(shape[0], spacing_mm)[:, None], np.fft.rfftfreq(shape[1], spacing_mm)[None, :]
-    )
+    frequency = np.hypot(np.fft.fftfreq(shape[0], spacing_mm)[:, None], np.fft.rfftfreq(shape[1], spacing_mm)[None, :])
     amplitude = np.sqrt(frequency) * np.exp(-((frequency / cutoff_per_mm) ** 2))
     spectrum = np.fft.rfft2(rng.standard_normal(shape)) * amplitude
     noise = np.fft.irfft2(spectrum, s=shape)
-    return (noise * (sigma_hu / noise.std())).astype(np.float32)
+    return np.asarray(noise * (sigma_hu / noise.std()), dtype=np.float32)

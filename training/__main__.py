@@ -1,0 +1,105 @@
+"""`python -m training`: prepare, train, export, evaluate; and pictures to look at."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from hepar.contracts.cards import Metric, ModelCard
+from training.configuration import load_configuration
+from training.networks import NETWORKS, Run, export, train
+from training.pictures import lesion_sheet, write_samples
+from training.prepare import data_fingerprint, prepare
+from training.sources import UnusableData, choose_source
+
+REPOSITORY = Path("triton_models")
+
+
+class NotTrained(Exception):
+    """Something an earlier command makes is missing; the message says which command."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    parser.add_argument("--configuration", default="compact", help="a name of training/configs, or a .toml file")
+    parser.add_argument("--folder", type=Path, help="where runs are kept; var/training/<configuration> by default")
+    parser.add_argument("--repository", type=Path, default=REPOSITORY)
+    commands = parser.add_subparsers(dest="command", required=True)
+    preparing = commands.add_parser("prepare", help="split by patient and synthesise lesions")
+    preparing.add_argument("--data", type=Path, help="the folder msd-liver-slices; phantoms alone without it")
+    for command, text in (
+        ("train", "train, or go on training"),
+        ("export", "write to the model repository, with figures"),
+        ("evaluate", "print the figures of the shipped model, measured anew"),
+    ):
+        commands.add_parser(command, help=text).add_argument("network", choices=sorted(NETWORKS))
+    sheet = commands.add_parser("lesion-sheet", help="a contact sheet of synthesised lesions")
+    sheet.add_argument("--data", type=Path, help="the folder msd-liver-slices, for real livers beside phantoms")
+    sheet.add_argument("--out", type=Path, default=Path("var/lesion-sheet.png"))
+    samples = commands.add_parser("samples", help="phantoms with lesions, to ship")
+    samples.add_argument("--out", type=Path, default=Path("samples"))
+    arguments = parser.parse_args()
+    try:
+        _run(arguments)
+    except (UnusableData, NotTrained, FileNotFoundError, ValidationError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    configuration = load_configuration(arguments.configuration)
+    if arguments.command == "lesion-sheet":
+        folder = arguments.data if arguments.data is not None and arguments.data.is_dir() else None
+        print(lesion_sheet(configuration.data, folder, arguments.out))
+        return
+    if arguments.command == "samples":
+        for path in write_samples(configuration.data, arguments.out):
+            print(path)
+        return
+    name = Path(arguments.configuration).stem
+    folder = arguments.folder or Path("var/training") / name
+    run = Run(configuration, "full" if name.startswith("full") else "compact", folder)
+    if arguments.command == "prepare":
+        count = prepare(choose_source(arguments.data, configuration.data), configuration.data, run.data)
+        print(f"{count} images in {run.data}")
+        return
+    if not (run.data / "manifest.jsonl").is_file():
+        raise NotTrained(f"{run.data} holds no data: run `python -m training prepare` first")
+    network = NETWORKS[arguments.network]
+    if arguments.command == "train":
+        train(network, run)
+    elif arguments.command == "export":
+        if not (run.of(network.name) / "finished").exists():
+            raise NotTrained(f"{network.name} is not trained to the end: run `python -m training train {network.name}`")
+        _print_figures(export(network, run, arguments.repository))
+    else:
+        _evaluate(arguments.repository / network.name, run)
+
+
+def _evaluate(folder: Path, run: Run) -> None:
+    """Prints the figures anew. Raises NotTrained where the data is not that of the card."""
+    card = ModelCard.model_validate_json((folder / "card.json").read_bytes())
+    if data_fingerprint(run.data) != card.data_sha256:
+        raise NotTrained(f"{run.data} is not the data that {folder} was judged on: prepare it with the same DATA")
+    network = NETWORKS[card.name]
+    model = max(folder.glob("*/model.onnx"), key=lambda file: int(file.parent.name))
+    judgement = network.judge(model, run.data, card.temperature, card.decision_threshold)
+    _print_figures(card.model_copy(update={"metrics": judgement.metrics}))
+
+
+def _print_figures(card: ModelCard) -> None:
+    print(f"{card.name}: temperature {card.temperature:g}, decision threshold {card.decision_threshold:g}")
+    for name, metric in card.metrics.items():
+        print(f"  {name:<28} {_readable(metric)}")
+
+
+def _readable(metric: Metric) -> str:
+    return f"{metric.value:.3f}  (95 % interval {metric.low:.3f} to {metric.high:.3f})"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Classifiers in Keras: the network, its input pipeline, its training."""

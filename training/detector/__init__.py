@@ -1,0 +1,1 @@
+"""Detectors: ultralytics' networks, trained offline from their architecture files."""

@@ -1,0 +1,70 @@
+"""Training YOLOv5 with ultralytics (AGPL-3.0), without any download."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from training.configuration import Configuration
+
+
+def train_detector(configuration: Configuration, data: Path, out: Path) -> Path:
+    """Trains on `data` (a folder made by prepare) and returns the best checkpoint by validation mAP.
+
+    ultralytics writes its state after every epoch; calling it again resumes there, and after the last
+    epoch returns at once.
+    """
+    best = best_checkpoint(out)
+    last, finished = best.with_name("last.pt"), out / "finished"
+    if finished.exists():
+        return best
+    out.mkdir(parents=True, exist_ok=True)
+    work_offline(out)
+    from ultralytics import YOLO
+
+    settings = configuration.detector
+    if last.exists():
+        YOLO(last).train(resume=True)
+    else:
+        YOLO(settings.architecture).train(
+            data=str(data / "data.yaml"),
+            imgsz=configuration.data.input_size_px,
+            epochs=settings.epochs,
+            batch=settings.batch_size,
+            lr0=settings.learning_rate,
+            optimizer="AdamW",
+            degrees=settings.rotation_degrees,
+            translate=settings.translation,
+            scale=settings.scale,
+            mosaic=settings.mosaic,
+            close_mosaic=max(1, settings.epochs // 4),
+            fliplr=0.5 if settings.horizontal_flip else 0.0,
+            hsv_h=0.0,
+            hsv_s=0.0,
+            hsv_v=0.3,
+            erasing=0.0,
+            pretrained=False,
+            cos_lr=True,
+            warmup_epochs=1.0,
+            seed=configuration.data.seed,
+            device="cpu",
+            workers=1,
+            plots=False,
+            project=str(out),
+            name="run",
+            exist_ok=True,
+        )
+    finished.touch()
+    return best
+
+
+def best_checkpoint(out: Path) -> Path:
+    """Where `train_detector` leaves the best weights."""
+    return out / "run" / "weights" / "best.pt"
+
+
+def work_offline(settings_folder: Path) -> None:
+    """Keeps ultralytics from fetching or installing anything; must come before its first import."""
+    os.environ["YOLO_OFFLINE"] = "True"
+    os.environ["YOLO_AUTOINSTALL"] = "False"
+    os.environ.setdefault("YOLO_CONFIG_DIR", str(settings_folder.resolve()))

@@ -1,0 +1,1 @@
+"""How good a model is on patients it never saw, with confidence intervals, and the numbers its card carries."""

@@ -1,0 +1,43 @@
+"""Confidence intervals that respect that slices of one patient are alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepar.contracts.cards import Metric
+
+RESAMPLES = 500
+Score = Callable[[NDArray[np.intp]], float]
+
+
+def figures(patients: Sequence[str], scores: Mapping[str, Score]) -> dict[str, Metric]:
+    """Each score with its interval; one that is not defined on these images is left out."""
+    found = {name: bootstrap_by_patient(patients, score) for name, score in scores.items()}
+    return {name: metric for name, metric in found.items() if metric is not None}
+
+
+def bootstrap_by_patient(patients: Sequence[str], score: Score, resamples: int = RESAMPLES) -> Metric | None:
+    """A score and its 95 % percentile interval over patients drawn with replacement (Efron and Tibshirani, 1993).
+
+    patients: (n,) whose each image is.  score: from indices of images (repeats allowed) to a number; NaN
+    where it is not defined for that draw, which is then left out of the interval.
+    None where the score is not defined at all.  Raises ValueError without images.
+    """
+    if not patients:
+        raise ValueError("no images to score")
+    names = np.asarray(patients)
+    members = [np.flatnonzero(names == patient) for patient in sorted(set(patients))]
+    rng = np.random.default_rng(0)
+    value = score(np.arange(len(names)))
+    if math.isnan(value):
+        return None
+    scores = []
+    for _ in range(resamples):
+        drawn = rng.integers(len(members), size=len(members))
+        scores.append(score(np.concatenate([members[index] for index in drawn])))
+    low, high = np.nanpercentile(scores, [2.5, 97.5])
+    return Metric(value=round(value, 4), low=round(float(low), 4), high=round(float(high), 4))

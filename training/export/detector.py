@@ -1,0 +1,105 @@
+"""A YOLO detector as ONNX: uint8 in, a fixed number of boxes out, suppression inside the graph."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+BOXES = 100
+CANDIDATES = 300
+SUPPRESSION_ROUNDS = 12
+
+
+class FixedBoxes(nn.Module):
+    """Wraps an anchor-free YOLO whose head gives (n, 4 + labels, anchors): centre, size, scores.
+
+    in   image   (n, H, W, 1) uint8
+    out  boxes   (n, 100, 4) float32, x_min y_min x_max y_max, 0..1 of the image
+    out  scores  (n, 100) float32, highest first, 0 in unused rows
+    out  labels  (n, 100) int32
+    """
+
+    def __init__(self, network: nn.Module, height: int, width: int, overlap: float = 0.5) -> None:
+        super().__init__()
+        self.network = network
+        self.overlap = overlap
+        self.register_buffer("size", torch.tensor([width, height, width, height], dtype=torch.float32))
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        grey = image.permute(0, 3, 1, 2).to(torch.float32) / 255
+        answer = self.network(torch.cat([grey, grey, grey], dim=1))
+        answer = answer[0] if isinstance(answer, (tuple, list)) else answer
+        centre, extent, by_label = answer[:, 0:2], answer[:, 2:4], answer[:, 4:]
+        corners = torch.cat([centre - extent / 2, centre + extent / 2], dim=1).permute(0, 2, 1) / self.size
+        scores, labels = by_label.max(dim=1)
+        scores, chosen = scores.topk(CANDIDATES, dim=1)
+        boxes = corners.clamp(0, 1).gather(1, chosen.unsqueeze(-1).expand(-1, -1, 4))
+        labels = labels.gather(1, chosen)
+        kept = scores * keep_by_cluster_nms(boxes, self.overlap)
+        scores, order = kept.topk(BOXES, dim=1)
+        boxes = boxes.gather(1, order.unsqueeze(-1).expand(-1, -1, 4))
+        return boxes, scores, labels.gather(1, order).to(torch.int32)
+
+
+def keep_by_cluster_nms(boxes: Tensor, overlap: float) -> Tensor:
+    """1 for each box that greedy non-maximum suppression keeps, 0 for the rest.
+
+    boxes: (n, m, 4), highest score first.  Cluster-NMS (Zheng et al., "Enhancing geometric factors in
+    model learning and inference for object detection", IEEE Trans. Cybern. 52, 2022): repeating the
+    parallel suppression from the survivors of the round before reaches the greedy result once the
+    rounds exceed the longest chain of boxes that suppress one another.  Whole batches, no loop in the graph.
+    """
+    area = (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
+    upper = torch.maximum(boxes[:, :, None, :2], boxes[:, None, :, :2])
+    lower = torch.minimum(boxes[:, :, None, 2:], boxes[:, None, :, 2:])
+    extent = (lower - upper).clamp(min=0)
+    shared = extent[..., 0] * extent[..., 1]
+    union = area[:, :, None] + area[:, None, :] - shared
+    ranks = torch.arange(boxes.shape[1])
+    earlier = (ranks[:, None] < ranks[None, :]).to(boxes.dtype)
+    suppresses = (shared > overlap * union).to(boxes.dtype) * earlier
+    keep = torch.ones_like(area)
+    for _ in range(SUPPRESSION_ROUNDS):
+        keep = ((suppresses * keep[:, :, None]).amax(dim=1) < 0.5).to(boxes.dtype)
+    return keep
+
+
+def load_network(checkpoint: Path) -> nn.Module:
+    """The trained network of an ultralytics checkpoint, in evaluation mode, float32, layers fused."""
+    from ultralytics import YOLO
+
+    network = YOLO(checkpoint).model.float().fuse().eval()
+    for parameter in network.parameters():
+        parameter.requires_grad_(False)
+    return network
+
+
+def detector_graph(network: nn.Module, height: int, width: int) -> onnx.ModelProto:
+    """Exports the wrapped network with a dynamic batch."""
+    for module in network.modules():
+        if hasattr(module, "export") and hasattr(module, "format"):
+            module.export, module.format, module.dynamic = True, "onnx", False
+    wrapped = FixedBoxes(network, height, width).eval()
+    example = torch.zeros(2, height, width, 1, dtype=torch.uint8)
+    with torch.no_grad():
+        wrapped(example)
+    buffer = io.BytesIO()
+    torch.onnx.export(
+        wrapped,
+        (example,),
+        buffer,
+        dynamo=False,
+        opset_version=17,
+        input_names=["image"],
+        output_names=["boxes", "scores", "labels"],
+        dynamic_axes={name: {0: "batch"} for name in ("image", "boxes", "scores", "labels")},
+    )
+    graph = onnx.load_model_from_string(buffer.getvalue())
+    for output, dims in zip(graph.graph.output, ((BOXES, 4), (BOXES,), (BOXES,)), strict=True):
+        for axis, size in zip(output.type.tensor_type.shape.dim[1:], dims, strict=True):
+            axis.dim_value = size  # the exporter does not infer what topk fixes
+    return graph
