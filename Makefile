@@ -1,0 +1,114 @@
+# Everything a person does here. `make help` lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# Any Python 3.11; a virtual environment that happens to be active does not matter.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+DATA ?= ../shared/data/msd-liver-slices
+CONFIGURATION ?= compact
+IMAGE ?= samples/metastasis.png
+export HEPAR_MAKE_STARTED := $(shell date +%s)
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+PIP = -m pip --disable-pip-version-check --no-input -qq install
+TRAINING = .venv-training/bin/python -m training --configuration $(CONFIGURATION)
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+.PHONY: setup
+setup: ## make the two serving environments (.venv, .venv-triton)
+	@$(MAKE) -j2 .venv/.serve .venv-triton/.complete
+
+.PHONY: demo
+demo: setup ## one image through everything: make demo [IMAGE=path]
+	@.venv/bin/python -m local_stack demo "$(IMAGE)"
+
+.PHONY: run
+run: setup ## start Triton and the four services; Ctrl-C ends everything
+	@exec .venv/bin/python -m local_stack run
+
+.PHONY: test
+test: setup .venv/.dev ## unit, service and end-to-end tests, with coverage
+	.venv/bin/python -m pytest --cov --cov-report= $(TESTS)
+	.venv/bin/python -m coverage combine --quiet --append 2>/dev/null || true
+	.venv/bin/python -m coverage report
+
+.PHONY: test-training
+test-training: .venv-training/.complete ## tests of training/, in its own environment
+	.venv-training/bin/python -m pytest tests/training
+
+.PHONY: lint
+lint: .venv/.dev ## ruff, mypy --strict, pyright and import-linter
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/pyright
+	.venv/bin/lint-imports
+
+.PHONY: format
+format: .venv/.dev ## let ruff mend what it can
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+.PHONY: lock
+lock: .venv/.dev ## write the lock files anew from pyproject.toml
+	requirements/compile.sh
+
+.PHONY: train
+train: .venv-training/.complete ## prepare data and train: make train [DATA=folder] [CONFIGURATION=compact]
+	$(TRAINING) prepare --data "$(DATA)"
+	$(TRAINING) train classify_resnet
+	$(TRAINING) train detect_yolov5
+
+.PHONY: export
+export: .venv-training/.complete ## write what was trained to triton_models/, with its measured figures
+	$(TRAINING) export classify_resnet
+	$(TRAINING) export detect_yolov5
+
+.PHONY: evaluate
+evaluate: .venv-training/.complete ## print the figures of the shipped models, measured anew on the held-out patients
+	$(TRAINING) evaluate classify_resnet
+	$(TRAINING) evaluate detect_yolov5
+
+.PHONY: lesion-sheet
+lesion-sheet: .venv/.dev ## a contact sheet of synthesised lesions: var/lesion-sheet.png
+	.venv/bin/python -m training lesion-sheet --data "$(DATA)"
+
+.PHONY: samples
+samples: .venv/.dev ## make samples/ anew from phantoms
+	.venv/bin/python -m training samples
+
+.PHONY: clean
+clean: ## remove environments, state and caches
+	rm -rf .venv .venv-triton .venv-training var .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+# Each environment ends with a stamp, so that one that was interrupted is made anew.
+.venv/.serve: requirements/serve.txt
+	@echo "Setting up .venv (the services) ..."
+	@rm -rf .venv
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python $(PIP) --require-hashes -r requirements/serve.txt
+	@touch $@
+
+.venv/.dev: .venv/.serve requirements/dev.txt
+	@echo "Setting up .venv (development tools) ..."
+	@.venv/bin/python $(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.venv-triton/.complete: requirements/triton.txt
+	@echo "Setting up .venv-triton (Triton) ..."
+	@rm -rf .venv-triton
+	@$(PYTHON) -m venv .venv-triton
+	@.venv-triton/bin/python $(PIP) --require-hashes -r requirements/triton.txt
+	@touch $@
+
+.venv-training/.complete: requirements/training.txt
+	@echo "Setting up .venv-training (several GB) ..."
+	@rm -rf .venv-training
+	@$(PYTHON) -m venv .venv-training
+	@.venv-training/bin/python $(PIP) -r requirements/training.txt
+	@touch $@

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Writes the lock files anew from pyproject.toml and triton.in: `make lock`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+compile="${UV:-.venv/bin/uv} pip compile --quiet --no-emit-index-url --no-header --no-annotate $*"
+$compile --universal --generate-hashes --extra serve pyproject.toml -o requirements/serve.txt
+$compile --universal --generate-hashes --extra serve --extra dev -c requirements/serve.txt pyproject.toml -o requirements/dev.txt
+$compile --python-version 3.11 --generate-hashes requirements/triton.in -o requirements/triton.txt
+# Without hashes: torch is a different file for CPU, CUDA and ROCm machines.
+$compile --python-version 3.11 --extra training pyproject.toml -o requirements/training.txt
