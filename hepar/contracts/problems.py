@@ -1,0 +1,15 @@
+"""Errors, as RFC 9457 problem details."""
+
+from pydantic import Field
+
+from hepar.contracts.base import Document
+
+
+class Problem(Document):
+    """Every error of every service, as application/problem+json."""
+
+    type: str = Field(description="stable URI of the kind of problem")
+    title: str
+    status: int = Field(ge=400, le=599)
+    detail: str = Field(description="what went wrong this time, in words for the caller")
+    request_id: str = Field(description="quote it when asking for help")

@@ -1,0 +1,51 @@
+"""One axial CT slice as the networks see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+GreyImage = NDArray[np.uint8]
+ImageFormat = Literal["PNG", "JPEG", "DICOM"]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Grey levels 0..255 span low_hu..high_hu."""
+
+    low_hu: float
+    high_hu: float
+
+    def to_grey(self, hu: NDArray[np.floating]) -> GreyImage:
+        """(h, w) Hounsfield units to (h, w) uint8, clipped at both ends."""
+        relative = (hu - self.low_hu) * (255 / (self.high_hu - self.low_hu))
+        return np.asarray(np.clip(np.rint(relative), 0, 255), dtype=np.uint8)
+
+
+LIVER_WINDOW = Window(0.0, 250.0)
+"""The window the shipped networks were trained in: docs/decisions/0004."""
+
+
+@dataclass(frozen=True)
+class CtImage:
+    """pixels: (height, width) uint8 in standard radiological display (patient's right on the left).
+
+    spacing_mm: distance of rows and of columns, where the file says it.
+    warnings: what a reader of the result should know about the picture.
+    """
+
+    pixels: GreyImage
+    format: ImageFormat
+    spacing_mm: tuple[float, float] | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def height(self) -> int:
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        return int(self.pixels.shape[1])

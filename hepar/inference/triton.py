@@ -1,0 +1,117 @@
+"""Calls to Triton over gRPC. Its answers are input like any other: shape, type and range are checked."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import grpc
+import numpy as np
+from numpy.typing import NDArray
+from tritonclient.grpc import InferInput, InferRequestedOutput
+from tritonclient.grpc.aio import InferenceServerClient
+from tritonclient.utils import InferenceServerException
+
+from hepar.service.deadlines import Deadline
+from hepar.service.problems import BadUpstream, DeadlineExceeded, HeparError, Unavailable
+from hepar.service.requests import current_request_id
+
+Tensor = NDArray[Any]
+# A server that comes back is to be found within a second, not after gRPC's default of up to two minutes.
+_CHANNEL = [
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", 64 * 1024 * 1024),
+]
+_PROBE_TIMEOUT_S = 1.0
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What an output must look like: its shape without the batch axis (-1: any) and kind ('f' or 'i')."""
+
+    shape: tuple[int, ...]
+    kind: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """outputs: by name, each with a batch axis of one removed.  duration_ms: as this client saw it."""
+
+    outputs: dict[str, Tensor]
+    version: str
+    duration_ms: float
+
+
+class TritonClient:
+    """One long-lived connection. Use as an async context manager."""
+
+    def __init__(self, address: str) -> None:
+        self._client = InferenceServerClient(address, channel_args=_CHANNEL)
+
+    async def __aenter__(self) -> TritonClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.close()
+
+    async def ready_models(self, names: list[str]) -> dict[str, bool]:
+        """Which of the models answer now; none where the server does not. Takes at most a second."""
+
+        async def ready(name: str) -> bool:
+            try:
+                return bool(await self._client.is_model_ready(name, client_timeout=_PROBE_TIMEOUT_S))
+            except (InferenceServerException, grpc.RpcError, asyncio.CancelledError):
+                return False
+
+        return dict(zip(names, await asyncio.gather(*map(ready, names)), strict=True))
+
+    async def infer(self, model: str, image: Tensor, expected: Mapping[str, Expected], deadline: Deadline) -> Answer:
+        """One image through one model.
+
+        image: (h, w) uint8.  Raises Unavailable, DeadlineExceeded, and BadUpstream for an answer of the
+        wrong shape, of another type, or with a value that is not finite.
+        """
+        tensor = InferInput("image", [1, *image.shape, 1], "UINT8")
+        tensor.set_data_from_numpy(image[None, :, :, None])
+        started = time.perf_counter()
+        try:
+            result = await self._client.infer(
+                model,
+                [tensor],
+                outputs=[InferRequestedOutput(name) for name in expected],
+                request_id=current_request_id(),
+                client_timeout=deadline.remaining_s(),
+            )
+        except InferenceServerException as error:
+            raise _translated(model, error) from error
+        duration_ms = (time.perf_counter() - started) * 1000
+        if result is None:
+            raise BadUpstream(f"{model} gave no answer")
+        outputs = {name: _checked(model, name, result.as_numpy(name), what) for name, what in expected.items()}
+        return Answer(outputs, str(result.get_response().model_version), duration_ms)
+
+
+def _translated(model: str, error: InferenceServerException) -> HeparError:
+    if error.status() == "StatusCode.DEADLINE_EXCEEDED":
+        return DeadlineExceeded(f"{model} did not answer in time")
+    return Unavailable(f"{model} is not available at the moment")
+
+
+def _checked(model: str, name: str, value: Tensor | None, expected: Expected) -> Tensor:
+    wrong = BadUpstream(f"{model} gave a wrong {name}")
+    if value is None or value.ndim != len(expected.shape) + 1 or value.shape[0] != 1:
+        raise wrong
+    if any(want not in (-1, got) for want, got in zip(expected.shape, value.shape[1:], strict=True)):
+        raise wrong
+    if value.dtype.kind != expected.kind or not np.isfinite(value).all():
+        raise wrong
+    return np.asarray(value[0])

@@ -1,0 +1,1 @@
+"""What makes a FastAPI app one of Hepar's: settings, errors, logs, limits, health, token checks."""
