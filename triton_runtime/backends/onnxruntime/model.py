@@ -1,0 +1,114 @@
+"""A Triton backend named `onnxruntime`, in Python: runs `<model>/<version>/model.onnx` on the CPU.
+
+It stands in for the official backend of that name, so that one model repository serves both. Triton
+starts one process of it for each instance of `instance_group`. Of the official backend's
+parameters it reads `intra_op_thread_count`, `inter_op_thread_count` (default 1 each) and `execution_mode`
+(0 sequential, 1 parallel); any parameter named `session.*` becomes a session entry of ONNX Runtime.
+Spinning is off by default: several sessions share few cores (docs/decisions/0003).
+"""
+
+import json
+import sys
+import time
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import triton_python_backend_utils as pb_utils
+
+_SPINNING = "session.intra_op.allow_spinning"
+
+
+class TritonPythonModel:
+    def initialize(self, args):
+        config = json.loads(args["model_config"])
+        self._name = args["model_name"]
+        self._batched = config["max_batch_size"] > 0
+        self._inputs = [tensor["name"] for tensor in config["input"]]
+        self._outputs = [tensor["name"] for tensor in config["output"]]
+        file = Path(args["model_repository"]) / args["model_version"] / "model.onnx"
+        parameters = {name: value["string_value"] for name, value in config.get("parameters", {}).items()}
+        self._session = onnxruntime.InferenceSession(
+            str(file), _session_options(parameters), providers=["CPUExecutionProvider"]
+        )
+        offered = {output.name for output in self._session.get_outputs()}
+        missing = [name for name in self._outputs if name not in offered]
+        if missing:
+            raise pb_utils.TritonModelException(f"{file} has no output {', '.join(missing)}")
+        pb_utils.Logger.log_info(
+            f"{self._name}: onnxruntime {onnxruntime.__version__} of {sys.prefix}, "
+            f"{_session_options(parameters).intra_op_num_threads} thread(s)"
+        )
+
+    def execute(self, requests):
+        """One run of the network for all requests of a shape that Triton put into this batch."""
+        inputs = [
+            [pb_utils.get_input_tensor_by_name(request, name).as_numpy() for name in self._inputs]
+            for request in requests
+        ]
+        responses = [None] * len(requests)
+        order = sorted(range(len(requests)), key=lambda index: _shape(inputs[index]))
+        for _, group in groupby(order, key=lambda index: _shape(inputs[index])):
+            self._answer(list(group), requests, inputs, responses)
+        return responses
+
+    def _answer(self, group, requests, inputs, responses):
+        runs = [group] if self._batched else [[index] for index in group]
+        for run in runs:
+            try:
+                answers = self._run([inputs[index] for index in run])
+            except Exception as error:  # noqa: BLE001  whatever it is, the caller gets it as an error response
+                if len(run) > 1:  # one bad request must not spoil its neighbours
+                    for index in run:
+                        self._answer([index], requests, inputs, responses)
+                    continue
+                responses[run[0]] = _error(f"{self._name} could not answer: {error}")
+                continue
+            for index, outputs in zip(run, answers):
+                responses[index] = _response(requests[index], outputs)
+                pb_utils.Logger.log_info(f"{self._name} answered request {requests[index].request_id() or '-'}")
+
+    def _run(self, requests):
+        """Outputs by name for each of `requests`, each a list of input arrays of one shape."""
+        started = time.perf_counter()
+        if not self._batched:
+            feeds = dict(zip(self._inputs, requests[0]))
+            outputs = [dict(zip(self._outputs, self._session.run(self._outputs, feeds)))]
+        else:
+            feeds = {name: np.concatenate(parts) for name, parts in zip(self._inputs, zip(*requests))}
+            ends = np.cumsum([request[0].shape[0] for request in requests])[:-1]
+            whole = self._session.run(self._outputs, feeds)
+            pieces = [np.split(output, ends) for output in whole]
+            outputs = [dict(zip(self._outputs, row)) for row in zip(*pieces)]
+        pb_utils.Logger.log_verbose(f"{self._name}: {len(requests)} in {time.perf_counter() - started:.4f} s")
+        return outputs
+
+
+def _session_options(parameters):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = int(parameters.get("intra_op_thread_count", "1"))
+    options.inter_op_num_threads = int(parameters.get("inter_op_thread_count", "1"))
+    if parameters.get("execution_mode", "0") == "1":
+        options.execution_mode = onnxruntime.ExecutionMode.ORT_PARALLEL
+    options.add_session_config_entry(_SPINNING, parameters.get(_SPINNING, "0"))
+    for name, value in parameters.items():
+        if name.startswith("session.") and name != _SPINNING:
+            options.add_session_config_entry(name, value)
+    return options
+
+
+def _shape(arrays):
+    """What must agree for requests to share a run: every axis but the batch, and the type."""
+    return [(array.shape[1:], array.dtype.str) for array in arrays]
+
+
+def _response(request, outputs):
+    wanted = request.requested_output_names()
+    return pb_utils.InferenceResponse(
+        [pb_utils.Tensor(name, np.ascontiguousarray(outputs[name])) for name in outputs if name in wanted]
+    )
+
+
+def _error(message):
+    return pb_utils.InferenceResponse(error=pb_utils.TritonError(message))

@@ -1,0 +1,69 @@
+"""The command line, environment and backend directory that tritonserver is started with."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from triton_runtime.machine import TritonPackage
+from triton_runtime.settings import TritonSettings
+
+BACKENDS = Path(__file__).parent / "backends"
+_OURS = "onnxruntime"
+
+
+def assemble_backends(package: TritonPackage, folder: Path) -> Path:
+    """A backend directory with Triton's own `python` and our Python-based `onnxruntime`, made anew.
+
+    Triton wants both side by side, as files and not as links; the package ships the first in pieces.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    python = folder / "python"
+    python.mkdir(parents=True)
+    for file in ("libtriton_python.so", "triton_python_backend_utils.py"):
+        shutil.copy2(package.python_backend / file, python / file)
+    shutil.copy2(package.stub, python / "triton_python_backend_stub")
+    shutil.copytree(BACKENDS / _OURS, folder / _OURS, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def server_environment(environment: Path, package: TritonPackage) -> dict[str, str]:
+    """PATH decides which Python the stub runs: it starts isolated and ignores PYTHONPATH."""
+    libraries = [str(package.libpython.parent), str(package.site_packages / "nvidia_pytriton.libs")]
+    inherited = os.environ.get("LD_LIBRARY_PATH")
+    return os.environ | {
+        "PATH": f"{environment.resolve() / 'bin'}:{os.environ.get('PATH', '')}",
+        "LD_LIBRARY_PATH": ":".join([*libraries, *([inherited] if inherited else [])]),
+        "VIRTUAL_ENV": str(environment.resolve()),
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+def server_command(settings: TritonSettings, package: TritonPackage, backends: Path, shm_prefix: str) -> list[str]:
+    """Everything that is not for our services is off: shared files, cloud front ends, tracing."""
+    command = [
+        str(package.server),
+        f"--model-repository={settings.model_repository.resolve()}",
+        f"--backend-directory={backends.resolve()}",
+        f"--backend-config={_OURS},shm-region-prefix-name={shm_prefix}",
+        f"--backend-config={_OURS},shm-default-byte-size=4194304",
+        "--model-control-mode=explicit",
+        "--load-model=*",
+        "--exit-on-error=false",
+        "--disable-auto-complete-config",
+        f"--http-address={settings.address}",
+        f"--http-port={settings.http_port}",
+        f"--grpc-address={settings.address}",
+        f"--grpc-port={settings.grpc_port}",
+        f"--metrics-address={settings.address}",
+        f"--metrics-port={settings.metrics_port}",
+        "--allow-gpu-metrics=false",
+        "--allow-sagemaker=false",
+        "--allow-vertex-ai=false",
+        "--trace-config=level=off",
+        "--exit-timeout-secs=10",
+    ]
+    if settings.model_configuration:
+        command.append(f"--model-config-name={settings.model_configuration}")
+    return command

@@ -1,0 +1,115 @@
+"""Keeps one tritonserver running: starts it, starts it again when it dies, leaves nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+
+from triton_runtime.command import assemble_backends, server_command, server_environment
+from triton_runtime.machine import check_machine, find_package
+from triton_runtime.settings import TritonSettings
+
+_PR_SET_PDEATHSIG = 1
+_LONGEST_DELAY_S = 30.0
+_SETTLED_S = 60.0
+
+
+class Keeper:
+    """Runs in the main thread until SIGTERM or SIGINT.
+
+    A server that dies (a crash, `kill -9`, out of memory) is started again after `restart_delay_s`, which
+    doubles up to 30 s while it keeps dying within a minute; meanwhile the services answer 503.
+    """
+
+    def __init__(self, settings: TritonSettings) -> None:
+        check_machine()
+        self._settings = settings
+        package = find_package(settings.environment)
+        backends = assemble_backends(package, settings.state_folder / f"backends-{settings.grpc_port}")
+        self._shm_prefix = f"hepar_triton_{os.getpid()}_"
+        self._command = server_command(settings, package, backends, self._shm_prefix)
+        self._environment = server_environment(settings.environment, package)
+        self._stopping = threading.Event()
+        self._server: subprocess.Popen[bytes] | None = None
+
+    def run(self) -> None:
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)
+        delay_s = self._settings.restart_delay_s
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            status = self._run_once()
+            if self._stopping.is_set():
+                break
+            if time.monotonic() - started > _SETTLED_S:
+                delay_s = self._settings.restart_delay_s
+            _say(f"Triton ended with status {status}; it starts again in {delay_s:g} s")
+            self._stopping.wait(delay_s)
+            delay_s = min(2 * delay_s, _LONGEST_DELAY_S)
+
+    def _run_once(self) -> int:
+        log_file = self._settings.log_file
+        log_file.parent.mkdir(parents=True, exist_ok=True)
+        with log_file.open("ab") as log:
+            server = subprocess.Popen(
+                self._command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509  one thread at this point
+            )
+        self._server = server
+        _say(f"Triton started as process {server.pid}; its log is {log_file}")
+        if self._stopping.is_set():
+            self._ask_to_stop(server)
+        try:
+            while True:
+                try:
+                    return server.wait(timeout=1)
+                except subprocess.TimeoutExpired:
+                    if self._stopping.is_set():
+                        return self._wait_for_stop(server)
+        finally:
+            self._sweep(server)
+
+    def _wait_for_stop(self, server: subprocess.Popen[bytes]) -> int:
+        try:
+            return server.wait(timeout=self._settings.stop_timeout_s)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            return server.wait()
+
+    def _stop(self, _signal: int, _frame: FrameType | None) -> None:
+        self._stopping.set()
+        if self._server is not None:
+            self._ask_to_stop(self._server)
+
+    @staticmethod
+    def _ask_to_stop(server: subprocess.Popen[bytes]) -> None:
+        if server.poll() is None:
+            server.terminate()
+
+    def _sweep(self, server: subprocess.Popen[bytes]) -> None:
+        """Ends stub processes that outlived their server and removes its shared memory."""
+        with contextlib.suppress(ProcessLookupError):  # the usual case: all of the group has ended
+            os.killpg(server.pid, signal.SIGKILL)
+        for region in Path("/dev/shm").glob(f"{self._shm_prefix}*"):  # noqa: S108  where Linux keeps it
+            region.unlink(missing_ok=True)
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201  the supervisor's log

@@ -1,0 +1,28 @@
+"""Where Triton listens, what it serves, and how patient its keeper is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class TritonSettings(BaseSettings):
+    """Read from HEPAR_TRITON_*."""
+
+    model_config = SettingsConfigDict(env_prefix="HEPAR_TRITON_", extra="ignore", protected_namespaces=())
+
+    address: str = Field(default="127.0.0.1", description="only our services may reach Triton: never a public address")
+    http_port: int = Field(default=8000, ge=1, le=65535)
+    grpc_port: int = Field(default=8001, ge=1, le=65535)
+    metrics_port: int = Field(default=8002, ge=1, le=65535)
+    model_repository: Path = Path("triton_models")
+    environment: Path = Field(default=Path(".venv-triton"), description="virtual environment with nvidia-pytriton")
+    state_folder: Path = Field(default=Path("var/triton"), description="the assembled backend directory")
+    log_file: Path = Path("var/log/triton.log")
+    model_configuration: str = Field(
+        default="", description="name of the configs/<name>.pbtxt to prefer; none by default"
+    )
+    stop_timeout_s: float = Field(default=15, gt=0, description="between asking Triton to stop and killing it")
+    restart_delay_s: float = Field(default=1, gt=0, description="before Triton is started again; doubles up to 30 s")
