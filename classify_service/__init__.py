@@ -1,0 +1,1 @@
+"""Image in, one calibrated vote of all classifiers out."""

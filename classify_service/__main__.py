@@ -1,0 +1,10 @@
+"""`python -m classify_service`."""
+
+from classify_service.app import create_app
+from classify_service.settings import ClassifySettings
+from hepar.service.app import run_app
+from hepar.service.settings import load_settings
+
+if __name__ == "__main__":
+    settings = load_settings(ClassifySettings)
+    run_app("classify_service", create_app(settings), settings)

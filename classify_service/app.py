@@ -1,0 +1,29 @@
+"""classify_service: wiring."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from classify_service.api import router
+from classify_service.ensemble import Ensemble
+from classify_service.settings import ClassifySettings
+from hepar.service.app import new_app
+from hepar.service.model_app import models_on_triton
+
+
+def create_app(settings: ClassifySettings) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with models_on_triton(settings, "classification") as (triton, cards, decoder):
+            app.state.settings = settings
+            app.state.decoder = decoder
+            app.state.ensemble = ensemble = Ensemble(triton, cards, settings.quorum)
+            app.state.readiness = ensemble.readiness
+            yield
+
+    app = new_app("Hepar classify_service", "One image, one calibrated vote", settings, lifespan)
+    app.include_router(router)
+    return app

@@ -1,0 +1,1 @@
+"""Image in, one fused set of lesion boxes out."""

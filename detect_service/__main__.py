@@ -1,0 +1,10 @@
+"""`python -m detect_service`."""
+
+from detect_service.app import create_app
+from detect_service.settings import DetectSettings
+from hepar.service.app import run_app
+from hepar.service.settings import load_settings
+
+if __name__ == "__main__":
+    settings = load_settings(DetectSettings)
+    run_app("detect_service", create_app(settings), settings)

@@ -1,0 +1,29 @@
+"""detect_service: wiring."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from detect_service.api import router
+from detect_service.detectors import Detectors
+from detect_service.settings import DetectSettings
+from hepar.service.app import new_app
+from hepar.service.model_app import models_on_triton
+
+
+def create_app(settings: DetectSettings) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with models_on_triton(settings, "detection") as (triton, cards, decoder):
+            app.state.settings = settings
+            app.state.decoder = decoder
+            app.state.detectors = detectors = Detectors(triton, cards, settings.quorum, settings.fusion_overlap)
+            app.state.readiness = detectors.readiness
+            yield
+
+    app = new_app("Hepar detect_service", "One image, one fused set of boxes", settings, lifespan)
+    app.include_router(router)
+    return app

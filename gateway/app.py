@@ -1,0 +1,77 @@
+"""The gateway: wiring."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import httpx
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from gateway.api import House, router
+from gateway.settings import GatewaySettings
+from gateway.upstream import Upstream, UpstreamProblem
+from hepar.contracts.accounts import PublicKeys
+from hepar.service.app import new_app
+from hepar.service.deadlines import Deadline
+from hepar.service.problems import problem_response
+from hepar.service.requests import current_request_id
+from hepar.service.tokens import KeyCache, TokenRules
+
+_KEY_FETCH_S = 3.0
+
+
+def create_app(settings: GatewaySettings) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+
+            async def upstream(url: str, purpose: str) -> Upstream:
+                limits = httpx.Limits(max_connections=settings.concurrent_max * 2, max_keepalive_connections=32)
+                client = httpx.AsyncClient(base_url=url, limits=limits, trust_env=False)
+                return Upstream(await stack.enter_async_context(client), purpose)
+
+            auth = await upstream(settings.auth_url, "sign-in")
+            classify = await upstream(settings.classify_url, "classification")
+            detect = await upstream(settings.detect_url, "detection")
+
+            async def fetch_keys() -> PublicKeys:
+                return await auth.call(PublicKeys, "GET", "/.well-known/jwks.json", Deadline.after(_KEY_FETCH_S))
+
+            keys = KeyCache(fetch_keys)
+
+            async def readiness() -> dict[str, bool]:
+                known, accounts, classification, detection = await asyncio.gather(
+                    keys.refresh(), auth.ready(), classify.ready(), detect.ready()
+                )
+                return {
+                    "sign_in": known and accounts,
+                    "classification": classification,
+                    "detection": detection,
+                }
+
+            app.state.house = House(
+                settings, keys, TokenRules(settings.issuer, settings.audience), auth, classify, detect
+            )
+            app.state.readiness = readiness
+            yield
+
+    app = new_app(
+        "Hepar",
+        "Find and classify liver tumours on CT: research software, not a medical device",
+        settings,
+        lifespan,
+    )
+    app.include_router(router)
+
+    @app.exception_handler(UpstreamProblem)
+    async def pass_on(_request: Request, error: UpstreamProblem) -> JSONResponse:
+        problem = error.problem.model_copy(update={"request_id": current_request_id()})
+        headers = {"Retry-After": error.retry_after} if error.retry_after else {}
+        if problem.status == 401:
+            headers["WWW-Authenticate"] = "Bearer"
+        return problem_response(problem, headers)
+
+    return app

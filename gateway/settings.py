@@ -1,0 +1,22 @@
+"""Settings of the gateway."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from hepar.service.settings import ServiceSettings
+
+
+class GatewaySettings(ServiceSettings):
+    """Read from HEPAR_GATEWAY_*."""
+
+    model_config = SettingsConfigDict(env_prefix="HEPAR_GATEWAY_", extra="ignore", protected_namespaces=())
+
+    port: int = Field(default=8080, ge=1, le=65535)
+    auth_url: str = Field(default="http://127.0.0.1:8101", pattern="^https?://")
+    classify_url: str = Field(default="http://127.0.0.1:8102", pattern="^https?://")
+    detect_url: str = Field(default="http://127.0.0.1:8103", pattern="^https?://")
+    issuer: str = "hepar-auth"
+    audience: str = "hepar"
+    deadline_s: float = Field(default=25, gt=0, le=120, description="longest a request may take")
+    account_deadline_s: float = Field(default=10, gt=0, le=60, description="longest a sign-up or sign-in may take")
+    upload_bytes_max: int = Field(default=64 * 1024 * 1024, ge=1, description="bytes of one image")

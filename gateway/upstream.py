@@ -1,0 +1,83 @@
+"""Calls to the services behind the gateway. What they answer is checked before it is passed on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from hepar.contracts.problems import Problem
+from hepar.service.deadlines import Deadline
+from hepar.service.problems import MEDIA_TYPE, BadUpstream, DeadlineExceeded, HeparError, Unavailable
+from hepar.service.requests import REQUEST_ID_HEADER, current_request_id
+
+Answer = TypeVar("Answer", bound=BaseModel)
+_PROBE_TIMEOUT_S = 2.5
+
+
+class UpstreamProblem(HeparError):
+    """A service answered with a problem of its own; it is passed on as it is."""
+
+    def __init__(self, problem: Problem, retry_after: str | None = None) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """One service. purpose: what it does, in the public's words; its name and address stay inside."""
+
+    client: httpx.AsyncClient
+    purpose: str
+
+    async def call(
+        self,
+        answer: type[Answer],
+        method: str,
+        path: str,
+        deadline: Deadline,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: AsyncIterator[bytes] | bytes | None = None,
+    ) -> Answer:
+        """Sends a request, streaming `content`, and reads the answer as the given document.
+
+        Raises UpstreamProblem, Unavailable, DeadlineExceeded and BadUpstream.
+        """
+        passed_on = dict(headers or {}) | deadline.header() | {REQUEST_ID_HEADER: current_request_id()}
+        timeout = httpx.Timeout(deadline.remaining_s(), connect=min(2.0, deadline.remaining_s()))
+        try:
+            response = await self.client.request(method, path, headers=passed_on, content=content, timeout=timeout)
+        except httpx.TimeoutException as error:
+            if isinstance(error, httpx.ConnectTimeout):
+                raise Unavailable(f"{self.purpose} is not available at the moment") from error
+            raise DeadlineExceeded(f"{self.purpose} did not answer in time") from error
+        except httpx.HTTPError as error:
+            raise Unavailable(f"{self.purpose} is not available at the moment") from error
+        if response.status_code >= 400:
+            raise _passed_on(response, self.purpose)
+        try:
+            return answer.model_validate_json(response.content)
+        except ValidationError as error:
+            raise BadUpstream(f"{self.purpose} gave a wrong answer") from error
+
+    async def ready(self) -> bool:
+        try:
+            response = await self.client.get("/readyz", timeout=_PROBE_TIMEOUT_S)
+        except httpx.HTTPError:
+            return False
+        return response.status_code == 200
+
+
+def _passed_on(response: httpx.Response, purpose: str) -> HeparError:
+    if response.headers.get("content-type", "").startswith(MEDIA_TYPE):
+        try:
+            problem = Problem.model_validate_json(response.content)
+        except ValidationError:
+            return BadUpstream(f"{purpose} gave a wrong answer")
+        return UpstreamProblem(problem, response.headers.get("retry-after"))
+    return BadUpstream(f"{purpose} gave a wrong answer")
