@@ -1,0 +1,167 @@
+"""`make demo`: one image through the whole house, and everything stopped again."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+
+from hepar.contracts.analyses import Analysis, Classification, Detection
+from hepar.contracts.base import RESEARCH_USE_NOTICE
+from hepar.contracts.problems import Problem
+from hepar.imaging import decode
+from hepar.imaging.annotation import annotated_png
+from local_stack.readiness import wait_until_ready
+from local_stack.settings import StackSettings, on_free_ports
+from local_stack.supervisor import START_TIMEOUT_S
+
+FOLDER = Path("var/demo")
+STOP_TIMEOUT_S = 45
+_MEGABYTE = 1e6
+
+
+class DemoFailed(Exception):
+    """The demo cannot show a result; the message says why."""
+
+
+def run_demo(image: Path) -> None:
+    """Signs up, signs in, posts the image, prints the verdict, writes the picture. Raises DemoFailed."""
+    if not image.is_file():
+        raise DemoFailed(f"there is no file {image}")
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    print("Starting Triton, sign-in, classification, detection and the gateway on free ports ...")
+    settings = on_free_ports()
+    with running_stack(settings, FOLDER) as process:
+        memory = _memory_bytes(process.pid)
+        answer = _analyse(settings, image)
+        lines = verdict_lines(image, answer)
+        print("\n" + "\n".join(lines) + "\n")
+        picture = FOLDER / f"{image.stem}.png"
+        boxes = answer.detection.boxes if isinstance(answer.detection, Detection) else []
+        picture.write_bytes(annotated_png(decode(image.read_bytes()), boxes, lines[0]))
+        print(f"The annotated picture: {picture}")
+    print(f"Memory of all processes while idle: {memory / _MEGABYTE:.0f} MB")
+    sizes = sum(_folder_bytes(folder) for folder in (Path(".venv"), settings.triton_environment))
+    print(f"Environments on disk: {sizes / _MEGABYTE:.0f} MB")
+    started = os.environ.get("HEPAR_MAKE_STARTED", "")
+    if started.isdigit():
+        print(f"Time, set-up included: {time.time() - int(started):.0f} s")
+
+
+@contextmanager
+def running_stack(settings: StackSettings, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The stack as a process of its own, its state and logs in `folder`; ready on entry, gone on exit.
+
+    Raises DemoFailed with the last lines of the log when it does not become ready.
+    """
+    log_file = folder / "stack.log"
+    environment = settings.environment() | {
+        "HEPAR_AUTH_DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'accounts.sqlite3'}",
+        "HEPAR_AUTH_SIGNING_KEY_FILE": str(folder / "signing_key.pem"),
+        "HEPAR_TRITON_LOG_FILE": str(folder / "triton.log"),
+        "HEPAR_TRITON_STATE_FOLDER": str(folder / "triton"),
+    }
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "local_stack", "run", "--quiet"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        try:
+            wait_until_ready(settings, START_TIMEOUT_S, lambda: process.poll() is None)
+        except Exception as error:
+            tail = "\n".join(log_file.read_text(errors="replace").splitlines()[-8:])
+            raise DemoFailed(f"{error}; the end of {log_file}:\n{tail}") from error
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _analyse(settings: StackSettings, image: Path) -> Analysis:
+    email, password = "demo@example.org", secrets.token_urlsafe(24)
+    with httpx.Client(base_url=settings.gateway_url, timeout=60, trust_env=False) as client:
+        _good(client.post("/v1/users", json={"email": email, "password": password}))
+        print(f"Signed up as {email}.")
+        token = _good(client.post("/v1/token", data={"username": email, "password": password})).json()
+        print("Signed in.")
+        with image.open("rb") as file:
+            answer = client.post(
+                "/v1/analyses",
+                files={"image": (image.name, file, "application/octet-stream")},
+                headers={"Authorization": f"Bearer {token['access_token']}"},
+            )
+    return Analysis.model_validate_json(_good(answer).content)
+
+
+def _good(response: httpx.Response) -> httpx.Response:
+    if response.is_error:
+        problem = Problem.model_validate_json(response.content)
+        raise DemoFailed(f"{problem.title}: {problem.detail}")
+    return response
+
+
+def verdict_lines(image: Path, answer: Analysis) -> list[str]:
+    """The answer as a person reads it; the first line is the headline."""
+    return [
+        *_classification_lines(image, answer.classification),
+        *_detection_lines(answer.detection),
+        "",
+        RESEARCH_USE_NOTICE,
+    ]
+
+
+def _classification_lines(image: Path, part: Classification | Problem) -> list[str]:
+    if isinstance(part, Problem):
+        return [f"{image.name}: no classification ({part.title}: {part.detail})"]
+    headline = f"{image.name}: {part.label} (probability {part.probability:.2f}, {part.agreement} models agree)"
+    votes = [
+        f"  {vote.model:<20} {vote.label:<20} "
+        + "  ".join(f"{label} {probability:.2f}" for label, probability in vote.probabilities.items())
+        for vote in part.votes
+    ]
+    warnings = [f"  note: {warning}" for warning in part.image.warnings]
+    missing = [f"  did not answer: {model}" for model in part.degraded]
+    return [headline, "Votes:", *votes, *missing, *warnings]
+
+
+def _detection_lines(part: Detection | Problem) -> list[str]:
+    if isinstance(part, Problem):
+        return [f"No detection ({part.title}: {part.detail})"]
+    size = f"image of {part.image.width} x {part.image.height} pixels"
+    if not part.boxes:
+        return [f"Boxes: none ({size})"]
+    rows = [
+        f"  x {box.x_min:.0f} to {box.x_max:.0f}, y {box.y_min:.0f} to {box.y_max:.0f}  "
+        f"{box.label} {box.score:.2f}  ({', '.join(box.detectors)})"
+        for box in part.boxes
+    ]
+    return [f"Boxes ({size}):", *rows]
+
+
+def _memory_bytes(pid: int) -> int:
+    """Proportional set size of a process and all its descendants: shared pages counted once."""
+    root = psutil.Process(pid)
+    return sum(process.memory_full_info().pss for process in [root, *root.children(recursive=True)])
+
+
+def _folder_bytes(folder: Path) -> int:
+    return sum(file.lstat().st_size for file in folder.rglob("*") if file.is_file() and not file.is_symlink())

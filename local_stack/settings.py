@@ -1,0 +1,71 @@
+"""Where each process of the local stack listens, and the environment that tells the others."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LOOPBACK = "127.0.0.1"
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class StackSettings(BaseSettings):
+    """Read from the variables that the processes themselves read: HEPAR_GATEWAY_PORT and so on."""
+
+    model_config = SettingsConfigDict(env_prefix="HEPAR_", extra="ignore", protected_namespaces=())
+
+    gateway_port: Port = 8080
+    auth_port: Port = 8101
+    classify_port: Port = 8102
+    detect_port: Port = 8103
+    triton_http_port: Port = 8000
+    triton_grpc_port: Port = 8001
+    triton_metrics_port: Port = 8002
+    triton_model_repository: Path = Path("triton_models")
+    triton_environment: Path = Path(".venv-triton")
+
+    @property
+    def gateway_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.gateway_port}"
+
+    def ports(self) -> dict[str, int]:
+        """Environment variable to port."""
+        return {f"HEPAR_{name.upper()}": port for name, port in self.model_dump().items() if name.endswith("_port")}
+
+    def environment(self) -> dict[str, str]:
+        """For the processes of the Procfile: this Python first on PATH, and every address."""
+        triton = f"{LOOPBACK}:{self.triton_grpc_port}"
+        repository = str(self.triton_model_repository)
+        return os.environ | {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",
+            "PYTHONUNBUFFERED": "1",
+            "HEPAR_TRITON_MODEL_REPOSITORY": repository,
+            "HEPAR_CLASSIFY_MODEL_REPOSITORY": repository,
+            "HEPAR_DETECT_MODEL_REPOSITORY": repository,
+            "HEPAR_CLASSIFY_TRITON": triton,
+            "HEPAR_DETECT_TRITON": triton,
+            "HEPAR_GATEWAY_AUTH_URL": f"http://{LOOPBACK}:{self.auth_port}",
+            "HEPAR_GATEWAY_CLASSIFY_URL": f"http://{LOOPBACK}:{self.classify_port}",
+            "HEPAR_GATEWAY_DETECT_URL": f"http://{LOOPBACK}:{self.detect_port}",
+            **{name: str(port) for name, port in self.ports().items()},
+        }
+
+
+def on_free_ports() -> StackSettings:
+    """The settings of the environment, but with ports that nobody uses now."""
+    names = [name for name in StackSettings.model_fields if name.endswith("_port")]
+    sockets = [socket.socket() for _ in names]
+    try:
+        for one in sockets:
+            one.bind((LOOPBACK, 0))
+        ports = {name: one.getsockname()[1] for name, one in zip(names, sockets, strict=True)}
+    finally:
+        for one in sockets:
+            one.close()
+    return StackSettings(**ports)

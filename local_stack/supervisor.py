@@ -1,0 +1,65 @@
+"""Triton and the four services under one supervisor (honcho): one ends, all end.
+
+Triton itself is the exception: its keeper (triton_runtime) starts it again, and the others go on meanwhile.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+
+import honcho.manager
+from honcho.environ import parse_procfile
+from honcho.printer import Printer
+
+from local_stack.checks import CannotStart, check_all
+from local_stack.readiness import NotReady, wait_until_ready
+from local_stack.settings import StackSettings
+
+PROCFILE = Path("Procfile")
+START_TIMEOUT_S = 120
+# honcho kills after five seconds; requests under way and Triton's shared memory deserve longer.
+honcho.manager.KILL_WAIT = 30
+
+
+def run_stack(settings: StackSettings, *, hints: bool) -> int:
+    """Starts everything and returns when everything has ended, with the first failure's exit status.
+
+    Raises CannotStart. Must run in the main thread: honcho installs its signal handlers there.
+    """
+    check_all(settings)
+    if not PROCFILE.is_file():
+        raise CannotStart("there is no Procfile here: start from the repository's root")
+    manager = honcho.manager.Manager(Printer(sys.stdout, colour=sys.stdout.isatty()))
+    environment = settings.environment()
+    for name, command in parse_procfile(PROCFILE.read_text()).processes.items():
+        manager.add_process(name, command, env=environment)
+    if hints:
+        threading.Thread(target=_announce, args=(settings, manager), daemon=True).start()
+    manager.loop()
+    return int(manager.returncode or 0)
+
+
+def _announce(settings: StackSettings, manager: honcho.manager.Manager) -> None:
+    try:
+        wait_until_ready(settings, START_TIMEOUT_S, lambda: manager.returncode is None)
+    except NotReady as error:
+        print(f"\nHepar did not start: {error}. The lines above say why.", file=sys.stderr, flush=True)
+        manager.terminate()
+        return
+    print(_hints(settings), file=sys.stderr, flush=True)
+
+
+def _hints(settings: StackSettings) -> str:
+    url = settings.gateway_url
+    return f"""
+Hepar is ready at {url} (API pages: {url}/docs). Ctrl-C ends everything.
+Research software, not a medical device. Try it in another terminal:
+
+  curl -s {url}/v1/users -H 'Content-Type: application/json' \\
+       -d '{{"email": "you@example.org", "password": "a long enough password"}}'
+  TOKEN=$(curl -s {url}/v1/token -d username=you@example.org -d password='a long enough password' \\
+          | python3 -c 'import json, sys; print(json.load(sys.stdin)["access_token"])')
+  curl -s {url}/v1/analyses -H "Authorization: Bearer $TOKEN" -F image=@samples/metastasis.png
+"""
