@@ -1,0 +1,165 @@
+"""Tiny ONNX models that keep the model promise, with answers a test can compute by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+SIZE = 64
+CLASSIFIER_LABELS = ["cholangiocarcinoma", "metastasis", "no_tumour"]
+DETECTOR_LABELS = ["cholangiocarcinoma", "metastasis"]
+
+
+def write_classifier(
+    repository: Path,
+    name: str,
+    bias: tuple[float, float, float],
+    *,
+    brightness_gain: float = 0.0,
+    **card: object,
+) -> None:
+    """Logits are bias + brightness_gain * mean grey (0..1) for every label alike on the first one only."""
+    gain = np.array([brightness_gain / 255, 0, 0], dtype=np.float32)
+    nodes = [
+        helper.make_node("Cast", ["image"], ["grey"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["grey"], ["mean"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Unsqueeze", ["mean", "axis"], ["column"]),
+        helper.make_node("Mul", ["column", "gain"], ["scaled"]),
+        helper.make_node("Add", ["scaled", "bias"], ["logits"]),
+        helper.make_node("Unsqueeze", ["logits", "last_axes"], ["activation"]),
+    ]
+    constants = [
+        numpy_helper.from_array(np.array([1], dtype=np.int64), "axis"),
+        numpy_helper.from_array(np.array([2, 3], dtype=np.int64), "last_axes"),
+        numpy_helper.from_array(gain, "gain"),
+        numpy_helper.from_array(np.array(bias, dtype=np.float32), "bias"),
+    ]
+    outputs = [_tensor("logits", ["n", 3]), _tensor("activation", ["n", 3, 1, 1])]
+    _write(repository, name, "classification", nodes, constants, outputs, CLASSIFIER_LABELS, card)
+
+
+def write_detector(
+    repository: Path,
+    name: str,
+    box: tuple[float, float, float, float],
+    score: float,
+    label: int,
+    **card: object,
+) -> None:
+    """Always the same one box."""
+    boxes = np.zeros((1, 100, 4), dtype=np.float32)
+    boxes[0, 0] = box
+    scores = np.zeros((1, 100), dtype=np.float32)
+    scores[0, 0] = score
+    labels = np.zeros((1, 100), dtype=np.int32)
+    labels[0, 0] = label
+    nodes = [
+        helper.make_node("Shape", ["image"], ["shape"]),
+        helper.make_node("Slice", ["shape", "zero", "one"], ["batch"]),
+        helper.make_node("Concat", ["batch", "rows4"], ["boxes_shape"], axis=0),
+        helper.make_node("Concat", ["batch", "rows"], ["rows_shape"], axis=0),
+        helper.make_node("Expand", ["all_boxes", "boxes_shape"], ["boxes"]),
+        helper.make_node("Expand", ["all_scores", "rows_shape"], ["scores"]),
+        helper.make_node("Expand", ["all_labels", "rows_shape"], ["labels"]),
+    ]
+    constants = [
+        numpy_helper.from_array(np.array([0], dtype=np.int64), "zero"),
+        numpy_helper.from_array(np.array([1], dtype=np.int64), "one"),
+        numpy_helper.from_array(np.array([100], dtype=np.int64), "rows"),
+        numpy_helper.from_array(np.array([100, 4], dtype=np.int64), "rows4"),
+        numpy_helper.from_array(boxes, "all_boxes"),
+        numpy_helper.from_array(scores, "all_scores"),
+        numpy_helper.from_array(labels, "all_labels"),
+    ]
+    outputs = [
+        _tensor("boxes", ["n", 100, 4]),
+        _tensor("scores", ["n", 100]),
+        helper.make_tensor_value_info("labels", TensorProto.INT32, ["n", 100]),
+    ]
+    _write(repository, name, "detection", nodes, constants, outputs, DETECTOR_LABELS, card)
+
+
+def write_broken(repository: Path, name: str) -> None:
+    """A graph that fails on images whose first pixel is not 0: a reshape that does not fit."""
+    nodes = [
+        helper.make_node("Cast", ["image"], ["grey"], to=TensorProto.INT64),
+        helper.make_node("Slice", ["grey", "starts", "ends", "axes"], ["corner"]),
+        helper.make_node("Reshape", ["corner", "flat"], ["corners"]),
+        helper.make_node("Add", ["corners", "three"], ["lengths"]),
+        helper.make_node("Slice", ["lengths", "zero", "one"], ["length"]),
+        helper.make_node("Shape", ["image"], ["shape"]),
+        helper.make_node("Slice", ["shape", "zero", "one"], ["batch"]),
+        helper.make_node("Concat", ["batch", "three"], ["wanted"], axis=0),
+        helper.make_node("Expand", ["zeros", "wanted"], ["answer"]),
+        helper.make_node("Concat", ["batch", "length"], ["asked"], axis=0),
+        helper.make_node("Reshape", ["answer", "asked"], ["logits"]),
+        helper.make_node("Unsqueeze", ["logits", "last_axes"], ["activation"]),
+    ]
+    integers = {
+        "starts": [0, 0, 0], "ends": [1, 1, 1], "axes": [1, 2, 3], "flat": [-1], "three": [3], "zero": [0],
+        "one": [1], "last_axes": [2, 3],
+    }  # fmt: skip
+    constants = [numpy_helper.from_array(np.array(value, dtype=np.int64), key) for key, value in integers.items()]
+    constants.append(numpy_helper.from_array(np.zeros((1, 3), dtype=np.float32), "zeros"))
+    outputs = [_tensor("logits", ["n", 3]), _tensor("activation", ["n", 3, 1, 1])]
+    _write(repository, name, "classification", nodes, constants, outputs, CLASSIFIER_LABELS, {})
+
+
+def _tensor(name: str, shape: list[int | str]) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+
+
+def _write(
+    repository: Path,
+    name: str,
+    task: str,
+    nodes: list[onnx.NodeProto],
+    constants: list[onnx.TensorProto],
+    outputs: list[onnx.ValueInfoProto],
+    labels: list[str],
+    card: dict[str, object],
+) -> None:
+    image = helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", SIZE, SIZE, 1])
+    graph = helper.make_graph(nodes, name, [image], outputs, constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model)
+    folder = repository / name
+    (folder / "1").mkdir(parents=True)
+    onnx.save(model, folder / "1" / "model.onnx")
+    types: dict[int, str] = {TensorProto.FLOAT: "TYPE_FP32", TensorProto.INT32: "TYPE_INT32"}
+    output_lines = []
+    for value in outputs:
+        dims = ", ".join(str(axis.dim_value) for axis in value.type.tensor_type.shape.dim[1:])
+        kind = types[value.type.tensor_type.elem_type]
+        output_lines.append(f'  {{ name: "{value.name}" data_type: {kind} dims: [ {dims} ] }}')
+    (folder / "config.pbtxt").write_text(
+        f'name: "{name}"\nbackend: "onnxruntime"\nmax_batch_size: 8\n'
+        f'input [ {{ name: "image" data_type: TYPE_UINT8 dims: [ {SIZE}, {SIZE}, 1 ] }} ]\n'
+        "output [\n" + ",\n".join(output_lines) + "\n]\n"
+        "dynamic_batching { max_queue_delay_microseconds: 20000 }\n"
+        "instance_group [ { count: 1 kind: KIND_CPU } ]\n"
+        'parameters { key: "intra_op_thread_count" value: { string_value: "1" } }\n'
+    )
+    described = {
+        "name": name,
+        "task": task,
+        "architecture": "a constant, for tests",
+        "size": "compact",
+        "labels": labels,
+        "input": {"height": SIZE, "width": SIZE},
+        "window": {"low_hu": 0, "high_hu": 250},
+        "temperature": 1.0,
+        "decision_threshold": 0.5,
+        "metrics": {},
+        "training_data": "none",
+        "data_sha256": "0" * 64,
+        "code_sha256": "0" * 64,
+        "licence": "AGPL-3.0-or-later",
+        "date": "2026-11-23",
+        "limits": ["a constant, for tests"],
+    }
+    (folder / "card.json").write_text(json.dumps(described | card))
