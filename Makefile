@@ -33,9 +33,7 @@ run: setup ## start Triton and the four services; Ctrl-C ends everything
 
 .PHONY: test
 test: setup .venv/.dev ## unit, service and end-to-end tests, with coverage
-	.venv/bin/python -m pytest --cov --cov-report= $(TESTS)
-	.venv/bin/python -m coverage combine --quiet --append 2>/dev/null || true
-	.venv/bin/python -m coverage report
+	.venv/bin/python -m pytest --cov
 
 .PHONY: test-training
 test-training: .venv-training/.complete ## tests of training/, in its own environment

@@ -18,6 +18,8 @@ from hepar.service.uploads import IMAGE_OPENAPI, read_image
 
 router = APIRouter(tags=["classification"], responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}})
 
+UPLOAD_PATHS = frozenset({"/v1/classifications"})
+
 
 def _ensemble(request: Request) -> Ensemble:
     ensemble: Ensemble = request.app.state.ensemble

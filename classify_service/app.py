@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from classify_service.api import router
+from classify_service.api import UPLOAD_PATHS, router
 from classify_service.ensemble import Ensemble
 from classify_service.settings import ClassifySettings
 from hepar.service.app import new_app
@@ -24,6 +24,6 @@ def create_app(settings: ClassifySettings) -> FastAPI:
             app.state.readiness = ensemble.readiness
             yield
 
-    app = new_app("Hepar classify_service", "One image, one calibrated vote", settings, lifespan)
+    app = new_app("Hepar classify_service", "One image, one calibrated vote", settings, lifespan, UPLOAD_PATHS)
     app.include_router(router)
     return app

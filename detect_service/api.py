@@ -18,6 +18,8 @@ from hepar.service.uploads import IMAGE_OPENAPI, read_image
 
 router = APIRouter(tags=["detection"], responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}})
 
+UPLOAD_PATHS = frozenset({"/v1/detections"})
+
 
 def _detectors(request: Request) -> Detectors:
     detectors: Detectors = request.app.state.detectors

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from detect_service.api import router
+from detect_service.api import UPLOAD_PATHS, router
 from detect_service.detectors import Detectors
 from detect_service.settings import DetectSettings
 from hepar.service.app import new_app
@@ -24,6 +24,6 @@ def create_app(settings: DetectSettings) -> FastAPI:
             app.state.readiness = detectors.readiness
             yield
 
-    app = new_app("Hepar detect_service", "One image, one fused set of boxes", settings, lifespan)
+    app = new_app("Hepar detect_service", "One image, one fused set of boxes", settings, lifespan, UPLOAD_PATHS)
     app.include_router(router)
     return app

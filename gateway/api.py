@@ -23,6 +23,8 @@ from hepar.service.uploads import IMAGE_OPENAPI, MULTIPART_OVERHEAD_BYTES, check
 
 router = APIRouter(prefix="/v1", responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}})
 
+UPLOAD_PATHS = frozenset({"/v1/classifications", "/v1/detections", "/v1/analyses"})
+
 
 @dataclass(frozen=True)
 class House:

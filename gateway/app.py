@@ -10,7 +10,7 @@ import httpx
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from gateway.api import House, router
+from gateway.api import UPLOAD_PATHS, House, router
 from gateway.settings import GatewaySettings
 from gateway.upstream import Upstream, UpstreamProblem
 from hepar.contracts.accounts import PublicKeys
@@ -63,6 +63,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         "Find and classify liver tumours on CT: research software, not a medical device",
         settings,
         lifespan,
+        UPLOAD_PATHS,
     )
     app.include_router(router)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -51,8 +52,9 @@ class Upstream:
         passed_on = dict(headers or {}) | deadline.header() | {REQUEST_ID_HEADER: current_request_id()}
         timeout = httpx.Timeout(deadline.remaining_s(), connect=min(2.0, deadline.remaining_s()))
         try:
-            response = await self.client.request(method, path, headers=passed_on, content=content, timeout=timeout)
-        except httpx.TimeoutException as error:
+            async with asyncio.timeout(deadline.remaining_s()):
+                response = await self.client.request(method, path, headers=passed_on, content=content, timeout=timeout)
+        except (httpx.TimeoutException, TimeoutError) as error:
             if isinstance(error, httpx.ConnectTimeout):
                 raise Unavailable(f"{self.purpose} is not available at the moment") from error
             raise DeadlineExceeded(f"{self.purpose} did not answer in time") from error

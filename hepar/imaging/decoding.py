@@ -9,20 +9,25 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from hepar.imaging.ct_image import LIVER_WINDOW, CtImage, ImageFormat, Window
+from hepar.imaging.ct_image import LIVER_WINDOW, CtImage, GreyImage, ImageFormat, Window
 from hepar.imaging.dicom import decode_dicom, looks_like_dicom
 from hepar.imaging.errors import ImageTooLarge, UnreadableImage, UnsupportedImage
 
 PIXELS_MAX = 64_000_000
+PICTURE_BYTES_MAX = 20_000_000
 SIDE_MAX = 16_384
 SIDE_MIN = 32
 _COLOUR_TOLERANCE = 24
+_COLOURED_SHARE = 0.01
+_GREY_RANGE_MIN = 16
 _SIGNATURES: tuple[tuple[bytes, ImageFormat], ...] = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"\xff\xd8\xff", "JPEG"),
 )
 
+# Pillow only warns up to twice the limit.
 Image.MAX_IMAGE_PIXELS = PIXELS_MAX
+warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
 def decode(content: bytes, window: Window = LIVER_WINDOW) -> CtImage:
@@ -30,7 +35,7 @@ def decode(content: bytes, window: Window = LIVER_WINDOW) -> CtImage:
 
     window: applied to DICOM, whose values are Hounsfield units; pictures are taken as windowed already.
     Raises UnreadableImage (no image, or a broken one), UnsupportedImage (not read here) and
-    ImageTooLarge (over 64 megapixels or 16,384 on a side). Nothing else leaves this function.
+    ImageTooLarge (over 64 megapixels, 16,384 on a side, or a picture of over 20 MB). Nothing else leaves this function.
     """
     return _guarded(_decode, content, window)
 
@@ -38,6 +43,8 @@ def decode(content: bytes, window: Window = LIVER_WINDOW) -> CtImage:
 def _decode(content: bytes, window: Window) -> CtImage:
     for signature, name in _SIGNATURES:
         if content.startswith(signature):
+            if len(content) > PICTURE_BYTES_MAX:
+                raise ImageTooLarge(f"{len(content)} bytes; a picture may have {PICTURE_BYTES_MAX}")
             return _decode_picture(content, name)
     if looks_like_dicom(content):
         return decode_dicom(content, window, check_size)
@@ -53,23 +60,23 @@ def check_size(width: int, height: int) -> None:
 
 
 def _decode_picture(content: bytes, name: ImageFormat) -> CtImage:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(io.BytesIO(content), formats=(name,)) as image:
-            check_size(*image.size)
-            image.load()
-            if image.mode.startswith("I"):
-                sixteen = np.asarray(image, dtype=np.float64)
-                return CtImage(np.rint(sixteen / 257).astype(np.uint8), name)
-            colours = np.asarray(image.convert("RGB"))
-    notes = []
-    spread = colours.max(axis=2).astype(int) - colours.min(axis=2)
-    if np.percentile(spread, 99) > _COLOUR_TOLERANCE:
-        notes.append("The picture is coloured; it was read as grey.")
-    grey = np.asarray(Image.fromarray(colours).convert("L"))
-    if int(grey.max()) - int(grey.min()) < 16:
+    with Image.open(io.BytesIO(content), formats=(name,)) as image:
+        check_size(*image.size)
+        image.load()
+        if image.mode.startswith("I"):  # 16 bits of grey
+            return _looked_at(np.asarray(np.asarray(image, dtype=np.uint16) >> 8, dtype=np.uint8), name, ())
+        if image.mode == "L":
+            return _looked_at(np.asarray(image), name, ())
+        colours = image.convert("RGB")
+    coloured = (np.ptp(np.asarray(colours), axis=2) > _COLOUR_TOLERANCE).mean() > _COLOURED_SHARE
+    notes = ("The picture is coloured; it was read as grey.",) if coloured else ()
+    return _looked_at(np.asarray(colours.convert("L")), name, notes)
+
+
+def _looked_at(grey: GreyImage, name: ImageFormat, notes: tuple[str, ...]) -> CtImage:
+    if int(grey.max()) - int(grey.min()) < _GREY_RANGE_MIN:
         raise UnreadableImage("the picture is one flat grey")
-    return CtImage(grey, name, None, tuple(notes))
+    return CtImage(grey, name, None, notes)
 
 
 def _guarded(read: Callable[[bytes, Window], CtImage], content: bytes, window: Window) -> CtImage:

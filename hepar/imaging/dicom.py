@@ -8,12 +8,17 @@ from collections.abc import Callable
 
 import numpy as np
 import pydicom
+from pydicom import config
 from pydicom.filereader import read_dataset
+from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from hepar.imaging.ct_image import CtImage, Window
 from hepar.imaging.errors import UnreadableImage, UnsupportedImage
+
+# Its warnings quote values, and a value may be a name: what we need is checked here, the rest does not matter.
+config.settings.reading_validation_mode = config.IGNORE
 
 _PREAMBLE_BYTES = 128
 _READABLE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
@@ -79,7 +84,7 @@ def _finite(value: object, name: str) -> float:
 
 def _spacing(dataset: pydicom.Dataset) -> tuple[float, float] | None:
     values = dataset.get("PixelSpacing")
-    if values is None or len(values) != 2:
+    if not isinstance(values, MultiValue) or len(values) != 2:
         return None
     rows, columns = float(values[0]), float(values[1])
     sensible = all(math.isfinite(value) and 0.01 < value < 50 for value in (rows, columns))

@@ -20,8 +20,17 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 ReadinessCheck = Callable[[], Awaitable[dict[str, bool]]]
 
 
-def new_app(title: str, summary: str, settings: ServiceSettings, lifespan: Lifespan) -> FastAPI:
-    """A FastAPI app with our errors and limits. `app.state.readiness` is set by its lifespan."""
+def new_app(
+    title: str,
+    summary: str,
+    settings: ServiceSettings,
+    lifespan: Lifespan,
+    upload_paths: frozenset[str] = frozenset(),
+) -> FastAPI:
+    """A FastAPI app with our errors and limits. `app.state.readiness` is set by its lifespan.
+
+    upload_paths: routes that read large bodies themselves.
+    """
     app = FastAPI(
         title=title,
         summary=summary,
@@ -31,7 +40,12 @@ def new_app(title: str, summary: str, settings: ServiceSettings, lifespan: Lifes
         lifespan=lifespan,
     )
     install_problem_handlers(app)
-    app.add_middleware(Guard, hosts=frozenset(settings.hosts), concurrent_max=settings.concurrent_max)
+    app.add_middleware(
+        Guard,
+        hosts=frozenset(settings.hosts),
+        concurrent_max=settings.concurrent_max,
+        upload_paths=upload_paths,
+    )
 
     @app.get("/healthz", summary="Is this process alive?", tags=["health"])
     async def healthz() -> dict[str, str]:

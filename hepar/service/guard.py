@@ -7,7 +7,7 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hepar.service.problems import ClientError, HeparError, Unavailable, problem_of, problem_response
+from hepar.service.problems import ClientError, HeparError, TooLarge, Unavailable, problem_of, problem_response
 from hepar.service.requests import REQUEST_ID_HEADER, begin_request
 
 _access = logging.getLogger("hepar.access")
@@ -16,6 +16,8 @@ _log = logging.getLogger(__name__)
 HEADERS_MAX = 100
 HEADER_BYTES_MAX = 16 * 1024
 URL_BYTES_MAX = 4 * 1024
+SMALL_BODY_BYTES_MAX = 64 * 1024
+_HEALTH = frozenset({"/healthz", "/readyz"})
 
 
 class HeadersTooLarge(ClientError):
@@ -48,73 +50,125 @@ class Guard:
     uvicorn's limit on concurrency reacts only between requests, so the gate is here.
     hosts: names accepted in the Host header, without port.
     concurrent_max: requests under way; health checks do not count.
+    upload_paths: these routes read their own bodies, bounded; all others get at most 64 KB, read before they begin.
     """
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str], concurrent_max: int) -> None:
+    def __init__(self, app: ASGIApp, hosts: frozenset[str], concurrent_max: int, upload_paths: frozenset[str]) -> None:
         self._app = app
         self._hosts = hosts
         self._concurrent_max = concurrent_max
+        self._upload_paths = upload_paths
         self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = scope["headers"]
-        offered = next((value for name, value in headers if name == REQUEST_ID_HEADER.encode()), b"")
-        request_id = begin_request(offered.decode("latin-1"))
-        started, status = time.perf_counter(), 0
-
-        async def send_with_id(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [
-                    *message.get("headers", ()),
-                    (REQUEST_ID_HEADER.encode(), request_id.encode()),
-                    (b"x-content-type-options", b"nosniff"),
-                    (b"cache-control", b"no-store"),
-                ]
-            await send(message)
-
-        health = scope["path"] in ("/healthz", "/readyz")
+        started = time.perf_counter()
+        answer = _Answer(send, begin_request(_offered_id(scope)))
         try:
-            self._check(scope, headers, counted=not health)
+            await self._serve(scope, receive, answer.send)
         except HeparError as error:
-            await problem_response(problem_of(error), error.headers)(scope, receive, send_with_id)
-        else:
-            self._under_way += not health
-            try:
-                await self._app(scope, receive, send_with_id)
-            except Exception:  # noqa: BLE001  logged, and answered with a 500 that tells nothing
-                _log.exception("unforeseen error")
-                if status == 0:
-                    await problem_response(problem_of(HeparError()))(scope, receive, send_with_id)
-            finally:
-                self._under_way -= not health
+            await problem_response(problem_of(error), error.headers)(scope, receive, answer.send)
+        except Exception:  # noqa: BLE001  logged, and answered with a 500 that tells nothing
+            _log.exception("unforeseen error")
+            if answer.status == 0:
+                await problem_response(problem_of(HeparError()))(scope, receive, answer.send)
         finally:
-            if not health or status >= 500:
-                _access.info(
-                    "request",
-                    extra={
-                        "method": scope["method"],
-                        "route": getattr(scope.get("route"), "path", "-"),
-                        "status": status,
-                        "duration_ms": round((time.perf_counter() - started) * 1000, 1),
-                    },
-                )
+            _note(scope, answer.status, started)
 
-    def _check(self, scope: Scope, headers: list[tuple[bytes, bytes]], *, counted: bool) -> None:
-        if len(scope["raw_path"] or b"") + len(scope["query_string"]) > URL_BYTES_MAX:
-            raise UrlTooLong(f"at most {URL_BYTES_MAX} bytes")
-        size = sum(len(name) + len(value) for name, value in headers)
-        if len(headers) > HEADERS_MAX or size > HEADER_BYTES_MAX:
-            raise HeadersTooLarge(f"at most {HEADERS_MAX} headers and {HEADER_BYTES_MAX} bytes of them")
-        hosts = [value.decode("latin-1") for name, value in headers if name == b"host"]
-        if len(hosts) != 1 or _name(hosts[0]) not in self._hosts:
-            raise UnknownHost("send exactly one Host header with a name of this server")
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        _check(scope)
+        _check_host(scope, self._hosts)
+        counted = scope["path"] not in _HEALTH
         if counted and self._under_way >= self._concurrent_max:
             raise Busy
+        self._under_way += counted
+        try:
+            if scope["path"] not in self._upload_paths:
+                receive = await _small_body(receive)
+            await self._app(scope, receive, send)
+        finally:
+            self._under_way -= counted
+
+
+class _Answer:
+    """Remembers the status and gives every answer its id and the headers that all have."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id
+        self.status = 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [
+                *message.get("headers", ()),
+                (REQUEST_ID_HEADER.encode(), self._request_id.encode()),
+                (b"x-content-type-options", b"nosniff"),
+                (b"cache-control", b"no-store"),
+            ]
+        await self._send(message)
+
+
+def _offered_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == REQUEST_ID_HEADER.encode():
+            return str(value.decode("latin-1"))
+    return ""
+
+
+def _check(scope: Scope) -> None:
+    """Raises UrlTooLong and HeadersTooLarge."""
+    if len(scope["raw_path"] or b"") + len(scope["query_string"]) > URL_BYTES_MAX:
+        raise UrlTooLong(f"at most {URL_BYTES_MAX} bytes")
+    headers = scope["headers"]
+    size = sum(len(name) + len(value) for name, value in headers)
+    if len(headers) > HEADERS_MAX or size > HEADER_BYTES_MAX:
+        raise HeadersTooLarge(f"at most {HEADERS_MAX} headers and {HEADER_BYTES_MAX} bytes of them")
+
+
+def _check_host(scope: Scope, names: frozenset[str]) -> None:
+    """Raises UnknownHost."""
+    hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+    if len(hosts) != 1 or _name(hosts[0]) not in names:
+        raise UnknownHost("send exactly one Host header with a name of this server")
+
+
+def _note(scope: Scope, status: int, started: float) -> None:
+    """The access line; health checks that go well leave none."""
+    if scope["path"] in _HEALTH and status < 500:
+        return
+    _access.info(
+        "request",
+        extra={
+            "method": scope["method"],
+            "route": getattr(scope.get("route"), "path", "-"),
+            "status": status,
+            "duration_ms": round((time.perf_counter() - started) * 1000, 1),
+        },
+    )
+
+
+async def _small_body(receive: Receive) -> Receive:
+    """Reads the whole body and returns what hands it on. Raises TooLarge as soon as it is over the limit."""
+    messages: list[Message] = []
+    size = 0
+    while True:
+        message = await receive()
+        messages.append(message)
+        size += len(message.get("body", b""))
+        if size > SMALL_BODY_BYTES_MAX:
+            raise TooLarge(f"at most {SMALL_BODY_BYTES_MAX} bytes")
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            break
+    messages.reverse()
+
+    async def replay() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return replay
 
 
 def _name(host: str) -> str:

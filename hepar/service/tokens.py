@@ -6,6 +6,8 @@ what it is given is checked before it, and what it returns after it. RFC 8725, R
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,10 +20,12 @@ from jose.backends.base import Key
 from jose.backends.cryptography_backend import CryptographyECKey
 
 from hepar.contracts.accounts import PublicKeys
-from hepar.service.problems import Unauthenticated, Unavailable
+from hepar.service.problems import HeparError, Unauthenticated, Unavailable
 
 if ECKey is not CryptographyECKey:  # the pure-Python ecdsa backend has an unfixed timing flaw
     raise ImportError("python-jose must run on its cryptography backend: install python-jose[cryptography]")
+
+_log = logging.getLogger(__name__)
 
 ALGORITHM = "ES256"
 TOKEN_TYPE = "at+jwt"  # noqa: S105
@@ -115,6 +119,7 @@ class KeyCache:
         self._fetch = fetch
         self._interval_s = interval_s
         self._fetched_at = float("-inf")
+        self._fetching = asyncio.Lock()
         self._keys: dict[str, Key] = {}
 
     async def principal(self, token: str, rules: TokenRules) -> Principal:
@@ -129,14 +134,14 @@ class KeyCache:
         return read_token(token, self._keys, rules)
 
     async def refresh(self) -> bool:
-        """Fetches the keys unless that was tried just now; True when keys are known."""
-        if time.monotonic() - self._fetched_at >= self._interval_s:
-            self._fetched_at = time.monotonic()
-            try:
-                published = await self._fetch()
-            except Unavailable:
-                return bool(self._keys)
-            self._keys = verification_keys(published)
+        """Fetches the keys unless that was tried just now; True when keys are known. Whoever comes meanwhile waits."""
+        async with self._fetching:
+            if time.monotonic() - self._fetched_at >= self._interval_s:
+                try:
+                    self._keys = verification_keys(await self._fetch())
+                except HeparError as error:
+                    _log.warning("the public keys cannot be fetched", extra={"reason": error.detail})
+                self._fetched_at = time.monotonic()
         return bool(self._keys)
 
 
