@@ -19,6 +19,13 @@ def gradient(height: int = 64, width: int = 64) -> NDArray[np.uint8]:
     return np.tile(np.linspace(0, 255, width).astype(np.uint8), (height, 1))
 
 
+def nearly_flat(grey: int, side: int = 64) -> NDArray[np.uint8]:
+    """One grey but for its first row, which gives it enough range to be a picture."""
+    pixels = np.full((side, side), grey, dtype=np.uint8)
+    pixels[0] = 255 - grey
+    return pixels
+
+
 def encoded(pixels: NDArray[np.generic], form: str = "PNG", **options: object) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, form, **options)

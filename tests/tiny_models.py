@@ -84,13 +84,12 @@ def write_detector(
 
 
 def write_broken(repository: Path, name: str) -> None:
-    """A graph that fails on images whose first pixel is not 0: a reshape that does not fit."""
+    """A graph that fails for a whole batch in which any pixel is not 0: a reshape that does not fit."""
     nodes = [
         helper.make_node("Cast", ["image"], ["grey"], to=TensorProto.INT64),
-        helper.make_node("Slice", ["grey", "starts", "ends", "axes"], ["corner"]),
-        helper.make_node("Reshape", ["corner", "flat"], ["corners"]),
-        helper.make_node("Add", ["corners", "three"], ["lengths"]),
-        helper.make_node("Slice", ["lengths", "zero", "one"], ["length"]),
+        helper.make_node("ReduceMax", ["grey"], ["brightest"], keepdims=0),
+        helper.make_node("Reshape", ["brightest", "flat"], ["excess"]),
+        helper.make_node("Add", ["excess", "three"], ["length"]),
         helper.make_node("Shape", ["image"], ["shape"]),
         helper.make_node("Slice", ["shape", "zero", "one"], ["batch"]),
         helper.make_node("Concat", ["batch", "three"], ["wanted"], axis=0),
@@ -99,10 +98,7 @@ def write_broken(repository: Path, name: str) -> None:
         helper.make_node("Reshape", ["answer", "asked"], ["logits"]),
         helper.make_node("Unsqueeze", ["logits", "last_axes"], ["activation"]),
     ]
-    integers = {
-        "starts": [0, 0, 0], "ends": [1, 1, 1], "axes": [1, 2, 3], "flat": [-1], "three": [3], "zero": [0],
-        "one": [1], "last_axes": [2, 3],
-    }  # fmt: skip
+    integers = {"flat": [1], "three": [3], "zero": [0], "one": [1], "last_axes": [2, 3]}
     constants = [numpy_helper.from_array(np.array(value, dtype=np.int64), key) for key, value in integers.items()]
     constants.append(numpy_helper.from_array(np.zeros((1, 3), dtype=np.float32), "zeros"))
     outputs = [_tensor("logits", ["n", 3]), _tensor("activation", ["n", 3, 1, 1])]

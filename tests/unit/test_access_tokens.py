@@ -54,7 +54,7 @@ def test_a_token_expires_and_is_not_valid_before_its_time(issuer: TokenIssuer) -
 
 
 _MISSING = object()
-_WRONG_VALUES = (_MISSING, "1e9", 1.5, True, ["audience"], {}, None)
+_WRONG_VALUES: tuple[object, ...] = (_MISSING, "1e9", 1.5, True, ["audience"], {}, None)
 _CLAIMS = ("exp", "iat", "nbf", "iss", "aud", "sub", "jti", "scope")
 
 
@@ -171,11 +171,7 @@ def _same_bytes(one: str, other: str) -> bool:
 
     def raw(token: str) -> list[bytes] | None:
         try:
-            return [
-                base64.urlsafe_b64decode(part + "==")
-                for part in token.encode("ascii").split(b".")
-                for part in [part.decode()]
-            ]
+            return [base64.urlsafe_b64decode(part + b"==") for part in token.encode("ascii").split(b".")]
         except ValueError:
             return None
 

@@ -50,7 +50,7 @@ def train_detector(configuration: Configuration, data: Path, out: Path) -> Path:
             device="cpu",
             workers=1,
             plots=False,
-            project=str(out),
+            project=str(out.resolve()),  # a relative one would land below ultralytics' own folder
             name="run",
             exist_ok=True,
         )

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from classify_service.app import create_app
+from classify_service.settings import ClassifySettings
+from hepar.contracts.analyses import Classification
+from hepar.service.model_app import NoModels
+from tests.pictures import ct_dataset, dicom_bytes, encoded, gradient, nearly_flat
+from tests.service.conftest import RunningTriton
+from tests.tiny_models import write_classifier
+
+PNG = {"content-type": "image/png"}
+
+
+def client_for(triton: str, repository: Path, quorum: int = 1) -> TestClient:
+    settings = ClassifySettings(triton=triton, model_repository=repository, quorum=quorum, deadline_s=10)
+    return TestClient(create_app(settings), base_url="http://127.0.0.1")
+
+
+@pytest.fixture
+def client(triton: RunningTriton) -> Iterator[TestClient]:
+    with client_for(triton.grpc, triton.repository) as client:
+        yield client
+
+
+def classify(client: TestClient, content: bytes, kind: str = "image/png") -> Classification:
+    answer = client.post("/v1/classifications", content=content, headers={"content-type": kind})
+    assert answer.status_code == 200, answer.text
+    return Classification.model_validate_json(answer.content)
+
+
+def test_a_dark_image_and_a_bright_one_get_the_votes_the_networks_compute(client: TestClient) -> None:
+    dark, bright = classify(client, encoded(nearly_flat(0))), classify(client, encoded(nearly_flat(255)))
+    assert dark.label == "metastasis"
+    assert bright.votes[0].label == "cholangiocarcinoma"
+    assert [vote.model for vote in dark.votes] == ["classify_bright", "classify_steady"]
+    steady = np.exp([0, 1, 0]) / np.exp([0, 1, 0]).sum()
+    assert list(dark.votes[1].probabilities.values()) == pytest.approx(steady.tolist(), abs=1e-6)
+    mean = np.mean([list(vote.probabilities.values()) for vote in bright.votes], axis=0)
+    assert list(bright.probabilities.values()) == pytest.approx(mean.tolist())
+    assert bright.probability == pytest.approx(mean.max())
+    assert dark.agreement == "2 of 2"
+    assert bright.agreement == "1 of 2"
+    assert "not a medical device" in dark.notice
+
+
+def test_jpeg_and_dicom_are_read_too(client: TestClient) -> None:
+    assert classify(client, encoded(gradient(), "JPEG"), "image/jpeg").image.format == "JPEG"
+    hu = np.tile(np.linspace(-100, 300, 80).astype(np.int32), (50, 1))
+    answer = classify(client, dicom_bytes(ct_dataset(hu)), "application/dicom")
+    assert (answer.image.format, answer.image.width, answer.image.height) == ("DICOM", 80, 50)
+    assert answer.image.pixel_spacing_mm == (0.8, 0.7)
+
+
+@pytest.mark.parametrize(("content", "status"), [(b"text", 415), (encoded(gradient())[:60], 422), (b"", 422)])
+def test_what_is_no_image_is_a_client_error(client: TestClient, content: bytes, status: int) -> None:
+    answer = client.post("/v1/classifications", content=content, headers=PNG)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_model_that_does_not_answer_is_named_and_the_others_vote(triton: RunningTriton, tmp_path: Path) -> None:
+    repository = tmp_path / "models"
+    shutil.copytree(triton.repository, repository)
+    write_classifier(repository, "classify_absent", (1, 0, 0))
+    with client_for(triton.grpc, repository) as client:
+        answer = classify(client, encoded(gradient()))
+        assert answer.degraded == ["classify_absent"]
+        assert len(answer.votes) == 2
+        assert client.get("/readyz").status_code == 200
+    with client_for(triton.grpc, repository, quorum=3) as client:
+        refused = client.post("/v1/classifications", content=encoded(gradient()), headers=PNG)
+        assert refused.status_code == 503
+        assert refused.headers["retry-after"] == "5"
+        assert client.get("/readyz").json() == {"ready": False, "parts": {"classifiers": False}}
+
+
+def test_a_threshold_none_reaches_makes_the_answer_indeterminate(triton: RunningTriton, tmp_path: Path) -> None:
+    repository = tmp_path / "models"
+    shutil.copytree(triton.repository / "classify_steady", repository / "classify_steady")
+    card = repository / "classify_steady" / "card.json"
+    card.write_text(card.read_text().replace('"decision_threshold": 0.5', '"decision_threshold": 0.9'))
+    with client_for(triton.grpc, repository) as client:
+        answer = classify(client, encoded(gradient()))
+    assert answer.label == "indeterminate"
+    assert answer.votes[0].label == "metastasis"
+
+
+def test_without_triton_the_answer_is_503_and_comes_soon(triton: RunningTriton) -> None:
+    with client_for("127.0.0.1:9", triton.repository) as client:
+        answer = client.post("/v1/classifications", content=encoded(gradient()), headers=PNG)
+        assert answer.status_code in (503, 504)
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert client.get("/readyz").status_code == 503
+        assert client.get("/healthz").status_code == 200
+
+
+def test_a_repository_without_classifiers_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(NoModels, match="no model card for classification"), client_for("127.0.0.1:9", tmp_path):
+        pass
+
+
+def test_the_openapi_page_describes_the_upload(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    body = document["paths"]["/v1/classifications"]["post"]["requestBody"]["content"]
+    assert set(body) == {"multipart/form-data", "image/png", "image/jpeg", "application/dicom"}
+    assert client.get("/docs").status_code == 200

@@ -1,0 +1,259 @@
+"""The gateway before real services, and before one that misbehaves."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+import pytest
+from fastapi.testclient import TestClient
+from starlette.types import Receive, Scope, Send
+
+from auth_service.app import create_app as create_auth
+from auth_service.settings import AuthSettings
+from auth_service.tokens import TokenIssuer, load_signing_key, public_key_of
+from classify_service.app import create_app as create_classify
+from classify_service.settings import ClassifySettings
+from detect_service.app import create_app as create_detect
+from detect_service.settings import DetectSettings
+from gateway.app import create_app
+from gateway.settings import GatewaySettings
+from hepar.contracts.problems import Problem
+from tests.pictures import encoded, nearly_flat
+from tests.service.conftest import RunningTriton
+from tests.serving import serving
+
+NOWHERE = "http://127.0.0.1:9"
+PNG = {"content-type": "image/png"}
+DARK = encoded(nearly_flat(0))
+
+
+@dataclass
+class Misbehaving:
+    """A service that answers what it is told to, after reading as much as it is told to."""
+
+    status: int = 200
+    body: bytes = b"{}"
+    kind: bytes = b"application/json"
+    wait_s: float = 0.0
+    reads: bool = True
+    cancelled: int = 0
+    seen: list[dict[str, str]] = field(default_factory=list)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        self.seen.append({name.decode(): value.decode() for name, value in scope["headers"]})
+        while self.reads and (await receive()).get("more_body"):
+            pass
+        waiting = asyncio.create_task(asyncio.sleep(self.wait_s))
+        gone = asyncio.ensure_future(receive())
+        await asyncio.wait([waiting, gone], return_when=asyncio.FIRST_COMPLETED)
+        if not waiting.done():
+            self.cancelled += 1
+        headers = [(b"content-type", self.kind), (b"retry-after", b"7")]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    auth_url: str
+    classify_url: str
+    detect_url: str
+    issuer: TokenIssuer
+
+
+@pytest.fixture(scope="module")
+def around(triton: RunningTriton, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundings]:
+    folder = tmp_path_factory.mktemp("accounts")
+    key_file = folder / "key.pem"
+    auth = AuthSettings(database_url=f"sqlite+aiosqlite:///{folder / 'a.sqlite3'}", signing_key_file=key_file)
+    models = {"triton": triton.grpc, "model_repository": triton.repository}
+    with ExitStack() as stack:
+        auth_url = stack.enter_context(serving(create_auth(auth)))
+        classify_url = stack.enter_context(serving(create_classify(ClassifySettings.model_validate(models))))
+        detect_url = stack.enter_context(serving(create_detect(DetectSettings.model_validate(models))))
+        pem = load_signing_key(key_file)
+        yield Surroundings(
+            auth_url, classify_url, detect_url, TokenIssuer(pem, public_key_of(pem), "hepar-auth", "hepar", 600)
+        )
+
+
+def gateway(around: Surroundings, **changes: object) -> TestClient:
+    urls = {"auth_url": around.auth_url, "classify_url": around.classify_url, "detect_url": around.detect_url}
+    settings = GatewaySettings.model_validate(urls | changes)
+    return TestClient(create_app(settings), base_url="http://127.0.0.1")
+
+
+def bearer(around: Surroundings, scope: str = "analyses account") -> dict[str, str]:
+    return {"authorization": f"Bearer {around.issuer.issue('somebody', scope)}"}
+
+
+def problem(answer: httpx2.Response) -> Problem:
+    assert answer.headers["content-type"] == "application/problem+json"
+    document = Problem.model_validate_json(answer.content)
+    assert (document.status, document.request_id) == (answer.status_code, answer.headers["x-request-id"])
+    for secret in ("127.0.0.1", "classify_service", "Traceback", "httpx"):
+        assert secret not in answer.text
+    return document
+
+
+def test_an_analysis_has_both_parts_and_one_request_id(around: Surroundings) -> None:
+    with gateway(around) as client:
+        answer = client.post("/v1/analyses", content=DARK, headers=PNG | bearer(around))
+        assert answer.status_code == 200, answer.text
+        document = answer.json()
+        assert document["classification"]["label"] == "metastasis"
+        assert document["detection"]["boxes"][0]["label"] == "metastasis"
+        ids = {document["request_id"], document["classification"]["request_id"], document["detection"]["request_id"]}
+        assert ids == {answer.headers["x-request-id"]}
+        assert client.get("/readyz").json()["parts"] == {"sign_in": True, "classification": True, "detection": True}
+
+
+def test_a_part_that_fails_on_its_own_says_so_in_its_place(around: Surroundings) -> None:
+    with gateway(around, detect_url=NOWHERE) as client:
+        answer = client.post("/v1/analyses", content=DARK, headers=PNG | bearer(around))
+        assert answer.status_code == 200
+        assert answer.json()["classification"]["label"] == "metastasis"
+        assert answer.json()["detection"]["status"] == 503
+        ready = client.get("/readyz")
+        assert ready.status_code == 503
+        assert ready.json()["parts"]["detection"] is False
+
+
+def test_where_both_parts_fail_the_analysis_fails(around: Surroundings) -> None:
+    with gateway(around, detect_url=NOWHERE, classify_url=NOWHERE) as client:
+        answer = client.post("/v1/analyses", content=DARK, headers=PNG | bearer(around))
+        assert problem(answer).status == 503
+        assert answer.headers["retry-after"] == "5"
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "status"),
+    [
+        (Misbehaving(body=b"no json"), 502),
+        (Misbehaving(body=b'{"label": 1}'), 502),
+        (Misbehaving(status=500, body=b"Traceback", kind=b"text/plain"), 502),
+        (Misbehaving(status=422, body=b"{}", kind=b"application/problem+json"), 502),
+        (
+            Misbehaving(
+                status=429,
+                body=b'{"type":"t","title":"t","status":429,"detail":"d","request_id":"other"}',
+                kind=b"application/problem+json",
+            ),
+            429,
+        ),
+        (
+            Misbehaving(
+                status=401,
+                body=b'{"type":"t","title":"t","status":401,"detail":"d","request_id":"other"}',
+                kind=b"application/problem+json",
+            ),
+            401,
+        ),
+    ],
+    ids=["no json", "other json", "html", "no problem", "problem", "unauthenticated"],
+)
+def test_what_a_service_answers_is_checked_before_it_is_passed_on(
+    around: Surroundings, behaviour: Misbehaving, status: int
+) -> None:
+    with serving(behaviour) as url, gateway(around, classify_url=url) as client:
+        answer = client.post("/v1/classifications", content=DARK, headers=PNG | bearer(around))
+        assert problem(answer).status == status
+        if status == 429:
+            assert answer.headers["retry-after"] == "7"
+        if status == 401:
+            assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_a_service_that_does_not_answer_ends_at_the_deadline_and_hears_of_it(around: Surroundings) -> None:
+    slow = Misbehaving(wait_s=20)
+    with serving(slow) as url, gateway(around, classify_url=url, deadline_s=0.6) as client:
+        started = time.monotonic()
+        answer = client.post("/v1/classifications", content=DARK, headers=PNG | bearer(around))
+        assert problem(answer).status == 504
+        assert time.monotonic() - started < 3
+        assert 0 < int(slow.seen[0]["x-hepar-timeout-ms"]) <= 600
+        time.sleep(0.3)
+        assert slow.cancelled == 1
+
+
+def test_a_client_may_ask_for_an_earlier_end(around: Surroundings) -> None:
+    with serving(Misbehaving(wait_s=20)) as url, gateway(around, classify_url=url) as client:
+        headers = PNG | bearer(around) | {"x-hepar-timeout-ms": "400"}
+        started = time.monotonic()
+        assert problem(client.post("/v1/classifications", content=b"x", headers=headers)).status == 504
+        assert time.monotonic() - started < 3
+
+
+def test_an_early_refusal_by_one_service_does_not_stop_the_other(around: Surroundings) -> None:
+    body = b'{"type":"t","title":"t","status":415,"detail":"d","request_id":"other"}'
+    refusing = Misbehaving(status=415, body=body, kind=b"application/problem+json", reads=False)
+    with serving(refusing) as url, gateway(around, detect_url=url) as client:
+        answer = client.post("/v1/analyses", content=DARK, headers=PNG | bearer(around))
+        assert answer.json()["classification"]["label"] == "metastasis"
+
+
+@pytest.mark.parametrize("path", ["/v1/classifications", "/v1/detections", "/v1/analyses"])
+def test_uploads_need_a_token_with_the_right_scope_and_a_right_size(around: Surroundings, path: str) -> None:
+    with gateway(around, upload_bytes_max=1000) as client:
+        assert problem(client.post(path, content=b"x", headers=PNG)).status == 401
+        refused = client.post(path, content=b"x", headers=PNG | bearer(around, "account"))
+        assert problem(refused).status == 403
+        large = b"x" * 100_000
+        assert problem(client.post(path, content=large, headers=PNG | bearer(around))).status == 413
+        chunks = iter([large[:50_000], large[50_000:]])
+        assert problem(client.post(path, content=chunks, headers=PNG | bearer(around))).status == 413
+        text = {"content-type": "text/plain"} | bearer(around)
+        assert problem(client.post(path, content=b"x", headers=text)).status == 415
+
+
+def test_accounts_are_passed_on(around: Surroundings) -> None:
+    form = {"email": "grace@example.org", "password": "a long enough password"}
+    with gateway(around) as client:
+        assert client.post("/v1/users", json=form).status_code == 201
+        assert problem(client.post("/v1/users", json=form)).status == 409
+        wrong = client.post("/v1/token", data={"username": form["email"], "password": "another long password"})
+        assert problem(wrong).status == 401
+        token = client.post("/v1/token", data={"username": form["email"], "password": form["password"]}).json()
+        me = client.get("/v1/users/me", headers={"authorization": f"Bearer {token['access_token']}"})
+        assert me.json()["email"] == form["email"]
+        assert problem(client.get("/v1/users/me", headers=bearer(around))).status == 401
+
+
+def test_tokens_are_checked_without_auth_service_once_its_keys_are_known(around: Surroundings, tmp_path: Path) -> None:
+    settings = AuthSettings(
+        database_url=f"sqlite+aiosqlite:///{tmp_path / 'a.sqlite3'}", signing_key_file=tmp_path / "key.pem"
+    )
+    with ExitStack() as until_outage:
+        url = until_outage.enter_context(serving(create_auth(settings)))
+        with gateway(around, auth_url=url) as client:
+            pem = load_signing_key(tmp_path / "key.pem")
+            issuer = TokenIssuer(pem, public_key_of(pem), "hepar-auth", "hepar", 600)
+            headers = PNG | {"authorization": f"Bearer {issuer.issue('somebody')}"}
+
+            def status() -> int:
+                return client.post("/v1/classifications", content=DARK, headers=headers).status_code
+
+            assert status() == 200
+            until_outage.close()
+            assert client.get("/readyz").json()["parts"]["sign_in"] is False
+            assert status() == 200
+    with gateway(around, auth_url=NOWHERE) as newcomer:
+        assert problem(newcomer.post("/v1/classifications", content=b"x", headers=headers)).status == 503
+
+
+def test_the_public_document_lists_the_public_routes(around: Surroundings) -> None:
+    with gateway(around) as client:
+        paths = set(client.get("/openapi.json").json()["paths"])
+        assert client.get("/docs").status_code == 200
+    assert paths == {
+        "/healthz", "/readyz", "/v1/users", "/v1/users/me", "/v1/token",
+        "/v1/classifications", "/v1/detections", "/v1/analyses",
+    }  # fmt: skip
