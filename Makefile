@@ -37,7 +37,7 @@ test: setup .venv/.dev ## unit, service and end-to-end tests, with coverage
 
 .PHONY: test-training
 test-training: .venv-training/.complete ## tests of training/, in its own environment
-	.venv-training/bin/python -m pytest tests/training
+	TF_CPP_MIN_LOG_LEVEL=3 .venv-training/bin/python -m pytest -W default tests/training
 
 .PHONY: lint
 lint: .venv/.dev ## ruff, mypy --strict, pyright and import-linter
