@@ -1,0 +1,62 @@
+"""What is locked is what is declared, and nothing is older than the oldest acceptable version."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+REQUIREMENTS = Path(__file__).parents[2] / "requirements"
+PYPROJECT = tomllib.loads((REQUIREMENTS.parent / "pyproject.toml").read_text())
+LOCKS = ("serve", "dev", "training", "triton")
+
+
+def locked(name: str) -> dict[str, list[Version]]:
+    versions: dict[str, list[Version]] = {}
+    for package, version in re.findall(
+        r"^([a-z0-9.-]+)==([^ ;\\\n]+)", (REQUIREMENTS / f"{name}.txt").read_text(), re.MULTILINE
+    ):
+        versions.setdefault(package, []).append(Version(version))
+    return versions
+
+
+def required(lines: list[str]) -> list[Requirement]:
+    return [Requirement(line) for line in lines if line and not line.startswith("#")]
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_no_lock_holds_a_version_below_the_floor(lock: str) -> None:
+    versions = locked(lock)
+    floors = required((REQUIREMENTS / "floors.txt").read_text().splitlines())
+    assert len(floors) >= 6
+    for floor in floors:
+        for version in versions.get(floor.name, []):
+            assert version in floor.specifier, f"{floor.name} {version}"
+
+
+@pytest.mark.parametrize("extra", ["serve", "dev", "training"])
+def test_every_declared_package_is_locked_at_a_version_it_allows(extra: str) -> None:
+    declared = required(PYPROJECT["project"]["dependencies"] + PYPROJECT["project"]["optional-dependencies"][extra])
+    versions = locked(extra)
+    for requirement in declared:
+        name = requirement.name.lower()
+        assert versions.get(name), f"{name} is not in requirements/{extra}.txt: run `make lock`"
+        assert all(version in requirement.specifier for version in versions[name])
+
+
+@pytest.mark.parametrize("lock", ["serve", "dev", "triton"])
+def test_serving_locks_carry_hashes_and_no_training_framework(lock: str) -> None:
+    text = (REQUIREMENTS / f"{lock}.txt").read_text()
+    assert text.count("--hash=sha256:") >= len(locked(lock))
+    for framework in ("torch", "tensorflow", "tensorflow-cpu", "keras", "ultralytics"):
+        assert framework not in locked(lock)
+
+
+def test_serving_has_neither_tensorflow_nor_torch() -> None:
+    for framework in ("torch", "tensorflow"):
+        with pytest.raises(ImportError):
+            __import__(framework)
