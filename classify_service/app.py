@@ -17,9 +17,7 @@ from hepar.service.model_app import models_on_triton
 def create_app(settings: ClassifySettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with models_on_triton(settings, "classification") as (triton, cards, decoder):
-            app.state.settings = settings
-            app.state.decoder = decoder
+        async with models_on_triton(app, settings, "classification") as (triton, cards):
             app.state.ensemble = ensemble = Ensemble(triton, cards, settings.quorum)
             app.state.readiness = ensemble.readiness
             yield

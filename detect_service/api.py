@@ -7,14 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 
 from detect_service.detectors import Detectors, Findings
-from detect_service.settings import DetectSettings
 from hepar.contracts.analyses import Box, Detection, DetectorReport
 from hepar.contracts.problems import Problem
 from hepar.imaging import CtImage
-from hepar.service.deadlines import DEADLINE_HEADER, Deadline
-from hepar.service.images import ImageDecoder, image_facts
+from hepar.service.images import image_facts
+from hepar.service.model_app import DeadlineDep, UploadedImage
 from hepar.service.requests import current_request_id
-from hepar.service.uploads import IMAGE_OPENAPI, read_image
+from hepar.service.uploads import IMAGE_OPENAPI
 
 router = APIRouter(tags=["detection"], responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}})
 
@@ -26,26 +25,12 @@ def _detectors(request: Request) -> Detectors:
     return detectors
 
 
-def _decoder(request: Request) -> ImageDecoder:
-    decoder: ImageDecoder = request.app.state.decoder
-    return decoder
-
-
-def _settings(request: Request) -> DetectSettings:
-    settings: DetectSettings = request.app.state.settings
-    return settings
-
-
 DetectorsDep = Annotated[Detectors, Depends(_detectors)]
-DecoderDep = Annotated[ImageDecoder, Depends(_decoder)]
-SettingsDep = Annotated[DetectSettings, Depends(_settings)]
 
 
 @router.post("/v1/detections", summary="Find lesions in one CT image", openapi_extra=IMAGE_OPENAPI)
-async def detect(request: Request, detectors: DetectorsDep, decoder: DecoderDep, settings: SettingsDep) -> Detection:
+async def detect(detectors: DetectorsDep, deadline: DeadlineDep, image: UploadedImage) -> Detection:
     """Boxes of lesions, fused over all detectors."""
-    deadline = Deadline.from_header(request.headers.get(DEADLINE_HEADER), settings.deadline_s)
-    image = await decoder.decode(await read_image(request, settings.upload_bytes_max))
     return _shaped(await detectors.find(image, deadline), image)
 
 

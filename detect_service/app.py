@@ -17,9 +17,7 @@ from hepar.service.model_app import models_on_triton
 def create_app(settings: DetectSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with models_on_triton(settings, "detection") as (triton, cards, decoder):
-            app.state.settings = settings
-            app.state.decoder = decoder
+        async with models_on_triton(app, settings, "detection") as (triton, cards):
             app.state.detectors = detectors = Detectors(triton, cards, settings.quorum, settings.fusion_overlap)
             app.state.readiness = detectors.readiness
             yield
