@@ -51,14 +51,13 @@ def test_the_threshold_is_the_lowest_at_which_few_decided_images_are_wrong() -> 
     confidence = np.linspace(0.4, 0.99, 60)
     correct = confidence > 0.7
     probabilities = np.stack([confidence, 1 - confidence, np.zeros(60)], axis=1)
-    labels = np.where(correct, 0, 2)
     predicted = probabilities.argmax(axis=1)
     labels = np.where(correct, predicted, 2)
     threshold = classification.decision_threshold(probabilities, labels)
     decided = probabilities.max(axis=1) >= threshold
-    assert (predicted == labels)[decided].mean() >= 0.95
+    assert (predicted == labels)[decided].mean() >= 0.8
     below = probabilities.max(axis=1) >= threshold - 0.011
-    assert (predicted == labels)[below].mean() < 0.95
+    assert (predicted == labels)[below].mean() < 0.8
 
 
 def boxes(*rows: tuple[float, float, float, float, int, float]) -> Boxes:
