@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 
@@ -15,6 +16,8 @@ from hepar.service.guard import Guard
 from hepar.service.logs import configure_logging
 from hepar.service.problems import install_problem_handlers
 from hepar.service.settings import ServiceSettings
+
+_log = logging.getLogger(__name__)
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 ReadinessCheck = Callable[[], Awaitable[dict[str, bool]]]
@@ -39,6 +42,7 @@ def new_app(
         license_info={"name": "AGPL-3.0-or-later", "identifier": "AGPL-3.0-or-later"},
         lifespan=lifespan,
     )
+    app.state.ready = None
     install_problem_handlers(app)
     app.add_middleware(
         Guard,
@@ -56,6 +60,9 @@ def new_app(
         check: ReadinessCheck = app.state.readiness
         parts = await check()
         ready = all(parts.values())
+        if ready is not app.state.ready:
+            app.state.ready = ready
+            _log.info("ready" if ready else "not ready", extra={"parts": parts})
         return JSONResponse({"ready": ready, "parts": parts}, 200 if ready else 503)
 
     return app

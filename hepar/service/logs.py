@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
+from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
 from hepar.service.requests import current_request_id
@@ -31,6 +32,7 @@ def configure_logging(service: str, level: str = "INFO") -> None:
         JsonFormatter(
             "{asctime}{levelname}{service}{request_id}{name}{message}",
             style="{",
+            reserved_attrs=[*RESERVED_ATTRS, "color_message"],  # uvicorn's, for terminals
             rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
         )
     )

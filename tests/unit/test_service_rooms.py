@@ -209,6 +209,18 @@ def test_log_lines_are_json_with_service_and_request_id(client: TestClient, caps
     assert "secret" not in line
 
 
+def test_readiness_is_logged_when_it_changes_and_not_each_time_it_is_asked(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "hepar")
+    assert isinstance(client.app, FastAPI)
+    for part_ready in (False, False, True, True, False):
+        client.app.state.part_ready = part_ready
+        client.get("/readyz")
+    ours = [record.message for record in caplog.records if record.name.startswith("hepar")]
+    assert ours == ["not ready", "ready", "not ready"]
+
+
 def test_a_wrong_setting_stops_the_start_with_its_name(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
