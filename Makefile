@@ -21,7 +21,7 @@ help: ## list the targets
 
 .PHONY: setup
 setup: ## make the two serving environments (.venv, .venv-triton)
-	@$(MAKE) -j2 .venv/.serve .venv-triton/.complete
+	@$(MAKE) -s -j2 .venv/.serve .venv-triton/.complete
 
 .PHONY: demo
 demo: setup ## one image through everything: make demo [IMAGE=path]
