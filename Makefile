@@ -56,6 +56,10 @@ format: .venv/.dev ## let ruff mend what it can
 lock: .venv/.dev ## write the lock files anew from pyproject.toml
 	requirements/compile.sh
 
+.PHONY: explore
+explore: .venv-training/.complete ## join datasets into one manifest and report: make explore SOURCES="KIND=folder ..."
+	$(TRAINING) explore $(foreach source,$(SOURCES),--source "$(source)")
+
 .PHONY: train
 train: .venv-training/.complete ## prepare data and train: make train [DATA=folder] [CONFIGURATION=compact]
 	$(TRAINING) prepare --data "$(DATA)"

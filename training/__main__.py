@@ -9,7 +9,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from hepar.contracts.cards import Metric, ModelCard
-from training.configuration import load_configuration
+from hepar.imaging.ct_image import Window
+from training.configuration import Configuration, load_configuration
+from training.datasets.records import NotThisDataset, ReadOptions
 from training.networks import NETWORKS, Run, export, train
 from training.pictures import lesion_sheet, write_samples
 from training.prepare import data_fingerprint, prepare
@@ -28,6 +30,10 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help="where runs are kept; var/training/<configuration> by default")
     parser.add_argument("--repository", type=Path, default=REPOSITORY)
     commands = parser.add_subparsers(dest="command", required=True)
+    exploring = commands.add_parser("explore", help="join datasets into one manifest and report on them")
+    exploring.add_argument("--source", action="append", required=True, metavar="KIND=FOLDER")
+    exploring.add_argument("--every-nth", type=int, default=5, help="of a volume's slices without a lesion")
+    exploring.add_argument("--phase", help="of datasets with several contrast phases; portal-venous by default")
     preparing = commands.add_parser("prepare", help="split by patient and synthesise lesions")
     preparing.add_argument("--data", type=Path, help="the folder msd-liver-slices; phantoms alone without it")
     for command, text in (
@@ -44,7 +50,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         _run(arguments)
-    except (UnusableData, NotTrained, FileNotFoundError, ValidationError) as error:
+    except (UnusableData, NotTrained, NotThisDataset, FileNotFoundError, ValidationError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
@@ -63,6 +69,9 @@ def _run(arguments: argparse.Namespace) -> None:
     name = Path(arguments.configuration).stem
     folder = arguments.folder or Path("var/training") / name
     run = Run(configuration, "full" if name.startswith("full") else "compact", folder)
+    if arguments.command == "explore":
+        _explore(arguments, configuration, run.folder / "collection")
+        return
     if arguments.command == "prepare":
         count = prepare(choose_source(arguments.data, configuration.data), configuration.data, run.data)
         print(f"{count} images in {run.data}")
@@ -78,6 +87,19 @@ def _run(arguments: argparse.Namespace) -> None:
         _print_figures(export(network, run, arguments.repository))
     else:
         _evaluate(arguments.repository / network.name, run)
+
+
+def _explore(arguments: argparse.Namespace, configuration: Configuration, out: Path) -> None:
+    from training.datasets.collection import Source, collect
+    from training.datasets.report import write_report
+
+    sources = [Source.parsed(text) for text in arguments.source]
+    window = Window(configuration.data.window_low_hu, configuration.data.window_high_hu)
+    options = ReadOptions(window, max(1, arguments.every_nth), arguments.phase)
+    records, faults = collect(sources, options, configuration.label_map, out, print)
+    for fault in faults:
+        print(f"  {fault.source}: {fault.origin}: {fault.reason}")
+    print(write_report(records, faults, out))
 
 
 def _evaluate(folder: Path, run: Run) -> None:

@@ -59,7 +59,21 @@ class DetectorConfiguration(_Section):
     horizontal_flip: bool
 
 
+OurLabel = Literal["cholangiocarcinoma", "metastasis", "no_tumour", "other"]
+LABEL_MAP: dict[str, OurLabel] = {
+    "ICC": "cholangiocarcinoma",
+    "CRLM": "metastasis",
+    "BCLM": "metastasis",
+    "cholangiocarcinoma": "cholangiocarcinoma",
+    "metastasis": "metastasis",
+    "none": "no_tumour",
+}
+
+
 class Configuration(_Section):
+    label_map: dict[str, OurLabel] = Field(
+        default=LABEL_MAP, description="a dataset's own word for a tumour type to our label; others are left out"
+    )
     data: DataConfiguration
     classifier: ClassifierConfiguration
     detector: DetectorConfiguration

@@ -1,0 +1,167 @@
+"""Several datasets joined into one manifest, with what could not be used listed by name.
+
+<out>/images/<source>/<name>.png   8-bit greyscale in the configured window, at the dataset's own size
+<out>/liver/<source>/<name>.png    1-bit mask of the liver, where it is known
+<out>/manifest.jsonl               one Record a line
+<out>/faults.jsonl                 one NamedFault a line
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from training.datasets.dicom import read_chaos, read_crlm, read_dicom_series, read_ircadb
+from training.datasets.nifti import read_lits, read_mct_ltdiag, read_plc_cect
+from training.datasets.pictures import (
+    read_class_folders,
+    read_coco,
+    read_csv_boxes,
+    read_pascal_voc,
+    read_yolo,
+)
+from training.datasets.records import Fault, NotThisDataset, Reader, ReadOptions, SourceSlice
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A kind of dataset. licence: of the public set of this layout; the owner's where there is none."""
+
+    read: Reader
+    licence: str
+
+
+_OWNERS = "see the dataset"
+LAYOUTS: dict[str, Layout] = {
+    "class_folders": Layout(read_class_folders, _OWNERS),
+    "yolo": Layout(read_yolo, _OWNERS),
+    "pascal_voc": Layout(read_pascal_voc, _OWNERS),
+    "coco": Layout(read_coco, _OWNERS),
+    "csv_boxes": Layout(read_csv_boxes, _OWNERS),
+    "lits": Layout(read_lits, "CC BY-SA 4.0"),
+    "mct_ltdiag": Layout(read_mct_ltdiag, "CC0 1.0"),
+    "plc_cect": Layout(read_plc_cect, _OWNERS),
+    "crlm": Layout(read_crlm, "CC BY 4.0"),
+    "ircadb": Layout(read_ircadb, "CC BY-NC-ND 4.0"),
+    "chaos": Layout(read_chaos, "CC BY-NC-SA 4.0"),
+    "dicom_series": Layout(read_dicom_series, _OWNERS),
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """One dataset as the command line names it: KIND=FOLDER."""
+
+    kind: str
+    folder: Path
+
+    @classmethod
+    def parsed(cls, text: str) -> Source:
+        """Raises NotThisDataset for an unknown kind or a folder that is none."""
+        kind, _, folder = text.partition("=")
+        if kind not in LAYOUTS or not folder:
+            raise NotThisDataset(f"{text!r} is not KIND=FOLDER; kinds: {', '.join(LAYOUTS)}")
+        if not Path(folder).is_dir():
+            raise NotThisDataset(f"{folder} is not a folder")
+        return cls(kind, Path(folder))
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line of the manifest. Boxes: x_min, y_min, x_max, y_max (pixels, maxima exclusive), tumour type, label.
+
+    label: null where the label map does not know the type; such images are kept on record and left out of training.
+    sha256: of the file in the dataset.
+    """
+
+    path: str
+    sha256: str
+    origin: str
+    patient: str
+    tumour_type: str
+    label: str | None
+    boxes: list[tuple[int, int, int, int, str, str | None]]
+    source: str
+    licence: str
+    spacing_mm: tuple[float, float] | None
+    liver_mask: str | None
+    mends: list[str]
+
+
+@dataclass(frozen=True)
+class NamedFault:
+    source: str
+    origin: str
+    reason: str
+
+
+def collect(
+    sources: Sequence[Source],
+    options: ReadOptions,
+    label_map: Mapping[str, str],
+    out: Path,
+    progress: Callable[[str], None] = lambda _: None,
+) -> tuple[list[Record], list[NamedFault]]:
+    """Reads all sources into `out`, made anew. Raises NotThisDataset where a folder has not its kind's layout."""
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    records: list[Record] = []
+    faults: list[NamedFault] = []
+    for number, source in enumerate(sources):
+        name = source.kind if [other.kind for other in sources].count(source.kind) == 1 else f"{source.kind}_{number}"
+        before = len(records), len(faults)
+        for item in LAYOUTS[source.kind].read(source.folder, options):
+            if isinstance(item, Fault):
+                faults.append(NamedFault(name, item.origin, item.reason))
+            else:
+                records.append(_written(item, name, LAYOUTS[source.kind].licence, label_map, out))
+        progress(f"{name}: {len(records) - before[0]} images, {len(faults) - before[1]} faults")
+    _write_lines(out / "manifest.jsonl", records)
+    _write_lines(out / "faults.jsonl", faults)
+    return records, faults
+
+
+def read_collection(folder: Path) -> list[Record]:
+    """The manifest that `collect` wrote."""
+    with (folder / "manifest.jsonl").open() as file:
+        return [Record(**json.loads(line)) for line in file]
+
+
+def _written(item: SourceSlice, source: str, licence: str, label_map: Mapping[str, str], out: Path) -> Record:
+    path = Path("images") / source / f"{item.name}.png"
+    _save(Image.fromarray(item.grey), out / path)
+    mask = None
+    if item.liver_mask is not None:
+        mask = Path("liver") / source / f"{item.name}.png"
+        _save(Image.fromarray(item.liver_mask), out / mask)
+    return Record(
+        path=str(path),
+        sha256=item.origin_sha256,
+        origin=item.origin,
+        patient=f"{source}/{item.patient}",
+        tumour_type=item.tumour_type,
+        label=label_map.get(item.tumour_type),
+        boxes=[
+            (box.x_min, box.y_min, box.x_max, box.y_max, box.tumour_type, label_map.get(box.tumour_type))
+            for box in item.boxes
+        ],
+        source=source,
+        licence=licence,
+        spacing_mm=item.spacing_mm,
+        liver_mask=str(mask) if mask else None,
+        mends=list(item.mends),
+    )
+
+
+def _save(image: Image.Image, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path)
+
+
+def _write_lines(path: Path, rows: Sequence[Record | NamedFault]) -> None:
+    path.write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows))
