@@ -36,6 +36,7 @@ def main() -> int:
     exploring.add_argument("--phase", help="of datasets with several contrast phases; portal-venous by default")
     preparing = commands.add_parser("prepare", help="split by patient and synthesise lesions")
     preparing.add_argument("--data", type=Path, help="the folder msd-liver-slices; phantoms alone without it")
+    preparing.add_argument("--collection", action="store_true", help="what `explore` collected, with its own labels")
     for command, text in (
         ("train", "train, or go on training"),
         ("export", "write to the model repository, with figures"),
@@ -58,24 +59,40 @@ def main() -> int:
 
 def _run(arguments: argparse.Namespace) -> None:
     configuration = load_configuration(arguments.configuration)
-    if arguments.command == "lesion-sheet":
-        folder = arguments.data if arguments.data is not None and arguments.data.is_dir() else None
-        print(lesion_sheet(configuration.data, folder, arguments.out))
-        return
-    if arguments.command == "samples":
-        for path in write_samples(configuration.data, arguments.out):
-            print(path)
+    if arguments.command in ("lesion-sheet", "samples"):
+        _draw(arguments, configuration)
         return
     name = Path(arguments.configuration).stem
     folder = arguments.folder or Path("var/training") / name
     run = Run(configuration, "full" if name.startswith("full") else "compact", folder)
     if arguments.command == "explore":
         _explore(arguments, configuration, run.folder / "collection")
+    elif arguments.command == "prepare":
+        _prepare(arguments, run)
+    else:
+        _work(arguments, run)
+
+
+def _draw(arguments: argparse.Namespace, configuration: Configuration) -> None:
+    if arguments.command == "samples":
+        for path in write_samples(configuration.data, arguments.out):
+            print(path)
         return
-    if arguments.command == "prepare":
-        count = prepare(choose_source(arguments.data, configuration.data), configuration.data, run.data)
-        print(f"{count} images in {run.data}")
-        return
+    folder = arguments.data if arguments.data is not None and arguments.data.is_dir() else None
+    print(lesion_sheet(configuration.data, folder, arguments.out))
+
+
+def _prepare(arguments: argparse.Namespace, run: Run) -> None:
+    if arguments.collection:
+        count = _prepare_collection(run)
+    else:
+        data = run.configuration.data
+        count = prepare(choose_source(arguments.data, data), data, run.data)
+    print(f"{count} images in {run.data}")
+
+
+def _work(arguments: argparse.Namespace, run: Run) -> None:
+    """Train, export or evaluate one network."""
     if not (run.data / "manifest.jsonl").is_file():
         raise NotTrained(f"{run.data} holds no data: run `python -m training prepare` first")
     network = NETWORKS[arguments.network]
@@ -100,6 +117,18 @@ def _explore(arguments: argparse.Namespace, configuration: Configuration, out: P
     for fault in faults:
         print(f"  {fault.source}: {fault.origin}: {fault.reason}")
     print(write_report(records, faults, out))
+
+
+def _prepare_collection(run: Run) -> int:
+    from training.datasets.preparation import prepare_collection
+
+    collection = run.folder / "collection"
+    if not (collection / "manifest.jsonl").is_file():
+        raise NotTrained(f"{collection} holds no collection: run `python -m training explore` first")
+    count, left_out = prepare_collection(collection, run.configuration.data, run.data)
+    for item in left_out:
+        print(f"  left out: {item.path}: {item.reason}")
+    return count
 
 
 def _evaluate(folder: Path, run: Run) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -22,6 +23,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from hepar.imaging.ct_image import GreyImage
 from training.configuration import DataConfiguration
 from training.fields import FloatImage
 from training.lesions import LABELS, LesionSlice, synthesise
@@ -63,18 +65,13 @@ def prepare(source: Source, data: DataConfiguration, out: Path, workers: int = 2
     for item in source.training_only:
         slices.append(item)
         split[item.patient] = "train"
-    shutil.rmtree(out, ignore_errors=True)
-    for part in PARTS:
-        (out / part / "images").mkdir(parents=True)
-        (out / part / "labels").mkdir()
-    (out / "split.json").write_text(json.dumps(split, indent=1, sort_keys=True))
+    start_dataset(out, split)
     work = partial(_prepare_slice, split=split, data=data, out=out)
     with ProcessPoolExecutor(workers) as pool:
         examples = [example for made in pool.map(work, slices, chunksize=4) for example in made]
-    _write_lines(out / "manifest.jsonl", [asdict(example) for example in examples])
     held_out = [item for item in slices if item.real_lesions and split[item.patient] != "train"]
     for item in held_out:
-        _save_grey(_grey(item.hu, data), out / "real" / f"{item.name}.png")
+        save_grey(_grey(item.hu, data), out / "real" / f"{item.name}.png")
     real = [
         RealLesions(
             item.name,
@@ -84,13 +81,39 @@ def prepare(source: Source, data: DataConfiguration, out: Path, workers: int = 2
         )
         for item in held_out
     ]
+    finish_dataset(out, examples, real, source.provenance)
+    return len(examples)
+
+
+def start_dataset(out: Path, split: Mapping[str, str]) -> None:
+    """Makes the folders anew and writes the split."""
+    shutil.rmtree(out, ignore_errors=True)
+    for part in PARTS:
+        (out / part / "images").mkdir(parents=True)
+        (out / part / "labels").mkdir()
+    (out / "split.json").write_text(json.dumps(split, indent=1, sort_keys=True))
+
+
+def write_example(example: Example, grey: GreyImage, out: Path) -> Example:
+    """Writes its image and its YOLO boxes; returns it."""
+    save_grey(grey, out / example.part / "images" / f"{example.name}.png")
+    lines = [
+        f"{label} {(x0 + x1) / 2:.6f} {(y0 + y1) / 2:.6f} {x1 - x0:.6f} {y1 - y0:.6f}\n"
+        for label, x0, y0, x1, y1 in example.boxes
+    ]
+    (out / example.part / "labels" / f"{example.name}.txt").write_text("".join(lines))
+    return example
+
+
+def finish_dataset(out: Path, examples: Sequence[Example], real: Sequence[RealLesions], provenance: str) -> None:
+    """Writes the manifest, the real lesions (their images lie in `real/` already) and what the frameworks read."""
+    _write_lines(out / "manifest.jsonl", [asdict(example) for example in examples])
     _write_lines(out / "real_lesions.jsonl", [asdict(row) for row in real])
-    (out / "provenance.txt").write_text(source.provenance + "\n")
+    (out / "provenance.txt").write_text(provenance + "\n")
     (out / "data.yaml").write_text(
         f"path: {out.resolve()}\ntrain: train/images\nval: validation/images\ntest: test/images\nnames:\n"
         + "".join(f"  {index}: {label}\n" for index, label in enumerate(LABELS))
     )
-    return len(examples)
 
 
 def split_by_patient(patients: set[str], data: DataConfiguration) -> dict[str, str]:
@@ -131,7 +154,8 @@ def _prepare_slice(item: LiverSlice, *, split: dict[str, str], data: DataConfigu
     if not item.tumour_free:
         return []
     part = split[item.patient]
-    examples = [_write_example(item, item.hu, (), part, f"{item.name}_{NO_TUMOUR}", data, out)]
+    healthy = Example(part, f"{item.name}_{NO_TUMOUR}", item.patient, CLASS_LABELS.index(NO_TUMOUR), [])
+    examples = [write_example(healthy, _grey(item.hu, data), out)]
     variants = data.variants_train if part == "train" else data.variants_evaluation
     for label in LABELS:
         for variant in range(variants):
@@ -141,16 +165,17 @@ def _prepare_slice(item: LiverSlice, *, split: dict[str, str], data: DataConfigu
                 made = synthesise(item.hu, item.liver_mask, data.pixel_spacing_mm, label, rng)
             except ValueError:
                 break  # too little liver on this slice for any lesion: it stays a tumour-free example
-            name = f"{item.name}_{label}_{variant}"
-            examples.append(_write_example(item, made.hu, _boxes(made), part, name, data, out))
+            boxes = _boxes(made)
+            example = Example(part, f"{item.name}_{label}_{variant}", item.patient, boxes[0][0], boxes)
+            examples.append(write_example(example, _grey(made.hu, data), out))
     return examples
 
 
-def _boxes(made: LesionSlice) -> tuple[tuple[int, float, float, float, float], ...]:
-    return tuple(
+def _boxes(made: LesionSlice) -> list[tuple[int, float, float, float, float]]:
+    return [
         (LABELS.index(box.label), *_relative((box.x_min, box.y_min, box.x_max, box.y_max), made.hu.shape))
         for box in made.boxes
-    )
+    ]
 
 
 def _relative(box: tuple[int, int, int, int], shape: tuple[int, ...]) -> tuple[float, float, float, float]:
@@ -158,26 +183,7 @@ def _relative(box: tuple[int, int, int, int], shape: tuple[int, ...]) -> tuple[f
     return box[0] / width, box[1] / height, box[2] / width, box[3] / height
 
 
-def _write_example(
-    item: LiverSlice,
-    hu: FloatImage,
-    boxes: tuple[tuple[int, float, float, float, float], ...],
-    part: str,
-    name: str,
-    data: DataConfiguration,
-    out: Path,
-) -> Example:
-    _save_grey(_grey(hu, data), out / part / "images" / f"{name}.png")
-    lines = [
-        f"{label} {(x0 + x1) / 2:.6f} {(y0 + y1) / 2:.6f} {x1 - x0:.6f} {y1 - y0:.6f}\n"
-        for label, x0, y0, x1, y1 in boxes
-    ]
-    (out / part / "labels" / f"{name}.txt").write_text("".join(lines))
-    label = boxes[0][0] if boxes else CLASS_LABELS.index(NO_TUMOUR)
-    return Example(part, name, item.patient, label, list(boxes))
-
-
-def _grey(hu: FloatImage, data: DataConfiguration) -> np.ndarray:
+def _grey(hu: FloatImage, data: DataConfiguration) -> GreyImage:
     relative = (hu - data.window_low_hu) / (data.window_high_hu - data.window_low_hu)
     grey = np.asarray(np.clip(np.rint(relative * 255), 0, 255), dtype=np.uint8)
     if grey.shape == (data.input_size_px, data.input_size_px):
@@ -186,7 +192,8 @@ def _grey(hu: FloatImage, data: DataConfiguration) -> np.ndarray:
     return np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR))
 
 
-def _save_grey(grey: np.ndarray, path: Path) -> None:
+def save_grey(grey: GreyImage, path: Path) -> None:
+    """Writes a PNG, making its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(grey).save(path)
 

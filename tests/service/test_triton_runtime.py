@@ -139,21 +139,26 @@ def test_a_value_that_is_not_finite_is_a_wrong_answer(triton: RunningTriton, tmp
             _checked("m", "logits", value, Expected((3,), "f"))
 
 
-def test_a_killed_triton_is_started_again_and_a_stop_leaves_nothing_behind(tmp_path: Path) -> None:
-    repository = tmp_path / "models"
+def start_keeper(folder: Path) -> tuple[RunningTriton, subprocess.Popen[bytes]]:
+    """A Triton of the test's own, ready, with one model."""
+    repository = folder / "models"
     write_classifier(repository, "classify_one", (0.0, 1.0, 0.0))
     settings = on_free_ports().model_copy(update={"triton_model_repository": repository})
     environment = settings.environment() | {
-        "HEPAR_TRITON_LOG_FILE": str(tmp_path / "triton.log"),
-        "HEPAR_TRITON_STATE_FOLDER": str(tmp_path / "state"),
+        "HEPAR_TRITON_LOG_FILE": str(folder / "triton.log"),
+        "HEPAR_TRITON_STATE_FOLDER": str(folder / "state"),
         "HEPAR_TRITON_RESTART_DELAY_S": "0.2",
     }
-    keeper = subprocess.Popen(
-        [sys.executable, "-m", "triton_runtime"], env=environment, stderr=subprocess.PIPE, text=False
-    )
-    running = RunningTriton(settings, repository, keeper.pid, tmp_path / "triton.log")
+    with (folder / "keeper.log").open("wb") as log:
+        keeper = subprocess.Popen([sys.executable, "-m", "triton_runtime"], env=environment, stderr=log)
+    running = RunningTriton(settings, repository, keeper.pid, folder / "triton.log")
+    wait_for_triton(running, keeper)
+    return running, keeper
+
+
+def test_a_killed_triton_is_started_again_and_a_stop_leaves_nothing_behind(tmp_path: Path) -> None:
+    running, keeper = start_keeper(tmp_path)
     try:
-        wait_for_triton(running, keeper)
         (server,) = psutil.Process(keeper.pid).children()
         stubs = server.children()
         assert stubs
@@ -166,24 +171,14 @@ def test_a_killed_triton_is_started_again_and_a_stop_leaves_nothing_behind(tmp_p
     finally:
         keeper.send_signal(signal.SIGTERM)
         assert keeper.wait(30) == 0
-    assert keeper.stderr is not None
-    assert b"it starts again in 0.2 s" in keeper.stderr.read()
-    keeper.stderr.close()
+    assert "it starts again in 0.2 s" in (tmp_path / "keeper.log").read_text()
     _, alive = psutil.wait_procs(family, timeout=5)
     assert alive == []
     assert list(Path("/dev/shm").glob(f"hepar_triton_{keeper.pid}_*")) == []  # noqa: S108
 
 
 def test_triton_dies_with_its_keeper(tmp_path: Path) -> None:
-    repository = tmp_path / "models"
-    write_classifier(repository, "classify_one", (0.0, 1.0, 0.0))
-    settings = on_free_ports().model_copy(update={"triton_model_repository": repository})
-    environment = settings.environment() | {
-        "HEPAR_TRITON_LOG_FILE": str(tmp_path / "triton.log"),
-        "HEPAR_TRITON_STATE_FOLDER": str(tmp_path / "state"),
-    }
-    keeper = subprocess.Popen([sys.executable, "-m", "triton_runtime"], env=environment)
-    wait_for_triton(RunningTriton(settings, repository, keeper.pid, tmp_path / "triton.log"), keeper)
+    _, keeper = start_keeper(tmp_path)
     family = psutil.Process(keeper.pid).children(recursive=True)
     keeper.kill()
     keeper.wait(10)

@@ -486,3 +486,55 @@ def test_a_wrong_source_is_one_clear_line(tmp_path: Path, source: str) -> None:
     done = explore(tmp_path / "run", source)
     assert done.returncode == 1
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def training(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "training", "--configuration", "smoke", "--folder", str(folder)]
+    command += ["--repository", str(folder / "models"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=REPOSITORY, check=False)
+
+
+def test_a_classifier_and_a_detector_train_on_the_kaggle_layout_with_no_code_change(tmp_path: Path) -> None:
+    labels: tuple[Label, ...] = ("cholangiocarcinoma", "metastasis")
+    for seed in range(16):
+        label = labels[seed % 2]
+        case = Case(seed, label)
+        wide = np.pad(WINDOW.to_grey(case.hu[2]), ((0, 0), (SIDE // 2, SIDE // 2)))
+        write(tmp_path / "kaggle" / label / f"{seed}.jpg", _encoded(wide, "JPEG"))
+        lines = [yolo_line(box, 0).split() for box in case.boxes]
+        rows = [f"0 {(float(x) + 0.5) / 2} {y} {float(w) / 2} {h}\n" for _, x, y, w, h in lines]
+        write(tmp_path / "kaggle" / label / f"{seed}.txt", "".join(rows))
+    write(tmp_path / "kaggle" / "metastasis" / "unboxed.png", Case(0).png(2))
+    write(tmp_path / "kaggle" / "haemangioma" / "other.png", Case(0).png(2))
+    run = tmp_path / "run"
+    early = training(run, "prepare", "--collection")
+    assert early.returncode == 1
+    assert "run `python -m training explore` first" in early.stderr
+    assert training(run, "explore", "--source", f"class_folders={tmp_path / 'kaggle'}").returncode == 0
+    prepared = training(run, "prepare", "--collection")
+    assert prepared.returncode == 0, prepared.stderr
+    assert "metastasis_unboxed.png: a tumour without a box" in prepared.stdout
+    assert "haemangioma_other.png: its type 'haemangioma' has no label of ours" in prepared.stdout
+    assert "16 images in" in prepared.stdout
+    examples = [json.loads(line) for line in (run / "data" / "manifest.jsonl").read_text().splitlines()]
+    for part in ("train", "validation", "test"):
+        assert {row["label"] for row in examples if row["part"] == part} == {0, 1}, "stratified"
+    for row in examples:
+        seed = int(row["name"].split("_")[-1])
+        for box, expected in zip(
+            sorted(row["boxes"]), sorted(Case(seed, labels[seed % 2]).boxes, key=_corners), strict=True
+        ):
+            shares = [value / SIDE for value in _corners(expected)]
+            fitted = [(shares[0] + 0.5) / 2, 0.25 + shares[1] / 2, (shares[2] + 0.5) / 2, 0.25 + shares[3] / 2]
+            assert box[0] == row["label"] == seed % 2
+            assert box[1:] == pytest.approx(fitted, abs=1e-2)
+    for network in ("classify_resnet", "detect_yolov5"):
+        for command in ("train", "export"):
+            done = training(run, command, network)
+            assert done.returncode == 0, done.stderr[-2000:]
+        card = json.loads((run / "models" / network / "card.json").read_text())
+        assert "class_folders" in card["training_data"]
+
+
+def _corners(box: TypedBox) -> tuple[int, int, int, int]:
+    return box.x_min, box.y_min, box.x_max, box.y_max

@@ -1,0 +1,131 @@
+"""From a collection of real, labelled images to the data set that both frameworks read: nothing synthesised."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from hepar.imaging.fitting import Placement, fit
+from training.configuration import DataConfiguration
+from training.datasets.collection import Record, read_collection
+from training.datasets.records import UNKNOWN
+from training.lesions import LABELS
+from training.prepare import (
+    CLASS_LABELS,
+    PARTS,
+    Example,
+    RealLesions,
+    finish_dataset,
+    save_grey,
+    start_dataset,
+    write_example,
+)
+from training.sources import UnusableData
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """An image of the collection that is in no part, and why."""
+
+    path: str
+    reason: str
+
+
+def prepare_collection(folder: Path, data: DataConfiguration, out: Path) -> tuple[int, list[LeftOut]]:
+    """Splits a collection by patient, stratified by label, and fits its images to the networks' input.
+
+    Images are fitted as the services fit them: proportions kept, centred on black. Those without one of our labels, and
+    tumours without a box (neither the map nor a detector can learn from them), are left out and returned. Lesions of
+    unknown type on held-out patients become the real lesions that figures are reported on.
+    Raises UnusableData where fewer than three patients have some label, too few to train, validate and test on.
+    """
+    records = read_collection(folder)
+    usable, left_out = _usable(records)
+    split = stratified_split(usable, data)
+    start_dataset(out, split)
+    examples = []
+    for record in usable:
+        grey, placement = _fitted(record, folder, data)
+        boxes = [
+            (LABELS.index(label), *_in_input(box, placement)) for *box, _, label in record.boxes if label in LABELS
+        ]
+        label = CLASS_LABELS.index(str(record.label))
+        example = Example(split[record.patient], _name(record), record.patient, label, boxes)
+        examples.append(write_example(example, grey, out))
+    real = []
+    for record in records:
+        part = split.get(record.patient, "test")
+        if record.tumour_type == UNKNOWN and record.boxes and part != "train":
+            grey, placement = _fitted(record, folder, data)
+            save_grey(grey, out / "real" / f"{_name(record)}.png")
+            corners = [_in_input(box, placement) for *box, _, _ in record.boxes]
+            real.append(RealLesions(_name(record), record.patient, part, corners))
+    finish_dataset(out, examples, real, _provenance(usable))
+    return len(examples), left_out
+
+
+def stratified_split(records: Sequence[Record], data: DataConfiguration) -> dict[str, str]:
+    """Every patient to one part, each label in the same shares; a patient counts by the first tumour it has.
+
+    Raises UnusableData naming the label that too few patients have.
+    """
+    label_of: dict[str, str] = {}
+    for record in records:
+        label = str(record.label)
+        if label_of.get(record.patient, CLASS_LABELS[-1]) == CLASS_LABELS[-1]:
+            label_of[record.patient] = label
+    rng = np.random.default_rng(data.seed)
+    split: dict[str, str] = {}
+    for label in sorted(set(label_of.values())):
+        patients = rng.permutation(sorted(name for name, own in label_of.items() if own == label)).tolist()
+        if len(patients) < len(PARTS):
+            raise UnusableData(f"{len(patients)} patients with {label} are too few to train, validate and test on")
+        tests = max(1, round(len(patients) * data.test_share))
+        validations = max(1, round(len(patients) * data.validation_share))
+        parts = ["test"] * tests + ["validation"] * validations
+        split |= dict(zip(patients, parts + ["train"] * (len(patients) - len(parts)), strict=True))
+    if not split:
+        raise UnusableData("the collection has no image with a label of ours")
+    return split
+
+
+def _usable(records: Sequence[Record]) -> tuple[list[Record], list[LeftOut]]:
+    usable, left_out = [], []
+    for record in records:
+        if record.label not in CLASS_LABELS:
+            left_out.append(LeftOut(record.path, f"its type {record.tumour_type!r} has no label of ours"))
+        elif record.label in LABELS and not record.boxes:
+            left_out.append(LeftOut(record.path, "a tumour without a box"))
+        else:
+            usable.append(record)
+    return usable, left_out
+
+
+def _fitted(record: Record, folder: Path, data: DataConfiguration) -> tuple[np.ndarray, Placement]:
+    with Image.open(folder / record.path, formats=("PNG",)) as image:
+        return fit(np.asarray(image), data.input_size_px, data.input_size_px)
+
+
+def _in_input(box: Sequence[float], placement: Placement) -> tuple[float, float, float, float]:
+    """Corners in pixels of the image to shares of the networks' input."""
+    x_min, y_min, x_max, y_max = box
+    width, height = placement.input_width, placement.input_height
+    return (
+        (x_min * placement.scale + placement.left) / width,
+        (y_min * placement.scale + placement.top) / height,
+        (x_max * placement.scale + placement.left) / width,
+        (y_max * placement.scale + placement.top) / height,
+    )
+
+
+def _name(record: Record) -> str:
+    return f"{record.source}_{Path(record.path).stem}"
+
+
+def _provenance(records: Sequence[Record]) -> str:
+    sources = sorted({(record.source, record.licence) for record in records})
+    return "Real images and labels: " + "; ".join(f"{source} ({licence})" for source, licence in sources)
