@@ -20,26 +20,32 @@ def write_classifier(
     bias: tuple[float, float, float],
     *,
     brightness_gain: float = 0.0,
+    batched: bool = True,
     **card: object,
 ) -> None:
-    """Logits are bias + brightness_gain * mean grey (0..1) for every label alike on the first one only."""
+    """Logits are the bias, the first one plus brightness_gain * mean grey (0..1).
+
+    batched: False for a graph without a batch axis (max_batch_size 0).
+    """
+    batch = 1 if batched else 0
     gain = np.array([brightness_gain / 255, 0, 0], dtype=np.float32)
     nodes = [
         helper.make_node("Cast", ["image"], ["grey"], to=TensorProto.FLOAT),
-        helper.make_node("ReduceMean", ["grey"], ["mean"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("ReduceMean", ["grey"], ["mean"], axes=[batch, batch + 1, batch + 2], keepdims=0),
         helper.make_node("Unsqueeze", ["mean", "axis"], ["column"]),
         helper.make_node("Mul", ["column", "gain"], ["scaled"]),
         helper.make_node("Add", ["scaled", "bias"], ["logits"]),
         helper.make_node("Unsqueeze", ["logits", "last_axes"], ["activation"]),
     ]
     constants = [
-        numpy_helper.from_array(np.array([1], dtype=np.int64), "axis"),
-        numpy_helper.from_array(np.array([2, 3], dtype=np.int64), "last_axes"),
+        numpy_helper.from_array(np.array([batch], dtype=np.int64), "axis"),
+        numpy_helper.from_array(np.array([batch + 1, batch + 2], dtype=np.int64), "last_axes"),
         numpy_helper.from_array(gain, "gain"),
         numpy_helper.from_array(np.array(bias, dtype=np.float32), "bias"),
     ]
-    outputs = [_tensor("logits", ["n", 3]), _tensor("activation", ["n", 3, 1, 1])]
-    _write(repository, name, "classification", nodes, constants, outputs, CLASSIFIER_LABELS, card)
+    axes: list[int | str] = ["n"] if batched else []
+    outputs = [_tensor("logits", [*axes, 3]), _tensor("activation", [*axes, 3, 1, 1])]
+    _write(repository, name, "classification", nodes, constants, outputs, CLASSIFIER_LABELS, card, batched=batched)
 
 
 def write_detector(
@@ -118,8 +124,11 @@ def _write(
     outputs: list[onnx.ValueInfoProto],
     labels: list[str],
     card: dict[str, object],
+    *,
+    batched: bool = True,
 ) -> None:
-    image = helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", SIZE, SIZE, 1])
+    axes: list[int | str] = ["n"] if batched else []
+    image = helper.make_tensor_value_info("image", TensorProto.UINT8, [*axes, SIZE, SIZE, 1])
     graph = helper.make_graph(nodes, name, [image], outputs, constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.checker.check_model(model)
@@ -129,15 +138,17 @@ def _write(
     types: dict[int, str] = {TensorProto.FLOAT: "TYPE_FP32", TensorProto.INT32: "TYPE_INT32"}
     output_lines = []
     for value in outputs:
-        dims = ", ".join(str(axis.dim_value) for axis in value.type.tensor_type.shape.dim[1:])
+        dims = ", ".join(str(axis.dim_value) for axis in value.type.tensor_type.shape.dim[len(axes) :])
         kind = types[value.type.tensor_type.elem_type]
         output_lines.append(f'  {{ name: "{value.name}" data_type: {kind} dims: [ {dims} ] }}')
     (folder / "config.pbtxt").write_text(
-        f'name: "{name}"\nbackend: "onnxruntime"\nmax_batch_size: 8\n'
+        f'name: "{name}"\nbackend: "onnxruntime"\nmax_batch_size: {8 if batched else 0}\n'
         f'input [ {{ name: "image" data_type: TYPE_UINT8 dims: [ {SIZE}, {SIZE}, 1 ] }} ]\n'
-        "output [\n" + ",\n".join(output_lines) + "\n]\n"
-        "dynamic_batching { max_queue_delay_microseconds: 20000 }\n"
-        "instance_group [ { count: 1 kind: KIND_CPU } ]\n"
+        "output [\n"
+        + ",\n".join(output_lines)
+        + "\n]\n"
+        + ("dynamic_batching { max_queue_delay_microseconds: 20000 }\n" if batched else "")
+        + "instance_group [ { count: 1 kind: KIND_CPU } ]\n"
         'parameters { key: "intra_op_thread_count" value: { string_value: "1" } }\n'
     )
     described = {

@@ -30,6 +30,7 @@ _CHANNEL = [
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
 ]
 _PROBE_TIMEOUT_S = 1.0
+_AXES_OF_A_BATCH = 4
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class TritonClient:
 
     def __init__(self, address: str) -> None:
         self._client = InferenceServerClient(address, channel_args=_CHANNEL)
+        self._batched: dict[str, bool] = {}
 
     async def __aenter__(self) -> TritonClient:
         return self
@@ -74,16 +76,27 @@ class TritonClient:
 
         return dict(zip(names, await asyncio.gather(*map(ready, names)), strict=True))
 
+    async def _takes_batch(self, model: str, deadline: Deadline) -> bool:
+        """Has the model's input a batch axis? Asked of the server once."""
+        if model not in self._batched:
+            metadata = await self._client.get_model_metadata(model, client_timeout=deadline.remaining_s())
+            if metadata is None or not metadata.inputs:
+                raise BadUpstream(f"{model} does not say what it takes")
+            self._batched[model] = len(metadata.inputs[0].shape) == _AXES_OF_A_BATCH
+        return self._batched[model]
+
     async def infer(self, model: str, image: Tensor, expected: Mapping[str, Expected], deadline: Deadline) -> Answer:
         """One image through one model.
 
         image: (h, w) uint8.  Raises Unavailable, DeadlineExceeded, and BadUpstream for an answer of the
         wrong shape, of another type, or with a value that is not finite.
         """
-        tensor = InferInput("image", [1, *image.shape, 1], "UINT8")
-        tensor.set_data_from_numpy(image[None, :, :, None])
         started = time.perf_counter()
         try:
+            batched = await self._takes_batch(model, deadline)
+            array = image[None, :, :, None] if batched else image[:, :, None]
+            tensor = InferInput("image", list(array.shape), "UINT8")
+            tensor.set_data_from_numpy(array)
             result = await self._client.infer(
                 model,
                 [tensor],
@@ -92,11 +105,14 @@ class TritonClient:
                 client_timeout=deadline.remaining_s(),
             )
         except InferenceServerException as error:
+            self._batched.pop(model, None)  # a server that comes back may serve another graph
             raise _translated(model, error) from error
         duration_ms = (time.perf_counter() - started) * 1000
         if result is None:
             raise BadUpstream(f"{model} gave no answer")
-        outputs = {name: _checked(model, name, result.as_numpy(name), what) for name, what in expected.items()}
+        outputs = {
+            name: _checked(model, name, result.as_numpy(name), what, batched=batched) for name, what in expected.items()
+        }
         return Answer(outputs, str(result.get_response().model_version), duration_ms)
 
 
@@ -106,7 +122,9 @@ def _translated(model: str, error: InferenceServerException) -> HeparError:
     return Unavailable(f"{model} is not available at the moment")
 
 
-def _checked(model: str, name: str, value: Tensor | None, expected: Expected) -> Tensor:
+def _checked(model: str, name: str, value: Tensor | None, expected: Expected, *, batched: bool = True) -> Tensor:
+    if value is not None and not batched:
+        value = value[None]
     wrong = BadUpstream(f"{model} gave a wrong {name}")
     if value is None or value.ndim != len(expected.shape) + 1 or value.shape[0] != 1:
         raise wrong

@@ -46,8 +46,10 @@ def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTriton]:
     write_classifier(repository, "classify_steady", (0.0, 1.0, 0.0))
     write_detector(repository, "detect_left", (0.25, 0.25, 0.5, 0.5), 0.9, 1)
     write_detector(repository, "detect_right", (0.27, 0.25, 0.5, 0.5), 0.5, 1)
+    write_classifier(repository, "single", (0.0, 1.0, 0.0), brightness_gain=4.0, batched=False)
     write_broken(repository, "broken")
-    (repository / "broken" / "card.json").unlink()
+    for name in ("single", "broken"):  # of no service's ensemble
+        (repository / name / "card.json").unlink()
     settings = on_free_ports().model_copy(update={"triton_model_repository": repository})
     log_file = folder / "triton.log"
     environment = os.environ | settings.environment()

@@ -130,6 +130,20 @@ def test_our_client_checks_what_triton_answers(triton: RunningTriton) -> None:
         asyncio.run(infer("classify_steady", {"logits": Expected((3,), "f")}, deadline_s=0.0))
 
 
+def test_a_graph_that_takes_no_batch_is_asked_without_one(triton: RunningTriton) -> None:
+    async def scenario() -> None:
+        async with TritonClient(triton.grpc) as client:
+            expected = {"logits": Expected((3,), "f"), "activation": Expected((3, -1, -1), "f")}
+            pixels = [np.full((SIZE, SIZE), value, dtype=np.uint8) for value in (0, 51, 255)]
+            answers = await asyncio.gather(
+                *(client.infer("single", image, expected, Deadline.after(20)) for image in pixels)
+            )
+        assert [float(answer.outputs["logits"][0]) for answer in answers] == pytest.approx([0, 0.8, 4], abs=1e-5)
+        assert answers[0].outputs["activation"].shape == (3, 1, 1)
+
+    asyncio.run(scenario())
+
+
 def test_a_value_that_is_not_finite_is_a_wrong_answer(triton: RunningTriton, tmp_path: Path) -> None:
     from hepar.inference.triton import _checked
 
