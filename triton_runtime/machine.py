@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 OLDEST_GLIBC = (2, 35)
-_CONTAINER_HINT = "or run NVIDIA's Triton container on another machine and set HEPAR_TRITON_GRPC to its address"
+_CONTAINER_HINT = (
+    "or run NVIDIA's Triton container on another machine, set HEPAR_CLASSIFY_TRITON and HEPAR_DETECT_TRITON to its "
+    "address and start the services by themselves"
+)
 _INSPECT = (
     "import sys, sysconfig as c, pathlib as p; v = c.get_config_var;"
     "print(f'{sys.version_info[0]}.{sys.version_info[1]}');"

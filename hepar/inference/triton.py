@@ -71,7 +71,7 @@ class TritonClient:
         async def ready(name: str) -> bool:
             try:
                 return bool(await self._client.is_model_ready(name, client_timeout=_PROBE_TIMEOUT_S))
-            except (InferenceServerException, grpc.RpcError, asyncio.CancelledError):
+            except (InferenceServerException, grpc.RpcError):
                 return False
 
         return dict(zip(names, await asyncio.gather(*map(ready, names)), strict=True))

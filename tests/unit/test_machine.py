@@ -25,7 +25,7 @@ def test_this_kind_of_machine_is_fine() -> None:
 def test_other_machines_are_told_exactly_why_and_what_to_do(
     system: str, machine: str, glibc: tuple[str, str], words: str
 ) -> None:
-    with pytest.raises(UnsuitableMachine, match=r"HEPAR_TRITON_GRPC") as error:
+    with pytest.raises(UnsuitableMachine, match=r"HEPAR_CLASSIFY_TRITON and HEPAR_DETECT_TRITON") as error:
         check_machine(system, machine, glibc)
     assert words in str(error.value)
 

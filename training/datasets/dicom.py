@@ -24,6 +24,7 @@ from training.datasets.records import (
 )
 
 CRLM_TYPE = "CRLM"
+# What pydicom and highdicom are known to raise for a broken or unreadable file; each becomes a Fault with its words.
 _BROKEN = (OSError, ValueError, AttributeError, KeyError, RuntimeError, NotImplementedError, TypeError)
 
 
