@@ -7,13 +7,16 @@ MAKEFLAGS += --no-print-directory
 # Any Python 3.11; a virtual environment that happens to be active does not matter.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 DATA ?= ../shared/data/msd-liver-slices
-CONFIGURATION ?= compact
+CONFIG ?= compact
+# One of `python -m training train --help`, or all of them.
+NETWORK ?= all
 IMAGE ?= samples/metastasis.png
 export HEPAR_MAKE_STARTED := $(shell date +%s)
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 PIP = -m pip --disable-pip-version-check --no-input -qq install
-TRAINING = .venv-training/bin/python -m training --configuration $(CONFIGURATION)
+TRAINING = .venv-training/bin/python -m training --configuration $(CONFIG)
+SMOKE = TF_CPP_MIN_LOG_LEVEL=3 .venv-training/bin/python -m training --configuration smoke --repository var/training/smoke/models
 
 .PHONY: help
 help: ## list the targets
@@ -61,20 +64,24 @@ explore: .venv-training/.complete ## join datasets into one manifest and report:
 	$(TRAINING) explore $(foreach source,$(SOURCES),--source "$(source)")
 
 .PHONY: train
-train: .venv-training/.complete ## prepare data and train: make train [DATA=folder] [CONFIGURATION=compact]
+train: .venv-training/.complete ## prepare data and train all eight: make train [DATA=folder] [CONFIG=compact] [NETWORK=name]
 	$(TRAINING) prepare --data "$(DATA)"
-	$(TRAINING) train classify_resnet
-	$(TRAINING) train detect_yolov5
+	$(TRAINING) train $(NETWORK)
+
+.PHONY: train-smoke
+train-smoke: .venv-training/.complete ## the whole chain on phantoms, into var/training/smoke: it runs, it learns nothing
+	$(SMOKE) prepare
+	$(SMOKE) train all
+	$(SMOKE) export all
+	$(SMOKE) evaluate all
 
 .PHONY: export
 export: .venv-training/.complete ## write what was trained to triton_models/, with its measured figures
-	$(TRAINING) export classify_resnet
-	$(TRAINING) export detect_yolov5
+	$(TRAINING) export $(NETWORK)
 
 .PHONY: evaluate
 evaluate: .venv-training/.complete ## print the figures of the shipped models, measured anew on the held-out patients
-	$(TRAINING) evaluate classify_resnet
-	$(TRAINING) evaluate detect_yolov5
+	$(TRAINING) evaluate $(NETWORK)
 
 .PHONY: lesion-sheet
 lesion-sheet: .venv/.dev ## a contact sheet of synthesised lesions: var/lesion-sheet.png

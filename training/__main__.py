@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from training.prepare import data_fingerprint, prepare
 from training.sources import UnusableData, choose_source
 
 REPOSITORY = Path("triton_models")
+ALL = "all"
 
 
 class NotTrained(Exception):
@@ -42,7 +44,7 @@ def main() -> int:
         ("export", "write to the model repository, with figures"),
         ("evaluate", "print the figures of the shipped model, measured anew"),
     ):
-        commands.add_parser(command, help=text).add_argument("network", choices=sorted(NETWORKS))
+        commands.add_parser(command, help=text).add_argument("network", choices=[ALL, *sorted(NETWORKS)])
     sheet = commands.add_parser("lesion-sheet", help="a contact sheet of synthesised lesions")
     sheet.add_argument("--data", type=Path, help="the folder msd-liver-slices, for real livers beside phantoms")
     sheet.add_argument("--out", type=Path, default=Path("var/lesion-sheet.png"))
@@ -92,18 +94,33 @@ def _prepare(arguments: argparse.Namespace, run: Run) -> None:
 
 
 def _work(arguments: argparse.Namespace, run: Run) -> None:
-    """Train, export or evaluate one network."""
+    """Train, export or evaluate one network, or all: evaluate then means all that are shipped."""
     if not (run.data / "manifest.jsonl").is_file():
         raise NotTrained(f"{run.data} holds no data: run `python -m training prepare` first")
-    network = NETWORKS[arguments.network]
-    if arguments.command == "train":
-        train(network, run)
-    elif arguments.command == "export":
-        if not (run.of(network.name) / "finished").exists():
-            raise NotTrained(f"{network.name} is not trained to the end: run `python -m training train {network.name}`")
-        _print_figures(export(network, run, arguments.repository))
+    if arguments.command == "evaluate":
+        shipped = [name for name in NETWORKS if (arguments.repository / name / "card.json").is_file()]
+        for name in shipped if arguments.network == ALL else [arguments.network]:
+            _evaluate(arguments.repository / name, run)
+    elif arguments.network == ALL:
+        _each_in_its_own_process(arguments)
+    elif arguments.command == "train":
+        train(NETWORKS[arguments.network], run)
+    elif not (run.of(arguments.network) / "finished").exists():
+        name = arguments.network
+        raise NotTrained(f"{name} is not trained to the end: run `python -m training train {name}`")
     else:
-        _evaluate(arguments.repository / network.name, run)
+        _print_figures(export(NETWORKS[arguments.network], run, arguments.repository))
+
+
+def _each_in_its_own_process(arguments: argparse.Namespace) -> None:
+    """TensorFlow and torch do not bear one another in one process, and each network's memory is given back."""
+    command = [sys.executable, "-m", "training", "--configuration", arguments.configuration]
+    command += ["--folder", str(arguments.folder)] if arguments.folder else []
+    command += ["--repository", str(arguments.repository), arguments.command]
+    for name in NETWORKS:
+        print(f"{name}:", flush=True)
+        if subprocess.run([*command, name], check=False).returncode:  # noqa: S603  our own command line
+            raise NotTrained(f"{arguments.command} {name} failed; what is done is kept, and the same command goes on")
 
 
 def _explore(arguments: argparse.Namespace, configuration: Configuration, out: Path) -> None:
@@ -133,12 +150,15 @@ def _prepare_collection(run: Run) -> int:
 
 def _evaluate(folder: Path, run: Run) -> None:
     """Prints the figures anew. Raises NotTrained where the data is not that of the card."""
+    from training.evaluation.judgement import judge
+
+    if not (folder / "card.json").is_file():
+        raise NotTrained(f"{folder} holds no model: run `python -m training export {folder.name}` first")
     card = ModelCard.model_validate_json((folder / "card.json").read_bytes())
     if data_fingerprint(run.data) != card.data_sha256:
         raise NotTrained(f"{run.data} is not the data that {folder} was judged on: prepare it with the same DATA")
-    network = NETWORKS[card.name]
     model = max(folder.glob("*/model.onnx"), key=lambda file: int(file.parent.name))
-    judgement = network.judge(model, run.data, card.temperature, card.decision_threshold)
+    judgement = judge(card.task, model, run.data, card.temperature, card.decision_threshold)
     _print_figures(card.model_copy(update={"metrics": judgement.metrics}))
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Share = Annotated[float, Field(gt=0, lt=0.5)]
 CONFIGURATIONS = Path(__file__).parent / "configs"
@@ -30,10 +30,35 @@ class DataConfiguration(_Section):
     test_share: Share
 
 
+ClassifierName = Literal["resnet", "unet", "resunet", "xception", "densenet"]
+
+
+class ClassifierArchitecture(_Section):
+    """Either of our own blocks (`widths`), or a published backbone of keras.applications."""
+
+    widths: list[int] = Field(default=[], description="channels of each stage; DenseNet: growth rates")
+    blocks_per_stage: int = Field(default=1, ge=1)
+    stem_stride: Literal[1, 2, 4] = Field(default=4, description="UNet and ResUNet: where they begin and end")
+    backbone: Literal["ResNet50", "Xception", "DenseNet121"] | None = None
+    weights: str | None = Field(default=None, description="of the backbone: `imagenet` (fetched) or a local file")
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        if (self.backbone is None) == (len(self.widths) < 2):
+            raise ValueError("an architecture has either two or more widths or a backbone")
+        return self
+
+
 class ClassifierConfiguration(_Section):
-    widths: list[int] = Field(min_length=2, description="channels of each stage")
-    blocks_per_stage: int = Field(ge=1)
+    networks: dict[ClassifierName, ClassifierArchitecture]
     epochs: int = Field(ge=1)
+    frozen_epochs: int = Field(default=0, ge=0, description="the first epochs, that leave the backbone alone")
+    fine_tuning: float = Field(default=0.1, gt=0, le=1, description="share of the learning rate once it is not frozen")
+    patience: int | None = Field(default=None, ge=1, description="epochs without a better validation loss")
+    balance: Literal["repeat", "class_weights", "none"] = Field(
+        default="repeat", description="how rare labels get a say: more often, with more weight, or not"
+    )
+    mixed_precision: bool = Field(default=False, description="bfloat16 where it is faster; weights stay float32")
     batch_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
@@ -44,18 +69,38 @@ class ClassifierConfiguration(_Section):
     shear: float = Field(ge=0, lt=0.5)
     brightness: float = Field(ge=0, lt=0.5, description="largest shift, as a share of the grey range")
     contrast: float = Field(ge=0, lt=0.5)
+    noise: float = Field(default=0.0, ge=0, lt=0.5, description="standard deviation, as a share of the grey range")
     horizontal_flip: bool
 
 
+class YoloArchitecture(_Section):
+    architecture: str = Field(pattern=r"^yolov[35][a-z0-9-]*\.yaml$", description="a model file that ultralytics ships")
+    weights: Path | None = Field(default=None, description="a local checkpoint to start from")
+
+
+class FasterRcnnArchitecture(_Section):
+    backbone: Literal["resnet18", "resnet50"]
+    weights: Path | None = Field(default=None, description="a local state of the whole network to start from")
+    pyramid_channels: int = Field(default=256, ge=16)
+    head_width: int = Field(default=1024, ge=16)
+    anchor_sides_px: list[int] = Field(min_length=5, max_length=5, description="one a level of the pyramid")
+
+
 class DetectorConfiguration(_Section):
-    architecture: Literal["yolov5n.yaml", "yolov5s.yaml"]
+    yolov5: YoloArchitecture
+    yolov3: YoloArchitecture
+    faster_rcnn: FasterRcnnArchitecture
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
     rotation_degrees: float = Field(ge=0, lt=90)
     translation: float = Field(ge=0, lt=0.5)
     scale: float = Field(ge=0, lt=1)
-    mosaic: float = Field(ge=0, le=1, description="probability")
+    shear_degrees: float = Field(default=0.0, ge=0, lt=45)
+    brightness: float = Field(default=0.3, ge=0, lt=1)
+    noise: float = Field(default=0.0, ge=0, lt=0.5, description="Faster R-CNN: standard deviation, share of the range")
+    patience: int | None = Field(default=None, ge=1, description="epochs without a better validation score")
+    mosaic: float = Field(ge=0, le=1, description="YOLO: probability")
     horizontal_flip: bool
 
 

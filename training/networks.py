@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from PIL import Image
 
-from hepar.contracts.cards import InputSize, Metric, ModelCard, Window
-from training.configuration import Configuration, code_fingerprint
+from hepar.contracts.cards import InputSize, ModelCard, Window
+from training.configuration import ClassifierName, Configuration, code_fingerprint
+from training.export.parity import Answer, GreyImages, Unlike
 from training.lesions import LABELS
-from training.prepare import CLASS_LABELS, Example, data_fingerprint, read_manifest, read_real_lesions
+from training.prepare import data_fingerprint, labels_of, read_manifest
 
 if TYPE_CHECKING:
+    import keras  # pyright: ignore[reportMissingImports]
     import onnx
-
-    from training.evaluation.detection import Boxes
+    from torch import nn  # pyright: ignore[reportMissingImports]
 
 LICENCE = "AGPL-3.0-or-later"
 LIMITS = [
@@ -27,7 +28,7 @@ LIMITS = [
     "Portal-venous phase axial slices in the soft-tissue window; other phases and organs are out of scope.",
     "Benign lesions and hepatocellular carcinoma were not in the training data.",
 ]
-_FLOAT16_TOLERANCE = 0.01
+PARITY_IMAGES = 32
 
 
 @dataclass(frozen=True)
@@ -46,131 +47,155 @@ class Run:
         return self.folder / name
 
 
-@dataclass(frozen=True)
-class Judgement:
-    """What held-out patients say of a model."""
-
-    temperature: float
-    decision_threshold: float
-    metrics: dict[str, Metric]
-
-
 class Network(Protocol):
     """A network that can join triton_models/."""
 
-    name: str
-    task: Literal["classification", "detection"]
-    architecture: str
-    labels: tuple[str, ...]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def task(self) -> Literal["classification", "detection"]: ...
+
+    @property
+    def architecture(self) -> str: ...
+
+    def labels(self, data: Path) -> tuple[str, ...]: ...
 
     def train(self, run: Run) -> None: ...
 
     def graph(self, run: Run) -> onnx.ModelProto: ...
 
-    def judge(self, model: Path | bytes, data: Path, temperature: float | None, threshold: float | None) -> Judgement:
-        """Fits what is None on the validation part; the figures are of the test part."""
+    def framework_answers(self, run: Run, images: GreyImages) -> list[Answer]:
+        """What the framework itself says of images (n, side, side): the graph must say the same."""
         ...
 
 
-class ClassifyResnet:
-    name = "classify_resnet"
+@dataclass(frozen=True)
+class Classifier:
+    """One of the five, in Keras. kind: its name in the configuration."""
+
+    kind: ClassifierName
+    architecture: str
     task: Literal["classification", "detection"] = "classification"
-    architecture = "ResNet with basic blocks and multiple-instance pooling of its class activation map"
-    labels: tuple[str, ...] = tuple(CLASS_LABELS)
+
+    @property
+    def name(self) -> str:
+        return f"classify_{self.kind}"
+
+    def labels(self, data: Path) -> tuple[str, ...]:
+        return labels_of(data)
 
     def train(self, run: Run) -> None:
         from training.classifier.fit import train_classifier
 
-        train_classifier(run.configuration, run.data, run.of(self.name))
+        train_classifier(self.kind, run.configuration, run.data, run.of(self.name))
 
     def graph(self, run: Run) -> onnx.ModelProto:
-        from training.classifier.fit import BEST_WEIGHTS, new_classifier
         from training.export.classifier import classifier_graph
 
-        model = new_classifier(run.configuration)
-        model.load_weights(run.of(self.name) / BEST_WEIGHTS)
-        return classifier_graph(model)
+        return classifier_graph(self._trained(run), len(self.labels(run.data)))
 
-    def judge(self, model: Path | bytes, data: Path, temperature: float | None, threshold: float | None) -> Judgement:
+    def framework_answers(self, run: Run, images: GreyImages) -> list[Answer]:
         from scipy.special import softmax
 
-        from training.evaluation import classification
-        from training.evaluation.served import run_model
+        logits = self._trained(run).predict(images[..., None], batch_size=8, verbose=0)["logits"]
+        return list(softmax(np.asarray(logits, dtype=np.float64), axis=1))
 
-        def logits_of(images: list[Path]) -> NDArray[np.float64]:
-            return np.asarray(run_model(model, images)["logits"], dtype=np.float64)
+    def _trained(self, run: Run) -> keras.Model:
+        from training.classifier.fit import BEST_WEIGHTS, new_classifier
 
-        if temperature is None or threshold is None:
-            validation = read_manifest(data, "validation")
-            logits = logits_of(_images(data, validation))
-            labels = np.array([example.label for example in validation])
-            temperature = temperature or classification.fitted_temperature(logits, labels)
-            threshold = threshold or classification.decision_threshold(softmax(logits / temperature, axis=1), labels)
-        test = read_manifest(data, "test")
-        probabilities = softmax(logits_of(_images(data, test)) / temperature, axis=1)
-        labels = np.array([example.label for example in test])
-        metrics = classification.classification_figures(
-            probabilities, labels, [example.patient for example in test], threshold
-        )
-        real = read_real_lesions(data)
-        if real:
-            answers = softmax(logits_of([data / "real" / f"{row.name}.png" for row in real]) / temperature, axis=1)
-            metrics |= classification.real_lesion_figures(answers, [row.patient for row in real])
-        return Judgement(temperature, threshold, metrics)
+        model = new_classifier(self.kind, run.configuration, len(self.labels(run.data)))
+        model.load_weights(run.of(self.name) / BEST_WEIGHTS)
+        return model
 
 
-class DetectYolov5:
-    name = "detect_yolov5"
+@dataclass(frozen=True)
+class Yolo:
+    """YOLOv3 or YOLOv5, by ultralytics."""
+
+    kind: Literal["yolov3", "yolov5"]
+    architecture: str
     task: Literal["classification", "detection"] = "detection"
-    architecture = "YOLOv5 (ultralytics, anchor-free head) with suppression in the graph"
-    labels: tuple[str, ...] = LABELS
+
+    @property
+    def name(self) -> str:
+        return f"detect_{self.kind}"
+
+    def labels(self, data: Path) -> tuple[str, ...]:  # noqa: ARG002  detectors always know both tumours
+        return LABELS
 
     def train(self, run: Run) -> None:
-        from training.detector.fit import train_detector
+        from training.detector.yolo import train_yolo
 
-        train_detector(run.configuration, run.data, run.of(self.name))
+        architecture = getattr(run.configuration.detector, self.kind)
+        train_yolo(architecture, run.configuration, run.data, run.of(self.name))
 
     def graph(self, run: Run) -> onnx.ModelProto:
-        from training.detector.fit import best_checkpoint, work_offline
-        from training.export.detector import detector_graph, load_network
+        from training.export.yolo import yolo_graph
+
+        side = run.configuration.data.input_size_px
+        return yolo_graph(self._trained(run), side, side)
+
+    def framework_answers(self, run: Run, images: GreyImages) -> list[Answer]:
+        from training.export.yolo import yolo_answers
+
+        return list(yolo_answers(self._trained(run), images))
+
+    def _trained(self, run: Run) -> nn.Module:
+        from training.detector.yolo import best_checkpoint, work_offline
+        from training.export.yolo import load_network
 
         work_offline(run.of(self.name))
+        return load_network(best_checkpoint(run.of(self.name)))
+
+
+@dataclass(frozen=True)
+class FasterRcnn:
+    """Faster R-CNN with a ResNet feature pyramid, by torchvision."""
+
+    name: str = "detect_faster_rcnn"
+    architecture: str = "Faster R-CNN with ResNet-FPN (torchvision), suppression in the graph"
+    task: Literal["classification", "detection"] = "detection"
+
+    def labels(self, data: Path) -> tuple[str, ...]:  # noqa: ARG002
+        return LABELS
+
+    def train(self, run: Run) -> None:
+        from training.detector.faster_rcnn import train_faster_rcnn
+
+        settings = run.configuration.detector.faster_rcnn
+        train_faster_rcnn(settings, run.configuration, run.data, run.of(self.name))
+
+    def graph(self, run: Run) -> onnx.ModelProto:
+        from training.export.faster_rcnn import faster_rcnn_graph
+
         side = run.configuration.data.input_size_px
-        return detector_graph(load_network(best_checkpoint(run.of(self.name))), side, side)
+        return faster_rcnn_graph(self._trained(run), side, side)
 
-    def judge(self, model: Path | bytes, data: Path, temperature: float | None, threshold: float | None) -> Judgement:
-        from training.evaluation import detection
-        from training.evaluation.served import run_model
+    def framework_answers(self, run: Run, images: GreyImages) -> list[Answer]:
+        from training.export.faster_rcnn import faster_rcnn_answers
 
-        def found_in(images: list[Path]) -> list[Boxes]:
-            answers = run_model(model, images)
-            rows = zip(answers["boxes"], answers["labels"], answers["scores"], strict=True)
-            return [
-                detection.Boxes(boxes[scores > 0].astype(float), labels[scores > 0], scores[scores > 0].astype(float))
-                for boxes, labels, scores in rows
-            ]
+        return list(faster_rcnn_answers(self._trained(run), images))
 
-        if threshold is None:
-            validation = read_manifest(data, "validation")
-            threshold = detection.chosen_threshold(
-                found_in(_images(data, validation)), [_truth(example) for example in validation]
-            )
-        test = read_manifest(data, "test")
-        metrics = detection.detection_figures(
-            found_in(_images(data, test)),
-            [_truth(example) for example in test],
-            [example.patient for example in test],
-            threshold,
-        )
-        real = read_real_lesions(data)
-        if real:
-            truth = [_boxes([(0, *box) for box in row.boxes]) for row in real]
-            found = found_in([data / "real" / f"{row.name}.png" for row in real])
-            metrics |= detection.real_lesion_figures(found, truth, [row.patient for row in real], threshold)
-        return Judgement(temperature or 1.0, threshold, metrics)
+    def _trained(self, run: Run) -> nn.Module:
+        from training.detector.faster_rcnn import trained_faster_rcnn
+
+        settings = run.configuration.detector.faster_rcnn
+        return trained_faster_rcnn(settings, run.configuration.data.input_size_px, run.of(self.name))
 
 
-NETWORKS: dict[str, Network] = {network.name: network for network in (ClassifyResnet(), DetectYolov5())}
+_POOLED = "multiple-instance pooling of its class activation map"
+_ALL: tuple[Network, ...] = (
+    Classifier("resnet", f"ResNet with {_POOLED}"),
+    Classifier("unet", f"UNet that segments, with {_POOLED}"),
+    Classifier("resunet", f"UNet of residual blocks that segments, with {_POOLED}"),
+    Classifier("xception", f"Xception with {_POOLED}"),
+    Classifier("densenet", f"DenseNet with {_POOLED}"),
+    FasterRcnn(),
+    Yolo("yolov3", "YOLOv3 (ultralytics, anchor-free head) with suppression in the graph"),
+    Yolo("yolov5", "YOLOv5 (ultralytics, anchor-free head) with suppression in the graph"),
+)
+NETWORKS: dict[str, Network] = {network.name: network for network in _ALL}
 
 
 def train(network: Network, run: Run) -> None:
@@ -184,23 +209,33 @@ def train(network: Network, run: Run) -> None:
 
 
 def export(network: Network, run: Run, repository: Path) -> ModelCard:
-    """Writes the model's folder, judged by the very bytes that are shipped."""
+    """Writes the model's folder, judged by the very bytes that are shipped.
+
+    Raises Unlike where the graph does not answer as the framework does.
+    """
+    from training.evaluation.judgement import judge
+    from training.export.parity import require_parity
     from training.export.repository import write_model
     from training.export.weights import store_weights_as_float16
 
     exact = network.graph(run)
     exact_bytes = exact.SerializeToString()
-    probe = _images(run.data, read_manifest(run.data, "validation"))[:64]
-    halved = store_weights_as_float16(exact)
-    shipped = halved if _same_answers(exact_bytes, halved.SerializeToString(), probe) else _parsed(exact_bytes)
-    judgement = network.judge(shipped.SerializeToString(), run.data, None, None)
+    probe = parity_images(run)
+    expected = network.framework_answers(run, probe)
+    require_parity(expected, exact_bytes, probe)
+    try:
+        shipped = store_weights_as_float16(exact).SerializeToString()
+        require_parity(expected, shipped, probe)
+    except Unlike:
+        shipped = exact_bytes
+    judgement = judge(network.task, shipped, run.data, None, None)
     data = run.configuration.data
     card = ModelCard(
         name=network.name,
         task=network.task,
         architecture=network.architecture,
         size=run.size,
-        labels=list(network.labels),
+        labels=list(network.labels(run.data)),
         input=InputSize(height=data.input_size_px, width=data.input_size_px),
         window=Window(low_hu=data.window_low_hu, high_hu=data.window_high_hu),
         temperature=judgement.temperature,
@@ -213,40 +248,19 @@ def export(network: Network, run: Run, repository: Path) -> ModelCard:
         date=datetime.datetime.now(datetime.UTC).date(),
         limits=LIMITS,
     )
-    write_model(repository, shipped, card)
+    write_model(repository, _parsed(shipped), card)
     return card
 
 
-def _same_answers(exact: bytes, halved: bytes, images: list[Path]) -> bool:
-    """Do the weights' missing bits change an answer? Scores and probabilities may move by 0.01, labels not at all."""
-    from scipy.special import softmax
-
-    from training.evaluation.served import run_model
-
-    before, after = run_model(exact, images), run_model(halved, images)
-    if "scores" in before:
-        return bool(np.abs(before["scores"] - after["scores"]).max() <= _FLOAT16_TOLERANCE)
-    kept = softmax(before["logits"], axis=1), softmax(after["logits"], axis=1)
-    same_labels = (kept[0].argmax(axis=1) == kept[1].argmax(axis=1)).all()
-    return bool(same_labels and np.abs(kept[0] - kept[1]).max() <= _FLOAT16_TOLERANCE)
+def parity_images(run: Run) -> GreyImages:
+    """PARITY_IMAGES of the validation part, evenly spread: (n, side, side) uint8."""
+    examples = read_manifest(run.data, "validation")
+    chosen = examples[:: max(1, len(examples) // PARITY_IMAGES)][:PARITY_IMAGES]
+    paths = [run.data / example.part / "images" / f"{example.name}.png" for example in chosen]
+    return np.stack([np.asarray(Image.open(path)) for path in paths])
 
 
 def _parsed(model: bytes) -> onnx.ModelProto:
     import onnx
 
     return onnx.load_model_from_string(model)
-
-
-def _images(data: Path, examples: list[Example]) -> list[Path]:
-    return [data / example.part / "images" / f"{example.name}.png" for example in examples]
-
-
-def _truth(example: Example) -> Boxes:
-    return _boxes(example.boxes)
-
-
-def _boxes(rows: list[tuple[int, float, float, float, float]]) -> Boxes:
-    from training.evaluation.detection import Boxes
-
-    table = np.array(rows, dtype=np.float64).reshape(-1, 5)
-    return Boxes(table[:, 1:], table[:, 0].astype(np.intp), np.ones(len(table)))

@@ -2,6 +2,7 @@
 
 <out>/split.json                    patient -> train, validation or test
 <out>/<part>/images/<name>.png      8-bit greyscale, input_size_px on a side
+<out>/<part>/lesions/<name>.png     1-bit mask of the lesions; ellipses in their boxes where no mask is known
 <out>/<part>/labels/<name>.txt      YOLO boxes (class x y w h, 0..1 of the image); empty for no tumour
 <out>/manifest.jsonl                one Example a line
 <out>/real_lesions.jsonl            boxes of reviewed real lesions (type unknown) on held-out patients
@@ -25,7 +26,7 @@ from PIL import Image
 
 from hepar.imaging.ct_image import GreyImage
 from training.configuration import DataConfiguration
-from training.fields import FloatImage
+from training.fields import BoolImage, FloatImage
 from training.lesions import LABELS, LesionSlice, synthesise
 from training.sources import LiverSlice, Source, UnusableData
 
@@ -91,18 +92,35 @@ def start_dataset(out: Path, split: Mapping[str, str]) -> None:
     for part in PARTS:
         (out / part / "images").mkdir(parents=True)
         (out / part / "labels").mkdir()
+        (out / part / "lesions").mkdir()
     (out / "split.json").write_text(json.dumps(split, indent=1, sort_keys=True))
 
 
-def write_example(example: Example, grey: GreyImage, out: Path) -> Example:
-    """Writes its image and its YOLO boxes; returns it."""
+def write_example(example: Example, grey: GreyImage, lesions: BoolImage | None, out: Path) -> Example:
+    """Writes its image, the mask of its lesions and its YOLO boxes; returns it.
+
+    lesions: (h, w) as the image, or None where only boxes are known.
+    """
     save_grey(grey, out / example.part / "images" / f"{example.name}.png")
+    mask = _ellipses(example, grey.shape) if lesions is None else lesions
+    Image.fromarray(mask).save(out / example.part / "lesions" / f"{example.name}.png")
     lines = [
         f"{label} {(x0 + x1) / 2:.6f} {(y0 + y1) / 2:.6f} {x1 - x0:.6f} {y1 - y0:.6f}\n"
         for label, x0, y0, x1, y1 in example.boxes
     ]
     (out / example.part / "labels" / f"{example.name}.txt").write_text("".join(lines))
     return example
+
+
+def _ellipses(example: Example, shape: tuple[int, ...]) -> BoolImage:
+    """(h, w) True in the ellipse that fills each box."""
+    rows, columns = (np.arange(side) + 0.5 for side in shape)
+    mask = np.zeros(shape, dtype=bool)
+    for _, x_min, y_min, x_max, y_max in example.boxes:
+        across = (columns / shape[1] - (x_min + x_max) / 2) / ((x_max - x_min) / 2)
+        down = (rows / shape[0] - (y_min + y_max) / 2) / ((y_max - y_min) / 2)
+        mask |= across[None, :] ** 2 + down[:, None] ** 2 < 1
+    return mask
 
 
 def finish_dataset(out: Path, examples: Sequence[Example], real: Sequence[RealLesions], provenance: str) -> None:
@@ -135,6 +153,18 @@ def read_manifest(folder: Path, part: str | None = None) -> list[Example]:
     return [row for row in rows if part is None or row.part == part]
 
 
+def labels_of(folder: Path) -> tuple[str, ...]:
+    """What a network trained here tells apart: the two tumours, and `no_tumour` where there are healthy slices.
+
+    Raises UnusableData where a tumour of either type is missing from the training part.
+    """
+    known = {CLASS_LABELS[example.label] for example in read_manifest(folder, "train")}
+    missing = [label for label in LABELS if label not in known]
+    if missing:
+        raise UnusableData(f"{folder} has no {missing[0]} to train on")
+    return tuple(label for label in CLASS_LABELS if label in known)
+
+
 def read_real_lesions(folder: Path) -> list[RealLesions]:
     """The slices with real lesions of held-out patients."""
     with (folder / "real_lesions.jsonl").open() as file:
@@ -155,7 +185,7 @@ def _prepare_slice(item: LiverSlice, *, split: dict[str, str], data: DataConfigu
         return []
     part = split[item.patient]
     healthy = Example(part, f"{item.name}_{NO_TUMOUR}", item.patient, CLASS_LABELS.index(NO_TUMOUR), [])
-    examples = [write_example(healthy, _grey(item.hu, data), out)]
+    examples = [write_example(healthy, _grey(item.hu, data), None, out)]
     variants = data.variants_train if part == "train" else data.variants_evaluation
     for label in LABELS:
         for variant in range(variants):
@@ -167,7 +197,7 @@ def _prepare_slice(item: LiverSlice, *, split: dict[str, str], data: DataConfigu
                 break  # too little liver on this slice for any lesion: it stays a tumour-free example
             boxes = _boxes(made)
             example = Example(part, f"{item.name}_{label}_{variant}", item.patient, boxes[0][0], boxes)
-            examples.append(write_example(example, _grey(made.hu, data), out))
+            examples.append(write_example(example, _grey(made.hu, data), _resized(made.lesion_mask, data), out))
     return examples
 
 
@@ -190,6 +220,11 @@ def _grey(hu: FloatImage, data: DataConfiguration) -> GreyImage:
         return grey
     size = (data.input_size_px, data.input_size_px)
     return np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR))
+
+
+def _resized(mask: BoolImage, data: DataConfiguration) -> BoolImage:
+    size = (data.input_size_px, data.input_size_px)
+    return np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.NEAREST))
 
 
 def save_grey(grey: GreyImage, path: Path) -> None:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
+import torch
+import torchvision  # noqa: F401  before TensorFlow, which else crashes it
 
 from hepar.contracts.cards import ModelCard
-from training.configuration import load_configuration
+from training.configuration import ClassifierArchitecture, Configuration, load_configuration
+from training.evaluation.served import run_model_on
 from training.networks import NETWORKS
 from training.prepare import CLASS_LABELS, read_manifest
 
@@ -45,9 +51,7 @@ def exported(request: pytest.FixtureRequest, prepared: Path) -> Path:
 
 
 def run(model: Path, images: np.ndarray) -> dict[str, np.ndarray]:
-    session = onnxruntime.InferenceSession(str(model / "1" / "model.onnx"), providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(names, {"image": images}), strict=True))
+    return run_model_on(model / "1" / "model.onnx", images[..., 0])
 
 
 def prepared_images(folder: Path) -> np.ndarray:
@@ -93,6 +97,7 @@ def test_an_exported_model_keeps_the_promise(exported: Path) -> None:
     else:
         assert outputs["boxes"].shape == (3, 100, 4)
         assert outputs["scores"].shape == outputs["labels"].shape == (3, 100)
+        assert (np.diff(outputs["scores"], axis=1) <= 0).all()
         assert outputs["labels"].dtype == np.int32
     for configuration in (exported / "config.pbtxt", exported / "configs" / "gpu.pbtxt"):
         text = configuration.read_text()
@@ -102,6 +107,9 @@ def test_an_exported_model_keeps_the_promise(exported: Path) -> None:
             dims = ", ".join(map(str, value.shape[1:]))
             assert f'name: "{name}"' in text
             assert f"dims: [ {dims} ]" in text
+        takes_a_batch = card.name != "detect_faster_rcnn"
+        assert ("dynamic_batching" in text) == takes_a_batch
+        assert ("max_batch_size: 0" in text) != takes_a_batch
 
 
 def test_a_batch_is_answered_as_its_images_are(exported: Path, prepared: Path) -> None:
@@ -150,18 +158,106 @@ def test_evaluate_refuses_other_data(exported: Path, prepared: Path) -> None:
 
 
 def test_an_interrupted_classifier_goes_on_where_it_was(prepared: Path, tmp_path: Path) -> None:
-    """Two epochs in one go and one epoch twice end with the same number of epochs on record."""
-    from training.classifier.fit import train_classifier
+    """Stopped in its second epoch and started again: each epoch on record once, and the best weights kept."""
+    from training.classifier import fit
 
-    whole = load_configuration("smoke")
-    short = whole.model_copy(update={"classifier": whole.classifier.model_copy(update={"epochs": 1})})
-    out = tmp_path / "run"
-    train_classifier(short, prepared / "data", out)
-    (out / "finished").unlink()
-    train_classifier(whole, prepared / "data", out)
-    rows = (out / "epochs.csv").read_text().splitlines()[1:]
-    assert [row.split(",")[0] for row in rows][-1] == "1"
-    assert (out / "finished").exists()
+    smoke, out = load_configuration("smoke"), tmp_path / "run"
+
+    def stop(_: object, epoch: int, logs: object = None) -> None:
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit.TimeLeft, "on_epoch_begin", stop)
+        with pytest.raises(KeyboardInterrupt):
+            fit.train_classifier("resnet", smoke, prepared / "data", out)
+    first = (out / fit.EPOCHS).read_text()
+    assert len(first.splitlines()) == 2
+    (out / fit.EPOCHS).write_text(re.sub(r"[\d.]+$", "0", first.strip()) + "\n")  # no later epoch can be better
+    before = (out / fit.BEST_WEIGHTS).read_bytes()
+    fit.train_classifier("resnet", smoke, prepared / "data", out)
+    assert [row.split(",")[0] for row in (out / fit.EPOCHS).read_text().splitlines()] == ["epoch", "0", "1"]
+    assert (out / fit.BEST_WEIGHTS).read_bytes() == before
+    assert list((out / "tensorboard").rglob("events.out.*"))
+
+
+def test_an_interrupted_faster_rcnn_ends_where_an_uninterrupted_one_does(prepared: Path, tmp_path: Path) -> None:
+    from training.detector.faster_rcnn import LAST, train_faster_rcnn
+
+    smoke = load_configuration("smoke")
+    two = smoke.model_copy(update={"detector": smoke.detector.model_copy(update={"epochs": 2})})
+    states = []
+    for stops in ((), (1,)):
+        out = tmp_path / f"run{len(stops)}"
+        for _ in stops:
+            with pytest.raises(KeyboardInterrupt), monkeypatched_epoch_limit(1):
+                train_faster_rcnn(two.detector.faster_rcnn, two, prepared / "data", out)
+        train_faster_rcnn(two.detector.faster_rcnn, two, prepared / "data", out)
+        states.append(torch.load(out / LAST, weights_only=True)["network"])
+    for name, value in states[0].items():
+        assert value.numpy() == pytest.approx(states[1][name].numpy(), abs=1e-6), name
+
+
+@contextmanager
+def monkeypatched_epoch_limit(epochs: int) -> Iterator[None]:
+    """Ctrl-C once so many epochs are done."""
+    from training.detector import faster_rcnn
+
+    original, done = faster_rcnn._one_epoch, 0
+
+    def limited(*arguments: Any) -> float:  # noqa: ANN401
+        nonlocal done
+        done += 1
+        if done > epochs:
+            raise KeyboardInterrupt
+        return float(original(*arguments))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(faster_rcnn, "_one_epoch", limited)
+        yield
+
+
+def test_training_ends_early_when_it_gets_no_better(tmp_path: Path) -> None:
+    from training.classifier.fit import EPOCHS, MONITORED, StopWhenFlat
+
+    class Model:
+        stop_training = False
+
+    for losses, stops in (([0.5, 0.6, 0.7], True), ([0.7, 0.6, 0.65], False), ([0.5], False)):
+        (tmp_path / EPOCHS).write_text("\n".join([f"epoch,{MONITORED}", *(f"{i},{x}" for i, x in enumerate(losses))]))
+        callback = StopWhenFlat(tmp_path, patience=2)
+        model = Model()
+        callback.set_model(model)
+        callback.on_epoch_end(len(losses) - 1)
+        assert model.stop_training is stops
+
+
+def test_a_pretrained_backbone_is_frozen_at_first_and_then_fine_tuned(prepared: Path, tmp_path: Path) -> None:
+    """From a local weights file, as users without internet have it."""
+    import keras
+
+    from training.classifier.architectures import BACKBONE
+    from training.classifier.fit import BEST_WEIGHTS, new_classifier, train_classifier
+
+    local = tmp_path / "backbone.weights.h5"
+    donor = keras.applications.DenseNet121(include_top=False, weights=None, input_shape=(SIDE, SIDE, 3))
+    donor.save_weights(local)
+    smoke = load_configuration("smoke")
+    architecture = ClassifierArchitecture(backbone="DenseNet121", weights=str(local))
+
+    def configured(frozen: int) -> Configuration:
+        changes = {"networks": {"densenet": architecture}, "epochs": 1, "frozen_epochs": frozen, "batch_size": 16}
+        return smoke.model_copy(update={"classifier": smoke.classifier.model_copy(update=changes)})
+
+    def kernels(configuration: Configuration, out: Path) -> np.ndarray:
+        train_classifier("densenet", configuration, prepared / "data", out)
+        model = new_classifier("densenet", configuration, 3)
+        model.load_weights(out / BEST_WEIGHTS)
+        return np.asarray(model.get_layer(BACKBONE).get_layer("conv1_conv").kernel)
+
+    given = np.asarray(donor.get_layer("conv1_conv").kernel)
+    assert kernels(configured(1), tmp_path / "frozen") == pytest.approx(given, abs=0)
+    assert np.abs(kernels(configured(0), tmp_path / "free") - given).max() > 0
 
 
 def test_what_comes_too_early_is_said(tmp_path: Path) -> None:

@@ -294,6 +294,7 @@ def test_a_classifier_and_a_detector_train_on_the_kaggle_layout_with_no_code_cha
             assert done.returncode == 0, done.stderr[-2000:]
         card = json.loads((run / "models" / network / "card.json").read_text())
         assert "class_folders" in card["training_data"]
+        assert card["labels"] == ["cholangiocarcinoma", "metastasis"], "no healthy slices, no third label"
 
 
 def _corners(box: TypedBox) -> tuple[int, int, int, int]:

@@ -10,35 +10,95 @@ import torch
 import torchvision
 from onnx import TensorProto, helper, numpy_helper
 
+from training.classifier.architectures import CLASSIFIERS
 from training.classifier.fit import new_classifier
-from training.configuration import load_configuration
+from training.configuration import ClassifierName, load_configuration
 from training.export.classifier import classifier_graph
-from training.export.detector import keep_by_cluster_nms
+from training.export.parity import FrameworkBoxes, Unlike, require_parity
 from training.export.weights import store_weights_as_float16
+from training.export.yolo import keep_by_cluster_nms
 
 
 def session(graph: onnx.ModelProto) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
 
 
-def test_the_classifiers_graph_answers_as_keras_does() -> None:
-    model = new_classifier(load_configuration("smoke"))
-    graph = classifier_graph(model)
+@pytest.mark.parametrize("kind", CLASSIFIERS)
+@pytest.mark.parametrize("labels", [2, 3])
+def test_a_classifiers_graph_answers_as_keras_does(kind: ClassifierName, labels: int) -> None:
+    model = new_classifier(kind, load_configuration("smoke"), labels)
+    graph = classifier_graph(model, labels)
     images = np.random.default_rng(0).integers(0, 256, (4, 128, 128, 1), dtype=np.uint8)
     logits, activation = session(graph).run(["logits", "activation"], {"image": images})
     expected = model(images, training=False)
     assert logits == pytest.approx(np.asarray(expected["logits"]), abs=1e-4)
-    assert activation == pytest.approx(np.asarray(expected["activation"]).transpose(0, 3, 1, 2), abs=1e-3)
+    maps = np.asarray(expected["activation"]).transpose(0, 3, 1, 2)[:, :labels]
+    assert logits.shape == (4, labels)
+    assert activation == pytest.approx(maps, abs=1e-3)
 
 
-def test_the_logits_are_pooled_from_the_activation_map() -> None:
-    model = new_classifier(load_configuration("smoke"))
+@pytest.mark.parametrize("kind", CLASSIFIERS)
+def test_the_logits_are_pooled_from_the_activation_map(kind: ClassifierName) -> None:
+    model = new_classifier(kind, load_configuration("smoke"), 3)
     images = np.random.default_rng(1).integers(0, 256, (2, 128, 128, 1), dtype=np.uint8)
     answer = model(images, training=False)
     activation = np.asarray(answer["activation"], dtype=np.float64)
     pooled = np.log(np.exp(3 * activation).mean(axis=(1, 2))) / 3
     assert np.asarray(answer["logits"]) == pytest.approx(pooled, abs=1e-3)
     assert (activation[..., -1] == 0).all()
+
+
+def test_parity_is_refused_where_a_graph_says_something_else() -> None:
+    model = new_classifier("resnet", load_configuration("smoke"), 3)
+    graph = classifier_graph(model, 3).SerializeToString()
+    images = np.random.default_rng(2).integers(0, 256, (3, 128, 128), dtype=np.uint8)
+    logits = np.asarray(model(images[..., None], training=False)["logits"], dtype=np.float64)
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    require_parity(list(probabilities), graph, images)
+    probabilities[2] += [0.01, -0.01, 0]
+    with pytest.raises(Unlike, match="image 2: probabilities differ"):
+        require_parity(list(probabilities), graph, images)
+
+
+@pytest.mark.parametrize(
+    ("shift", "label", "score", "alike"),
+    [
+        (0.0, 0, 0.8, True),
+        (0.5, 0, 0.8, True),
+        (1.5, 0, 0.8, False),
+        (0, 1, 0.8, False),
+        (0, 0, 0.7, False),
+        (9, 1, 0.05, True),
+    ],
+)
+def test_parity_of_boxes(*, shift: float, label: int, score: float, alike: bool) -> None:
+    """A graph that always finds one box, against a framework that finds it a little elsewhere."""
+    box = np.zeros((1, 100, 4), dtype=np.float32)
+    box[0, 0] = [0.25, 0.25, 0.5, 0.5]
+    scores, labels = np.zeros((1, 100), dtype=np.float32), np.zeros((1, 100), dtype=np.int32)
+    scores[0, 0] = 0.8
+    constants = [numpy_helper.from_array(v, n) for n, v in (("boxes", box), ("scores", scores), ("labels", labels))]
+    graph = helper.make_graph(
+        [helper.make_node("Identity", [f"{name}"], [f"{name}_out"]) for name in ("boxes", "scores", "labels")],
+        "one_box",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, [1, 64, 64, 1])],
+        [helper.make_tensor_value_info(f"{t.name}_out", t.data_type, t.dims) for t in constants],
+        constants,
+    )
+    rename = {f"{name}_out": name for name in ("boxes", "scores", "labels")}
+    for node, output in zip(graph.node, graph.output, strict=True):
+        node.input[0] = f"{rename[output.name]}_constant"
+        node.output[0] = output.name = rename[output.name]
+    for tensor in graph.initializer:
+        tensor.name += "_constant"
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    found = FrameworkBoxes(np.array([[16.0 + shift, 16, 32, 32]]), np.array([label]), np.array([score]))
+    images = np.zeros((1, 64, 64), dtype=np.uint8)
+    if alike:
+        require_parity([found], model.SerializeToString(), images)
+    else:
+        with pytest.raises(Unlike, match="image 0: a box of score"):
+            require_parity([found], model.SerializeToString(), images)
 
 
 @pytest.mark.parametrize("seed", range(8))

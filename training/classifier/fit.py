@@ -2,78 +2,70 @@
 
 from __future__ import annotations
 
+import csv
+import time
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
-from keras import layers
 
-from training.classifier.resnet import build_resnet
-from training.configuration import ClassifierConfiguration, Configuration
-from training.prepare import CLASS_LABELS, NO_TUMOUR, Example, read_manifest
+from training.classifier.architectures import BACKBONE, build_classifier
+from training.classifier.inputs import NO_TUMOUR_INDEX, training_batches, validation_batches
+from training.configuration import ClassifierName, Configuration
+from training.prepare import CLASS_LABELS, labels_of, read_manifest
 
 BEST_WEIGHTS = "best.weights.h5"
-NO_TUMOUR_INDEX = CLASS_LABELS.index(NO_TUMOUR)
+EPOCHS = "epochs.csv"
+MONITORED = "val_logits_loss"
 LESION_CELL_WEIGHT = 6.0
 
 
-def train_classifier(configuration: Configuration, data: Path, out: Path) -> Path:
-    """Trains on `data` (a folder made by prepare) and returns the best weights by validation loss.
+def train_classifier(name: ClassifierName, configuration: Configuration, data: Path, out: Path) -> Path:
+    """Trains one of CLASSIFIERS on `data` (a folder made by prepare); returns the best weights by validation loss.
 
-    Checkpoints lie in `out`: calling it again after an interruption resumes at the last full epoch,
-    and after the last one returns at once.
+    Checkpoints lie in `out`: calling it again after an interruption resumes at the last full epoch, optimiser and
+    all; after the last one it returns at once. A pretrained backbone is frozen for the first `frozen_epochs`.
+    TensorBoard's logs are in `out/tensorboard`, every epoch's figures in `out/epochs.csv`.
     """
     settings = configuration.classifier
     best = out / BEST_WEIGHTS
-    finished = out / "finished"
-    if finished.exists():
+    if (out / "finished").exists():
         return best
     out.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(configuration.data.seed)
+    if settings.mixed_precision:
+        keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    labels = len(labels_of(data))
+    model = new_classifier(name, configuration, labels)
+    cells = model.output["activation"].shape[1]
     train = read_manifest(data, "train")
-    validation = read_manifest(data, "validation")
-    model = new_classifier(configuration)
-    pipeline = _training_pipeline(train, data, settings, configuration.data.seed)
-    steps = settings.epochs * len(pipeline)
-    model.compile(
-        optimizer=keras.optimizers.AdamW(
-            keras.optimizers.schedules.CosineDecay(
-                settings.learning_rate / 20,
-                steps,
-                alpha=0.001,
-                warmup_target=settings.learning_rate,
-                warmup_steps=max(1, steps // 20),
-            ),
-            weight_decay=settings.weight_decay,
-        ),
-        loss={
-            "logits": keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=settings.label_smoothing),
-            "activation": lesion_map_loss,
-        },
-        metrics={"logits": "accuracy"},
-    )
-    model.fit(
-        pipeline,
-        epochs=settings.epochs,
-        validation_data=_batches(validation, data, settings),
-        verbose="auto",
-        callbacks=[
-            keras.callbacks.ModelCheckpoint(
-                best, monitor="val_logits_loss", mode="min", save_best_only=True, save_weights_only=True
-            ),
-            keras.callbacks.CSVLogger(out / "epochs.csv", append=True),
-            keras.callbacks.BackupAndRestore(out / "backup"),
-        ],
-    )
-    finished.touch()
+    training = training_batches(train, data, settings, configuration.data.seed, labels, cells)
+    validation = validation_batches(read_manifest(data, "validation"), data, settings, labels, cells)
+    frozen = min(settings.frozen_epochs, settings.epochs) if settings.networks[name].backbone else 0
+    for phase, first, last in (("frozen", 0, frozen), ("free", frozen, settings.epochs)):
+        if first == last or (out / f"{phase}.finished").exists():
+            continue
+        if phase == "free" and frozen:
+            model.load_weights(best)
+        _set_trainable(model, trainable=phase == "free")
+        learning_rate = settings.learning_rate * (settings.fine_tuning if phase == "free" and frozen else 1.0)
+        _compile(model, configuration, steps=(last - first) * len(training), learning_rate=learning_rate)
+        model.fit(
+            training,
+            initial_epoch=first,
+            epochs=last,
+            validation_data=validation,
+            verbose="auto",
+            callbacks=_callbacks(out, phase, settings.patience, last),
+        )
+        (out / f"{phase}.finished").touch()
+    (out / "finished").touch()
     return best
 
 
-def new_classifier(configuration: Configuration) -> keras.Model:
-    """The configured network with fresh weights."""
-    settings = configuration.classifier
-    return build_resnet(configuration.data.input_size_px, len(CLASS_LABELS), settings.widths, settings.blocks_per_stage)
+def new_classifier(name: ClassifierName, configuration: Configuration, labels: int) -> keras.Model:
+    """The configured network with fresh, or pretrained, weights."""
+    return build_classifier(name, configuration.classifier.networks[name], configuration.data.input_size_px, labels)
 
 
 def lesion_map_loss(target: tf.Tensor, activation: tf.Tensor) -> tf.Tensor:
@@ -85,76 +77,80 @@ def lesion_map_loss(target: tf.Tensor, activation: tf.Tensor) -> tf.Tensor:
     return -tf.reduce_mean(tf.reduce_sum(weights * target * tf.nn.log_softmax(activation), axis=-1), axis=(1, 2))
 
 
-def _training_pipeline(
-    examples: list[Example], data: Path, settings: ClassifierConfiguration, seed: int
-) -> tf.data.Dataset:
-    geometry, intensity = _augmentation(settings, seed)
-
-    def augment(image: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        moved = geometry(tf.cast(image, tf.float32), training=True)
-        return tf.concat([intensity(moved[..., :1], training=True), moved[..., 1:]], axis=-1), label
-
-    examples = _balanced(examples)
-    dataset = _sources(examples, data).shuffle(len(examples), seed=seed, reshuffle_each_iteration=True)
-    dataset = dataset.map(_read, num_parallel_calls=2).batch(settings.batch_size)
-    return dataset.map(augment, num_parallel_calls=2).map(_targets).prefetch(2)
+def _set_trainable(model: keras.Model, *, trainable: bool) -> None:
+    for layer in model.layers:
+        if layer.name == BACKBONE:
+            layer.trainable = trainable
 
 
-def _batches(examples: list[Example], data: Path, settings: ClassifierConfiguration) -> tf.data.Dataset:
-    dataset = _sources(examples, data).map(_read, num_parallel_calls=2).batch(settings.batch_size)
-    return dataset.map(_targets).prefetch(2)
+def _compile(model: keras.Model, configuration: Configuration, steps: int, learning_rate: float) -> None:
+    settings = configuration.classifier
+    schedule = keras.optimizers.schedules.CosineDecay(
+        learning_rate / 20, steps, alpha=0.001, warmup_target=learning_rate, warmup_steps=max(1, steps // 20)
+    )
+    model.compile(
+        optimizer=keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay),
+        loss={
+            "logits": keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=settings.label_smoothing),
+            "activation": lesion_map_loss,
+        },
+        metrics={"logits": "accuracy"},
+    )
 
 
-def _sources(examples: list[Example], data: Path) -> tf.data.Dataset:
-    paths = [str(data / example.part / "images" / f"{example.name}.png") for example in examples]
-    boxes = [[box[1:] for box in example.boxes] for example in examples]
-    most = max(1, *(len(row) for row in boxes))
-    padded = np.zeros((len(boxes), most, 4), dtype=np.float32)
-    for row, values in zip(padded, boxes, strict=True):
-        row[: len(values)] = np.reshape(np.array(values, dtype=np.float32), (-1, 4))
-    return tf.data.Dataset.from_tensor_slices((paths, padded, [example.label for example in examples]))
-
-
-def _read(path: tf.Tensor, boxes: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The image with a second channel beside it: 255 in the ellipses that fill the lesions' boxes."""
-    image = tf.io.decode_png(tf.io.read_file(path), channels=1)
-    side = tf.shape(image)[0]
-    axis = (tf.cast(tf.range(side), tf.float32) + 0.5) / tf.cast(side, tf.float32)
-    centre, radius = (boxes[:, :2] + boxes[:, 2:]) / 2, tf.maximum((boxes[:, 2:] - boxes[:, :2]) / 2, 1e-6)
-    across = ((axis[None, None, :] - centre[:, 0, None, None]) / radius[:, 0, None, None]) ** 2
-    down = ((axis[None, :, None] - centre[:, 1, None, None]) / radius[:, 1, None, None]) ** 2
-    lesion = tf.reduce_any(across + down < 1, axis=0)
-    return tf.concat([image, tf.cast(lesion, tf.uint8)[..., None] * 255], axis=-1), label
-
-
-def _targets(image: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """Splits the lesion channel off and pools it to the activation map's cells."""
-    one_hot = tf.one_hot(label, len(CLASS_LABELS))
-    lesion = tf.nn.max_pool2d(tf.cast(image[..., 1:], tf.float32) / 255, 16, 16, "VALID")
-    nothing = tf.one_hot(NO_TUMOUR_INDEX, len(CLASS_LABELS))
-    cells = lesion * one_hot[:, None, None, :] + (1 - lesion) * nothing
-    return image[..., :1], {"logits": one_hot, "activation": cells}
-
-
-def _balanced(examples: list[Example]) -> list[Example]:
-    """Every class as often as the most frequent one, by repetition."""
-    by_label = [[item for item in examples if item.label == label] for label in range(len(CLASS_LABELS))]
-    most = max(len(group) for group in by_label)
-    return [group[index % len(group)] for group in by_label if group for index in range(most)]
-
-
-def _augmentation(settings: ClassifierConfiguration, seed: int) -> tuple[keras.Sequential, keras.Sequential]:
-    """Flip, shear, zoom, rotation and shift of image and lesions; brightness and contrast as a window does."""
-    geometry: list[layers.Layer] = [
-        layers.RandomRotation(settings.rotation_turns, fill_mode="constant", seed=seed),
-        layers.RandomTranslation(settings.translation, settings.translation, fill_mode="constant", seed=seed + 1),
-        layers.RandomZoom((-settings.zoom, settings.zoom), fill_mode="constant", seed=seed + 2),
-        layers.RandomShear(settings.shear, settings.shear, fill_mode="constant", seed=seed + 3),
+def _callbacks(out: Path, phase: str, patience: int | None, epochs: int) -> list[keras.callbacks.Callback]:
+    callbacks = [
+        keras.callbacks.ModelCheckpoint(
+            out / BEST_WEIGHTS,
+            monitor=MONITORED,
+            mode="min",
+            save_best_only=True,
+            save_weights_only=True,
+            initial_value_threshold=min(_losses(out), default=None),  # a resumed run must not overwrite a better one
+        ),
+        keras.callbacks.CSVLogger(out / EPOCHS, append=True),
+        keras.callbacks.TensorBoard(out / "tensorboard", write_graph=False),
+        keras.callbacks.BackupAndRestore(out / f"backup_{phase}"),
+        TimeLeft(epochs),
     ]
-    if settings.horizontal_flip:
-        geometry.insert(0, layers.RandomFlip("horizontal", seed=seed + 6))
-    intensity = [
-        layers.RandomContrast(settings.contrast, value_range=(0, 255), seed=seed + 4),
-        layers.RandomBrightness(settings.brightness, value_range=(0, 255), seed=seed + 5),
-    ]
-    return keras.Sequential(geometry), keras.Sequential(intensity)
+    return [*callbacks, StopWhenFlat(out, patience)] if patience else callbacks
+
+
+class StopWhenFlat(keras.callbacks.Callback):
+    """Early stopping that remembers, because it reads the epochs on record, what was before an interruption."""
+
+    def __init__(self, out: Path, patience: int) -> None:
+        super().__init__()
+        self._out, self._patience = out, patience
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002  Keras' signature
+        losses = _losses(self._out)
+        if len(losses) - 1 - losses.index(min(losses)) >= self._patience:
+            print(f"no better for {self._patience} epochs: training ends")
+            self.model.stop_training = True
+
+
+class TimeLeft(keras.callbacks.Callback):
+    """Says after each epoch how long the rest will take."""
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__()
+        self._epochs = epochs
+        self._began: tuple[int, float] | None = None
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        self._began = self._began or (epoch, time.monotonic())
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        if self._began:
+            first, since = self._began
+            each_s = (time.monotonic() - since) / (epoch + 1 - first)
+            print(f"about {each_s * (self._epochs - epoch - 1) / 60:.0f} min left")
+
+
+def _losses(out: Path) -> list[float]:
+    """The validation losses on record, one an epoch."""
+    if not (out / EPOCHS).exists():
+        return []
+    with (out / EPOCHS).open(newline="") as file:
+        return [float(row[MONITORED]) for row in csv.DictReader(file)]

@@ -55,7 +55,7 @@ def prepare_collection(folder: Path, data: DataConfiguration, out: Path) -> tupl
         ]
         label = CLASS_LABELS.index(str(record.label))
         example = Example(split[record.patient], _name(record), record.patient, label, boxes)
-        examples.append(write_example(example, grey, out))
+        examples.append(write_example(example, grey, None, out))
     real = []
     for record in records:
         part = split.get(record.patient, "test")

@@ -51,6 +51,12 @@ def chosen_threshold(found: Sequence[Boxes], truth: Sequence[Boxes]) -> float:
     return float(max(_THRESHOLDS, key=f1))
 
 
+def average_precision(found: Sequence[Boxes], truth: Sequence[Boxes]) -> float:
+    """Mean average precision over the labels at an overlap of 0.5, by pycocotools; 0 where there is no lesion."""
+    score = _AveragePrecision(found, truth).of(np.arange(len(truth)))
+    return 0.0 if np.isnan(score) else score
+
+
 def detection_figures(
     found: Sequence[Boxes], truth: Sequence[Boxes], patients: Sequence[str], threshold: float
 ) -> dict[str, Metric]:

@@ -16,13 +16,21 @@ BATCH = 16
 
 def run_model(model: Path | bytes, images: Sequence[Path]) -> dict[str, NDArray[Any]]:
     """Outputs by name, each (n, ...), in the order of `images` (8-bit greyscale PNG of the model's input size)."""
+    return run_model_on(model, np.stack([np.asarray(Image.open(path)) for path in images]))
+
+
+def run_model_on(model: Path | bytes, images: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+    """The same for images (n, h, w). A graph without a batch axis is asked once an image."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     source = str(model) if isinstance(model, Path) else model
     session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
-    rows = []
-    for start in range(0, len(images), BATCH):
-        batch = np.stack([np.asarray(Image.open(path)) for path in images[start : start + BATCH]])
-        rows.append(session.run(names, {"image": batch[..., None]}))
-    return {name: np.concatenate(parts) for name, parts in zip(names, zip(*rows, strict=True), strict=True)}
+    if len(session.get_inputs()[0].shape) == 3:
+        answers = [session.run(names, {"image": image[..., None]}) for image in images]
+        return {name: np.stack(parts) for name, parts in zip(names, zip(*answers, strict=True), strict=True)}
+    answers = [
+        session.run(names, {"image": images[start : start + BATCH, ..., None]})
+        for start in range(0, len(images), BATCH)
+    ]
+    return {name: np.concatenate(parts) for name, parts in zip(names, zip(*answers, strict=True), strict=True)}

@@ -11,8 +11,8 @@ import onnx
 from keras import layers
 
 
-def classifier_graph(model: keras.Model) -> onnx.ModelProto:
-    """The serving graph of a classifier with the outputs `logits` and `activation` (n, h, w, labels).
+def classifier_graph(model: keras.Model, labels: int) -> onnx.ModelProto:
+    """The serving graph of a classifier with the outputs `logits` and `activation` (n, h, w, 3).
 
     in   image       UINT8 [batch, H, W, 1]
     out  logits      FP32  [batch, labels]
@@ -25,7 +25,7 @@ def classifier_graph(model: keras.Model) -> onnx.ModelProto:
         image,
         [
             layers.Activation("linear", name="logits")(answer["logits"]),
-            layers.Permute((3, 1, 2), name="activation")(answer["activation"]),
+            layers.Permute((3, 1, 2), name="activation")(answer["activation"][..., :labels]),
         ],
     )
     serving(np.zeros((1, height, width, 1), dtype=np.uint8))  # Keras exports only what has been called once

@@ -15,30 +15,37 @@ _TYPES = {TensorProto.FLOAT: "TYPE_FP32", TensorProto.INT32: "TYPE_INT32", Tenso
 
 
 def write_model(repository: Path, graph: onnx.ModelProto, card: ModelCard, version: int = 1) -> Path:
-    """Writes `<repository>/<card.name>` and returns it. Graphs must take a batch."""
+    """Writes `<repository>/<card.name>` and returns it. A graph whose images have three axes takes no batch."""
     folder = repository / card.name
     (folder / str(version)).mkdir(parents=True, exist_ok=True)
     (folder / "configs").mkdir(exist_ok=True)
     onnx.save(graph, folder / str(version) / "model.onnx")
-    (folder / "config.pbtxt").write_text(_configuration(card.name, graph, MAX_BATCH) + _CPU)
-    (folder / "configs" / "gpu.pbtxt").write_text(_configuration(card.name, graph, GPU_MAX_BATCH) + _GPU)
+    batched = len(graph.graph.input[0].type.tensor_type.shape.dim) == 4
+    cpu, gpu = (MAX_BATCH, GPU_MAX_BATCH) if batched else (0, 0)
+    (folder / "config.pbtxt").write_text(
+        _configuration(card.name, graph, cpu) + ("dynamic_batching { }\n" if batched else "") + _CPU
+    )
+    (folder / "configs" / "gpu.pbtxt").write_text(
+        _configuration(card.name, graph, gpu) + (_GPU_BATCHING if batched else "") + _GPU
+    )
     (folder / "card.json").write_text(card.model_dump_json(indent=2) + "\n")
     return folder
 
 
 def _configuration(name: str, graph: onnx.ModelProto, max_batch: int) -> str:
-    inputs = ",\n".join(map(_tensor, graph.graph.input))
-    outputs = ",\n".join(map(_tensor, graph.graph.output))
+    batch_axes = 1 if max_batch else 0
+    inputs = ",\n".join(_tensor(value, batch_axes) for value in graph.graph.input)
+    outputs = ",\n".join(_tensor(value, batch_axes) for value in graph.graph.output)
     return (
         f'name: "{name}"\nbackend: "onnxruntime"\nmax_batch_size: {max_batch}\n'
         f"input [\n{inputs}\n]\noutput [\n{outputs}\n]\n"
     )
 
 
-def _tensor(value: onnx.ValueInfoProto) -> str:
+def _tensor(value: onnx.ValueInfoProto, batch_axes: int) -> str:
     """One input or output, its batch axis left to Triton. Raises ValueError where another axis has no size."""
     tensor = value.type.tensor_type
-    sizes = [axis.dim_value for axis in tensor.shape.dim[1:]]
+    sizes = [axis.dim_value for axis in tensor.shape.dim[batch_axes:]]
     if 0 in sizes:
         raise ValueError(f"{value.name} has an axis of unknown size")
     dims = ", ".join(map(str, sizes))
@@ -47,18 +54,19 @@ def _tensor(value: onnx.ValueInfoProto) -> str:
 
 # One thread a model, as many models at a time as cores: docs/decisions/0003.
 _CPU = """\
-dynamic_batching { }
 instance_group [ { count: 1 kind: KIND_CPU } ]
 parameters { key: "intra_op_thread_count" value: { string_value: "1" } }
 parameters { key: "inter_op_thread_count" value: { string_value: "1" } }
 parameters { key: "session.intra_op.allow_spinning" value: { string_value: "0" } }
 """
 
-_GPU = """\
+_GPU_BATCHING = """\
 dynamic_batching {
   preferred_batch_size: [ 8, 16, 32 ]
   max_queue_delay_microseconds: 2000
 }
+"""
+_GPU = """\
 instance_group [ { count: 1 kind: KIND_GPU } ]
 optimization {
   execution_accelerators {

@@ -5,11 +5,15 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import numpy as np
 import onnx
 import torch
 from torch import Tensor, nn
 
+from training.export.parity import FrameworkBoxes, GreyImages
+
 BOXES = 100
+OVERLAP = 0.5
 CANDIDATES = 300
 SUPPRESSION_ROUNDS = 12
 
@@ -23,7 +27,7 @@ class FixedBoxes(nn.Module):
     out  labels  (n, 100) int32
     """
 
-    def __init__(self, network: nn.Module, height: int, width: int, overlap: float = 0.5) -> None:
+    def __init__(self, network: nn.Module, height: int, width: int, overlap: float = OVERLAP) -> None:
         super().__init__()
         self.network = network
         self.overlap = overlap
@@ -36,13 +40,14 @@ class FixedBoxes(nn.Module):
         centre, extent, by_label = answer[:, 0:2], answer[:, 2:4], answer[:, 4:]
         corners = torch.cat([centre - extent / 2, centre + extent / 2], dim=1).permute(0, 2, 1) / self.size
         scores, labels = by_label.max(dim=1)
-        scores, chosen = scores.topk(CANDIDATES, dim=1)
+        scores, chosen = scores.topk(min(CANDIDATES, scores.shape[1]), dim=1)
         boxes = corners.clamp(0, 1).gather(1, chosen.unsqueeze(-1).expand(-1, -1, 4))
         labels = labels.gather(1, chosen)
         kept = scores * keep_by_cluster_nms(boxes, self.overlap)
-        scores, order = kept.topk(BOXES, dim=1)
-        boxes = boxes.gather(1, order.unsqueeze(-1).expand(-1, -1, 4))
-        return boxes, scores, labels.gather(1, order).to(torch.int32)
+        missing = max(0, BOXES - kept.shape[1])  # a small input has fewer places than rows
+        scores, order = nn.functional.pad(kept, (0, missing)).topk(BOXES, dim=1)
+        boxes = nn.functional.pad(boxes, (0, 0, 0, missing)).gather(1, order.unsqueeze(-1).expand(-1, -1, 4))
+        return boxes, scores, nn.functional.pad(labels, (0, missing)).gather(1, order).to(torch.int32)
 
 
 def keep_by_cluster_nms(boxes: Tensor, overlap: float) -> Tensor:
@@ -78,7 +83,27 @@ def load_network(checkpoint: Path) -> nn.Module:
     return network
 
 
-def detector_graph(network: nn.Module, height: int, width: int) -> onnx.ModelProto:
+def yolo_answers(network: nn.Module, images: GreyImages) -> list[FrameworkBoxes]:
+    """What ultralytics' own suppression leaves of the network's answers. images: (n, h, w)."""
+    from ultralytics.utils.nms import non_max_suppression
+
+    grey = torch.from_numpy(images).unsqueeze(1).to(torch.float32) / 255
+    with torch.no_grad():
+        answer = network(grey.expand(-1, 3, -1, -1))
+    answer = answer[0] if isinstance(answer, (tuple, list)) else answer
+    kept = non_max_suppression(answer, conf_thres=0.05, iou_thres=OVERLAP, agnostic=True, max_det=BOXES)
+    side = torch.tensor([images.shape[2], images.shape[1]] * 2)
+    return [
+        FrameworkBoxes(
+            torch.minimum(rows[:, :4].clamp(min=0), side).numpy().astype(np.float64),
+            rows[:, 5].numpy().astype(np.intp),
+            rows[:, 4].numpy().astype(np.float64),
+        )
+        for rows in kept
+    ]
+
+
+def yolo_graph(network: nn.Module, height: int, width: int) -> onnx.ModelProto:
     """Exports the wrapped network with a dynamic batch."""
     for module in network.modules():
         if hasattr(module, "export") and hasattr(module, "format"):

@@ -1,18 +1,18 @@
-"""Training YOLOv5 with ultralytics (AGPL-3.0), without any download."""
+"""Training YOLOv3 and YOLOv5 with ultralytics (AGPL-3.0), without any download."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from training.configuration import Configuration
+from training.configuration import Configuration, YoloArchitecture
 
 
-def train_detector(configuration: Configuration, data: Path, out: Path) -> Path:
+def train_yolo(architecture: YoloArchitecture, configuration: Configuration, data: Path, out: Path) -> Path:
     """Trains on `data` (a folder made by prepare) and returns the best checkpoint by validation mAP.
 
-    ultralytics writes its state after every epoch; calling it again resumes there, and after the last
-    epoch returns at once.
+    ultralytics writes its state after every epoch and shows its progress; calling it again resumes there, and after
+    the last epoch returns at once.
     """
     best = best_checkpoint(out)
     last, finished = best.with_name("last.pt"), out / "finished"
@@ -26,14 +26,19 @@ def train_detector(configuration: Configuration, data: Path, out: Path) -> Path:
     if last.exists():
         YOLO(last).train(resume=True)
     else:
-        YOLO(settings.architecture).train(
+        network = YOLO(architecture.architecture)
+        if architecture.weights is not None:
+            network.load(architecture.weights)
+        network.train(
             data=str(data / "data.yaml"),
             imgsz=configuration.data.input_size_px,
             epochs=settings.epochs,
+            patience=settings.patience or settings.epochs,
             batch=settings.batch_size,
             lr0=settings.learning_rate,
             optimizer="AdamW",
             degrees=settings.rotation_degrees,
+            shear=settings.shear_degrees,
             translate=settings.translation,
             scale=settings.scale,
             mosaic=settings.mosaic,
@@ -41,13 +46,13 @@ def train_detector(configuration: Configuration, data: Path, out: Path) -> Path:
             fliplr=0.5 if settings.horizontal_flip else 0.0,
             hsv_h=0.0,
             hsv_s=0.0,
-            hsv_v=0.3,
+            hsv_v=settings.brightness,
             erasing=0.0,
             pretrained=False,
             cos_lr=True,
             warmup_epochs=1.0,
             seed=configuration.data.seed,
-            device="cpu",
+            device=_device(),
             workers=1,
             plots=False,
             project=str(out.resolve()),  # a relative one would land below ultralytics' own folder
@@ -59,7 +64,7 @@ def train_detector(configuration: Configuration, data: Path, out: Path) -> Path:
 
 
 def best_checkpoint(out: Path) -> Path:
-    """Where `train_detector` leaves the best weights."""
+    """Where `train_yolo` leaves the best weights."""
     return out / "run" / "weights" / "best.pt"
 
 
@@ -68,3 +73,9 @@ def work_offline(settings_folder: Path) -> None:
     os.environ["YOLO_OFFLINE"] = "True"
     os.environ["YOLO_AUTOINSTALL"] = "False"
     os.environ.setdefault("YOLO_CONFIG_DIR", str(settings_folder.resolve()))
+
+
+def _device() -> str:
+    import torch
+
+    return "0" if torch.cuda.is_available() else "cpu"

@@ -1,0 +1,108 @@
+"""What held-out patients say of one model: fitted on the validation part, measured on the test part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from hepar.contracts.cards import Metric
+from training.evaluation import classification, detection
+from training.evaluation.detection import Boxes
+from training.evaluation.served import run_model
+from training.prepare import Example, read_manifest, read_real_lesions
+
+
+@dataclass(frozen=True)
+class Judgement:
+    temperature: float
+    decision_threshold: float
+    metrics: dict[str, Metric]
+
+
+def judge(
+    task: Literal["classification", "detection"],
+    model: Path | bytes,
+    data: Path,
+    temperature: float | None,
+    threshold: float | None,
+) -> Judgement:
+    """Fits what is None on the validation part of `data`; the figures are of the test part."""
+    judge_one = _judge_classifier if task == "classification" else _judge_detector
+    return judge_one(model, data, temperature, threshold)
+
+
+def logits_of(model: Path | bytes, images: Sequence[Path]) -> NDArray[np.float64]:
+    """(n, labels) of prepared images."""
+    return np.asarray(run_model(model, images)["logits"], dtype=np.float64)
+
+
+def boxes_of(model: Path | bytes, images: Sequence[Path]) -> list[Boxes]:
+    """What a detector finds on prepared images, rows without a score left out."""
+    answers = run_model(model, images)
+    rows = zip(answers["boxes"], answers["labels"], answers["scores"], strict=True)
+    return [
+        Boxes(boxes[scores > 0].astype(float), labels[scores > 0], scores[scores > 0].astype(float))
+        for boxes, labels, scores in rows
+    ]
+
+
+def image_paths(data: Path, examples: Sequence[Example]) -> list[Path]:
+    return [data / example.part / "images" / f"{example.name}.png" for example in examples]
+
+
+def labels_array(examples: Sequence[Example]) -> NDArray[np.intp]:
+    return np.array([example.label for example in examples], dtype=np.intp)
+
+
+def true_boxes(example: Example) -> Boxes:
+    return boxes_from(example.boxes)
+
+
+def boxes_from(rows: Sequence[Sequence[float]]) -> Boxes:
+    """rows: (label, x_min, y_min, x_max, y_max)."""
+    table = np.array(rows, dtype=np.float64).reshape(-1, 5)
+    return Boxes(table[:, 1:], table[:, 0].astype(np.intp), np.ones(len(table)))
+
+
+def _judge_classifier(model: Path | bytes, data: Path, temperature: float | None, threshold: float | None) -> Judgement:
+    if temperature is None or threshold is None:
+        validation = read_manifest(data, "validation")
+        logits, labels = logits_of(model, image_paths(data, validation)), labels_array(validation)
+        temperature = temperature or classification.fitted_temperature(logits, labels)
+        threshold = threshold or classification.decision_threshold(softmax(logits / temperature, axis=1), labels)
+    test = read_manifest(data, "test")
+    probabilities = softmax(logits_of(model, image_paths(data, test)) / temperature, axis=1)
+    patients = [example.patient for example in test]
+    metrics = classification.classification_figures(probabilities, labels_array(test), patients, threshold)
+    real = read_real_lesions(data)
+    if real:
+        slices = [data / "real" / f"{row.name}.png" for row in real]
+        answers = softmax(logits_of(model, slices) / temperature, axis=1)
+        metrics |= classification.real_lesion_figures(answers, [row.patient for row in real])
+    return Judgement(temperature, threshold, metrics)
+
+
+def _judge_detector(model: Path | bytes, data: Path, temperature: float | None, threshold: float | None) -> Judgement:
+    if threshold is None:
+        validation = read_manifest(data, "validation")
+        found = boxes_of(model, image_paths(data, validation))
+        threshold = detection.chosen_threshold(found, [true_boxes(example) for example in validation])
+    test = read_manifest(data, "test")
+    metrics = detection.detection_figures(
+        boxes_of(model, image_paths(data, test)),
+        [true_boxes(example) for example in test],
+        [example.patient for example in test],
+        threshold,
+    )
+    real = read_real_lesions(data)
+    if real:
+        truth = [boxes_from([(0, *box) for box in row.boxes]) for row in real]
+        found = boxes_of(model, [data / "real" / f"{row.name}.png" for row in real])
+        metrics |= detection.real_lesion_figures(found, truth, [row.patient for row in real], threshold)
+    return Judgement(temperature or 1.0, threshold, metrics)

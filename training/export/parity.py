@@ -1,0 +1,69 @@
+"""Does the ONNX file say what the framework says?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+PROBABILITY_TOLERANCE = 0.005
+BOX_TOLERANCE_PX = 1.0
+COMPARED_SCORE = 0.1
+
+GreyImages = NDArray[np.uint8]
+
+
+class Unlike(Exception):
+    """The two disagree; the message says on which image and by how much."""
+
+
+@dataclass(frozen=True)
+class FrameworkBoxes:
+    """Of one image. corners: (m, 4) pixels.  labels, scores: (m,)."""
+
+    corners: NDArray[np.float64]
+    labels: NDArray[np.intp]
+    scores: NDArray[np.float64]
+
+
+Answer = NDArray[np.float64] | FrameworkBoxes
+
+
+def require_parity(expected: Sequence[Answer], model: bytes, images: GreyImages) -> None:
+    """Raises Unlike unless probabilities agree within 0.005, and boxes of score 0.1 or more within a pixel.
+
+    expected: what the framework says of each image: probabilities (labels,) or boxes.  images: (n, h, w).
+    """
+    from training.evaluation.served import run_model_on
+
+    answers = run_model_on(model, images)
+    for index, said in enumerate(expected):
+        if isinstance(said, FrameworkBoxes):
+            side = np.array([images.shape[2], images.shape[1]] * 2)
+            corners = answers["boxes"][index] * side
+            _require_boxes(said, corners, answers["labels"][index], answers["scores"][index], index)
+        else:
+            logits = answers["logits"][index].astype(np.float64)
+            probabilities = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+            apart = float(np.abs(probabilities - said).max())
+            if apart > PROBABILITY_TOLERANCE:
+                raise Unlike(f"image {index}: probabilities differ by {apart:.4f}")
+
+
+def _require_boxes(
+    said: FrameworkBoxes,
+    corners: NDArray[np.float64],
+    labels: NDArray[np.intp],
+    scores: NDArray[np.float64],
+    image: int,
+) -> None:
+    for box, label, score in zip(said.corners, said.labels, said.scores, strict=True):
+        if score < COMPARED_SCORE:
+            continue
+        same = (labels == label) & (np.abs(scores - score) <= 2 * PROBABILITY_TOLERANCE)
+        apart = np.abs(corners[same] - box).max(axis=1)
+        if not (apart <= BOX_TOLERANCE_PX).any():
+            nearest = f"{apart.min():.2f} px away" if len(apart) else "of another label or score"
+            raise Unlike(f"image {image}: a box of score {score:.3f} is missing; the nearest is {nearest}")
