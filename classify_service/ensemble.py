@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from classify_service.voting import Verdict, Vote, calibrated_probabilities, soft_vote
 from hepar.contracts.cards import ModelCard
+from hepar.ensemble.voting import Verdict, Vote, calibrated_probabilities, majority_vote, soft_vote
 from hepar.imaging import CtImage
 from hepar.imaging.fitting import fit
-from hepar.inference import TritonClient
+from hepar.inference import TritonClient, agreed_ensemble
 from hepar.inference.triton import Expected
 from hepar.service.deadlines import Deadline
 from hepar.service.models import ask_all
@@ -36,6 +36,7 @@ class Ensemble:
     def __init__(self, triton: TritonClient, cards: dict[str, ModelCard], quorum: int) -> None:
         self._triton = triton
         self._cards = cards
+        self._fitted = agreed_ensemble(cards)
         self._quorum = quorum
 
     async def vote(self, image: CtImage, deadline: Deadline) -> Ballot:
@@ -50,8 +51,17 @@ class Ensemble:
             return TimedVote(Vote(model, tuple(card.labels), probabilities), answer.version, answer.duration_ms)
 
         votes, missing = await ask_all(list(self._cards), ask, self._quorum)
-        threshold = max(self._cards[timed.vote.model].decision_threshold for timed in votes)
-        return Ballot(soft_vote([timed.vote for timed in votes], threshold), votes, missing)
+        return Ballot(self._decided([timed.vote for timed in votes]), votes, missing)
+
+    def _decided(self, votes: list[Vote]) -> Verdict:
+        fitted = self._fitted
+        if fitted is None:
+            return soft_vote(votes, max(self._cards[vote.model].decision_threshold for vote in votes))
+        if fitted.method == "majority_vote":
+            return majority_vote(votes, fitted.decision_threshold)
+        if sum(fitted.members[vote.model] for vote in votes) <= 0:  # those with a weight are the missing ones
+            return soft_vote(votes, fitted.decision_threshold, temperature=fitted.temperature)
+        return soft_vote(votes, fitted.decision_threshold, fitted.members, fitted.temperature)
 
     async def readiness(self) -> dict[str, bool]:
         ready = await self._triton.ready_models(list(self._cards))

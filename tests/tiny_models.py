@@ -89,6 +89,14 @@ def write_detector(
     _write(repository, name, "detection", nodes, constants, outputs, DETECTOR_LABELS, card)
 
 
+def agree_on(repository: Path, names: list[str], **ensemble: object) -> None:
+    """Writes one and the same fitted ensemble into the cards of these models, equal weights unless said."""
+    said = {"members": dict.fromkeys(names, 1.0), "metrics": {}} | ensemble
+    for name in names:
+        file = repository / name / "card.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"ensemble": said}))
+
+
 def write_broken(repository: Path, name: str) -> None:
     """A graph that fails for a whole batch in which any pixel is not 0: a reshape that does not fit."""
     nodes = [

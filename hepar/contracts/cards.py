@@ -28,6 +28,26 @@ class Window(Document):
     high_hu: float
 
 
+VotingMethod = Literal["soft_vote", "weighted_vote", "majority_vote"]
+FusionMethod = Literal["weighted_box_fusion", "non_maximum_suppression", "soft_non_maximum_suppression"]
+
+
+class Ensemble(Document):
+    """How the models of one task decide together, fitted on validation data. The same in the card of every member."""
+
+    method: VotingMethod | FusionMethod
+    members: dict[str, float] = Field(min_length=1, description="weight by model name; equal but for `weighted_vote`")
+    temperature: float = Field(default=1.0, gt=0, description="classifiers: of the ensemble's own probabilities")
+    decision_threshold: float = Field(ge=0, le=1, description="as a model's own, for the ensemble's answer")
+    overlap: float | None = Field(
+        default=None, gt=0, description="detectors: intersection over union from which boxes are one; Soft-NMS: sigma"
+    )
+    member_threshold: float = Field(
+        default=0.0, ge=0, le=1, description="detectors: lowest score of a member's box that joins the fusion"
+    )
+    metrics: dict[str, Metric]
+
+
 class ModelCard(Document):
     """`card.json` beside a model's `config.pbtxt`."""
 
@@ -46,6 +66,7 @@ class ModelCard(Document):
         "detectors: boxes below this score are left out",
     )
     metrics: dict[str, Metric]
+    ensemble: Ensemble | None = None
     training_data: str
     data_sha256: str
     code_sha256: str

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 from pydantic import ValidationError
 
-from hepar.contracts.cards import ModelCard
+from hepar.contracts.cards import Ensemble, ModelCard
 
 
 class BrokenCard(Exception):
@@ -30,3 +31,15 @@ def read_cards(repository: Path, task: Literal["classification", "detection"]) -
         if card.task == task:
             cards[card.name] = card
     return cards
+
+
+def agreed_ensemble(cards: Mapping[str, ModelCard]) -> Ensemble | None:
+    """What the cards of one task say of their ensemble, where all say the same and it has just these members.
+
+    None where a model joined or left since it was fitted: then the services decide by equal weights.
+    """
+    said = [card.ensemble for card in cards.values()]
+    first = said[0] if said else None
+    if first is None or any(other != first for other in said) or set(first.members) != set(cards):
+        return None
+    return first

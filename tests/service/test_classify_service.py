@@ -14,7 +14,7 @@ from hepar.contracts.analyses import Classification
 from hepar.service.model_app import NoModels
 from tests.pictures import ct_dataset, dicom_bytes, encoded, gradient, nearly_flat
 from tests.service.conftest import RunningTriton
-from tests.tiny_models import write_classifier
+from tests.tiny_models import agree_on, write_classifier
 
 PNG = {"content-type": "image/png"}
 
@@ -91,6 +91,50 @@ def test_a_threshold_none_reaches_makes_the_answer_indeterminate(triton: Running
         answer = classify(client, encoded(gradient()))
     assert answer.label == "indeterminate"
     assert answer.votes[0].label == "metastasis"
+
+
+@pytest.mark.parametrize(
+    ("fitted", "label"),
+    [
+        (
+            {"method": "weighted_vote", "members": {"classify_bright": 1.0, "classify_steady": 0.0}},
+            "cholangiocarcinoma",
+        ),
+        ({"method": "weighted_vote", "members": {"classify_bright": 0, "classify_steady": 2}}, "metastasis"),
+        ({"method": "majority_vote", "decision_threshold": 0.6}, "indeterminate"),
+        ({"method": "soft_vote", "temperature": 20.0, "decision_threshold": 0.4}, "indeterminate"),
+        ({"method": "soft_vote", "temperature": 0.1, "decision_threshold": 0.9}, "cholangiocarcinoma"),
+    ],
+)
+def test_the_models_decide_together_as_their_cards_were_fitted(
+    triton: RunningTriton, tmp_path: Path, fitted: dict[str, object], label: str
+) -> None:
+    """On a white image one model is for cholangiocarcinoma (0.94), the other for metastasis (0.58)."""
+    repository = tmp_path / "models"
+    shutil.copytree(triton.repository, repository)
+    agree_on(repository, ["classify_bright", "classify_steady"], **{"decision_threshold": 0.5} | fitted)
+    with client_for(triton.grpc, repository) as client:
+        assert classify(client, encoded(nearly_flat(255))).label == label
+
+
+def test_a_model_without_weight_decides_when_it_is_the_only_one_left(triton: RunningTriton, tmp_path: Path) -> None:
+    repository = tmp_path / "models"
+    shutil.copytree(triton.repository / "classify_steady", repository / "classify_steady")
+    write_classifier(repository, "classify_absent", (9, 0, 0))
+    weights = {"classify_absent": 1.0, "classify_steady": 0.0}
+    agree_on(repository, list(weights), method="weighted_vote", members=weights, decision_threshold=0.5)
+    with client_for(triton.grpc, repository) as client:
+        answer = classify(client, encoded(gradient()))
+    assert (answer.label, answer.degraded) == ("metastasis", ["classify_absent"])
+
+
+def test_a_model_that_joined_later_ends_the_fitted_agreement(triton: RunningTriton, tmp_path: Path) -> None:
+    """Then equal weights and the cards' own thresholds decide."""
+    repository = tmp_path / "models"
+    shutil.copytree(triton.repository, repository)
+    agree_on(repository, ["classify_steady"], method="soft_vote", decision_threshold=0.99)
+    with client_for(triton.grpc, repository) as client:
+        assert classify(client, encoded(nearly_flat(0))).label == "metastasis"
 
 
 def test_without_triton_the_answer_is_503_and_comes_soon(triton: RunningTriton) -> None:

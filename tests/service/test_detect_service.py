@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from hepar.inference.triton import Answer
 from hepar.service.problems import BadUpstream
 from tests.pictures import encoded, gradient
 from tests.service.conftest import RunningTriton
+from tests.tiny_models import agree_on
 
 
 @pytest.fixture
@@ -41,6 +44,29 @@ def test_boxes_of_both_detectors_are_fused_in_pixels_of_the_image(client: TestCl
     assert [(report.model, report.boxes) for report in answer.detectors] == [("detect_left", 1), ("detect_right", 1)]
 
 
+@pytest.mark.parametrize(
+    ("fitted", "scores"),
+    [
+        ({"method": "non_maximum_suppression", "overlap": 0.5}, [0.9]),
+        ({"method": "soft_non_maximum_suppression", "overlap": 100.0}, [0.9, 0.496]),
+        ({"method": "soft_non_maximum_suppression", "overlap": 0.1}, [0.9]),
+        ({"method": "weighted_box_fusion", "overlap": 0.5, "member_threshold": 0.6}, [0.45]),
+        ({"method": "weighted_box_fusion", "overlap": 0.99}, [0.45, 0.25]),
+        ({"method": "weighted_box_fusion", "overlap": 0.5, "decision_threshold": 0.71}, []),
+    ],
+)
+def test_boxes_are_fused_as_the_cards_were_fitted(
+    triton: RunningTriton, tmp_path: Path, fitted: dict[str, object], scores: list[float]
+) -> None:
+    repository = tmp_path / "models"
+    shutil.copytree(triton.repository, repository)
+    agree_on(repository, ["detect_left", "detect_right"], **{"decision_threshold": 0.1} | fitted)
+    settings = DetectSettings(triton=triton.grpc, model_repository=repository, deadline_s=10)
+    with TestClient(create_app(settings), base_url="http://127.0.0.1") as client:
+        answer = detect(client, encoded(gradient(128, 128)))
+    assert [box.score for box in answer.boxes] == pytest.approx(scores, abs=0.001)
+
+
 def test_boxes_of_an_image_that_is_not_square_lie_in_it(client: TestClient) -> None:
     (box,) = detect(client, encoded(gradient(64, 128))).boxes
     assert 0 <= box.y_min < box.y_max <= 64
@@ -61,7 +87,7 @@ def test_unused_rows_boxes_without_area_and_scores_below_the_threshold_are_left_
     answer = answer_of(
         [0.9, 0.8, 0.49, 0.0], [0, 1, 0, 0], [[0, 0, 0.5, 0.5], [0.5, 0.5, 0.5, 0.9], [0, 0, 1, 1], [0, 0, 0, 0]]
     )
-    (box,) = boxes_in_image("m", card, answer, placement)
+    (box,) = boxes_in_image("m", card, answer, placement, 0.5)
     assert (box.corners, box.label) == ((0, 0, 32, 32), "cholangiocarcinoma")
 
 
@@ -70,4 +96,4 @@ def test_scores_and_labels_out_of_range_are_a_wrong_answer(triton: RunningTriton
     card = ModelCard.model_validate_json((triton.repository / "detect_left" / "card.json").read_bytes())
     _, placement = fit(gradient(), 64, 64)
     with pytest.raises(BadUpstream):
-        boxes_in_image("m", card, answer_of([score], [label], [[0, 0, 1, 1]]), placement)
+        boxes_in_image("m", card, answer_of([score], [label], [[0, 0, 1, 1]]), placement, 0.5)

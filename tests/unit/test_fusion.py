@@ -1,8 +1,21 @@
 from __future__ import annotations
 
-import pytest
+import math
+from typing import Any, get_args
 
-from detect_service.fusion import FoundBox, intersection_over_union, weighted_box_fusion
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hepar.contracts.cards import FusionMethod
+from hepar.ensemble.fusion import (
+    FoundBox,
+    fuse,
+    intersection_over_union,
+    non_maximum_suppression,
+    soft_non_maximum_suppression,
+    weighted_box_fusion,
+)
 
 
 def test_overlap_is_shared_over_union_and_zero_for_boxes_apart() -> None:
@@ -43,3 +56,47 @@ def test_labels_and_distant_boxes_are_kept_apart_and_the_best_comes_first() -> N
 
 def test_nothing_found_fuses_to_nothing() -> None:
     assert weighted_box_fusion([], detectors=1, overlap=0.5) == []
+
+
+def test_suppression_keeps_the_best_box_and_names_who_else_found_it() -> None:
+    boxes = [
+        FoundBox("a", (0, 0, 10, 10), 0.6, "metastasis"),
+        FoundBox("b", (1, 0, 11, 10), 0.9, "metastasis"),
+        FoundBox("c", (0, 0, 10, 10), 0.5, "cholangiocarcinoma"),
+        FoundBox("a", (50, 50, 60, 60), 0.3, "metastasis"),
+    ]
+    kept = non_maximum_suppression(boxes, 0.5)
+    assert [(box.corners, box.score, box.detectors) for box in kept] == [
+        ((1, 0, 11, 10), 0.9, ("a", "b")),
+        ((0, 0, 10, 10), 0.5, ("c",)),
+        ((50, 50, 60, 60), 0.3, ("a",)),
+    ]
+
+
+def test_soft_suppression_weakens_by_the_gaussian_of_the_overlap() -> None:
+    boxes = [FoundBox("a", (0, 0, 10, 10), 0.9, "metastasis"), FoundBox("b", (0, 0, 10, 5), 0.8, "metastasis")]
+    best, other = soft_non_maximum_suppression(boxes, sigma=0.5)
+    assert best.score == 0.9
+    assert other.score == pytest.approx(0.8 * math.exp(-(0.5**2) / 0.5))
+    assert soft_non_maximum_suppression(boxes, sigma=0.5, lowest_score=0.6) == [best]
+
+
+@pytest.mark.parametrize("method", get_args(FusionMethod))
+@given(
+    st.lists(
+        st.tuples(*[st.floats(0, 50)] * 2, *[st.floats(1, 50)] * 2, st.floats(0.01, 1), st.sampled_from("abc")),
+        max_size=12,
+    )
+)
+def test_every_fusion_gives_sorted_scores_no_higher_than_the_best(method: FusionMethod, rows: list[Any]) -> None:
+    boxes = [FoundBox(by, (x, y, x + w, y + h), score, "metastasis") for x, y, w, h, score, by in rows]
+    fused = fuse(method, boxes, 3, 0.5)
+    scores = [box.score for box in fused]
+    assert scores == sorted(scores, reverse=True)
+    assert len(fused) <= len(boxes)
+    assert max(scores, default=0) <= max((box.score for box in boxes), default=0) + 1e-9
+
+
+def test_a_vote_fuses_no_boxes() -> None:
+    with pytest.raises(ValueError, match="soft_vote fuses no boxes"):
+        fuse("soft_vote", [], 1, 0.5)

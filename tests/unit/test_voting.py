@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classify_service.voting import INDETERMINATE, Vote, calibrated_probabilities, soft_vote
+from hepar.ensemble.voting import INDETERMINATE, Vote, calibrated_probabilities, majority_vote, soft_vote
 
 LABELS = ("cholangiocarcinoma", "metastasis", "no_tumour")
 
@@ -56,3 +56,30 @@ def test_a_higher_temperature_makes_a_model_less_sure() -> None:
     logits = np.array([2.0, 0.0, -1.0])
     assert calibrated_probabilities(logits, 2).max() < calibrated_probabilities(logits, 1).max()
     assert calibrated_probabilities(np.log([0.7, 0.3]), 1) == pytest.approx([0.7, 0.3])
+
+
+def test_a_weighted_vote_counts_a_model_as_much_as_its_weight() -> None:
+    votes = [vote("a", 0.6, 0.3, 0.1), vote("b", 0.2, 0.7, 0.1)]
+    verdict = soft_vote(votes, 0.0, weights={"a": 3, "b": 1, "absent": 9})
+    assert verdict.probabilities == pytest.approx({"cholangiocarcinoma": 0.5, "metastasis": 0.4, "no_tumour": 0.1})
+    with pytest.raises(ValueError, match="no vote has a weight"):
+        soft_vote(votes, 0.0, weights={"absent": 1})
+
+
+def test_the_ensembles_temperature_changes_how_sure_it_is_and_not_what_it_says() -> None:
+    votes = [vote("a", 0.6, 0.3, 0.1), vote("b", 0.5, 0.4, 0.1)]
+    plain, cooler = soft_vote(votes, 0.0), soft_vote(votes, 0.0, temperature=0.5)
+    squares = np.array([0.55, 0.35, 0.1]) ** 2
+    assert list(cooler.probabilities.values()) == pytest.approx(squares / squares.sum())
+    assert cooler.most_probable == plain.most_probable
+
+
+def test_a_majority_counts_heads_and_breaks_ties_by_probability() -> None:
+    sure, two = vote("a", 0.98, 0.01, 0.01), [vote("b", 0.4, 0.5, 0.1), vote("c", 0.4, 0.5, 0.1)]
+    verdict = majority_vote([sure, *two], threshold=0.6)
+    assert (verdict.label, verdict.agreeing) == ("metastasis", 2)
+    assert verdict.probabilities["metastasis"] == pytest.approx(2 / 3)
+    assert majority_vote([sure, *two], threshold=0.7).label == INDETERMINATE
+    assert majority_vote([two[0], sure], threshold=0.5).label == "cholangiocarcinoma"
+    with pytest.raises(ValueError, match="no votes"):
+        majority_vote([], 0.5)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +67,60 @@ def weighted_box_fusion(boxes: Sequence[FoundBox], detectors: int, overlap: floa
             clusters.append([box])
             fused.append(_fuse([box], detectors))
     return sorted(fused, key=lambda whole: whole.score, reverse=True)
+
+
+def non_maximum_suppression(boxes: Sequence[FoundBox], overlap: float) -> list[FusedBox]:
+    """The best box of each label stands for all that overlap with it by more than `overlap`, highest score first.
+
+    The suppressed boxes' detectors are named with the kept one's: they found the same lesion.
+    """
+    kept: list[FusedBox] = []
+    for box in sorted(boxes, key=lambda found: found.score, reverse=True):
+        for index, best in enumerate(kept):
+            if best.label == box.label and intersection_over_union(best.corners, box.corners) > overlap:
+                kept[index] = replace(best, detectors=tuple(sorted({*best.detectors, box.detector})))
+                break
+        else:
+            kept.append(FusedBox(box.corners, box.score, box.label, (box.detector,)))
+    return kept
+
+
+def soft_non_maximum_suppression(
+    boxes: Sequence[FoundBox], sigma: float, lowest_score: float = 0.001
+) -> list[FusedBox]:
+    """Soft-NMS with the Gaussian penalty (Bodla et al., "Soft-NMS", ICCV 2017, eq. 3), highest score first.
+
+    Nothing is removed at once: the score of a box falls by exp(-IoU^2 / sigma) for each better box of its label.
+    sigma: above 0; larger is gentler.  Boxes that fall below `lowest_score` (0..1) are left out.
+    """
+    left = [FusedBox(box.corners, box.score, box.label, (box.detector,)) for box in boxes]
+    kept: list[FusedBox] = []
+    while left:
+        best = max(left, key=lambda box: box.score)
+        left.remove(best)
+        kept.append(best)
+        weakened = []
+        for box in left:
+            shared = intersection_over_union(best.corners, box.corners) if box.label == best.label else 0.0
+            score = box.score * math.exp(-(shared**2) / sigma)
+            if score >= lowest_score:
+                weakened.append(replace(box, score=score))
+        left = weakened
+    return kept
+
+
+def fuse(method: str, boxes: Sequence[FoundBox], detectors: int, overlap: float) -> list[FusedBox]:
+    """By the name that a model card gives (FusionMethod). overlap: of Soft-NMS it is sigma.
+
+    Raises ValueError for a method that fuses no boxes.
+    """
+    if method == "weighted_box_fusion":
+        return weighted_box_fusion(boxes, detectors, overlap)
+    if method == "non_maximum_suppression":
+        return non_maximum_suppression(boxes, overlap)
+    if method == "soft_non_maximum_suppression":
+        return soft_non_maximum_suppression(boxes, overlap)
+    raise ValueError(f"{method} fuses no boxes")
 
 
 def _fuse(cluster: list[FoundBox], detectors: int) -> FusedBox:
