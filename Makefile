@@ -73,15 +73,19 @@ train-smoke: .venv-training/.complete ## the whole chain on phantoms, into var/t
 	$(SMOKE) prepare
 	$(SMOKE) train all
 	$(SMOKE) export all
+	$(SMOKE) ensemble --pages var/training/smoke/model-cards
 	$(SMOKE) evaluate all
+	$(SMOKE) report
 
 .PHONY: export
 export: .venv-training/.complete ## write what was trained to triton_models/, with its measured figures
 	$(TRAINING) export $(NETWORK)
+	$(TRAINING) ensemble
 
 .PHONY: evaluate
-evaluate: .venv-training/.complete ## print the figures of the shipped models, measured anew on the held-out patients
+evaluate: .venv-training/.complete ## measure the shipped models anew on the held-out patients: figures, docs/evaluation
 	$(TRAINING) evaluate $(NETWORK)
+	$(TRAINING) report --out docs/evaluation
 
 .PHONY: lesion-sheet
 lesion-sheet: .venv/.dev ## a contact sheet of synthesised lesions: var/lesion-sheet.png

@@ -6,6 +6,7 @@ import argparse
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -17,6 +18,9 @@ from training.networks import NETWORKS, Run, export, train
 from training.pictures import lesion_sheet, write_samples
 from training.prepare import data_fingerprint, prepare
 from training.sources import UnusableData, choose_source
+
+if TYPE_CHECKING:
+    from training.evaluation.comparison import Shipped
 
 REPOSITORY = Path("triton_models")
 ALL = "all"
@@ -45,6 +49,10 @@ def main() -> int:
         ("evaluate", "print the figures of the shipped model, measured anew"),
     ):
         commands.add_parser(command, help=text).add_argument("network", choices=[ALL, *sorted(NETWORKS)])
+    fitting = commands.add_parser("ensemble", help="fit how the shipped models decide together; writes their cards")
+    fitting.add_argument("--pages", type=Path, default=Path("docs/model-cards"), help="where people's cards go")
+    reporting = commands.add_parser("report", help="every shipped model beside every ensemble, with graphs")
+    reporting.add_argument("--out", type=Path, help="report/ in the run's folder by default")
     sheet = commands.add_parser("lesion-sheet", help="a contact sheet of synthesised lesions")
     sheet.add_argument("--data", type=Path, help="the folder msd-liver-slices, for real livers beside phantoms")
     sheet.add_argument("--out", type=Path, default=Path("var/lesion-sheet.png"))
@@ -71,6 +79,10 @@ def _run(arguments: argparse.Namespace) -> None:
         _explore(arguments, configuration, run.folder / "collection")
     elif arguments.command == "prepare":
         _prepare(arguments, run)
+    elif arguments.command == "ensemble":
+        _fit_ensembles(arguments, run)
+    elif arguments.command == "report":
+        _report(arguments, run)
     else:
         _work(arguments, run)
 
@@ -121,6 +133,50 @@ def _each_in_its_own_process(arguments: argparse.Namespace) -> None:
         print(f"{name}:", flush=True)
         if subprocess.run([*command, name], check=False).returncode:  # noqa: S603  our own command line
             raise NotTrained(f"{arguments.command} {name} failed; what is done is kept, and the same command goes on")
+
+
+def _fit_ensembles(arguments: argparse.Namespace, run: Run) -> None:
+    from training.evaluation.comparison import fit_ensembles
+    from training.export.model_card import write_model_card
+
+    models = _shipped(arguments.repository, run)
+    ensembles = fit_ensembles(models, run.data)
+    for item in models:
+        card = item.card.model_copy(update={"ensemble": ensembles[item.card.task]})
+        (arguments.repository / card.name / "card.json").write_text(card.model_dump_json(indent=2) + "\n")
+        print(write_model_card(card, item.model, arguments.pages))
+    for task, ensemble in ensembles.items():
+        members = ", ".join(f"{name} {weight:g}" for name, weight in ensemble.members.items())
+        print(f"{task}: {ensemble.method} of {members}")
+        for name, metric in ensemble.metrics.items():
+            print(f"  {name:<28} {_readable(metric)}")
+
+
+def _report(arguments: argparse.Namespace, run: Run) -> None:
+    from training.evaluation.comparison import NotFitted, compare
+    from training.evaluation.report import write_report
+
+    try:
+        report = compare(_shipped(arguments.repository, run), run.data)
+    except NotFitted as error:
+        raise NotTrained(str(error)) from error
+    print(write_report(report, arguments.out or run.folder / "report"))
+
+
+def _shipped(repository: Path, run: Run) -> list[Shipped]:
+    """Raises NotTrained where there is no model, or one that was judged on other data than the run's."""
+    from training.evaluation.comparison import shipped_models
+
+    models = shipped_models(repository)
+    if not models:
+        raise NotTrained(f"{repository} holds no model: run `python -m training export` first")
+    if not (run.data / "manifest.jsonl").is_file():
+        raise NotTrained(f"{run.data} holds no data: run `python -m training prepare` first")
+    fingerprint = data_fingerprint(run.data)
+    for item in models:
+        if item.card.data_sha256 != fingerprint:
+            raise NotTrained(f"{run.data} is not the data that {item.card.name} was judged on")
+    return models
 
 
 def _explore(arguments: argparse.Namespace, configuration: Configuration, out: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -205,7 +206,17 @@ def train(network: Network, run: Run) -> None:
     note = folder / "code.sha256"
     if not note.exists():
         note.write_text(code_fingerprint())
-    network.train(run)
+    before, began = trained_minutes(folder), time.monotonic()
+    try:
+        network.train(run)
+    finally:
+        (folder / "minutes.txt").write_text(f"{before + (time.monotonic() - began) / 60:.2f}")
+
+
+def trained_minutes(folder: Path) -> float:
+    """Of all calls together, interrupted ones too."""
+    note = folder / "minutes.txt"
+    return float(note.read_text()) if note.exists() else 0.0
 
 
 def export(network: Network, run: Run, repository: Path) -> ModelCard:
@@ -243,6 +254,7 @@ def export(network: Network, run: Run, repository: Path) -> ModelCard:
         metrics=judgement.metrics,
         training_data=(run.data / "provenance.txt").read_text().strip(),
         data_sha256=data_fingerprint(run.data),
+        training_minutes=round(trained_minutes(run.of(network.name)), 1),
         code_sha256=(run.of(network.name) / "code.sha256").read_text(),
         licence=LICENCE,
         date=datetime.datetime.now(datetime.UTC).date(),

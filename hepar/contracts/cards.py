@@ -68,6 +68,7 @@ class ModelCard(Document):
     metrics: dict[str, Metric]
     ensemble: Ensemble | None = None
     training_data: str
+    training_minutes: float | None = Field(default=None, ge=0, description="of all its epochs, on the machine it had")
     data_sha256: str
     code_sha256: str
     licence: str

@@ -20,6 +20,7 @@ from training.lesions import LABELS
 _THRESHOLDS = np.round(np.arange(0.05, 0.91, 0.01), 2)
 OVERLAP = 0.5
 REAL_LESION_OVERLAP = 0.3
+STRICT_OVERLAPS = np.round(np.arange(0.5, 0.96, 0.05), 2)
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,9 @@ def detection_figures(
             "false_positives_per_image": lambda chosen: _false_positives(tallies, chosen),
         },
     )
-    return ({"map_50": precision} if precision else {}) | others
+    strict = bootstrap_by_patient(patients, _AveragePrecision(found, truth, STRICT_OVERLAPS.tolist()).of, resamples=100)
+    known = {name: metric for name, metric in (("map_50", precision), ("map_50_95", strict)) if metric is not None}
+    return known | others
 
 
 def real_lesion_figures(
@@ -79,6 +82,45 @@ def real_lesion_figures(
     """How many real lesions, of unknown type, are found with a box of either label, at an overlap of 0.3."""
     tallies = [_tally(*pair, threshold, REAL_LESION_OVERLAP, by_label=False) for pair in zip(found, truth, strict=True)]
     return figures(patients, {"real_lesion_sensitivity": lambda chosen: _sensitivity(tallies, chosen)})
+
+
+def precision_recall(found: Sequence[Boxes], truth: Sequence[Boxes]) -> list[float]:
+    """Precision at 101 recalls from 0 to 1, overlap 0.5, mean over the labels that occur; empty without lesions."""
+    curve = _AveragePrecision(found, truth).curve(np.arange(len(truth)))[0, :, :, 0, 0]
+    known = curve[:, (curve > -1).all(axis=0)]
+    return [round(float(value), 4) for value in known.mean(axis=1)] if known.size else []
+
+
+def froc(found: Sequence[Boxes], truth: Sequence[Boxes]) -> list[tuple[float, float]]:
+    """Free-response ROC (Bunch et al., 1978): false positives an image and sensitivity, by falling threshold."""
+    images = np.arange(len(truth))
+    points = []
+    for threshold in _THRESHOLDS[::-1]:
+        tallies = [_tally(*pair, threshold, OVERLAP, by_label=False) for pair in zip(found, truth, strict=True)]
+        points.append((round(_false_positives(tallies, images), 4), round(_sensitivity(tallies, images), 4)))
+    return points
+
+
+def confusion(found: Sequence[Boxes], truth: Sequence[Boxes], threshold: float) -> list[list[int]]:
+    """Rows: the true labels, then boxes where nothing is. Columns: the labels found, then lesions missed.
+
+    Matched from the highest score down at an overlap of 0.5, whatever the label.
+    """
+    table = np.zeros((len(LABELS) + 1, len(LABELS) + 1), dtype=int)
+    for boxes, lesions in zip(found, truth, strict=True):
+        free = np.ones(len(lesions.corners), dtype=bool)
+        claimed = np.flatnonzero(boxes.scores >= threshold)
+        for index in claimed[np.argsort(-boxes.scores[claimed], kind="stable")]:
+            overlaps = np.where(free, _overlaps(boxes.corners[index], lesions.corners), 0.0)
+            place = int(overlaps.argmax()) if len(overlaps) else -1
+            hit = place >= 0 and overlaps[place] >= OVERLAP
+            row = int(lesions.labels[place]) if hit else len(LABELS)
+            table[row, int(boxes.labels[index])] += 1
+            if hit:
+                free[place] = False
+        for label in lesions.labels[free]:
+            table[int(label), len(LABELS)] += 1
+    return table.tolist()
 
 
 def _sensitivity(tallies: Sequence[_Tally], chosen: NDArray[np.intp]) -> float:
@@ -113,9 +155,9 @@ def _overlaps(box: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[
 
 
 class _AveragePrecision:
-    """mAP at an overlap of 0.5 by pycocotools; images are compared once and then drawn as often as needed."""
+    """Average precision by pycocotools; images are compared once and then drawn as often as needed."""
 
-    def __init__(self, found: Sequence[Boxes], truth: Sequence[Boxes]) -> None:
+    def __init__(self, found: Sequence[Boxes], truth: Sequence[Boxes], overlaps: Sequence[float] = (OVERLAP,)) -> None:
         images = [{"id": index} for index in range(len(truth))]
         categories = [{"id": index, "name": label} for index, label in enumerate(LABELS)]
         with contextlib.redirect_stdout(io.StringIO()):
@@ -127,7 +169,7 @@ class _AveragePrecision:
             answers.createIndex()
             self._evaluation = COCOeval(reference, answers, "bbox")
             parameters = self._evaluation.params
-            parameters.iouThrs = np.array([OVERLAP])
+            parameters.iouThrs = np.array(overlaps)
             parameters.areaRng, parameters.areaRngLbl, parameters.maxDets = [[0, 1e10]], ["all"], [100]
             self._evaluation.evaluate()
         self._compared = list(self._evaluation.evalImgs)
@@ -135,6 +177,12 @@ class _AveragePrecision:
 
     def of(self, chosen: NDArray[np.intp]) -> float:
         """Mean average precision over the chosen images, repeats allowed; NaN where they hold no lesion."""
+        precision = self.curve(chosen)
+        known = precision[precision > -1]
+        return float(known.mean()) if known.size else float("nan")
+
+    def curve(self, chosen: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Precision (overlaps, 101 recalls from 0 to 1, labels, 1, 1); -1 where it is not defined."""
         evaluation = self._evaluation
         rows = np.array(self._compared, dtype=object).reshape(len(LABELS), self._images)
         evaluation.evalImgs = rows[:, chosen].ravel().tolist()
@@ -142,9 +190,7 @@ class _AveragePrecision:
         evaluation._paramsEval = copy.copy(evaluation.params)  # noqa: SLF001  COCOeval has no public way to resample
         with contextlib.redirect_stdout(io.StringIO()):
             evaluation.accumulate()
-        precision = evaluation.eval["precision"]
-        known = precision[precision > -1]
-        return float(known.mean()) if known.size else float("nan")
+        return np.asarray(evaluation.eval["precision"])
 
 
 def _rows(per_image: Sequence[Boxes]) -> list[dict[str, object]]:

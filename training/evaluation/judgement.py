@@ -60,6 +60,13 @@ def labels_array(examples: Sequence[Example]) -> NDArray[np.intp]:
     return np.array([example.label for example in examples], dtype=np.intp)
 
 
+def largest_lesions(examples: Sequence[Example]) -> NDArray[np.float64]:
+    """(n,) longer side of each image's largest box, as a share of the image; 0 without a box."""
+    return np.array(
+        [max((max(x1 - x0, y1 - y0) for _, x0, y0, x1, y1 in example.boxes), default=0.0) for example in examples]
+    )
+
+
 def true_boxes(example: Example) -> Boxes:
     return boxes_from(example.boxes)
 
@@ -79,7 +86,9 @@ def _judge_classifier(model: Path | bytes, data: Path, temperature: float | None
     test = read_manifest(data, "test")
     probabilities = softmax(logits_of(model, image_paths(data, test)) / temperature, axis=1)
     patients = [example.patient for example in test]
-    metrics = classification.classification_figures(probabilities, labels_array(test), patients, threshold)
+    metrics = classification.classification_figures(
+        probabilities, labels_array(test), patients, threshold, largest_lesions(test)
+    )
     real = read_real_lesions(data)
     if real:
         slices = [data / "real" / f"{row.name}.png" for row in real]

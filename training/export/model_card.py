@@ -1,0 +1,49 @@
+"""docs/model-cards/<name>.md, for people, from card.json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hepar.contracts.base import RESEARCH_USE_NOTICE
+from hepar.contracts.cards import Metric, ModelCard
+
+
+def write_model_card(card: ModelCard, model: Path, folder: Path) -> Path:
+    """Writes the page of one model. model: its ONNX file, whose size is given."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{card.name}.md"
+    ensemble = card.ensemble
+    window = f"grey levels of {card.window.low_hu:g} to {card.window.high_hu:g} HU"
+    lines = [
+        f"# {card.name}",
+        "",
+        f"> {RESEARCH_USE_NOTICE}",
+        "",
+        f"Made by `make export` from `triton_models/{card.name}/card.json`; do not edit.",
+        "",
+        f"- **Task**: {card.task}, {', '.join(card.labels)}",
+        f"- **Network**: {card.architecture}, {card.size}, {model.stat().st_size / 1e6:.1f} MB",
+        f"- **Input**: {card.input.width} x {card.input.height} pixels, {window}",
+        f"- **Temperature**: {card.temperature:g}; **decision threshold**: {card.decision_threshold:g}",
+        f"- **Training data**: {card.training_data}",
+        *([f"- **Training time**: {card.training_minutes:g} min"] if card.training_minutes is not None else []),
+        f"- **Date**: {card.date}; **licence**: {card.licence}",
+        f"- **Fingerprints**: data `{card.data_sha256[:16]}`, code `{card.code_sha256[:16]}`",
+        "",
+        "## On held-out patients",
+        "",
+        *_figures(card.metrics),
+        "",
+    ]
+    if ensemble is not None:
+        members = ", ".join(f"{name} {weight:g}" for name, weight in ensemble.members.items())
+        lines += ["## In its ensemble", "", f"{ensemble.method.replace('_', ' ')} of {members}.", ""]
+        lines += [*_figures(ensemble.metrics), ""]
+    lines += ["## Limits, and what it must not be used for", "", *(f"- {limit}" for limit in card.limits), ""]
+    path.write_text("\n".join(lines))
+    return path
+
+
+def _figures(metrics: dict[str, Metric]) -> list[str]:
+    rows = [f"| {name} | {m.value:.3f} | {m.low:.3f} to {m.high:.3f} |" for name, m in metrics.items()]
+    return ["| figure | value | 95 % interval |", "|---|---|---|", *rows]
