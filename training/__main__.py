@@ -14,6 +14,7 @@ from hepar.contracts.cards import Metric, ModelCard
 from hepar.imaging.ct_image import Window
 from training.configuration import Configuration, load_configuration
 from training.datasets.records import NotThisDataset, ReadOptions
+from training.datasets.splitting import Leakage
 from training.networks import NETWORKS, Run, export, train
 from training.pictures import lesion_sheet, write_samples
 from training.prepare import data_fingerprint, prepare
@@ -43,12 +44,19 @@ def main() -> int:
     preparing = commands.add_parser("prepare", help="split by patient and synthesise lesions")
     preparing.add_argument("--data", type=Path, help="the folder msd-liver-slices; phantoms alone without it")
     preparing.add_argument("--collection", action="store_true", help="what `explore` collected, with its own labels")
+    choosing = preparing.add_mutually_exclusive_group()
+    choosing.add_argument("--split", type=Path, help="a file that maps each patient to train, validation or test")
+    choosing.add_argument("--fold", metavar="I/K", type=_fold, help="the I-th of K folds, grouped by patient")
+    choosing.add_argument("--leave-out", metavar="SOURCE", help="test on this dataset of the collection alone")
     for command, text in (
         ("train", "train, or go on training"),
         ("export", "write to the model repository, with figures"),
         ("evaluate", "print the figures of the shipped model, measured anew"),
     ):
         commands.add_parser(command, help=text).add_argument("network", choices=[ALL, *sorted(NETWORKS)])
+    validating = commands.add_parser("cross-validate", help="train and judge one network on each fold of a collection")
+    validating.add_argument("network", choices=sorted(NETWORKS))
+    validating.add_argument("--folds", type=int, default=5)
     fitting = commands.add_parser("ensemble", help="fit how the shipped models decide together; writes their cards")
     fitting.add_argument("--pages", type=Path, default=Path("docs/model-cards"), help="where people's cards go")
     reporting = commands.add_parser("report", help="every shipped model beside every ensemble, with graphs")
@@ -61,10 +69,18 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         _run(arguments)
-    except (UnusableData, NotTrained, NotThisDataset, FileNotFoundError, ValidationError) as error:
+    except (UnusableData, Leakage, NotTrained, NotThisDataset, FileNotFoundError, ValidationError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def _fold(text: str) -> tuple[int, int]:
+    """Raises ValueError, which argparse tells the user."""
+    number, count = map(int, text.split("/"))
+    if not 1 <= number <= count:
+        raise ValueError(f"{text} is not the I-th of K folds")
+    return number, count
 
 
 def _run(arguments: argparse.Namespace) -> None:
@@ -79,6 +95,8 @@ def _run(arguments: argparse.Namespace) -> None:
         _explore(arguments, configuration, run.folder / "collection")
     elif arguments.command == "prepare":
         _prepare(arguments, run)
+    elif arguments.command == "cross-validate":
+        _cross_validate(arguments, run)
     elif arguments.command == "ensemble":
         _fit_ensembles(arguments, run)
     elif arguments.command == "report":
@@ -97,8 +115,10 @@ def _draw(arguments: argparse.Namespace, configuration: Configuration) -> None:
 
 
 def _prepare(arguments: argparse.Namespace, run: Run) -> None:
+    if not arguments.collection and (arguments.split or arguments.fold or arguments.leave_out):
+        raise UnusableData("--split, --fold and --leave-out choose among a collection's patients: add --collection")
     if arguments.collection:
-        count = _prepare_collection(run)
+        count = _prepare_collection(arguments, run)
     else:
         data = run.configuration.data
         count = prepare(choose_source(arguments.data, data), data, run.data)
@@ -133,6 +153,22 @@ def _each_in_its_own_process(arguments: argparse.Namespace) -> None:
         print(f"{name}:", flush=True)
         if subprocess.run([*command, name], check=False).returncode:  # noqa: S603  our own command line
             raise NotTrained(f"{arguments.command} {name} failed; what is done is kept, and the same command goes on")
+
+
+def _cross_validate(arguments: argparse.Namespace, run: Run) -> None:
+    from training.cross_validation import cross_validate
+
+    if not (run.folder / "collection" / "manifest.jsonl").is_file():
+        raise NotTrained(f"{run.folder / 'collection'} holds no collection: run `python -m training explore` first")
+
+    def call(folder: Path, *command: str) -> None:
+        ours = [sys.executable, "-m", "training", "--configuration", arguments.configuration, "--folder", str(folder)]
+        ours += ["--repository", str(folder / "models"), *command]
+        if subprocess.run(ours, check=False).returncode:  # noqa: S603  our own command line
+            raise NotTrained(f"{' '.join(command)} failed in {folder}; the same command goes on there")
+
+    path = cross_validate(arguments.network, arguments.folds, run.configuration, run.folder, call)
+    print(path.read_text(), path, sep="")
 
 
 def _fit_ensembles(arguments: argparse.Namespace, run: Run) -> None:
@@ -192,13 +228,18 @@ def _explore(arguments: argparse.Namespace, configuration: Configuration, out: P
     print(write_report(records, faults, out))
 
 
-def _prepare_collection(run: Run) -> int:
-    from training.datasets.preparation import prepare_collection
+def _prepare_collection(arguments: argparse.Namespace, run: Run) -> int:
+    from training.datasets.preparation import SplitChoice, prepare_collection
 
     collection = run.folder / "collection"
     if not (collection / "manifest.jsonl").is_file():
         raise NotTrained(f"{collection} holds no collection: run `python -m training explore` first")
-    count, left_out = prepare_collection(collection, run.configuration.data, run.data)
+    count, left_out = prepare_collection(
+        collection,
+        run.configuration.data,
+        run.data,
+        SplitChoice(arguments.split, arguments.fold, arguments.leave_out),
+    )
     for item in left_out:
         print(f"  left out: {item.path}: {item.reason}")
     return count

@@ -87,7 +87,7 @@ def test_the_best_fusion_is_chosen_and_beats_each_detector() -> None:
 
 
 def test_boxes_too_faint_to_join_do_not(labels: np.ndarray) -> None:
-    (answer,) = fused("non_maximum_suppression", {"a": [boxes((0, 0, 1, 1, 0, 0.04), (0, 0, 0.5, 0.5, 1, 0.06))]}, 0.5)
+    (answer,) = fused("non_maximum_suppression", {"a": [boxes((0, 0, 1, 1, 0, 0.009), (0, 0, 0.5, 0.5, 1, 0.06))]}, 0.5)
     assert answer.scores.tolist() == [0.06]
 
 

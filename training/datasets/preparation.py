@@ -11,12 +11,13 @@ from PIL import Image
 
 from hepar.imaging.fitting import Placement, fit
 from training.configuration import DataConfiguration
+from training.datasets import splitting
 from training.datasets.collection import Record, read_collection
 from training.datasets.records import UNKNOWN
+from training.datasets.report import duplicates
 from training.lesions import LABELS
 from training.prepare import (
     CLASS_LABELS,
-    PARTS,
     Example,
     RealLesions,
     finish_dataset,
@@ -24,7 +25,6 @@ from training.prepare import (
     start_dataset,
     write_example,
 )
-from training.sources import UnusableData
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,44 @@ class LeftOut:
     reason: str
 
 
-def prepare_collection(folder: Path, data: DataConfiguration, out: Path) -> tuple[int, list[LeftOut]]:
+@dataclass(frozen=True)
+class SplitChoice:
+    """At most one: a file that says all, the fold (from 1) of so many, or the dataset that is tested on.
+
+    None of them: stratified by label, in the shares of the configuration.
+    """
+
+    file: Path | None = None
+    fold: tuple[int, int] | None = None
+    left_out: str | None = None
+
+    def of(self, records: Sequence[Record], data: DataConfiguration, alike: splitting.Pairs) -> splitting.Split:
+        if self.file is not None:
+            return splitting.read_split(self.file, records)
+        if self.fold is not None:
+            number, count = self.fold
+            return splitting.folds(records, count, data.seed, alike)[number - 1]
+        if self.left_out is not None:
+            return splitting.leave_out(records, self.left_out, data, alike)
+        return splitting.stratified_split(records, data, alike)
+
+
+def prepare_collection(
+    folder: Path, data: DataConfiguration, out: Path, choice: SplitChoice | None = None
+) -> tuple[int, list[LeftOut]]:
     """Splits a collection by patient, stratified by label, and fits its images to the networks' input.
 
     Images are fitted as the services fit them: proportions kept, centred on black. Those without one of our labels, and
     tumours without a box (neither the map nor a detector can learn from them), are left out and returned. Lesions of
     unknown type on held-out patients become the real lesions that figures are reported on.
-    Raises UnusableData where fewer than three patients have some label, too few to train, validate and test on.
+    Patients that share an image, or nearly, stay together; the split is written to `<out>/split.json`.
+    Raises UnusableData where some label has too few patients, and Leakage where a given split parts like images.
     """
     records = read_collection(folder)
     usable, left_out = _usable(records)
-    split = stratified_split(usable, data)
+    alike = duplicates(usable, folder)
+    split = (choice or SplitChoice()).of(usable, data, alike)
+    splitting.require_no_leakage(usable, split, alike)
     start_dataset(out, split)
     examples = []
     for record in usable:
@@ -66,31 +93,6 @@ def prepare_collection(folder: Path, data: DataConfiguration, out: Path) -> tupl
             real.append(RealLesions(_name(record), record.patient, part, corners))
     finish_dataset(out, examples, real, _provenance(usable))
     return len(examples), left_out
-
-
-def stratified_split(records: Sequence[Record], data: DataConfiguration) -> dict[str, str]:
-    """Every patient to one part, each label in the same shares; a patient counts by the first tumour it has.
-
-    Raises UnusableData naming the label that too few patients have.
-    """
-    label_of: dict[str, str] = {}
-    for record in records:
-        label = str(record.label)
-        if label_of.get(record.patient, CLASS_LABELS[-1]) == CLASS_LABELS[-1]:
-            label_of[record.patient] = label
-    rng = np.random.default_rng(data.seed)
-    split: dict[str, str] = {}
-    for label in sorted(set(label_of.values())):
-        patients = rng.permutation(sorted(name for name, own in label_of.items() if own == label)).tolist()
-        if len(patients) < len(PARTS):
-            raise UnusableData(f"{len(patients)} patients with {label} are too few to train, validate and test on")
-        tests = max(1, round(len(patients) * data.test_share))
-        validations = max(1, round(len(patients) * data.validation_share))
-        parts = ["test"] * tests + ["validation"] * validations
-        split |= dict(zip(patients, parts + ["train"] * (len(patients) - len(parts)), strict=True))
-    if not split:
-        raise UnusableData("the collection has no image with a label of ours")
-    return split
 
 
 def _usable(records: Sequence[Record]) -> tuple[list[Record], list[LeftOut]]:

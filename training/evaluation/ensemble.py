@@ -15,7 +15,7 @@ from training.evaluation.classification import Floats, Labels, decision_threshol
 from training.evaluation.detection import Boxes, average_precision, chosen_threshold
 from training.lesions import LABELS
 
-MEMBER_THRESHOLD = 0.05
+MEMBER_THRESHOLD = 0.01
 FUSIONS: dict[str, tuple[float, ...]] = {
     "weighted_box_fusion": (0.4, 0.5, 0.6),
     "non_maximum_suppression": (0.4, 0.5, 0.6),
