@@ -91,6 +91,10 @@ evaluate: .venv-training/.complete ## measure the shipped models anew on the hel
 lesion-sheet: .venv/.dev ## a contact sheet of synthesised lesions: var/lesion-sheet.png
 	.venv/bin/python -m training lesion-sheet --data "$(DATA)"
 
+.PHONY: realism
+realism: .venv-training/.complete ## how much synthesised lesions are like the real ones of DATA, in numbers
+	$(TRAINING) realism --data "$(DATA)"
+
 .PHONY: samples
 samples: .venv/.dev ## make samples/ anew from phantoms
 	.venv/bin/python -m training samples

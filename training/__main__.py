@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,8 @@ def main() -> int:
     sheet = commands.add_parser("lesion-sheet", help="a contact sheet of synthesised lesions")
     sheet.add_argument("--data", type=Path, help="the folder msd-liver-slices, for real livers beside phantoms")
     sheet.add_argument("--out", type=Path, default=Path("var/lesion-sheet.png"))
+    comparing = commands.add_parser("realism", help="synthesised lesions beside the reviewed real ones")
+    comparing.add_argument("--data", type=Path, required=True, help="the folder msd-liver-slices")
     samples = commands.add_parser("samples", help="phantoms with lesions, to ship")
     samples.add_argument("--out", type=Path, default=Path("samples"))
     arguments = parser.parse_args()
@@ -85,6 +88,9 @@ def _fold(text: str) -> tuple[int, int]:
 
 def _run(arguments: argparse.Namespace) -> None:
     configuration = load_configuration(arguments.configuration)
+    if arguments.command == "realism":
+        _print_realism(arguments.data, configuration)
+        return
     if arguments.command in ("lesion-sheet", "samples"):
         _draw(arguments, configuration)
         return
@@ -112,6 +118,26 @@ def _draw(arguments: argparse.Namespace, configuration: Configuration) -> None:
         return
     folder = arguments.data if arguments.data is not None and arguments.data.is_dir() else None
     print(lesion_sheet(configuration.data, folder, arguments.out))
+
+
+def _print_realism(folder: Path, configuration: Configuration) -> None:
+    from training.evaluation import realism
+    from training.sources import msd_liver_slices
+
+    slices = list(msd_liver_slices(folder, configuration.data))
+    healthy = [item for item in slices if item.tumour_free]
+    found = realism.compare(
+        realism.real_specimens(slices, configuration.data),
+        realism.synthesised_specimens(healthy[::2], configuration.data),
+    )
+    print(f"{found.real} real lesions, {found.synthesised} synthesised ones of the same sizes; quartiles")
+    for name, (real, made) in found.table.items():
+        print(f"  {name:<16} real {_quartiles(real)}   synthesised {_quartiles(made)}")
+    print(f"area under the curve of a classifier that tells them apart: {found.auc:.3f}")
+
+
+def _quartiles(values: Iterable[float]) -> str:
+    return " ".join(f"{value:7.1f}" for value in values)
 
 
 def _prepare(arguments: argparse.Namespace, run: Run) -> None:
