@@ -91,6 +91,10 @@ evaluate: .venv-training/.complete ## measure the shipped models anew on the hel
 lesion-sheet: .venv/.dev ## a contact sheet of synthesised lesions: var/lesion-sheet.png
 	.venv/bin/python -m training lesion-sheet --data "$(DATA)"
 
+.PHONY: augmentation-sheet
+augmentation-sheet: .venv-training/.complete ## a picture of what each augmentation does: var/augmentation-sheet.png
+	TF_CPP_MIN_LOG_LEVEL=3 $(TRAINING) augmentation-sheet
+
 .PHONY: realism
 realism: .venv-training/.complete ## how much synthesised lesions are like the real ones of DATA, in numbers
 	$(TRAINING) realism --data "$(DATA)"

@@ -65,6 +65,8 @@ def main() -> int:
     sheet = commands.add_parser("lesion-sheet", help="a contact sheet of synthesised lesions")
     sheet.add_argument("--data", type=Path, help="the folder msd-liver-slices, for real livers beside phantoms")
     sheet.add_argument("--out", type=Path, default=Path("var/lesion-sheet.png"))
+    augmenting = commands.add_parser("augmentation-sheet", help="a picture of what each augmentation does")
+    augmenting.add_argument("--out", type=Path, default=Path("var/augmentation-sheet.png"))
     comparing = commands.add_parser("realism", help="synthesised lesions beside the reviewed real ones")
     comparing.add_argument("--data", type=Path, required=True, help="the folder msd-liver-slices")
     samples = commands.add_parser("samples", help="phantoms with lesions, to ship")
@@ -88,6 +90,11 @@ def _fold(text: str) -> tuple[int, int]:
 
 def _run(arguments: argparse.Namespace) -> None:
     configuration = load_configuration(arguments.configuration)
+    if arguments.command == "augmentation-sheet":
+        from training.evaluation.augmentation_sheet import augmentation_sheet
+
+        print(augmentation_sheet(configuration, arguments.out))
+        return
     if arguments.command == "realism":
         _print_realism(arguments.data, configuration)
         return

@@ -200,8 +200,10 @@ NETWORKS: dict[str, Network] = {network.name: network for network in _ALL}
 
 
 def train(network: Network, run: Run) -> None:
-    """Trains to the end, resuming where it was; notes which code made the weights."""
+    """Trains to the end, resuming where it was; notes which code made the weights and how long it took."""
     folder = run.of(network.name)
+    if (folder / "finished").exists():
+        return
     folder.mkdir(parents=True, exist_ok=True)
     note = folder / "code.sha256"
     if not note.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 from keras import layers
 
 from training.configuration import ClassifierConfiguration
@@ -34,5 +35,6 @@ def intensity(settings: ClassifierConfiguration, seed: int) -> dict[str, layers.
     if settings.brightness:
         found["brightness"] = layers.RandomBrightness(settings.brightness, value_range=GREY_RANGE, seed=seed + 5)
     if settings.noise:
-        found["noise"] = layers.GaussianNoise(255 * settings.noise, seed=seed + 7)
+        noise = layers.GaussianNoise(settings.noise, seed=seed + 7)  # which takes grey levels of 0..1
+        found["noise"] = keras.Sequential([layers.Rescaling(1 / 255), noise, layers.Rescaling(255.0)])
     return found
