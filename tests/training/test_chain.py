@@ -181,6 +181,7 @@ def test_an_interrupted_classifier_goes_on_where_it_was(prepared: Path, tmp_path
     assert list((out / "tensorboard").rglob("events.out.*"))
 
 
+@pytest.mark.timeout(600)
 def test_an_interrupted_faster_rcnn_ends_where_an_uninterrupted_one_does(prepared: Path, tmp_path: Path) -> None:
     from training.detector.faster_rcnn import LAST, train_faster_rcnn
 
@@ -232,6 +233,7 @@ def test_training_ends_early_when_it_gets_no_better(tmp_path: Path) -> None:
         assert model.stop_training is stops
 
 
+@pytest.mark.timeout(600)
 def test_a_pretrained_backbone_is_frozen_at_first_and_then_fine_tuned(prepared: Path, tmp_path: Path) -> None:
     """From a local weights file, as users without internet have it."""
     import keras

@@ -138,6 +138,7 @@ def test_a_split_of_ones_own_that_parts_a_copy_from_its_original_stops(explored:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.timeout(600)
 def test_cross_validation_trains_and_judges_every_fold(explored: Path) -> None:
     done = training(explored, "cross-validate", "classify_resnet", "--folds", "3")
     assert done.returncode == 0, done.stderr[-2000:]
