@@ -73,9 +73,9 @@ train-smoke: .venv-training/.complete ## the whole chain on phantoms, into var/t
 	$(SMOKE) prepare
 	$(SMOKE) train all
 	$(SMOKE) export all
-	$(SMOKE) ensemble --pages var/training/smoke/model-cards
 	$(SMOKE) evaluate all
 	$(SMOKE) report
+	$(SMOKE) ensemble --pages var/training/smoke/model-cards
 
 .PHONY: export
 export: .venv-training/.complete ## write what was trained to triton_models/, with its measured figures

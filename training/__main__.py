@@ -222,13 +222,10 @@ def _fit_ensembles(arguments: argparse.Namespace, run: Run) -> None:
 
 
 def _report(arguments: argparse.Namespace, run: Run) -> None:
-    from training.evaluation.comparison import NotFitted, compare
+    from training.evaluation.comparison import compare
     from training.evaluation.report import write_report
 
-    try:
-        report = compare(_shipped(arguments.repository, run), run.data)
-    except NotFitted as error:
-        raise NotTrained(str(error)) from error
+    report = compare(_shipped(arguments.repository, run), run.data)
     print(write_report(report, arguments.out or run.folder / "report"))
 
 

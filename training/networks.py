@@ -211,6 +211,7 @@ def train(network: Network, run: Run) -> None:
     before, began = trained_minutes(folder), time.monotonic()
     try:
         network.train(run)
+        (folder / "finished").touch()
     finally:
         (folder / "minutes.txt").write_text(f"{before + (time.monotonic() - began) / 60:.2f}")
 

@@ -10,7 +10,17 @@ import pytest
 
 from training.evaluation import classification, comparison, detection
 from training.evaluation.detection import Boxes
-from training.evaluation.ensemble import fitted_fusion, fitted_vote, fitted_weights, fused, voted
+from training.evaluation.ensemble import (
+    chosen_fusion,
+    chosen_vote,
+    fitted_fusions,
+    fitted_votes,
+    fitted_weights,
+    fused,
+    fused_by,
+    voted,
+    voted_by,
+)
 from training.evaluation.perturbations import PERTURBATIONS, ROTATION_DEGREES, moved_boxes
 from training.evaluation.report import write_report
 
@@ -42,23 +52,25 @@ def test_a_good_model_gets_more_weight_than_a_guessing_one(labels: np.ndarray) -
 
 def test_weights_are_used_only_where_they_serve_other_patients_better(labels: np.ndarray) -> None:
     patients = [f"p{index // 6}" for index in range(len(labels))]
-    unequal = fitted_vote({"good": opinions(labels, 3.0, 1), "guess": opinions(labels, 0.0, 2)}, labels, patients)
-    assert unequal.method == "weighted_vote"
-    one = fitted_vote({"only": opinions(labels, 1.0, 3)}, labels, patients)
-    assert (one.method, one.members) == ("soft_vote", {"only": 1.0})
+    unequal = {"good": opinions(labels, 3.0, 1), "guess": opinions(labels, 0.0, 2)}
+    assert chosen_vote(unequal, labels, patients) == "weighted_vote"
+    assert chosen_vote({"only": opinions(labels, 1.0, 3)}, labels, patients) == "soft_vote"
+    votes = fitted_votes(unequal, labels)
+    assert votes["weighted_vote"].members["good"] > 0.8
+    assert votes["soft_vote"].members == votes["majority_vote"].members == {"good": 1.0, "guess": 1.0}
+    assert votes["majority_vote"].temperature == 1
 
 
 def test_the_fitted_ensemble_is_better_calibrated_than_its_plain_mean(labels: np.ndarray) -> None:
-    patients = [f"p{index // 6}" for index in range(len(labels))]
     said = {name: opinions(labels, 1.5, seed) for seed, name in enumerate("abcde")}
-    fitted = fitted_vote(said, labels, patients)
+    fitted = fitted_votes(said, labels)["soft_vote"]
 
     def error(probabilities: np.ndarray) -> float:
         right = probabilities.argmax(axis=1) == labels
         return classification.expected_calibration_error(probabilities.max(axis=1), right, bins=5)
 
     plain = voted("soft_vote", said)
-    calibrated = voted(fitted.method, said, fitted.members, fitted.temperature)
+    calibrated = voted_by(fitted, said)
     assert fitted.temperature < 1, "a mean of five is less sure than it may be"
     assert error(calibrated) < error(plain)
 
@@ -78,9 +90,10 @@ def test_the_best_fusion_is_chosen_and_beats_each_detector() -> None:
         name: [boxes(*[(*lesions[i], 0.8) for i in seen], (0.05 * n, 0.8, 0.05 * n + 0.04, 0.9, 1, 0.5))] * 4
         for n, (name, seen) in enumerate({"a": (0, 1), "b": (1, 2), "c": (0, 2)}.items())
     }
-    ensemble = fitted_fusion(found, truth)
-    assert ensemble.method == "weighted_box_fusion"
-    whole = detection.average_precision(fused(ensemble.method, found, ensemble.overlap or 0), truth)
+    fusions = fitted_fusions(found, truth)
+    assert chosen_fusion(fusions, found, truth) == "weighted_box_fusion"
+    ensemble = fusions["weighted_box_fusion"]
+    whole = detection.average_precision(fused_by(ensemble, found), truth)
     assert whole == pytest.approx(1)
     assert whole > max(detection.average_precision(rows, truth) for rows in found.values())
     assert 0.5 / 3 < ensemble.decision_threshold <= 1.6 / 3
@@ -195,4 +208,4 @@ def test_a_report_holds_every_graph_and_every_number(tmp_path: Path) -> None:
         assert f"src='{stem}.svg'" in page
         assert (tmp_path / "report" / f"{stem}.png").read_bytes().startswith(b"\x89PNG")
     assert json.loads((tmp_path / "report" / "metrics.json").read_text()) == report
-    assert "| soft_vote (the one that serves) | 0.770" in (tmp_path / "report" / "table.md").read_text()
+    assert "| soft_vote (the one to serve) | 0.770" in (tmp_path / "report" / "table.md").read_text()

@@ -24,13 +24,11 @@ def train_classifier(name: ClassifierName, configuration: Configuration, data: P
     """Trains one of CLASSIFIERS on `data` (a folder made by prepare); returns the best weights by validation loss.
 
     Checkpoints lie in `out`: calling it again after an interruption resumes at the last full epoch, optimiser and
-    all; after the last one it returns at once. A pretrained backbone is frozen for the first `frozen_epochs`.
+    all. A pretrained backbone is frozen for the first `frozen_epochs`.
     TensorBoard's logs are in `out/tensorboard`, every epoch's figures in `out/epochs.csv`.
     """
     settings = configuration.classifier
     best = out / BEST_WEIGHTS
-    if (out / "finished").exists():
-        return best
     out.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(configuration.data.seed)
     if settings.mixed_precision:
@@ -59,7 +57,6 @@ def train_classifier(name: ClassifierName, configuration: Configuration, data: P
             callbacks=_callbacks(out, phase, settings.patience, last),
         )
         (out / f"{phase}.finished").touch()
-    (out / "finished").touch()
     return best
 
 

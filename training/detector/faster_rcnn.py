@@ -38,12 +38,9 @@ def train_faster_rcnn(
 ) -> Path:
     """Trains on `data` (a folder made by prepare) and returns the best state by validation mAP at an overlap of 0.5.
 
-    Network, optimiser, schedule and random state are written after every epoch: calling it again goes on there, and
-    after the last epoch returns at once.
+    Network, optimiser, schedule and random state are written after every epoch: calling it again goes on there.
     """
-    best, last, finished = out / BEST, out / LAST, out / "finished"
-    if finished.exists():
-        return best
+    best, last = out / BEST, out / LAST
     out.mkdir(parents=True, exist_ok=True)
     settings = configuration.detector
     torch.manual_seed(configuration.data.seed)
@@ -94,7 +91,6 @@ def train_faster_rcnn(
         if settings.patience and state["since"] >= settings.patience:
             print(f"no better for {settings.patience} epochs: training ends")
             break
-    finished.touch()
     return best
 
 

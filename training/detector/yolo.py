@@ -11,13 +11,10 @@ from training.configuration import Configuration, YoloArchitecture
 def train_yolo(architecture: YoloArchitecture, configuration: Configuration, data: Path, out: Path) -> Path:
     """Trains on `data` (a folder made by prepare) and returns the best checkpoint by validation mAP.
 
-    ultralytics writes its state after every epoch and shows its progress; calling it again resumes there, and after
-    the last epoch returns at once.
+    ultralytics writes its state after every epoch and shows its progress; calling it again resumes there.
     """
     best = best_checkpoint(out)
-    last, finished = best.with_name("last.pt"), out / "finished"
-    if finished.exists():
-        return best
+    last = best.with_name("last.pt")
     out.mkdir(parents=True, exist_ok=True)
     work_offline(out)
     from ultralytics import YOLO
@@ -59,7 +56,6 @@ def train_yolo(architecture: YoloArchitecture, configuration: Configuration, dat
             name="run",
             exist_ok=True,
         )
-    finished.touch()
     return best
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from scipy import stats
 from scipy.special import softmax
 from sklearn.metrics import roc_curve
@@ -18,18 +17,21 @@ from training.evaluation import classification, detection
 from training.evaluation.bootstrap import bootstrap_by_patient
 from training.evaluation.classification import Floats, Labels
 from training.evaluation.detection import Boxes
-from training.evaluation.ensemble import FUSIONS, fitted_fusion, fitted_vote, fused, voted
-from training.evaluation.judgement import boxes_of, image_paths, labels_array, largest_lesions, logits_of, true_boxes
+from training.evaluation.ensemble import (
+    chosen_fusion,
+    chosen_vote,
+    fitted_fusions,
+    fitted_votes,
+    fused_by,
+    voted_by,
+)
+from training.evaluation.judgement import boxes_on, image_paths, labels_array, largest_lesions, logits_on, true_boxes
 from training.evaluation.perturbations import PERTURBATIONS, moved_boxes
-from training.evaluation.served import run_model_on
+from training.evaluation.served import read_images
 from training.prepare import CLASS_LABELS, Example, read_manifest
 
-VOTES = ("soft_vote", "weighted_vote", "majority_vote")
+UNCHANGED = "unchanged"
 Report = dict[str, Any]
-
-
-class NotFitted(Exception):
-    """The cards do not say how their models decide together."""
 
 
 @dataclass(frozen=True)
@@ -49,166 +51,159 @@ def shipped_models(repository: Path) -> list[Shipped]:
     return found
 
 
+@dataclass(frozen=True)
+class Fits:
+    """Every way for the models of one task to decide together, and the name of the one to serve."""
+
+    ways: dict[str, Ensemble]
+    chosen: str
+
+    @property
+    def served(self) -> Ensemble:
+        return self.ways[self.chosen]
+
+
 def fit_ensembles(models: Sequence[Shipped], data: Path) -> dict[str, Ensemble]:
-    """By task, fitted on the validation part, with its figures on the test part."""
-    validation = read_manifest(data, "validation")
-    images = image_paths(data, validation)
-    patients = [example.patient for example in validation]
-    ensembles = {}
-    classifiers = [item for item in models if item.card.task == "classification"]
-    if classifiers:
-        probabilities = _probabilities(classifiers, images)
-        ensembles["classification"] = fitted_vote(probabilities, labels_array(validation), patients)
-    detectors = [item for item in models if item.card.task == "detection"]
-    if detectors:
-        found = {item.card.name: boxes_of(item.model, images) for item in detectors}
-        ensembles["detection"] = fitted_fusion(found, [true_boxes(example) for example in validation])
+    """By task, the one to serve: fitted on the validation part, with its figures on the test part."""
     test = read_manifest(data, "test")
-    for task, members in (("classification", classifiers), ("detection", detectors)):
-        if members:
-            metrics = _ensemble_figures(ensembles[task], members, test, data)
-            ensembles[task] = ensembles[task].model_copy(update={"metrics": metrics})
+    patients, images = [example.patient for example in test], image_paths(data, test)
+    ensembles = {}
+    classifiers, detectors = _of_task(models, "classification"), _of_task(models, "detection")
+    if classifiers:
+        vote = _fit_votes(classifiers, data).served
+        probabilities = voted_by(vote, _probabilities(classifiers, read_images(images)))
+        metrics = classification.classification_figures(
+            probabilities, labels_array(test), patients, vote.decision_threshold, largest_lesions(test)
+        )
+        ensembles["classification"] = vote.model_copy(update={"metrics": metrics})
+    if detectors:
+        fusion = _fit_fusions(detectors, data).served
+        boxes = fused_by(fusion, _found(detectors, read_images(images)))
+        truth = [true_boxes(example) for example in test]
+        metrics = detection.detection_figures(boxes, truth, patients, fusion.decision_threshold)
+        ensembles["detection"] = fusion.model_copy(update={"metrics": metrics})
     return ensembles
 
 
 def compare(models: Sequence[Shipped], data: Path) -> Report:
-    """The whole report as plain values. The cards must hold fitted ensembles (`fit_ensembles`)."""
+    """The whole report as plain values. Ensembles are fitted anew on the validation part, as `fit_ensembles` does."""
     test = read_manifest(data, "test")
     report: Report = {
         "data_sha256": models[0].card.data_sha256,
         "test_images": len(test),
         "test_patients": len({example.patient for example in test}),
     }
-    classifiers = [item for item in models if item.card.task == "classification"]
-    detectors = [item for item in models if item.card.task == "detection"]
-    if classifiers:
-        report["classification"] = _compare_classifiers(classifiers, test, data)
-    if detectors:
-        report["detection"] = _compare_detectors(detectors, test, data)
-    report["robustness"] = _robustness(classifiers, detectors, test, data)
+    classifiers, detectors = _of_task(models, "classification"), _of_task(models, "detection")
+    votes = _fit_votes(classifiers, data) if classifiers else None
+    fusions = _fit_fusions(detectors, data) if detectors else None
+    clean = read_images(image_paths(data, test))
+    if votes:
+        report["classification"] = _compare_classifiers(classifiers, votes, clean, test)
+    if fusions:
+        report["detection"] = _compare_detectors(detectors, fusions, clean, test)
+    report["robustness"] = {
+        name: _scores(classifiers, votes, detectors, fusions, np.stack([change(image) for image in clean]), test, name)
+        for name, change in {UNCHANGED: lambda image: image, **PERTURBATIONS}.items()
+    }
     return report
 
 
-def _compare_classifiers(models: Sequence[Shipped], test: Sequence[Example], data: Path) -> Report:
+def _of_task(models: Sequence[Shipped], task: str) -> list[Shipped]:
+    return [item for item in models if item.card.task == task]
+
+
+def _fit_votes(models: Sequence[Shipped], data: Path) -> Fits:
+    validation = read_manifest(data, "validation")
+    probabilities = _probabilities(models, read_images(image_paths(data, validation)))
+    labels = labels_array(validation)
+    chosen = chosen_vote(probabilities, labels, [example.patient for example in validation])
+    return Fits(fitted_votes(probabilities, labels), chosen)
+
+
+def _fit_fusions(models: Sequence[Shipped], data: Path) -> Fits:
+    validation = read_manifest(data, "validation")
+    found = _found(models, read_images(image_paths(data, validation)))
+    truth = [true_boxes(example) for example in validation]
+    fusions = fitted_fusions(found, truth)
+    return Fits(fusions, chosen_fusion(fusions, found, truth))
+
+
+def _compare_classifiers(models: Sequence[Shipped], votes: Fits, images: np.ndarray, test: Sequence[Example]) -> Report:
     labels, patients, sizes = labels_array(test), [example.patient for example in test], largest_lesions(test)
-    probabilities = _probabilities(models, image_paths(data, test))
-    ensemble = _ensemble_of(models)
-    together = {method: _voted(method, probabilities, ensemble) for method in VOTES}
-    chosen = together[ensemble.method].argmax(axis=1) == labels
+    probabilities = _probabilities(models, images)
+    together = {method: voted_by(vote, probabilities) for method, vote in votes.ways.items()}
+    chosen = together[votes.chosen].argmax(axis=1) == labels
     everything = probabilities | together
     thresholds = {item.card.name: item.card.decision_threshold for item in models}
+    thresholds |= {method: vote.decision_threshold for method, vote in votes.ways.items()}
     return {
         "labels": CLASS_LABELS[: next(iter(probabilities.values())).shape[1]],
-        "chosen": ensemble.method,
+        "chosen": votes.chosen,
         "figures": {
-            name: _plain(
-                classification.classification_figures(
-                    values, labels, patients, thresholds.get(name, ensemble.decision_threshold), sizes
-                )
-            )
+            name: _plain(classification.classification_figures(values, labels, patients, thresholds[name], sizes))
             for name, values in everything.items()
         },
         "ensemble_against": {
             name: _paired(chosen, values.argmax(axis=1) == labels, patients) for name, values in probabilities.items()
         },
-        "confusion": _confusion(together[ensemble.method], labels),
+        "confusion": _confusion(together[votes.chosen], labels),
         "roc": {name: _roc(values, labels) for name, values in everything.items() if name != "majority_vote"},
-        "reliability": _reliability(together[ensemble.method], labels),
-        "coverage_accuracy": _coverage_accuracy(together[ensemble.method], labels),
+        "reliability": _reliability(together[votes.chosen], labels),
+        "coverage_accuracy": _coverage_accuracy(together[votes.chosen], labels),
     }
 
 
-def _compare_detectors(models: Sequence[Shipped], test: Sequence[Example], data: Path) -> Report:
+def _compare_detectors(models: Sequence[Shipped], fusions: Fits, images: np.ndarray, test: Sequence[Example]) -> Report:
     truth, patients = [true_boxes(example) for example in test], [example.patient for example in test]
-    images = image_paths(data, test)
-    found: dict[str, list[Boxes]] = {item.card.name: boxes_of(item.model, images) for item in models}
-    ensemble = _ensemble_of(models)
-    overlap = ensemble.overlap or 0.5
-    together = {
-        method: fused(method, found, overlap if method == ensemble.method else values[1])
-        for method, values in FUSIONS.items()
-    }
-    thresholds = {item.card.name: item.card.decision_threshold for item in models}
+    found = _found(models, images)
+    together = {method: fused_by(fusion, found) for method, fusion in fusions.ways.items()}
     everything = found | together
+    thresholds = {item.card.name: item.card.decision_threshold for item in models}
+    thresholds |= {method: fusion.decision_threshold for method, fusion in fusions.ways.items()}
     return {
-        "chosen": ensemble.method,
+        "chosen": fusions.chosen,
         "figures": {
-            name: _plain(
-                detection.detection_figures(boxes, truth, patients, thresholds.get(name, ensemble.decision_threshold))
-            )
+            name: _plain(detection.detection_figures(boxes, truth, patients, thresholds[name]))
             for name, boxes in everything.items()
         },
         "precision_recall": {name: detection.precision_recall(boxes, truth) for name, boxes in everything.items()},
         "froc": {name: detection.froc(boxes, truth) for name, boxes in everything.items()},
-        "confusion": detection.confusion(together[ensemble.method], truth, ensemble.decision_threshold),
+        "confusion": detection.confusion(together[fusions.chosen], truth, fusions.served.decision_threshold),
     }
 
 
-def _ensemble_figures(
-    ensemble: Ensemble, models: Sequence[Shipped], test: Sequence[Example], data: Path
-) -> dict[str, Metric]:
-    patients, images = [example.patient for example in test], image_paths(data, test)
-    if models[0].card.task == "classification":
-        probabilities = _voted(ensemble.method, _probabilities(models, images), ensemble)
-        return classification.classification_figures(
-            probabilities, labels_array(test), patients, ensemble.decision_threshold, largest_lesions(test)
-        )
-    found = {item.card.name: boxes_of(item.model, images) for item in models}
-    boxes = fused(ensemble.method, found, ensemble.overlap or 0.5)
-    truth = [true_boxes(example) for example in test]
-    return detection.detection_figures(boxes, truth, patients, ensemble.decision_threshold)
+def _scores(
+    classifiers: Sequence[Shipped],
+    votes: Fits | None,
+    detectors: Sequence[Shipped],
+    fusions: Fits | None,
+    images: np.ndarray,
+    test: Sequence[Example],
+    change: str,
+) -> dict[str, float]:
+    """Accuracy of classifiers and mAP at an overlap of 0.5 of detectors, and of both ensembles, on changed images."""
+    row: dict[str, float] = {}
+    if votes:
+        labels, probabilities = labels_array(test), _probabilities(classifiers, images)
+        for model, values in {
+            **probabilities,
+            "classification ensemble": voted_by(votes.served, probabilities),
+        }.items():
+            row[model] = round(float((values.argmax(axis=1) == labels).mean()), 4)
+    if fusions:
+        truth, found = [moved_boxes(change, true_boxes(example)) for example in test], _found(detectors, images)
+        for model, boxes in {**found, "detection ensemble": fused_by(fusions.served, found)}.items():
+            row[model] = round(detection.average_precision(boxes, truth), 4)
+    return row
 
 
-def _robustness(
-    classifiers: Sequence[Shipped], detectors: Sequence[Shipped], test: Sequence[Example], data: Path
-) -> Report:
-    """Accuracy (classifiers) and mAP at an overlap of 0.5 (detectors) by perturbation, model and ensemble."""
-    clean = np.stack([np.asarray(Image.open(path)) for path in image_paths(data, test)])
-    labels = labels_array(test)
-    table: Report = {}
-    for name, change in {"unchanged": lambda image: image, **PERTURBATIONS}.items():
-        images = np.stack([change(image) for image in clean])
-        row: dict[str, float] = {}
-        if classifiers:
-            probabilities = {
-                item.card.name: softmax(run_model_on(item.model, images)["logits"] / item.card.temperature, axis=1)
-                for item in classifiers
-            }
-            together = _voted(_ensemble_of(classifiers).method, probabilities, _ensemble_of(classifiers))
-            for model, values in {**probabilities, "classification ensemble": together}.items():
-                row[model] = round(float((values.argmax(axis=1) == labels).mean()), 4)
-        if detectors:
-            truth = [moved_boxes(name, true_boxes(example)) for example in test]
-            found = {item.card.name: _boxes_on(item.model, images) for item in detectors}
-            ensemble = _ensemble_of(detectors)
-            whole = fused(ensemble.method, found, ensemble.overlap or 0.5)
-            for model, boxes in {**found, "detection ensemble": whole}.items():
-                row[model] = round(detection.average_precision(boxes, truth), 4)
-        table[name] = row
-    return table
+def _probabilities(models: Sequence[Shipped], images: np.ndarray) -> dict[str, Floats]:
+    """Calibrated, by model: (n, k)."""
+    return {item.card.name: softmax(logits_on(item.model, images) / item.card.temperature, axis=1) for item in models}
 
 
-def _ensemble_of(models: Sequence[Shipped]) -> Ensemble:
-    """Raises NotFitted where the cards were not fitted together."""
-    ensemble = models[0].card.ensemble
-    if ensemble is None or any(item.card.ensemble != ensemble for item in models):
-        raise NotFitted("the cards hold no common ensemble: run `python -m training ensemble` first")
-    return ensemble
-
-
-def _probabilities(models: Sequence[Shipped], images: Sequence[Path]) -> dict[str, Floats]:
-    return {item.card.name: softmax(logits_of(item.model, images) / item.card.temperature, axis=1) for item in models}
-
-
-def _voted(method: str, probabilities: Mapping[str, Floats], ensemble: Ensemble) -> Floats:
-    temperature = ensemble.temperature if method != "majority_vote" else 1.0
-    return voted(method, probabilities, ensemble.members if method == "weighted_vote" else None, temperature)
-
-
-def _boxes_on(model: Path, images: np.ndarray) -> list[Boxes]:
-    answers = run_model_on(model, images)
-    rows = zip(answers["boxes"], answers["labels"], answers["scores"], strict=True)
-    return [Boxes(boxes[s > 0].astype(float), labels[s > 0], s[s > 0].astype(float)) for boxes, labels, s in rows]
+def _found(models: Sequence[Shipped], images: np.ndarray) -> dict[str, list[Boxes]]:
+    return {item.card.name: boxes_on(item.model, images) for item in models}
 
 
 def _paired(one: np.ndarray, other: np.ndarray, patients: Sequence[str]) -> Report:

@@ -54,34 +54,73 @@ def fitted_weights(probabilities: Mapping[str, Floats], labels: Labels) -> dict[
     return dict(zip(probabilities, (weights / weights.sum()).tolist(), strict=True))
 
 
-def fitted_vote(probabilities: Mapping[str, Floats], labels: Labels, patients: Sequence[str]) -> Ensemble:
-    """Weighted vote where its weights, fitted on one half of the patients, serve the other half better; else soft.
+def fitted_votes(probabilities: Mapping[str, Floats], labels: Labels) -> dict[str, Ensemble]:
+    """Every method, with its weights, temperature and decision threshold. A majority has nothing to calibrate."""
+    equal = dict.fromkeys(probabilities, 1.0)
+    votes = {}
+    for method, members in (
+        ("soft_vote", equal),
+        ("weighted_vote", fitted_weights(probabilities, labels)),
+        ("majority_vote", equal),
+    ):
+        plain = voted(method, probabilities, members)
+        calibrated = method != "majority_vote"
+        temperature = fitted_temperature(np.log(np.maximum(plain, _FLOOR)), labels) if calibrated else 1.0
+        threshold = decision_threshold(voted(method, probabilities, members, temperature), labels)
+        votes[method] = Ensemble(
+            method=method, members=members, temperature=temperature, decision_threshold=threshold, metrics={}
+        )
+    return votes
 
-    Then the ensemble's temperature and its decision threshold, on all. A majority has no probabilities to calibrate: it
-    is compared in the report and may be asked for, but is not chosen.
+
+def chosen_vote(probabilities: Mapping[str, Floats], labels: Labels, patients: Sequence[str]) -> str:
+    """Weighted where weights fitted on one half of the patients serve the other half better than equal ones; else soft.
+
+    A majority is compared in the report and may be asked for, but has no probabilities to tell how sure it is.
     """
-    weights = _weights_that_generalise(probabilities, labels, patients)
-    method = "weighted_vote" if weights else "soft_vote"
-    members = weights or dict.fromkeys(probabilities, 1.0)
-    plain = voted(method, probabilities, members)
-    temperature = fitted_temperature(np.log(np.maximum(plain, _FLOOR)), labels)
-    threshold = decision_threshold(voted(method, probabilities, members, temperature), labels)
-    return Ensemble(method=method, members=members, temperature=temperature, decision_threshold=threshold, metrics={})
+    names = np.array(patients)
+    halves = np.isin(names, sorted(set(patients))[::2])
+    if len(probabilities) < 2 or halves.all() or not halves.any():
+        return "soft_vote"
+    losses = {"weighted_vote": 0.0, "soft_vote": 0.0}
+    for fold in (halves, ~halves):
+        weights = fitted_weights({name: values[~fold] for name, values in probabilities.items()}, labels[~fold])
+        held = {name: values[fold] for name, values in probabilities.items()}
+        for method, members in (("weighted_vote", weights), ("soft_vote", None)):
+            losses[method] += _loss(voted(method, held, members), labels[fold])
+    return "weighted_vote" if losses["weighted_vote"] < losses["soft_vote"] else "soft_vote"
 
 
-def fitted_fusion(found: Mapping[str, Sequence[Boxes]], truth: Sequence[Boxes]) -> Ensemble:
-    """The method of FUSIONS and its parameter with the best mAP at an overlap of 0.5; then the score threshold."""
-    choices = [(method, overlap) for method, overlaps in FUSIONS.items() for overlap in overlaps]
-    scores = [average_precision(fused(method, found, overlap), truth) for method, overlap in choices]
-    method, overlap = choices[int(np.argmax(scores))]
-    return Ensemble(
-        method=method,
-        members=dict.fromkeys(found, 1.0),
-        decision_threshold=chosen_threshold(fused(method, found, overlap), truth),
-        overlap=overlap,
-        member_threshold=MEMBER_THRESHOLD,
-        metrics={},
-    )
+def fitted_fusions(found: Mapping[str, Sequence[Boxes]], truth: Sequence[Boxes]) -> dict[str, Ensemble]:
+    """Every method of FUSIONS with the parameter of the best mAP at an overlap of 0.5, and then its score threshold."""
+    fusions = {}
+    for method, overlaps in FUSIONS.items():
+        best = max(overlaps, key=lambda overlap: average_precision(fused(method, found, overlap), truth))
+        fusions[method] = Ensemble(
+            method=method,
+            members=dict.fromkeys(found, 1.0),
+            decision_threshold=chosen_threshold(fused(method, found, best), truth),
+            overlap=best,
+            member_threshold=MEMBER_THRESHOLD,
+            metrics={},
+        )
+    return fusions
+
+
+def chosen_fusion(fusions: Mapping[str, Ensemble], found: Mapping[str, Sequence[Boxes]], truth: Sequence[Boxes]) -> str:
+    """The method with the best mAP; of equals the first, weighted box fusion."""
+    return max(fusions, key=lambda method: average_precision(fused_by(fusions[method], found), truth))
+
+
+def voted_by(ensemble: Ensemble, probabilities: Mapping[str, Floats]) -> Floats:
+    return voted(ensemble.method, probabilities, ensemble.members, ensemble.temperature)
+
+
+def fused_by(ensemble: Ensemble, found: Mapping[str, Sequence[Boxes]]) -> list[Boxes]:
+    """Raises ValueError for an ensemble that fuses no boxes."""
+    if ensemble.overlap is None:
+        raise ValueError(f"{ensemble.method} has no overlap to fuse by")
+    return fused(ensemble.method, found, ensemble.overlap)
 
 
 def fused(method: str, found: Mapping[str, Sequence[Boxes]], overlap: float) -> list[Boxes]:
@@ -105,23 +144,6 @@ def _fused_image(method: str, found: Mapping[str, Boxes], overlap: float) -> Box
         np.array([list[str](LABELS).index(box.label) for box in whole], dtype=np.intp),
         np.array([box.score for box in whole], dtype=np.float64),
     )
-
-
-def _weights_that_generalise(
-    probabilities: Mapping[str, Floats], labels: Labels, patients: Sequence[str]
-) -> dict[str, float] | None:
-    """Two-fold by patient: None where equal weights do as well on those that the weights were not fitted on."""
-    names = np.array(patients)
-    halves = np.isin(names, sorted(set(patients))[::2])
-    if len(probabilities) < 2 or halves.all() or not halves.any():
-        return None
-    losses = {"weighted": 0.0, "equal": 0.0}
-    for fold in (halves, ~halves):
-        weights = fitted_weights({name: values[~fold] for name, values in probabilities.items()}, labels[~fold])
-        held = {name: values[fold] for name, values in probabilities.items()}
-        for kind, chosen in (("weighted", weights), ("equal", None)):
-            losses[kind] += _loss(voted("soft_vote", held, chosen), labels[fold])
-    return fitted_weights(probabilities, labels) if losses["weighted"] < losses["equal"] else None
 
 
 def _loss(probabilities: Floats, labels: Labels) -> float:

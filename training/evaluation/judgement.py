@@ -14,7 +14,7 @@ from scipy.special import softmax
 from hepar.contracts.cards import Metric
 from training.evaluation import classification, detection
 from training.evaluation.detection import Boxes
-from training.evaluation.served import run_model
+from training.evaluation.served import read_images, run_model_on
 from training.prepare import Example, read_manifest, read_real_lesions
 
 
@@ -39,12 +39,22 @@ def judge(
 
 def logits_of(model: Path | bytes, images: Sequence[Path]) -> NDArray[np.float64]:
     """(n, labels) of prepared images."""
-    return np.asarray(run_model(model, images)["logits"], dtype=np.float64)
+    return logits_on(model, read_images(images))
+
+
+def logits_on(model: Path | bytes, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The same for images (n, h, w)."""
+    return np.asarray(run_model_on(model, images)["logits"], dtype=np.float64)
 
 
 def boxes_of(model: Path | bytes, images: Sequence[Path]) -> list[Boxes]:
     """What a detector finds on prepared images, rows without a score left out."""
-    answers = run_model(model, images)
+    return boxes_on(model, read_images(images))
+
+
+def boxes_on(model: Path | bytes, images: NDArray[np.uint8]) -> list[Boxes]:
+    """The same for images (n, h, w)."""
+    answers = run_model_on(model, images)
     rows = zip(answers["boxes"], answers["labels"], answers["scores"], strict=True)
     return [
         Boxes(boxes[scores > 0].astype(float), labels[scores > 0], scores[scores > 0].astype(float))

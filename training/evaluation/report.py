@@ -55,7 +55,7 @@ def _tables(report: Report) -> list[tuple[str, list[list[str]]]]:
 def _figures_table(part: Report, names: tuple[str, ...]) -> list[list[str]]:
     rows = [["model", *(name.replace("_", " ") for name in names)]]
     for model, figures in part["figures"].items():
-        mark = " (the one that serves)" if model == part["chosen"] else ""
+        mark = " (the one to serve)" if model == part["chosen"] else ""
         rows.append([model + mark, *(_readable(figures.get(name)) for name in names)])
     return rows
 

@@ -14,13 +14,16 @@ from PIL import Image
 BATCH = 16
 
 
-def run_model(model: Path | bytes, images: Sequence[Path]) -> dict[str, NDArray[Any]]:
-    """Outputs by name, each (n, ...), in the order of `images` (8-bit greyscale PNG of the model's input size)."""
-    return run_model_on(model, np.stack([np.asarray(Image.open(path)) for path in images]))
+def read_images(paths: Sequence[Path]) -> NDArray[np.uint8]:
+    """(n, h, w) of 8-bit greyscale PNGs of one size."""
+    return np.stack([np.asarray(Image.open(path)) for path in paths])
 
 
 def run_model_on(model: Path | bytes, images: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
-    """The same for images (n, h, w). A graph without a batch axis is asked once an image."""
+    """Outputs by name, each (n, ...), for images (n, h, w) of the model's input size.
+
+    A graph without a batch axis is asked once an image.
+    """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     source = str(model) if isinstance(model, Path) else model
