@@ -10,7 +10,7 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from PIL import Image
-from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 
@@ -61,6 +61,27 @@ def ct_dataset(hu: NDArray[np.integer]) -> FileDataset:
     dataset.ImageOrientationPatient = ["1", "0", "0", "0", "1", "0"]
     dataset.PixelData = (hu + 1024).astype(np.uint16).tobytes()
     dataset["PixelData"].VR = "OW"
+    return dataset
+
+
+FRAME_HU = np.tile(np.linspace(-200, 400, 64).astype(np.int32), (48, 1))
+
+
+def multi_frame(frames: int) -> Dataset:
+    """An enhanced CT, each frame 10 HU above the one before: what is said of the pixels stands in functional groups."""
+    dataset = ct_dataset(FRAME_HU)
+    dataset.NumberOfFrames = frames
+    stack = np.stack([(FRAME_HU + 10 * index + 1024).astype(np.uint16) for index in range(frames)])
+    dataset.PixelData = stack.tobytes()
+    for name in ("RescaleSlope", "RescaleIntercept", "PixelSpacing", "ImageOrientationPatient"):
+        delattr(dataset, name)
+    rescale, measures, plane, shared = Dataset(), Dataset(), Dataset(), Dataset()
+    rescale.RescaleSlope, rescale.RescaleIntercept = "1", "-1024"
+    measures.PixelSpacing = ["0.8", "0.7"]
+    plane.ImageOrientationPatient = ["1", "0", "0", "0", "1", "0"]
+    shared.PixelValueTransformationSequence = [rescale]
+    shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = [measures], [plane]
+    dataset.SharedFunctionalGroupsSequence = [shared]
     return dataset
 
 

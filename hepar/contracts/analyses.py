@@ -13,7 +13,7 @@ class ImageFacts(Document):
 
     width: int = Field(gt=0, description="pixels")
     height: int = Field(gt=0, description="pixels")
-    format: Literal["PNG", "JPEG", "DICOM"]
+    format: Literal["PNG", "JPEG", "TIFF", "BMP", "WEBP", "DICOM"]
     pixel_spacing_mm: tuple[float, float] | None = Field(
         description="distance of rows and of columns, millimetres; null where the file does not say"
     )

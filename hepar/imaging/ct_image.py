@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 GreyImage = NDArray[np.uint8]
-ImageFormat = Literal["PNG", "JPEG", "DICOM"]
+ImageFormat = Literal["PNG", "JPEG", "TIFF", "BMP", "WEBP", "DICOM"]
 
 
 @dataclass(frozen=True)

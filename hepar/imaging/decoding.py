@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from hepar.imaging.ct_image import LIVER_WINDOW, CtImage, GreyImage, ImageFormat, Window
 from hepar.imaging.dicom import decode_dicom, looks_like_dicom
@@ -20,9 +19,13 @@ SIDE_MIN = 32
 _COLOUR_TOLERANCE = 24
 _COLOURED_SHARE = 0.01
 _GREY_RANGE_MIN = 16
+_TWELVE_BITS = 4096
 _SIGNATURES: tuple[tuple[bytes, ImageFormat], ...] = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"\xff\xd8\xff", "JPEG"),
+    (b"II*\x00", "TIFF"),
+    (b"MM\x00*", "TIFF"),
+    (b"BM", "BMP"),
 )
 
 # Pillow only warns up to twice the limit.
@@ -30,25 +33,41 @@ Image.MAX_IMAGE_PIXELS = PIXELS_MAX
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
-def decode(content: bytes, window: Window = LIVER_WINDOW) -> CtImage:
-    """Reads PNG, JPEG (8-bit, or 16-bit grey PNG) or uncompressed single-frame DICOM CT.
+def decode(content: bytes, window: Window = LIVER_WINDOW, frame: int | None = None) -> CtImage:
+    """Reads PNG and TIFF of 8 and 16 bits, JPEG, BMP, WebP, and DICOM CT of the usual transfer syntaxes.
 
     window: applied to DICOM, whose values are Hounsfield units; pictures are taken as windowed already.
+    frame: of a multi-frame DICOM object, from 0; the first without it.
     Raises UnreadableImage (no image, or a broken one), UnsupportedImage (not read here) and
     ImageTooLarge (over 64 megapixels, 16,384 on a side, or a picture of over 20 MB). Nothing else leaves this function.
     """
-    return _guarded(_decode, content, window)
+    try:
+        return _decode(content, window, frame)
+    except (UnreadableImage, UnsupportedImage, ImageTooLarge):
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageTooLarge(f"over {PIXELS_MAX} pixels") from error
+    except Exception as error:  # decoders raise many classes; every one of them means that this file cannot be read
+        raise UnreadableImage("the file is broken or ends too early") from error
 
 
-def _decode(content: bytes, window: Window) -> CtImage:
-    for signature, name in _SIGNATURES:
-        if content.startswith(signature):
-            if len(content) > PICTURE_BYTES_MAX:
-                raise ImageTooLarge(f"{len(content)} bytes; a picture may have {PICTURE_BYTES_MAX}")
-            return _decode_picture(content, name)
-    if looks_like_dicom(content):
-        return decode_dicom(content, window, check_size)
-    raise UnsupportedImage("the bytes are neither PNG, JPEG nor DICOM")
+def _decode(content: bytes, window: Window, frame: int | None) -> CtImage:
+    if looks_like_dicom(content):  # first: its preamble may look like a TIFF
+        return decode_dicom(content, window, check_size, frame)
+    name = _picture_format(content)
+    if name is None:
+        raise UnsupportedImage("the bytes are neither PNG, JPEG, TIFF, BMP, WebP nor DICOM")
+    if len(content) > PICTURE_BYTES_MAX:
+        raise ImageTooLarge(f"{len(content)} bytes; a picture may have {PICTURE_BYTES_MAX}")
+    if frame:
+        raise UnsupportedImage("only a DICOM object has frames to choose from")
+    return _decode_picture(content, name)
+
+
+def _picture_format(content: bytes) -> ImageFormat | None:
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "WEBP"
+    return next((name for signature, name in _SIGNATURES if content.startswith(signature)), None)
 
 
 def check_size(width: int, height: int) -> None:
@@ -60,32 +79,46 @@ def check_size(width: int, height: int) -> None:
 
 
 def _decode_picture(content: bytes, name: ImageFormat) -> CtImage:
-    with Image.open(io.BytesIO(content), formats=(name,)) as image:
-        check_size(*image.size)
-        image.load()
-        if image.mode.startswith("I"):  # 16 bits of grey
-            return _looked_at(np.asarray(np.asarray(image, dtype=np.uint16) >> 8, dtype=np.uint8), name, ())
-        if image.mode == "L":
-            return _looked_at(np.asarray(image), name, ())
-        colours = image.convert("RGB")
+    with Image.open(io.BytesIO(content), formats=(name,)) as opened:
+        check_size(*opened.size)
+        notes = []
+        if getattr(opened, "n_frames", 1) > 1:
+            notes.append(f"The file has {getattr(opened, 'n_frames', 1)} pictures; the first was read.")
+        opened.load()
+        image = ImageOps.exif_transpose(opened)
+    if image.mode == "F":
+        raise UnsupportedImage("pictures of floating-point numbers are not read; send 8 or 16 bits")
+    if image.mode.startswith("I"):
+        grey, more = _from_sixteen_bits(np.asarray(image))
+        return _looked_at(grey, name, [*notes, *more])
+    if image.mode == "L":
+        return _looked_at(np.asarray(image), name, notes)
+    colours = _without_alpha(image)
     coloured = (np.ptp(np.asarray(colours), axis=2) > _COLOUR_TOLERANCE).mean() > _COLOURED_SHARE
-    notes = ("The picture is coloured; it was read as grey.",) if coloured else ()
+    if coloured:
+        notes.append("The picture is coloured; it was read as grey.")
     return _looked_at(np.asarray(colours.convert("L")), name, notes)
 
 
-def _looked_at(grey: GreyImage, name: ImageFormat, notes: tuple[str, ...]) -> CtImage:
+def _from_sixteen_bits(values: np.ndarray) -> tuple[GreyImage, list[str]]:
+    """The upper eight bits. What uses twelve only, as scanners do, is taken for twelve."""
+    if values.min() < 0 or values.max() > 65_535:
+        raise UnsupportedImage("pictures of more than 16 bits are not read; send 8 or 16 bits")
+    twelve = int(values.max()) < _TWELVE_BITS
+    notes = ["The picture uses 12 of its 16 bits; it was read as 12 bits."] if twelve else []
+    return np.asarray(values.astype(np.uint16) >> (4 if twelve else 8), dtype=np.uint8), notes
+
+
+def _without_alpha(image: Image.Image) -> Image.Image:
+    """RGB; what is transparent is black, as air is."""
+    if "A" not in image.getbands() and "transparency" not in image.info:
+        return image.convert("RGB")
+    opaque = image.convert("RGBA")
+    black = Image.new("RGBA", opaque.size, (0, 0, 0, 255))
+    return Image.alpha_composite(black, opaque).convert("RGB")
+
+
+def _looked_at(grey: GreyImage, name: ImageFormat, notes: list[str]) -> CtImage:
     if int(grey.max()) - int(grey.min()) < _GREY_RANGE_MIN:
         raise UnreadableImage("the picture is one flat grey")
-    return CtImage(grey, name, None, notes)
-
-
-def _guarded(read: Callable[[bytes, Window], CtImage], content: bytes, window: Window) -> CtImage:
-    """Decoders raise many classes; every one of them means that this file cannot be read."""
-    try:
-        return read(content, window)
-    except (UnreadableImage, UnsupportedImage, ImageTooLarge):
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageTooLarge(f"over {PIXELS_MAX} pixels") from error
-    except Exception as error:
-        raise UnreadableImage("the file is broken or ends too early") from error
+    return CtImage(grey, name, None, tuple(notes))

@@ -1,28 +1,57 @@
-"""Uncompressed single-frame DICOM CT to Hounsfield units to grey."""
+"""DICOM CT to Hounsfield units to grey, one frame of it."""
 
 from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pydicom
+from numpy.typing import NDArray
 from pydicom import config
+from pydicom.dataset import FileMetaDataset
 from pydicom.filereader import read_dataset
 from pydicom.multival import MultiValue
+from pydicom.pixels import apply_voi_lut, pixel_array
 from pydicom.tag import BaseTag
-from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    JPEG2000,
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    RLELossless,
+)
 
 from hepar.imaging.ct_image import CtImage, Window
-from hepar.imaging.errors import UnreadableImage, UnsupportedImage
+from hepar.imaging.errors import ImageTooLarge, UnreadableImage, UnsupportedImage
 
 # Its warnings quote values, and a value may be a name: what we need is checked here, the rest does not matter.
 config.settings.reading_validation_mode = config.IGNORE
 
+INFLATED_BYTES_MAX = 256 * 1024 * 1024
+FRAMES_MAX = 2_000
 _PREAMBLE_BYTES = 128
-_READABLE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
-_AXIAL = (1, 0, 0, 0, 1, 0)
+_UNCOMPRESSED = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian)
+_COMPRESSED = (
+    RLELossless, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1, JPEGLSLossless,
+    JPEGLSNearLossless, JPEG2000Lossless, JPEG2000,
+)  # fmt: skip
+_ALIGNED = 0.9
+_NO_ORIENTATION = "The file does not say how the patient lies; standard radiological display is assumed."
+_NOT_AXIAL = "The slice is not a standard axial one; the result may be wrong."
+_TURNED = "The slice was turned to standard radiological display; boxes are those of the turned picture."
 
 
 def looks_like_dicom(content: bytes) -> bool:
@@ -33,46 +62,115 @@ def looks_like_dicom(content: bytes) -> bool:
     return not any(preamble) or preamble[:4] in (b"II*\x00", b"MM\x00*")
 
 
-def decode_dicom(content: bytes, window: Window, check_size: Callable[[int, int], None]) -> CtImage:
-    """Reads one CT slice. The transfer syntax is looked at before anything is inflated or parsed.
+def decode_dicom(
+    content: bytes, window: Window, check_size: Callable[[int, int], None], frame: int | None = None
+) -> CtImage:
+    """Reads one CT slice. The transfer syntax and the sizes are looked at before anything is inflated or decoded.
 
-    check_size: called with (width, height) before pixels are touched.
-    Raises UnsupportedImage and UnreadableImage; pydicom's own errors pass through to the caller's guard.
+    check_size: called with (width, height) before pixels are touched.  frame: from 0; the first without it.
+    Raises UnsupportedImage, UnreadableImage, ImageTooLarge; pydicom's own errors pass through to the caller's guard.
     """
-    syntax = _transfer_syntax(content)
-    if syntax not in _READABLE:
-        raise UnsupportedImage(
-            f"DICOM transfer syntax {syntax.name or 'unknown'} is not read yet; send it uncompressed"
-        )
-    dataset = pydicom.dcmread(io.BytesIO(content), stop_before_pixels=False)
+    meta = _file_meta(content)
+    syntax = UID(str(meta.get("TransferSyntaxUID", "")))
+    if syntax not in _UNCOMPRESSED and syntax not in _COMPRESSED:
+        raise UnsupportedImage(f"DICOM transfer syntax {syntax.name or 'unknown'} is not read; send it uncompressed")
+    if syntax == DeflatedExplicitVRLittleEndian:
+        dataset = _inflated(content, meta)
+    else:
+        dataset = pydicom.dcmread(io.BytesIO(content))
     if dataset.get("Modality") != "CT":
         raise UnsupportedImage(f"the DICOM object's modality is {dataset.get('Modality', 'missing')}, not CT")
-    if "PixelData" not in dataset:
-        raise UnreadableImage("the DICOM object has no pixels")
-    if int(dataset.get("NumberOfFrames", 1) or 1) != 1 or int(dataset.SamplesPerPixel) != 1:
-        raise UnsupportedImage("only single-frame greyscale DICOM is read yet")
-    width, height = int(dataset.Columns), int(dataset.Rows)
-    check_size(width, height)
-    if len(dataset.PixelData) < width * height * int(dataset.BitsAllocated) // 8:
-        raise UnreadableImage("the DICOM object ends before its last pixel")
-    slope = _finite(dataset.get("RescaleSlope", 1), "RescaleSlope")
-    intercept = _finite(dataset.get("RescaleIntercept", 0), "RescaleIntercept")
-    hu = dataset.pixel_array.astype(np.float32) * slope + intercept
+    index, notes = _chosen_frame(dataset, frame)
+    _check_pixels(dataset, syntax, check_size)
+    stored = np.asarray(pixel_array(dataset, index=index), dtype=np.float32)
+    if stored.ndim != 2:
+        raise UnsupportedImage("only greyscale DICOM is read")
+    grey, more = _grey(dataset, index, stored, window)
     if dataset.PhotometricInterpretation == "MONOCHROME1":
-        hu = hu.max() + hu.min() - hu
-    return CtImage(window.to_grey(hu), "DICOM", _spacing(dataset), tuple(_notes(dataset)))
+        grey = np.asarray(255 - grey, dtype=np.uint8)
+    shown, spacing_mm, again = _as_displayed(dataset, index, grey)
+    return CtImage(np.ascontiguousarray(shown), "DICOM", spacing_mm, (*notes, *more, *again))
 
 
-def _transfer_syntax(content: bytes) -> UID:
-    """From the file meta group alone: dcmread would inflate a deflated data set, however large, before we know."""
+def _file_meta(content: bytes) -> pydicom.Dataset:
+    """The file meta group alone: dcmread would inflate a deflated data set, however large, before we know."""
     file = io.BytesIO(content)
     file.seek(_PREAMBLE_BYTES + 4)
 
     def beyond_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:
         return bool(tag.group != 2)
 
-    meta = read_dataset(file, is_implicit_VR=False, is_little_endian=True, stop_when=beyond_meta)
-    return UID(str(meta.get("TransferSyntaxUID", "")))
+    return read_dataset(file, is_implicit_VR=False, is_little_endian=True, stop_when=beyond_meta)
+
+
+def _inflated(content: bytes, meta: pydicom.Dataset) -> pydicom.Dataset:
+    """Inflates with a bound. Raises ImageTooLarge."""
+    start = _PREAMBLE_BYTES + 4 + 12 + int(meta.FileMetaInformationGroupLength)
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    body = inflater.decompress(content[start:], INFLATED_BYTES_MAX)
+    if inflater.unconsumed_tail:
+        raise ImageTooLarge(f"over {INFLATED_BYTES_MAX} bytes when inflated")
+    dataset = read_dataset(io.BytesIO(body), is_implicit_VR=False, is_little_endian=True)
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    return dataset
+
+
+def _chosen_frame(dataset: pydicom.Dataset, frame: int | None) -> tuple[int, list[str]]:
+    """Its index, and a note where there are others. Raises ImageTooLarge, UnreadableImage."""
+    frames = int(dataset.get("NumberOfFrames", 1) or 1)
+    if frames > FRAMES_MAX:
+        raise ImageTooLarge(f"{frames} frames; at most {FRAMES_MAX}")
+    if frame is not None and not 0 <= frame < frames:
+        raise UnreadableImage(f"there is no frame {frame}: the object has {frames}, counted from 0")
+    if frames > 1 and frame is None:
+        return 0, [f"The object has {frames} frames; the first was read."]
+    return frame or 0, []
+
+
+def _check_pixels(dataset: pydicom.Dataset, syntax: UID, check_size: Callable[[int, int], None]) -> None:
+    if "PixelData" not in dataset:
+        raise UnreadableImage("the DICOM object has no pixels")
+    if int(dataset.SamplesPerPixel) != 1:
+        raise UnsupportedImage("only greyscale DICOM is read")
+    width, height = int(dataset.Columns), int(dataset.Rows)
+    check_size(width, height)
+    if int(dataset.BitsAllocated) not in (8, 16):
+        raise UnsupportedImage(f"{int(dataset.BitsAllocated)} bits a pixel are not read; 8 and 16 are")
+    frames = int(dataset.get("NumberOfFrames", 1) or 1)
+    expected = width * height * frames * int(dataset.BitsAllocated) // 8
+    if syntax in _UNCOMPRESSED and len(dataset.PixelData) < expected:
+        raise UnreadableImage("the DICOM object ends before its last pixel")
+
+
+def _grey(
+    dataset: pydicom.Dataset, index: int, stored: NDArray[np.float32], window: Window
+) -> tuple[NDArray[np.uint8], list[str]]:
+    """Hounsfield units in our window; without a rescale in the file's own window, which the values then need."""
+    slope = _from_group(dataset, index, "PixelValueTransformationSequence", "RescaleSlope")
+    intercept = _from_group(dataset, index, "PixelValueTransformationSequence", "RescaleIntercept")
+    if slope is not None or intercept is not None:
+        scale = _finite(1 if slope is None else slope, "RescaleSlope")
+        return window.to_grey(stored * scale + _finite(0 if intercept is None else intercept, "RescaleIntercept")), []
+    shown = np.asarray(stored, dtype=np.float32)
+    if "WindowCenter" in dataset or "VOILUTSequence" in dataset:
+        shown = np.asarray(apply_voi_lut(stored, dataset), dtype=np.float32)
+    spread = float(np.ptp(shown)) or 1.0
+    scaled = np.asarray(np.rint((shown - shown.min()) * (255 / spread)), dtype=np.uint8)
+    return scaled, ["The file does not say its Hounsfield units; it was read in its own window."]
+
+
+def _from_group(dataset: pydicom.Dataset, index: int, sequence: str, name: str) -> Any:  # noqa: ANN401  any element
+    """An element of the object itself, or of the frame's functional groups (PS3.3 C.7.6.16); None where it is not."""
+    if name in dataset:
+        return dataset[name].value
+    for groups, place in (("PerFrameFunctionalGroupsSequence", index), ("SharedFunctionalGroupsSequence", 0)):
+        items = dataset.get(groups)
+        if items and place < len(items) and items[place].get(sequence):
+            inner = items[place][sequence][0]
+            if name in inner:
+                return inner[name].value
+    return None
 
 
 def _finite(value: object, name: str) -> float:
@@ -82,8 +180,8 @@ def _finite(value: object, name: str) -> float:
     return number
 
 
-def _spacing(dataset: pydicom.Dataset) -> tuple[float, float] | None:
-    values = dataset.get("PixelSpacing")
+def _spacing(dataset: pydicom.Dataset, index: int) -> tuple[float, float] | None:
+    values = _from_group(dataset, index, "PixelMeasuresSequence", "PixelSpacing")
     if not isinstance(values, MultiValue) or len(values) != 2:
         return None
     rows, columns = float(values[0]), float(values[1])
@@ -91,10 +189,28 @@ def _spacing(dataset: pydicom.Dataset) -> tuple[float, float] | None:
     return (rows, columns) if sensible else None
 
 
-def _notes(dataset: pydicom.Dataset) -> list[str]:
-    orientation = dataset.get("ImageOrientationPatient")
+def _as_displayed(
+    dataset: pydicom.Dataset, index: int, grey: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint8], tuple[float, float] | None, list[str]]:
+    """Turned so that columns grow to the patient's left and rows to the back (PS3.3 C.7.6.2), where it is axial."""
+    spacing_mm = _spacing(dataset, index)
+    orientation = _from_group(dataset, index, "PlaneOrientationSequence", "ImageOrientationPatient")
     if orientation is None:
-        return ["The file does not say how the patient lies; standard radiological display is assumed."]
-    if any(abs(float(value) - axis) > 0.1 for value, axis in zip(orientation, _AXIAL, strict=True)):
-        return ["The slice is not a standard axial one; the result may be wrong."]
-    return []
+        return grey, spacing_mm, [_NO_ORIENTATION]
+    along_row, along_column = _directions(orientation)
+    across = abs(along_row[0]) < abs(along_row[1])
+    if across:  # rows and columns change places
+        grey, along_row, along_column = grey.T, along_column, along_row
+        spacing_mm = (spacing_mm[1], spacing_mm[0]) if spacing_mm else None
+    if abs(along_row[0]) < _ALIGNED or abs(along_column[1]) < _ALIGNED:
+        return grey, spacing_mm, [_NOT_AXIAL]
+    turned = grey[:: -1 if along_column[1] < 0 else 1, :: -1 if along_row[0] < 0 else 1]
+    as_sent = along_row[0] > 0 and along_column[1] > 0 and not across
+    return turned, spacing_mm, [] if as_sent else [_TURNED]
+
+
+def _directions(orientation: Sequence[object]) -> tuple[list[float], list[float]]:
+    values = [_finite(value, "ImageOrientationPatient") for value in orientation]
+    if len(values) != 6:
+        raise UnreadableImage("ImageOrientationPatient has not six values")
+    return values[:3], values[3:]

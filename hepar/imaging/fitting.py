@@ -30,6 +30,12 @@ class Placement:
         pixels = (np.asarray(boxes, dtype=np.float64).reshape(-1, 4) * size - offset) / self.scale
         return np.asarray(np.clip(pixels, 0, np.array([self.width, self.height] * 2)))
 
+    def to_input(self, boxes: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(n, 4) boxes in pixels of the image to 0..1 of the input."""
+        size = np.array([self.input_width, self.input_height] * 2, dtype=np.float64)
+        offset = np.array([self.left, self.top] * 2)
+        return np.asarray((np.asarray(boxes, dtype=np.float64).reshape(-1, 4) * self.scale + offset) / size)
+
 
 def fit(pixels: GreyImage, input_height: int, input_width: int) -> tuple[GreyImage, Placement]:
     """Scales (h, w) to fit, keeping its proportions, centred on black. Returns (input_height, input_width)."""

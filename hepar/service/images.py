@@ -1,14 +1,23 @@
-"""Decoding as a service does it: in a worker thread, a few at a time, errors as problems."""
+"""Decoding as a service does it: in a few worker processes with limits of their own, errors as problems."""
 
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+import multiprocessing
+import os
+import resource
+from concurrent.futures import TimeoutError as FutureTimeoutError
+
+from pebble import ProcessExpired, ProcessPool
 
 from hepar.contracts.analyses import ImageFacts
 from hepar.imaging import CtImage, decode
 from hepar.imaging.errors import ImageError, ImageTooLarge, UnreadableImage, UnsupportedImage
 from hepar.service.problems import ClientError, HeparError, TooLarge, UnsupportedMedia
+
+ADDRESS_SPACE_BYTES = 3 * 1024**3
+TIME_S = 15.0
+TASKS_PER_WORKER = 1_000
 
 
 class NoImage(ClientError):
@@ -25,20 +34,49 @@ _PROBLEMS: dict[type[ImageError], type[HeparError]] = {
 
 
 class ImageDecoder:
-    """Two threads: decoding is the service's own heavy work, and two cores are what it may take."""
+    """Two processes, replaced when they die: a hostile file takes its worker with it and nothing else.
 
-    def __init__(self, threads: int = 2) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+    Decoding is the service's own heavy work, and two cores are what it may take. The workers have no more memory than
+    ADDRESS_SPACE_BYTES and no more time than `time_s` a file; nothing of a file reaches the disk or a log.
+    """
 
-    async def decode(self, content: bytes) -> CtImage:
+    def __init__(self, workers: int = 2, time_s: float = TIME_S) -> None:
+        self._time_s = time_s
+        self._pool = ProcessPool(
+            workers,
+            max_tasks=TASKS_PER_WORKER,
+            initializer=_confine,
+            initargs=(ADDRESS_SPACE_BYTES,),
+            context=multiprocessing.get_context("forkserver"),
+        )
+
+    async def decode(self, content: bytes, frame: int | None = None) -> CtImage:
         """Raises NoImage, UnsupportedMedia and TooLarge."""
+        future = self._pool.schedule(_decoded, (content, frame), timeout=self._time_s)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, decode, content)
+            return await asyncio.wrap_future(future)
         except ImageError as error:
             raise _PROBLEMS[type(error)](str(error)) from error
+        except (FutureTimeoutError, TimeoutError) as error:
+            raise NoImage(f"it cannot be read within {self._time_s:g} s") from error
+        except (ProcessExpired, MemoryError) as error:
+            raise NoImage("it cannot be read within the memory that a CT slice needs") from error
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Ends the workers, whatever they are at."""
+        self._pool.stop()  # type: ignore[no-untyped-call]
+        self._pool.join()
+
+
+def _decoded(content: bytes, frame: int | None) -> CtImage:
+    return decode(content, frame=frame)
+
+
+def _confine(address_space_bytes: int) -> None:
+    """Of a worker, once: its memory, no core dump of somebody's picture, and no part in the service's signals."""
+    resource.setrlimit(resource.RLIMIT_AS, (address_space_bytes, address_space_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.setpgid(0, 0)
 
 
 def image_facts(image: CtImage) -> ImageFacts:

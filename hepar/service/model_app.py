@@ -14,7 +14,7 @@ from hepar.inference import TritonClient, read_cards
 from hepar.service.deadlines import DEADLINE_HEADER, Deadline
 from hepar.service.images import ImageDecoder
 from hepar.service.models import ModelServiceSettings
-from hepar.service.uploads import read_image
+from hepar.service.uploads import Frame, read_image
 
 
 class NoModels(Exception):
@@ -46,10 +46,10 @@ def _deadline(request: Request) -> Deadline:
     return Deadline.from_header(request.headers.get(DEADLINE_HEADER), settings.deadline_s)
 
 
-async def _uploaded_image(request: Request) -> CtImage:
+async def _uploaded_image(request: Request, frame: Frame = None) -> CtImage:
     settings: ModelServiceSettings = request.app.state.settings
     decoder: ImageDecoder = request.app.state.decoder
-    return await decoder.decode(await read_image(request, settings.upload_bytes_max))
+    return await decoder.decode(await read_image(request, settings.upload_bytes_max), frame)
 
 
 DeadlineDep = Annotated[Deadline, Depends(_deadline)]

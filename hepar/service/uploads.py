@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from email.message import Message
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from fastapi import Request
+from fastapi import Query, Request
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser
 
+from hepar.imaging.dicom import FRAMES_MAX
 from hepar.service.problems import ClientError, InvalidRequest, TooLarge, UnsupportedMedia
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def check_announced(request: Request, bytes_max: int) -> None:
     if kind != "multipart/form-data" and not kind.startswith(RAW_TYPES):
         raise UnsupportedMedia(
             "send the image as multipart/form-data with a part named `image`, or as the body itself with "
-            "Content-Type image/png, image/jpeg or application/dicom"
+            "a Content-Type of image/... or application/dicom"
         )
 
 
@@ -148,11 +149,12 @@ async def _image_part(body: AsyncIterator[bytes], boundary: str) -> bytearray:
     return collector.image
 
 
+Frame = Annotated[int | None, Query(ge=0, lt=FRAMES_MAX, description="of a multi-frame DICOM object, from 0")]
 _BINARY = {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
 IMAGE_OPENAPI = {
     "requestBody": {
         "required": True,
-        "description": "The CT image: PNG, JPEG or DICOM. What it is is found from its bytes.",
+        "description": "The CT image: PNG, JPEG, TIFF, BMP, WebP or DICOM. What it is is found from its bytes.",
         "content": {
             "multipart/form-data": {
                 "schema": {
@@ -163,6 +165,9 @@ IMAGE_OPENAPI = {
             },
             "image/png": _BINARY,
             "image/jpeg": _BINARY,
+            "image/tiff": _BINARY,
+            "image/bmp": _BINARY,
+            "image/webp": _BINARY,
             "application/dicom": _BINARY,
         },
     }

@@ -154,5 +154,6 @@ def test_a_repository_without_classifiers_stops_the_start(tmp_path: Path) -> Non
 def test_the_openapi_page_describes_the_upload(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     body = document["paths"]["/v1/classifications"]["post"]["requestBody"]["content"]
-    assert set(body) == {"multipart/form-data", "image/png", "image/jpeg", "application/dicom"}
+    pictures = {f"image/{kind}" for kind in ("png", "jpeg", "tiff", "bmp", "webp")}
+    assert set(body) == pictures | {"multipart/form-data", "application/dicom"}
     assert client.get("/docs").status_code == 200
