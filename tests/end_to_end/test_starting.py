@@ -173,7 +173,7 @@ def test_the_demo_takes_real_slices(image: str) -> None:
     assert (REPOSITORY / "var" / "demo" / f"{Path(image).stem}.png").stat().st_size > 10_000
 
 
-@pytest.mark.parametrize(("content", "words"), [(None, "there is no file"), (b"text", "PNG, JPEG nor DICOM")])
+@pytest.mark.parametrize(("content", "words"), [(None, "there is no file"), (b"text", "WebP nor DICOM")])
 def test_a_demo_that_cannot_succeed_says_why(tmp_path: Path, content: bytes | None, words: str) -> None:
     image = tmp_path / "image.png"
     if content is not None:

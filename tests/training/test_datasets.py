@@ -232,7 +232,7 @@ def test_explore_prints_faults_by_name_and_writes_a_report(tmp_path: Path) -> No
     done = explore(tmp_path / "run", f"class_folders={tmp_path / 'kaggle'}")
     assert done.returncode == 0, done.stderr
     assert "class_folders: 5 images, 1 faults" in done.stdout
-    assert "metastasis/text.jpg: the bytes are neither PNG, JPEG nor DICOM" in done.stdout
+    assert "metastasis/text.jpg: the bytes are neither PNG, JPEG, TIFF, BMP, WebP nor DICOM" in done.stdout
     report = (tmp_path / "run" / "collection" / "report.html").read_text()
     assert report.count("data:image/png;base64,") == 4
     assert "metastasis_copy.png" in report, "a duplicate"
