@@ -15,7 +15,8 @@ from pydicom import config
 from pydicom.dataset import FileMetaDataset
 from pydicom.filereader import read_dataset
 from pydicom.multival import MultiValue
-from pydicom.pixels import apply_voi_lut, pixel_array
+from pydicom.pixels.processing import apply_voi_lut
+from pydicom.pixels.utils import pixel_array
 from pydicom.tag import BaseTag
 from pydicom.uid import (
     JPEG2000,
