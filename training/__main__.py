@@ -14,8 +14,7 @@ from pydantic import ValidationError
 from hepar.contracts.cards import Metric, ModelCard
 from hepar.imaging.ct_image import Window
 from training.configuration import Configuration, load_configuration
-from training.datasets.records import NotThisDataset, ReadOptions
-from training.datasets.splitting import Leakage
+from training.datasets.records import Leakage, NotThisDataset, ReadOptions
 from training.networks import NETWORKS, Run, export, train
 from training.pictures import lesion_sheet, write_samples
 from training.prepare import data_fingerprint, prepare

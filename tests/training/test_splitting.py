@@ -14,6 +14,7 @@ from tests.training.test_datasets import training
 from training.configuration import load_configuration
 from training.datasets import splitting
 from training.datasets.collection import Record
+from training.datasets.records import Leakage
 from training.lesions import Label
 from training.sources import UnusableData
 
@@ -81,7 +82,7 @@ def test_like_images_on_both_sides_are_an_error_that_names_them(records: list[Re
     split = splitting.stratified_split(records, DATA)
     trained = next(item for item in records if split[item.patient] == "train")
     tested = next(item for item in records if split[item.patient] == "test")
-    with pytest.raises(splitting.Leakage, match=r"1 images leak.*\(train\) and .*\(test\) differ in 3 of 256 bits"):
+    with pytest.raises(Leakage, match=r"1 images leak.*\(train\) and .*\(test\) differ in 3 of 256 bits"):
         splitting.require_no_leakage(records, split, [(trained.path, tested.path, 3)])
 
 

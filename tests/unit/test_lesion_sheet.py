@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from training.configuration import load_configuration
-from training.pictures import COLUMNS, lesion_sheet, write_samples
+from training.pictures import COLUMNS, lesion_sheet
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 
@@ -22,7 +24,11 @@ def test_the_contact_sheet_shows_rows_of_phantoms_with_boxes_of_both_types(tmp_p
 
 
 def test_the_shipped_samples_are_what_the_command_makes(tmp_path: Path) -> None:
-    made = write_samples(load_configuration("compact").data, tmp_path)
+    """By the command itself, in the environment that `make samples` runs it in: no training framework is there."""
+    command = [sys.executable, "-m", "training", "samples", "--out", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=SAMPLES.parent, check=False)
+    assert done.returncode == 0, done.stderr
+    made = [Path(line) for line in done.stdout.splitlines()]
     assert sorted(path.name for path in made) == sorted(path.name for path in SAMPLES.iterdir())
     for path in made:
         with Image.open(path) as new, Image.open(SAMPLES / path.name) as shipped:

@@ -81,6 +81,10 @@ class NotThisDataset(Exception):
     """The folder has not the layout that its reader expects; the message names what is missing."""
 
 
+class Leakage(Exception):
+    """A patient, or one image twice, stands in two parts; the message names them."""
+
+
 def file_sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

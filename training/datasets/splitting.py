@@ -15,15 +15,12 @@ from sklearn.model_selection import StratifiedKFold
 
 from training.configuration import DataConfiguration
 from training.datasets.collection import Record
+from training.datasets.records import Leakage
 from training.prepare import CLASS_LABELS, PARTS
 from training.sources import UnusableData
 
 Split = dict[str, str]
 Pairs = Sequence[tuple[str, str, int]]
-
-
-class Leakage(Exception):
-    """A patient, or one image twice, stands in two parts; the message names them."""
 
 
 def stratified_split(records: Sequence[Record], data: DataConfiguration, alike: Pairs = ()) -> Split:
