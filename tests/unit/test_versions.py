@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ LOCKS = ("serve", "dev", "training", "triton")
 def locked(name: str) -> dict[str, list[Version]]:
     versions: dict[str, list[Version]] = {}
     for package, version in re.findall(
-        r"^([a-z0-9.-]+)==([^ ;\\\n]+)", (REQUIREMENTS / f"{name}.txt").read_text(), re.MULTILINE
+        r"^([a-z0-9.-]+)(?:\[[^]]*\])?==([^ ;\\\n]+)", (REQUIREMENTS / f"{name}.txt").read_text(), re.MULTILINE
     ):
         versions.setdefault(package, []).append(Version(version))
     return versions
@@ -46,6 +47,27 @@ def test_every_declared_package_is_locked_at_a_version_it_allows(extra: str) -> 
         name = requirement.name.lower()
         assert versions.get(name), f"{name} is not in requirements/{extra}.txt: run `make lock`"
         assert all(version in requirement.specifier for version in versions[name])
+
+
+def test_what_packages_ask_for_with_extras_is_locked_with_them() -> None:
+    """Else pip 23 takes the newest release for the extra, and then refuses it for want of a hash."""
+    text = (REQUIREMENTS / "dev.txt").read_text()
+    asked = []
+    for package in locked("dev"):
+        try:
+            requirements = metadata.distribution(package).requires or []
+        except metadata.PackageNotFoundError:
+            continue  # for another platform or Python
+        asked += [one for one in map(Requirement, requirements) if one.extras and applies(one)]
+    assert "coverage" in {requirement.name for requirement in asked}
+    for requirement in asked:
+        pinned = re.search(rf"^{re.escape(requirement.name.lower())}\[([^]]*)\]==", text, re.MULTILINE)
+        assert pinned, f"{requirement} is locked without its extras"
+        assert requirement.extras <= {extra.strip() for extra in pinned[1].split(",")}
+
+
+def applies(requirement: Requirement) -> bool:
+    return requirement.marker is None or requirement.marker.evaluate({"extra": ""})
 
 
 @pytest.mark.parametrize("lock", ["serve", "dev", "triton"])
