@@ -23,6 +23,7 @@ async def analyse(
     body: AsyncIterator[bytes],
     headers: Mapping[str, str],
     deadline: Deadline,
+    query: str = "",
 ) -> Analysis:
     """Both services read the upload while it arrives. One part may fail on its own and says so in its place.
 
@@ -36,7 +37,7 @@ async def analyse(
         async def ask() -> Answer | HeparError:
             try:
                 content = fork.reader(index)
-                return await upstream.call(answer, "POST", path, deadline, headers=headers, content=content)
+                return await upstream.call(answer, "POST", path + query, deadline, headers=headers, content=content)
             except HeparError as error:
                 return error
             finally:

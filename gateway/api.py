@@ -19,7 +19,7 @@ from hepar.service.bearer import bearer_token
 from hepar.service.deadlines import DEADLINE_HEADER, Deadline
 from hepar.service.problems import Forbidden
 from hepar.service.tokens import KeyCache, Principal, TokenRules
-from hepar.service.uploads import IMAGE_OPENAPI, MULTIPART_OVERHEAD_BYTES, check_announced, limited
+from hepar.service.uploads import IMAGE_OPENAPI, MULTIPART_OVERHEAD_BYTES, Frame, check_announced, limited
 
 router = APIRouter(prefix="/v1", responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}})
 
@@ -67,12 +67,14 @@ class Upload:
 
     body: AsyncIterator[bytes]
     headers: dict[str, str]
+    query: str
 
 
-def _upload(request: Request, house: HouseDep) -> Upload:
+def _upload(request: Request, house: HouseDep, frame: Frame = None) -> Upload:
     check_announced(request, house.settings.upload_bytes_max)
     headers = {name: request.headers[name] for name in ("content-type",) if name in request.headers}
-    return Upload(limited(request.stream(), house.settings.upload_bytes_max + MULTIPART_OVERHEAD_BYTES), headers)
+    body = limited(request.stream(), house.settings.upload_bytes_max + MULTIPART_OVERHEAD_BYTES)
+    return Upload(body, headers, "" if frame is None else f"?frame={frame}")
 
 
 UploadDep = Annotated[Upload, Depends(_upload)]
@@ -121,7 +123,7 @@ async def me(token: TokenDep, house: HouseDep) -> Account:
 async def classify(house: HouseDep, deadline: DeadlineDep, upload: UploadDep) -> Classification:
     """Cholangiocarcinoma, metastasis or no tumour, with each model's vote."""
     return await house.classify.call(
-        Classification, "POST", CLASSIFICATIONS, deadline, headers=upload.headers, content=upload.body
+        Classification, "POST", CLASSIFICATIONS + upload.query, deadline, headers=upload.headers, content=upload.body
     )
 
 
@@ -134,7 +136,9 @@ async def classify(house: HouseDep, deadline: DeadlineDep, upload: UploadDep) ->
 )
 async def detect(house: HouseDep, deadline: DeadlineDep, upload: UploadDep) -> Detection:
     """Boxes of lesions, fused over all detectors."""
-    return await house.detect.call(Detection, "POST", DETECTIONS, deadline, headers=upload.headers, content=upload.body)
+    return await house.detect.call(
+        Detection, "POST", DETECTIONS + upload.query, deadline, headers=upload.headers, content=upload.body
+    )
 
 
 @router.post(
@@ -146,4 +150,4 @@ async def detect(house: HouseDep, deadline: DeadlineDep, upload: UploadDep) -> D
 )
 async def analysis(house: HouseDep, deadline: DeadlineDep, upload: UploadDep) -> Analysis:
     """Both at once; a part that fails on its own says so in its place."""
-    return await analyse(house.classify, house.detect, upload.body, upload.headers, deadline)
+    return await analyse(house.classify, house.detect, upload.body, upload.headers, deadline, upload.query)

@@ -24,7 +24,7 @@ from detect_service.settings import DetectSettings
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
 from hepar.contracts.problems import Problem
-from tests.pictures import encoded, nearly_flat
+from tests.pictures import dicom_bytes, encoded, multi_frame, nearly_flat
 from tests.service.conftest import RunningTriton
 from tests.serving import serving
 
@@ -257,3 +257,18 @@ def test_the_public_document_lists_the_public_routes(around: Surroundings) -> No
         "/healthz", "/readyz", "/v1/users", "/v1/users/me", "/v1/token",
         "/v1/classifications", "/v1/detections", "/v1/analyses",
     }  # fmt: skip
+
+
+def test_a_frame_of_a_multi_frame_object_may_be_chosen(around: Surroundings) -> None:
+    content = dicom_bytes(multi_frame(3))
+    headers = {"content-type": "application/dicom"} | bearer(around)
+    with gateway(around) as client:
+        for path in ("/v1/classifications", "/v1/detections"):
+            first = client.post(path, content=content, headers=headers).json()
+            chosen = client.post(path, params={"frame": 2}, content=content, headers=headers).json()
+            assert first["image"]["warnings"] == ["The object has 3 frames; the first was read."]
+            assert chosen["image"]["warnings"] == []
+            assert problem(client.post(path, params={"frame": 3}, content=content, headers=headers)).status == 422
+            assert problem(client.post(path, params={"frame": -1}, content=content, headers=headers)).status == 422
+        both = client.post("/v1/analyses", params={"frame": 1}, content=content, headers=headers).json()
+        assert both["classification"]["image"]["warnings"] == both["detection"]["image"]["warnings"] == []

@@ -113,15 +113,8 @@ def _fitted(record: Record, folder: Path, data: DataConfiguration) -> tuple[np.n
 
 
 def _in_input(box: Sequence[float], placement: Placement) -> tuple[float, float, float, float]:
-    """Corners in pixels of the image to shares of the networks' input."""
-    x_min, y_min, x_max, y_max = box
-    width, height = placement.input_width, placement.input_height
-    return (
-        (x_min * placement.scale + placement.left) / width,
-        (y_min * placement.scale + placement.top) / height,
-        (x_max * placement.scale + placement.left) / width,
-        (y_max * placement.scale + placement.top) / height,
-    )
+    x_min, y_min, x_max, y_max = placement.to_input(np.array(box))[0].tolist()
+    return x_min, y_min, x_max, y_max
 
 
 def _name(record: Record) -> str:
