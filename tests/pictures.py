@@ -11,6 +11,7 @@ import pydicom
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.encaps import encapsulate
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 
@@ -89,3 +90,38 @@ def dicom_bytes(dataset: pydicom.Dataset) -> bytes:
     buffer = io.BytesIO()
     dataset.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
+
+
+def compressed(dataset: Dataset, syntax: str, frame: bytes) -> Dataset:
+    """The same data set with its one frame encapsulated."""
+    dataset.PixelData = encapsulate([frame])
+    dataset["PixelData"].VR = "OB"
+    dataset["PixelData"].is_undefined_length = True
+    dataset.file_meta.TransferSyntaxUID = syntax
+    return dataset
+
+
+def jpeg_lossless(values: NDArray[np.integer]) -> bytes:
+    """(h, w) of 16 bits as lossless JPEG: process 14, selection value 1 (ITU-T T.81, annex H). Slow and plain."""
+    height, width = values.shape
+    rows = values.astype(int).tolist()
+    bits = []
+    for y, row in enumerate(rows):
+        for x, value in enumerate(row):
+            predicted = row[x - 1] if x else rows[y - 1][0] if y else 1 << 15
+            difference = (value - predicted + 32767) % 65536 - 32767
+            size = abs(difference).bit_length()
+            bits.append(f"{size:05b}")
+            if 0 < size < 16:
+                bits.append(f"{difference if difference > 0 else difference + (1 << size) - 1:0{size}b}")
+    stream = "".join(bits)
+    stream += "1" * (-len(stream) % 8)
+    body = int(stream, 2).to_bytes(len(stream) // 8, "big").replace(b"\xff", b"\xff\x00")
+    table = b"\x00" + bytes(17 if length == 5 else 0 for length in range(1, 17)) + bytes(range(17))
+    segments = [
+        (0xC3, struct.pack(">BHHB", 16, height, width, 1) + b"\x01\x11\x00"),
+        (0xC4, table),
+        (0xDA, b"\x01\x01\x00\x01\x00\x00"),
+    ]
+    headers = b"".join(struct.pack(">BBH", 0xFF, marker, len(part) + 2) + part for marker, part in segments)
+    return b"\xff\xd8" + headers + body + b"\xff\xd9"

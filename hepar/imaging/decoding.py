@@ -47,8 +47,10 @@ def decode(content: bytes, window: Window = LIVER_WINDOW, frame: int | None = No
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageTooLarge(f"over {PIXELS_MAX} pixels") from error
-    except Exception as error:  # decoders raise many classes; every one of them means that this file cannot be read
-        raise UnreadableImage("the file is broken or ends too early") from error
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:  # noqa: BLE001  decoders raise many classes, one in Rust even one that is no Exception
+        raise UnreadableImage("the file is broken or ends too early") from None
 
 
 def _decode(content: bytes, window: Window, frame: int | None) -> CtImage:

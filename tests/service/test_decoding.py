@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -86,7 +87,17 @@ def _die(content: bytes, frame: int | None) -> object:
     return content, frame
 
 
-@pytest.mark.parametrize("deed", [_sleep, _eat, _die])
+def _spin(content: bytes, frame: int | None) -> object:
+    """As `_decoded` begins: one second of CPU is left."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time()) + 1, resource.RLIM_INFINITY))
+    while frame is None:
+        len(content)
+    return frame
+
+
+@pytest.mark.parametrize("deed", [_sleep, _eat, _die, _spin])
 def test_a_worker_that_hangs_grows_or_dies_is_replaced(
     decoder: ImageDecoder, deed: Callable[[bytes, int | None], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,12 +7,12 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
-from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEGBaseline8Bit
+from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEGBaseline8Bit, JPEGLosslessSV1
 
 from hepar.imaging import Window, decode
 from hepar.imaging.dicom import _COMPRESSED
 from hepar.imaging.errors import ImageError, ImageTooLarge, UnreadableImage, UnsupportedImage
-from tests.pictures import ct_dataset, dicom_bytes, encoded, multi_frame
+from tests.pictures import compressed, ct_dataset, dicom_bytes, encoded, jpeg_lossless, multi_frame
 
 HU = np.tile(np.linspace(-200, 400, 64).astype(np.int32), (48, 1))
 
@@ -126,6 +126,15 @@ def test_jpeg_baseline_is_read() -> None:
     dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
     image = decode(dicom_bytes(dataset), Window(0, 255))
     assert np.abs(image.pixels.astype(int) - grey).max() <= 6
+
+
+def test_lossless_jpeg_gives_every_pixel() -> None:
+    stored = (HU + 1024).astype(np.uint16)
+    stored[3, 5:9] = (0, 65535, 1, 32768)
+    dataset = compressed(ct_dataset(HU), JPEGLosslessSV1, jpeg_lossless(stored))
+    plain = ct_dataset(stored.astype(np.int32) - 1024)
+    window = Window(-1024, 64_511)
+    assert np.array_equal(decode(dicom_bytes(dataset), window).pixels, decode(dicom_bytes(plain), window).pixels)
 
 
 def test_every_transfer_syntax_has_a_decoder() -> None:
