@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 
 def gradient(height: int = 64, width: int = 64) -> NDArray[np.uint8]:
@@ -92,7 +92,7 @@ def dicom_bytes(dataset: pydicom.Dataset) -> bytes:
     return buffer.getvalue()
 
 
-def compressed(dataset: Dataset, syntax: str, frame: bytes) -> Dataset:
+def compressed(dataset: FileDataset, syntax: UID, frame: bytes) -> FileDataset:
     """The same data set with its one frame encapsulated."""
     dataset.PixelData = encapsulate([frame])
     dataset["PixelData"].VR = "OB"
