@@ -62,7 +62,7 @@ class ImageDecoder:
         except (FutureTimeoutError, TimeoutError) as error:
             raise NoImage(f"it cannot be read within {self._time_s:g} s") from error
         except (ProcessExpired, MemoryError) as error:
-            raise NoImage("it cannot be read within the memory that a CT slice needs") from error
+            raise NoImage("it cannot be read within the time and memory that a CT slice needs") from error
 
     def close(self) -> None:
         """Ends the workers, whatever they are at."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -11,12 +10,11 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from pydicom.encaps import encapsulate
-from pydicom.uid import RLELossless
 
 from hepar.service import images
 from hepar.service.images import ImageDecoder, NoImage
 from hepar.service.problems import HeparError, TooLarge, UnsupportedMedia
+from tests.broken_images import hostile
 from tests.pictures import ct_dataset, dicom_bytes, encoded, gradient, png_header_only
 
 HU = np.tile(np.linspace(-200, 400, 64).astype(np.int32), (48, 1))
@@ -51,21 +49,9 @@ def test_refusals_come_back_as_problems(decoder: ImageDecoder, content: bytes, p
         decoded(decoder, content)
 
 
-def rle_bomb() -> bytes:
-    """A slice of 16,000 x 4,000 pixels that is a handful of bytes: RLE segments that end at once."""
-    dataset = ct_dataset(HU)
-    dataset.Rows, dataset.Columns = 4_000, 16_000
-    header = np.array([2, 64, 66, *[0] * 13], dtype="<u4").tobytes()
-    dataset.PixelData = encapsulate([header + b"\x81\x00\x81\x00"])
-    dataset["PixelData"].VR = "OB"
-    dataset["PixelData"].is_undefined_length = True
-    dataset.file_meta.TransferSyntaxUID = RLELossless
-    return dicom_bytes(dataset)
-
-
 def test_a_bomb_is_refused_and_memory_is_given_back(decoder: ImageDecoder) -> None:
     with pytest.raises(HeparError) as refused:
-        decoded(decoder, rle_bomb())
+        decoded(decoder, hostile()["rle bomb"])
     assert refused.value.status in (413, 422)
     assert np.array_equal(decoded(decoder, encoded(gradient())), gradient())
 
@@ -87,17 +73,7 @@ def _die(content: bytes, frame: int | None) -> object:
     return content, frame
 
 
-def _spin(content: bytes, frame: int | None) -> object:
-    """As `_decoded` begins: one second of CPU is left."""
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time()) + 1, resource.RLIM_INFINITY))
-    while frame is None:
-        len(content)
-    return frame
-
-
-@pytest.mark.parametrize("deed", [_sleep, _eat, _die, _spin])
+@pytest.mark.parametrize("deed", [_sleep, _eat, _die])
 def test_a_worker_that_hangs_grows_or_dies_is_replaced(
     decoder: ImageDecoder, deed: Callable[[bytes, int | None], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,6 +84,32 @@ def test_a_worker_that_hangs_grows_or_dies_is_replaced(
             decoded(decoder, b"x")
         assert time.monotonic() - began < 20
     assert np.array_equal(decoded(decoder, encoded(gradient())), gradient())
+
+
+def _spin(content: bytes, frame: int | None) -> object:
+    """In the worker: the service's own `_decoded`, whose decoder never ends. The worker dies of it."""
+
+    def endless(_content: bytes, **_options: object) -> object:
+        while True:
+            len(content)
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(images, "CPU_S", 0.1)
+    patch.setattr(images, "decode", endless)
+    return images._decoded(content, frame)
+
+
+def test_a_file_has_only_so_much_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel ends it long before the pool's clock would."""
+    decoder = ImageDecoder(time_s=60)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(images, "_decoded", _spin)
+            with pytest.raises(NoImage, match="the time and memory that a CT slice needs"):
+                decoded(decoder, b"x")
+        assert np.array_equal(decoded(decoder, encoded(gradient())), gradient())
+    finally:
+        decoder.close()
 
 
 def test_many_at_once_are_all_answered(decoder: ImageDecoder) -> None:

@@ -5,7 +5,6 @@ import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset, FileDataset
-from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEGBaseline8Bit, JPEGLosslessSV1
 
@@ -120,11 +119,8 @@ def test_jpeg_baseline_is_read() -> None:
     grey = np.clip(HU, 0, 255).astype(np.uint8)
     dataset.BitsAllocated = dataset.BitsStored = 8
     dataset.HighBit, dataset.RescaleIntercept = 7, "0"
-    dataset.PixelData = encapsulate([encoded(grey, "JPEG", quality=98)])
-    dataset["PixelData"].VR = "OB"
-    dataset["PixelData"].is_undefined_length = True
-    dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
-    image = decode(dicom_bytes(dataset), Window(0, 255))
+    content = dicom_bytes(compressed(dataset, JPEGBaseline8Bit, encoded(grey, "JPEG", quality=98)))
+    image = decode(content, Window(0, 255))
     assert np.abs(image.pixels.astype(int) - grey).max() <= 6
 
 
