@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import math
 import multiprocessing
 import os
@@ -20,6 +21,7 @@ ADDRESS_SPACE_BYTES = 3 * 1024**3
 TIME_S = 4.0
 CPU_S = 4.0
 TASKS_PER_WORKER = 1_000
+_M_MMAP_THRESHOLD, _RETURNED_BYTES_MIN = -3, 1024 * 1024
 
 
 class NoImage(ClientError):
@@ -56,13 +58,14 @@ class ImageDecoder:
         """Raises NoImage, UnsupportedMedia and TooLarge."""
         future = self._pool.schedule(_decoded, (content, frame), timeout=self._time_s)
         try:
-            return await asyncio.wrap_future(future)
-        except ImageError as error:
-            raise _PROBLEMS[type(error)](str(error)) from error
+            answer = await asyncio.wrap_future(future)
         except (FutureTimeoutError, TimeoutError) as error:
             raise NoImage(f"it cannot be read within {self._time_s:g} s") from error
         except (ProcessExpired, MemoryError) as error:
             raise NoImage("it cannot be read within the time and memory that a CT slice needs") from error
+        if isinstance(answer, ImageError):
+            raise _PROBLEMS[type(answer)](str(answer))
+        return answer
 
     def close(self) -> None:
         """Ends the workers, whatever they are at."""
@@ -70,16 +73,27 @@ class ImageDecoder:
         self._pool.join()
 
 
-def _decoded(content: bytes, frame: int | None) -> CtImage:
-    """In a worker. The kernel ends it where it uses more CPU than a file may: the pool's clock is a second wall."""
+def _decoded(content: bytes, frame: int | None) -> CtImage | ImageError:
+    """In a worker. The kernel ends it where it uses more CPU than a file may: the pool's clock is a second wall.
+
+    A refusal is returned, not raised: a worker keeps its last exception, and with its frames all that a bomb became.
+    """
     used = resource.getrusage(resource.RUSAGE_SELF)
     allowed = math.ceil(used.ru_utime + used.ru_stime + CPU_S)
     resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.RLIM_INFINITY))
-    return decode(content, frame=frame)
+    try:
+        return decode(content, frame=frame)
+    except ImageError as error:
+        return type(error)(str(error))
 
 
 def _confine(address_space_bytes: int) -> None:
-    """Of a worker, once: its memory, no core dump of somebody's picture, and no part in the service's signals."""
+    """Of a worker, once: its memory, no core dump of somebody's picture, and no part in the service's signals.
+
+    glibc would raise the size from which memory goes back to the kernel with every large block freed (mallopt(3)).
+    """
+    if hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(_M_MMAP_THRESHOLD, _RETURNED_BYTES_MIN)
     resource.setrlimit(resource.RLIMIT_AS, (address_space_bytes, address_space_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.setpgid(0, 0)
