@@ -38,6 +38,17 @@ run: setup ## start Triton and the four services; Ctrl-C ends everything
 test: setup .venv/.dev ## unit, service and end-to-end tests, with coverage
 	.venv/bin/python -m pytest --cov
 
+.PHONY: bench-token
+bench-token: .venv/.dev ## what checking an access token costs a request
+	.venv/bin/python -m tests.benchmarks.token
+
+# Seconds of `make fuzz`.
+SECONDS_OF_FUZZING ?= 600
+
+.PHONY: fuzz
+fuzz: .venv/.dev ## ten minutes of libFuzzer against the image decoder
+	.venv/bin/python -m tests.fuzz.decode $(SECONDS_OF_FUZZING)
+
 .PHONY: test-training
 test-training: .venv-training/.complete ## tests of training/, in its own environment
 	TF_CPP_MIN_LOG_LEVEL=3 .venv-training/bin/python -m pytest -W default tests/training
@@ -97,7 +108,13 @@ augmentation-sheet: .venv-training/.complete ## a picture of what each augmentat
 
 .PHONY: realism
 realism: .venv-training/.complete ## how much synthesised lesions are like the real ones of DATA, in numbers
-	$(TRAINING) realism --data "$(DATA)"
+	$(TRAINING) realism --data "$(DATA)" --tables "$(DATA)/../mct-ltdiag"
+
+.PHONY: evaluate-volumes
+evaluate-volumes: .venv-training/.complete ## what the shipped models say of the two real volumes beside DATA, slice by slice
+	$(TRAINING) volumes --out docs/evaluation/volumes.json \
+	  --volume "$(DATA)/../nifti/crlm-volume.nii.gz,$(DATA)/../nifti/crlm-liver-and-tumour.nii.gz" \
+	  --volume "$(DATA)/../dicom/crlm-ct-1004-41slice"
 
 .PHONY: samples
 samples: .venv/.dev ## make samples/ anew from phantoms

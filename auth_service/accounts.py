@@ -1,15 +1,26 @@
-"""Signing up, signing in, and whose a token is."""
+"""What people do with their own account."""
 
 from __future__ import annotations
 
-from jose.backends.base import Key
+import uuid
+from datetime import UTC, datetime
 
-from auth_service.passwords import PasswordHasher
-from auth_service.store import AccountStore, AddressTaken, StoredAccount
-from auth_service.tokens import SCOPE, TokenIssuer
-from hepar.contracts.accounts import AccessToken, PublicKeys
-from hepar.service.problems import ClientError, Unauthenticated
-from hepar.service.tokens import TokenRules, read_token, verification_keys
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from auth_service.audit import Actor
+from auth_service.house import Caller, House, end_sessions, locked_account
+from auth_service.second_factor import (
+    accepted_step,
+    fresh_recovery_codes,
+    fresh_secret,
+    provisioning_uri,
+    recovery_hash,
+)
+from auth_service.tables import StoredAccount, StoredRecoveryCode, StoredSession
+from hepar.contracts.accounts import PASSWORD_CHARACTERS_MIN, Confirmation, PasswordChange, Role, SecondFactor, SignUp
+from hepar.service.problems import ClientError, Forbidden, Unauthenticated
 
 
 class AddressInUse(ClientError):
@@ -18,43 +29,239 @@ class AddressInUse(ClientError):
     status, title, slug = 409, "There is an account with this address", "address-in-use"
 
 
-class WrongCredentials(Unauthenticated):
-    """One answer for an unknown address and for a wrong password."""
+class SignUpClosed(Forbidden):
+    """An administrator makes the accounts here."""
 
-    title, slug = "The address or the password is wrong", "wrong-credentials"
+    title, slug = "Nobody can sign up here", "sign-up-closed"
 
 
-class Accounts:
-    def __init__(self, store: AccountStore, hasher: PasswordHasher, issuer: TokenIssuer) -> None:
-        self._store = store
-        self._hasher = hasher
-        self._issuer = issuer
-        self._rules = TokenRules(issuer.issuer, issuer.audience)
-        self._keys: dict[str, Key] = verification_keys(self.public_keys())
+class WrongPassword(ClientError):
+    """The current password that a change asks for is not right."""
 
-    async def sign_up(self, email: str, password: str) -> StoredAccount:
-        """Raises AddressInUse."""
-        try:
-            return await self._store.add(email, await self._hasher.hash(password))
-        except AddressTaken as error:
-            raise AddressInUse from error
+    status, title, slug = 403, "The password is wrong", "wrong-password"
 
-    async def sign_in(self, email: str, password: str) -> AccessToken:
-        """Raises WrongCredentials, after the same work whichever of the two is wrong."""
-        account = await self._store.by_email(email)
-        matches = await self._hasher.verify(password, account.password_hash if account else None)
-        if account is None or not matches:
-            raise WrongCredentials
-        token = self._issuer.issue(account.id)
-        return AccessToken(access_token=token, expires_in=self._issuer.lifetime_s, scope=SCOPE)
 
-    async def of_token(self, token: str) -> StoredAccount:
-        """Raises Unauthenticated for a bad token and for one whose account is gone."""
-        principal = read_token(token, self._keys, self._rules)
-        account = await self._store.by_id(principal.subject)
-        if account is None:
-            raise Unauthenticated("the account is gone")
-        return account
+class WrongCode(ClientError):
+    """The second factor's code is wrong, or was used before."""
 
-    def public_keys(self) -> PublicKeys:
-        return PublicKeys(keys=[self._issuer.public_key])
+    status, title, slug = 403, "The code is wrong or was used before", "wrong-code"
+
+
+class NoSecondFactor(ClientError):
+    """There is nothing to confirm, renew or remove."""
+
+    status, title, slug = 409, "There is no second factor to change", "no-second-factor"
+
+
+class SecondFactorActive(ClientError):
+    """Remove the one there is first."""
+
+    status, title, slug = 409, "There is a second factor already", "second-factor-active"
+
+
+class LastAdministrator(ClientError):
+    """Somebody must be left who can administer."""
+
+    status, title, slug = 409, "This is the last administrator", "last-administrator"
+
+
+async def sign_up(house: House, form: SignUp, origin: str | None) -> StoredAccount:
+    """Raises SignUpClosed, WeakPassword, AddressInUse; of several at once the database lets one win."""
+    if house.settings.signup == "closed":
+        raise SignUpClosed
+    status = "pending" if house.settings.signup == "approval" else "active"
+    return await new_account(house, form, house.settings.signup_role, status, Actor(None, origin))
+
+
+async def new_account(house: House, form: SignUp, role: Role, status: str, actor: Actor) -> StoredAccount:
+    """Raises WeakPassword, AddressInUse."""
+    await house.hasher.require_strong(form.password, [form.email, form.name], second_factor=False)
+    account = StoredAccount(
+        id=uuid.uuid4().hex,
+        email=form.email.lower(),
+        name=form.name,
+        password_hash=await house.hasher.hash(form.password),
+        role=role,
+        status=status,
+        created_at=datetime.now(UTC),
+    )
+    try:
+        async with house.changing() as session:
+            session.add(account)
+            await session.flush()
+            await house.audit.append(session, "signed_up", actor, account.id, role=role, status=status)
+    except IntegrityError as error:
+        raise AddressInUse from error
+    return account
+
+
+async def change_profile(house: House, caller: Caller, name: str) -> StoredAccount:
+    async with house.changing() as session:
+        account = await _own(session, caller)
+        account.name = name
+        await house.audit.append(session, "profile_changed", caller.actor, account.id)
+    return account
+
+
+async def change_password(house: House, caller: Caller, form: PasswordChange) -> None:
+    """Ends all sessions, this one too. Raises WrongPassword, WeakPassword, TooManyAttempts."""
+    person = caller.person
+    await confirm_password(house, caller, form.current_password)
+    own_words, second_factor = [person.email, person.name], person.totp_confirmed_at is not None
+    await house.hasher.require_strong(form.new_password, own_words, second_factor=second_factor)
+    stored = await house.hasher.hash(form.new_password)
+    async with house.changing() as session:
+        account = await _own(session, caller)
+        account.password_hash = stored
+        await end_sessions(session, account.id)
+        await house.audit.append(session, "password_changed", caller.actor, account.id)
+
+
+async def delete_account(house: House, caller: Caller, form: Confirmation) -> None:
+    """What is left is its id in the audit. Raises WrongPassword, WrongCode, LastAdministrator, TooManyAttempts."""
+    await confirm_password(house, caller, form.password)
+    async with house.changing() as session:
+        account = await _own(session, caller)
+        if account.totp_confirmed_at is not None:
+            await use_second_factor(house, session, account, form.code or "", caller.actor)
+        await require_another_administrator(session, account)
+        await session.delete(account)
+        await house.audit.append(session, "deleted", caller.actor, account.id)
+
+
+async def begin_second_factor(house: House, caller: Caller) -> SecondFactor:
+    """A secret that counts once a code of it has been shown. Raises SecondFactorActive."""
+    secret = fresh_secret()
+    async with house.changing() as session:
+        account = await _own(session, caller)
+        if account.totp_confirmed_at is not None:
+            raise SecondFactorActive
+        account.totp_secret = house.secret_key.sealed(secret)
+        account.last_totp_step = None
+        await house.audit.append(session, "second_factor_begun", caller.actor, account.id)
+    return SecondFactor(secret=secret, uri=provisioning_uri(secret, account.email))
+
+
+async def confirm_second_factor(house: House, caller: Caller, code: str) -> list[str]:
+    """Active from now on; returns the recovery codes. Raises NoSecondFactor, SecondFactorActive, WrongCode."""
+    await house.throttle.begin(f"second factor of {caller.person.id}", caller.origin)
+    async with house.changing() as session:
+        account = await _own(session, caller)
+        if account.totp_confirmed_at is not None:
+            raise SecondFactorActive
+        if account.totp_secret is None:
+            raise NoSecondFactor
+        step = accepted_step(house.secret_key.opened(account.totp_secret), code, datetime.now(UTC), None)
+        if step is None:
+            raise WrongCode
+        account.totp_confirmed_at, account.last_totp_step = datetime.now(UTC), step
+        codes = await _new_recovery_codes(session, account.id)
+        await house.throttle.succeeded(session, f"second factor of {account.id}", caller.origin)
+        await house.audit.append(session, "second_factor_confirmed", caller.actor, account.id)
+    return codes
+
+
+async def renew_recovery_codes(house: House, caller: Caller, form: Confirmation) -> list[str]:
+    """The old ones no longer count. Raises WrongPassword, NoSecondFactor, WrongCode, TooManyAttempts."""
+    await confirm_password(house, caller, form.password)
+    async with house.changing() as session:
+        account = await _own(session, caller)
+        if account.totp_confirmed_at is None:
+            raise NoSecondFactor
+        await use_second_factor(house, session, account, form.code or "", caller.actor)
+        codes = await _new_recovery_codes(session, account.id)
+        await house.audit.append(session, "recovery_codes_renewed", caller.actor, account.id)
+    return codes
+
+
+async def remove_second_factor(house: House, caller: Caller, form: Confirmation) -> None:
+    """Raises WrongPassword, NoSecondFactor, WrongCode, and WeakPassword where it is too short to stand alone."""
+    await confirm_password(house, caller, form.password)
+    if len(form.password) < PASSWORD_CHARACTERS_MIN:
+        await house.hasher.require_strong(form.password, [], second_factor=False)
+    async with house.changing() as session:
+        account = await _own(session, caller)
+        if account.totp_confirmed_at is None:
+            raise NoSecondFactor
+        await use_second_factor(house, session, account, form.code or "", caller.actor)
+        account.totp_secret = account.totp_confirmed_at = account.last_totp_step = None
+        await session.execute(delete(StoredRecoveryCode).where(StoredRecoveryCode.account_id == account.id))
+        await house.audit.append(session, "second_factor_removed", caller.actor, account.id)
+
+
+async def own_sessions(house: House, caller: Caller) -> list[StoredSession]:
+    """Those that are open, newest first; at most a hundred."""
+    async with house.database.reading() as session:
+        opened = (StoredSession.account_id == caller.person.id) & StoredSession.ended_at.is_(None)
+        current = opened & (StoredSession.expires_at > datetime.now(UTC))
+        newest = select(StoredSession).where(current).order_by(StoredSession.created_at.desc()).limit(100)
+        return list((await session.scalars(newest)).all())
+
+
+async def end_own_sessions(house: House, caller: Caller, only: str | None = None) -> int:
+    """All, or one of them; returns how many were open."""
+    async with house.changing() as session:
+        ended = await end_sessions(session, caller.person.id, only)
+        if ended:
+            await house.audit.append(session, "sessions_ended", caller.actor, caller.person.id, sessions=str(ended))
+    return ended
+
+
+async def confirm_password(house: House, caller: Caller, password: str) -> None:
+    """Raises WrongPassword and TooManyAttempts."""
+    person = caller.person
+    await house.throttle.begin(person.email, caller.origin)
+    if not (await house.hasher.check(password, person.password_hash)).matches:
+        raise WrongPassword
+    async with house.database.writing() as session:
+        await house.throttle.succeeded(session, person.email, caller.origin)
+
+
+async def use_second_factor(
+    house: House, session: AsyncSession, account: StoredAccount, code: str, actor: Actor
+) -> None:
+    """Takes a code of the authenticator or a recovery code, each once. `account` is locked. Raises WrongCode."""
+    if account.totp_secret is None:
+        raise NoSecondFactor
+    secret = house.secret_key.opened(account.totp_secret)
+    step = accepted_step(secret, code, datetime.now(UTC), account.last_totp_step)
+    if step is not None:
+        account.last_totp_step = step
+        return
+    one = (StoredRecoveryCode.account_id == account.id) & (StoredRecoveryCode.hash == recovery_hash(code))
+    used = await session.execute(delete(StoredRecoveryCode).where(one))
+    if getattr(used, "rowcount", 0) != 1:
+        raise WrongCode
+    await house.audit.append(session, "recovery_code_used", actor, account.id)
+
+
+async def require_another_administrator(session: AsyncSession, account: StoredAccount) -> None:
+    """Raises LastAdministrator where `account` is the only active one."""
+    if account.role != "administrator" or account.status != "active":
+        return
+    others = select(StoredAccount.id).where(
+        StoredAccount.role == "administrator", StoredAccount.status == "active", StoredAccount.id != account.id
+    )
+    if not (await session.scalars(others.with_for_update())).all():
+        raise LastAdministrator
+
+
+async def account_of_address(session: AsyncSession, email: str) -> StoredAccount | None:
+    """PostgreSQL cannot be asked for a NUL; nobody's address has one."""
+    if "\x00" in email:
+        return None
+    return (await session.scalars(select(StoredAccount).where(StoredAccount.email == email.lower()))).one_or_none()
+
+
+async def _own(session: AsyncSession, caller: Caller) -> StoredAccount:
+    account = await locked_account(session, caller.person.id)
+    if account is None or account.status != "active":
+        raise Unauthenticated("the account is gone")
+    return account
+
+
+async def _new_recovery_codes(session: AsyncSession, account_id: str) -> list[str]:
+    codes = fresh_recovery_codes()
+    await session.execute(delete(StoredRecoveryCode).where(StoredRecoveryCode.account_id == account_id))
+    session.add_all(StoredRecoveryCode(hash=recovery_hash(code), account_id=account_id) for code in codes)
+    return codes

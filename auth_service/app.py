@@ -2,36 +2,77 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from auth_service.accounts import Accounts
-from auth_service.api import router
+from auth_service.api import install_routes
+from auth_service.audit import AuditLog
+from auth_service.database import open_database
+from auth_service.house import House, forget_stale
+from auth_service.keys import KeyRing
 from auth_service.passwords import PasswordHasher
+from auth_service.secret_key import load_secret_key
 from auth_service.settings import AuthSettings
-from auth_service.store import open_store
-from auth_service.tokens import TokenIssuer, load_signing_key, public_key_of
+from auth_service.throttle import Throttle
+from auth_service.tokens import TokenIssuer
 from hepar.service.app import new_app
+from hepar.service.problems import HeparError
+
+_log = logging.getLogger(__name__)
+_CLEANING_S = 3600
+
+
+@asynccontextmanager
+async def open_house(settings: AuthSettings) -> AsyncIterator[House]:
+    """Everything that routes and commands work with. Raises BadSigningKey, BadSecretKey."""
+    secret_key = load_secret_key(settings.secret_key_file)
+    given = settings.signing_key.get_secret_value() if settings.signing_key else None
+    keys = KeyRing(settings.keys_folder, settings.access_token_s, given)
+    issuer = TokenIssuer(keys, settings.issuer, settings.audience, settings.access_token_s)
+    hasher = PasswordHasher()
+    audit = AuditLog(secret_key.derived("audit"))
+    try:
+        async with open_database(settings.database_url) as database:
+            yield House(settings, database, hasher, issuer, Throttle(database), audit, secret_key)
+    finally:
+        hasher.close()
 
 
 def create_app(settings: AuthSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        pem = load_signing_key(settings.signing_key_file)
-        issuer = TokenIssuer(pem, public_key_of(pem), settings.issuer, settings.audience, settings.access_token_s)
-        hasher = PasswordHasher()
-        async with open_store(settings.database_url) as store:
+        async with open_house(settings) as house:
+            if settings.migrate_at_start:
+                await house.database.migrate()
 
             async def readiness() -> dict[str, bool]:
-                return {"database": await store.answers()}
+                return {"database": await house.database.answers()}
 
-            app.state.accounts = Accounts(store, hasher, issuer)
+            app.state.house = house
             app.state.readiness = readiness
-            yield
-        hasher.close()
+            stopping = asyncio.Event()
+            cleaning = asyncio.create_task(_clean(house, stopping))
+            try:
+                yield
+            finally:
+                stopping.set()  # not cancelled: that in the middle of a transaction leaves its connection open
+                await cleaning
 
     app = new_app("Hepar auth_service", "Accounts, sign-in, tokens", settings, lifespan)
-    app.include_router(router)
+    install_routes(app)
     return app
+
+
+async def _clean(house: House, stopping: asyncio.Event) -> None:
+    while not stopping.is_set():
+        try:
+            await forget_stale(house)
+        except HeparError as error:
+            _log.warning("stale rows stay", extra={"reason": error.detail})
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), _CLEANING_S)

@@ -1,4 +1,4 @@
-"""Passwords: argon2id, hashed and checked by two threads."""
+"""Passwords: argon2id, hashed and checked by two threads; which ones are accepted (NIST SP 800-63B-4)."""
 
 from __future__ import annotations
 
@@ -6,14 +6,35 @@ import asyncio
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TypeVar
 
 from passlib.hash import argon2
+from zxcvbn import zxcvbn
+
+from hepar.contracts.accounts import PASSWORD_CHARACTERS_MIN, PASSWORD_CHARACTERS_MIN_WITH_SECOND_FACTOR
+from hepar.service.problems import ClientError
 
 # OWASP's smallest argon2id setting, 19 MiB: HARDENING.md has what it costs. Two threads bound the memory.
 _SCHEME = argon2.using(type="ID", memory_cost=19 * 1024, time_cost=2, parallelism=1)  # type: ignore[no-untyped-call]
+_GUESSES_LOG10_MIN = 10.0
+_ESTIMATED_CHARACTERS = 72
 
 Answer = TypeVar("Answer")
+
+
+class WeakPassword(ClientError):
+    """Too short for its account, common, or made of the account's own name or address."""
+
+    status, title, slug = 422, "The password is too easy to guess", "weak-password"
+
+
+@dataclass(frozen=True)
+class Check:
+    """matches: the password is right.  rehashed: its hash with today's parameters, where the stored one is older."""
+
+    matches: bool
+    rehashed: str | None = None
 
 
 class PasswordHasher:
@@ -24,19 +45,42 @@ class PasswordHasher:
         self._nobody = _SCHEME.hash("the password of nobody")
 
     async def hash(self, password: str) -> str:
-        return await self._run(_SCHEME.hash, _normalised(password))
+        return await self._run(_SCHEME.hash, normalised(password))
 
-    async def verify(self, password: str, stored: str | None) -> bool:
-        """False, after the same work, where there is no such account (`stored` is None)."""
-        matches = await self._run(_SCHEME.verify, _normalised(password), stored or self._nobody)
-        return matches and stored is not None
+    async def check(self, password: str, stored: str | None) -> Check:
+        """No match, after the same work, where there is no such account (`stored` is None)."""
+        matches = await self._run(_SCHEME.verify, normalised(password), stored or self._nobody)
+        if not matches or stored is None:
+            return Check(matches=False)
+        outdated = _SCHEME.needs_update(stored)
+        return Check(matches=True, rehashed=await self.hash(password) if outdated else None)
+
+    async def require_strong(self, password: str, own_words: list[str], *, second_factor: bool) -> None:
+        """Raises WeakPassword, which says why. own_words: the account's name and address."""
+        await self._run(_require_strong, password, own_words, second_factor)
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _run(self, work: Callable[..., Answer], *arguments: str) -> Answer:
+    async def _run(self, work: Callable[..., Answer], *arguments: object) -> Answer:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
 
 
-def _normalised(password: str) -> str:
+def normalised(password: str) -> str:
     return unicodedata.normalize("NFKC", password)
+
+
+def _require_strong(password: str, own_words: list[str], second_factor: bool) -> None:
+    plain = normalised(password)
+    least = PASSWORD_CHARACTERS_MIN_WITH_SECOND_FACTOR if second_factor else PASSWORD_CHARACTERS_MIN
+    if len(plain) < least:
+        raise WeakPassword(f"at least {least} characters")
+    folded = plain.casefold()
+    words = {part for word in own_words for part in [word, *word.replace("@", " ").replace(".", " ").split()]}
+    own = sorted(word.casefold() for word in words if len(word) >= 4)
+    if any(word in folded for word in own):
+        raise WeakPassword("it contains the account's name or address")
+    guessed = zxcvbn(plain[:_ESTIMATED_CHARACTERS], user_inputs=own, max_length=_ESTIMATED_CHARACTERS)
+    if float(guessed["guesses_log10"]) < _GUESSES_LOG10_MIN:
+        warning = guessed["feedback"]["warning"]
+        raise WeakPassword(str(warning) or "it is common, or a pattern that is tried first")

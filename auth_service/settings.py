@@ -1,8 +1,9 @@
 """Settings of auth_service."""
 
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from hepar.service.settings import ServiceSettings
@@ -15,12 +16,33 @@ class AuthSettings(ServiceSettings):
 
     port: int = Field(default=8101, ge=1, le=65535)
     database_url: str = Field(
-        default="sqlite+aiosqlite:///var/auth/accounts.sqlite3", description="SQLAlchemy URL with an async driver"
+        default="sqlite+aiosqlite:///var/auth/accounts.sqlite3",
+        description="SQLAlchemy URL with an async driver: sqlite+aiosqlite or postgresql+asyncpg",
+        pattern=r"^(sqlite\+aiosqlite|postgresql\+asyncpg)://",
+        repr=False,
     )
-    signing_key_file: Path = Field(
-        default=Path("var/auth/signing_key.pem"),
-        description="EC P-256 private key, PEM; made at first start, mode 600",
+    migrate_at_start: bool = Field(default=True, description="else `python -m auth_service migrate` does it")
+    keys_folder: Path = Field(
+        default=Path("var/auth/keys"), description="EC P-256 private keys, PEM, mode 600; the first is made at start"
+    )
+    signing_key: SecretStr | None = Field(default=None, description="a private key in PEM, instead of the folder")
+    secret_key_file: Path = Field(
+        default=Path("var/auth/secret.key"),
+        description="32 random bytes or more, mode 600, made at first start: seals second factors and the audit",
     )
     issuer: str = "hepar-auth"
     audience: str = "hepar"
+    public_url: str = Field(default="http://127.0.0.1:8080", pattern="^https?://", description="of the gateway")
     access_token_s: int = Field(default=600, ge=30, le=3600, description="seconds that a token counts")
+    session_s: int = Field(default=30 * 86400, ge=60, description="longest time between two times of signing in")
+    session_idle_s: int = Field(default=86400, ge=60, description="a session that is not refreshed ends after this")
+    secret_overlap_s: int = Field(
+        default=7 * 86400, ge=0, description="how long a client's older secrets count after a new one was made"
+    )
+    signup: Literal["open", "approval", "closed"] = "open"
+    signup_role: Literal["clinician", "researcher", "integrator"] = Field(
+        default="researcher", description="of people who sign up by themselves"
+    )
+    proxies: list[str] = Field(
+        default=["127.0.0.1", "::1"], description="addresses of the gateway, whose X-Forwarded-For counts"
+    )

@@ -69,7 +69,7 @@ class Guard:
         try:
             await self._serve(scope, receive, answer.send)
         except HeparError as error:
-            await problem_response(problem_of(error), error.headers)(scope, receive, answer.send)
+            await problem_response(problem_of(error), error.response_headers())(scope, receive, answer.send)
         except Exception:  # noqa: BLE001  logged, and answered with a 500 that tells nothing
             _log.exception("unforeseen error")
             if answer.status == 0:

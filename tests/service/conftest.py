@@ -1,4 +1,4 @@
-"""A real Triton with tiny models, for as long as these tests run."""
+"""A real Triton with tiny models and a real PostgreSQL, for as long as these tests run."""
 
 from __future__ import annotations
 
@@ -8,16 +8,32 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
+from starlette.testclient import TestClient
 
+from auth_service.app import create_app
+from auth_service.settings import AuthSettings
 from local_stack.settings import StackSettings, on_free_ports
-from tests.tiny_models import write_broken, write_classifier, write_detector
+from tests.desk import Desk
+from tests.event_loop import one_event_loop
+from tests.postgresql import PostgreSql, postgresql_server
+from tests.tiny_models import write_broken, write_classifier, write_detector, write_looking
 
+__all__ = ["one_event_loop"]
 READY_WITHIN_S = 90
+LIARS: dict[str, tuple[tuple[float, float, float, float], float, int]] = {
+    "score_over_one": ((0.1, 0.1, 0.5, 0.5), 1.5, 0),
+    "score_below_zero": ((0.1, 0.1, 0.5, 0.5), -0.1, 0),
+    "unknown_label": ((0.1, 0.1, 0.5, 0.5), 0.5, 2),
+    "negative_label": ((0.1, 0.1, 0.5, 0.5), 0.5, -1),
+    "far_outside": ((0.1, 0.1, 7.0, 0.5), 0.5, 0),
+}
+"""Detectors that answer what none may."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +64,19 @@ def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTriton]:
     write_detector(repository, "detect_right", (0.27, 0.25, 0.5, 0.5), 0.5, 1)
     write_classifier(repository, "single", (0.0, 1.0, 0.0), brightness_gain=4.0, batched=False)
     write_broken(repository, "broken")
-    for name in ("single", "broken"):  # of no service's ensemble
+    write_looking(repository, "looking")
+    for name, (box, score, label) in LIARS.items():
+        write_detector(repository, name, box, score, label)
+    write_classifier(repository, "not_a_number", (float("nan"), 1.0, 0.0))
+    for name in ("single", "broken", "looking", "not_a_number", *LIARS):  # of no service's ensemble
         (repository / name / "card.json").unlink()
+    with running_triton(folder, repository) as running:
+        yield running
+
+
+@contextmanager
+def running_triton(folder: Path, repository: Path) -> Iterator[RunningTriton]:
+    """folder: for its log and state."""
     settings = on_free_ports().model_copy(update={"triton_model_repository": repository})
     log_file = folder / "triton.log"
     environment = os.environ | settings.environment()
@@ -76,3 +103,34 @@ def wait_for_triton(running: RunningTriton, keeper: subprocess.Popen[bytes]) -> 
         except httpx.HTTPError:
             time.sleep(0.2)
     raise AssertionError(running.log_file.read_text()[-3000:])
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSql]:
+    with postgresql_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path / 'deep' / 'accounts.sqlite3'}"
+    server: PostgreSql = request.getfixturevalue("postgresql")
+    return server.new_database()
+
+
+@pytest.fixture
+def auth_settings(database_url: str, tmp_path: Path) -> AuthSettings:
+    return AuthSettings(
+        database_url=database_url,
+        keys_folder=tmp_path / "keys",
+        secret_key_file=tmp_path / "secret.key",
+        proxies=["testclient"],
+    )
+
+
+@pytest.fixture
+def desk(auth_settings: AuthSettings) -> Iterator[Desk]:
+    with TestClient(create_app(auth_settings), base_url="http://127.0.0.1") as client:
+        yield Desk(client)

@@ -1,105 +1,106 @@
+"""auth_service: signing up and in, on SQLite and on PostgreSQL."""
+
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 import statistics
 import time
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
-from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from starlette.testclient import TestClient
 
 from auth_service.app import create_app
 from auth_service.settings import AuthSettings
-from auth_service.store import AccountStore
-from auth_service.tokens import TokenIssuer, load_signing_key, public_key_of
 from hepar.contracts.accounts import PublicKeys
 from hepar.service.tokens import TokenRules, read_token, verification_keys
-
-EMAIL, PASSWORD = "ada@example.org", "a long enough password"
-
-
-def settings_in(folder: Path) -> AuthSettings:
-    return AuthSettings(
-        database_url=f"sqlite+aiosqlite:///{folder / 'deep' / 'accounts.sqlite3'}",
-        signing_key_file=folder / "key.pem",
-    )
+from tests.desk import EMAIL, PASSWORD, Desk
 
 
-@pytest.fixture
-def client(tmp_path: Path) -> Iterator[TestClient]:
-    with TestClient(create_app(settings_in(tmp_path)), base_url="http://127.0.0.1") as client:
-        yield client
+def changed(settings: AuthSettings, **changes: object) -> AuthSettings:
+    return settings.model_copy(update=changes)
 
 
-def sign_up(client: TestClient, email: str = EMAIL, password: str = PASSWORD) -> int:
-    return client.post("/v1/users", json={"email": email, "password": password}).status_code
-
-
-def token_for(client: TestClient, email: str = EMAIL, password: str = PASSWORD) -> str:
-    answer = client.post("/v1/token", data={"username": email, "password": password})
-    assert answer.status_code == 200, answer.text
-    document = answer.json()
-    assert document["token_type"] == "bearer"
-    assert document["expires_in"] == 600
-    return str(document["access_token"])
-
-
-def me(client: TestClient, token: str) -> tuple[int, dict[str, str]]:
-    answer = client.get("/v1/users/me", headers={"authorization": f"Bearer {token}"})
-    return answer.status_code, answer.json()
-
-
-def test_sign_up_sign_in_and_me(client: TestClient) -> None:
-    assert sign_up(client) == 201
-    status, account = me(client, token_for(client))
-    assert status == 200
-    assert account["email"] == EMAIL
+def test_sign_up_sign_in_and_me(desk: Desk) -> None:
+    assert desk.sign_up(name="Ada").status_code == 201
+    answer = desk.me(desk.bearer())
+    assert answer.status_code == 200
+    account = answer.json()
+    assert (account["email"], account["name"], account["role"]) == (EMAIL, "Ada", "researcher")
+    assert (account["status"], account["second_factor"]) == ("active", False)
     assert account["created_at"].endswith("Z")
-    assert "password" not in account
+    assert "password" not in str(account)
 
 
-def test_the_published_key_verifies_the_token(client: TestClient) -> None:
-    sign_up(client)
-    published = PublicKeys.model_validate(client.get("/.well-known/jwks.json").json())
-    principal = read_token(token_for(client), verification_keys(published), TokenRules("hepar-auth", "hepar"))
-    assert principal.scopes == {"analyses", "account"}
+def test_the_published_key_verifies_the_token(desk: Desk) -> None:
+    desk.sign_up()
+    published = PublicKeys.model_validate(desk.client.get("/.well-known/jwks.json").json())
+    tokens = desk.tokens()
+    assert tokens["token_type"] == "bearer"
+    assert tokens["expires_in"] == 600
+    rules = TokenRules("hepar-auth", "hepar")
+    principal = read_token(tokens["access_token"], verification_keys(published), rules)
+    assert principal.scopes == {"analyses", "models", "account"} == set(tokens["scope"].split())
+    assert principal.session
 
 
-def test_an_address_is_taken_once_whatever_its_case(client: TestClient) -> None:
-    assert sign_up(client) == 201
-    assert sign_up(client, "ADA@example.org") == 409
-    assert token_for(client, "Ada@Example.org")
+def test_fewer_scopes_than_allowed_may_be_asked_for_and_no_more(desk: Desk) -> None:
+    desk.sign_up()
+    assert desk.tokens(scope="analyses users")["scope"] == "analyses"
+    assert desk.tokens(scope="users")["scope"] == ""
+    assert desk.me(desk.bearer(scope="analyses")).status_code == 403
 
 
-def test_unknown_address_and_wrong_password_get_the_same_answer(client: TestClient) -> None:
-    sign_up(client)
-    answers = [
-        client.post("/v1/token", data={"username": email, "password": "another long password"})
-        for email in (EMAIL, "nobody@example.org")
-    ]
+def test_an_address_is_taken_once_whatever_its_case(desk: Desk) -> None:
+    assert desk.sign_up().status_code == 201
+    assert desk.sign_up("ADA@example.org").status_code == 409
+    assert desk.tokens("Ada@Example.org")
+
+
+def test_unknown_address_and_wrong_password_get_the_same_answer(desk: Desk) -> None:
+    desk.sign_up()
+    answers = [desk.sign_in(email, "another long password") for email in (EMAIL, "nobody@example.org")]
     assert [answer.status_code for answer in answers] == [401, 401]
     documents = [answer.json() | {"request_id": ""} for answer in answers]
     assert documents[0] == documents[1]
 
 
-def test_unknown_address_and_wrong_password_take_the_same_time(client: TestClient) -> None:
-    sign_up(client)
+def test_unknown_address_and_wrong_password_take_the_same_time(desk: Desk) -> None:
+    for number in range(9):
+        desk.person(email=f"p{number}@example.org")
 
     def seconds(email: str) -> float:
         started = time.perf_counter()
-        client.post("/v1/token", data={"username": email, "password": "another long password"})
+        assert desk.sign_in(email, "another long password").status_code == 401
         return time.perf_counter() - started
 
-    rounds = [(seconds(EMAIL), seconds("nobody@example.org")) for _ in range(9)]
+    rounds = [(seconds(f"p{number}@example.org"), seconds(f"nobody{number}@example.org")) for number in range(9)]
     assert 0.5 < statistics.median(known / unknown for known, unknown in rounds) < 2
 
 
-def test_passwords_that_look_the_same_are_the_same(client: TestClient) -> None:
-    assert sign_up(client, password="un mot de passe tr\u00e8s long") == 201
-    assert token_for(client, password="un mot de passe tre\u0300s long")
+def test_passwords_that_look_the_same_are_the_same(desk: Desk) -> None:
+    assert desk.sign_up(password="un mot de passe tr\u00e8s long").status_code == 201
+    assert desk.tokens(password="un mot de passe tre\u0300s long")
+
+
+@pytest.mark.parametrize(
+    ("password", "words"),
+    [
+        ("fourteen chars", "at least 15 characters"),
+        ("passwordpassword", "Repeats"),
+        ("qwertyuiopasdfghjkl", "commonly used"),
+        ("aaaaaaaaaaaaaaaaaaaa", "Repeats"),
+        ("my name is ada@example.org", "the account's name or address"),
+        ("i am Lovelace the first", "the account's name or address"),
+    ],
+)
+def test_passwords_that_are_easy_to_guess_are_refused_and_it_says_why(desk: Desk, password: str, words: str) -> None:
+    answer = desk.sign_up(password=password, name="Ada Lovelace")
+    assert answer.status_code == 422
+    assert answer.json()["type"].endswith("/weak-password")
+    assert words in answer.json()["detail"]
+    assert password not in answer.text
 
 
 @pytest.mark.parametrize(
@@ -111,82 +112,129 @@ def test_passwords_that_look_the_same_are_the_same(client: TestClient) -> None:
         {"email": EMAIL, "password": "too short"},
         {"email": EMAIL, "password": "x" * 129},
         {"email": EMAIL, "password": PASSWORD, "role": "administrator"},
+        {"email": EMAIL, "password": PASSWORD, "name": "a\x00b"},
+        {"email": EMAIL, "password": PASSWORD, "name": "n" * 121},
         {"email": "a" * 250 + "@example.org", "password": PASSWORD},
     ],
 )
-def test_a_form_that_is_wrong_is_refused_and_the_password_is_not_repeated(
-    client: TestClient, form: dict[str, str]
-) -> None:
-    answer = client.post("/v1/users", json=form)
+def test_a_form_that_is_wrong_is_refused_and_the_password_is_not_repeated(desk: Desk, form: dict[str, str]) -> None:
+    answer = desk.client.post("/v1/users", json=form)
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
     assert form.get("password", "-" * 20) not in answer.text
 
 
-def test_other_grants_are_refused(client: TestClient) -> None:
-    form = {"username": EMAIL, "password": PASSWORD, "grant_type": "client_credentials"}
-    assert client.post("/v1/token", data=form).status_code == 422
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [
+        ({"grant_type": "implicit"}, 422),
+        ({"grant_type": "password", "username": EMAIL}, 422),
+        ({"grant_type": "refresh_token"}, 422),
+        ({"grant_type": "client_credentials"}, 422),
+        ({"username": EMAIL, "password": "x" * 1025}, 422),
+        ({"username": EMAIL, "password": "x" * 1024}, 401),
+        ({"username": "a\x00b", "password": "a wrong but long password"}, 401),
+        ({"grant_type": "client_credentials", "client_id": "a\x00b", "client_secret": "x"}, 401),
+        ({"grant_type": "refresh_token", "refresh_token": "\x00"}, 401),
+    ],
+)
+def test_a_token_that_cannot_be_given_is_a_clear_refusal(desk: Desk, form: dict[str, str], status: int) -> None:
+    desk.sign_up()
+    answer = desk.client.post("/v1/token", data=form)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    if form.get("grant_type") != "implicit" and len(form.get("password", "")) <= 1024:
+        missing = "invalid_request" if status == 422 else "invalid_grant"
+        wrong_client = status == 401 and form.get("grant_type") == "client_credentials"
+        assert answer.json()["error"] == ("invalid_client" if wrong_client else missing)
 
 
-@pytest.mark.parametrize("header", [None, "Bearer", "Basic abc", "Bearer a.b.c", "Bearer " + "a" * 5000])
-def test_without_a_good_token_there_is_no_me(client: TestClient, header: str | None) -> None:
-    answer = client.get("/v1/users/me", headers={"authorization": header} if header else {})
-    assert answer.status_code == 401
-    assert answer.headers["www-authenticate"] == "Bearer"
+def test_accounts_and_keys_survive_a_restart(auth_settings: AuthSettings) -> None:
+    with TestClient(create_app(auth_settings), base_url="http://127.0.0.1") as client:
+        desk = Desk(client)
+        desk.sign_up()
+        bearer = desk.bearer()
+    with TestClient(create_app(auth_settings), base_url="http://127.0.0.1") as client:
+        desk = Desk(client)
+        assert desk.me(bearer).status_code == 200
+        assert desk.tokens()
 
 
-def test_two_authorization_headers_are_refused(client: TestClient) -> None:
-    sign_up(client)
-    token = token_for(client)
-    headers = [("authorization", f"Bearer {token}"), ("authorization", f"Bearer {token}")]
-    assert client.get("/v1/users/me", headers=headers).status_code == 401
-
-
-def test_an_account_that_is_gone_has_no_me(client: TestClient, tmp_path: Path) -> None:
-    pem = load_signing_key(tmp_path / "key.pem")
-    stranger = TokenIssuer(pem, public_key_of(pem), "hepar-auth", "hepar", 600).issue("nobody")
-    assert me(client, stranger)[0] == 401
-
-
-def test_accounts_and_keys_survive_a_restart(tmp_path: Path) -> None:
-    with TestClient(create_app(settings_in(tmp_path)), base_url="http://127.0.0.1") as client:
-        sign_up(client)
-        token = token_for(client)
-    with TestClient(create_app(settings_in(tmp_path)), base_url="http://127.0.0.1") as client:
-        assert me(client, token)[0] == 200
-        assert token_for(client)
-
-
-def test_the_password_is_stored_as_an_argon2id_hash_only(client: TestClient, tmp_path: Path) -> None:
-    sign_up(client)
-    with sqlite3.connect(tmp_path / "deep" / "accounts.sqlite3") as database:
-        ((stored,),) = database.execute("SELECT password_hash FROM accounts").fetchall()
-        (mode,) = database.execute("PRAGMA journal_mode").fetchone()
-    database.close()
+def test_the_password_is_stored_as_an_argon2id_hash_only(tmp_path: Path) -> None:
+    settings = AuthSettings(
+        database_url=f"sqlite+aiosqlite:///{tmp_path / 'deep' / 'accounts.sqlite3'}",
+        keys_folder=tmp_path / "keys",
+        secret_key_file=tmp_path / "secret.key",
+    )
+    with TestClient(create_app(settings), base_url="http://127.0.0.1") as client:
+        Desk(client).sign_up()
+        refresh_token = Desk(client).tokens()["refresh_token"]
+        with sqlite3.connect(tmp_path / "deep" / "accounts.sqlite3") as database:
+            ((stored,),) = database.execute("SELECT password_hash FROM accounts").fetchall()
+            (mode,) = database.execute("PRAGMA journal_mode").fetchone()
+        database.close()
+        written = b"".join(file.read_bytes() for file in (tmp_path / "deep").iterdir())
     assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert mode == "wal"
-    written = b"".join(file.read_bytes() for file in (tmp_path / "deep").iterdir())
     assert PASSWORD.encode() not in written
+    assert refresh_token.encode() not in written
 
 
-def test_of_two_who_sign_up_at_once_with_one_address_one_wins(client: TestClient) -> None:
-    from concurrent.futures import ThreadPoolExecutor
+def test_a_hash_of_weaker_parameters_is_made_anew_at_the_next_sign_in(desk: Desk) -> None:
+    from passlib.hash import argon2
+    from sqlalchemy import select, update
 
-    with ThreadPoolExecutor(4) as pool:
-        statuses = list(pool.map(lambda _: sign_up(client), range(4)))
-    assert sorted(statuses) == [201, 409, 409, 409]
+    from auth_service.tables import StoredAccount
+
+    desk.sign_up()
+    weak = argon2.using(type="ID", memory_cost=8 * 1024, time_cost=1, parallelism=1).hash(PASSWORD)  # type: ignore[no-untyped-call]
+
+    async def weaken() -> None:
+        async with desk.house.database.writing() as session:
+            await session.execute(update(StoredAccount).values(password_hash=weak))
+
+    async def stored() -> str:
+        async with desk.house.database.reading() as session:
+            return str((await session.scalars(select(StoredAccount.password_hash))).one())
+
+    assert desk.client.portal is not None
+    desk.client.portal.call(weaken)
+    desk.tokens()
+    assert desk.client.portal.call(stored).startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert desk.tokens()
 
 
-def test_readiness_asks_the_database(client: TestClient, tmp_path: Path) -> None:
-    assert client.get("/readyz").json() == {"ready": True, "parts": {"database": True}}
+def test_of_fifty_who_sign_up_at_once_with_one_address_one_wins(desk: Desk) -> None:
+    with ThreadPoolExecutor(50) as pool:
+        statuses = list(pool.map(lambda _: desk.sign_up().status_code, range(50)))
+    assert sorted(statuses) == [201] + [409] * 49
+    assert desk.events() == ["signed_up"]
 
-    async def unreachable() -> bool:
-        engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'no' / 'such' / 'folder.sqlite3'}")
-        try:
-            answers = await AccountStore(async_sessionmaker(engine)).answers()
-            await asyncio.sleep(0.2)  # aiosqlite's thread reports its failed connection to this loop
-            return answers
-        finally:
-            await engine.dispose()
 
-    assert asyncio.run(unreachable()) is False
+def test_where_approval_is_asked_for_an_account_waits(auth_settings: AuthSettings) -> None:
+    with TestClient(create_app(changed(auth_settings, signup="approval")), base_url="http://127.0.0.1") as client:
+        desk = Desk(client)
+        administrator = desk.administrator()
+        account = desk.sign_up().json()
+        assert account["status"] == "pending"
+        refused = desk.sign_in()
+        assert refused.status_code == 403
+        assert "pending" in refused.json()["detail"]
+        assert desk.sign_in(password="a wrong but long password").status_code == 401, "no hint without the password"
+        waiting = client.get("/v1/users", params={"status": "pending"}, headers=administrator).json()
+        assert [item["id"] for item in waiting["items"]] == [account["id"]]
+        approve = f"/v1/users/{account['id']}/approve"
+        assert client.post(approve, headers=administrator).json()["status"] == "active"
+        assert client.post(approve, headers=administrator).status_code == 409
+        assert desk.tokens()
+
+
+def test_where_signing_up_is_closed_nobody_can(auth_settings: AuthSettings) -> None:
+    with TestClient(create_app(changed(auth_settings, signup="closed")), base_url="http://127.0.0.1") as client:
+        answer = Desk(client).sign_up()
+        assert answer.status_code == 403
+        assert answer.json()["type"].endswith("/sign-up-closed")
+
+
+def test_readiness_asks_the_database(desk: Desk) -> None:
+    assert desk.client.get("/readyz").json() == {"ready": True, "parts": {"database": True}}

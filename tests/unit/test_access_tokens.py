@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jose import jws, jwt
 
-from auth_service.tokens import BadSigningKey, TokenIssuer, load_signing_key, public_key_of
+from auth_service.keys import BadSigningKey, KeyRing, SigningKey
+from auth_service.tokens import TokenIssuer
 from hepar.contracts.accounts import PublicKeys
 from hepar.service.problems import BadUpstream, Unauthenticated, Unavailable
 from hepar.service.tokens import KeyCache, TokenRules, read_token, verification_keys
@@ -22,30 +25,33 @@ RULES = TokenRules("issuer", "audience")
 
 @pytest.fixture(scope="module")
 def issuer(tmp_path_factory: pytest.TempPathFactory) -> TokenIssuer:
-    pem = load_signing_key(tmp_path_factory.mktemp("keys") / "key.pem")
-    return TokenIssuer(pem, public_key_of(pem), RULES.issuer, RULES.audience, 600)
+    return TokenIssuer(KeyRing(tmp_path_factory.mktemp("keys"), 600), RULES.issuer, RULES.audience, 600)
+
+
+def kid(issuer: TokenIssuer) -> str:
+    return issuer.keys.signing().public.kid
 
 
 def signed(issuer: TokenIssuer, claims: dict[str, Any], headers: dict[str, Any] | None = None) -> str:
     """A token with a right signature and whatever else the test wants."""
-    header = {"kid": issuer.public_key.kid, "typ": "at+jwt"} | (headers or {})
-    return str(jws.sign(json.dumps(claims).encode(), issuer.pem, headers=header, algorithm="ES256"))
+    header = {"kid": kid(issuer), "typ": "at+jwt"} | (headers or {})
+    return str(jws.sign(json.dumps(claims).encode(), issuer.keys.signing().pem, headers=header, algorithm="ES256"))
 
 
 def good_claims(issuer: TokenIssuer) -> dict[str, Any]:
-    return dict(jwt.get_unverified_claims(issuer.issue("somebody")))
+    return dict(jwt.get_unverified_claims(issuer.issue("somebody", "analyses")))
 
 
 def read(issuer: TokenIssuer, token: str, now: float | None = None) -> str:
-    return read_token(token, verification_keys(PublicKeys(keys=[issuer.public_key])), RULES, now).subject
+    return read_token(token, verification_keys(PublicKeys(keys=issuer.keys.published())), RULES, now).subject
 
 
 def test_an_issued_token_is_read_back(issuer: TokenIssuer) -> None:
-    assert read(issuer, issuer.issue("somebody")) == "somebody"
+    assert read(issuer, issuer.issue("somebody", "analyses")) == "somebody"
 
 
 def test_a_token_expires_and_is_not_valid_before_its_time(issuer: TokenIssuer) -> None:
-    token, now = issuer.issue("somebody"), time.time()
+    token, now = issuer.issue("somebody", "analyses"), time.time()
     assert read(issuer, token, now + 595) == "somebody"
     with pytest.raises(Unauthenticated, match="expired"):
         read(issuer, token, now + 606)
@@ -81,7 +87,10 @@ def test_every_claim_must_be_there_and_of_its_type(issuer: TokenIssuer, claim: s
 def test_numbers_that_are_none_are_refused(issuer: TokenIssuer, value: str) -> None:
     claims = json.dumps(good_claims(issuer) | {"exp": "?"}).replace('"?"', value)
     token = jws.sign(
-        claims.encode(), issuer.pem, headers={"kid": issuer.public_key.kid, "typ": "at+jwt"}, algorithm="ES256"
+        claims.encode(),
+        issuer.keys.signing().pem,
+        headers={"kid": kid(issuer), "typ": "at+jwt"},
+        algorithm="ES256",
     )
     if value.startswith("1"):  # a number, if a very late one
         assert read(issuer, token) == "somebody"
@@ -107,8 +116,8 @@ def test_headers_other_than_ours_are_refused(issuer: TokenIssuer, headers: dict[
 
 
 def test_other_algorithms_are_refused(issuer: TokenIssuer) -> None:
-    secret = json.dumps(issuer.public_key.model_dump())
-    headers = {"kid": issuer.public_key.kid, "typ": "at+jwt"}
+    secret = json.dumps(issuer.keys.published()[0].model_dump())
+    headers = {"kid": kid(issuer), "typ": "at+jwt"}
     hmac = jwt.encode(good_claims(issuer), secret, algorithm="HS256", headers=headers)
     unsigned = ".".join(
         [*map(encode, ({"alg": "none", **headers}, good_claims(issuer))), ""],
@@ -122,10 +131,13 @@ def encode(part: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
 
 
-def test_a_signature_by_another_key_is_refused(issuer: TokenIssuer, tmp_path: Path) -> None:
-    other = load_signing_key(tmp_path / "other.pem")
+def test_a_signature_by_another_key_is_refused(issuer: TokenIssuer) -> None:
+    other = SigningKey.fresh().pem
     token = jwt.encode(
-        good_claims(issuer), other, algorithm="ES256", headers={"kid": issuer.public_key.kid, "typ": "at+jwt"}
+        good_claims(issuer),
+        other,
+        algorithm="ES256",
+        headers={"kid": kid(issuer), "typ": "at+jwt"},
     )
     with pytest.raises(Unauthenticated):
         read(issuer, token)
@@ -156,7 +168,7 @@ def test_hostile_tokens_are_refused_and_nothing_else(issuer: TokenIssuer, token:
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_no_change_to_a_token_is_accepted(issuer: TokenIssuer, data: st.DataObject) -> None:
-    token = issuer.issue("somebody")
+    token = issuer.issue("somebody", "analyses")
     place = data.draw(st.integers(0, len(token) - 1))
     letter = data.draw(st.characters(max_codepoint=0x2FF))
     mutated = token[:place] + letter + token[place + 1 :]
@@ -179,34 +191,20 @@ def _same_bytes(one: str, other: str) -> bool:
 
 
 def test_the_signing_key_is_made_once_and_is_private(tmp_path: Path) -> None:
-    file = tmp_path / "deep" / "key.pem"
-    pem = load_signing_key(file)
-    assert load_signing_key(file) == pem
+    folder = tmp_path / "deep"
+    pem = KeyRing(folder, 600).signing().pem
+    assert KeyRing(folder, 600).signing().pem == pem
+    (file,) = folder.iterdir()
     assert file.stat().st_mode & 0o777 == 0o600
-    assert [path.name for path in file.parent.iterdir()] == ["key.pem"]
-    published = public_key_of(pem)
-    assert set(published.model_dump()) == {"kty", "crv", "x", "y", "kid", "alg", "use"}
+    assert SigningKey.from_pem(pem.encode(), "it").public.model_dump()["kty"] == "EC"
 
 
-def test_a_key_file_that_others_may_read_or_that_holds_no_key_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "key.pem"
-    load_signing_key(file)
-    file.chmod(0o644)
-    with pytest.raises(BadSigningKey, match="chmod 600"):
-        load_signing_key(file)
-    file.chmod(0o600)
-    file.write_text("no key")
-    with pytest.raises(BadSigningKey, match="not a private key"):
-        load_signing_key(file)
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
+def test_a_key_of_another_curve_is_refused() -> None:
     other = ec.generate_private_key(ec.SECP384R1()).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    file.write_bytes(other)
-    with pytest.raises(BadSigningKey, match="P-256"):
-        load_signing_key(file)
+    with pytest.raises(BadSigningKey, match="it is not an EC P-256 key"):
+        SigningKey.from_pem(other, "it")
 
 
 def test_keys_are_fetched_on_an_unknown_kid_but_not_for_each(issuer: TokenIssuer) -> None:
@@ -216,11 +214,11 @@ def test_keys_are_fetched_on_an_unknown_kid_but_not_for_each(issuer: TokenIssuer
         nonlocal calls
         calls += 1
         await asyncio.sleep(0.01)
-        return PublicKeys(keys=[issuer.public_key])
+        return PublicKeys(keys=issuer.keys.published())
 
     async def scenario() -> None:
         cache = KeyCache(fetch, interval_s=60)
-        tokens = [issuer.issue("somebody") for _ in range(5)]
+        tokens = [issuer.issue("somebody", "analyses") for _ in range(5)]
         principals = await asyncio.gather(*(cache.principal(token, RULES) for token in tokens))
         assert {principal.subject for principal in principals} == {"somebody"}
         for _ in range(5):
@@ -232,7 +230,11 @@ def test_keys_are_fetched_on_an_unknown_kid_but_not_for_each(issuer: TokenIssuer
 
 
 def test_known_keys_outlive_an_outage_and_unknown_ones_are_told_apart(issuer: TokenIssuer) -> None:
-    answers: list[PublicKeys | Exception] = [Unavailable(), PublicKeys(keys=[issuer.public_key]), BadUpstream()]
+    answers: list[PublicKeys | Exception] = [
+        Unavailable(),
+        PublicKeys(keys=issuer.keys.published()),
+        BadUpstream(),
+    ]
 
     async def fetch() -> PublicKeys:
         answer = answers.pop(0)
@@ -242,10 +244,10 @@ def test_known_keys_outlive_an_outage_and_unknown_ones_are_told_apart(issuer: To
 
     async def scenario() -> None:
         cache = KeyCache(fetch, interval_s=0)
-        token = issuer.issue("somebody")
+        token = issuer.issue("somebody", "analyses")
         with pytest.raises(Unavailable):
             await cache.principal(token, RULES)
-        assert (await cache.principal(token, RULES)).scopes == {"analyses", "account"}
+        assert (await cache.principal(token, RULES)).scopes == {"analyses"}
         assert await cache.refresh()
         assert (await cache.principal(token, RULES)).subject == "somebody"
 

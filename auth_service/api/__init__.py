@@ -1,0 +1,10 @@
+"""Routes of auth_service, a module a topic."""
+
+from fastapi import FastAPI
+
+from auth_service.api import administration, clients, keys, tokens, users
+
+
+def install_routes(app: FastAPI) -> None:
+    for topic in (users, tokens, administration, clients, keys):
+        app.include_router(topic.router)

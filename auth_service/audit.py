@@ -1,0 +1,118 @@
+"""The audit: what happened to accounts and keys, each entry chained to the one before by an HMAC.
+
+No password, token, e-mail address or patient data is in it: people and systems are named by their ids.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from auth_service.database import Database
+from auth_service.tables import StoredAuditEntry, StoredAuditHead
+
+_log = logging.getLogger(__name__)
+
+Event = Literal[
+    "signed_up", "signed_in", "sign_in_refused", "signed_out", "sessions_ended", "refresh_token_reused",
+    "password_changed", "second_factor_begun", "second_factor_confirmed", "second_factor_removed",
+    "recovery_code_used", "recovery_codes_renewed", "approved", "role_changed", "deactivated", "reactivated",
+    "deleted", "token_revoked", "client_registered", "client_deactivated", "client_secret_added",
+    "client_secret_removed", "key_rotated", "profile_changed",
+]  # fmt: skip
+_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who did it (None: nobody known) and from where (None: not over the network)."""
+
+    id: str | None
+    origin: str | None = None
+
+
+class BrokenChain(Exception):
+    """The message names the first entry that does not follow from the one before."""
+
+
+class AuditLog:
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    async def lock(self, session: AsyncSession) -> None:
+        """Whoever comes second waits for the first one's commit."""
+        await session.scalars(select(StoredAuditHead).with_for_update())
+
+    async def append(
+        self, session: AsyncSession, event: Event, actor: Actor, subject: str | None = None, **details: str
+    ) -> None:
+        """Within the transaction of what happened: both are kept, or neither is."""
+        head = (await session.scalars(select(StoredAuditHead).with_for_update())).one()
+        entry = StoredAuditEntry(
+            number=head.number + 1,
+            at=datetime.now(UTC),
+            event=event,
+            actor=actor.id,
+            subject=subject,
+            origin=actor.origin,
+            details=details,
+            previous_hash=head.hash,
+            hash="",
+        )
+        entry.hash = self._hash(entry)
+        session.add(entry)
+        head.number, head.hash = entry.number, entry.hash
+        await session.flush()
+        # The log goes elsewhere: whoever rewrites the table cannot rewrite what was said there.
+        _log.info("audit", extra={"event": event, "audit_number": entry.number, "audit_hash": entry.hash})
+
+    async def verify(self, database: Database, anchor: tuple[int, str] | None = None) -> tuple[int, str]:
+        """Reads the whole chain; returns the number and hash of its end.
+
+        anchor: a number and its hash as the log said them. Raises BrokenChain naming the first broken entry.
+        """
+        expected, previous = 1, "0" * 64
+        async with database.reading() as session:
+            head = (await session.scalars(select(StoredAuditHead))).one()
+            while True:
+                of_batch = select(StoredAuditEntry).where(StoredAuditEntry.number >= expected)
+                ordered = of_batch.order_by(StoredAuditEntry.number).limit(_BATCH)
+                entries = (await session.scalars(ordered)).all()
+                for entry in entries:
+                    self._require_next(entry, expected, previous, anchor)
+                    expected, previous = expected + 1, entry.hash
+                if len(entries) < _BATCH:
+                    break
+        if (head.number, head.hash) != (expected - 1, previous):
+            raise BrokenChain(f"the head names entry {head.number}, but the chain ends with {expected - 1}")
+        if anchor is not None and anchor[0] >= expected:
+            raise BrokenChain(f"entry {anchor[0]} is missing: the chain ends with {expected - 1}")
+        return expected - 1, previous
+
+    def _require_next(
+        self, entry: StoredAuditEntry, expected: int, previous: str, anchor: tuple[int, str] | None
+    ) -> None:
+        if entry.number != expected:
+            raise BrokenChain(f"entry {expected} is missing")
+        if entry.previous_hash != previous or not hmac.compare_digest(entry.hash, self._hash(entry)):
+            raise BrokenChain(f"entry {entry.number} was changed")
+        if anchor is not None and anchor[0] == entry.number and anchor[1] != entry.hash:
+            raise BrokenChain(f"entry {entry.number} is not the one that was logged")
+
+    def _hash(self, entry: StoredAuditEntry) -> str:
+        canonical = json.dumps(
+            [
+                entry.number, entry.at.astimezone(UTC).isoformat(timespec="microseconds"), entry.event, entry.actor,
+                entry.subject, entry.origin, entry.details, entry.previous_hash,
+            ],
+            sort_keys=True, separators=(",", ":"),
+        )  # fmt: skip
+        return hmac.new(self._key, canonical.encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,127 @@
+"""Hospital systems that sign in by themselves.
+
+Secrets are shown once and stored as hashes; the older ones count for a while after a new one was made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from auth_service.house import Caller, House
+from auth_service.paging import PageRequest, paged
+from auth_service.tables import StoredClient, StoredClientSecret
+from hepar.contracts.accounts import ClientRegistration
+from hepar.service.problems import ClientError
+
+SECRETS_MAX = 5
+
+
+class NoSuchClient(ClientError):
+    """There is no client, or no secret of it, with this id."""
+
+    status, title, slug = 404, "There is no such client", "no-such-client"
+
+
+class TooManySecrets(ClientError):
+    """Remove one that is no longer used."""
+
+    status, title, slug = 409, "The client has too many secrets", "too-many-secrets"
+
+
+@dataclass(frozen=True)
+class ClientRecord:
+    """secret: the one just made, in the clear; it is never seen again."""
+
+    client: StoredClient
+    secrets: list[StoredClientSecret]
+    fresh: tuple[str, str] | None = None
+
+
+async def register(house: House, caller: Caller, form: ClientRegistration) -> ClientRecord:
+    client = StoredClient(
+        id=uuid.uuid4().hex, name=form.name, scope=" ".join(sorted(set(form.scopes))), created_at=datetime.now(UTC)
+    )
+    async with house.changing() as session:
+        session.add(client)
+        await session.flush()
+        secret, stored = _fresh_secret(session, client.id)
+        await house.audit.append(session, "client_registered", caller.actor, client.id)
+    return ClientRecord(client, [stored], (stored.id, secret))
+
+
+async def clients(house: House, page: PageRequest) -> tuple[list[ClientRecord], str | None]:
+    """Oldest first."""
+    async with house.database.reading() as session:
+        found, following = await paged(session, StoredClient, page)
+        return [ClientRecord(client, await _secrets_of(session, client.id)) for client in found], following
+
+
+async def add_secret(house: House, caller: Caller, client_id: str) -> ClientRecord:
+    """The others go on counting for `secret_overlap_s`. Raises NoSuchClient, TooManySecrets."""
+    now = datetime.now(UTC)
+    async with house.changing() as session:
+        client = await _active(session, client_id)
+        current = [
+            row for row in await _secrets_of(session, client_id) if row.expires_at is None or row.expires_at > now
+        ]
+        if len(current) >= SECRETS_MAX:
+            raise TooManySecrets
+        until = now + timedelta(seconds=house.settings.secret_overlap_s)
+        for row in current:
+            row.expires_at = until if row.expires_at is None else min(row.expires_at, until)
+        secret, stored = _fresh_secret(session, client_id)
+        await house.audit.append(session, "client_secret_added", caller.actor, client_id, secret=stored.id)
+        await session.flush()
+        every = await _secrets_of(session, client_id)
+    return ClientRecord(client, every, (stored.id, secret))
+
+
+async def remove_secret(house: House, caller: Caller, client_id: str, secret_id: str) -> None:
+    """It no longer counts. Raises NoSuchClient."""
+    async with house.changing() as session:
+        found = await session.get(StoredClientSecret, secret_id)
+        if found is None or found.client_id != client_id:
+            raise NoSuchClient
+        await session.delete(found)
+        await house.audit.append(session, "client_secret_removed", caller.actor, client_id, secret=secret_id)
+
+
+async def deactivate(house: House, caller: Caller, client_id: str) -> None:
+    """Its tokens end too. Raises NoSuchClient."""
+    async with house.changing() as session:
+        one = (StoredClient.id == client_id) & StoredClient.deactivated_at.is_(None)
+        changed = await session.execute(update(StoredClient).where(one).values(deactivated_at=datetime.now(UTC)))
+        if getattr(changed, "rowcount", 0) != 1:
+            raise NoSuchClient
+        await house.audit.append(session, "client_deactivated", caller.actor, client_id)
+
+
+async def _active(session: AsyncSession, client_id: str) -> StoredClient:
+    client = await session.get(StoredClient, client_id)
+    if client is None or client.deactivated_at is not None:
+        raise NoSuchClient
+    return client
+
+
+async def _secrets_of(session: AsyncSession, client_id: str) -> list[StoredClientSecret]:
+    own = select(StoredClientSecret).where(StoredClientSecret.client_id == client_id)
+    return list((await session.scalars(own.order_by(StoredClientSecret.created_at))).all())
+
+
+def _fresh_secret(session: AsyncSession, client_id: str) -> tuple[str, StoredClientSecret]:
+    secret = secrets.token_urlsafe(32)
+    stored = StoredClientSecret(
+        id=uuid.uuid4().hex,
+        client_id=client_id,
+        hash=hashlib.sha256(secret.encode()).hexdigest(),
+        created_at=datetime.now(UTC),
+    )
+    session.add(stored)
+    return secret, stored

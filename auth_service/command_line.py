@@ -1,0 +1,94 @@
+"""`python -m auth_service create-admin | rotate-key | verify-audit | migrate`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import getpass
+import os
+import sys
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+
+from auth_service.accounts import new_account
+from auth_service.app import open_house
+from auth_service.audit import Actor, BrokenChain
+from auth_service.house import House
+from auth_service.keys import BadSigningKey
+from auth_service.secret_key import BadSecretKey
+from auth_service.settings import AuthSettings
+from hepar.contracts.accounts import SignUp
+from hepar.service.problems import HeparError
+
+PASSWORD_VARIABLE = "HEPAR_ADMIN_PASSWORD"  # noqa: S105  the variable's name
+
+
+def run_command(settings: AuthSettings, arguments: Sequence[str]) -> int:
+    """0 where it was done; 1, with one line that says why, where not."""
+    parser = argparse.ArgumentParser(prog="python -m auth_service", description="Without a command: serve.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    creating = commands.add_parser("create-admin", help=f"asks for the password, or reads {PASSWORD_VARIABLE}")
+    creating.add_argument("email")
+    creating.add_argument("--name", default="")
+    commands.add_parser("rotate-key", help="a fresh key signs; the one before stays published while its tokens count")
+    verifying = commands.add_parser("verify-audit", help="reads the whole chain; names the first broken entry")
+    verifying.add_argument("--anchor", metavar="NUMBER:HASH", help="an entry as the log named it")
+    migrating = commands.add_parser("migrate", help="brings the database to the newest version, or to another")
+    migrating.add_argument("revision", nargs="?", default="head")
+    chosen = parser.parse_args(arguments)
+    try:
+        asyncio.run(_run(settings, chosen))
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        print(faults, file=sys.stderr)  # noqa: T201
+        return 1
+    except HeparError as error:
+        print(f"{error.title}: {error.detail}", file=sys.stderr)  # noqa: T201
+        return 1
+    except (BadSigningKey, BadSecretKey, BrokenChain) as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+async def _run(settings: AuthSettings, chosen: argparse.Namespace) -> None:
+    async with open_house(settings) as house:
+        if chosen.command == "migrate":
+            await house.database.migrate(chosen.revision)
+            said = f"the database is at {chosen.revision}"
+        elif chosen.command == "create-admin":
+            said = await _create_admin(house, chosen.email, chosen.name)
+        elif chosen.command == "rotate-key":
+            said = await _rotate_key(house)
+        else:
+            number, digest = await house.audit.verify(house.database, _anchor(chosen.anchor))
+            said = f"{number} entries, unbroken; the last one is {number}:{digest}"
+    print(said)  # noqa: T201
+
+
+async def _create_admin(house: House, email: str, name: str) -> str:
+    """There is no default password: it is asked for."""
+    await house.database.migrate()
+    password = os.environ.get(PASSWORD_VARIABLE) or getpass.getpass("Password (15 characters or more): ")
+    form = SignUp(email=email, password=password, name=name)
+    account = await new_account(house, form, "administrator", "active", Actor(None))
+    return f"administrator {account.email} has the id {account.id}"
+
+
+async def _rotate_key(house: House) -> str:
+    await house.database.migrate()
+    before = house.issuer.keys.signing().public.kid
+    after = house.issuer.keys.rotate().kid
+    async with house.changing() as session:
+        await house.audit.append(session, "key_rotated", Actor(None), None, before=before, after=after)
+    return f"{after} signs now; {before} stays published until its tokens have ended"
+
+
+def _anchor(text: str | None) -> tuple[int, str] | None:
+    if text is None:
+        return None
+    number, _, digest = text.partition(":")
+    if not number.isdigit() or not digest:
+        raise BrokenChain(f"{text!r} is not NUMBER:HASH")
+    return int(number), digest

@@ -1,0 +1,135 @@
+"""The database: SQLite or PostgreSQL by one URL, its transactions, and its migrations."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, event, exc, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from hepar.service.problems import Unavailable
+
+_GONE = (
+    exc.OperationalError,
+    exc.InterfaceError,
+    exc.TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InterfaceError,
+    OSError,
+    TimeoutError,
+)
+_WAIT_S = 5
+
+
+class Database:
+    """Sessions of one database. Made by `open_database`."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._readers = async_sessionmaker(engine, expire_on_commit=False)
+        # SQLite's other way to begin lets two readers that want to write block one another for good.
+        self._writing_engine = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+        self._writers = async_sessionmaker(self._writing_engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """A session that changes nothing. Raises Unavailable where the database does not answer."""
+        async with _guarded(self._readers) as session:
+            yield session
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncSession]:
+        """A transaction, committed at the end. Raises Unavailable where the database does not answer."""
+        async with _guarded(self._writers) as session:
+            yield session
+            await session.commit()
+
+    async def answers(self) -> bool:
+        """Can the database be asked?"""
+        try:
+            async with asyncio.timeout(2), self.reading() as session:
+                await session.execute(text("SELECT 1"))
+        except (Unavailable, TimeoutError):
+            return False
+        return True
+
+    async def migrate(self, revision: str = "head") -> None:
+        """Up or down to a revision (`head`, `base`); two services that start at once wait for one another."""
+        async with self._writing_engine.begin() as connection:
+            await connection.run_sync(_migrate, revision)
+
+
+@asynccontextmanager
+async def _guarded(sessions: async_sessionmaker[AsyncSession]) -> AsyncIterator[AsyncSession]:
+    try:
+        async with sessions() as session:
+            yield session
+    except exc.IntegrityError:
+        raise
+    except _GONE as error:
+        raise Unavailable("accounts cannot be reached at the moment") from error
+    except exc.DBAPIError as error:
+        # SQLAlchemy does not take every lost connection for one: the driver's own error lies below its adapter's.
+        if error.connection_invalidated or (error.orig is not None and isinstance(error.orig.__cause__, _GONE)):
+            raise Unavailable("accounts cannot be reached at the moment") from error
+        raise
+
+
+@asynccontextmanager
+async def open_database(database_url: str) -> AsyncIterator[Database]:
+    """Connects when first asked; closes all connections at the end."""
+    url = make_url(database_url)
+    engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
+    try:
+        yield Database(engine)
+    finally:
+        await engine.dispose()
+
+
+def _postgresql(url: URL) -> AsyncEngine:
+    arguments = {"timeout": _WAIT_S, "command_timeout": _WAIT_S}
+    return create_async_engine(
+        url, pool_pre_ping=True, pool_size=10, max_overflow=10, pool_timeout=_WAIT_S, connect_args=arguments
+    )
+
+
+def _sqlite(url: URL) -> AsyncEngine:
+    if url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(url, pool_timeout=_WAIT_S)
+    event.listen(engine.sync_engine, "connect", _durable)
+    event.listen(engine.sync_engine, "begin", _begin)
+    return engine
+
+
+def _durable(connection: Any, _record: object) -> None:  # noqa: ANN401  the driver's own class
+    """WAL with synchronous=FULL: at NORMAL a power cut lost acknowledged commits (HARDENING.md)."""
+    connection.isolation_level = None  # the driver would begin transactions in its own way
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={_WAIT_S * 1000}")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
+
+
+def _migrate(connection: Connection, revision: str) -> None:
+    configuration = Config()
+    configuration.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    configuration.attributes["connection"] = connection
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(4273)"))
+    move = command.downgrade if revision == "base" else command.upgrade
+    move(configuration, revision)

