@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -17,7 +18,7 @@ from training.configuration import Configuration, load_configuration
 from training.datasets.records import Leakage, NotThisDataset, ReadOptions
 from training.networks import NETWORKS, Run, export, train
 from training.pictures import lesion_sheet, write_samples
-from training.prepare import data_fingerprint, prepare
+from training.prepare import CLASS_LABELS, data_fingerprint, prepare
 from training.sources import UnusableData, choose_source
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def main() -> int:
     exploring.add_argument("--source", action="append", required=True, metavar="KIND=FOLDER")
     exploring.add_argument("--every-nth", type=int, default=5, help="of a volume's slices without a lesion")
     exploring.add_argument("--phase", help="of datasets with several contrast phases; portal-venous by default")
+    exploring.add_argument("--split", type=Path, help="a split to report on; what leaks between its parts is an error")
     preparing = commands.add_parser("prepare", help="split by patient and synthesise lesions")
     preparing.add_argument("--data", type=Path, help="the folder msd-liver-slices; phantoms alone without it")
     preparing.add_argument("--collection", action="store_true", help="what `explore` collected, with its own labels")
@@ -54,13 +56,17 @@ def main() -> int:
         ("evaluate", "print the figures of the shipped model, measured anew"),
     ):
         commands.add_parser(command, help=text).add_argument("network", choices=[ALL, *sorted(NETWORKS)])
-    validating = commands.add_parser("cross-validate", help="train and judge one network on each fold of a collection")
+    validating = commands.add_parser("cross-validate", help="train and judge one network on each of K folds")
     validating.add_argument("network", choices=sorted(NETWORKS))
     validating.add_argument("--folds", type=int, default=5)
+    validating.add_argument("--data", type=Path, help="the folder msd-liver-slices; a collection's folds without it")
     fitting = commands.add_parser("ensemble", help="fit how the shipped models decide together; writes their cards")
     fitting.add_argument("--pages", type=Path, default=Path("docs/model-cards"), help="where people's cards go")
     reporting = commands.add_parser("report", help="every shipped model beside every ensemble, with graphs")
     reporting.add_argument("--out", type=Path, help="report/ in the run's folder by default")
+    volumes = commands.add_parser("volumes", help="what the shipped ensembles say of whole volumes, slice by slice")
+    volumes.add_argument("--volume", action="append", required=True, metavar="IMAGE[,LABELS]", help="NIfTI or DICOM")
+    volumes.add_argument("--out", type=Path, help="write the figures there, as JSON")
     sheet = commands.add_parser("lesion-sheet", help="a contact sheet of synthesised lesions")
     sheet.add_argument("--data", type=Path, help="the folder msd-liver-slices, for real livers beside phantoms")
     sheet.add_argument("--out", type=Path, default=Path("var/lesion-sheet.png"))
@@ -68,6 +74,7 @@ def main() -> int:
     augmenting.add_argument("--out", type=Path, default=Path("var/augmentation-sheet.png"))
     comparing = commands.add_parser("realism", help="synthesised lesions beside the reviewed real ones")
     comparing.add_argument("--data", type=Path, required=True, help="the folder msd-liver-slices")
+    comparing.add_argument("--tables", type=Path, help="the folder mct-ltdiag, to compare sizes and forms by type")
     samples = commands.add_parser("samples", help="phantoms with lesions, to ship")
     samples.add_argument("--out", type=Path, default=Path("samples"))
     arguments = parser.parse_args()
@@ -94,8 +101,11 @@ def _run(arguments: argparse.Namespace) -> None:
 
         print(augmentation_sheet(configuration, arguments.out))
         return
+    if arguments.command == "volumes":
+        _print_volumes(arguments)
+        return
     if arguments.command == "realism":
-        _print_realism(arguments.data, configuration)
+        _print_realism(arguments.data, arguments.tables, configuration)
         return
     if arguments.command in ("lesion-sheet", "samples"):
         _draw(arguments, configuration)
@@ -126,7 +136,7 @@ def _draw(arguments: argparse.Namespace, configuration: Configuration) -> None:
     print(lesion_sheet(configuration.data, folder, arguments.out))
 
 
-def _print_realism(folder: Path, configuration: Configuration) -> None:
+def _print_realism(folder: Path, tables: Path | None, configuration: Configuration) -> None:
     from training.evaluation import realism
     from training.sources import msd_liver_slices
 
@@ -140,6 +150,35 @@ def _print_realism(folder: Path, configuration: Configuration) -> None:
     for name, (real, made) in found.table.items():
         print(f"  {name:<16} real {_quartiles(real)}   synthesised {_quartiles(made)}")
     print(f"area under the curve of a classifier that tells them apart: {found.auc:.3f}")
+    if tables is None:
+        return
+    tabled, drawn = realism.tabled_traits(tables), realism.synthesised_traits(healthy, configuration.data)
+    print("by type: largest diameter in mm at 10, 25, 50, 75, 90 %; lesions (MCT-LTDiag: a patient, here: a slice)")
+    for label in tabled:
+        for source, traits in (("MCT-LTDiag", tabled[label]), ("synthesised", drawn[label])):
+            diameters = " ".join(f"{value:4.0f}" for value in traits.diameters_mm)
+            print(
+                f"  {label:<18} {source:<11} {diameters}  lesions {traits.lesions:.1f}  "
+                f"rim {traits.rim:4.0%}  lobulated {traits.lobulated:4.0%}"
+            )
+
+
+def _print_volumes(arguments: argparse.Namespace) -> None:
+    from training.evaluation.comparison import shipped_models
+    from training.evaluation.volumes import judge_volume
+
+    models = shipped_models(arguments.repository)
+    if not models:
+        raise NotTrained(f"{arguments.repository} holds no model: run `python -m training export` first")
+    rows = []
+    for text in arguments.volume:
+        image, _, labels = text.partition(",")
+        figures = judge_volume(models, Path(image), Path(labels) if labels else None)
+        print(figures.sentence(), flush=True)
+        rows.append(figures.plain())
+    if arguments.out:
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        arguments.out.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 def _quartiles(values: Iterable[float]) -> str:
@@ -147,13 +186,13 @@ def _quartiles(values: Iterable[float]) -> str:
 
 
 def _prepare(arguments: argparse.Namespace, run: Run) -> None:
-    if not arguments.collection and (arguments.split or arguments.fold or arguments.leave_out):
-        raise UnusableData("--split, --fold and --leave-out choose among a collection's patients: add --collection")
+    if not arguments.collection and (arguments.split or arguments.leave_out):
+        raise UnusableData("--split and --leave-out choose among a collection's patients: add --collection")
     if arguments.collection:
         count = _prepare_collection(arguments, run)
     else:
         data = run.configuration.data
-        count = prepare(choose_source(arguments.data, data), data, run.data)
+        count = prepare(choose_source(arguments.data, data), data, run.data, fold=arguments.fold)
     print(f"{count} images in {run.data}")
 
 
@@ -189,9 +228,17 @@ def _each_in_its_own_process(arguments: argparse.Namespace) -> None:
 
 def _cross_validate(arguments: argparse.Namespace, run: Run) -> None:
     from training.cross_validation import cross_validate
+    from training.datasets.preparation import SplitChoice, prepare_collection
 
-    if not (run.folder / "collection" / "manifest.jsonl").is_file():
-        raise NotTrained(f"{run.folder / 'collection'} holds no collection: run `python -m training explore` first")
+    collection, data = run.folder / "collection", run.configuration.data
+    if arguments.data is None and not (collection / "manifest.jsonl").is_file():
+        raise NotTrained(f"{collection} holds no collection: run `python -m training explore` first, or add --data")
+
+    def divide(fold: tuple[int, int], out: Path) -> None:
+        if arguments.data is None:
+            prepare_collection(collection, data, out, SplitChoice(fold=fold))
+        else:
+            prepare(choose_source(arguments.data, data), data, out, fold=fold)
 
     def call(folder: Path, *command: str) -> None:
         ours = [sys.executable, "-m", "training", "--configuration", arguments.configuration, "--folder", str(folder)]
@@ -199,7 +246,7 @@ def _cross_validate(arguments: argparse.Namespace, run: Run) -> None:
         if subprocess.run(ours, check=False).returncode:  # noqa: S603  our own command line
             raise NotTrained(f"{' '.join(command)} failed in {folder}; the same command goes on there")
 
-    path = cross_validate(arguments.network, arguments.folds, run.configuration, run.folder, call)
+    path = cross_validate(arguments.network, arguments.folds, run.folder, divide, call)
     print(path.read_text(), path, sep="")
 
 
@@ -214,10 +261,11 @@ def _fit_ensembles(arguments: argparse.Namespace, run: Run) -> None:
         (arguments.repository / card.name / "card.json").write_text(card.model_dump_json(indent=2) + "\n")
         print(write_model_card(card, item.model, arguments.pages))
     for task, ensemble in ensembles.items():
-        members = ", ".join(f"{name} {weight:g}" for name, weight in ensemble.members.items())
-        print(f"{task}: {ensemble.method} of {members}")
-        for name, metric in ensemble.metrics.items():
-            print(f"  {name:<28} {_readable(metric)}")
+        for way in ensemble.ways.values():
+            members = ", ".join(f"{name} {weight:g}" for name, weight in way.members.items())
+            print(f"{task}: {way.method}{' (default)' if way.method == ensemble.default else ''} of {members}")
+            for name, metric in way.metrics.items():
+                print(f"  {name:<28} {_readable(metric)}")
 
 
 def _report(arguments: argparse.Namespace, run: Run) -> None:
@@ -246,7 +294,8 @@ def _shipped(repository: Path, run: Run) -> list[Shipped]:
 
 def _explore(arguments: argparse.Namespace, configuration: Configuration, out: Path) -> None:
     from training.datasets.collection import Source, collect
-    from training.datasets.report import write_report
+    from training.datasets.report import duplicates, write_report
+    from training.datasets.splitting import leaks_of, read_split, require_no_leakage
 
     sources = [Source.parsed(text) for text in arguments.source]
     window = Window(configuration.data.window_low_hu, configuration.data.window_high_hu)
@@ -254,7 +303,13 @@ def _explore(arguments: argparse.Namespace, configuration: Configuration, out: P
     records, faults = collect(sources, options, configuration.label_map, out, print)
     for fault in faults:
         print(f"  {fault.source}: {fault.origin}: {fault.reason}")
-    print(write_report(records, faults, out))
+    if arguments.split is None:
+        print(write_report(records, faults, out))
+        return
+    labelled = [record for record in records if record.label in CLASS_LABELS]
+    split, alike = read_split(arguments.split, labelled), duplicates(labelled, out)
+    print(write_report(records, faults, out, split, leaks_of(labelled, split, alike)))
+    require_no_leakage(labelled, split, alike)
 
 
 def _prepare_collection(arguments: argparse.Namespace, run: Run) -> int:

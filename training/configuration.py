@@ -26,6 +26,9 @@ class DataConfiguration(_Section):
     variants_train: int = Field(ge=1, le=100)
     variants_evaluation: int = Field(ge=1, le=100)
     phantoms: int = Field(ge=0, le=1000, description="phantoms beside real slices, for training only")
+    real_repeats: int = Field(
+        default=0, ge=0, le=100, description="how often a training patient's real lesions join, under each label"
+    )
     validation_share: Share
     test_share: Share
 
@@ -41,6 +44,7 @@ class ClassifierArchitecture(_Section):
     stem_stride: Literal[1, 2, 4] = Field(default=4, description="UNet and ResUNet: where they begin and end")
     backbone: Literal["ResNet50", "Xception", "DenseNet121"] | None = None
     weights: str | None = Field(default=None, description="of the backbone: `imagenet` (fetched) or a local file")
+    epochs: int | None = Field(default=None, ge=1, description="where this one needs more or fewer than the others")
 
     @model_validator(mode="after")
     def _either(self) -> Self:
@@ -69,18 +73,22 @@ class ClassifierConfiguration(_Section):
     shear: float = Field(ge=0, lt=0.5)
     brightness: float = Field(ge=0, lt=0.5, description="largest shift, as a share of the grey range")
     contrast: float = Field(ge=0, lt=0.5)
-    noise: float = Field(default=0.0, ge=0, lt=0.5, description="standard deviation, as a share of the grey range")
+    noise: float = Field(default=0.0, ge=0, lt=0.5, description="largest standard deviation, share of the grey range")
     horizontal_flip: bool
 
 
 class YoloArchitecture(_Section):
     architecture: str = Field(pattern=r"^yolov[35][a-z0-9-]*\.yaml$", description="a model file that ultralytics ships")
     weights: Path | None = Field(default=None, description="a local checkpoint to start from")
+    epochs: int | None = Field(default=None, ge=1, description="where this one needs more or fewer than the others")
 
 
 class FasterRcnnArchitecture(_Section):
     backbone: Literal["resnet18", "resnet50"]
     weights: Path | None = Field(default=None, description="a local state of the whole network to start from")
+    epochs: int | None = Field(default=None, ge=1, description="where this one needs more or fewer than the others")
+    batch_size: int | None = Field(default=None, ge=1, description="where it is not the others'")
+    learning_rate: float | None = Field(default=None, gt=0, description="where it is not the others'")
     pyramid_channels: int = Field(default=256, ge=16)
     head_width: int = Field(default=1024, ge=16)
     anchor_sides_px: list[int] = Field(min_length=5, max_length=5, description="one a level of the pyramid")

@@ -1,4 +1,4 @@
-"""k-fold cross-validation of one network on a collection, grouped by patient; every fold is a run that resumes."""
+"""k-fold cross-validation of one network, grouped by patient; every fold is a run that resumes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from hepar.contracts.cards import ModelCard
-from training.configuration import Configuration
-from training.datasets.preparation import SplitChoice, prepare_collection
 
 Call = Callable[..., None]
+Divide = Callable[[tuple[int, int], Path], None]
 
 
-def cross_validate(network: str, folds: int, configuration: Configuration, folder: Path, call: Call) -> Path:
-    """Trains and judges `network` on each fold of `<folder>/collection` and returns the file with the figures.
+def cross_validate(network: str, folds: int, folder: Path, divide: Divide, call: Call) -> Path:
+    """Trains and judges `network` on each fold and returns the file with the figures.
 
+    divide: prepares one fold's data in a folder: divide((number from 1, folds), folder).
     call: runs one command of ours on one fold's folder, in a process of its own: call(fold_folder, "train", network).
     <folder>/folds-<k>/<i>/ is the run of fold i; cross_validation_<network>.json holds each figure's value by fold,
     mean and standard deviation.
@@ -26,9 +26,7 @@ def cross_validate(network: str, folds: int, configuration: Configuration, folde
     for number in range(1, folds + 1):
         fold = folder / f"folds-{folds}" / str(number)
         if not (fold / "data" / "manifest.jsonl").is_file():
-            prepare_collection(
-                folder / "collection", configuration.data, fold / "data", SplitChoice(fold=(number, folds))
-            )
+            divide((number, folds), fold / "data")
         for command in ("train", "export"):
             call(fold, command, network)
         card = ModelCard.model_validate_json((fold / "models" / network / "card.json").read_bytes())

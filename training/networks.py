@@ -15,7 +15,7 @@ from hepar.contracts.cards import InputSize, ModelCard, Window
 from training.configuration import ClassifierName, Configuration, code_fingerprint
 from training.export.parity import Answer, GreyImages, Unlike
 from training.lesions import LABELS
-from training.prepare import data_fingerprint, labels_of, read_manifest
+from training.prepare import data_fingerprint, labels_of, read_manifest, require_boxes
 
 if TYPE_CHECKING:
     import keras  # pyright: ignore[reportMissingImports]
@@ -23,12 +23,7 @@ if TYPE_CHECKING:
     from torch import nn  # pyright: ignore[reportMissingImports]
 
 LICENCE = "AGPL-3.0-or-later"
-LIMITS = [
-    "Research software, not a medical device: not for diagnosis or treatment decisions.",
-    "Trained on synthesised lesions: figures on them say nothing about real tumour types.",
-    "Portal-venous phase axial slices in the soft-tissue window; other phases and organs are out of scope.",
-    "Benign lesions and hepatocellular carcinoma were not in the training data.",
-]
+NOT_A_MEDICAL_DEVICE = "Research software, not a medical device: not for diagnosis or treatment decisions."
 PARITY_IMAGES = 32
 
 
@@ -128,6 +123,7 @@ class Yolo:
     def train(self, run: Run) -> None:
         from training.detector.yolo import train_yolo
 
+        require_boxes(run.data)
         architecture = getattr(run.configuration.detector, self.kind)
         train_yolo(architecture, run.configuration, run.data, run.of(self.name))
 
@@ -164,6 +160,7 @@ class FasterRcnn:
     def train(self, run: Run) -> None:
         from training.detector.faster_rcnn import train_faster_rcnn
 
+        require_boxes(run.data)
         settings = run.configuration.detector.faster_rcnn
         train_faster_rcnn(settings, run.configuration, run.data, run.of(self.name))
 
@@ -261,7 +258,7 @@ def export(network: Network, run: Run, repository: Path) -> ModelCard:
         code_sha256=(run.of(network.name) / "code.sha256").read_text(),
         licence=LICENCE,
         date=datetime.datetime.now(datetime.UTC).date(),
-        limits=LIMITS,
+        limits=[NOT_A_MEDICAL_DEVICE, *(run.data / "limits.txt").read_text().splitlines()],
     )
     write_model(repository, _parsed(shipped), card)
     return card

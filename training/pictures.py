@@ -17,7 +17,7 @@ from training.sources import LiverSlice, msd_liver_slices, phantom_slices
 
 COLUMNS = 6
 SAMPLE_SIZE_PX = 512
-_SAMPLE_SEEDS = {"cholangiocarcinoma": 3, "metastasis": 6, "no_tumour": 8}
+_SAMPLE_SEEDS = {"cholangiocarcinoma": 35, "metastasis": 56, "no_tumour": 21}
 _COLOURS = {"cholangiocarcinoma": "#ff9f1c", "metastasis": "#2ec4ff"}
 
 

@@ -4,10 +4,12 @@
 <out>/<part>/images/<name>.png      8-bit greyscale, input_size_px on a side
 <out>/<part>/lesions/<name>.png     1-bit mask of the lesions; ellipses in their boxes where no mask is known
 <out>/<part>/labels/<name>.txt      YOLO boxes (class x y w h, 0..1 of the image); empty for no tumour
+<out>/<part>.txt                    the images that detectors learn from: tumours without a box are not among them
 <out>/manifest.jsonl                one Example a line
 <out>/real_lesions.jsonl            boxes of reviewed real lesions (type unknown) on held-out patients
 <out>/real/<name>.png               the slices they lie on
 <out>/provenance.txt                where the slices come from
+<out>/limits.txt                    what a network trained on them cannot claim, one sentence a line
 """
 
 from __future__ import annotations
@@ -33,6 +35,11 @@ from training.sources import LiverSlice, Source, UnusableData
 NO_TUMOUR = "no_tumour"
 CLASS_LABELS = [*LABELS, NO_TUMOUR]
 PARTS = ("train", "validation", "test")
+LIMITS = (
+    "Trained on synthesised lesions: figures on them say nothing about real tumour types.",
+    "Portal-venous phase axial slices in the soft-tissue window; other phases and organs are out of scope.",
+    "Benign lesions and hepatocellular carcinoma were not in the training data.",
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,11 @@ class Example:
     label: int
     boxes: list[tuple[int, float, float, float, float]]
 
+    @property
+    def located(self) -> bool:
+        """Whether it is known where its lesions are: a tumour without a box teaches and judges only what, not where."""
+        return bool(self.boxes) or self.label == CLASS_LABELS.index(NO_TUMOUR)
+
 
 @dataclass(frozen=True)
 class RealLesions:
@@ -56,13 +68,17 @@ class RealLesions:
     boxes: list[tuple[float, float, float, float]]
 
 
-def prepare(source: Source, data: DataConfiguration, out: Path, workers: int = 2) -> int:
+def prepare(
+    source: Source, data: DataConfiguration, out: Path, workers: int = 2, fold: tuple[int, int] | None = None
+) -> int:
     """Writes the data set and returns how many images it has.
 
-    Raises UnusableData when the slices have fewer than six patients, too few to split by patient.
+    fold: (number from 1, count), to test on that one of so many; the shares of the configuration without it.
+    Raises UnusableData when the slices have fewer than six patients, too few to split by patient, or than folds.
     """
     slices = list(source.slices)
-    split = split_by_patient({item.patient for item in slices}, data)
+    patients = {item.patient for item in slices}
+    split = split_by_patient(patients, data) if fold is None else fold_by_patient(patients, data, *fold)
     for item in source.training_only:
         slices.append(item)
         split[item.patient] = "train"
@@ -70,6 +86,14 @@ def prepare(source: Source, data: DataConfiguration, out: Path, workers: int = 2
     work = partial(_prepare_slice, split=split, data=data, out=out)
     with ProcessPoolExecutor(workers) as pool:
         examples = [example for made in pool.map(work, slices, chunksize=4) for example in made]
+    taught = [item for item in slices if item.real_lesions and split[item.patient] == "train"]
+    examples += [example for item in taught for example in _real_examples(item, data, out)]
+    provenance = source.provenance
+    if taught and data.real_repeats:
+        lesions = sum(len(item.real_lesions) for item in taught)
+        provenance += (
+            f". {lesions} reviewed real lesions on {len(taught)} slices of training patients, as both types alike"
+        )
     held_out = [item for item in slices if item.real_lesions and split[item.patient] != "train"]
     for item in held_out:
         save_grey(_grey(item.hu, data), out / "real" / f"{item.name}.png")
@@ -82,7 +106,7 @@ def prepare(source: Source, data: DataConfiguration, out: Path, workers: int = 2
         )
         for item in held_out
     ]
-    finish_dataset(out, examples, real, source.provenance)
+    finish_dataset(out, examples, real, provenance, LIMITS)
     return len(examples)
 
 
@@ -123,13 +147,22 @@ def _ellipses(example: Example, shape: tuple[int, ...]) -> BoolImage:
     return mask
 
 
-def finish_dataset(out: Path, examples: Sequence[Example], real: Sequence[RealLesions], provenance: str) -> None:
-    """Writes the manifest, the real lesions (their images lie in `real/` already) and what the frameworks read."""
+def finish_dataset(
+    out: Path, examples: Sequence[Example], real: Sequence[RealLesions], provenance: str, limits: Sequence[str]
+) -> None:
+    """Writes the manifest, the real lesions (their images lie in `real/` already) and what the frameworks read.
+
+    provenance, limits: for the cards of the networks trained on it.
+    """
     _write_lines(out / "manifest.jsonl", [asdict(example) for example in examples])
     _write_lines(out / "real_lesions.jsonl", [asdict(row) for row in real])
     (out / "provenance.txt").write_text(provenance + "\n")
+    (out / "limits.txt").write_text("".join(f"{limit}\n" for limit in limits))
+    for part in PARTS:
+        names = [example.name for example in examples if example.part == part and example.located]
+        (out / f"{part}.txt").write_text("".join(f"./{part}/images/{name}.png\n" for name in names))
     (out / "data.yaml").write_text(
-        f"path: {out.resolve()}\ntrain: train/images\nval: validation/images\ntest: test/images\nnames:\n"
+        f"path: {out.resolve()}\ntrain: train.txt\nval: validation.txt\ntest: test.txt\nnames:\n"
         + "".join(f"  {index}: {label}\n" for index, label in enumerate(LABELS))
     )
 
@@ -144,6 +177,15 @@ def split_by_patient(patients: set[str], data: DataConfiguration) -> dict[str, s
     parts = ["test"] * tests + ["validation"] * validations
     parts += ["train"] * (len(shuffled) - len(parts))
     return dict(zip(shuffled, parts, strict=True))
+
+
+def fold_by_patient(patients: set[str], data: DataConfiguration, number: int, count: int) -> dict[str, str]:
+    """Fold `number` (from 1) of `count` is tested on, the next one validated on, the others train."""
+    if not len(PARTS) <= count <= len(patients):
+        raise UnusableData(f"{len(patients)} patients and {count} folds: too few to train, validate and test on")
+    shuffled = np.random.default_rng(data.seed).permutation(sorted(patients)).tolist()
+    parts = {(number - 1) % count: "test", number % count: "validation"}
+    return {patient: parts.get(place % count, "train") for place, patient in enumerate(shuffled)}
 
 
 def read_manifest(folder: Path, part: str | None = None) -> list[Example]:
@@ -163,6 +205,12 @@ def labels_of(folder: Path) -> tuple[str, ...]:
     if missing:
         raise UnusableData(f"{folder} has no {missing[0]} to train on")
     return tuple(label for label in CLASS_LABELS if label in known)
+
+
+def require_boxes(folder: Path) -> None:
+    """Raises UnusableData where no tumour of the training part has a box, and a detector has nothing to learn."""
+    if not any(example.boxes for example in read_manifest(folder, "train")):
+        raise UnusableData(f"{folder} has no boxes: a detector has nothing to learn from it")
 
 
 def read_real_lesions(folder: Path) -> list[RealLesions]:
@@ -199,6 +247,27 @@ def _prepare_slice(item: LiverSlice, *, split: dict[str, str], data: DataConfigu
             example = Example(part, f"{item.name}_{label}_{variant}", item.patient, boxes[0][0], boxes)
             examples.append(write_example(example, _grey(made.hu, data), _resized(made.lesion_mask, data), out))
     return examples
+
+
+def _real_examples(item: LiverSlice, data: DataConfiguration, out: Path) -> list[Example]:
+    """A slice with real lesions of unknown type, as often under one label as under the other.
+
+    So it teaches where lesions are and says nothing about their type.
+    """
+    grey = _grey(item.hu, data)
+    corners = [_relative(box, item.hu.shape) for box in item.real_lesions]
+    return [
+        write_example(
+            Example(
+                "train", f"{item.name}_real_{name}_{repeat}", item.patient, label, [(label, *box) for box in corners]
+            ),
+            grey,
+            None,
+            out,
+        )
+        for repeat in range(data.real_repeats)
+        for label, name in enumerate(LABELS)
+    ]
 
 
 def _boxes(made: LesionSlice) -> list[tuple[int, float, float, float, float]]:

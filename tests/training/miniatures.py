@@ -135,14 +135,15 @@ def lits(root: Path) -> None:
     write(root / "segmentation-7.nii.gz", nifti(case.liver + case.lesions.astype(int), case.spacing_mm))
 
 
-def mct_ltdiag(root: Path) -> None:
+def mct_ltdiag(root: Path, copies: int = 1) -> None:
+    """`copies` patients of each type, two TARs that are not what the table says."""
     labels: tuple[tuple[str, Label], ...] = (
         ("ICC", "cholangiocarcinoma"),
         ("CRLM", "metastasis"),
         ("HCC", "metastasis"),
     )
     rows = ["ID,type,patient_sex,patient_age"]
-    for seed, (kind, label) in enumerate(labels):
+    for seed, (kind, label) in enumerate(labels * copies):
         case = Case(seed, label)
         rows.append(f"p{seed},{kind},F,60")
         members = {f"NIFTI/{phase}.nii.gz": nifti(case.hu, case.spacing_mm) for phase in ("nc", "art", "pvp", "delay")}
@@ -150,8 +151,8 @@ def mct_ltdiag(root: Path) -> None:
         members["liver_mask_pvp.nii.gz"] = nifti(case.liver, case.spacing_mm)
         _tar(root / f"p{seed}.tar", {f"p{seed}/{name}": content for name, content in members.items()})
     _tar(root / "stranger.tar", {"x": b""})
-    rows.append("p9,ICC,M,70")
-    _tar(root / "p9.tar", {"p9/NIFTI/pvp.nii.gz": b"half"})
+    rows.append("broken,ICC,M,70")
+    _tar(root / "broken.tar", {"broken/NIFTI/pvp.nii.gz": b"half"})
     write(root / "meta_info_patient.csv", "\n".join(rows) + "\n")
 
 
@@ -164,18 +165,19 @@ def _tar(path: Path, members: dict[str, bytes]) -> None:
             tar.addfile(entry, io.BytesIO(content))
 
 
-def plc_cect(root: Path) -> None:
+def plc_cect(root: Path, copies: int = 1) -> None:
     """With its faults: 8 bits of -200..200 HU, slices from the top down, a header that says 1 mm."""
-    case = Case(0, "cholangiocarcinoma")
-    grey = Window(-200, 200).to_grey(case.hu)[::-1]
     rows = ["patient_id,phase,cancer_type,ct_path,mask_path,liver_mask_path"]
-    for phase in ("P", "C2"):
-        names = [f"{kind}_{phase}.nii.gz" for kind in ("ct", "mask", "liver")]
-        for name, stack in zip(names, (grey, case.lesions[::-1], case.liver[::-1]), strict=True):
-            write(root / name, nifti(stack, 1.0, np.uint8))
-        rows.append(f"1,{phase},ICC,{','.join(names)}")
-    write(root / "unscaled.nii.gz", nifti(case.hu, 1.0))
-    rows.append("2,C2,ICC,unscaled.nii.gz,mask_C2.nii.gz,liver_C2.nii.gz")
+    for number in range(copies):
+        case = Case(50 * number, "cholangiocarcinoma")
+        grey = Window(-200, 200).to_grey(case.hu)[::-1]
+        for phase in ("P", "C2"):
+            names = [f"{kind}_{phase}_{number}.nii.gz" for kind in ("ct", "mask", "liver")]
+            for name, stack in zip(names, (grey, case.lesions[::-1], case.liver[::-1]), strict=True):
+                write(root / name, nifti(stack, 1.0, np.uint8))
+            rows.append(f"{number},{phase},ICC,{','.join(names)}")
+    write(root / "unscaled.nii.gz", nifti(Case(0).hu, 1.0))
+    rows.append("unscaled,C2,ICC,unscaled.nii.gz,mask_C2_0.nii.gz,liver_C2_0.nii.gz")
     write(root / "patient_data.csv", "\n".join(rows) + "\n")
 
 
@@ -203,11 +205,15 @@ def dicom_series(root: Path) -> None:
     write(root / "study" / "broken.dcm", b"no DICOM")
 
 
-def crlm(root: Path) -> None:
-    """The SEG's frames cover the lesion slices only."""
-    case = Case(0)
-    slices = ct_series(root / "CRLM-CT-1" / "ct", case, "CRLM-CT-1")
+def crlm(root: Path, copies: int = 1) -> None:
+    """The SEG's frames cover the lesion slices only; the second patient has none."""
+    for number in range(copies):
+        _crlm_patient(root, f"CRLM-CT-{1 + 2 * number}", Case(30 * number))
     ct_series(root / "CRLM-CT-2" / "ct", Case(1), "CRLM-CT-2")
+
+
+def _crlm_patient(root: Path, name: str, case: Case) -> None:
+    slices = ct_series(root / name / "ct", case, name)
     covered = list(LESION_SLICES)
     masks = np.stack([case.liver[covered], case.lesions[covered]], axis=-1)
     segmentation = highdicom.seg.Segmentation(
@@ -234,7 +240,7 @@ def crlm(root: Path) -> None:
         device_serial_number="1",
         omit_empty_frames=False,
     )
-    path = root / "CRLM-CT-1" / "seg" / "1-1.dcm"
+    path = root / name / "seg" / "1-1.dcm"
     path.parent.mkdir(parents=True)
     segmentation.save_as(path)
 

@@ -199,6 +199,54 @@ def test_an_interrupted_faster_rcnn_ends_where_an_uninterrupted_one_does(prepare
         assert value.numpy() == pytest.approx(states[1][name].numpy(), abs=1e-6), name
 
 
+@pytest.mark.timeout(600)
+def test_yolo_goes_on_after_an_interruption_and_starts_from_a_local_checkpoint(prepared: Path, tmp_path: Path) -> None:
+    from training.detector.yolo import train_yolo, work_offline
+
+    work_offline(tmp_path)
+    from ultralytics.engine.trainer import BaseTrainer
+
+    smoke = load_configuration("smoke")
+    two = smoke.model_copy(update={"detector": smoke.detector.model_copy(update={"epochs": 2})})
+    keep = BaseTrainer.save_model
+
+    def keep_and_stop(trainer: BaseTrainer) -> None:
+        keep(trainer)
+        raise KeyboardInterrupt
+
+    out = tmp_path / "interrupted"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseTrainer, "save_model", keep_and_stop)
+        with pytest.raises(KeyboardInterrupt):
+            train_yolo(two.detector.yolov5, two, prepared / "data", out)
+    best = train_yolo(two.detector.yolov5, two, prepared / "data", out)
+    rows = (out / "run" / "results.csv").read_text().splitlines()[1:]
+    assert [row.split(",")[0].strip() for row in rows] == ["1", "2"]
+
+    still = two.detector.yolov5.model_copy(update={"weights": best, "epochs": 1})
+    slow = smoke.model_copy(update={"detector": smoke.detector.model_copy(update={"learning_rate": 1e-12})})
+    again = train_yolo(still, slow, prepared / "data", tmp_path / "again")
+    first, second = (torch.load(path, weights_only=False)["model"].state_dict() for path in (best, again))
+    name = next(name for name in first if name.endswith("conv.weight"))
+    assert second[name].float().numpy() == pytest.approx(first[name].float().numpy(), abs=0.01)
+
+
+def test_half_precision_trains_a_network_that_computes_in_full(prepared: Path, tmp_path: Path) -> None:
+    import keras
+
+    from training.classifier.fit import new_classifier, train_classifier
+
+    smoke = load_configuration("smoke")
+    changes = {"mixed_precision": True, "epochs": 1}
+    half = smoke.model_copy(update={"classifier": smoke.classifier.model_copy(update=changes)})
+    best = train_classifier("unet", half, prepared / "data", tmp_path / "run")
+    assert keras.mixed_precision.global_policy().name == "float32", "as it was"
+    model = new_classifier("unet", half, 3)
+    model.load_weights(best)
+    assert {weight.dtype for weight in model.weights} == {"float32"}
+    assert model.layers[3].compute_dtype == "float32"
+
+
 @contextmanager
 def monkeypatched_epoch_limit(epochs: int) -> Iterator[None]:
     """Ctrl-C once so many epochs are done."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,11 @@ from tests.training.miniatures import (
     WINDOW,
     Case,
     class_folders,
+    crlm,
     csv_boxes,
     encoded_image,
     mct_ltdiag,
+    plc_cect,
     write,
     yolo,
     yolo_line,
@@ -126,7 +129,7 @@ def test_mct_ltdiag_is_read_from_its_tars(tmp_path: Path) -> None:
     check_volume([item for item in slices if item.patient == "p0"], Case(0, "cholangiocarcinoma"), "ICC")
     check_volume([item for item in slices if item.patient == "p1"], Case(1), "CRLM")
     assert slices[0].origin == "p0.tar:pvp.nii.gz"
-    assert [fault.origin for fault in faults] == ["p9.tar", "stranger.tar"]
+    assert [fault.origin for fault in faults] == ["broken.tar", "stranger.tar"]
     with pytest.raises(NotThisDataset, match="not venous"):
         list(LAYOUTS["mct_ltdiag"].read(tmp_path, ReadOptions(WINDOW, phase="venous")))
 
@@ -273,10 +276,15 @@ def test_a_classifier_and_a_detector_train_on_the_kaggle_layout_with_no_code_cha
     assert training(run, "explore", "--source", f"class_folders={tmp_path / 'kaggle'}").returncode == 0
     prepared = training(run, "prepare", "--collection")
     assert prepared.returncode == 0, prepared.stderr
-    assert "metastasis_unboxed.png: a tumour without a box" in prepared.stdout
     assert "haemangioma_other.png: its type 'haemangioma' has no label of ours" in prepared.stdout
-    assert "16 images in" in prepared.stdout
-    examples = [json.loads(line) for line in (run / "data" / "manifest.jsonl").read_text().splitlines()]
+    assert "17 images in" in prepared.stdout
+    everything = [json.loads(line) for line in (run / "data" / "manifest.jsonl").read_text().splitlines()]
+    examples = [row for row in everything if not row["name"].endswith("unboxed")]
+    (unboxed,) = (row for row in everything if row["name"].endswith("unboxed"))
+    assert unboxed["boxes"] == []
+    of_detectors = (run / "data" / f"{unboxed['part']}.txt").read_text()
+    assert "unboxed" not in of_detectors, "a tumour that nobody located is no example of an empty image"
+    assert len(of_detectors.splitlines()) == sum(row["part"] == unboxed["part"] for row in examples)
     for part in ("train", "validation", "test"):
         assert {row["label"] for row in examples if row["part"] == part} == {0, 1}, "stratified"
     for row in examples:
@@ -295,6 +303,37 @@ def test_a_classifier_and_a_detector_train_on_the_kaggle_layout_with_no_code_cha
         card = json.loads((run / "models" / network / "card.json").read_text())
         assert "class_folders" in card["training_data"]
         assert card["labels"] == ["cholangiocarcinoma", "metastasis"], "no healthy slices, no third label"
+        assert not any("synthesised" in limit for limit in card["limits"])
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("kinds", [("mct_ltdiag",), ("crlm", "plc_cect")])
+def test_volumes_with_masks_train_with_no_code_change(kinds: tuple[str, ...], tmp_path: Path) -> None:
+    """CRLM holds metastases only: it joins a set that has the other type."""
+    builders: dict[str, Callable[..., None]] = {"mct_ltdiag": mct_ltdiag, "crlm": crlm, "plc_cect": plc_cect}
+    for kind in kinds:
+        builders[kind](tmp_path / kind, copies=4)
+    run = tmp_path / "run"
+    sources = [word for kind in kinds for word in ("--source", f"{kind}={tmp_path / kind}")]
+    assert training(run, "explore", "--every-nth", "2", *sources).returncode == 0
+    prepared = training(run, "prepare", "--collection")
+    assert prepared.returncode == 0, prepared.stderr
+    rows = [json.loads(line) for line in (run / "data" / "manifest.jsonl").read_text().splitlines()]
+    assert {row["label"] for row in rows} == ({0, 1, 2})
+    own = {row.path.split("/")[-1][:-4]: row for row in read_collection(run / "collection")}
+    for row in rows:
+        with Image.open(run / "data" / row["part"] / "lesions" / f"{row['name']}.png") as mask:
+            share = np.asarray(mask).mean()
+        original = next(record for name, record in own.items() if row["name"] == f"{record.source}_{name}")
+        if original.lesion_mask is None:
+            assert share == 0
+            continue
+        with Image.open(run / "collection" / original.lesion_mask) as outlined:
+            assert share == pytest.approx(np.asarray(outlined).mean(), rel=0.1), "the outline, not an ellipse"
+    for network in ("classify_unet", "detect_faster_rcnn"):
+        done = training(run, "train", network)
+        assert done.returncode == 0, done.stderr[-2000:]
+        assert (run / network / "finished").is_file()
 
 
 def _corners(box: TypedBox) -> tuple[int, int, int, int]:

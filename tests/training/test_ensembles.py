@@ -11,8 +11,7 @@ import pytest
 from training.evaluation import classification, comparison, detection
 from training.evaluation.detection import Boxes
 from training.evaluation.ensemble import (
-    chosen_fusion,
-    chosen_vote,
+    DEFAULT_FUSION,
     fitted_fusions,
     fitted_votes,
     fitted_weights,
@@ -50,11 +49,8 @@ def test_a_good_model_gets_more_weight_than_a_guessing_one(labels: np.ndarray) -
     assert weights["good"] > 0.9
 
 
-def test_weights_are_used_only_where_they_serve_other_patients_better(labels: np.ndarray) -> None:
-    patients = [f"p{index // 6}" for index in range(len(labels))]
+def test_only_the_weighted_vote_has_weights(labels: np.ndarray) -> None:
     unequal = {"good": opinions(labels, 3.0, 1), "guess": opinions(labels, 0.0, 2)}
-    assert chosen_vote(unequal, labels, patients) == "weighted_vote"
-    assert chosen_vote({"only": opinions(labels, 1.0, 3)}, labels, patients) == "soft_vote"
     votes = fitted_votes(unequal, labels)
     assert votes["weighted_vote"].members["good"] > 0.8
     assert votes["soft_vote"].members == votes["majority_vote"].members == {"good": 1.0, "guess": 1.0}
@@ -82,7 +78,7 @@ def test_a_majority_of_three_outvotes_one_that_is_sure() -> None:
     assert voted("soft_vote", said)[0].argmax() == 0
 
 
-def test_the_best_fusion_is_chosen_and_beats_each_detector() -> None:
+def test_the_fused_boxes_beat_each_detector() -> None:
     """Three detectors that each see another two of three lesions, and one false box each."""
     truth = [boxes((0.1, 0.1, 0.2, 0.2, 0, 1), (0.4, 0.4, 0.6, 0.6, 1, 1), (0.7, 0.1, 0.9, 0.3, 1, 1))] * 4
     lesions = [(0.1, 0.1, 0.2, 0.2, 0), (0.4, 0.4, 0.6, 0.6, 1), (0.7, 0.1, 0.9, 0.3, 1)]
@@ -91,16 +87,28 @@ def test_the_best_fusion_is_chosen_and_beats_each_detector() -> None:
         for n, (name, seen) in enumerate({"a": (0, 1), "b": (1, 2), "c": (0, 2)}.items())
     }
     fusions = fitted_fusions(found, truth)
-    assert chosen_fusion(fusions, found, truth) == "weighted_box_fusion"
-    ensemble = fusions["weighted_box_fusion"]
+    ensemble = fusions[DEFAULT_FUSION]
     whole = detection.average_precision(fused_by(ensemble, found), truth)
     assert whole == pytest.approx(1)
     assert whole > max(detection.average_precision(rows, truth) for rows in found.values())
     assert 0.5 / 3 < ensemble.decision_threshold <= 1.6 / 3
 
 
-def test_boxes_too_faint_to_join_do_not(labels: np.ndarray) -> None:
-    (answer,) = fused("non_maximum_suppression", {"a": [boxes((0, 0, 1, 1, 0, 0.009), (0, 0, 0.5, 0.5, 1, 0.06))]}, 0.5)
+def test_a_detector_that_sees_nothing_right_has_little_weight() -> None:
+    truth = [boxes((0.1, 0.1, 0.3, 0.3, 0, 1))] * 6
+    found = {
+        "good": [boxes((0.1, 0.1, 0.3, 0.3, 0, 0.6))] * 6,
+        "wrong": [boxes((0.6, 0.6, 0.8, 0.8, 0, 0.9))] * 6,
+    }
+    fusion = fitted_fusions(found, truth)["weighted_box_fusion"]
+    assert fusion.members["good"] > 1.9
+    assert detection.average_precision(fused_by(fusion, found), truth) == pytest.approx(1)
+    assert fitted_fusions(found, truth)["non_maximum_suppression"].members == {"good": 1, "wrong": 1}
+
+
+def test_boxes_too_faint_to_join_do_not() -> None:
+    found = {"a": [boxes((0, 0, 1, 1, 0, 0.009), (0, 0, 0.5, 0.5, 1, 0.06))]}
+    (answer,) = fused("non_maximum_suppression", found, 0.5, {"a": 1.0})
     assert answer.scores.tolist() == [0.06]
 
 

@@ -106,5 +106,14 @@ def test_the_best_threshold_leaves_the_noise_out() -> None:
 
 def test_real_lesions_are_found_by_either_label() -> None:
     found = [boxes((0.1, 0.1, 0.3, 0.25, 1, 0.9)), boxes(), boxes()]
-    figures = detection.real_lesion_figures(found, TRUTH, PATIENTS, 0.5)
+    figures = detection.real_lesion_figures(found, TRUTH, PATIENTS, 0.5, healthy=[])
     assert figures["real_lesion_sensitivity"].value == 0.5
+
+
+def test_one_false_box_a_healthy_slice_sets_the_lenient_threshold() -> None:
+    healthy = [boxes((0.1, 0.1, 0.2, 0.2, 0, 0.4), (0.3, 0.3, 0.4, 0.4, 1, 0.3)), boxes((0.1, 0.1, 0.2, 0.2, 0, 0.2))]
+    assert detection.one_false_box_threshold(healthy) == pytest.approx(0.21), "two boxes on two slices are allowed"
+    found = [boxes((0.1, 0.1, 0.3, 0.25, 1, 0.22)), boxes(), boxes()]
+    figures = detection.real_lesion_figures(found, TRUTH, PATIENTS, 0.5, healthy)
+    assert figures["real_lesion_sensitivity"].value == 0
+    assert figures["real_lesion_sensitivity_at_one_false_box"].value == 0.5

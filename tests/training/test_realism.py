@@ -10,8 +10,8 @@ from scipy import ndimage
 
 from tests.training.test_datasets import training
 from training.configuration import load_configuration
-from training.evaluation.realism import Specimen, compare, measure
-from training.sources import UnusableData, msd_liver_slices
+from training.evaluation.realism import Specimen, compare, measure, synthesised_traits, tabled_traits
+from training.sources import UnusableData, msd_liver_slices, phantom_slices
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "msd-liver-slices"
 SIDE = 96
@@ -52,6 +52,38 @@ def test_lesions_of_one_kind_cannot_be_told_apart_and_of_two_kinds_can() -> None
     quartiles_real, quartiles_made = paler.table["contrast_hu"]
     assert quartiles_real[1] == pytest.approx(-40, abs=3)
     assert quartiles_made[1] == pytest.approx(-20, abs=3)
+
+
+def write_tables(folder: Path) -> None:
+    folder.mkdir()
+    patients = [("a", "ICC"), ("b", "ICC"), ("c", "CRLM"), ("d", "BCLM"), ("e", "HCC")]
+    (folder / "meta_info_patient.csv").write_text("ID,type\n" + "".join(f"{name},{kind}\n" for name, kind in patients))
+    (folder / "meta_info_tumor.csv").write_text(
+        "ID,InExp_Volume_mm3,Avg_Volume_mm3,Max3D_Diameter_mm,Rim APHE,Lobulated\n"
+        "a,100,100,50,Y,Y\nb,300,100,70,N,Y\nc,200,100,20,Y,N\nd,400,100,40,Y,Y\ne,9,1,999,Y,Y\n"
+    )
+
+
+def test_the_tables_of_mct_ltdiag_are_read_by_type(tmp_path: Path) -> None:
+    with pytest.raises(UnusableData, match=r"meta_info_patient\.csv is missing"):
+        tabled_traits(tmp_path / "mct")
+    write_tables(tmp_path / "mct")
+    traits = tabled_traits(tmp_path / "mct")
+    assert traits["cholangiocarcinoma"].diameters_mm[2] == 60
+    assert (traits["cholangiocarcinoma"].lesions, traits["cholangiocarcinoma"].rim) == (2.0, 0.5)
+    assert (traits["metastasis"].lesions, traits["metastasis"].lobulated) == (3.0, 0.5)
+    assert traits["metastasis"].diameters_mm[2] == 30
+
+
+def test_synthesised_lesions_have_the_sizes_rims_and_lobulation_of_mct_ltdiag() -> None:
+    data = load_configuration("smoke").data
+    traits = synthesised_traits(phantom_slices(150, data), data)
+    expected = {"cholangiocarcinoma": (70, 0.61, 0.34), "metastasis": (35, 0.70, 0.10)}
+    for label, (median_mm, rim, lobulated) in expected.items():
+        assert traits[label].diameters_mm[2] == pytest.approx(median_mm, rel=0.3), "the largest of several"
+        assert traits[label].rim == pytest.approx(rim, abs=0.12)
+        assert traits[label].lobulated == pytest.approx(lobulated, abs=0.12)
+    assert 1 <= traits["cholangiocarcinoma"].lesions < traits["metastasis"].lesions < 2.2
 
 
 def test_too_few_real_lesions_are_refused() -> None:

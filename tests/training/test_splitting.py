@@ -16,6 +16,7 @@ from training.datasets import splitting
 from training.datasets.collection import Record
 from training.datasets.records import Leakage
 from training.lesions import Label
+from training.prepare import fold_by_patient
 from training.sources import UnusableData
 
 DATA = load_configuration("compact").data
@@ -23,7 +24,7 @@ DATA = load_configuration("compact").data
 
 def record(patient: str, label: str, source: str = "a", image: str = "1") -> Record:
     path = f"images/{source}/{patient}_{image}.png"
-    return Record(path, "0" * 64, path, f"{source}/{patient}", label, label, [], source, "CC0", None, None, [])
+    return Record(path, "0" * 64, path, f"{source}/{patient}", label, label, [], source, "CC0", None, None, None, [])
 
 
 @pytest.fixture
@@ -137,6 +138,38 @@ def test_a_split_of_ones_own_that_parts_a_copy_from_its_original_stops(explored:
     assert done.returncode == 1
     assert "images leak between parts" in done.stderr
     assert "Traceback" not in done.stderr
+    reported = training(
+        tmp_path, "explore", "--source", f"class_folders={explored.parent / 'kaggle'}",
+        "--split", str(tmp_path / "split.json"),
+    )  # fmt: skip
+    assert reported.returncode == 1
+    assert "images leak between parts" in reported.stderr
+    report = (tmp_path / "collection" / "report.html").read_text()
+    assert "images leak between parts" in report
+    assert "differ in 0 of 256 bits" in report
+
+
+def test_the_folds_of_the_synthesised_set_test_every_patient_once() -> None:
+    patients = {f"p{n}" for n in range(11)}
+    made = [fold_by_patient(patients, DATA, number, 4) for number in (1, 2, 3, 4)]
+    for patient in patients:
+        assert sorted(fold[patient] for fold in made) == ["test", "train", "train", "validation"]
+    assert all(2 <= list(fold.values()).count("test") <= 3 for fold in made)
+    with pytest.raises(UnusableData, match="11 patients and 2 folds"):
+        fold_by_patient(patients, DATA, 1, 2)
+    with pytest.raises(UnusableData, match="11 patients and 12 folds"):
+        fold_by_patient(patients, DATA, 1, 12)
+
+
+def test_a_fold_of_phantoms_is_prepared_with_its_own_split(tmp_path: Path) -> None:
+    splits = []
+    for number in (1, 2):
+        done = training(tmp_path / str(number), "prepare", "--fold", f"{number}/4")
+        assert done.returncode == 0, done.stderr
+        split = json.loads((tmp_path / str(number) / "data" / "split.json").read_text())
+        splits.append({patient for patient, part in split.items() if part == "test"})
+    assert splits[0]
+    assert not splits[0] & splits[1]
 
 
 @pytest.mark.timeout(600)

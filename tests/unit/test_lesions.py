@@ -97,11 +97,11 @@ def test_a_lesion_has_the_noise_of_its_surroundings() -> None:
     assert 0.7 < np.median(ratios) < 1.4
 
 
-def test_metastases_are_one_to_eight_and_about_two() -> None:
+def test_metastases_are_one_to_eight_and_as_many_as_mct_ltdiag_counts() -> None:
     rng = np.random.default_rng(0)
     counts = [metastasis_count(rng) for _ in range(4000)]
     assert (min(counts), max(counts)) == (1, 8)
-    assert np.mean(counts) == pytest.approx(2, abs=0.15)
+    assert np.mean(counts) == pytest.approx(1.8, abs=0.1)
 
 
 def test_cholangiocarcinomas_are_larger_but_sizes_overlap() -> None:

@@ -183,7 +183,19 @@ def test_the_annotated_picture_shows_the_box_and_carries_nothing_of_the_source()
     exif = Image.Exif()
     exif[0x010E] = "Jane Doe"
     Image.fromarray(gradient()).save(buffer, "JPEG", exif=exif)
-    box = Box(x_min=16, y_min=16, x_max=48, y_max=48, label="metastasis", score=0.9, detectors=["a"])
+    box = Box(
+        x_min=16,
+        y_min=16,
+        x_max=48,
+        y_max=48,
+        label="metastasis",
+        score=0.9,
+        detectors=["a"],
+        size_px=(32, 32),
+        size_mm=None,
+        longest_diameter_px=32,
+        longest_diameter_mm=None,
+    )
     content = annotated_png(decode(buffer.getvalue()), [box], "a headline")
     picture = Image.open(io.BytesIO(content))
     assert picture.size == (768, 768 + 56)

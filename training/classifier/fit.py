@@ -27,20 +27,29 @@ def train_classifier(name: ClassifierName, configuration: Configuration, data: P
     all. A pretrained backbone is frozen for the first `frozen_epochs`.
     TensorBoard's logs are in `out/tensorboard`, every epoch's figures in `out/epochs.csv`.
     """
+    before = keras.mixed_precision.global_policy()
+    if configuration.classifier.mixed_precision:
+        keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        return _train(name, configuration, data, out)
+    finally:
+        keras.mixed_precision.set_global_policy(before)
+
+
+def _train(name: ClassifierName, configuration: Configuration, data: Path, out: Path) -> Path:
     settings = configuration.classifier
     best = out / BEST_WEIGHTS
     out.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(configuration.data.seed)
-    if settings.mixed_precision:
-        keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    epochs = settings.networks[name].epochs or settings.epochs
     labels = len(labels_of(data))
     model = new_classifier(name, configuration, labels)
     cells = model.output["activation"].shape[1]
     train = read_manifest(data, "train")
     training = training_batches(train, data, settings, configuration.data.seed, labels, cells)
     validation = validation_batches(read_manifest(data, "validation"), data, settings, labels, cells)
-    frozen = min(settings.frozen_epochs, settings.epochs) if settings.networks[name].backbone else 0
-    for phase, first, last in (("frozen", 0, frozen), ("free", frozen, settings.epochs)):
+    frozen = min(settings.frozen_epochs, epochs) if settings.networks[name].backbone else 0
+    for phase, first, last in (("frozen", 0, frozen), ("free", frozen, epochs)):
         if first == last or (out / f"{phase}.finished").exists():
             continue
         if phase == "free" and frozen:

@@ -21,17 +21,17 @@ def training_batches(
 
     labels: how many the network tells apart.  cells: of a side of its activation map.
     """
-    geometry = augmentation.geometry(settings, seed).values()
+    geometry = augmentation.all_geometry(settings, seed)
     intensity = augmentation.intensity(settings, seed).values()
 
-    def augment(image: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def augment(image: tf.Tensor, label: tf.Tensor, located: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         image = tf.cast(image, tf.float32)
         for layer in geometry:
             image = layer(image, training=True)
         grey = image[..., :1]
         for layer in intensity:
             grey = layer(grey, training=True)
-        return tf.concat([tf.clip_by_value(grey, 0, 255), image[..., 1:]], axis=-1), label
+        return tf.concat([tf.clip_by_value(grey, 0, 255), image[..., 1:]], axis=-1), label, located
 
     if settings.balance == "repeat":
         examples = _repeated(examples)
@@ -56,18 +56,26 @@ def _side(examples: list[Example], data: Path) -> int:
 def _sources(examples: list[Example], data: Path) -> tf.data.Dataset:
     images = [str(data / example.part / "images" / f"{example.name}.png") for example in examples]
     lesions = [str(data / example.part / "lesions" / f"{example.name}.png") for example in examples]
-    return tf.data.Dataset.from_tensor_slices((images, lesions, [example.label for example in examples]))
+    labels, located = zip(*((example.label, float(example.located)) for example in examples), strict=True)
+    return tf.data.Dataset.from_tensor_slices((images, lesions, list(labels), list(located)))
 
 
-def _read(image: tf.Tensor, lesions: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _read(
+    image: tf.Tensor, lesions: tf.Tensor, label: tf.Tensor, located: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """The image with a second channel beside it: 255 in the lesions."""
     channels = [tf.io.decode_png(tf.io.read_file(path), channels=1) for path in (image, lesions)]
-    return tf.concat(channels, axis=-1), label
+    return tf.concat(channels, axis=-1), label, located
 
 
 def _targets(side: int, labels: int, cells: int, weights: list[float]) -> object:
-    def split(image: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor], dict[str, tf.Tensor]]:
-        """Splits the lesion channel off and pools it to the activation map's cells."""
+    def split(
+        image: tf.Tensor, label: tf.Tensor, located: tf.Tensor
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+        """Splits the lesion channel off and pools it to the activation map's cells.
+
+        The map learns nothing from an image whose lesions nobody located.
+        """
         image.set_shape((None, side, side, 2))
         step = side // cells
         lesion = tf.nn.max_pool2d(tf.cast(image[..., 1:], tf.float32) / 255, step, step, "VALID")
@@ -75,7 +83,7 @@ def _targets(side: int, labels: int, cells: int, weights: list[float]) -> object
         nothing = tf.one_hot(NO_TUMOUR_INDEX, len(CLASS_LABELS))
         targets = {"logits": tf.one_hot(label, labels), "activation": lesion * kind + (1 - lesion) * nothing}
         weight = tf.gather(tf.constant(weights), label)
-        return image[..., :1], targets, dict.fromkeys(targets, weight)
+        return image[..., :1], targets, {"logits": weight, "activation": weight * located}
 
     return split
 

@@ -2,6 +2,7 @@
 
 <out>/images/<source>/<name>.png   8-bit greyscale in the configured window, at the dataset's own size
 <out>/liver/<source>/<name>.png    1-bit mask of the liver, where it is known
+<out>/lesions/<source>/<name>.png  1-bit mask of the lesions, where it is known
 <out>/manifest.jsonl               one Record a line
 <out>/faults.jsonl                 one NamedFault a line
 """
@@ -90,6 +91,7 @@ class Record:
     licence: str
     spacing_mm: tuple[float, float] | None
     liver_mask: str | None
+    lesion_mask: str | None
     mends: list[str]
 
 
@@ -135,10 +137,11 @@ def read_collection(folder: Path) -> list[Record]:
 def _written(item: SourceSlice, source: str, licence: str, label_map: Mapping[str, str], out: Path) -> Record:
     path = Path("images") / source / f"{item.name}.png"
     _save(Image.fromarray(item.grey), out / path)
-    mask = None
-    if item.liver_mask is not None:
-        mask = Path("liver") / source / f"{item.name}.png"
-        _save(Image.fromarray(item.liver_mask), out / mask)
+    masks: dict[str, str] = {}
+    for kind, mask in (("liver", item.liver_mask), ("lesions", item.lesion_mask)):
+        if mask is not None:
+            masks[kind] = f"{kind}/{source}/{item.name}.png"
+            _save(Image.fromarray(mask), out / masks[kind])
     return Record(
         path=str(path),
         sha256=item.origin_sha256,
@@ -153,7 +156,8 @@ def _written(item: SourceSlice, source: str, licence: str, label_map: Mapping[st
         source=source,
         licence=licence,
         spacing_mm=item.spacing_mm,
-        liver_mask=str(mask) if mask else None,
+        liver_mask=masks.get("liver"),
+        lesion_mask=masks.get("lesions"),
         mends=list(item.mends),
     )
 

@@ -38,18 +38,20 @@ def read_lits(folder: Path, options: ReadOptions) -> Read:
     if not pairs:
         raise NotThisDataset(f"{folder} has neither imagesTr/ with labelsTr/ nor volume-*.nii files")
     for image, labels in pairs:
-        origin = str(image.relative_to(folder))
-        try:
-            hu, spacing_mm = _displayed(nibabel.load(image))
-            marks, _ = _displayed(nibabel.load(labels))
-        except _BROKEN as error:
-            yield Fault(origin, f"not readable, or its labels are not: {error}")
-            continue
         patient = image.name.split(".")[0].replace("volume-", "lits_")
-        tumours, liver = np.rint(marks) == TUMOUR_LABEL, np.rint(marks) > 0
-        yield from slices_of(
-            Volume(patient, hu, spacing_mm, UNKNOWN, tumours, liver, origin, file_sha256(image)), options
-        )
+        yield from read_nifti(image, labels, options, patient, str(image.relative_to(folder)))
+
+
+def read_nifti(image: Path, labels: Path, options: ReadOptions, patient: str, origin: str) -> Read:
+    """One volume and its labels as in LiTS: 1 liver, 2 tumour of unknown type."""
+    try:
+        hu, spacing_mm = _displayed(nibabel.load(image))
+        marks, _ = _displayed(nibabel.load(labels))
+    except _BROKEN as error:
+        yield Fault(origin, f"not readable, or its labels are not: {error}")
+        return
+    tumours, liver = np.rint(marks) == TUMOUR_LABEL, np.rint(marks) > 0
+    yield from slices_of(Volume(patient, hu, spacing_mm, UNKNOWN, tumours, liver, origin, file_sha256(image)), options)
 
 
 def read_mct_ltdiag(folder: Path, options: ReadOptions) -> Read:

@@ -15,6 +15,7 @@ from training.datasets import splitting
 from training.datasets.collection import Record, read_collection
 from training.datasets.records import UNKNOWN
 from training.datasets.report import duplicates
+from training.fields import BoolImage
 from training.lesions import LABELS
 from training.prepare import (
     CLASS_LABELS,
@@ -24,6 +25,11 @@ from training.prepare import (
     save_grey,
     start_dataset,
     write_example,
+)
+
+LIMITS = (
+    "Trained and judged on the datasets named above: other scanners, contrast phases and populations may differ.",
+    "Tumour types that the label map leaves out were not in the training data.",
 )
 
 
@@ -62,9 +68,9 @@ def prepare_collection(
 ) -> tuple[int, list[LeftOut]]:
     """Splits a collection by patient, stratified by label, and fits its images to the networks' input.
 
-    Images are fitted as the services fit them: proportions kept, centred on black. Those without one of our labels, and
-    tumours without a box (neither the map nor a detector can learn from them), are left out and returned. Lesions of
-    unknown type on held-out patients become the real lesions that figures are reported on.
+    Images are fitted as the services fit them: proportions kept, centred on black. Those without one of our labels are
+    left out and returned; tumours without a box teach classifiers what they are, but not where. Lesions of unknown type
+    on held-out patients become the real lesions that figures are reported on.
     Patients that share an image, or nearly, stay together; the split is written to `<out>/split.json`.
     Raises UnusableData where some label has too few patients, and Leakage where a given split parts like images.
     """
@@ -82,7 +88,8 @@ def prepare_collection(
         ]
         label = CLASS_LABELS.index(str(record.label))
         example = Example(split[record.patient], _name(record), record.patient, label, boxes)
-        examples.append(write_example(example, grey, None, out))
+        mask = _lesions(record, folder, data) if example.located else None
+        examples.append(write_example(example, grey, mask, out))
     real = []
     for record in records:
         part = split.get(record.patient, "test")
@@ -91,7 +98,7 @@ def prepare_collection(
             save_grey(grey, out / "real" / f"{_name(record)}.png")
             corners = [_in_input(box, placement) for *box, _, _ in record.boxes]
             real.append(RealLesions(_name(record), record.patient, part, corners))
-    finish_dataset(out, examples, real, _provenance(usable))
+    finish_dataset(out, examples, real, _provenance(usable), LIMITS)
     return len(examples), left_out
 
 
@@ -100,8 +107,6 @@ def _usable(records: Sequence[Record]) -> tuple[list[Record], list[LeftOut]]:
     for record in records:
         if record.label not in CLASS_LABELS:
             left_out.append(LeftOut(record.path, f"its type {record.tumour_type!r} has no label of ours"))
-        elif record.label in LABELS and not record.boxes:
-            left_out.append(LeftOut(record.path, "a tumour without a box"))
         else:
             usable.append(record)
     return usable, left_out
@@ -110,6 +115,15 @@ def _usable(records: Sequence[Record]) -> tuple[list[Record], list[LeftOut]]:
 def _fitted(record: Record, folder: Path, data: DataConfiguration) -> tuple[np.ndarray, Placement]:
     with Image.open(folder / record.path, formats=("PNG",)) as image:
         return fit(np.asarray(image), data.input_size_px, data.input_size_px)
+
+
+def _lesions(record: Record, folder: Path, data: DataConfiguration) -> BoolImage | None:
+    """The mask, fitted like its image, where there is one and all in it is tumours of ours."""
+    if record.lesion_mask is None or any(box[-1] not in LABELS for box in record.boxes):
+        return None
+    with Image.open(folder / record.lesion_mask, formats=("PNG",)) as image:
+        grey, _ = fit(np.asarray(image.convert("L")), data.input_size_px, data.input_size_px)
+    return np.asarray(grey > 127)
 
 
 def _in_input(box: Sequence[float], placement: Placement) -> tuple[float, float, float, float]:

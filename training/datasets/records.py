@@ -50,6 +50,7 @@ class SourceSlice:
     origin_sha256: str
     spacing_mm: tuple[float, float] | None = None
     liver_mask: BoolImage | None = None
+    lesion_mask: BoolImage | None = None
     mends: tuple[str, ...] = ()
 
 
@@ -150,6 +151,7 @@ def slices_of(volume: Volume, options: ReadOptions) -> Read:
             origin_sha256=volume.origin_sha256,
             spacing_mm=volume.spacing_mm,
             liver_mask=liver,
+            lesion_mask=volume.lesions[number] if volume.lesions is not None and boxes else None,
             mends=volume.mends,
         )
 

@@ -6,7 +6,7 @@ import base64
 import html
 import io
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import imagehash
@@ -25,10 +25,21 @@ LEFT_OUT = "left out"
 mpl.use("Agg")
 
 
-def write_report(records: Sequence[Record], faults: Sequence[NamedFault], folder: Path) -> Path:
-    """Writes `<folder>/report.html` and returns its path."""
+def write_report(
+    records: Sequence[Record],
+    faults: Sequence[NamedFault],
+    folder: Path,
+    split: Mapping[str, str] | None = None,
+    leaks: Sequence[str] = (),
+) -> Path:
+    """Writes `<folder>/report.html` and returns its path.
+
+    split: patient to part, where one was given.  leaks: what stands in two parts of it, in words.
+    """
+    divided = [] if split is None else [("Split", _split_section(records, split, leaks))]
     sections = [
         ("Images by source and label", _table(("source", "label", "images", "patients"), _counts(records))),
+        *divided,
         ("Sizes", _figure(lambda: _draw_sizes(records))),
         ("Boxes by size", _figure(lambda: _draw_boxes(records))),
         ("Intensities", _figure(lambda: _draw_intensities(records, folder))),
@@ -70,6 +81,20 @@ def _counts(records: Sequence[Record]) -> list[tuple[str, str, int, int]]:
     for row in records:
         groups.setdefault((row.source, row.label or f"{LEFT_OUT}: {row.tumour_type}"), []).append(row)
     return [(*key, len(rows), len({row.patient for row in rows})) for key, rows in sorted(groups.items())]
+
+
+def _split_section(records: Sequence[Record], split: Mapping[str, str], leaks: Sequence[str]) -> str:
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for row in records:
+        if row.label is not None and row.patient in split:
+            groups.setdefault((split[row.patient], row.label), []).append(row)
+    rows = [(*key, len(of), len({row.patient for row in of})) for key, of in sorted(groups.items())]
+    found = "<p>No image stands in two parts, exactly or nearly.</p>"
+    if leaks:
+        found = f"<p><strong>{len(leaks)} images leak between parts:</strong></p>" + _table(
+            ("leak",), [(leak,) for leak in leaks]
+        )
+    return _table(("part", "label", "images", "patients"), rows) + found
 
 
 def _draw_sizes(records: Sequence[Record]) -> None:

@@ -93,14 +93,19 @@ def read_split(path: Path, records: Sequence[Record]) -> Split:
     return {str(patient): str(part) for patient, part in split.items()}
 
 
-def require_no_leakage(records: Sequence[Record], split: Mapping[str, str], alike: Pairs) -> None:
-    """Raises Leakage where an image, exactly or nearly, stands in two parts. alike: pairs of paths."""
+def leaks_of(records: Sequence[Record], split: Mapping[str, str], alike: Pairs) -> list[str]:
+    """What stands in two parts, exactly or nearly, in words. alike: pairs of paths."""
     patient_of = {record.path: record.patient for record in records}
-    leaks = [
+    return [
         f"{one} ({split[patient_of[one]]}) and {other} ({split[patient_of[other]]}) differ in {bits} of 256 bits"
         for one, other, bits in alike
         if one in patient_of and other in patient_of and split[patient_of[one]] != split[patient_of[other]]
     ]
+
+
+def require_no_leakage(records: Sequence[Record], split: Mapping[str, str], alike: Pairs) -> None:
+    """Raises Leakage where an image, exactly or nearly, stands in two parts. alike: pairs of paths."""
+    leaks = leaks_of(records, split, alike)
     if leaks:
         raise Leakage(f"{len(leaks)} images leak between parts: {'; '.join(leaks[:10])}")
 

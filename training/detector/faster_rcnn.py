@@ -43,20 +43,23 @@ def train_faster_rcnn(
     best, last = out / BEST, out / LAST
     out.mkdir(parents=True, exist_ok=True)
     settings = configuration.detector
+    epochs = architecture.epochs or settings.epochs
+    learning_rate = architecture.learning_rate or settings.learning_rate
     torch.manual_seed(configuration.data.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = new_faster_rcnn(architecture, configuration.data.input_size_px).to(device)
+    network = new_faster_rcnn(architecture, configuration.data.input_size_px)
+    network = network.to(device, memory_format=torch.channels_last)
     if architecture.weights is not None:
         network.load_state_dict(torch.load(architecture.weights, weights_only=True))
     training = DataLoader(
         PreparedImages(data, "train", training_transform(settings)),
-        settings.batch_size,
+        architecture.batch_size or settings.batch_size,
         shuffle=True,
         drop_last=True,
         collate_fn=_collated,
     )
-    optimiser = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=0.01)
-    schedule = _warm_cosine(optimiser, len(training), settings.epochs)
+    optimiser = torch.optim.AdamW(network.parameters(), learning_rate, weight_decay=0.01)
+    schedule = _warm_cosine(optimiser, len(training), epochs)
     state = {"epoch": 0, "best": -1.0, "since": 0}
     if last.exists():
         kept = torch.load(last, weights_only=True)
@@ -65,8 +68,8 @@ def train_faster_rcnn(
         schedule.load_state_dict(kept["schedule"])
         torch.set_rng_state(kept["random"])
         state = kept["state"]
-    for epoch in range(int(state["epoch"]), settings.epochs):
-        loss = _one_epoch(network, training, optimiser, schedule, device, f"epoch {epoch + 1} of {settings.epochs}")
+    for epoch in range(int(state["epoch"]), epochs):
+        loss = _one_epoch(network, training, optimiser, schedule, device, f"epoch {epoch + 1} of {epochs}")
         score = validation_score(network, data, device)
         better = score > state["best"]
         state = {
@@ -133,11 +136,14 @@ def trained_faster_rcnn(architecture: FasterRcnnArchitecture, side: int, out: Pa
 
 
 class PreparedImages(Dataset[tuple[Tensor, Target]]):
-    """One part of a prepared folder: (3, h, w) float32 0..1, boxes in pixels and labels from 1."""
+    """One part of a prepared folder, tumours without a box left out: (3, h, w) float32 0..1, boxes in pixels.
+
+    Labels count from 1.
+    """
 
     def __init__(self, data: Path, part: str, transform: nn.Module | None) -> None:
         self._data, self._transform = data, transform
-        self._examples = read_manifest(data, part)
+        self._examples = [example for example in read_manifest(data, part) if example.located]
 
     def __len__(self) -> int:
         return len(self._examples)

@@ -20,6 +20,7 @@ def train_yolo(architecture: YoloArchitecture, configuration: Configuration, dat
     from ultralytics import YOLO
 
     settings = configuration.detector
+    epochs = architecture.epochs or settings.epochs
     if last.exists():
         YOLO(last).train(resume=True)
     else:
@@ -29,8 +30,8 @@ def train_yolo(architecture: YoloArchitecture, configuration: Configuration, dat
         network.train(
             data=str(data / "data.yaml"),
             imgsz=configuration.data.input_size_px,
-            epochs=settings.epochs,
-            patience=settings.patience or settings.epochs,
+            epochs=epochs,
+            patience=settings.patience or epochs,
             batch=settings.batch_size,
             lr0=settings.learning_rate,
             optimizer="AdamW",
@@ -39,7 +40,7 @@ def train_yolo(architecture: YoloArchitecture, configuration: Configuration, dat
             translate=settings.translation,
             scale=settings.scale,
             mosaic=settings.mosaic,
-            close_mosaic=max(1, settings.epochs // 4),
+            close_mosaic=max(1, epochs // 4),
             fliplr=0.5 if settings.horizontal_flip else 0.0,
             hsv_h=0.0,
             hsv_s=0.0,

@@ -75,10 +75,11 @@ def roc_auc(probabilities: Floats, labels: Labels) -> float:
 def size_matched_weights(labels: Labels, sizes: Floats, bins: int = 5) -> Floats:
     """Weights (n,) under which both tumour types have the same sizes; 0 for images without a tumour.
 
-    sizes: (n,) of the largest lesion, any unit.  In each fifth of the sizes, the more frequent type counts for as
-    much as the less frequent one: what accuracy is left is not that of a ruler.
+    sizes: (n,) of the largest lesion, any unit; NaN where it is not known, which weighs 0.  In each fifth of
+    the sizes, the more frequent type counts for as much as the less frequent one: what accuracy is left is not that
+    of a ruler.
     """
-    tumour = labels != NO_TUMOUR_INDEX
+    tumour = (labels != NO_TUMOUR_INDEX) & np.isfinite(sizes)
     weights = np.zeros(len(labels))
     if not tumour.any():
         return weights

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,23 +13,32 @@ from scipy import stats
 from scipy.special import softmax
 from sklearn.metrics import roc_curve
 
-from hepar.contracts.cards import Ensemble, Metric, ModelCard
+from hepar.contracts.cards import Ensemble, Ensembles, FusionMethod, Metric, ModelCard, VotingMethod
 from training.evaluation import classification, detection
 from training.evaluation.bootstrap import bootstrap_by_patient
 from training.evaluation.classification import Floats, Labels
 from training.evaluation.detection import Boxes
 from training.evaluation.ensemble import (
-    chosen_fusion,
-    chosen_vote,
+    DEFAULT_FUSION,
+    DEFAULT_VOTE,
     fitted_fusions,
     fitted_votes,
     fused_by,
     voted_by,
 )
-from training.evaluation.judgement import boxes_on, image_paths, labels_array, largest_lesions, logits_on, true_boxes
+from training.evaluation.judgement import (
+    boxes_on,
+    image_paths,
+    labels_array,
+    largest_lesions,
+    located,
+    logits_on,
+    real_lesion_figures,
+    true_boxes,
+)
 from training.evaluation.perturbations import PERTURBATIONS, moved_boxes
 from training.evaluation.served import read_images
-from training.prepare import CLASS_LABELS, Example, read_manifest
+from training.prepare import CLASS_LABELS, Example, read_manifest, read_real_lesions
 
 UNCHANGED = "unchanged"
 Report = dict[str, Any]
@@ -56,33 +66,69 @@ class Fits:
     """Every way for the models of one task to decide together, and the name of the one to serve."""
 
     ways: dict[str, Ensemble]
-    chosen: str
+    chosen: VotingMethod | FusionMethod
 
     @property
     def served(self) -> Ensemble:
         return self.ways[self.chosen]
 
+    def with_figures(self, figures: Callable[[Ensemble], dict[str, Metric]]) -> Ensembles:
+        ways = {way.method: way.model_copy(update={"metrics": figures(way)}) for way in self.ways.values()}
+        return Ensembles(default=self.chosen, ways=ways)
 
-def fit_ensembles(models: Sequence[Shipped], data: Path) -> dict[str, Ensemble]:
-    """By task, the one to serve: fitted on the validation part, with its figures on the test part."""
-    test = read_manifest(data, "test")
-    patients, images = [example.patient for example in test], image_paths(data, test)
+
+def fit_ensembles(models: Sequence[Shipped], data: Path) -> dict[str, Ensembles]:
+    """By task, every way to decide together: fitted on the validation part, with its figures on the test part."""
+    classifiers, detectors = of_task(models, "classification"), of_task(models, "detection")
     ensembles = {}
-    classifiers, detectors = _of_task(models, "classification"), _of_task(models, "detection")
     if classifiers:
-        vote = _fit_votes(classifiers, data).served
-        probabilities = voted_by(vote, _probabilities(classifiers, read_images(images)))
-        metrics = classification.classification_figures(
-            probabilities, labels_array(test), patients, vote.decision_threshold, largest_lesions(test)
-        )
-        ensembles["classification"] = vote.model_copy(update={"metrics": metrics})
+        ensembles["classification"] = _fit_votes(classifiers, data).with_figures(_vote_figures(classifiers, data))
     if detectors:
-        fusion = _fit_fusions(detectors, data).served
-        boxes = fused_by(fusion, _found(detectors, read_images(images)))
-        truth = [true_boxes(example) for example in test]
-        metrics = detection.detection_figures(boxes, truth, patients, fusion.decision_threshold)
-        ensembles["detection"] = fusion.model_copy(update={"metrics": metrics})
+        ensembles["detection"] = _fit_fusions(detectors, data).with_figures(_fusion_figures(detectors, data))
     return ensembles
+
+
+def _vote_figures(models: Sequence[Shipped], data: Path) -> Callable[[Ensemble], dict[str, Metric]]:
+    """The networks answer once; every way decides by the same answers."""
+    test = read_manifest(data, "test")
+    patients = [example.patient for example in test]
+    probabilities = probabilities_of(models, read_images(image_paths(data, test)))
+    real = read_real_lesions(data)
+    slices = [data / "real" / f"{row.name}.png" for row in real]
+    on_real = probabilities_of(models, read_images(slices)) if real else {}
+
+    def figures(vote: Ensemble) -> dict[str, Metric]:
+        found = classification.classification_figures(
+            voted_by(vote, probabilities),
+            labels_array(test),
+            patients,
+            vote.decision_threshold,
+            largest_lesions(test),
+        )
+        if real:
+            called = voted_by(vote, on_real)
+            found |= classification.real_lesion_figures(called, [row.patient for row in real])
+        return found
+
+    return figures
+
+
+def _fusion_figures(models: Sequence[Shipped], data: Path) -> Callable[[Ensemble], dict[str, Metric]]:
+    """The same of detectors."""
+    test = located(read_manifest(data, "test"))
+    found = boxes_found(models, read_images(image_paths(data, test)))
+    truth, patients = [true_boxes(example) for example in test], [example.patient for example in test]
+    answers = functools.cache(lambda paths: boxes_found(models, read_images(paths)))
+
+    def figures(fusion: Ensemble) -> dict[str, Metric]:
+        def find(paths: Sequence[Path]) -> list[Boxes]:
+            return fused_by(fusion, answers(tuple(paths)))
+
+        threshold = fusion.decision_threshold
+        metrics = detection.detection_figures(fused_by(fusion, found), truth, patients, threshold)
+        return metrics | real_lesion_figures(find, data, threshold)
+
+    return figures
 
 
 def compare(models: Sequence[Shipped], data: Path) -> Report:
@@ -93,7 +139,7 @@ def compare(models: Sequence[Shipped], data: Path) -> Report:
         "test_images": len(test),
         "test_patients": len({example.patient for example in test}),
     }
-    classifiers, detectors = _of_task(models, "classification"), _of_task(models, "detection")
+    classifiers, detectors = of_task(models, "classification"), of_task(models, "detection")
     votes = _fit_votes(classifiers, data) if classifiers else None
     fusions = _fit_fusions(detectors, data) if detectors else None
     clean = read_images(image_paths(data, test))
@@ -108,29 +154,27 @@ def compare(models: Sequence[Shipped], data: Path) -> Report:
     return report
 
 
-def _of_task(models: Sequence[Shipped], task: str) -> list[Shipped]:
+def of_task(models: Sequence[Shipped], task: str) -> list[Shipped]:
     return [item for item in models if item.card.task == task]
 
 
 def _fit_votes(models: Sequence[Shipped], data: Path) -> Fits:
     validation = read_manifest(data, "validation")
-    probabilities = _probabilities(models, read_images(image_paths(data, validation)))
+    probabilities = probabilities_of(models, read_images(image_paths(data, validation)))
     labels = labels_array(validation)
-    chosen = chosen_vote(probabilities, labels, [example.patient for example in validation])
-    return Fits(fitted_votes(probabilities, labels), chosen)
+    return Fits(fitted_votes(probabilities, labels), DEFAULT_VOTE)
 
 
 def _fit_fusions(models: Sequence[Shipped], data: Path) -> Fits:
-    validation = read_manifest(data, "validation")
-    found = _found(models, read_images(image_paths(data, validation)))
+    validation = located(read_manifest(data, "validation"))
+    found = boxes_found(models, read_images(image_paths(data, validation)))
     truth = [true_boxes(example) for example in validation]
-    fusions = fitted_fusions(found, truth)
-    return Fits(fusions, chosen_fusion(fusions, found, truth))
+    return Fits(fitted_fusions(found, truth), DEFAULT_FUSION)
 
 
 def _compare_classifiers(models: Sequence[Shipped], votes: Fits, images: np.ndarray, test: Sequence[Example]) -> Report:
     labels, patients, sizes = labels_array(test), [example.patient for example in test], largest_lesions(test)
-    probabilities = _probabilities(models, images)
+    probabilities = probabilities_of(models, images)
     together = {method: voted_by(vote, probabilities) for method, vote in votes.ways.items()}
     chosen = together[votes.chosen].argmax(axis=1) == labels
     everything = probabilities | together
@@ -154,8 +198,9 @@ def _compare_classifiers(models: Sequence[Shipped], votes: Fits, images: np.ndar
 
 
 def _compare_detectors(models: Sequence[Shipped], fusions: Fits, images: np.ndarray, test: Sequence[Example]) -> Report:
-    truth, patients = [true_boxes(example) for example in test], [example.patient for example in test]
-    found = _found(models, images)
+    judged = located(test)
+    truth, patients = [true_boxes(example) for example in judged], [example.patient for example in judged]
+    found = boxes_found(models, images[[example.located for example in test]])
     together = {method: fused_by(fusion, found) for method, fusion in fusions.ways.items()}
     everything = found | together
     thresholds = {item.card.name: item.card.decision_threshold for item in models}
@@ -184,25 +229,26 @@ def _scores(
     """Accuracy of classifiers and mAP at an overlap of 0.5 of detectors, and of both ensembles, on changed images."""
     row: dict[str, float] = {}
     if votes:
-        labels, probabilities = labels_array(test), _probabilities(classifiers, images)
+        labels, probabilities = labels_array(test), probabilities_of(classifiers, images)
         for model, values in {
             **probabilities,
             "classification ensemble": voted_by(votes.served, probabilities),
         }.items():
             row[model] = round(float((values.argmax(axis=1) == labels).mean()), 4)
     if fusions:
-        truth, found = [moved_boxes(change, true_boxes(example)) for example in test], _found(detectors, images)
+        truth = [moved_boxes(change, true_boxes(example)) for example in located(test)]
+        found = boxes_found(detectors, images[[example.located for example in test]])
         for model, boxes in {**found, "detection ensemble": fused_by(fusions.served, found)}.items():
             row[model] = round(detection.average_precision(boxes, truth), 4)
     return row
 
 
-def _probabilities(models: Sequence[Shipped], images: np.ndarray) -> dict[str, Floats]:
+def probabilities_of(models: Sequence[Shipped], images: np.ndarray) -> dict[str, Floats]:
     """Calibrated, by model: (n, k)."""
     return {item.card.name: softmax(logits_on(item.model, images) / item.card.temperature, axis=1) for item in models}
 
 
-def _found(models: Sequence[Shipped], images: np.ndarray) -> dict[str, list[Boxes]]:
+def boxes_found(models: Sequence[Shipped], images: np.ndarray) -> dict[str, list[Boxes]]:
     return {item.card.name: boxes_on(item.model, images) for item in models}
 
 

@@ -77,11 +77,34 @@ def detection_figures(
 
 
 def real_lesion_figures(
-    found: Sequence[Boxes], truth: Sequence[Boxes], patients: Sequence[str], threshold: float
+    found: Sequence[Boxes], truth: Sequence[Boxes], patients: Sequence[str], threshold: float, healthy: Sequence[Boxes]
 ) -> dict[str, Metric]:
-    """How many real lesions, of unknown type, are found with a box of either label, at an overlap of 0.3."""
-    tallies = [_tally(*pair, threshold, REAL_LESION_OVERLAP, by_label=False) for pair in zip(found, truth, strict=True)]
-    return figures(patients, {"real_lesion_sensitivity": lambda chosen: _sensitivity(tallies, chosen)})
+    """How many real lesions, of unknown type, are found with a box of either label, at an overlap of 0.3.
+
+    Once at `threshold`, and once at the lowest one at which `healthy`, what is found on slices where a reviewer saw
+    nothing, has no more than one box a slice.
+    """
+    lenient = one_false_box_threshold(healthy)
+
+    def tallies(at: float) -> list[_Tally]:
+        return [_tally(*pair, at, REAL_LESION_OVERLAP, by_label=False) for pair in zip(found, truth, strict=True)]
+
+    strict, loose = tallies(threshold), tallies(lenient)
+    return figures(
+        patients,
+        {
+            "real_lesion_sensitivity": lambda chosen: _sensitivity(strict, chosen),
+            "real_lesion_sensitivity_at_one_false_box": lambda chosen: _sensitivity(loose, chosen),
+        },
+    )
+
+
+def one_false_box_threshold(healthy: Sequence[Boxes]) -> float:
+    """The lowest score threshold, in steps of 0.01, at which healthy slices have at most one box on average."""
+    for threshold in _THRESHOLDS:
+        if np.mean([(boxes.scores >= threshold).sum() for boxes in healthy] or [0]) <= 1:
+            return float(threshold)
+    return float(_THRESHOLDS[-1])
 
 
 def precision_recall(found: Sequence[Boxes], truth: Sequence[Boxes]) -> list[float]:
@@ -144,6 +167,11 @@ def _tally(found: Boxes, truth: Boxes, threshold: float, overlap: float, *, by_l
             free[int(overlaps.argmax())] = False
             hits += 1
     return _Tally(hits, len(claimed), len(truth.corners))
+
+
+def overlaps_any(corners: NDArray[np.float64], lesions: NDArray[np.float64]) -> bool:
+    """Whether some box (n, 4) overlaps some lesion (m, 4) as a real lesion must be overlapped to count as found."""
+    return any(bool((_overlaps(box, lesions) >= REAL_LESION_OVERLAP).any()) for box in corners)
 
 
 def _overlaps(box: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,14 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
 
-from hepar.contracts.cards import Ensemble
+from hepar.contracts.cards import Ensemble, FusionMethod, VotingMethod
 from hepar.ensemble.fusion import FoundBox, fuse
 from hepar.ensemble.voting import Vote, majority_vote, soft_vote
 from training.evaluation.classification import Floats, Labels, decision_threshold, fitted_temperature
 from training.evaluation.detection import Boxes, average_precision, chosen_threshold
 from training.lesions import LABELS
 
+DEFAULT_VOTE: VotingMethod = "soft_vote"
+DEFAULT_FUSION: FusionMethod = "weighted_box_fusion"
 MEMBER_THRESHOLD = 0.01
+# Weights of detectors: their mAP to one of these powers; 0 is equal weights.
+POWERS = (0.0, 1.0, 2.0, 4.0)
 FUSIONS: dict[str, tuple[float, ...]] = {
     "weighted_box_fusion": (0.4, 0.5, 0.6),
     "non_maximum_suppression": (0.4, 0.5, 0.6),
@@ -73,43 +77,28 @@ def fitted_votes(probabilities: Mapping[str, Floats], labels: Labels) -> dict[st
     return votes
 
 
-def chosen_vote(probabilities: Mapping[str, Floats], labels: Labels, patients: Sequence[str]) -> str:
-    """Weighted where weights fitted on one half of the patients serve the other half better than equal ones; else soft.
-
-    A majority is compared in the report and may be asked for, but has no probabilities to tell how sure it is.
-    """
-    names = np.array(patients)
-    halves = np.isin(names, sorted(set(patients))[::2])
-    if len(probabilities) < 2 or halves.all() or not halves.any():
-        return "soft_vote"
-    losses = {"weighted_vote": 0.0, "soft_vote": 0.0}
-    for fold in (halves, ~halves):
-        weights = fitted_weights({name: values[~fold] for name, values in probabilities.items()}, labels[~fold])
-        held = {name: values[fold] for name, values in probabilities.items()}
-        for method, members in (("weighted_vote", weights), ("soft_vote", None)):
-            losses[method] += _loss(voted(method, held, members), labels[fold])
-    return "weighted_vote" if losses["weighted_vote"] < losses["soft_vote"] else "soft_vote"
-
-
 def fitted_fusions(found: Mapping[str, Sequence[Boxes]], truth: Sequence[Boxes]) -> dict[str, Ensemble]:
-    """Every method of FUSIONS with the parameter of the best mAP at an overlap of 0.5, and then its score threshold."""
+    """Every method of FUSIONS with the parameters of the best mAP at an overlap of 0.5, and then its score threshold.
+
+    Suppression keeps the scores that the detectors give; weighted box fusion has weights by how well each one detects.
+    """
+    strength = {name: max(average_precision(boxes, truth), 0.01) for name, boxes in found.items()}
     fusions = {}
     for method, overlaps in FUSIONS.items():
-        best = max(overlaps, key=lambda overlap: average_precision(fused(method, found, overlap), truth))
+        powers = POWERS if method == "weighted_box_fusion" else (0.0,)
+        choices = [(overlap, _weights(strength, power)) for power in powers for overlap in overlaps]
+        overlap, weights = max(
+            choices, key=lambda choice: average_precision(fused(method, found, choice[0], choice[1]), truth)
+        )
         fusions[method] = Ensemble(
             method=method,
-            members=dict.fromkeys(found, 1.0),
-            decision_threshold=chosen_threshold(fused(method, found, best), truth),
-            overlap=best,
+            members=weights,
+            decision_threshold=chosen_threshold(fused(method, found, overlap, weights), truth),
+            overlap=overlap,
             member_threshold=MEMBER_THRESHOLD,
             metrics={},
         )
     return fusions
-
-
-def chosen_fusion(fusions: Mapping[str, Ensemble], found: Mapping[str, Sequence[Boxes]], truth: Sequence[Boxes]) -> str:
-    """The method with the best mAP; of equals the first, weighted box fusion."""
-    return max(fusions, key=lambda method: average_precision(fused_by(fusions[method], found), truth))
 
 
 def voted_by(ensemble: Ensemble, probabilities: Mapping[str, Floats]) -> Floats:
@@ -120,31 +109,37 @@ def fused_by(ensemble: Ensemble, found: Mapping[str, Sequence[Boxes]]) -> list[B
     """Raises ValueError for an ensemble that fuses no boxes."""
     if ensemble.overlap is None:
         raise ValueError(f"{ensemble.method} has no overlap to fuse by")
-    return fused(ensemble.method, found, ensemble.overlap)
+    return fused(ensemble.method, found, ensemble.overlap, ensemble.members)
 
 
-def fused(method: str, found: Mapping[str, Sequence[Boxes]], overlap: float) -> list[Boxes]:
+def fused(
+    method: str, found: Mapping[str, Sequence[Boxes]], overlap: float, weights: Mapping[str, float]
+) -> list[Boxes]:
     """One set of boxes an image, by the very function that is served. found: by detector, one entry an image."""
     images = len(next(iter(found.values())))
     return [
-        _fused_image(method, {name: rows[index] for name, rows in found.items()}, overlap) for index in range(images)
+        _fused_image(method, {name: rows[index] for name, rows in found.items()}, overlap, weights)
+        for index in range(images)
     ]
 
 
-def _fused_image(method: str, found: Mapping[str, Boxes], overlap: float) -> Boxes:
+def _weights(strength: Mapping[str, float], power: float) -> dict[str, float]:
+    """Their mean is 1."""
+    raised = {name: value**power for name, value in strength.items()}
+    mean = sum(raised.values()) / len(raised)
+    return {name: round(value / mean, 4) for name, value in raised.items()}
+
+
+def _fused_image(method: str, found: Mapping[str, Boxes], overlap: float, weights: Mapping[str, float]) -> Boxes:
     joining = [
         FoundBox(name, tuple(corners.tolist()), float(score), LABELS[label])
         for name, boxes in found.items()
         for corners, score, label in zip(boxes.corners, boxes.scores, boxes.labels, strict=True)
         if score >= MEMBER_THRESHOLD
     ]
-    whole = fuse(method, joining, len(found), overlap)
+    whole = fuse(method, joining, list(found), overlap, weights)
     return Boxes(
         np.array([box.corners for box in whole], dtype=np.float64).reshape(-1, 4),
         np.array([list[str](LABELS).index(box.label) for box in whole], dtype=np.intp),
         np.array([box.score for box in whole], dtype=np.float64),
     )
-
-
-def _loss(probabilities: Floats, labels: Labels) -> float:
-    return -float(np.log(np.maximum(probabilities[np.arange(len(labels)), labels], _FLOOR)).sum())

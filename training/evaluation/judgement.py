@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,7 +15,7 @@ from hepar.contracts.cards import Metric
 from training.evaluation import classification, detection
 from training.evaluation.detection import Boxes
 from training.evaluation.served import read_images, run_model_on
-from training.prepare import Example, read_manifest, read_real_lesions
+from training.prepare import CLASS_LABELS, NO_TUMOUR, Example, read_manifest, read_real_lesions
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,21 @@ def labels_array(examples: Sequence[Example]) -> NDArray[np.intp]:
 
 
 def largest_lesions(examples: Sequence[Example]) -> NDArray[np.float64]:
-    """(n,) longer side of each image's largest box, as a share of the image; 0 without a box."""
+    """(n,) longer side of each image's largest box, as a share of the image; 0 without a tumour, NaN if not located."""
     return np.array(
-        [max((max(x1 - x0, y1 - y0) for _, x0, y0, x1, y1 in example.boxes), default=0.0) for example in examples]
+        [
+            max(
+                (max(x1 - x0, y1 - y0) for _, x0, y0, x1, y1 in example.boxes),
+                default=0.0 if example.located else np.nan,
+            )
+            for example in examples
+        ]
     )
+
+
+def located(examples: Sequence[Example]) -> list[Example]:
+    """Those that a detector can be judged on."""
+    return [example for example in examples if example.located]
 
 
 def true_boxes(example: Example) -> Boxes:
@@ -109,19 +120,37 @@ def _judge_classifier(model: Path | bytes, data: Path, temperature: float | None
 
 def _judge_detector(model: Path | bytes, data: Path, temperature: float | None, threshold: float | None) -> Judgement:
     if threshold is None:
-        validation = read_manifest(data, "validation")
+        validation = located(read_manifest(data, "validation"))
         found = boxes_of(model, image_paths(data, validation))
         threshold = detection.chosen_threshold(found, [true_boxes(example) for example in validation])
-    test = read_manifest(data, "test")
+    test = located(read_manifest(data, "test"))
     metrics = detection.detection_figures(
         boxes_of(model, image_paths(data, test)),
         [true_boxes(example) for example in test],
         [example.patient for example in test],
         threshold,
     )
-    real = read_real_lesions(data)
-    if real:
-        truth = [boxes_from([(0, *box) for box in row.boxes]) for row in real]
-        found = boxes_of(model, [data / "real" / f"{row.name}.png" for row in real])
-        metrics |= detection.real_lesion_figures(found, truth, [row.patient for row in real], threshold)
+    metrics |= real_lesion_figures(lambda images: boxes_of(model, images), data, threshold)
     return Judgement(temperature or 1.0, threshold, metrics)
+
+
+def real_lesion_figures(
+    find: Callable[[Sequence[Path]], list[Boxes]], data: Path, threshold: float
+) -> dict[str, Metric]:
+    """Of a detector or a fusion, on the real lesions of held-out patients; empty where there are none."""
+    real = read_real_lesions(data)
+    if not real:
+        return {}
+    healthy = [
+        example
+        for part in ("validation", "test")
+        for example in read_manifest(data, part)
+        if CLASS_LABELS[example.label] == NO_TUMOUR
+    ]
+    return detection.real_lesion_figures(
+        find([data / "real" / f"{row.name}.png" for row in real]),
+        [boxes_from([(0, *box) for box in row.boxes]) for row in real],
+        [row.patient for row in real],
+        threshold,
+        find(image_paths(data, healthy)) if healthy else [],
+    )

@@ -4,12 +4,17 @@ Real lesions are boxes drawn by somebody who is not a radiologist, of unknown ty
 have margins and computed ones have none, so every box, real or not, is first drawn anew about the pixels nearer to the
 lesion's level than to the liver's. Each real lesion is compared with the synthesised ones nearest to it in size, so
 that size, which differs between the types by design, does not decide.
+
+What MCT-LTDiag tables of 318 patients with known types (sizes, counts, rims, lobulation) is put beside the same of
+what is synthesised.
 """
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +25,7 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
 from training.configuration import DataConfiguration
 from training.fields import BoolImage, FloatImage
-from training.lesions import LABELS, synthesise
+from training.lesions import LABELS, LesionBox, synthesise
 from training.sources import LiverSlice, UnusableData
 
 Corners = tuple[int, int, int, int]
@@ -160,6 +165,69 @@ def compare(real: Sequence[Specimen], synthesised: Sequence[Specimen]) -> Realis
     names = [field.name for field in fields(LesionStatistics)]
     table = {name: (_quartiles(real, name), _quartiles(matched, name)) for name in names}
     return Realism(len(real), len(matched), table, _auc(real, matched))
+
+
+@dataclass(frozen=True)
+class TypeTraits:
+    """Of one tumour type. diameters_mm: largest one in space, quantiles 10, 25, 50, 75, 90 %.  lesions: mean count."""
+
+    diameters_mm: NDArray[np.float64]
+    lesions: float
+    rim: float
+    lobulated: float
+
+
+QUANTILES = (10, 25, 50, 75, 90)
+TYPES: dict[str, tuple[str, ...]] = {"cholangiocarcinoma": ("ICC",), "metastasis": ("CRLM", "BCLM")}
+
+
+def tabled_traits(folder: Path) -> dict[str, TypeTraits]:
+    """By label, from meta_info_patient.csv and meta_info_tumor.csv of MCT-LTDiag.
+
+    Its number of lesions is the volume of all of them over their mean volume. Raises UnusableData without the tables.
+    """
+    tables = [folder / "meta_info_patient.csv", folder / "meta_info_tumor.csv"]
+    for table in tables:
+        if not table.is_file():
+            raise UnusableData(f"{table} is missing: is {folder} the folder mct-ltdiag?")
+    with tables[0].open(newline="") as file:
+        types = {row["ID"]: row["type"] for row in csv.DictReader(file)}
+    with tables[1].open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    found = {}
+    for label, names in TYPES.items():
+        own = [row for row in rows if types.get(row["ID"]) in names]
+        found[label] = TypeTraits(
+            np.percentile([float(row["Max3D_Diameter_mm"]) for row in own], QUANTILES),
+            float(np.mean([float(row["InExp_Volume_mm3"]) / float(row["Avg_Volume_mm3"]) for row in own])),
+            float(np.mean([row["Rim APHE"] == "Y" for row in own])),
+            float(np.mean([row["Lobulated"] == "Y" for row in own])),
+        )
+    return found
+
+
+def synthesised_traits(slices: Iterable[LiverSlice], data: DataConfiguration) -> dict[str, TypeTraits]:
+    """By label, of lesions synthesised into tumour-free slices; of each slice the largest, as in MCT-LTDiag."""
+    largest: dict[str, list[LesionBox]] = {label: [] for label in LABELS}
+    counts: dict[str, list[int]] = {label: [] for label in LABELS}
+    for number, item in enumerate(slices):
+        for place, label in enumerate(LABELS):
+            rng = np.random.default_rng([data.seed, number, place])
+            try:
+                boxes = synthesise(item.hu, item.liver_mask, data.pixel_spacing_mm, label, rng).boxes
+            except ValueError:
+                continue  # too little liver on this slice
+            largest[label].append(max(boxes, key=lambda box: box.diameter_mm))
+            counts[label].append(len(boxes))
+    return {
+        label: TypeTraits(
+            np.percentile([box.diameter_mm for box in boxes], QUANTILES),
+            float(np.mean(counts[label])),
+            float(np.mean([box.rim for box in boxes])),
+            float(np.mean([box.lobulated for box in boxes])),
+        )
+        for label, boxes in largest.items()
+    }
 
 
 def _matched(real: Sequence[Specimen], synthesised: Sequence[Specimen]) -> list[Specimen]:

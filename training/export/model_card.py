@@ -36,12 +36,18 @@ def write_model_card(card: ModelCard, model: Path, folder: Path) -> Path:
         "",
     ]
     if ensemble is not None:
-        members = ", ".join(f"{name} {weight:g}" for name, weight in ensemble.members.items())
-        lines += ["## In its ensemble", "", f"{ensemble.method.replace('_', ' ')} of {members}.", ""]
-        lines += [*_figures(ensemble.metrics), ""]
+        lines += ["## In its ensemble", "", f"By default: {_in_words(ensemble.default)}.", ""]
+        for way in ensemble.ways.values():
+            members = ", ".join(f"{name} {weight:g}" for name, weight in way.members.items())
+            lines += [f"### {_in_words(way.method).capitalize()}", "", f"Weights: {members}.", ""]
+            lines += [*_figures(way.metrics), ""]
     lines += ["## Limits, and what it must not be used for", "", *(f"- {limit}" for limit in card.limits), ""]
     path.write_text("\n".join(lines))
     return path
+
+
+def _in_words(method: str) -> str:
+    return method.replace("_", " ")
 
 
 def _figures(metrics: dict[str, Metric]) -> list[str]:

@@ -1,10 +1,10 @@
-"""Mass-forming intrahepatic cholangiocarcinoma: one large lobulated mass and what it does to its surroundings.
+"""Mass-forming intrahepatic cholangiocarcinoma: one large irregular mass and what it does to its surroundings.
 
 Appearance after Chung et al., "Varying appearances of cholangiocarcinoma: radiologic-pathologic correlation",
 RadioGraphics 29, 2009, and Han et al., "Cholangiocarcinoma: pictorial essay of CT and cholangiographic
 findings", RadioGraphics 22, 2002: irregular rim enhancement about a hypo-attenuating fibrous centre, retraction
 of the capsule beside it, bile ducts dilated upstream (towards the periphery), sometimes satellite nodules.
-Sizes follow the ICC row of MCT-LTDiag (Wu et al., Sci. Data 13:31, 2026).
+Sizes, rims and lobulation follow the ICC row of MCT-LTDiag (Wu et al., Sci. Data 13:31, 2026).
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ import numpy as np
 from scipy import ndimage
 
 from training.fields import BoolImage, FloatImage, harmonic_radius, smooth_field
-from training.lesions.outline import Outline, polar
+from training.lesions.outline import Outline, lobulated_level, opacity, polar
 from training.lesions.parenchyma import Parenchyma
 
 BILE_HU = 8.0
+RIM_SHARE = 0.61
+LOBULATED_SHARE = 0.34
 
 
 def cholangiocarcinoma_diameter_mm(rng: np.random.Generator) -> float:
@@ -31,32 +33,30 @@ def cholangiocarcinoma(
     diameter_mm: float,
     spacing_mm: float,
 ) -> Outline:
-    """The mass: a union of lobules with a rough outline, a bright irregular rim and a patchy fibrous centre."""
-    level = np.full(shape, -np.inf, dtype=np.float32)
-    radius_mm = diameter_mm / 2
-    for lobule in range(rng.integers(3, 8)):
-        around = rng.uniform(0, 2 * np.pi)
-        offset_px = 0.0 if lobule == 0 else rng.uniform(0.42, 0.62) * radius_mm / spacing_mm
-        size_mm = radius_mm * (0.72 if lobule == 0 else rng.uniform(0.3, 0.52))
-        centre = (centre_px[0] + offset_px * np.sin(around), centre_px[1] + offset_px * np.cos(around))
-        distance_mm, angle = polar(shape, centre, spacing_mm)
-        outline_mm = size_mm * harmonic_radius(rng, angle, rng.uniform(0.06, 0.13), range(2, 12))
-        level = np.maximum(level, outline_mm - distance_mm)
-    depth_mm = level + 0.035 * diameter_mm * smooth_field(rng, shape, 3.5 / spacing_mm)
-    softness_mm = rng.uniform(0.7, 2.4)
-    alpha = 1 / (1 + np.exp(np.clip(-depth_mm / softness_mm, -30, 30)))
-    return Outline(alpha.astype(np.float32), _contrast(rng, depth_mm, spacing_mm))
+    """The mass: lobulated or merely rough in outline, ill defined, often with a broken rim, patchy within."""
+    lobulated = bool(rng.random() < LOBULATED_SHARE)
+    if lobulated:
+        level = lobulated_level(rng, shape, centre_px, diameter_mm / 2, spacing_mm, roughness=(0.06, 0.13))
+    else:
+        distance_mm, angle = polar(shape, centre_px, spacing_mm)
+        radius = harmonic_radius(rng, angle, rng.uniform(0.09, 0.17), range(2, 14))
+        level = 0.45 * diameter_mm * radius - distance_mm
+    rough = 0.04 * diameter_mm * smooth_field(rng, shape, 3.5 / spacing_mm)
+    depth_mm = np.asarray(level + rough, dtype=np.float32)
+    rim = bool(rng.random() < RIM_SHARE)
+    contrast = _contrast(rng, depth_mm, spacing_mm, rim=rim)
+    return Outline(opacity(depth_mm, rng.uniform(0.8, 2.4)), contrast, rim, lobulated)
 
 
-def _contrast(rng: np.random.Generator, depth_mm: FloatImage, spacing_mm: float) -> FloatImage:
+def _contrast(rng: np.random.Generator, depth_mm: FloatImage, spacing_mm: float, *, rim: bool) -> FloatImage:
     patches = smooth_field(rng, depth_mm.shape, rng.uniform(4, 9) / spacing_mm)
     strands = smooth_field(rng, depth_mm.shape, 1.8 / spacing_mm)
-    contrast = rng.uniform(-55, -26) + rng.uniform(5, 11) * patches + rng.uniform(2, 5) * strands
-    if rng.random() < 0.75:
+    contrast = rng.uniform(-88, -50) + rng.uniform(8, 17) * patches + rng.uniform(3, 8) * strands
+    if rim:
         breaks = 1 / (1 + np.exp(-2 * (smooth_field(rng, depth_mm.shape, 7 / spacing_mm) + 0.3)))
         width_mm = rng.uniform(2.2, 4.5)
-        rim = np.exp(-(((depth_mm - width_mm) / width_mm) ** 2)) * breaks
-        contrast = contrast + rim * rng.uniform(22, 55)
+        ring = np.exp(-(((depth_mm - width_mm) / width_mm) ** 2)) * breaks
+        contrast = contrast + ring * rng.uniform(25, 60)
     return np.asarray(contrast, dtype=np.float32)
 
 

@@ -22,13 +22,19 @@ _SMALLEST_LESION_MM = 7.0
 
 @dataclass(frozen=True)
 class LesionBox:
-    """Pixels; the two maxima are exclusive."""
+    """Pixels; the two maxima are exclusive.
+
+    diameter_mm: of the whole lesion in space, of which the slice may show less.  rim, lobulated: how it was drawn.
+    """
 
     x_min: int
     y_min: int
     x_max: int
     y_max: int
     label: Label
+    diameter_mm: float
+    rim: bool
+    lobulated: bool
 
 
 @dataclass(frozen=True)
@@ -57,23 +63,25 @@ def synthesise(
 
 
 def _metastases(hu: FloatImage, parenchyma: Parenchyma, rng: np.random.Generator) -> LesionSlice:
-    blur_mm = rng.uniform(0.7, 1.3)
+    blur_mm = rng.uniform(0.6, 1.2)
     mask = np.zeros(hu.shape, dtype=bool)
     boxes: list[LesionBox] = []
     for _ in range(met.metastasis_count(rng)):
-        diameter = _in_plane_mm(rng, met.metastasis_diameter_mm(rng), parenchyma)
+        whole = met.metastasis_diameter_mm(rng)
+        diameter = _in_plane_mm(rng, whole, parenchyma)
         centre = _centre(rng, parenchyma, diameter, taken=mask)
         if centre is None:
             continue
         outline = met.metastasis(rng, hu.shape, centre, diameter, parenchyma.spacing_mm)
         hu = lay_into(hu, parenchyma, outline.alpha, outline.contrast_hu, blur_mm)
-        mask |= _mark(outline, parenchyma, "metastasis", boxes)
+        mask |= _mark(outline, parenchyma, "metastasis", whole, boxes)
     return _finished(hu, parenchyma.mask, mask, boxes)
 
 
 def _cholangiocarcinoma(hu: FloatImage, parenchyma: Parenchyma, rng: np.random.Generator) -> LesionSlice:
-    blur_mm = rng.uniform(0.7, 1.3)
-    diameter = _in_plane_mm(rng, icc.cholangiocarcinoma_diameter_mm(rng), parenchyma)
+    blur_mm = rng.uniform(0.6, 1.2)
+    whole = icc.cholangiocarcinoma_diameter_mm(rng)
+    diameter = _in_plane_mm(rng, whole, parenchyma)
     centre = _centre(rng, parenchyma, diameter, taken=np.zeros(hu.shape, dtype=bool))
     if centre is None:
         raise ValueError("the liver has no room for the mass")
@@ -93,7 +101,7 @@ def _cholangiocarcinoma(hu: FloatImage, parenchyma: Parenchyma, rng: np.random.G
     outline = icc.cholangiocarcinoma(rng, hu.shape, centre, diameter, parenchyma.spacing_mm)
     hu = lay_into(hu, parenchyma, outline.alpha, outline.contrast_hu, blur_mm)
     boxes: list[LesionBox] = []
-    mask = _mark(outline, parenchyma, "cholangiocarcinoma", boxes)
+    mask = _mark(outline, parenchyma, "cholangiocarcinoma", whole, boxes)
     for _ in range(rng.integers(1, 4) if rng.random() < 0.25 else 0):
         hu, mask = _satellite(hu, parenchyma, rng, centre, diameter, mask, boxes)
     return _finished(hu, parenchyma.mask, mask, boxes)
@@ -119,7 +127,7 @@ def _satellite(
         return hu, mask
     outline = met.metastasis(rng, hu.shape, (row, column), size_mm, parenchyma.spacing_mm)
     hu = lay_into(hu, parenchyma, outline.alpha, outline.contrast_hu, 1.0)
-    return hu, mask | _mark(outline, parenchyma, "cholangiocarcinoma", boxes)
+    return hu, mask | _mark(outline, parenchyma, "cholangiocarcinoma", size_mm, boxes)
 
 
 def _in_plane_mm(rng: np.random.Generator, diameter_mm: float, parenchyma: Parenchyma) -> float:
@@ -145,13 +153,15 @@ def _centre(
     return float(row), float(column)
 
 
-def _mark(outline: Outline, parenchyma: Parenchyma, label: Label, boxes: list[LesionBox]) -> BoolImage:
+def _mark(
+    outline: Outline, parenchyma: Parenchyma, label: Label, diameter_mm: float, boxes: list[LesionBox]
+) -> BoolImage:
     """Adds the lesion's box and returns its mask; a lesion of under four pixels is not worth a box."""
     mask = np.asarray((outline.alpha > 0.5) & parenchyma.mask)
     if int(mask.sum()) >= 4:
         rows, columns = np.nonzero(mask)
         corner = (int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1)
-        boxes.append(LesionBox(*corner, label))
+        boxes.append(LesionBox(*corner, label, diameter_mm, outline.rim, outline.lobulated))
     return mask
 
 
