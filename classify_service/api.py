@@ -2,56 +2,94 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
-from classify_service.ensemble import Ballot, Ensemble
-from hepar.contracts.analyses import Classification, ModelVote
+from classify_service.ensemble import Ballot, Classifiers, TimedVote, rows
+from hepar.contracts.analyses import Classification, ClassificationBatch, Explanation, ModelVote
 from hepar.contracts.problems import Problem
+from hepar.ensemble.explanation import Map
 from hepar.imaging import CtImage
+from hepar.imaging.annotation import base64_text, overlay_png
 from hepar.service.images import image_facts
-from hepar.service.model_app import DeadlineDep, UploadedImage
+from hepar.service.model_app import BatchDeadlineDep, DeadlineDep, UploadedBatch, UploadedImage
+from hepar.service.options import VotingChoice, VotingOptions
 from hepar.service.requests import current_request_id
-from hepar.service.uploads import IMAGE_OPENAPI
+from hepar.service.uploads import BATCH_OPENAPI, IMAGE_OPENAPI
 
 router = APIRouter(tags=["classification"], responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}})
 
-UPLOAD_PATHS = frozenset({"/v1/classifications"})
+UPLOAD_PATHS = frozenset({"/v1/classifications", "/v1/classifications/batch"})
 
 
-def _ensemble(request: Request) -> Ensemble:
-    ensemble: Ensemble = request.app.state.ensemble
-    return ensemble
+def _classifiers(request: Request) -> Classifiers:
+    classifiers: Classifiers = request.app.state.classifiers
+    return classifiers
 
 
-EnsembleDep = Annotated[Ensemble, Depends(_ensemble)]
+ClassifiersDep = Annotated[Classifiers, Depends(_classifiers)]
 
 
 @router.post("/v1/classifications", summary="Classify one CT image", openapi_extra=IMAGE_OPENAPI)
-async def classify(ensemble: EnsembleDep, deadline: DeadlineDep, image: UploadedImage) -> Classification:
+async def classify(
+    classifiers: ClassifiersDep, options: VotingChoice, deadline: DeadlineDep, image: UploadedImage
+) -> Classification:
     """Cholangiocarcinoma, metastasis or no tumour, with each model's vote."""
-    return _shaped(await ensemble.vote(image, deadline), image)
+    return await _shaped(await classifiers.vote(image, deadline, options), image, options)
 
 
-def _shaped(ballot: Ballot, image: CtImage) -> Classification:
+@router.post("/v1/classifications/batch", summary="Classify many CT images", openapi_extra=BATCH_OPENAPI)
+async def classify_batch(
+    classifiers: ClassifiersDep, options: VotingChoice, deadline: BatchDeadlineDep, batch: UploadedBatch
+) -> ClassificationBatch:
+    """Every image is answered on its own, in order; one that fails says so in its place."""
+
+    async def one(image: CtImage) -> Classification:
+        return await _shaped(await classifiers.vote(image, deadline, options), image, options)
+
+    return ClassificationBatch(items=await batch.answers(one), request_id=current_request_id())
+
+
+async def _shaped(ballot: Ballot, image: CtImage, options: VotingOptions) -> Classification:
     verdict = ballot.verdict
+    explained = options.explain and ballot.evidence is not None
     return Classification(
         label=verdict.label,
         probability=verdict.probabilities[verdict.most_probable],
         probabilities=verdict.probabilities,
+        method=ballot.method,
         agreement=f"{verdict.agreeing} of {len(ballot.votes)}",
+        entropy=round(ballot.entropy, 4),
+        mutual_information=round(ballot.mutual_information, 4),
         votes=[
-            ModelVote(
-                model=timed.vote.model,
-                version=timed.version,
-                label=timed.vote.label,
-                probabilities=dict(zip(timed.vote.labels, timed.vote.probabilities.tolist(), strict=True)),
-                duration_ms=round(timed.duration_ms, 1),
-            )
-            for timed in ballot.votes
+            await _vote(timed, verdict.most_probable, image, explained=options.explain_models) for timed in ballot.votes
         ],
         degraded=ballot.missing,
+        explanation=await _explanation(verdict.most_probable, ballot.evidence, image, "ensemble")
+        if explained
+        else None,
         image=image_facts(image),
         request_id=current_request_id(),
     )
+
+
+async def _vote(timed: TimedVote, label: str, image: CtImage, *, explained: bool) -> ModelVote:
+    vote = timed.vote
+    return ModelVote(
+        model=vote.model,
+        version=timed.version,
+        label=vote.label,
+        probabilities=dict(zip(vote.labels, vote.probabilities.tolist(), strict=True)),
+        duration_ms=round(timed.duration_ms, 1),
+        explanation=await _explanation(label, timed.evidence_for(label), image, vote.model) if explained else None,
+    )
+
+
+async def _explanation(label: str, values: Map | None, image: CtImage, source: str) -> Explanation | None:
+    """Drawn in a thread: compressing a picture takes tens of milliseconds."""
+    if values is None:
+        return None
+    picture = await asyncio.to_thread(overlay_png, image, values, f"{source}: evidence for {label}")
+    return Explanation(label=label, activation_map=rows(values), overlay_png=base64_text(picture))

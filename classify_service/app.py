@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from classify_service.api import UPLOAD_PATHS, router
-from classify_service.ensemble import Ensemble
+from classify_service.ensemble import Classifiers
 from classify_service.settings import ClassifySettings
 from hepar.service.app import new_app
 from hepar.service.model_app import models_on_triton
@@ -17,9 +17,9 @@ from hepar.service.model_app import models_on_triton
 def create_app(settings: ClassifySettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with models_on_triton(app, settings, "classification") as (triton, cards):
-            app.state.ensemble = ensemble = Ensemble(triton, cards, settings.quorum)
-            app.state.readiness = ensemble.readiness
+        async with models_on_triton(app, settings, "classification") as (triton, models):
+            app.state.classifiers = classifiers = Classifiers(triton, models, settings.quorum)
+            app.state.readiness = classifiers.readiness
             yield
 
     app = new_app("Hepar classify_service", "One image, one calibrated vote", settings, lifespan, UPLOAD_PATHS)

@@ -3,66 +3,135 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
-from hepar.contracts.cards import ModelCard
-from hepar.ensemble.voting import Verdict, Vote, calibrated_probabilities, majority_vote, soft_vote
+import numpy as np
+
+from hepar.contracts.cards import Ensemble, VotingMethod
+from hepar.ensemble.explanation import Map, ensemble_evidence, evidence
+from hepar.ensemble.voting import (
+    Verdict,
+    Vote,
+    calibrated_probabilities,
+    disagreement,
+    majority_vote,
+    soft_vote,
+)
 from hepar.imaging import CtImage
-from hepar.imaging.fitting import fit
-from hepar.inference import TritonClient, agreed_ensemble
-from hepar.inference.triton import Expected
+from hepar.imaging.fitting import Placement, fit
+from hepar.inference import FollowedModels, ModelSet, TritonClient
+from hepar.inference.triton import Expected, Tensor
 from hepar.service.deadlines import Deadline
-from hepar.service.models import ask_all
+from hepar.service.models import ask_all, chosen
+from hepar.service.options import VotingOptions
+from hepar.service.problems import InvalidRequest
+
+DEFAULT: VotingMethod = "soft_vote"
+_LOGITS_MAX = 1e4
 
 
 @dataclass(frozen=True)
 class TimedVote:
+    """activation: (labels, h, w) over the network's input, where `placement` says the image lies; None unless asked."""
+
     vote: Vote
     version: str
     duration_ms: float
+    placement: Placement
+    activation: Tensor | None
+
+    def evidence_for(self, label: str) -> Map | None:
+        if self.activation is None:
+            return None
+        return evidence(self.activation[self.vote.labels.index(label)], self.placement)
 
 
 @dataclass(frozen=True)
 class Ballot:
-    """The verdict, the votes behind it, and the models that should have voted and did not."""
+    """The verdict, how it came about, and the models that should have voted and did not.
+
+    entropy, mutual_information: in nats.  evidence: of the verdict's most probable label, where it was asked for.
+    """
 
     verdict: Verdict
+    method: VotingMethod
+    entropy: float
+    mutual_information: float
     votes: list[TimedVote]
     missing: list[str]
+    evidence: Map | None
 
 
-class Ensemble:
-    """The classifiers that the model repository has cards for."""
+class Classifiers:
+    """The classifiers that the model repository has cards for, as it is now."""
 
-    def __init__(self, triton: TritonClient, cards: dict[str, ModelCard], quorum: int) -> None:
+    def __init__(self, triton: TritonClient, models: FollowedModels, quorum: int) -> None:
         self._triton = triton
-        self._cards = cards
-        self._fitted = agreed_ensemble(cards)
+        self._models = models
         self._quorum = quorum
 
-    async def vote(self, image: CtImage, deadline: Deadline) -> Ballot:
-        """Raises Unavailable, DeadlineExceeded or BadUpstream when fewer models answer than the quorum."""
+    async def vote(self, image: CtImage, deadline: Deadline, options: VotingOptions) -> Ballot:
+        """Raises InvalidRequest for a model or a method that is not offered, and what `ask_all` raises."""
+        models = self._models.current
+        names = chosen(models.cards, options.classifiers)
+        way = _way(models, options.vote)
+        mapped = options.explain or options.explain_models
 
         async def ask(model: str) -> TimedVote:
-            card = self._cards[model]
-            pixels, _ = fit(image.pixels, card.input.height, card.input.width)
-            expected = {"logits": Expected((len(card.labels),), "f")}
+            card = models.cards[model]
+            pixels, placement = fit(image.pixels, card.input.height, card.input.width)
+            labels = len(card.labels)
+            expected = {"logits": Expected((labels,), "f", -_LOGITS_MAX, _LOGITS_MAX)}
+            if mapped:
+                expected["activation"] = Expected((labels, -1, -1), "f")
             answer = await self._triton.infer(model, pixels, expected, deadline)
             probabilities = calibrated_probabilities(answer.outputs["logits"], card.temperature)
-            return TimedVote(Vote(model, tuple(card.labels), probabilities), answer.version, answer.duration_ms)
+            vote = Vote(model, tuple(card.labels), probabilities)
+            return TimedVote(vote, answer.version, answer.duration_ms, placement, answer.outputs.get("activation"))
 
-        votes, missing = await ask_all(list(self._cards), ask, self._quorum)
-        return Ballot(self._decided([timed.vote for timed in votes]), votes, missing)
-
-    def _decided(self, votes: list[Vote]) -> Verdict:
-        fitted = self._fitted
-        if fitted is None:
-            return soft_vote(votes, max(self._cards[vote.model].decision_threshold for vote in votes))
-        if fitted.method == "majority_vote":
-            return majority_vote(votes, fitted.decision_threshold)
-        if sum(fitted.members[vote.model] for vote in votes) <= 0:  # those with a weight are the missing ones
-            return soft_vote(votes, fitted.decision_threshold, temperature=fitted.temperature)
-        return soft_vote(votes, fitted.decision_threshold, fitted.members, fitted.temperature)
+        votes, missing = await ask_all(names, ask, self._quorum)
+        return _counted(votes, missing, way)
 
     async def readiness(self) -> dict[str, bool]:
-        ready = await self._triton.ready_models(list(self._cards))
-        return {"classifiers": sum(ready.values()) >= self._quorum}
+        names = list(self._models.current.cards)
+        ready = await self._triton.ready_models(names)
+        return {"classifiers": 0 < min(self._quorum, len(names)) <= sum(ready.values())}
+
+
+def _way(models: ModelSet, method: VotingMethod | None) -> Ensemble:
+    """The fitted one, or equal weights where the models were not fitted together. Raises InvalidRequest."""
+    fitted = models.ensemble
+    if fitted is not None:
+        if method is not None and method not in fitted.ways:
+            raise InvalidRequest(f"the models have no {method}; they have {', '.join(fitted.ways)}")
+        return fitted.ways[method or fitted.default]
+    if method == "weighted_vote":
+        raise InvalidRequest("these models were not fitted together: there are no weights to vote by")
+    return Ensemble(
+        method=method or DEFAULT,
+        members=dict.fromkeys(models.cards, 1.0) or {"none": 1.0},
+        decision_threshold=max((card.decision_threshold for card in models.cards.values()), default=0.0),
+        metrics={},
+    )
+
+
+def _counted(timed: list[TimedVote], missing: list[str], way: Ensemble) -> Ballot:
+    votes = [one.vote for one in timed]
+    weights = way.members
+    if sum(weights.get(vote.model, 0.0) for vote in votes) <= 0:  # those with a weight are the missing ones
+        weights = dict.fromkeys((vote.model for vote in votes), 1.0)
+    if way.method == "majority_vote":
+        verdict = majority_vote(votes, way.decision_threshold)
+    else:
+        verdict = soft_vote(votes, way.decision_threshold, weights, way.temperature)
+    entropy, mutual_information = disagreement(votes, weights)
+    maps = {one.vote.model: one.evidence_for(verdict.most_probable) for one in timed}
+    known = {model: values for model, values in maps.items() if values is not None}
+    together = ensemble_evidence(known, weights) if known else None
+    return Ballot(verdict, cast("VotingMethod", way.method), entropy, mutual_information, timed, missing, together)
+
+
+def rows(values: Map) -> list[list[float]]:
+    """As the document has it."""
+    rounded: list[list[float]] = np.round(values, 3).tolist()
+    return rounded

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
-from detect_service.detectors import Detectors, Findings
-from hepar.contracts.analyses import Box, Detection, DetectorReport
+from detect_service.detectors import Detectors, Findings, measured
+from hepar.contracts.analyses import Box, Detection, DetectionBatch, DetectorReport
 from hepar.contracts.problems import Problem
+from hepar.ensemble.fusion import FusedBox
 from hepar.imaging import CtImage
+from hepar.imaging.annotation import annotated_png, base64_text
 from hepar.service.images import image_facts
-from hepar.service.model_app import DeadlineDep, UploadedImage
+from hepar.service.model_app import BatchDeadlineDep, DeadlineDep, UploadedBatch, UploadedImage
+from hepar.service.options import FusionChoice, FusionOptions
 from hepar.service.requests import current_request_id
-from hepar.service.uploads import IMAGE_OPENAPI
+from hepar.service.uploads import BATCH_OPENAPI, IMAGE_OPENAPI
 
 router = APIRouter(tags=["detection"], responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}})
 
-UPLOAD_PATHS = frozenset({"/v1/detections"})
+UPLOAD_PATHS = frozenset({"/v1/detections", "/v1/detections/batch"})
 
 
 def _detectors(request: Request) -> Detectors:
@@ -29,25 +33,35 @@ DetectorsDep = Annotated[Detectors, Depends(_detectors)]
 
 
 @router.post("/v1/detections", summary="Find lesions in one CT image", openapi_extra=IMAGE_OPENAPI)
-async def detect(detectors: DetectorsDep, deadline: DeadlineDep, image: UploadedImage) -> Detection:
+async def detect(
+    detectors: DetectorsDep, options: FusionChoice, deadline: DeadlineDep, image: UploadedImage
+) -> Detection:
     """Boxes of lesions, fused over all detectors."""
-    return _shaped(await detectors.find(image, deadline), image)
+    return await _shaped(await detectors.find(image, deadline, options), image, options)
 
 
-def _shaped(found: Findings, image: CtImage) -> Detection:
+@router.post("/v1/detections/batch", summary="Find lesions in many CT images", openapi_extra=BATCH_OPENAPI)
+async def detect_batch(
+    detectors: DetectorsDep, options: FusionChoice, deadline: BatchDeadlineDep, batch: UploadedBatch
+) -> DetectionBatch:
+    """Every image is answered on its own, in order; one that fails says so in its place."""
+
+    async def one(image: CtImage) -> Detection:
+        return await _shaped(await detectors.find(image, deadline, options), image, options)
+
+    return DetectionBatch(items=await batch.answers(one), request_id=current_request_id())
+
+
+async def _shaped(found: Findings, image: CtImage, options: FusionOptions) -> Detection:
+    boxes = [_box(box, image.spacing_mm) for box in found.fused]
+    picture = None
+    if options.annotate:
+        headline = f"{len(boxes)} {'box' if len(boxes) == 1 else 'boxes'}, {found.method.replace('_', ' ')}"
+        picture = base64_text(await asyncio.to_thread(annotated_png, image, boxes, headline))
     return Detection(
-        boxes=[
-            Box(
-                x_min=round(box.corners[0], 1),
-                y_min=round(box.corners[1], 1),
-                x_max=round(box.corners[2], 1),
-                y_max=round(box.corners[3], 1),
-                label=box.label,
-                score=round(box.score, 4),
-                detectors=list(box.detectors),
-            )
-            for box in found.fused
-        ],
+        boxes=boxes,
+        method=found.method,
+        annotated_png=picture,
         detectors=[
             DetectorReport(
                 model=finding.model,
@@ -60,4 +74,22 @@ def _shaped(found: Findings, image: CtImage) -> Detection:
         degraded=found.missing,
         image=image_facts(image),
         request_id=current_request_id(),
+    )
+
+
+def _box(box: FusedBox, spacing_mm: tuple[float, float] | None) -> Box:
+    size = measured(box.corners, spacing_mm)
+    x_min, y_min, x_max, y_max = (round(corner, 1) for corner in box.corners)
+    return Box(
+        x_min=x_min,
+        y_min=y_min,
+        x_max=x_max,
+        y_max=y_max,
+        label=box.label,
+        score=round(box.score, 4),
+        detectors=list(box.detectors),
+        size_px=size.size_px,
+        size_mm=size.size_mm,
+        longest_diameter_px=max(size.size_px),
+        longest_diameter_mm=None if size.size_mm is None else max(size.size_mm),
     )

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
-from hepar.contracts.cards import ModelCard
-from hepar.ensemble.fusion import FoundBox, FusedBox, fuse, weighted_box_fusion
+from hepar.contracts.cards import Ensemble, FusionMethod, ModelCard
+from hepar.ensemble.fusion import FoundBox, FusedBox, fuse
 from hepar.imaging import CtImage
 from hepar.imaging.fitting import Placement, fit
-from hepar.inference import TritonClient, agreed_ensemble
+from hepar.inference import FollowedModels, ModelSet, TritonClient
 from hepar.inference.triton import Answer, Expected
 from hepar.service.deadlines import Deadline
-from hepar.service.models import ask_all
-from hepar.service.problems import BadUpstream
+from hepar.service.models import ask_all, chosen
+from hepar.service.options import FusionOptions
+from hepar.service.problems import InvalidRequest
 
+DEFAULT: FusionMethod = "weighted_box_fusion"
 _ROWS = 100
+_SOFT_SIGMA = 0.5
 _EXPECTED = {
-    "boxes": Expected((_ROWS, 4), "f"),
-    "scores": Expected((_ROWS,), "f"),
-    "labels": Expected((_ROWS,), "i"),
+    "boxes": Expected((_ROWS, 4), "f", -1.0, 2.0),  # a network may draw a box over the edge; it is clipped
+    "scores": Expected((_ROWS,), "f", 0.0, 1.001),
 }
 
 
@@ -38,59 +41,86 @@ class Findings:
     """The fused boxes, what each detector found, and the detectors that did not answer."""
 
     fused: list[FusedBox]
+    method: FusionMethod
     findings: list[Finding]
     missing: list[str]
 
 
 class Detectors:
-    """The detectors that the model repository has cards for."""
+    """The detectors that the model repository has cards for, as it is now."""
 
-    def __init__(self, triton: TritonClient, cards: dict[str, ModelCard], quorum: int, overlap: float) -> None:
+    def __init__(self, triton: TritonClient, models: FollowedModels, quorum: int, overlap: float) -> None:
         self._triton = triton
-        self._cards = cards
+        self._models = models
         self._quorum = quorum
-        self._fitted = agreed_ensemble(cards)
         self._overlap = overlap
 
-    async def find(self, image: CtImage, deadline: Deadline) -> Findings:
-        """Raises Unavailable, DeadlineExceeded or BadUpstream when fewer models answer than the quorum."""
+    async def find(self, image: CtImage, deadline: Deadline, options: FusionOptions) -> Findings:
+        """Raises InvalidRequest for a detector or a method that is not offered, and what `ask_all` raises."""
+        models = self._models.current
+        names = chosen(models.cards, options.detectors)
+        way = self._way(models, options.fusion)
 
         async def ask(model: str) -> Finding:
-            card = self._cards[model]
+            card = models.cards[model]
             pixels, placement = fit(image.pixels, card.input.height, card.input.width)
-            answer = await self._triton.infer(model, pixels, _EXPECTED, deadline)
-            fitted = self._fitted
-            threshold = card.decision_threshold if fitted is None else fitted.member_threshold
+            expected = _EXPECTED | {"labels": Expected((_ROWS,), "i", 0, len(card.labels) - 1)}
+            answer = await self._triton.infer(model, pixels, expected, deadline)
+            threshold = card.decision_threshold if models.ensemble is None else way.member_threshold
             joining = boxes_in_image(model, card, answer, placement, threshold)
             boxes = [box for box in joining if box.score >= card.decision_threshold]
             return Finding(model, answer.version, answer.duration_ms, boxes, joining)
 
-        findings, missing = await ask_all(list(self._cards), ask, self._quorum)
+        findings, missing = await ask_all(names, ask, self._quorum)
         found = [box for finding in findings for box in finding.joining]
-        return Findings(self._fused(found, len(findings)), findings, missing)
+        answered = [finding.model for finding in findings]
+        fused = fuse(way.method, found, answered, way.overlap or self._overlap, way.members)
+        kept = [box for box in fused if box.score >= way.decision_threshold]
+        return Findings(kept, cast("FusionMethod", way.method), findings, missing)
 
-    def _fused(self, found: list[FoundBox], detectors: int) -> list[FusedBox]:
-        fitted = self._fitted
-        if fitted is None:
-            return weighted_box_fusion(found, detectors, self._overlap)
-        boxes = fuse(fitted.method, found, detectors, fitted.overlap or self._overlap)
-        return [box for box in boxes if box.score >= fitted.decision_threshold]
+    def _way(self, models: ModelSet, method: FusionMethod | None) -> Ensemble:
+        """The fitted one; equal weights and the settings' overlap where the models were not fitted together."""
+        fitted = models.ensemble
+        if fitted is not None:
+            if method is not None and method not in fitted.ways:
+                raise InvalidRequest(f"the models have no {method}; they have {', '.join(fitted.ways)}")
+            return fitted.ways[method or fitted.default]
+        return Ensemble(
+            method=method or DEFAULT,
+            members=dict.fromkeys(models.cards, 1.0) or {"none": 1.0},
+            decision_threshold=0.0,
+            overlap=_SOFT_SIGMA if method == "soft_non_maximum_suppression" else self._overlap,
+            metrics={},
+        )
 
     async def readiness(self) -> dict[str, bool]:
-        ready = await self._triton.ready_models(list(self._cards))
-        return {"detectors": sum(ready.values()) >= self._quorum}
+        names = list(self._models.current.cards)
+        ready = await self._triton.ready_models(names)
+        return {"detectors": 0 < min(self._quorum, len(names)) <= sum(ready.values())}
+
+
+@dataclass(frozen=True)
+class BoxSize:
+    """Width and height, to a tenth."""
+
+    size_px: tuple[float, float]
+    size_mm: tuple[float, float] | None
+
+
+def measured(corners: tuple[float, float, float, float], spacing_mm: tuple[float, float] | None) -> BoxSize:
+    """corners: x_min, y_min, x_max, y_max in pixels.  spacing_mm: of rows and of columns, None where unknown."""
+    width, height = corners[2] - corners[0], corners[3] - corners[1]
+    size_px = (round(width, 1), round(height, 1))
+    if spacing_mm is None:
+        return BoxSize(size_px, None)
+    return BoxSize(size_px, (round(width * spacing_mm[1], 1), round(height * spacing_mm[0], 1)))
 
 
 def boxes_in_image(
     model: str, card: ModelCard, answer: Answer, placement: Placement, threshold: float
 ) -> list[FoundBox]:
-    """Rows at or above the threshold, in pixels of the image; boxes without area are left out.
-
-    Raises BadUpstream for a score outside 0..1 or a label the card does not have.
-    """
+    """Rows at or above the threshold, in pixels of the image; boxes without area are left out."""
     scores, labels = answer.outputs["scores"], answer.outputs["labels"]
-    if (scores < 0).any() or (scores > 1.001).any() or (labels < 0).any() or (labels >= len(card.labels)).any():
-        raise BadUpstream(f"{model} gave a score or label out of range")
     used = scores >= max(threshold, 1e-6)
     found = []
     corners = placement.to_image(answer.outputs["boxes"][used])

@@ -3,66 +3,129 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from gateway.fork import BodyFork
 from gateway.upstream import Answer, Upstream, UpstreamProblem
-from hepar.contracts.analyses import Analysis, Classification, Detection
+from hepar.contracts.analyses import (
+    Analysis,
+    AnalysisBatch,
+    Classification,
+    ClassificationBatch,
+    Detection,
+    DetectionBatch,
+    Explanation,
+)
 from hepar.contracts.problems import Problem
+from hepar.ensemble.explanation import share_in_boxes
 from hepar.service.deadlines import Deadline
-from hepar.service.problems import HeparError, problem_of
+from hepar.service.problems import BadUpstream, HeparError, problem_of
 from hepar.service.requests import current_request_id
 
 CLASSIFICATIONS = "/v1/classifications"
 DETECTIONS = "/v1/detections"
+BATCH = "/batch"
+One = TypeVar("One", bound=BaseModel)
+Other = TypeVar("Other", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A service, and the path and query to ask it by."""
+
+    upstream: Upstream
+    path: str
 
 
 async def analyse(
-    classify: Upstream,
-    detect: Upstream,
-    body: AsyncIterator[bytes],
-    headers: Mapping[str, str],
-    deadline: Deadline,
-    query: str = "",
+    classify: Asked, detect: Asked, body: AsyncIterator[bytes], headers: Mapping[str, str], deadline: Deadline
 ) -> Analysis:
     """Both services read the upload while it arrives. One part may fail on its own and says so in its place.
 
     Raises what ended the upload (TooLarge), and the classifier's error where both parts failed.
     """
+    classification, detection = await _both((classify, Classification), (detect, Detection), body, headers, deadline)
+    return _together(_or_problem(classification), _or_problem(detection))
+
+
+async def analyse_batch(
+    classify: Asked, detect: Asked, body: AsyncIterator[bytes], headers: Mapping[str, str], deadline: Deadline
+) -> AnalysisBatch:
+    """The same of many images, in order. A service that fails as a whole says so in the place of each of its parts.
+
+    Raises what `analyse` raises, and BadUpstream where the services did not see the same number of images.
+    """
+    classified, detected = await _both(
+        (classify, ClassificationBatch), (detect, DetectionBatch), body, headers, deadline
+    )
+    count = len(classified.items) if isinstance(classified, ClassificationBatch) else 0
+    if isinstance(detected, DetectionBatch):
+        if isinstance(classified, ClassificationBatch) and len(detected.items) != count:
+            raise BadUpstream("the parts do not tell of the same images")
+        count = len(detected.items)
+    parts = zip(_items(classified, count), _items(detected, count), strict=True)
+    return AnalysisBatch(items=[_together(*pair) for pair in parts], request_id=current_request_id())
+
+
+async def _both(
+    one: tuple[Asked, type[One]],
+    other: tuple[Asked, type[Other]],
+    body: AsyncIterator[bytes],
+    headers: Mapping[str, str],
+    deadline: Deadline,
+) -> tuple[One | HeparError, Other | HeparError]:
     fork = BodyFork(body)
 
-    def part(
-        index: int, upstream: Upstream, answer: type[Answer], path: str
-    ) -> Callable[[], Awaitable[Answer | HeparError]]:
-        async def ask() -> Answer | HeparError:
-            try:
-                content = fork.reader(index)
-                return await upstream.call(answer, "POST", path + query, deadline, headers=headers, content=content)
-            except HeparError as error:
-                return error
-            finally:
-                fork.leave(index)
+    async def ask(index: int, asked: Asked, answer: type[Answer]) -> Answer | HeparError:
+        try:
+            content = fork.reader(index)
+            return await asked.upstream.call(answer, "POST", asked.path, deadline, headers=headers, content=content)
+        except HeparError as error:
+            return error
+        finally:
+            fork.leave(index)
 
-        return ask
-
-    ask_classifier = part(0, classify, Classification, CLASSIFICATIONS)
-    ask_detector = part(1, detect, Detection, DETECTIONS)
     pump = asyncio.create_task(fork.pump())
     try:
-        classification, detection = await asyncio.gather(ask_classifier(), ask_detector())
+        answers = await asyncio.gather(ask(0, *one), ask(1, *other))
     finally:
         if not pump.done():
             pump.cancel()
         failure = (await asyncio.gather(pump, return_exceptions=True))[0]
     if isinstance(failure, HeparError):
         raise failure
-    if isinstance(classification, HeparError) and isinstance(detection, HeparError):
-        raise classification
-    return Analysis(
-        classification=_or_problem(classification),
-        detection=_or_problem(detection),
-        request_id=current_request_id(),
-    )
+    if isinstance(answers[0], HeparError) and isinstance(answers[1], HeparError):
+        raise answers[0]
+    return answers
+
+
+def _items(part: ClassificationBatch | DetectionBatch | HeparError, count: int) -> Sequence[Any]:
+    return [_or_problem(part)] * count if isinstance(part, HeparError) else part.items
+
+
+def _together(classification: Classification | Problem, detection: Detection | Problem) -> Analysis:
+    if isinstance(classification, Classification) and isinstance(detection, Detection):
+        classification = explained_by_boxes(classification, detection)
+    return Analysis(classification=classification, detection=detection, request_id=current_request_id())
+
+
+def explained_by_boxes(classification: Classification, detection: Detection) -> Classification:
+    """With the share of every activation map that lies inside the detected boxes."""
+    boxes = [(box.x_min, box.y_min, box.x_max, box.y_max) for box in detection.boxes]
+    image = classification.image
+
+    def explained(explanation: Explanation | None) -> Explanation | None:
+        if explanation is None:
+            return None
+        share = share_in_boxes(explanation.activation_map, boxes, image.width, image.height)
+        return explanation.model_copy(update={"share_in_boxes": round(share, 4)})
+
+    votes = [vote.model_copy(update={"explanation": explained(vote.explanation)}) for vote in classification.votes]
+    return classification.model_copy(update={"explanation": explained(classification.explanation), "votes": votes})
 
 
 def _or_problem(part: Answer | HeparError) -> Answer | Problem:

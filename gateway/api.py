@@ -7,23 +7,38 @@ from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Request
 
-from gateway.analysis import CLASSIFICATIONS, DETECTIONS, analyse
+from gateway.analysis import BATCH, CLASSIFICATIONS, DETECTIONS, Asked, analyse, analyse_batch
 from gateway.settings import GatewaySettings
 from gateway.upstream import Upstream
-from hepar.contracts.accounts import AccessToken, Account, SignUp
-from hepar.contracts.analyses import Analysis, Classification, Detection
+from hepar.contracts.analyses import (
+    Analysis,
+    AnalysisBatch,
+    Classification,
+    ClassificationBatch,
+    Detection,
+    DetectionBatch,
+)
 from hepar.contracts.problems import Problem
 from hepar.service.bearer import bearer_token
 from hepar.service.deadlines import DEADLINE_HEADER, Deadline
+from hepar.service.options import FusionChoice, VotingChoice
 from hepar.service.problems import Forbidden
 from hepar.service.tokens import KeyCache, Principal, TokenRules
-from hepar.service.uploads import IMAGE_OPENAPI, MULTIPART_OVERHEAD_BYTES, Frame, check_announced, limited
+from hepar.service.uploads import (
+    BATCH_OPENAPI,
+    IMAGE_OPENAPI,
+    MULTIPART_OVERHEAD_BYTES,
+    Frame,
+    check_announced,
+    limited,
+)
 
 router = APIRouter(prefix="/v1", responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}})
 
-UPLOAD_PATHS = frozenset({"/v1/classifications", "/v1/detections", "/v1/analyses"})
+ANALYSES = "/v1/analyses"
+UPLOAD_PATHS = frozenset(path + batch for path in (CLASSIFICATIONS, DETECTIONS, ANALYSES) for batch in ("", BATCH))
 
 
 @dataclass(frozen=True)
@@ -58,7 +73,12 @@ def _deadline(request: Request, house: HouseDep) -> Deadline:
     return Deadline.from_header(request.headers.get(DEADLINE_HEADER), house.settings.deadline_s)
 
 
+def _batch_deadline(request: Request, house: HouseDep) -> Deadline:
+    return Deadline.from_header(request.headers.get(DEADLINE_HEADER), house.settings.batch_deadline_s)
+
+
 DeadlineDep = Annotated[Deadline, Depends(_deadline)]
+BatchDeadlineDep = Annotated[Deadline, Depends(_batch_deadline)]
 
 
 @dataclass(frozen=True)
@@ -67,50 +87,29 @@ class Upload:
 
     body: AsyncIterator[bytes]
     headers: dict[str, str]
-    query: str
+    frame: int | None
+
+    def query(self, *options: list[tuple[str, str]]) -> str:
+        """Of the next hop, with its `?`; empty where nothing was chosen."""
+        chosen = [] if self.frame is None else [("frame", str(self.frame))]
+        for more in options:
+            chosen += more
+        return "?" + urlencode(chosen) if chosen else ""
 
 
 def _upload(request: Request, house: HouseDep, frame: Frame = None) -> Upload:
     check_announced(request, house.settings.upload_bytes_max)
     headers = {name: request.headers[name] for name in ("content-type",) if name in request.headers}
     body = limited(request.stream(), house.settings.upload_bytes_max + MULTIPART_OVERHEAD_BYTES)
-    return Upload(body, headers, "" if frame is None else f"?frame={frame}")
+    return Upload(body, headers, frame)
+
+
+def _batch_upload(request: Request, house: HouseDep) -> Upload:
+    return _upload(request, house)
 
 
 UploadDep = Annotated[Upload, Depends(_upload)]
-
-
-@router.post("/users", summary="Sign up", status_code=201, tags=["accounts"])
-async def sign_up(form: SignUp, house: HouseDep) -> Account:
-    """Makes an account."""
-    deadline = Deadline.after(house.settings.account_deadline_s)
-    content = form.model_dump_json().encode()
-    headers = {"content-type": "application/json"}
-    return await house.auth.call(Account, "POST", "/v1/users", deadline, headers=headers, content=content)
-
-
-@router.post("/token", summary="Sign in", tags=["accounts"])
-async def sign_in(
-    house: HouseDep,
-    username: Annotated[str, Form(max_length=254, description="the account's e-mail address")],
-    password: Annotated[str, Form(max_length=1024)],
-    grant_type: Annotated[str, Form(pattern="^password$")] = "password",
-) -> AccessToken:
-    """OAuth2 password grant (RFC 6749, section 4.3): an access token for ten minutes."""
-    deadline = Deadline.after(house.settings.account_deadline_s)
-    form = {"username": username, "password": password, "grant_type": grant_type}
-    content = urlencode(form).encode()
-    headers = {"content-type": "application/x-www-form-urlencoded"}
-    return await house.auth.call(AccessToken, "POST", "/v1/token", deadline, headers=headers, content=content)
-
-
-@router.get("/users/me", summary="Who am I?", tags=["accounts"])
-async def me(token: TokenDep, house: HouseDep) -> Account:
-    """The account of the token."""
-    await house.keys.principal(token, house.rules)
-    deadline = Deadline.after(house.settings.account_deadline_s)
-    headers = {"authorization": f"Bearer {token}"}
-    return await house.auth.call(Account, "GET", "/v1/users/me", deadline, headers=headers)
+BatchUploadDep = Annotated[Upload, Depends(_batch_upload)]
 
 
 @router.post(
@@ -120,10 +119,11 @@ async def me(token: TokenDep, house: HouseDep) -> Account:
     dependencies=[Depends(_analyst)],
     openapi_extra=IMAGE_OPENAPI,
 )
-async def classify(house: HouseDep, deadline: DeadlineDep, upload: UploadDep) -> Classification:
+async def classify(house: HouseDep, options: VotingChoice, deadline: DeadlineDep, upload: UploadDep) -> Classification:
     """Cholangiocarcinoma, metastasis or no tumour, with each model's vote."""
+    path = CLASSIFICATIONS + upload.query(options.query())
     return await house.classify.call(
-        Classification, "POST", CLASSIFICATIONS + upload.query, deadline, headers=upload.headers, content=upload.body
+        Classification, "POST", path, deadline, headers=upload.headers, content=upload.body
     )
 
 
@@ -134,11 +134,10 @@ async def classify(house: HouseDep, deadline: DeadlineDep, upload: UploadDep) ->
     dependencies=[Depends(_analyst)],
     openapi_extra=IMAGE_OPENAPI,
 )
-async def detect(house: HouseDep, deadline: DeadlineDep, upload: UploadDep) -> Detection:
+async def detect(house: HouseDep, options: FusionChoice, deadline: DeadlineDep, upload: UploadDep) -> Detection:
     """Boxes of lesions, fused over all detectors."""
-    return await house.detect.call(
-        Detection, "POST", DETECTIONS + upload.query, deadline, headers=upload.headers, content=upload.body
-    )
+    path = DETECTIONS + upload.query(options.query())
+    return await house.detect.call(Detection, "POST", path, deadline, headers=upload.headers, content=upload.body)
 
 
 @router.post(
@@ -148,6 +147,66 @@ async def detect(house: HouseDep, deadline: DeadlineDep, upload: UploadDep) -> D
     dependencies=[Depends(_analyst)],
     openapi_extra=IMAGE_OPENAPI,
 )
-async def analysis(house: HouseDep, deadline: DeadlineDep, upload: UploadDep) -> Analysis:
+async def analysis(
+    house: HouseDep, voting: VotingChoice, fusion: FusionChoice, deadline: DeadlineDep, upload: UploadDep
+) -> Analysis:
     """Both at once; a part that fails on its own says so in its place."""
-    return await analyse(house.classify, house.detect, upload.body, upload.headers, deadline, upload.query)
+    return await analyse(
+        Asked(house.classify, CLASSIFICATIONS + upload.query(voting.query())),
+        Asked(house.detect, DETECTIONS + upload.query(fusion.query())),
+        upload.body,
+        upload.headers,
+        deadline,
+    )
+
+
+@router.post(
+    "/classifications/batch",
+    summary="Classify many CT images",
+    tags=["analyses"],
+    dependencies=[Depends(_analyst)],
+    openapi_extra=BATCH_OPENAPI,
+)
+async def classify_batch(
+    house: HouseDep, options: VotingChoice, deadline: BatchDeadlineDep, upload: BatchUploadDep
+) -> ClassificationBatch:
+    """Every image is answered on its own, in order; one that fails says so in its place."""
+    path = CLASSIFICATIONS + BATCH + upload.query(options.query())
+    return await house.classify.call(
+        ClassificationBatch, "POST", path, deadline, headers=upload.headers, content=upload.body
+    )
+
+
+@router.post(
+    "/detections/batch",
+    summary="Find lesions in many CT images",
+    tags=["analyses"],
+    dependencies=[Depends(_analyst)],
+    openapi_extra=BATCH_OPENAPI,
+)
+async def detect_batch(
+    house: HouseDep, options: FusionChoice, deadline: BatchDeadlineDep, upload: BatchUploadDep
+) -> DetectionBatch:
+    """Every image is answered on its own, in order; one that fails says so in its place."""
+    path = DETECTIONS + BATCH + upload.query(options.query())
+    return await house.detect.call(DetectionBatch, "POST", path, deadline, headers=upload.headers, content=upload.body)
+
+
+@router.post(
+    "/analyses/batch",
+    summary="Classify many CT images and find their lesions",
+    tags=["analyses"],
+    dependencies=[Depends(_analyst)],
+    openapi_extra=BATCH_OPENAPI,
+)
+async def analysis_batch(
+    house: HouseDep, voting: VotingChoice, fusion: FusionChoice, deadline: BatchDeadlineDep, upload: BatchUploadDep
+) -> AnalysisBatch:
+    """Both parts of every image, in order; a part that fails says so in its place."""
+    return await analyse_batch(
+        Asked(house.classify, CLASSIFICATIONS + BATCH + upload.query(voting.query())),
+        Asked(house.detect, DETECTIONS + BATCH + upload.query(fusion.query())),
+        upload.body,
+        upload.headers,
+        deadline,
+    )

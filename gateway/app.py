@@ -10,6 +10,7 @@ import httpx
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
+from gateway.accounts import install_account_routes
 from gateway.api import UPLOAD_PATHS, House, router
 from gateway.settings import GatewaySettings
 from gateway.upstream import Upstream, UpstreamProblem
@@ -56,6 +57,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
                 settings, keys, TokenRules(settings.issuer, settings.audience), auth, classify, detect
             )
             app.state.readiness = readiness
+            await keys.refresh()  # auth_service may start later: an unknown key is asked for again
             yield
 
     app = new_app(
@@ -66,6 +68,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         UPLOAD_PATHS,
     )
     app.include_router(router)
+    install_account_routes(app)
 
     @app.exception_handler(UpstreamProblem)
     async def pass_on(_request: Request, error: UpstreamProblem) -> JSONResponse:

@@ -18,5 +18,6 @@ class GatewaySettings(ServiceSettings):
     issuer: str = "hepar-auth"
     audience: str = "hepar"
     deadline_s: float = Field(default=25, gt=0, le=120, description="longest a request may take")
+    batch_deadline_s: float = Field(default=115, gt=0, le=600, description="longest a batch may take")
     account_deadline_s: float = Field(default=10, gt=0, le=60, description="longest a sign-up or sign-in may take")
-    upload_bytes_max: int = Field(default=64 * 1024 * 1024, ge=1, description="bytes of one image")
+    upload_bytes_max: int = Field(default=64 * 1024 * 1024, ge=1, description="bytes of one image or one batch")

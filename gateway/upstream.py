@@ -49,6 +49,19 @@ class Upstream:
 
         Raises UpstreamProblem, Unavailable, DeadlineExceeded and BadUpstream.
         """
+        response = await self.ask(method, path, deadline, headers=headers, content=content)
+        return self.read(answer, response)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        deadline: Deadline,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: AsyncIterator[bytes] | bytes | None = None,
+    ) -> httpx.Response:
+        """The answer as it came, where it is none of an error. Raises what `call` does."""
         passed_on = dict(headers or {}) | deadline.header() | {REQUEST_ID_HEADER: current_request_id()}
         timeout = httpx.Timeout(deadline.remaining_s(), connect=min(2.0, deadline.remaining_s()))
         try:
@@ -62,6 +75,10 @@ class Upstream:
             raise Unavailable(f"{self.purpose} is not available at the moment") from error
         if response.status_code >= 400:
             raise _passed_on(response, self.purpose)
+        return response
+
+    def read(self, answer: type[Answer], response: httpx.Response) -> Answer:
+        """Raises BadUpstream for another document than was promised."""
         try:
             return answer.model_validate_json(response.content)
         except ValidationError as error:

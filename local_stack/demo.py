@@ -68,7 +68,8 @@ def running_stack(settings: StackSettings, folder: Path) -> Iterator[subprocess.
     log_file = folder / "stack.log"
     environment = settings.environment() | {
         "HEPAR_AUTH_DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'accounts.sqlite3'}",
-        "HEPAR_AUTH_SIGNING_KEY_FILE": str(folder / "signing_key.pem"),
+        "HEPAR_AUTH_KEYS_FOLDER": str(folder / "keys"),
+        "HEPAR_AUTH_SECRET_KEY_FILE": str(folder / "secret.key"),
         "HEPAR_TRITON_LOG_FILE": str(folder / "triton.log"),
         "HEPAR_TRITON_STATE_FOLDER": str(folder / "triton"),
     }

@@ -89,12 +89,66 @@ def write_detector(
     _write(repository, name, "detection", nodes, constants, outputs, DETECTOR_LABELS, card)
 
 
-def agree_on(repository: Path, names: list[str], **ensemble: object) -> None:
-    """Writes one and the same fitted ensemble into the cards of these models, equal weights unless said."""
-    said = {"members": dict.fromkeys(names, 1.0), "metrics": {}} | ensemble
+def agree_on(repository: Path, names: list[str], *others: dict[str, object], **default: object) -> None:
+    """Writes the same fitted ensembles into the cards of these models, equal weights unless said."""
+    said = [{"members": dict.fromkeys(names, 1.0), "metrics": {}} | way for way in (default, *others)]
+    ensemble = {"default": default["method"], "ways": {way["method"]: way for way in said}}
     for name in names:
         file = repository / name / "card.json"
-        file.write_text(json.dumps(json.loads(file.read_text()) | {"ensemble": said}))
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"ensemble": ensemble}))
+
+
+def write_looking(repository: Path, name: str, **card: object) -> None:
+    """A classifier for metastasis (0.58) whose activation map, of every label, is the image less mid-grey."""
+    nodes = [
+        helper.make_node("Cast", ["image"], ["grey"], to=TensorProto.FLOAT),
+        helper.make_node("Transpose", ["grey"], ["planes"], perm=[0, 3, 1, 2]),
+        helper.make_node("Sub", ["planes", "middle"], ["signed"]),
+        helper.make_node("Mul", ["signed", "labels"], ["activation"]),
+        helper.make_node("ReduceMean", ["activation"], ["mean"], axes=[2, 3], keepdims=0),
+        helper.make_node("Mul", ["mean", "nothing"], ["zeros"]),
+        helper.make_node("Add", ["zeros", "bias"], ["logits"]),
+    ]
+    constants = [
+        numpy_helper.from_array(np.array([127.5], dtype=np.float32), "middle"),
+        numpy_helper.from_array(np.ones((1, 3, 1, 1), dtype=np.float32), "labels"),
+        numpy_helper.from_array(np.zeros(1, dtype=np.float32), "nothing"),
+        numpy_helper.from_array(np.array([0, 1, 0], dtype=np.float32), "bias"),
+    ]
+    outputs = [_tensor("logits", ["n", 3]), _tensor("activation", ["n", 3, SIZE, SIZE])]
+    _write(repository, name, "classification", nodes, constants, outputs, CLASSIFIER_LABELS, card)
+
+
+def write_slow(repository: Path, name: str, products: int = 24, **card: object) -> None:
+    """A classifier for metastasis that multiplies 2,048 x 2,048 matrices first: about ten seconds of one core."""
+    side = 2048
+    nodes = [
+        helper.make_node("Cast", ["image"], ["grey"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["grey"], ["mean"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("ReduceMax", ["mean"], ["any"], keepdims=0),
+        helper.make_node("Add", ["matrix", "any"], ["product_0"]),
+        *(
+            helper.make_node("MatMul", [f"product_{index}", "matrix"], [f"product_{index + 1}"])
+            for index in range(products)
+        ),
+        helper.make_node("ReduceMean", [f"product_{products}"], ["result"], keepdims=0),
+        helper.make_node("Mul", ["result", "nothing"], ["zero"]),
+        helper.make_node("Shape", ["image"], ["shape"]),
+        helper.make_node("Slice", ["shape", "first", "second"], ["batch"]),
+        helper.make_node("Concat", ["batch", "three"], ["wanted"], axis=0),
+        helper.make_node("Expand", ["bias", "wanted"], ["answer"]),
+        helper.make_node("Add", ["answer", "zero"], ["logits"]),
+        helper.make_node("Unsqueeze", ["logits", "last_axes"], ["activation"]),
+    ]
+    integers = {"first": [0], "second": [1], "three": [3], "last_axes": [2, 3]}
+    constants = [numpy_helper.from_array(np.array(value, dtype=np.int64), key) for key, value in integers.items()]
+    constants += [
+        numpy_helper.from_array(np.full((side, side), 1 / side, dtype=np.float32), "matrix"),
+        numpy_helper.from_array(np.array(0, dtype=np.float32), "nothing"),
+        numpy_helper.from_array(np.array([[0, 1, 0]], dtype=np.float32), "bias"),
+    ]
+    outputs = [_tensor("logits", ["n", 3]), _tensor("activation", ["n", 3, 1, 1])]
+    _write(repository, name, "classification", nodes, constants, outputs, CLASSIFIER_LABELS, card)
 
 
 def write_broken(repository: Path, name: str) -> None:

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from hepar.contracts.base import RESEARCH_USE_NOTICE, Document
+from hepar.contracts.cards import FusionMethod, VotingMethod
 from hepar.contracts.problems import Problem
 
 
@@ -20,6 +21,22 @@ class ImageFacts(Document):
     warnings: list[str]
 
 
+class Explanation(Document):
+    """Where in the image the evidence for a label lies: its class activation map."""
+
+    label: str
+    activation_map: list[list[float]] = Field(
+        description="rows over the image's height of columns over its width; 0..1, all 0 where nothing speaks for it"
+    )
+    overlay_png: str = Field(
+        description="the map in colour over the image",
+        json_schema_extra={"contentEncoding": "base64", "contentMediaType": "image/png"},
+    )
+    share_in_boxes: float | None = Field(
+        default=None, ge=0, le=1, description="of the map inside the detected boxes; known where both were asked"
+    )
+
+
 class ModelVote(Document):
     """What one classifier says."""
 
@@ -28,6 +45,7 @@ class ModelVote(Document):
     label: str
     probabilities: dict[str, float] = Field(description="calibrated, 0..1, summing to 1")
     duration_ms: float = Field(ge=0)
+    explanation: Explanation | None = Field(default=None, description="with `explain_models`")
 
 
 class Classification(Document):
@@ -36,9 +54,13 @@ class Classification(Document):
     label: str = Field(description="a label of the models, or `indeterminate`")
     probability: float = Field(ge=0, le=1, description="of the most probable label")
     probabilities: dict[str, float]
+    method: VotingMethod = Field(description="how the models decided together")
     agreement: str = Field(description="how many models voted for the most probable label, as `k of n`")
+    entropy: float = Field(ge=0, description="of the models' mean, in nats: how unsure they are")
+    mutual_information: float = Field(ge=0, description="the part of the entropy, in nats, that is their disagreement")
     votes: list[ModelVote]
     degraded: list[str] = Field(description="models that should have voted and did not")
+    explanation: Explanation | None = Field(default=None, description="of the ensemble, with `explain`")
     image: ImageFacts
     request_id: str
     notice: str = RESEARCH_USE_NOTICE
@@ -54,6 +76,12 @@ class Box(Document):
     label: str
     score: float = Field(ge=0, le=1)
     detectors: list[str] = Field(description="which detectors found it")
+    size_px: tuple[float, float] = Field(description="width and height in pixels")
+    size_mm: tuple[float, float] | None = Field(
+        description="width and height in millimetres; null where the file does not say the pixel spacing"
+    )
+    longest_diameter_px: float = Field(ge=0, description="the box's longer side, in pixels")
+    longest_diameter_mm: float | None = Field(description="the box's longer side in millimetres, where that is known")
 
 
 class DetectorReport(Document):
@@ -67,9 +95,31 @@ class Detection(Document):
     """The fused boxes."""
 
     boxes: list[Box] = Field(description="highest score first")
+    method: FusionMethod = Field(description="how boxes of several detectors became one")
+    annotated_png: str | None = Field(
+        default=None,
+        description="the image with its boxes, with `annotate`",
+        json_schema_extra={"contentEncoding": "base64", "contentMediaType": "image/png"},
+    )
     detectors: list[DetectorReport]
     degraded: list[str] = Field(description="detectors that should have answered and did not")
     image: ImageFacts
+    request_id: str
+    notice: str = RESEARCH_USE_NOTICE
+
+
+class ClassificationBatch(Document):
+    """An answer or a problem for every image, in the order they were sent."""
+
+    items: list[Classification | Problem]
+    request_id: str
+    notice: str = RESEARCH_USE_NOTICE
+
+
+class DetectionBatch(Document):
+    """An answer or a problem for every image, in the order they were sent."""
+
+    items: list[Detection | Problem]
     request_id: str
     notice: str = RESEARCH_USE_NOTICE
 
@@ -79,5 +129,13 @@ class Analysis(Document):
 
     classification: Classification | Problem
     detection: Detection | Problem
+    request_id: str
+    notice: str = RESEARCH_USE_NOTICE
+
+
+class AnalysisBatch(Document):
+    """Both parts of every image, in the order they were sent."""
+
+    items: list[Analysis]
     request_id: str
     notice: str = RESEARCH_USE_NOTICE

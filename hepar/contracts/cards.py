@@ -1,9 +1,9 @@
 """The model card: what a model in triton_models/ says of itself."""
 
 from datetime import date
-from typing import Literal
+from typing import Literal, Self, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hepar.contracts.base import Document
 
@@ -33,10 +33,10 @@ FusionMethod = Literal["weighted_box_fusion", "non_maximum_suppression", "soft_n
 
 
 class Ensemble(Document):
-    """How the models of one task decide together, fitted on validation data. The same in the card of every member."""
+    """One way for the models of a task to decide together, fitted on validation data."""
 
     method: VotingMethod | FusionMethod
-    members: dict[str, float] = Field(min_length=1, description="weight by model name; equal but for `weighted_vote`")
+    members: dict[str, float] = Field(min_length=1, description="weight by model name")
     temperature: float = Field(default=1.0, gt=0, description="classifiers: of the ensemble's own probabilities")
     decision_threshold: float = Field(ge=0, le=1, description="as a model's own, for the ensemble's answer")
     overlap: float | None = Field(
@@ -46,6 +46,27 @@ class Ensemble(Document):
         default=0.0, ge=0, le=1, description="detectors: lowest score of a member's box that joins the fusion"
     )
     metrics: dict[str, Metric]
+
+
+class Ensembles(Document):
+    """Every way, and the one that serves where the caller asks for none. The same in the card of every member."""
+
+    default: VotingMethod | FusionMethod
+    ways: dict[VotingMethod | FusionMethod, Ensemble] = Field(description="by method")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.default not in self.ways:
+            raise ValueError(f"there is no way {self.default}")
+        if any(way.method != method for method, way in self.ways.items()):
+            raise ValueError("a way stands under another method's name")
+        if len({frozenset(way.members) for way in self.ways.values()}) != 1:
+            raise ValueError("the ways have different members")
+        return self
+
+    @property
+    def members(self) -> set[str]:
+        return set(self.ways[self.default].members)
 
 
 class ModelCard(Document):
@@ -66,7 +87,7 @@ class ModelCard(Document):
         "detectors: boxes below this score are left out",
     )
     metrics: dict[str, Metric]
-    ensemble: Ensemble | None = None
+    ensemble: Ensembles | None = None
     training_data: str
     training_minutes: float | None = Field(default=None, ge=0, description="of all its epochs, on the machine it had")
     data_sha256: str
@@ -74,3 +95,10 @@ class ModelCard(Document):
     licence: str
     date: date
     limits: list[str] = Field(description="what the model must not be used for, and what is known to be weak")
+
+    @model_validator(mode="after")
+    def _of_its_task(self) -> Self:
+        methods = get_args(VotingMethod if self.task == "classification" else FusionMethod)
+        if self.ensemble is not None and not set(self.ensemble.ways) <= set(methods):
+            raise ValueError(f"an ensemble for {self.task} decides by {', '.join(methods)}")
+        return self

@@ -13,3 +13,4 @@ class Problem(Document):
     status: int = Field(ge=400, le=599)
     detail: str = Field(description="what went wrong this time, in words for the caller")
     request_id: str = Field(description="quote it when asking for help")
+    error: str | None = Field(default=None, description="at the token endpoint: the code of RFC 6749, section 5.2")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -43,14 +43,20 @@ def intersection_over_union(
     return float(shared / union)
 
 
-def weighted_box_fusion(boxes: Sequence[FoundBox], detectors: int, overlap: float) -> list[FusedBox]:
+def weighted_box_fusion(
+    boxes: Sequence[FoundBox], detectors: int, overlap: float, weights: Mapping[str, float] | None = None
+) -> list[FusedBox]:
     """Weighted box fusion (Solovyev, Wang and Gabruseva, Image Vis. Comput. 107, 2021), highest score first.
 
     Boxes of one label that overlap by more than `overlap` with a cluster's fused box join it; the fused
     corners are the mean weighted by score (eq. 2), the fused score the mean score times
     min(found, detectors) / detectors (eq. 5), so that a box only one of three detectors saw counts for less.
     detectors: how many answered, at least 1.  overlap: intersection over union, 0..1.
+    weights: by detector, their mean over those that answered being 1: scores are multiplied by them first, as in the
+    authors' own code; equal where None. Boxes of a detector without weight are left out. A fused score is 1 at most.
     """
+    if weights is not None:
+        boxes = [replace(box, score=box.score * weights[box.detector]) for box in boxes if weights[box.detector] > 0]
     clusters: list[list[FoundBox]] = []
     fused: list[FusedBox] = []
     for box in sorted(boxes, key=lambda found: found.score, reverse=True):
@@ -109,13 +115,18 @@ def soft_non_maximum_suppression(
     return kept
 
 
-def fuse(method: str, boxes: Sequence[FoundBox], detectors: int, overlap: float) -> list[FusedBox]:
+def fuse(
+    method: str, boxes: Sequence[FoundBox], detectors: Sequence[str], overlap: float, weights: Mapping[str, float]
+) -> list[FusedBox]:
     """By the name that a model card gives (FusionMethod). overlap: of Soft-NMS it is sigma.
 
+    detectors: those that answered.  weights: by detector, of weighted box fusion; only their ratios count.
     Raises ValueError for a method that fuses no boxes.
     """
     if method == "weighted_box_fusion":
-        return weighted_box_fusion(boxes, detectors, overlap)
+        mean = sum(weights[detector] for detector in detectors) / max(1, len(detectors))
+        relative = {detector: weights[detector] / mean if mean > 0 else 1.0 for detector in detectors}
+        return weighted_box_fusion(boxes, len(detectors), overlap, relative)
     if method == "non_maximum_suppression":
         return non_maximum_suppression(boxes, overlap)
     if method == "soft_non_maximum_suppression":
@@ -129,4 +140,4 @@ def _fuse(cluster: list[FoundBox], detectors: int) -> FusedBox:
     found_by = sorted({box.detector for box in cluster})
     score = float(scores.mean() * min(len(found_by), detectors) / detectors)
     x_min, y_min, x_max, y_max = map(float, corners)
-    return FusedBox((x_min, y_min, x_max, y_max), score, cluster[0].label, tuple(found_by))
+    return FusedBox((x_min, y_min, x_max, y_max), min(score, 1.0), cluster[0].label, tuple(found_by))

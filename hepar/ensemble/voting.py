@@ -68,6 +68,27 @@ def soft_vote(
     return _verdict(votes, dict(zip(labels, probabilities.tolist(), strict=True)), threshold)
 
 
+def disagreement(votes: Sequence[Vote], weights: Mapping[str, float] | None = None) -> tuple[float, float]:
+    """Entropy of the mean of the votes, and how much of it is the models' disagreement; both in nats.
+
+    The second is the mutual information of label and model: the entropy of the mean less the mean entropy (Depeweg et
+    al., ICML 2018, eq. 2, after Houlsby et al., 2011). It is 0 where all say the same, however unsure they are.
+    weights: as of `soft_vote`.  Raises ValueError as it does.
+    """
+    labels = _common_labels(votes)
+    own = [1.0 if weights is None else weights.get(vote.model, 0.0) for vote in votes]
+    if sum(own) <= 0:
+        raise ValueError("no vote has a weight")
+    opinions = np.array([_ordered(vote, labels) for vote in votes])
+    whole = _entropy(np.average(opinions, axis=0, weights=own))
+    own_entropy = float(np.average([_entropy(opinion) for opinion in opinions], weights=own))
+    return whole, max(whole - own_entropy, 0.0)
+
+
+def _entropy(probabilities: NDArray[np.float64]) -> float:
+    return float(-(probabilities * np.log(np.maximum(probabilities, 1e-12))).sum())
+
+
 def majority_vote(votes: Sequence[Vote], threshold: float) -> Verdict:
     """The label that most models put first; where two have as many, the one with the higher mean probability.
 

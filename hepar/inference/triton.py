@@ -11,11 +11,13 @@ from typing import Any
 
 import grpc
 import numpy as np
+import tenacity
 from numpy.typing import NDArray
 from tritonclient.grpc import InferInput, InferRequestedOutput
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
+from hepar.inference.resilience import CircuitBreaker, RetryBudget
 from hepar.service.deadlines import Deadline
 from hepar.service.problems import BadUpstream, DeadlineExceeded, HeparError, Unavailable
 from hepar.service.requests import current_request_id
@@ -31,14 +33,17 @@ _CHANNEL = [
 ]
 _PROBE_TIMEOUT_S = 1.0
 _AXES_OF_A_BATCH = 4
+_RETRY_WAIT_MAX_S = 0.1
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What an output must look like: its shape without the batch axis (-1: any) and kind ('f' or 'i')."""
+    """What an output must look like: its shape without the batch axis (-1: any), kind ('f' or 'i') and range."""
 
     shape: tuple[int, ...]
     kind: str
+    low: float = -1e6
+    high: float = 1e6
 
 
 @dataclass(frozen=True)
@@ -51,11 +56,13 @@ class Answer:
 
 
 class TritonClient:
-    """One long-lived connection. Use as an async context manager."""
+    """One long-lived connection, with a circuit breaker a model. Use as an async context manager."""
 
     def __init__(self, address: str) -> None:
         self._client = InferenceServerClient(address, channel_args=_CHANNEL)
         self._batched: dict[str, bool] = {}
+        self._breakers: dict[str, CircuitBreaker] = {}
+        self._retries = RetryBudget()
 
     async def __aenter__(self) -> TritonClient:
         return self
@@ -76,6 +83,11 @@ class TritonClient:
 
         return dict(zip(names, await asyncio.gather(*map(ready, names)), strict=True))
 
+    def forget(self, model: str) -> None:
+        """What is known of a model that changed or left; the next call asks anew."""
+        self._batched.pop(model, None)
+        self._breakers.pop(model, None)
+
     async def _takes_batch(self, model: str, deadline: Deadline) -> bool:
         """Has the model's input a batch axis? Asked of the server once."""
         if model not in self._batched:
@@ -88,9 +100,24 @@ class TritonClient:
     async def infer(self, model: str, image: Tensor, expected: Mapping[str, Expected], deadline: Deadline) -> Answer:
         """One image through one model.
 
-        image: (h, w) uint8.  Raises Unavailable, DeadlineExceeded, and BadUpstream for an answer of the
-        wrong shape, of another type, or with a value that is not finite.
+        image: (h, w) uint8.  A call that did not reach the model is tried once more, within the budget of retries.
+        Raises Unavailable (at once while the model's circuit breaker is open), DeadlineExceeded, and BadUpstream for
+        an answer of the wrong shape, of another type, or with a value that is not finite or out of range.
         """
+        self._retries.earn()
+        breaker = self._breakers.setdefault(model, CircuitBreaker(model))
+        attempts = tenacity.AsyncRetrying(
+            stop=tenacity.stop_after_attempt(2),
+            wait=tenacity.wait_random(0, min(_RETRY_WAIT_MAX_S, deadline.remaining_s() / 2)),
+            retry=tenacity.retry_if_exception(lambda error: isinstance(error, Unavailable) and self._retries.spend()),
+            reraise=True,
+        )
+        with breaker.call(deadline):
+            return await attempts(self._infer_once, model, image, expected, deadline)
+
+    async def _infer_once(
+        self, model: str, image: Tensor, expected: Mapping[str, Expected], deadline: Deadline
+    ) -> Answer:
         started = time.perf_counter()
         try:
             batched = await self._takes_batch(model, deadline)
@@ -131,5 +158,7 @@ def _checked(model: str, name: str, value: Tensor | None, expected: Expected, *,
     if any(want not in (-1, got) for want, got in zip(expected.shape, value.shape[1:], strict=True)):
         raise wrong
     if value.dtype.kind != expected.kind or not np.isfinite(value).all():
+        raise wrong
+    if value.size and not (expected.low <= value.min() and value.max() <= expected.high):
         raise wrong
     return np.asarray(value[0])

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal, TypeVar
 
 from fastapi import Depends, FastAPI, Request
 
-from hepar.contracts.cards import ModelCard
+from hepar.contracts.problems import Problem
 from hepar.imaging import CtImage
-from hepar.inference import TritonClient, read_cards
+from hepar.inference import FollowedModels, TritonClient
+from hepar.service.batches import answer_each
 from hepar.service.deadlines import DEADLINE_HEADER, Deadline
 from hepar.service.images import ImageDecoder
 from hepar.service.models import ModelServiceSettings
-from hepar.service.uploads import Frame, read_image
+from hepar.service.problems import HeparError
+from hepar.service.uploads import Frame, read_image, read_images
+
+Answer = TypeVar("Answer")
 
 
 class NoModels(Exception):
@@ -24,21 +30,23 @@ class NoModels(Exception):
 @asynccontextmanager
 async def models_on_triton(
     app: FastAPI, settings: ModelServiceSettings, task: Literal["classification", "detection"]
-) -> AsyncIterator[tuple[TritonClient, dict[str, ModelCard]]]:
-    """Cards and a connection for as long as the app runs, and what its routes depend on.
+) -> AsyncIterator[tuple[TritonClient, FollowedModels]]:
+    """Models and a connection for as long as the app runs, and what its routes depend on.
 
     Raises NoModels and BrokenCard.
     """
-    cards = read_cards(settings.model_repository, task)
-    if not cards:
-        raise NoModels(f"{settings.model_repository} has no model card for {task}")
-    app.state.settings = settings
-    app.state.decoder = decoder = ImageDecoder()
-    try:
-        async with TritonClient(settings.triton) as triton:
-            yield triton, cards
-    finally:
-        decoder.close()
+    async with TritonClient(settings.triton) as triton:
+        models = FollowedModels(triton, settings.model_repository, task)
+        if not models.current.cards:
+            raise NoModels(f"{settings.model_repository} has no model card for {task}")
+        app.state.settings = settings
+        app.state.decoder = decoder = ImageDecoder()
+        following = asyncio.create_task(models.follow())
+        try:
+            yield triton, models
+        finally:
+            following.cancel()
+            decoder.close()
 
 
 def _deadline(request: Request) -> Deadline:
@@ -52,5 +60,32 @@ async def _uploaded_image(request: Request, frame: Frame = None) -> CtImage:
     return await decoder.decode(await read_image(request, settings.upload_bytes_max), frame)
 
 
+def _batch_deadline(request: Request) -> Deadline:
+    settings: ModelServiceSettings = request.app.state.settings
+    return Deadline.from_header(request.headers.get(DEADLINE_HEADER), settings.batch_deadline_s)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Uploaded files, in order, and what reads them."""
+
+    files: list[bytes | HeparError]
+    decoder: ImageDecoder
+
+    async def answers(self, work: Callable[[CtImage], Awaitable[Answer]]) -> list[Answer | Problem]:
+        async def one(content: bytes) -> Answer:
+            return await work(await self.decoder.decode(content))
+
+        return await answer_each(self.files, one)
+
+
+async def _uploaded_batch(request: Request) -> Batch:
+    settings: ModelServiceSettings = request.app.state.settings
+    limits = (settings.upload_bytes_max, settings.batch_images_max, settings.batch_bytes_max)
+    return Batch(await read_images(request, *limits), request.app.state.decoder)
+
+
+BatchDeadlineDep = Annotated[Deadline, Depends(_batch_deadline)]
+UploadedBatch = Annotated[Batch, Depends(_uploaded_batch)]
 DeadlineDep = Annotated[Deadline, Depends(_deadline)]
 UploadedImage = Annotated[CtImage, Depends(_uploaded_image)]

@@ -24,10 +24,15 @@ class HeparError(Exception):
     title: ClassVar[str] = "Something went wrong on our side"
     slug: ClassVar[str] = "internal-error"
     headers: ClassVar[dict[str, str]] = {}
+    oauth_error: ClassVar[str | None] = None
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail or self.title)
         self.detail = detail or self.title
+
+    def response_headers(self) -> dict[str, str]:
+        """Those of its class; an error that knows more says more."""
+        return self.headers
 
 
 class ClientError(HeparError):
@@ -94,11 +99,12 @@ def problem_of(error: HeparError) -> Problem:
         status=error.status,
         detail=error.detail,
         request_id=current_request_id(),
+        error=error.oauth_error,
     )
 
 
 def problem_response(problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
-    return JSONResponse(problem.model_dump(), problem.status, headers=headers, media_type=MEDIA_TYPE)
+    return JSONResponse(problem.model_dump(exclude_none=True), problem.status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def install_problem_handlers(app: FastAPI) -> None:
@@ -106,7 +112,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     async def known(_request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HeparError)  # noqa: S101  the registration below says so
-        return problem_response(problem_of(error), error.headers)
+        return problem_response(problem_of(error), error.response_headers())
 
     async def invalid(_request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)  # noqa: S101  the registration below says so

@@ -12,7 +12,7 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser
 
 from hepar.imaging.dicom import FRAMES_MAX
-from hepar.service.problems import ClientError, InvalidRequest, TooLarge, UnsupportedMedia
+from hepar.service.problems import ClientError, HeparError, InvalidRequest, TooLarge, UnsupportedMedia
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -58,6 +58,31 @@ async def limited(chunks: AsyncIterator[bytes], bytes_max: int) -> AsyncIterator
             yield chunk
 
 
+async def read_images(
+    request: Request, bytes_max: int, images_max: int, batch_bytes_max: int
+) -> list[bytes | HeparError]:
+    """Every part named `image`, in order: its bytes, or why it is none (empty, or over `bytes_max`).
+
+    Raises TooLarge (over `batch_bytes_max` or `images_max` in all), UnsupportedMedia where the body is not multipart,
+    and InvalidRequest for a broken body or one without an image.
+    """
+    check_announced(request, batch_bytes_max)
+    kind, boundary = _content_type(request)
+    if kind != "multipart/form-data":
+        raise UnsupportedMedia(f"send the images as multipart/form-data, each in a part named `{IMAGE_FIELD}`")
+    body = limited(request.stream(), batch_bytes_max + MULTIPART_OVERHEAD_BYTES)
+    images = await _image_parts(body, boundary, images_max)
+    if not images:
+        raise InvalidRequest(f"send at least one part named `{IMAGE_FIELD}`")
+    return [_as_image(image, bytes_max) for image in images]
+
+
+def _as_image(image: bytearray, bytes_max: int) -> bytes | HeparError:
+    if len(image) > bytes_max:
+        return TooLarge(f"at most {bytes_max} bytes an image")
+    return bytes(image) if image else InvalidRequest("the image is empty")
+
+
 async def read_image(request: Request, bytes_max: int) -> bytes:
     """The image's bytes, at least one and at most `bytes_max`.
 
@@ -67,7 +92,10 @@ async def read_image(request: Request, bytes_max: int) -> bytes:
     kind, boundary = _content_type(request)
     body = limited(request.stream(), bytes_max + MULTIPART_OVERHEAD_BYTES)
     if kind == "multipart/form-data":
-        image = await _image_part(body, boundary)
+        images = await _image_parts(body, boundary, images_max=1)
+        if not images:
+            raise InvalidRequest(f"send exactly one part named `{IMAGE_FIELD}`; this request has none")
+        image = images[0]
     else:
         image = bytearray()
         async for chunk in body:
@@ -89,10 +117,10 @@ def _content_type(request: Request) -> tuple[str, str]:
 
 @dataclass
 class _Collector:
-    """Callbacks of the push parser: keeps the body of the part named `image` and nothing else."""
+    """Callbacks of the push parser: keeps the bodies of the parts named `image` and nothing else."""
 
-    image: bytearray = field(default_factory=bytearray)
-    seen: int = 0
+    images_max: int
+    images: list[bytearray] = field(default_factory=list)
     complete: bool = False
     _name: bytearray = field(default_factory=bytearray)
     _value: bytearray = field(default_factory=bytearray)
@@ -112,22 +140,29 @@ class _Collector:
             message = Message()
             message["content-disposition"] = self._value.decode("latin-1")
             self._wanted = message.get_param("name", header="content-disposition") == IMAGE_FIELD
-            self.seen += self._wanted
+            if self._wanted:
+                self.images.append(bytearray())
+            if len(self.images) > self.images_max:
+                raise _TooManyParts
         self._name.clear()
         self._value.clear()
 
     def on_part_data(self, chunk: bytes, start: int, end: int) -> None:
         if self._wanted:
-            self.image += chunk[start:end]
+            self.images[-1] += chunk[start:end]
 
     def on_end(self) -> None:
         self.complete = True
 
 
-async def _image_part(body: AsyncIterator[bytes], boundary: str) -> bytearray:
+class _TooManyParts(Exception):
+    """More images than the route takes."""
+
+
+async def _image_parts(body: AsyncIterator[bytes], boundary: str, images_max: int) -> list[bytearray]:
     if not boundary or len(boundary) > 70:  # RFC 2046, section 5.1.1
         raise InvalidRequest("the multipart boundary is missing or too long")
-    collector = _Collector()
+    collector = _Collector(images_max)
     callbacks: MultipartCallbacks = {
         "on_part_begin": collector.on_part_begin,
         "on_header_field": collector.on_header_field,
@@ -142,15 +177,32 @@ async def _image_part(body: AsyncIterator[bytes], boundary: str) -> bytearray:
             parser.write(chunk)
     except (MultipartParseError, UnicodeEncodeError) as error:
         raise InvalidRequest("the multipart body is broken") from error
+    except _TooManyParts as error:
+        if images_max == 1:
+            raise InvalidRequest(f"send exactly one part named `{IMAGE_FIELD}`; this request has more") from error
+        raise TooLarge(f"at most {images_max} images in one request") from error
     if not collector.complete:
         raise InvalidRequest("the multipart body ends too early")
-    if collector.seen != 1:
-        raise InvalidRequest(f"send exactly one part named `{IMAGE_FIELD}`; this request has {collector.seen}")
-    return collector.image
+    return collector.images
 
 
 Frame = Annotated[int | None, Query(ge=0, lt=FRAMES_MAX, description="of a multi-frame DICOM object, from 0")]
 _BINARY = {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
+BATCH_OPENAPI = {
+    "requestBody": {
+        "required": True,
+        "description": f"CT images, each in a part named `{IMAGE_FIELD}`. What they are is found from their bytes.",
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": [IMAGE_FIELD],
+                    "properties": {IMAGE_FIELD: {"type": "array", "items": _BINARY["schema"], "minItems": 1}},
+                }
+            }
+        },
+    }
+}
 IMAGE_OPENAPI = {
     "requestBody": {
         "required": True,

@@ -25,7 +25,8 @@ REPOSITORY = Path(__file__).parents[2]
 def environment_for(settings: StackSettings, folder: Path) -> dict[str, str]:
     return settings.environment() | {
         "HEPAR_AUTH_DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'accounts.sqlite3'}",
-        "HEPAR_AUTH_SIGNING_KEY_FILE": str(folder / "key.pem"),
+        "HEPAR_AUTH_KEYS_FOLDER": str(folder / "keys"),
+        "HEPAR_AUTH_SECRET_KEY_FILE": str(folder / "secret.key"),
         "HEPAR_TRITON_LOG_FILE": str(folder / "triton.log"),
         "HEPAR_TRITON_STATE_FOLDER": str(folder / "state"),
     }
@@ -134,7 +135,8 @@ def test_a_wrong_setting_gets_one_clear_line(tmp_path: Path) -> None:
 
 def test_a_service_that_cannot_start_says_why_and_ends_the_stack(tmp_path: Path) -> None:
     settings = tiny(tmp_path)
-    key = tmp_path / "key.pem"
+    key = tmp_path / "keys" / "0-key.pem"
+    key.parent.mkdir()
     key.write_text("no key")
     key.chmod(0o600)
     status, output, errors = run(["run"], environment_for(settings, tmp_path))

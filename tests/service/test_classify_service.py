@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import io
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,14 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from PIL import Image
 
 from classify_service.app import create_app
 from classify_service.settings import ClassifySettings
 from hepar.contracts.analyses import Classification
+from hepar.inference.cards import BrokenCard
 from hepar.service.model_app import NoModels
 from tests.pictures import ct_dataset, dicom_bytes, encoded, gradient, nearly_flat
 from tests.service.conftest import RunningTriton
-from tests.tiny_models import agree_on, write_classifier
+from tests.tiny_models import agree_on, write_classifier, write_looking
 
 PNG = {"content-type": "image/png"}
 
@@ -30,8 +34,8 @@ def client(triton: RunningTriton) -> Iterator[TestClient]:
         yield client
 
 
-def classify(client: TestClient, content: bytes, kind: str = "image/png") -> Classification:
-    answer = client.post("/v1/classifications", content=content, headers={"content-type": kind})
+def classify(client: TestClient, content: bytes, kind: str = "image/png", **chosen: str | list[str]) -> Classification:
+    answer = client.post("/v1/classifications", params=chosen, content=content, headers={"content-type": kind})
     assert answer.status_code == 200, answer.text
     return Classification.model_validate_json(answer.content)
 
@@ -78,7 +82,10 @@ def test_a_model_that_does_not_answer_is_named_and_the_others_vote(triton: Runni
     with client_for(triton.grpc, repository, quorum=3) as client:
         refused = client.post("/v1/classifications", content=encoded(gradient()), headers=PNG)
         assert refused.status_code == 503
+        assert refused.json()["type"].endswith("/below-quorum")
+        assert refused.json()["detail"] == "2 of 3 models answered, 3 are needed; ask again soon"
         assert refused.headers["retry-after"] == "5"
+        assert classify(client, encoded(gradient()), classifiers="classify_steady").label == "metastasis"
         assert client.get("/readyz").json() == {"ready": False, "parts": {"classifiers": False}}
 
 
@@ -117,6 +124,119 @@ def test_the_models_decide_together_as_their_cards_were_fitted(
         assert classify(client, encoded(nearly_flat(255))).label == label
 
 
+def test_the_answer_says_how_unsure_the_models_are_and_how_far_they_disagree(client: TestClient) -> None:
+    """By hand: entropy of the mean, less the mean of the entropies."""
+    answer = classify(client, encoded(nearly_flat(255)))
+    opinions = np.array([list(vote.probabilities.values()) for vote in answer.votes])
+
+    def entropy(p: np.ndarray) -> float:
+        return float(-(p * np.log(p)).sum())
+
+    whole, own = entropy(opinions.mean(axis=0)), np.mean([entropy(opinion) for opinion in opinions])
+    assert answer.entropy == pytest.approx(whole, abs=1e-3)
+    assert answer.mutual_information == pytest.approx(whole - own, abs=1e-3)
+    assert answer.mutual_information > 0.1
+    alone = classify(client, encoded(nearly_flat(255)), classifiers="classify_steady")
+    assert (alone.mutual_information, alone.agreement) == (0, "1 of 1")
+
+
+def test_a_method_and_models_may_be_chosen(triton: RunningTriton, tmp_path: Path) -> None:
+    repository = tmp_path / "models"
+    shutil.copytree(triton.repository, repository)
+    names = ["classify_bright", "classify_steady"]
+    weighted: dict[str, object] = {"method": "weighted_vote", "members": {names[0]: 0.1, names[1]: 0.9}}
+    majority: dict[str, object] = {"method": "majority_vote", "decision_threshold": 0.5}
+    agree_on(
+        repository, names, weighted | {"decision_threshold": 0.5}, majority, method="soft_vote", decision_threshold=0.5
+    )
+    white = encoded(nearly_flat(255))
+    with client_for(triton.grpc, repository) as client:
+        said = classify(client, white)
+        assert (said.method, said.label) == ("soft_vote", "cholangiocarcinoma")
+        said = classify(client, white, vote="weighted_vote")
+        assert (said.method, said.label) == ("weighted_vote", "metastasis")
+        said = classify(client, white, vote="majority_vote")
+        assert (said.method, said.probability) == ("majority_vote", 0.5)
+        both = classify(client, white, classifiers=names)
+        assert [vote.model for vote in both.votes] == names
+        assert [v.model for v in classify(client, white, classifiers="classify_steady").votes] == ["classify_steady"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "reason"),
+    [
+        ({"classifiers": "detect_left"}, "there is no model detect_left; there are classify_bright, classify_steady"),
+        ({"vote": "weighted_vote"}, "not fitted together"),
+        ({"vote": "loudest"}, "vote: Input should be"),
+        ({"classifiers": ["x"] * 33}, "classifiers: List should have at most 32 items"),
+    ],
+)
+def test_a_choice_that_is_none_is_refused(client: TestClient, chosen: dict[str, str], reason: str) -> None:
+    answer = client.post("/v1/classifications", params=chosen, content=encoded(gradient()), headers=PNG)
+    assert answer.status_code == 422
+    assert reason in answer.json()["detail"]
+
+
+def test_a_majority_without_a_fit_counts_votes(client: TestClient) -> None:
+    assert classify(client, encoded(nearly_flat(0)), vote="majority_vote").probability == 1
+
+
+def test_a_method_that_was_not_fitted_is_refused(triton: RunningTriton, tmp_path: Path) -> None:
+    repository = tmp_path / "models"
+    shutil.copytree(triton.repository, repository)
+    agree_on(repository, ["classify_bright", "classify_steady"], method="soft_vote", decision_threshold=0.5)
+    with client_for(triton.grpc, repository) as client:
+        answer = client.post(
+            "/v1/classifications", params={"vote": "majority_vote"}, content=encoded(gradient()), headers=PNG
+        )
+        assert answer.status_code == 422
+        assert "they have soft_vote" in answer.json()["detail"]
+
+
+def picture_of(text: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(text)))
+
+
+def test_an_explanation_shows_where_the_evidence_lies(triton: RunningTriton, tmp_path: Path) -> None:
+    """One network looks at what is bright, here the right half of a wide image; the other has no map to speak of."""
+    repository = tmp_path / "models"
+    write_looking(repository, "looking")
+    write_classifier(repository, "classify_steady", (0, 1, 0))
+    half = np.zeros((60, 120), dtype=np.uint8)
+    half[:, 60:] = 250
+    with client_for(triton.grpc, repository) as client:
+        plain = classify(client, encoded(half))
+        assert (plain.explanation, plain.votes[0].explanation) == (None, None)
+        answer = classify(client, encoded(half), explain="true", explain_models="true")
+    looking = answer.votes[1].explanation
+    assert looking is not None
+    assert looking.label == "metastasis"
+    values = np.array(looking.activation_map)
+    assert values[:, :30].max() == 0
+    assert values[:, 34:].min() > 0.95
+    assert looking.share_in_boxes is None
+    left, right = (picture_of(looking.overlay_png).getpixel((x, 28 + 200)) for x in (100, 700))
+    assert left == (0, 0, 0)
+    assert isinstance(right, tuple)
+    assert right[0] > 240 > 200 > right[2], "warm over white"
+    assert picture_of(looking.overlay_png).info == {}
+    assert answer.explanation is not None
+    together = np.array(answer.explanation.activation_map)
+    assert together[:, :30] == pytest.approx(0.5), "the steady one speaks for everywhere alike"
+    assert together[:, 34:].min() > 0.95
+
+
+def test_a_value_that_is_not_finite_leaves_its_model_out(triton: RunningTriton, tmp_path: Path) -> None:
+    repository = tmp_path / "models"
+    write_classifier(repository, "not_a_number", (0, 1, 0))
+    with client_for(triton.grpc, repository) as client:
+        answer = client.post("/v1/classifications", content=encoded(gradient()), headers=PNG)
+        assert answer.status_code == 502
+    shutil.copytree(triton.repository / "classify_steady", repository / "classify_steady")
+    with client_for(triton.grpc, repository) as client:
+        assert classify(client, encoded(gradient())).degraded == ["not_a_number"]
+
+
 def test_a_model_without_weight_decides_when_it_is_the_only_one_left(triton: RunningTriton, tmp_path: Path) -> None:
     repository = tmp_path / "models"
     shutil.copytree(triton.repository / "classify_steady", repository / "classify_steady")
@@ -144,6 +264,23 @@ def test_without_triton_the_answer_is_503_and_comes_soon(triton: RunningTriton) 
         assert answer.headers["content-type"] == "application/problem+json"
         assert client.get("/readyz").status_code == 503
         assert client.get("/healthz").status_code == 200
+
+
+def test_a_model_that_answers_in_another_shape_than_its_card_says_is_a_wrong_answer(
+    triton: RunningTriton, tmp_path: Path
+) -> None:
+    write_classifier(tmp_path, "classify_steady", (0, 1, 0), labels=["a", "b", "c", "d"])
+    with client_for(triton.grpc, tmp_path) as client:
+        answer = client.post("/v1/classifications", content=encoded(gradient()), headers=PNG)
+    assert answer.status_code == 502
+    assert "classify_steady gave a wrong logits" in answer.json()["detail"]
+
+
+def test_models_of_other_labels_stop_the_start(triton: RunningTriton, tmp_path: Path) -> None:
+    write_classifier(tmp_path, "classify_bright", (0, 1, 0))
+    write_classifier(tmp_path, "classify_steady", (0, 1, 0), labels=["cholangiocarcinoma", "metastasis"])
+    with pytest.raises(BrokenCard, match="other labels than classify_bright"), client_for(triton.grpc, tmp_path):
+        pass
 
 
 def test_a_repository_without_classifiers_stops_the_start(tmp_path: Path) -> None:

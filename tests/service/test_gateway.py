@@ -15,12 +15,14 @@ from fastapi.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
 from auth_service.app import create_app as create_auth
+from auth_service.keys import KeyRing
 from auth_service.settings import AuthSettings
-from auth_service.tokens import TokenIssuer, load_signing_key, public_key_of
+from auth_service.tokens import TokenIssuer
 from classify_service.app import create_app as create_classify
 from classify_service.settings import ClassifySettings
 from detect_service.app import create_app as create_detect
 from detect_service.settings import DetectSettings
+from gateway.accounts import OPERATIONS
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
 from hepar.contracts.problems import Problem
@@ -72,16 +74,19 @@ class Surroundings:
 @pytest.fixture(scope="module")
 def around(triton: RunningTriton, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundings]:
     folder = tmp_path_factory.mktemp("accounts")
-    key_file = folder / "key.pem"
-    auth = AuthSettings(database_url=f"sqlite+aiosqlite:///{folder / 'a.sqlite3'}", signing_key_file=key_file)
+    keys_folder = folder / "keys"
+    auth = AuthSettings(
+        database_url=f"sqlite+aiosqlite:///{folder / 'a.sqlite3'}",
+        keys_folder=keys_folder,
+        secret_key_file=folder / "secret.key",
+    )
     models = {"triton": triton.grpc, "model_repository": triton.repository}
     with ExitStack() as stack:
         auth_url = stack.enter_context(serving(create_auth(auth)))
         classify_url = stack.enter_context(serving(create_classify(ClassifySettings.model_validate(models))))
         detect_url = stack.enter_context(serving(create_detect(DetectSettings.model_validate(models))))
-        pem = load_signing_key(key_file)
         yield Surroundings(
-            auth_url, classify_url, detect_url, TokenIssuer(pem, public_key_of(pem), "hepar-auth", "hepar", 600)
+            auth_url, classify_url, detect_url, TokenIssuer(KeyRing(keys_folder, 600), "hepar-auth", "hepar", 600)
         )
 
 
@@ -229,14 +234,15 @@ def test_accounts_are_passed_on(around: Surroundings) -> None:
 
 def test_tokens_are_checked_without_auth_service_once_its_keys_are_known(around: Surroundings, tmp_path: Path) -> None:
     settings = AuthSettings(
-        database_url=f"sqlite+aiosqlite:///{tmp_path / 'a.sqlite3'}", signing_key_file=tmp_path / "key.pem"
+        database_url=f"sqlite+aiosqlite:///{tmp_path / 'a.sqlite3'}",
+        keys_folder=tmp_path / "keys",
+        secret_key_file=tmp_path / "secret.key",
     )
     with ExitStack() as until_outage:
         url = until_outage.enter_context(serving(create_auth(settings)))
         with gateway(around, auth_url=url) as client:
-            pem = load_signing_key(tmp_path / "key.pem")
-            issuer = TokenIssuer(pem, public_key_of(pem), "hepar-auth", "hepar", 600)
-            headers = PNG | {"authorization": f"Bearer {issuer.issue('somebody')}"}
+            issuer = TokenIssuer(KeyRing(tmp_path / "keys", 600), "hepar-auth", "hepar", 600)
+            headers = PNG | {"authorization": f"Bearer {issuer.issue('somebody', 'analyses')}"}
 
             def status() -> int:
                 return client.post("/v1/classifications", content=DARK, headers=headers).status_code
@@ -253,10 +259,21 @@ def test_the_public_document_lists_the_public_routes(around: Surroundings) -> No
     with gateway(around) as client:
         paths = set(client.get("/openapi.json").json()["paths"])
         assert client.get("/docs").status_code == 200
-    assert paths == {
-        "/healthz", "/readyz", "/v1/users", "/v1/users/me", "/v1/token",
-        "/v1/classifications", "/v1/detections", "/v1/analyses",
+    assert paths == {operation.path for operation in OPERATIONS} | {
+        "/healthz", "/readyz", "/v1/classifications", "/v1/detections", "/v1/analyses",
+        "/v1/classifications/batch", "/v1/detections/batch", "/v1/analyses/batch",
     }  # fmt: skip
+
+
+def test_every_route_of_auth_service_is_passed_on_and_no_other(around: Surroundings) -> None:
+    document = httpx2.get(f"{around.auth_url}/openapi.json").json()
+    offered = {
+        (method.upper(), path)
+        for path, operations in document["paths"].items()
+        for method in operations
+        if path not in ("/healthz", "/readyz")
+    }
+    assert {(operation.method, operation.path) for operation in OPERATIONS} == offered
 
 
 def test_a_frame_of_a_multi_frame_object_may_be_chosen(around: Surroundings) -> None:
@@ -272,3 +289,28 @@ def test_a_frame_of_a_multi_frame_object_may_be_chosen(around: Surroundings) -> 
             assert problem(client.post(path, params={"frame": -1}, content=content, headers=headers)).status == 422
         both = client.post("/v1/analyses", params={"frame": 1}, content=content, headers=headers).json()
         assert both["classification"]["image"]["warnings"] == both["detection"]["image"]["warnings"] == []
+
+
+def test_choices_travel_to_the_services_and_a_wrong_one_stays_at_the_door(around: Surroundings) -> None:
+    with gateway(around) as client:
+
+        def post(path: str, **chosen: str | list[str]) -> httpx2.Response:
+            return client.post(path, params=chosen, content=DARK, headers=PNG | bearer(around))
+
+        one = post("/v1/classifications", vote="majority_vote", classifiers="classify_steady").json()
+        assert (one["method"], one["agreement"]) == ("majority_vote", "1 of 1")
+        found = post("/v1/detections", fusion="non_maximum_suppression", detectors=["detect_left"], annotate="true")
+        assert found.json()["method"] == "non_maximum_suppression"
+        assert found.json()["annotated_png"]
+        assert problem(post("/v1/classifications", classifiers="nobody")).status == 422
+        assert problem(post("/v1/analyses", vote="loudest")).status == 422
+
+
+def test_an_analysis_says_how_much_of_the_evidence_lies_in_the_boxes(around: Surroundings) -> None:
+    """The tiny networks speak for everywhere alike: the share is that of the box, a sixteenth."""
+    chosen = {"explain": "true", "explain_models": "true", "detectors": "detect_left"}
+    with gateway(around) as client:
+        answer = client.post("/v1/analyses", params=chosen, content=DARK, headers=PNG | bearer(around)).json()
+    shares = [answer["classification"]["explanation"]["share_in_boxes"]]
+    shares += [vote["explanation"]["share_in_boxes"] for vote in answer["classification"]["votes"]]
+    assert shares == pytest.approx([1 / 16] * 3, abs=0.002)

@@ -90,13 +90,40 @@ def test_soft_suppression_weakens_by_the_gaussian_of_the_overlap() -> None:
 )
 def test_every_fusion_gives_sorted_scores_no_higher_than_the_best(method: FusionMethod, rows: list[Any]) -> None:
     boxes = [FoundBox(by, (x, y, x + w, y + h), score, "metastasis") for x, y, w, h, score, by in rows]
-    fused = fuse(method, boxes, 3, 0.5)
+    fused = fuse(method, boxes, "abc", 0.5, dict.fromkeys("abc", 1.0))
     scores = [box.score for box in fused]
     assert scores == sorted(scores, reverse=True)
     assert len(fused) <= len(boxes)
     assert max(scores, default=0) <= max((box.score for box in boxes), default=0) + 1e-9
 
 
+def test_a_trusted_detector_alone_counts_for_more_than_a_doubted_one_alone() -> None:
+    boxes = [
+        FoundBox("trusted", (0, 0, 10, 10), 0.5, "metastasis"),
+        FoundBox("doubted", (30, 30, 40, 40), 0.5, "metastasis"),
+    ]
+    weights = {"trusted": 3.0, "doubted": 1.0}
+    first, second = fuse("weighted_box_fusion", boxes, ["trusted", "doubted"], 0.5, weights)
+    assert first.detectors == ("trusted",)
+    assert first.score == pytest.approx(0.5 * 1.5 / 2)
+    assert second.detectors == ("doubted",)
+    assert second.score == pytest.approx(0.5 * 0.5 / 2)
+    (alone,) = fuse("weighted_box_fusion", boxes[1:], ["doubted"], 0.5, weights)
+    assert alone.score == pytest.approx(0.5), "only ratios among those that answered count"
+
+
+def test_a_fused_score_is_one_at_most() -> None:
+    weights = {"trusted": 9.0, "doubted": 1.0}
+    (box,) = fuse(
+        "weighted_box_fusion",
+        [FoundBox("trusted", (0, 0, 9, 9), 1.0, "metastasis"), FoundBox("trusted", (0, 0, 9, 9), 1.0, "metastasis")],
+        list(weights),
+        0.5,
+        weights,
+    )
+    assert box.score <= 1
+
+
 def test_a_vote_fuses_no_boxes() -> None:
     with pytest.raises(ValueError, match="soft_vote fuses no boxes"):
-        fuse("soft_vote", [], 1, 0.5)
+        fuse("soft_vote", [], [], 0.5, {})

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hepar.ensemble.voting import INDETERMINATE, Vote, calibrated_probabilities, majority_vote, soft_vote
+from hepar.ensemble.voting import INDETERMINATE, Vote, calibrated_probabilities, disagreement, majority_vote, soft_vote
 
 LABELS = ("cholangiocarcinoma", "metastasis", "no_tumour")
 
@@ -64,6 +64,16 @@ def test_a_weighted_vote_counts_a_model_as_much_as_its_weight() -> None:
     assert verdict.probabilities == pytest.approx({"cholangiocarcinoma": 0.5, "metastasis": 0.4, "no_tumour": 0.1})
     with pytest.raises(ValueError, match="no vote has a weight"):
         soft_vote(votes, 0.0, weights={"absent": 1})
+
+
+def test_models_that_say_the_same_do_not_disagree_however_unsure_they_are() -> None:
+    unsure = [Vote(name, ("a", "b"), np.array([0.5, 0.5])) for name in "xy"]
+    assert disagreement(unsure) == pytest.approx((np.log(2), 0))
+    opposed = [Vote("x", ("a", "b"), np.array([1.0, 0.0])), Vote("y", ("b", "a"), np.array([1.0, 0.0]))]
+    assert disagreement(opposed) == pytest.approx((np.log(2), np.log(2)), abs=1e-9)
+    assert disagreement(opposed, {"x": 1.0}) == pytest.approx((0, 0), abs=1e-9)
+    with pytest.raises(ValueError, match="no vote has a weight"):
+        disagreement(opposed, {"z": 1.0})
 
 
 def test_the_ensembles_temperature_changes_how_sure_it_is_and_not_what_it_says() -> None:

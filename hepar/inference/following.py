@@ -1,0 +1,85 @@
+"""The models of one task that are served now. Follows triton_models/ and Triton while the service runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from hepar.contracts.cards import Ensembles, ModelCard
+from hepar.inference.cards import BrokenCard, agreed_ensemble, read_cards
+from hepar.inference.triton import TritonClient
+
+_log = logging.getLogger(__name__)
+REFRESH_S = 2.0
+
+
+@dataclass(frozen=True)
+class ModelSet:
+    """cards: by model name.  ensemble: how they decide together, where their cards agree on it."""
+
+    cards: Mapping[str, ModelCard]
+    ensemble: Ensembles | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ensemble", agreed_ensemble(self.cards))
+
+
+class FollowedModels:
+    """Reads the cards at start and whenever one changes; `current` never changes under a request that holds it.
+
+    A model that joins is asked as soon as Triton has loaded it, one whose folder is gone no longer. A card that cannot
+    be read changes nothing until it can.
+    """
+
+    def __init__(self, triton: TritonClient, repository: Path, task: Literal["classification", "detection"]) -> None:
+        """Raises BrokenCard. The cards of the start count at once: who is missing then is missed, not ignored."""
+        self._triton, self._repository = triton, repository
+        self._task: Literal["classification", "detection"] = task
+        self._seen = _stamp(repository)
+        self._awaited: set[str] = set()
+        self.current = ModelSet(read_cards(repository, task))
+
+    async def follow(self) -> None:
+        """Runs until it is cancelled."""
+        while True:
+            await asyncio.sleep(REFRESH_S)
+            await self.refresh()
+
+    async def refresh(self) -> None:
+        """Takes up what changed since the last look."""
+        stamp = _stamp(self._repository)
+        if stamp == self._seen and not self._awaited:
+            return
+        try:
+            cards = read_cards(self._repository, self._task)
+        except BrokenCard as error:
+            if stamp != self._seen:
+                _log.warning("model cards not taken up", extra={"reason": str(error)})
+            self._seen = stamp
+            return
+        before = self.current.cards
+        ready = await self._triton.ready_models(sorted(cards.keys() - before.keys()))
+        self._awaited = {name for name, answers in ready.items() if not answers}
+        self._seen = stamp
+        after = {name: card for name, card in cards.items() if name not in self._awaited}
+        if after != before:
+            for name in before.keys() | after.keys():
+                self._triton.forget(name)
+            self.current = ModelSet(after)
+            _log.info("models taken up", extra={"models": sorted(after)})
+
+
+def _stamp(repository: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of every card: what differs when one was written, added or removed."""
+    stamp = {}
+    for file in repository.glob("*/card.json"):
+        try:
+            facts = file.stat()
+        except FileNotFoundError:  # removed since it was listed
+            continue
+        stamp[str(file)] = (facts.st_mtime_ns, facts.st_size)
+    return stamp
