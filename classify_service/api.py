@@ -24,7 +24,7 @@ router = APIRouter(tags=["classification"], responses={"4XX": {"model": Problem}
 UPLOAD_PATHS = frozenset({"/v1/classifications", "/v1/classifications/batch"})
 
 
-def _classifiers(request: Request) -> Classifiers:
+async def _classifiers(request: Request) -> Classifiers:
     classifiers: Classifiers = request.app.state.classifiers
     return classifiers
 
@@ -53,12 +53,15 @@ async def classify_batch(
 
 
 async def _shaped(ballot: Ballot, image: CtImage, options: VotingOptions) -> Classification:
+    if ballot.look.out_of_scope:
+        return _out_of_scope(ballot, image)
     verdict = ballot.verdict
     explained = options.explain and ballot.evidence is not None
     return Classification(
         label=verdict.label,
         probability=verdict.probabilities[verdict.most_probable],
         probabilities=verdict.probabilities,
+        scope=ballot.look.scope,
         method=ballot.method,
         agreement=f"{verdict.agreeing} of {len(ballot.votes)}",
         entropy=round(ballot.entropy, 4),
@@ -70,6 +73,24 @@ async def _shaped(ballot: Ballot, image: CtImage, options: VotingOptions) -> Cla
         explanation=await _explanation(verdict.most_probable, ballot.evidence, image, "ensemble")
         if explained
         else None,
+        image=image_facts(image),
+        request_id=current_request_id(),
+    )
+
+
+def _out_of_scope(ballot: Ballot, image: CtImage) -> Classification:
+    """What the networks say of an image that they do not know means nothing, so it is not told."""
+    return Classification(
+        label="out_of_scope",
+        probability=None,
+        probabilities={},
+        scope=ballot.look.scope,
+        method=ballot.method,
+        agreement="0 of 0",
+        entropy=None,
+        mutual_information=None,
+        votes=[],
+        degraded=ballot.missing,
         image=image_facts(image),
         request_id=current_request_id(),
     )

@@ -17,8 +17,8 @@ from hepar.service.model_app import models_on_triton
 def create_app(settings: ClassifySettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with models_on_triton(app, settings, "classification") as (triton, models):
-            app.state.classifiers = classifiers = Classifiers(triton, models, settings.quorum)
+        async with models_on_triton(app, settings, "classification") as (triton, models, check):
+            app.state.classifiers = classifiers = Classifiers(triton, models, check, settings.quorum)
             app.state.readiness = classifiers.readiness
             yield
 

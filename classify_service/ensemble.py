@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import cast
 
@@ -18,10 +19,11 @@ from hepar.ensemble.voting import (
     soft_vote,
 )
 from hepar.imaging import CtImage
-from hepar.imaging.fitting import Placement, fit
+from hepar.imaging.fitting import Fittings, Placement
 from hepar.inference import FollowedModels, ModelSet, TritonClient
 from hepar.inference.triton import Expected, Tensor
 from hepar.service.deadlines import Deadline
+from hepar.service.input_check import InputCheck, Look
 from hepar.service.models import ask_all, chosen
 from hepar.service.options import VotingOptions
 from hepar.service.problems import InvalidRequest
@@ -48,7 +50,7 @@ class TimedVote:
 
 @dataclass(frozen=True)
 class Ballot:
-    """The verdict, how it came about, and the models that should have voted and did not.
+    """The verdict, how it came about, what the input check says, and the models that should have answered and did not.
 
     entropy, mutual_information: in nats.  evidence: of the verdict's most probable label, where it was asked for.
     """
@@ -60,14 +62,16 @@ class Ballot:
     votes: list[TimedVote]
     missing: list[str]
     evidence: Map | None
+    look: Look
 
 
 class Classifiers:
     """The classifiers that the model repository has cards for, as it is now."""
 
-    def __init__(self, triton: TritonClient, models: FollowedModels, quorum: int) -> None:
+    def __init__(self, triton: TritonClient, models: FollowedModels, check: InputCheck, quorum: int) -> None:
         self._triton = triton
         self._models = models
+        self._check = check
         self._quorum = quorum
 
     async def vote(self, image: CtImage, deadline: Deadline, options: VotingOptions) -> Ballot:
@@ -75,11 +79,12 @@ class Classifiers:
         models = self._models.current
         names = chosen(models.cards, options.classifiers)
         way = _way(models, options.vote)
+        fittings = Fittings(image.pixels)
         mapped = options.explain or options.explain_models
 
         async def ask(model: str) -> TimedVote:
             card = models.cards[model]
-            pixels, placement = fit(image.pixels, card.input.height, card.input.width)
+            pixels, placement = fittings.to(card.input.height, card.input.width)
             labels = len(card.labels)
             expected = {"logits": Expected((labels,), "f", -_LOGITS_MAX, _LOGITS_MAX)}
             if mapped:
@@ -89,8 +94,10 @@ class Classifiers:
             vote = Vote(model, tuple(card.labels), probabilities)
             return TimedVote(vote, answer.version, answer.duration_ms, placement, answer.outputs.get("activation"))
 
-        votes, missing = await ask_all(names, ask, self._quorum)
-        return _counted(votes, missing, way)
+        look, (votes, missing) = await asyncio.gather(
+            self._check.look(fittings, deadline), ask_all(names, ask, self._quorum)
+        )
+        return _counted(votes, missing + look.missing, way, look)
 
     async def readiness(self) -> dict[str, bool]:
         names = list(self._models.current.cards)
@@ -115,7 +122,7 @@ def _way(models: ModelSet, method: VotingMethod | None) -> Ensemble:
     )
 
 
-def _counted(timed: list[TimedVote], missing: list[str], way: Ensemble) -> Ballot:
+def _counted(timed: list[TimedVote], missing: list[str], way: Ensemble, look: Look) -> Ballot:
     votes = [one.vote for one in timed]
     weights = way.members
     if sum(weights.get(vote.model, 0.0) for vote in votes) <= 0:  # those with a weight are the missing ones
@@ -128,7 +135,8 @@ def _counted(timed: list[TimedVote], missing: list[str], way: Ensemble) -> Ballo
     maps = {one.vote.model: one.evidence_for(verdict.most_probable) for one in timed}
     known = {model: values for model, values in maps.items() if values is not None}
     together = ensemble_evidence(known, weights) if known else None
-    return Ballot(verdict, cast("VotingMethod", way.method), entropy, mutual_information, timed, missing, together)
+    method = cast("VotingMethod", way.method)
+    return Ballot(verdict, method, entropy, mutual_information, timed, missing, together, look)
 
 
 def rows(values: Map) -> list[list[float]]:

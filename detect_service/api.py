@@ -24,7 +24,7 @@ router = APIRouter(tags=["detection"], responses={"4XX": {"model": Problem}, "5X
 UPLOAD_PATHS = frozenset({"/v1/detections", "/v1/detections/batch"})
 
 
-def _detectors(request: Request) -> Detectors:
+async def _detectors(request: Request) -> Detectors:
     detectors: Detectors = request.app.state.detectors
     return detectors
 
@@ -57,9 +57,12 @@ async def _shaped(found: Findings, image: CtImage, options: FusionOptions) -> De
     picture = None
     if options.annotate:
         headline = f"{len(boxes)} {'box' if len(boxes) == 1 else 'boxes'}, {found.method.replace('_', ' ')}"
+        if found.look.out_of_scope:
+            headline = "out of scope"
         picture = base64_text(await asyncio.to_thread(annotated_png, image, boxes, headline))
     return Detection(
         boxes=boxes,
+        scope=found.look.scope,
         method=found.method,
         annotated_png=picture,
         detectors=[

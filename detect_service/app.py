@@ -17,8 +17,8 @@ from hepar.service.model_app import models_on_triton
 def create_app(settings: DetectSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with models_on_triton(app, settings, "detection") as (triton, models):
-            app.state.detectors = detectors = Detectors(triton, models, settings.quorum, settings.fusion_overlap)
+        async with models_on_triton(app, settings, "detection") as (triton, models, check):
+            app.state.detectors = detectors = Detectors(triton, models, check, settings.quorum, settings.fusion_overlap)
             app.state.readiness = detectors.readiness
             yield
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import cast
 
 from hepar.contracts.cards import Ensemble, FusionMethod, ModelCard
 from hepar.ensemble.fusion import FoundBox, FusedBox, fuse
 from hepar.imaging import CtImage
-from hepar.imaging.fitting import Placement, fit
+from hepar.imaging.fitting import Fittings, Placement
 from hepar.inference import FollowedModels, ModelSet, TritonClient
 from hepar.inference.triton import Answer, Expected
 from hepar.service.deadlines import Deadline
+from hepar.service.input_check import InputCheck, Look
 from hepar.service.models import ask_all, chosen
 from hepar.service.options import FusionOptions
 from hepar.service.problems import InvalidRequest
@@ -38,20 +40,24 @@ class Finding:
 
 @dataclass(frozen=True)
 class Findings:
-    """The fused boxes, what each detector found, and the detectors that did not answer."""
+    """The fused boxes, what each detector found, what the input check says, and the models that did not answer."""
 
     fused: list[FusedBox]
     method: FusionMethod
     findings: list[Finding]
     missing: list[str]
+    look: Look
 
 
 class Detectors:
     """The detectors that the model repository has cards for, as it is now."""
 
-    def __init__(self, triton: TritonClient, models: FollowedModels, quorum: int, overlap: float) -> None:
+    def __init__(
+        self, triton: TritonClient, models: FollowedModels, check: InputCheck, quorum: int, overlap: float
+    ) -> None:
         self._triton = triton
         self._models = models
+        self._check = check
         self._quorum = quorum
         self._overlap = overlap
 
@@ -60,10 +66,11 @@ class Detectors:
         models = self._models.current
         names = chosen(models.cards, options.detectors)
         way = self._way(models, options.fusion)
+        fittings = Fittings(image.pixels)
 
         async def ask(model: str) -> Finding:
             card = models.cards[model]
-            pixels, placement = fit(image.pixels, card.input.height, card.input.width)
+            pixels, placement = fittings.to(card.input.height, card.input.width)
             expected = _EXPECTED | {"labels": Expected((_ROWS,), "i", 0, len(card.labels) - 1)}
             answer = await self._triton.infer(model, pixels, expected, deadline)
             threshold = card.decision_threshold if models.ensemble is None else way.member_threshold
@@ -71,12 +78,16 @@ class Detectors:
             boxes = [box for box in joining if box.score >= card.decision_threshold]
             return Finding(model, answer.version, answer.duration_ms, boxes, joining)
 
-        findings, missing = await ask_all(names, ask, self._quorum)
+        look, (findings, missing) = await asyncio.gather(
+            self._check.look(fittings, deadline), ask_all(names, ask, self._quorum)
+        )
+        if look.out_of_scope:  # what the networks see in an image that they do not know means nothing
+            return Findings([], cast("FusionMethod", way.method), [], missing + look.missing, look)
         found = [box for finding in findings for box in finding.joining]
         answered = [finding.model for finding in findings]
         fused = fuse(way.method, found, answered, way.overlap or self._overlap, way.members)
         kept = [box for box in fused if box.score >= way.decision_threshold]
-        return Findings(kept, cast("FusionMethod", way.method), findings, missing)
+        return Findings(kept, cast("FusionMethod", way.method), findings, missing + look.missing, look)
 
     def _way(self, models: ModelSet, method: FusionMethod | None) -> Ensemble:
         """The fitted one; equal weights and the settings' overlap where the models were not fitted together."""

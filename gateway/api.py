@@ -53,7 +53,7 @@ class House:
     detect: Upstream
 
 
-def _house(request: Request) -> House:
+async def _house(request: Request) -> House:
     house: House = request.app.state.house
     return house
 
@@ -69,11 +69,11 @@ async def _analyst(token: TokenDep, house: HouseDep) -> Principal:
     return principal
 
 
-def _deadline(request: Request, house: HouseDep) -> Deadline:
+async def _deadline(request: Request, house: HouseDep) -> Deadline:
     return Deadline.from_header(request.headers.get(DEADLINE_HEADER), house.settings.deadline_s)
 
 
-def _batch_deadline(request: Request, house: HouseDep) -> Deadline:
+async def _batch_deadline(request: Request, house: HouseDep) -> Deadline:
     return Deadline.from_header(request.headers.get(DEADLINE_HEADER), house.settings.batch_deadline_s)
 
 
@@ -97,15 +97,15 @@ class Upload:
         return "?" + urlencode(chosen) if chosen else ""
 
 
-def _upload(request: Request, house: HouseDep, frame: Frame = None) -> Upload:
+async def _upload(request: Request, house: HouseDep, frame: Frame = None) -> Upload:
     check_announced(request, house.settings.upload_bytes_max)
     headers = {name: request.headers[name] for name in ("content-type",) if name in request.headers}
     body = limited(request.stream(), house.settings.upload_bytes_max + MULTIPART_OVERHEAD_BYTES)
     return Upload(body, headers, frame)
 
 
-def _batch_upload(request: Request, house: HouseDep) -> Upload:
-    return _upload(request, house)
+async def _batch_upload(request: Request, house: HouseDep) -> Upload:
+    return await _upload(request, house)
 
 
 UploadDep = Annotated[Upload, Depends(_upload)]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+from typing import get_args
 
+from hepar.contracts.cards import Task
 from hepar.inference.cards import BrokenCard, read_cards
 from local_stack.settings import LOOPBACK, StackSettings
 from triton_runtime.machine import UnsuitableMachine, check_machine, find_package
@@ -35,7 +37,7 @@ def _check_port(variable: str, port: int) -> None:
 def _check_models(settings: StackSettings) -> None:
     repository = settings.triton_model_repository
     try:
-        cards = read_cards(repository, "classification") | read_cards(repository, "detection")
+        cards = {name: card for task in get_args(Task) for name, card in read_cards(repository, task).items()}
         tasks = {card.task for card in cards.values()}
     except BrokenCard as error:
         raise CannotStart(str(error).splitlines()[0]) from error

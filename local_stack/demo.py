@@ -133,6 +133,8 @@ def verdict_lines(image: Path, answer: Analysis) -> list[str]:
 def _classification_lines(image: Path, part: Classification | Problem) -> list[str]:
     if isinstance(part, Problem):
         return [f"{image.name}: no classification ({part.title}: {part.detail})"]
+    if part.scope is not None and part.scope.out_of_scope is not None:
+        return [f"{image.name}: {part.label}, {part.scope.out_of_scope}"]
     headline = f"{image.name}: {part.label} (probability {part.probability:.2f}, {part.agreement} models agree)"
     votes = [
         f"  {vote.model:<20} {vote.label:<20} "

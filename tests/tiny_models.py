@@ -89,6 +89,21 @@ def write_detector(
     _write(repository, name, "detection", nodes, constants, outputs, DETECTOR_LABELS, card)
 
 
+def write_input_check(repository: Path, name: str, gain: float = 1.0, **card: object) -> None:
+    """Typicality is gain * mean grey (0..1): white images are in scope."""
+    nodes = [
+        helper.make_node("Cast", ["image"], ["grey"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["grey"], ["mean"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Unsqueeze", ["mean", "axis"], ["column"]),
+        helper.make_node("Mul", ["column", "gain"], ["typicality"]),
+    ]
+    constants = [
+        numpy_helper.from_array(np.array([1], dtype=np.int64), "axis"),
+        numpy_helper.from_array(np.array([gain / 255], dtype=np.float32), "gain"),
+    ]
+    _write(repository, name, "input_check", nodes, constants, [_tensor("typicality", ["n", 1])], ["abdominal_ct"], card)
+
+
 def agree_on(repository: Path, names: list[str], *others: dict[str, object], **default: object) -> None:
     """Writes the same fitted ensembles into the cards of these models, equal weights unless said."""
     said = [{"members": dict.fromkeys(names, 1.0), "metrics": {}} | way for way in (default, *others)]

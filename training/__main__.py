@@ -257,7 +257,7 @@ def _fit_ensembles(arguments: argparse.Namespace, run: Run) -> None:
     models = _shipped(arguments.repository, run)
     ensembles = fit_ensembles(models, run.data)
     for item in models:
-        card = item.card.model_copy(update={"ensemble": ensembles[item.card.task]})
+        card = item.card.model_copy(update={"ensemble": ensembles.get(item.card.task)})
         (arguments.repository / card.name / "card.json").write_text(card.model_dump_json(indent=2) + "\n")
         print(write_model_card(card, item.model, arguments.pages))
     for task, ensemble in ensembles.items():

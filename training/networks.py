@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 from PIL import Image
 
-from hepar.contracts.cards import InputSize, ModelCard, Window
+from hepar.contracts.cards import InputSize, ModelCard, Task, Window
 from training.configuration import ClassifierName, Configuration, code_fingerprint
 from training.export.parity import Answer, GreyImages, Unlike
 from training.lesions import LABELS
@@ -50,7 +50,7 @@ class Network(Protocol):
     def name(self) -> str: ...
 
     @property
-    def task(self) -> Literal["classification", "detection"]: ...
+    def task(self) -> Task: ...
 
     @property
     def architecture(self) -> str: ...
@@ -72,7 +72,7 @@ class Classifier:
 
     kind: ClassifierName
     architecture: str
-    task: Literal["classification", "detection"] = "classification"
+    task: Task = "classification"
 
     @property
     def name(self) -> str:
@@ -111,7 +111,7 @@ class Yolo:
 
     kind: Literal["yolov3", "yolov5"]
     architecture: str
-    task: Literal["classification", "detection"] = "detection"
+    task: Task = "detection"
 
     @property
     def name(self) -> str:
@@ -152,7 +152,7 @@ class FasterRcnn:
 
     name: str = "detect_faster_rcnn"
     architecture: str = "Faster R-CNN with ResNet-FPN (torchvision), suppression in the graph"
-    task: Literal["classification", "detection"] = "detection"
+    task: Task = "detection"
 
     def labels(self, data: Path) -> tuple[str, ...]:  # noqa: ARG002
         return LABELS
@@ -182,6 +182,35 @@ class FasterRcnn:
         return trained_faster_rcnn(settings, run.configuration.data.input_size_px, run.of(self.name))
 
 
+@dataclass(frozen=True)
+class ScopeCheck:
+    """Is it an abdominal CT at all? Fitted, not trained; in torch for its export."""
+
+    name: str = "check_input"
+    architecture: str = "Mahalanobis distance of layout, grey levels and texture from those of the training images"
+    task: Task = "input_check"
+
+    def labels(self, data: Path) -> tuple[str, ...]:  # noqa: ARG002
+        return ("abdominal_ct",)
+
+    def train(self, run: Run) -> None:
+        from training.input_check.fit import fit_input_check
+
+        fit_input_check(run.data, run.configuration.data.seed, run.of(self.name))
+
+    def graph(self, run: Run) -> onnx.ModelProto:
+        from training.input_check.fit import fitted_input_check
+        from training.input_check.network import input_check_graph
+
+        side = run.configuration.data.input_size_px
+        return input_check_graph(fitted_input_check(run.of(self.name)), side, side)
+
+    def framework_answers(self, run: Run, images: GreyImages) -> list[Answer]:
+        from training.input_check.fit import fitted_input_check, typicality
+
+        return list(typicality(fitted_input_check(run.of(self.name)), images))
+
+
 _POOLED = "multiple-instance pooling of its class activation map"
 _ALL: tuple[Network, ...] = (
     Classifier("resnet", f"ResNet with {_POOLED}"),
@@ -192,6 +221,7 @@ _ALL: tuple[Network, ...] = (
     FasterRcnn(),
     Yolo("yolov3", "YOLOv3 (ultralytics, anchor-free head) with suppression in the graph"),
     Yolo("yolov5", "YOLOv5 (ultralytics, anchor-free head) with suppression in the graph"),
+    ScopeCheck(),
 )
 NETWORKS: dict[str, Network] = {network.name: network for network in _ALL}
 

@@ -21,6 +21,16 @@ class ImageFacts(Document):
     warnings: list[str]
 
 
+class Scope(Document):
+    """Is it an image that the networks know? What the input check says."""
+
+    model: str
+    version: str
+    typicality: float = Field(ge=0, le=1, description="how like the abdominal CT slices that the networks learnt from")
+    threshold: float = Field(ge=0, le=1, description="below this typicality an image is out of scope")
+    out_of_scope: str | None = Field(description="why nothing is said of the image; null where it is in scope")
+
+
 class Explanation(Document):
     """Where in the image the evidence for a label lies: its class activation map."""
 
@@ -51,13 +61,18 @@ class ModelVote(Document):
 class Classification(Document):
     """The ensemble's verdict."""
 
-    label: str = Field(description="a label of the models, or `indeterminate`")
-    probability: float = Field(ge=0, le=1, description="of the most probable label")
+    label: str = Field(description="a label of the models, `indeterminate`, or `out_of_scope`")
+    probability: float | None = Field(
+        ge=0, le=1, description="of the most probable label; null, and no votes, where the image is out of scope"
+    )
     probabilities: dict[str, float]
+    scope: Scope | None = Field(description="null where no input check answered")
     method: VotingMethod = Field(description="how the models decided together")
     agreement: str = Field(description="how many models voted for the most probable label, as `k of n`")
-    entropy: float = Field(ge=0, description="of the models' mean, in nats: how unsure they are")
-    mutual_information: float = Field(ge=0, description="the part of the entropy, in nats, that is their disagreement")
+    entropy: float | None = Field(ge=0, description="of the models' mean, in nats: how unsure they are")
+    mutual_information: float | None = Field(
+        ge=0, description="the part of the entropy, in nats, that is their disagreement"
+    )
     votes: list[ModelVote]
     degraded: list[str] = Field(description="models that should have voted and did not")
     explanation: Explanation | None = Field(default=None, description="of the ensemble, with `explain`")
@@ -94,7 +109,8 @@ class DetectorReport(Document):
 class Detection(Document):
     """The fused boxes."""
 
-    boxes: list[Box] = Field(description="highest score first")
+    boxes: list[Box] = Field(description="highest score first; none where the image is out of scope")
+    scope: Scope | None = Field(description="null where no input check answered")
     method: FusionMethod = Field(description="how boxes of several detectors became one")
     annotated_png: str | None = Field(
         default=None,

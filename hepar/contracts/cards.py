@@ -28,8 +28,15 @@ class Window(Document):
     high_hu: float
 
 
+Task = Literal["classification", "detection", "input_check"]
 VotingMethod = Literal["soft_vote", "weighted_vote", "majority_vote"]
 FusionMethod = Literal["weighted_box_fusion", "non_maximum_suppression", "soft_non_maximum_suppression"]
+
+_METHODS: dict[Task, tuple[str, ...]] = {
+    "classification": get_args(VotingMethod),
+    "detection": get_args(FusionMethod),
+    "input_check": (),
+}
 
 
 class Ensemble(Document):
@@ -73,7 +80,7 @@ class ModelCard(Document):
     """`card.json` beside a model's `config.pbtxt`."""
 
     name: str
-    task: Literal["classification", "detection"]
+    task: Task
     architecture: str
     size: Literal["compact", "full"]
     labels: list[str] = Field(min_length=1, description="in the order of the model's outputs")
@@ -84,7 +91,8 @@ class ModelCard(Document):
         ge=0,
         le=1,
         description="classifiers: below this probability the answer is indeterminate; "
-        "detectors: boxes below this score are left out",
+        "detectors: boxes below this score are left out; "
+        "an input check: below this typicality an image is out of scope",
     )
     metrics: dict[str, Metric]
     ensemble: Ensembles | None = None
@@ -98,7 +106,7 @@ class ModelCard(Document):
 
     @model_validator(mode="after")
     def _of_its_task(self) -> Self:
-        methods = get_args(VotingMethod if self.task == "classification" else FusionMethod)
+        methods = _METHODS[self.task]
         if self.ensemble is not None and not set(self.ensemble.ways) <= set(methods):
-            raise ValueError(f"an ensemble for {self.task} decides by {', '.join(methods)}")
+            raise ValueError(f"an ensemble for {self.task} decides by {', '.join(methods) or 'nothing'}")
         return self

@@ -37,6 +37,21 @@ class Placement:
         return np.asarray((np.asarray(boxes, dtype=np.float64).reshape(-1, 4) * self.scale + offset) / size)
 
 
+class Fittings:
+    """One image in the sizes that networks take, each made once."""
+
+    def __init__(self, pixels: GreyImage) -> None:
+        self._pixels = pixels
+        self._made: dict[tuple[int, int], tuple[GreyImage, Placement]] = {}
+
+    def to(self, input_height: int, input_width: int) -> tuple[GreyImage, Placement]:
+        """As `fit`."""
+        size = (input_height, input_width)
+        if size not in self._made:
+            self._made[size] = fit(self._pixels, *size)
+        return self._made[size]
+
+
 def fit(pixels: GreyImage, input_height: int, input_width: int) -> tuple[GreyImage, Placement]:
     """Scales (h, w) to fit, keeping its proportions, centred on black. Returns (input_height, input_width)."""
     height, width = pixels.shape

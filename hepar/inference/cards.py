@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 from pydantic import ValidationError
 
-from hepar.contracts.cards import Ensembles, ModelCard
+from hepar.contracts.cards import Ensembles, ModelCard, Task
 
 
 class BrokenCard(Exception):
     """A card.json that is not a model card; the message names the file."""
 
 
-def read_cards(repository: Path, task: Literal["classification", "detection"]) -> dict[str, ModelCard]:
+def read_cards(repository: Path, task: Task) -> dict[str, ModelCard]:
     """The cards of one task by model name, in name order.
 
     Raises BrokenCard for a card that cannot be read, is invalid, names another model than its folder, or has other

@@ -7,9 +7,8 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
-from hepar.contracts.cards import Ensembles, ModelCard
+from hepar.contracts.cards import Ensembles, ModelCard, Task
 from hepar.inference.cards import BrokenCard, agreed_ensemble, read_cards
 from hepar.inference.triton import TritonClient
 
@@ -35,10 +34,10 @@ class FollowedModels:
     be read changes nothing until it can.
     """
 
-    def __init__(self, triton: TritonClient, repository: Path, task: Literal["classification", "detection"]) -> None:
+    def __init__(self, triton: TritonClient, repository: Path, task: Task) -> None:
         """Raises BrokenCard. The cards of the start count at once: who is missing then is missed, not ignored."""
         self._triton, self._repository = triton, repository
-        self._task: Literal["classification", "detection"] = task
+        self._task: Task = task
         self._seen = _stamp(repository)
         self._awaited: set[str] = set()
         self.current = ModelSet(read_cards(repository, task))

@@ -46,13 +46,16 @@ class ImageDecoder:
 
     def __init__(self, workers: int = 2, time_s: float = TIME_S) -> None:
         self._time_s = time_s
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([__name__])  # read once, and shared by the workers
         self._pool = ProcessPool(
             workers,
             max_tasks=TASKS_PER_WORKER,
             initializer=_confine,
             initargs=(ADDRESS_SPACE_BYTES,),
-            context=multiprocessing.get_context("forkserver"),
+            context=context,
         )
+        self._pool.schedule(_ready)  # the first image need not wait for the workers to start
 
     async def decode(self, content: bytes, frame: int | None = None) -> CtImage:
         """Raises NoImage, UnsupportedMedia and TooLarge."""
@@ -71,6 +74,10 @@ class ImageDecoder:
         """Ends the workers, whatever they are at."""
         self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()
+
+
+def _ready() -> None:
+    """In a worker."""
 
 
 def _decoded(content: bytes, frame: int | None) -> CtImage | ImageError:

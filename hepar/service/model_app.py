@@ -6,16 +6,18 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 from fastapi import Depends, FastAPI, Request
 
+from hepar.contracts.cards import Task
 from hepar.contracts.problems import Problem
 from hepar.imaging import CtImage
 from hepar.inference import FollowedModels, TritonClient
 from hepar.service.batches import answer_each
 from hepar.service.deadlines import DEADLINE_HEADER, Deadline
 from hepar.service.images import ImageDecoder
+from hepar.service.input_check import InputCheck
 from hepar.service.models import ModelServiceSettings
 from hepar.service.problems import HeparError
 from hepar.service.uploads import Frame, read_image, read_images
@@ -29,9 +31,9 @@ class NoModels(Exception):
 
 @asynccontextmanager
 async def models_on_triton(
-    app: FastAPI, settings: ModelServiceSettings, task: Literal["classification", "detection"]
-) -> AsyncIterator[tuple[TritonClient, FollowedModels]]:
-    """Models and a connection for as long as the app runs, and what its routes depend on.
+    app: FastAPI, settings: ModelServiceSettings, task: Task
+) -> AsyncIterator[tuple[TritonClient, FollowedModels, InputCheck]]:
+    """Models, their input check and a connection for as long as the app runs, and what its routes depend on.
 
     Raises NoModels and BrokenCard.
     """
@@ -41,15 +43,17 @@ async def models_on_triton(
             raise NoModels(f"{settings.model_repository} has no model card for {task}")
         app.state.settings = settings
         app.state.decoder = decoder = ImageDecoder()
-        following = asyncio.create_task(models.follow())
+        checks = FollowedModels(triton, settings.model_repository, "input_check")
+        following = [asyncio.create_task(followed.follow()) for followed in (models, checks)]
         try:
-            yield triton, models
+            yield triton, models, InputCheck(triton, checks)
         finally:
-            following.cancel()
+            for task_of_ours in following:
+                task_of_ours.cancel()
             decoder.close()
 
 
-def _deadline(request: Request) -> Deadline:
+async def _deadline(request: Request) -> Deadline:
     settings: ModelServiceSettings = request.app.state.settings
     return Deadline.from_header(request.headers.get(DEADLINE_HEADER), settings.deadline_s)
 
@@ -60,7 +64,7 @@ async def _uploaded_image(request: Request, frame: Frame = None) -> CtImage:
     return await decoder.decode(await read_image(request, settings.upload_bytes_max), frame)
 
 
-def _batch_deadline(request: Request) -> Deadline:
+async def _batch_deadline(request: Request) -> Deadline:
     settings: ModelServiceSettings = request.app.state.settings
     return Deadline.from_header(request.headers.get(DEADLINE_HEADER), settings.batch_deadline_s)
 

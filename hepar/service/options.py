@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import Depends, Query
 
 from hepar.contracts.cards import FusionMethod, VotingMethod
 
 _MODELS_MAX = 32
+Options = TypeVar("Options")
 _Models = Annotated[
     list[Annotated[str, Query(max_length=100)]] | None,
     Query(max_length=_MODELS_MAX, description="ask these alone (repeat the parameter); all where it is left out"),
@@ -49,5 +52,17 @@ class FusionOptions:
         return chosen + ([("annotate", "true")] if self.annotate else [])
 
 
-VotingChoice = Annotated[VotingOptions, Depends()]
-FusionChoice = Annotated[FusionOptions, Depends()]
+
+
+def _chosen_as(options: Callable[..., Options]) -> Callable[..., Awaitable[Options]]:
+    """The same parameters as a coroutine: FastAPI takes a thread for anything else, at every request."""
+
+    async def choose(**chosen: object) -> Options:
+        return options(**chosen)
+
+    choose.__signature__ = inspect.signature(options)  # type: ignore[attr-defined]  FastAPI reads it
+    return choose
+
+
+VotingChoice = Annotated[VotingOptions, Depends(_chosen_as(VotingOptions))]
+FusionChoice = Annotated[FusionOptions, Depends(_chosen_as(FusionOptions))]

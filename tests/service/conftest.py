@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,10 +23,11 @@ from local_stack.settings import StackSettings, on_free_ports
 from tests.desk import Desk
 from tests.event_loop import one_event_loop
 from tests.postgresql import PostgreSql, postgresql_server
-from tests.tiny_models import write_broken, write_classifier, write_detector, write_looking
+from tests.tiny_models import write_broken, write_classifier, write_detector, write_input_check, write_looking
 
 __all__ = ["one_event_loop"]
 READY_WITHIN_S = 90
+SHIPPED = Path("triton_models")
 LIARS: dict[str, tuple[tuple[float, float, float, float], float, int]] = {
     "score_over_one": ((0.1, 0.1, 0.5, 0.5), 1.5, 0),
     "score_below_zero": ((0.1, 0.1, 0.5, 0.5), -0.1, 0),
@@ -65,10 +67,23 @@ def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTriton]:
     write_classifier(repository, "single", (0.0, 1.0, 0.0), brightness_gain=4.0, batched=False)
     write_broken(repository, "broken")
     write_looking(repository, "looking")
+    write_input_check(repository, "check_brightness")
+    write_input_check(repository, "check_nothing", gain=float("nan"))
+    shutil.copytree(SHIPPED / "check_input", repository / "check_input")
     for name, (box, score, label) in LIARS.items():
         write_detector(repository, name, box, score, label)
     write_classifier(repository, "not_a_number", (float("nan"), 1.0, 0.0))
-    for name in ("single", "broken", "looking", "not_a_number", *LIARS):  # of no service's ensemble
+    unasked = (
+        "single",
+        "broken",
+        "looking",
+        "check_brightness",
+        "check_nothing",
+        "check_input",
+        "not_a_number",
+        *LIARS,
+    )
+    for name in unasked:  # without a card they are of no service's ensemble
         (repository / name / "card.json").unlink()
     with running_triton(folder, repository) as running:
         yield running

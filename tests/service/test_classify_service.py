@@ -135,6 +135,7 @@ def test_the_answer_says_how_unsure_the_models_are_and_how_far_they_disagree(cli
     whole, own = entropy(opinions.mean(axis=0)), np.mean([entropy(opinion) for opinion in opinions])
     assert answer.entropy == pytest.approx(whole, abs=1e-3)
     assert answer.mutual_information == pytest.approx(whole - own, abs=1e-3)
+    assert answer.mutual_information is not None
     assert answer.mutual_information > 0.1
     alone = classify(client, encoded(nearly_flat(255)), classifiers="classify_steady")
     assert (alone.mutual_information, alone.agreement) == (0, "1 of 1")

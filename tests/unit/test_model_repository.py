@@ -20,6 +20,7 @@ Promise = dict[str, tuple[str, list[int | str]]]
 PROMISED_INPUTS: Promise = {"image": ("UINT8", ["H", "W", 1])}
 PROMISED_OUTPUTS: dict[str, Promise] = {
     "classification": {"logits": ("FP32", ["labels"]), "activation": ("FP32", ["labels", "any", "any"])},
+    "input_check": {"typicality": ("FP32", [1])},
     "detection": {"boxes": ("FP32", [100, 4]), "scores": ("FP32", [100]), "labels": ("INT32", [100])},
 }
 ONNX_TYPES: dict[int, str] = {TensorProto.FLOAT: "FP32", TensorProto.INT32: "INT32", TensorProto.UINT8: "UINT8"}
@@ -47,6 +48,7 @@ def card_of(folder: Path) -> ModelCard:
 def test_there_is_a_model_for_each_task() -> None:
     assert read_cards(REPOSITORY, "classification")
     assert read_cards(REPOSITORY, "detection")
+    assert read_cards(REPOSITORY, "input_check")
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

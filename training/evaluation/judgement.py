@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from hepar.contracts.cards import Metric
+from hepar.contracts.cards import Metric, Task
 from training.evaluation import classification, detection
+from training.evaluation.bootstrap import figures
 from training.evaluation.detection import Boxes
 from training.evaluation.served import read_images, run_model_on
 from training.prepare import CLASS_LABELS, NO_TUMOUR, Example, read_manifest, read_real_lesions
+
+INPUT_CHECK_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
@@ -26,15 +29,15 @@ class Judgement:
 
 
 def judge(
-    task: Literal["classification", "detection"],
+    task: Task,
     model: Path | bytes,
     data: Path,
     temperature: float | None,
     threshold: float | None,
 ) -> Judgement:
     """Fits what is None on the validation part of `data`; the figures are of the test part."""
-    judge_one = _judge_classifier if task == "classification" else _judge_detector
-    return judge_one(model, data, temperature, threshold)
+    judges = {"classification": _judge_classifier, "detection": _judge_detector, "input_check": _judge_input_check}
+    return judges[task](model, data, temperature, threshold)
 
 
 def logits_of(model: Path | bytes, images: Sequence[Path]) -> NDArray[np.float64]:
@@ -132,6 +135,32 @@ def _judge_detector(model: Path | bytes, data: Path, temperature: float | None, 
     )
     metrics |= real_lesion_figures(lambda images: boxes_of(model, images), data, threshold)
     return Judgement(temperature or 1.0, threshold, metrics)
+
+
+def _judge_input_check(
+    model: Path | bytes,
+    data: Path,
+    temperature: float | None,  # noqa: ARG001  it has none
+    threshold: float | None,
+) -> Judgement:
+    """Its threshold is fitted into its graph, at 0.5."""
+    from training.input_check.foreign import foreign_images
+
+    threshold = threshold or INPUT_CHECK_THRESHOLD
+    test = read_manifest(data, "test")
+    images = read_images(image_paths(data, test))
+    groups = {"test_slices": (images, [example.patient for example in test])}
+    for name, foreign in foreign_images(images.shape[1]).items():
+        groups[name] = (foreign, [str(index) for index in range(len(foreign))])
+    metrics: dict[str, Metric] = {}
+    for name, (members, sources) in groups.items():
+        accepted = np.asarray(run_model_on(model, members)["typicality"])[:, 0] >= threshold
+        metrics |= figures(sources, {f"accepted_{name}": functools.partial(_share, accepted)})
+    return Judgement(1.0, threshold, metrics)
+
+
+def _share(accepted: NDArray[np.bool_], chosen: NDArray[np.intp]) -> float:
+    return float(accepted[chosen].mean())
 
 
 def real_lesion_figures(

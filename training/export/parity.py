@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,8 @@ Answer = NDArray[np.float64] | FrameworkBoxes
 def require_parity(expected: Sequence[Answer], model: bytes, images: GreyImages) -> None:
     """Raises Unlike unless probabilities agree within 0.005, and boxes of score 0.1 or more within a pixel.
 
-    expected: what the framework says of each image: probabilities (labels,) or boxes.  images: (n, h, w).
+    expected: what the framework says of each image: probabilities (labels,), typicality (1,) or boxes.
+    images: (n, h, w).
     """
     from training.evaluation.served import run_model_on
 
@@ -45,11 +47,16 @@ def require_parity(expected: Sequence[Answer], model: bytes, images: GreyImages)
             corners = answers["boxes"][index] * side
             _require_boxes(said, corners, answers["labels"][index], answers["scores"][index], index)
         else:
-            logits = answers["logits"][index].astype(np.float64)
-            probabilities = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
-            apart = float(np.abs(probabilities - said).max())
+            apart = float(np.abs(_probabilities(answers, index) - said).max())
             if apart > PROBABILITY_TOLERANCE:
                 raise Unlike(f"image {index}: probabilities differ by {apart:.4f}")
+
+
+def _probabilities(answers: dict[str, NDArray[Any]], index: int) -> NDArray[np.float64]:
+    if "typicality" in answers:
+        return answers["typicality"][index].astype(np.float64)
+    logits = answers["logits"][index].astype(np.float64)
+    return np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
 
 
 def _require_boxes(

@@ -1,0 +1,63 @@
+"""Is it an image that the networks know at all? Asked beside them, of a model of its own."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from hepar.contracts.analyses import Scope
+from hepar.imaging.fitting import Fittings
+from hepar.inference import FollowedModels, TritonClient
+from hepar.inference.triton import Expected
+from hepar.service.deadlines import Deadline
+from hepar.service.problems import HeparError
+
+_log = logging.getLogger(__name__)
+_EXPECTED = {"typicality": Expected((1,), "f", 0.0, 1.001)}
+
+
+@dataclass(frozen=True)
+class Look:
+    """scope: None where no check answered.  missing: the check that should have."""
+
+    scope: Scope | None
+    missing: list[str]
+
+    @property
+    def out_of_scope(self) -> bool:
+        return self.scope is not None and self.scope.out_of_scope is not None
+
+
+class InputCheck:
+    """The input check that the model repository has a card for, as it is now: the first by name of several."""
+
+    def __init__(self, triton: TritonClient, models: FollowedModels) -> None:
+        self._triton = triton
+        self._models = models
+
+    async def look(self, image: Fittings, deadline: Deadline) -> Look:
+        """Never fails: without a check the networks answer alone, and `missing` says so."""
+        card = next(iter(self._models.current.cards.values()), None)
+        if card is None:
+            return Look(None, [])
+        pixels, _ = image.to(card.input.height, card.input.width)
+        try:
+            answer = await self._triton.infer(card.name, pixels, _EXPECTED, deadline)
+        except HeparError as error:
+            _log.warning("input check failed", extra={"model": card.name, "reason": error.detail})
+            return Look(None, [card.name])
+        typicality = min(float(answer.outputs["typicality"][0]), 1.0)
+        reason = None
+        if typicality < card.decision_threshold:
+            reason = (
+                "the image is unlike the abdominal CT slices that the networks learnt from "
+                f"(typicality {typicality:.2f}, from {card.decision_threshold:g} on it is like them)"
+            )
+        scope = Scope(
+            model=card.name,
+            version=answer.version,
+            typicality=round(typicality, 4),
+            threshold=card.decision_threshold,
+            out_of_scope=reason,
+        )
+        return Look(scope, [])

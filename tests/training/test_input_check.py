@@ -1,0 +1,99 @@
+"""The shipped input check on what it must refuse and on what it must let pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from PIL import Image
+
+from hepar.contracts.cards import ModelCard
+from hepar.imaging import decode
+from hepar.imaging.ct_image import Window
+from hepar.imaging.fitting import fit
+from training.datasets.dicom import read_dicom_series
+from training.datasets.records import Fault, ReadOptions
+from training.evaluation.served import run_model_on
+from training.input_check.foreign import foreign_images
+
+REPOSITORY = Path(__file__).parents[2]
+DATA = REPOSITORY.parent / "shared" / "data"
+MODEL = REPOSITORY / "triton_models" / "check_input"
+SIDE = 256
+
+
+@pytest.fixture(scope="module")
+def card() -> ModelCard:
+    return ModelCard.model_validate_json((MODEL / "card.json").read_bytes())
+
+
+def accepted(images: np.ndarray, card: ModelCard) -> np.ndarray:
+    typicality = run_model_on(MODEL / "1" / "model.onnx", images)["typicality"]
+    assert typicality.shape == (len(images), 1)
+    return typicality[:, 0] >= card.decision_threshold
+
+
+@pytest.fixture(scope="module")
+def foreign() -> dict[str, np.ndarray]:
+    return foreign_images(SIDE)
+
+
+@pytest.mark.parametrize(
+    ("group", "least", "share_max"),
+    [("photographs", 20, 0.0), ("text", 12, 0.0), ("noise", 10, 0.0), ("other_modalities", 20, 0.1)],
+)
+def test_what_is_no_ct_is_refused(
+    foreign: dict[str, np.ndarray], card: ModelCard, group: str, least: int, share_max: float
+) -> None:
+    images = foreign[group]
+    assert len(images) >= least
+    assert accepted(images, card).mean() <= share_max
+    assert card.metrics[f"accepted_{group}"].value == pytest.approx(accepted(images, card).mean(), abs=1e-3)
+
+
+def test_the_samples_pass(card: ModelCard) -> None:
+    images = [fit(decode(path.read_bytes()).pixels, SIDE, SIDE)[0] for path in (REPOSITORY / "samples").glob("*.png")]
+    assert len(images) == 3
+    assert accepted(np.stack(images), card).all()
+
+
+def test_held_out_slices_pass(card: ModelCard) -> None:
+    assert card.metrics["accepted_test_slices"].value >= 0.98
+
+
+@pytest.mark.parametrize("series", ["ct-liver-3slice", "ct-siemens-j2k-20slice", "crlm-ct-1004-41slice"])
+def test_real_series_of_other_hospitals_pass(card: ModelCard, series: str) -> None:
+    folder = DATA / "dicom" / series
+    if not folder.is_dir():
+        pytest.skip(f"needs {folder}")
+    options = ReadOptions(Window(card.window.low_hu, card.window.high_hu), every_nth=1)
+    read = list(read_dicom_series(folder, options))
+    slices = [item for item in read if not isinstance(item, Fault)]
+    assert len(slices) == len(read) >= 3
+    assert accepted(np.stack([fit(item.grey, SIDE, SIDE)[0] for item in slices]), card).mean() >= 0.95
+
+
+def test_a_ct_with_its_greys_inverted_is_refused(card: ModelCard) -> None:
+    path = REPOSITORY / "samples" / "no_tumour.png"
+    upright = np.asarray(Image.open(path))
+    inverted = fit(255 - upright, SIDE, SIDE)[0]
+    assert not accepted(inverted[None], card).any()
+
+
+def test_a_pelvis_is_refused_and_the_liver_of_the_same_person_passes(card: ModelCard) -> None:
+    """A volume of 3 mm: coarse, so that some slices of its liver are refused as well."""
+    volume, organs = DATA / "nifti" / "ct-abdomen-pelvis.nii.gz", DATA / "nifti" / "ct-abdomen-pelvis-organs.nii.gz"
+    if not volume.is_file():
+        pytest.skip(f"needs {volume}")
+    image = nibabel.as_closest_canonical(nibabel.load(volume))
+    hu = np.asarray(image.dataobj, dtype=np.float32)
+    low, high = card.window.low_hu, card.window.high_hu
+    grey = np.clip((hu - low) / (high - low) * 255, 0, 255).astype(np.uint8)
+    slices = [fit(np.ascontiguousarray(np.rot90(grey[:, :, k])[:, ::-1]), SIDE, SIDE)[0] for k in range(hu.shape[2])]
+    passed = accepted(np.stack(slices), card)
+    pelvis = slice(0, 30)  # from the thighs to the iliac crests
+    assert not passed[pelvis].any()
+    liver = nibabel.as_closest_canonical(nibabel.load(organs)).shape[2]
+    assert passed[-liver:].mean() >= 0.7
