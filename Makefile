@@ -42,6 +42,19 @@ test: setup .venv/.dev ## unit, service and end-to-end tests, with coverage
 bench-token: .venv/.dev ## what checking an access token costs a request
 	.venv/bin/python -m tests.benchmarks.token
 
+.PHONY: bench
+bench: setup .venv/.dev ## ONNX Runtime alone, Triton, each service and the gateway: images/s, latencies, ratios (var/bench)
+	.venv/bin/python -m bench throughput
+
+.PHONY: bench-memory
+bench-memory: setup .venv/.dev ## memory of every process over 10,000 images of each kind
+	.venv/bin/python -m bench memory --workload classification
+	.venv/bin/python -m bench memory --workload detection
+
+.PHONY: bench-tune
+bench-tune: setup .venv/.dev ## what threads, instances and batching give on this machine
+	.venv/bin/python -m bench tune
+
 # Seconds of `make fuzz`.
 SECONDS_OF_FUZZING ?= 600
 

@@ -23,7 +23,9 @@ def write_model(repository: Path, graph: onnx.ModelProto, card: ModelCard, versi
     batched = len(graph.graph.input[0].type.tensor_type.shape.dim) == 4
     cpu, gpu = (MAX_BATCH, GPU_MAX_BATCH) if batched else (0, 0)
     (folder / "config.pbtxt").write_text(
-        _configuration(card.name, graph, cpu) + ("dynamic_batching { }\n" if batched else "") + _CPU
+        _configuration(card.name, graph, cpu)
+        + ("dynamic_batching { }\n" if batched else "")
+        + _CPU.replace("@COUNT@", "1" if batched else "2")
     )
     (folder / "configs" / "gpu.pbtxt").write_text(
         _configuration(card.name, graph, gpu) + (_GPU_BATCHING if batched else "") + _GPU
@@ -52,9 +54,9 @@ def _tensor(value: onnx.ValueInfoProto, batch_axes: int) -> str:
     return f'  {{ name: "{value.name}" data_type: {_TYPES[tensor.elem_type]} dims: [ {dims} ] }}'
 
 
-# One thread a model, as many models at a time as cores: docs/decisions/0003.
+# One thread a model, as many models at a time as cores: docs/decisions/0003. A graph without batches has two instances.
 _CPU = """\
-instance_group [ { count: 1 kind: KIND_CPU } ]
+instance_group [ { count: @COUNT@ kind: KIND_CPU } ]
 parameters { key: "intra_op_thread_count" value: { string_value: "1" } }
 parameters { key: "inter_op_thread_count" value: { string_value: "1" } }
 parameters { key: "session.intra_op.allow_spinning" value: { string_value: "0" } }

@@ -1,0 +1,149 @@
+"""`python -m bench`: throughput, memory over many requests, and what each choice for the machine gives."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from bench.measurement import (
+    START_AND_STOP_S,
+    Cell,
+    House,
+    MeasurementFailed,
+    Workload,
+    load,
+    measure,
+    models_of,
+    order_of,
+)
+from bench.report import rows_of, table, write
+from bench.variants import VARIANTS, write_variant
+from local_stack.demo import DemoFailed, running_stack
+from local_stack.settings import StackSettings, on_free_ports
+
+FOLDER = Path("var/bench")
+SLOWEST_IMAGE_S = 1.0
+_UNLIMITED = {"HEPAR_GATEWAY_ACCOUNT_PER_MINUTE": "1000000", "HEPAR_GATEWAY_ADDRESS_PER_MINUTE": "1000000"}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    throughput = commands.add_parser("throughput", help="ONNX Runtime alone, Triton, each service and the gateway")
+    throughput.add_argument("--clients", type=int, nargs="+", default=[1, 4, 16])
+    throughput.add_argument("--seconds", type=float, default=5, help="of each measurement")
+    throughput.add_argument("--rounds", type=int, default=3, help="all take turns in each")
+    throughput.add_argument("--out", type=Path, default=FOLDER)
+    memory = commands.add_parser("memory", help="memory of every process while a service answers many requests")
+    memory.add_argument("--requests", type=int, default=10_000)
+    memory.add_argument("--step", type=int, default=1_000)
+    memory.add_argument("--workload", choices=["classification", "detection"], default="classification")
+    tuning = commands.add_parser("tune", help="threads, instances and batching: the gateway with each choice")
+    tuning.add_argument("--clients", type=int, nargs="+", default=[1, 4])
+    tuning.add_argument("--seconds", type=float, default=5)
+    tuning.add_argument("--rounds", type=int, default=2)
+    arguments = parser.parse_args()
+    try:
+        if arguments.command == "throughput":
+            _throughput(arguments)
+        elif arguments.command == "memory":
+            _memory(arguments.workload, arguments.requests, arguments.step)
+        else:
+            _tune(arguments.clients, arguments.seconds, arguments.rounds)
+    except (MeasurementFailed, DemoFailed) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+@contextmanager
+def running_house(repository: Path | None = None) -> Iterator[House]:
+    """The whole stack on free ports, with the models of `repository`."""
+    settings = on_free_ports()
+    if repository is not None:
+        settings = settings.model_copy(update={"triton_model_repository": repository})
+    shutil.rmtree(FOLDER / "stack", ignore_errors=True)
+    (FOLDER / "stack").mkdir(parents=True)
+    os.environ |= _UNLIMITED
+    with running_stack(settings, FOLDER / "stack") as process:
+        yield House(settings, psutil.Process(process.pid), models_of(settings.triton_model_repository))
+
+
+def _throughput(arguments: argparse.Namespace) -> None:
+    cells: dict[int, Cell] = {}
+    with running_house() as house:
+        for number, cell in measure(house, arguments.clients, arguments.seconds, arguments.rounds):
+            cells[id(cell)] = cell
+            print(
+                f"round {number + 1}: {cell.workload}, {cell.clients} client(s), {cell.target}: "
+                f"{cell.images_per_s[-1]:.1f} images/s",
+                flush=True,
+            )
+        memory = house.memory_bytes()
+    rows = rows_of(cells.values())
+    print("", *table(rows), sep="\n")
+    print(*(f"{name}: {size / 1e6:.0f} MB" for name, size in memory.items()), sep="\n")
+    write(rows, memory, machine(), arguments.out)
+    print(arguments.out / "throughput.json")
+
+
+def machine() -> str:
+    """What the figures were measured on."""
+    model = next(
+        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        platform.processor(),
+    )
+    return f"{os.cpu_count()} cores of {model}, {psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()}"
+
+
+def _memory(workload: Workload, requests: int, step: int) -> None:
+    """Prints proportional set sizes after every `step` requests, and the change from the first step to the last."""
+    with running_house() as house:
+        account = house.sign_up()
+        sizes = []
+        for done in range(step, requests + 1, step):
+            order = order_of("gateway", workload, house, account) | {"clients": 4, "requests": step}
+            load(order, step * SLOWEST_IMAGE_S + START_AND_STOP_S)
+            sizes.append(house.memory_bytes())
+            print(
+                f"{done}: " + ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in sizes[-1].items()), flush=True
+            )
+    for name, first in sizes[0].items():
+        print(f"{name}: {(sizes[-1][name] / first - 1) * 100:+.1f} % from request {step} to {requests}")
+
+
+def _tune(clients: list[int], seconds: float, rounds: int) -> None:
+    """A round is all variants in turn; the first is what is shipped, and the others are held against it."""
+    found: dict[tuple[str, Workload, int], Cell] = {}
+    for number in range(rounds):
+        for variant in VARIANTS:
+            repository = write_variant(StackSettings().triton_model_repository, variant, FOLDER / "models")
+            with running_house(repository) as house:
+                account = house.sign_up()
+                for workload in house.models:
+                    for count in clients:
+                        cell = found.setdefault((variant.name, workload, count), Cell(workload, "gateway", count))
+                        order = order_of("gateway", workload, house, account) | {"clients": count, "seconds": seconds}
+                        cell.add(load(order, seconds + START_AND_STOP_S))
+                memory = house.memory_bytes()
+            print(f"round {number + 1}: {variant.name}: {sum(memory.values()) / 1e6:.0f} MB", flush=True)
+    print("| choice | work | clients | images/s | to what is shipped | p50 ms | p99 ms |")
+    print("|---|---|---|---|---|---|---|")
+    for (name, workload, count), cell in found.items():
+        shipped = found[VARIANTS[0].name, workload, count]
+        print(
+            f"| {name} | {workload} | {count} | {cell.throughput:.1f} | {cell.throughput / shipped.throughput:.2f} "
+            f"| {cell.percentile_ms(50):.0f} | {cell.percentile_ms(99):.0f} |"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
