@@ -6,13 +6,16 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
+from sse_starlette import EventSourceResponse
 
 from classify_service.ensemble import Ballot, Classifiers, TimedVote, rows
-from hepar.contracts.analyses import Classification, ClassificationBatch, Explanation, ModelVote
+from hepar.contracts.analyses import Classification, ClassificationBatch, ClassificationItem, Explanation, ModelVote
+from hepar.contracts.models import ModelList
 from hepar.contracts.problems import Problem
 from hepar.ensemble.explanation import Map
 from hepar.imaging import CtImage
 from hepar.imaging.annotation import base64_text, overlay_png
+from hepar.service.events import EventsWanted, event_stream
 from hepar.service.images import image_facts
 from hepar.service.model_app import BatchDeadlineDep, DeadlineDep, UploadedBatch, UploadedImage
 from hepar.service.options import VotingChoice, VotingOptions
@@ -32,6 +35,12 @@ async def _classifiers(request: Request) -> Classifiers:
 ClassifiersDep = Annotated[Classifiers, Depends(_classifiers)]
 
 
+@router.get("/v1/models", summary="Which models there are")
+async def models(classifiers: ClassifiersDep) -> ModelList:
+    """Their cards, with figures, and whether they answer now."""
+    return ModelList(models=await classifiers.served())
+
+
 @router.post("/v1/classifications", summary="Classify one CT image", openapi_extra=IMAGE_OPENAPI)
 async def classify(
     classifiers: ClassifiersDep, options: VotingChoice, deadline: DeadlineDep, image: UploadedImage
@@ -40,15 +49,27 @@ async def classify(
     return await _shaped(await classifiers.vote(image, deadline, options), image, options)
 
 
-@router.post("/v1/classifications/batch", summary="Classify many CT images", openapi_extra=BATCH_OPENAPI)
+@router.post(
+    "/v1/classifications/batch",
+    response_model=ClassificationBatch,
+    summary="Classify many CT images",
+    openapi_extra=BATCH_OPENAPI,
+)
 async def classify_batch(
-    classifiers: ClassifiersDep, options: VotingChoice, deadline: BatchDeadlineDep, batch: UploadedBatch
-) -> ClassificationBatch:
-    """Every image is answered on its own, in order; one that fails says so in its place."""
+    classifiers: ClassifiersDep,
+    options: VotingChoice,
+    deadline: BatchDeadlineDep,
+    batch: UploadedBatch,
+    events: EventsWanted,
+) -> ClassificationBatch | EventSourceResponse:
+    """Every image is answered on its own, in order; one that fails says so in its place. Or as events, when ready."""
 
     async def one(image: CtImage) -> Classification:
         return await _shaped(await classifiers.vote(image, deadline, options), image, options)
 
+    if events:
+        ready = batch.answers_as_ready(one)
+        return await event_stream(ClassificationItem(index=index, item=item) async for index, item in ready)
     return ClassificationBatch(items=await batch.answers(one), request_id=current_request_id())
 
 

@@ -9,6 +9,7 @@ from typing import cast
 import numpy as np
 
 from hepar.contracts.cards import Ensemble, VotingMethod
+from hepar.contracts.models import ServedModel
 from hepar.ensemble.explanation import Map, ensemble_evidence, evidence
 from hepar.ensemble.voting import (
     Verdict,
@@ -24,9 +25,10 @@ from hepar.inference import FollowedModels, ModelSet, TritonClient
 from hepar.inference.triton import Expected, Tensor
 from hepar.service.deadlines import Deadline
 from hepar.service.input_check import InputCheck, Look
-from hepar.service.models import ask_all, chosen
+from hepar.service.models import ask_all, chosen, served_models
 from hepar.service.options import VotingOptions
 from hepar.service.problems import InvalidRequest
+from hepar.service.requests import stage
 
 DEFAULT: VotingMethod = "soft_vote"
 _LOGITS_MAX = 1e4
@@ -94,10 +96,15 @@ class Classifiers:
             vote = Vote(model, tuple(card.labels), probabilities)
             return TimedVote(vote, answer.version, answer.duration_ms, placement, answer.outputs.get("activation"))
 
-        look, (votes, missing) = await asyncio.gather(
-            self._check.look(fittings, deadline), ask_all(names, ask, self._quorum)
-        )
+        with stage("models"):
+            look, (votes, missing) = await asyncio.gather(
+                self._check.look(fittings, deadline), ask_all(names, ask, self._quorum)
+            )
         return _counted(votes, missing + look.missing, way, look)
+
+    async def served(self) -> list[ServedModel]:
+        """These and their input check, and who answers now."""
+        return await served_models(self._triton, dict(self._models.current.cards) | self._check.cards)
 
     async def readiness(self) -> dict[str, bool]:
         names = list(self._models.current.cards)

@@ -6,13 +6,16 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
+from sse_starlette import EventSourceResponse
 
 from detect_service.detectors import Detectors, Findings, measured
-from hepar.contracts.analyses import Box, Detection, DetectionBatch, DetectorReport
+from hepar.contracts.analyses import Box, Detection, DetectionBatch, DetectionItem, DetectorReport
+from hepar.contracts.models import ModelList
 from hepar.contracts.problems import Problem
 from hepar.ensemble.fusion import FusedBox
 from hepar.imaging import CtImage
 from hepar.imaging.annotation import annotated_png, base64_text
+from hepar.service.events import EventsWanted, event_stream
 from hepar.service.images import image_facts
 from hepar.service.model_app import BatchDeadlineDep, DeadlineDep, UploadedBatch, UploadedImage
 from hepar.service.options import FusionChoice, FusionOptions
@@ -32,6 +35,12 @@ async def _detectors(request: Request) -> Detectors:
 DetectorsDep = Annotated[Detectors, Depends(_detectors)]
 
 
+@router.get("/v1/models", summary="Which models there are")
+async def models(detectors: DetectorsDep) -> ModelList:
+    """Their cards, with figures, and whether they answer now."""
+    return ModelList(models=await detectors.served())
+
+
 @router.post("/v1/detections", summary="Find lesions in one CT image", openapi_extra=IMAGE_OPENAPI)
 async def detect(
     detectors: DetectorsDep, options: FusionChoice, deadline: DeadlineDep, image: UploadedImage
@@ -40,15 +49,27 @@ async def detect(
     return await _shaped(await detectors.find(image, deadline, options), image, options)
 
 
-@router.post("/v1/detections/batch", summary="Find lesions in many CT images", openapi_extra=BATCH_OPENAPI)
+@router.post(
+    "/v1/detections/batch",
+    response_model=DetectionBatch,
+    summary="Find lesions in many CT images",
+    openapi_extra=BATCH_OPENAPI,
+)
 async def detect_batch(
-    detectors: DetectorsDep, options: FusionChoice, deadline: BatchDeadlineDep, batch: UploadedBatch
-) -> DetectionBatch:
-    """Every image is answered on its own, in order; one that fails says so in its place."""
+    detectors: DetectorsDep,
+    options: FusionChoice,
+    deadline: BatchDeadlineDep,
+    batch: UploadedBatch,
+    events: EventsWanted,
+) -> DetectionBatch | EventSourceResponse:
+    """Every image is answered on its own, in order; one that fails says so in its place. Or as events, when ready."""
 
     async def one(image: CtImage) -> Detection:
         return await _shaped(await detectors.find(image, deadline, options), image, options)
 
+    if events:
+        ready = batch.answers_as_ready(one)
+        return await event_stream(DetectionItem(index=index, item=item) async for index, item in ready)
     return DetectionBatch(items=await batch.answers(one), request_id=current_request_id())
 
 

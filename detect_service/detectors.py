@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from hepar.contracts.cards import Ensemble, FusionMethod, ModelCard
+from hepar.contracts.models import ServedModel
 from hepar.ensemble.fusion import FoundBox, FusedBox, fuse
 from hepar.imaging import CtImage
 from hepar.imaging.fitting import Fittings, Placement
@@ -14,9 +15,10 @@ from hepar.inference import FollowedModels, ModelSet, TritonClient
 from hepar.inference.triton import Answer, Expected
 from hepar.service.deadlines import Deadline
 from hepar.service.input_check import InputCheck, Look
-from hepar.service.models import ask_all, chosen
+from hepar.service.models import ask_all, chosen, served_models
 from hepar.service.options import FusionOptions
 from hepar.service.problems import InvalidRequest
+from hepar.service.requests import stage
 
 DEFAULT: FusionMethod = "weighted_box_fusion"
 _ROWS = 100
@@ -78,9 +80,10 @@ class Detectors:
             boxes = [box for box in joining if box.score >= card.decision_threshold]
             return Finding(model, answer.version, answer.duration_ms, boxes, joining)
 
-        look, (findings, missing) = await asyncio.gather(
-            self._check.look(fittings, deadline), ask_all(names, ask, self._quorum)
-        )
+        with stage("models"):
+            look, (findings, missing) = await asyncio.gather(
+                self._check.look(fittings, deadline), ask_all(names, ask, self._quorum)
+            )
         if look.out_of_scope:  # what the networks see in an image that they do not know means nothing
             return Findings([], cast("FusionMethod", way.method), [], missing + look.missing, look)
         found = [box for finding in findings for box in finding.joining]
@@ -103,6 +106,10 @@ class Detectors:
             overlap=_SOFT_SIGMA if method == "soft_non_maximum_suppression" else self._overlap,
             metrics={},
         )
+
+    async def served(self) -> list[ServedModel]:
+        """These and their input check, and who answers now."""
+        return await served_models(self._triton, dict(self._models.current.cards) | self._check.cards)
 
     async def readiness(self) -> dict[str, bool]:
         names = list(self._models.current.cards)

@@ -7,4 +7,4 @@ from hepar.service.settings import load_settings
 
 if __name__ == "__main__":
     settings = load_settings(GatewaySettings)
-    run_app("gateway", create_app(settings), settings)
+    run_app("gateway", create_app(settings), settings, settings.trusted_proxies)

@@ -49,7 +49,7 @@ async def analyse(
     Raises what ended the upload (TooLarge), and the classifier's error where both parts failed.
     """
     classification, detection = await _both((classify, Classification), (detect, Detection), body, headers, deadline)
-    return _together(_or_problem(classification), _or_problem(detection))
+    return together(or_problem(classification), or_problem(detection))
 
 
 async def analyse_batch(
@@ -68,7 +68,7 @@ async def analyse_batch(
             raise BadUpstream("the parts do not tell of the same images")
         count = len(detected.items)
     parts = zip(_items(classified, count), _items(detected, count), strict=True)
-    return AnalysisBatch(items=[_together(*pair) for pair in parts], request_id=current_request_id())
+    return AnalysisBatch(items=[together(*pair) for pair in parts], request_id=current_request_id())
 
 
 async def _both(
@@ -104,10 +104,10 @@ async def _both(
 
 
 def _items(part: ClassificationBatch | DetectionBatch | HeparError, count: int) -> Sequence[Any]:
-    return [_or_problem(part)] * count if isinstance(part, HeparError) else part.items
+    return [or_problem(part)] * count if isinstance(part, HeparError) else part.items
 
 
-def _together(classification: Classification | Problem, detection: Detection | Problem) -> Analysis:
+def together(classification: Classification | Problem, detection: Detection | Problem) -> Analysis:
     if isinstance(classification, Classification) and isinstance(detection, Detection):
         classification = explained_by_boxes(classification, detection)
     return Analysis(classification=classification, detection=detection, request_id=current_request_id())
@@ -128,7 +128,7 @@ def explained_by_boxes(classification: Classification, detection: Detection) -> 
     return classification.model_copy(update={"explanation": explained(classification.explanation), "votes": votes})
 
 
-def _or_problem(part: Answer | HeparError) -> Answer | Problem:
+def or_problem(part: Answer | HeparError) -> Answer | Problem:
     if isinstance(part, UpstreamProblem):
         return part.problem
     if isinstance(part, HeparError):

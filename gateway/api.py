@@ -1,15 +1,19 @@
-"""The public routes, all under /v1."""
+"""The public routes of images and models, all under /v1."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request
+from sse_starlette import EventSourceResponse
 
 from gateway.analysis import BATCH, CLASSIFICATIONS, DETECTIONS, Asked, analyse, analyse_batch
+from gateway.caller import caller
+from gateway.progress import analysis_events
 from gateway.settings import GatewaySettings
 from gateway.upstream import Upstream
 from hepar.contracts.analyses import (
@@ -17,14 +21,17 @@ from hepar.contracts.analyses import (
     AnalysisBatch,
     Classification,
     ClassificationBatch,
+    ClassificationItem,
     Detection,
     DetectionBatch,
+    DetectionItem,
 )
-from hepar.contracts.problems import Problem
+from hepar.contracts.models import ModelList
 from hepar.service.bearer import bearer_token
 from hepar.service.deadlines import DEADLINE_HEADER, Deadline
+from hepar.service.events import EventsWanted, event_stream
 from hepar.service.options import FusionChoice, VotingChoice
-from hepar.service.problems import Forbidden
+from hepar.service.problems import Forbidden, HeparError
 from hepar.service.tokens import KeyCache, Principal, TokenRules
 from hepar.service.uploads import (
     BATCH_OPENAPI,
@@ -35,9 +42,10 @@ from hepar.service.uploads import (
     limited,
 )
 
-router = APIRouter(prefix="/v1", responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}})
+router = APIRouter(prefix="/v1")
 
 ANALYSES = "/v1/analyses"
+SCOPE = "analyses"
 UPLOAD_PATHS = frozenset(path + batch for path in (CLASSIFICATIONS, DETECTIONS, ANALYSES) for batch in ("", BATCH))
 
 
@@ -62,10 +70,10 @@ HouseDep = Annotated[House, Depends(_house)]
 TokenDep = Annotated[str, Depends(bearer_token)]
 
 
-async def _analyst(token: TokenDep, house: HouseDep) -> Principal:
-    principal = await house.keys.principal(token, house.rules)
-    if "analyses" not in principal.scopes:
-        raise Forbidden("the token lacks the scope `analyses`")
+async def _analyst(request: Request, token: TokenDep, house: HouseDep) -> Principal:
+    principal = caller(request.scope) or await house.keys.principal(token, house.rules)
+    if SCOPE not in principal.scopes:
+        raise Forbidden(f"the token lacks the scope `{SCOPE}`")
     return principal
 
 
@@ -110,17 +118,50 @@ async def _batch_upload(request: Request, house: HouseDep) -> Upload:
 
 UploadDep = Annotated[Upload, Depends(_upload)]
 BatchUploadDep = Annotated[Upload, Depends(_batch_upload)]
+Signed = [Depends(_analyst)]
+
+
+@router.get("/models", summary="List the models", tags=["models"], dependencies=Signed)
+async def models(house: HouseDep, deadline: DeadlineDep) -> ModelList:
+    """Every classifier, every detector and the input check: its card, with what it measured on held-out patients and
+    its limits, and whether it answers now.
+
+    A part of the system that cannot be asked is named in `missing`.
+    """
+
+    async def ask(upstream: Upstream) -> ModelList | HeparError:
+        try:
+            return await upstream.call(ModelList, "GET", "/v1/models", deadline)
+        except HeparError as error:
+            return error
+
+    answers = await asyncio.gather(ask(house.classify), ask(house.detect))
+    lists = [answer for answer in answers if isinstance(answer, ModelList)]
+    if not lists:
+        raise next(answer for answer in answers if isinstance(answer, HeparError))
+    found = {model.card.name: model for part in lists for model in part.models}
+    missing = [
+        upstream.purpose
+        for upstream, answer in zip((house.classify, house.detect), answers, strict=True)
+        if isinstance(answer, HeparError)
+    ]
+    return ModelList(models=[found[name] for name in sorted(found)], missing=missing)
 
 
 @router.post(
     "/classifications",
     summary="Classify one CT image",
     tags=["analyses"],
-    dependencies=[Depends(_analyst)],
+    dependencies=Signed,
     openapi_extra=IMAGE_OPENAPI,
 )
 async def classify(house: HouseDep, options: VotingChoice, deadline: DeadlineDep, upload: UploadDep) -> Classification:
-    """Cholangiocarcinoma, metastasis or no tumour, with each model's vote."""
+    """Cholangiocarcinoma, metastasis or no tumour, by a calibrated vote of five networks, with each network's own
+    answer, how far they agree and how unsure they are.
+
+    Below the ensemble's decision threshold the label is `indeterminate`; an image unlike the abdominal CT that the
+    networks learnt from is `out_of_scope`, with the reason and without votes.
+    """
     path = CLASSIFICATIONS + upload.query(options.query())
     return await house.classify.call(
         Classification, "POST", path, deadline, headers=upload.headers, content=upload.body
@@ -131,11 +172,13 @@ async def classify(house: HouseDep, options: VotingChoice, deadline: DeadlineDep
     "/detections",
     summary="Find lesions in one CT image",
     tags=["analyses"],
-    dependencies=[Depends(_analyst)],
+    dependencies=Signed,
     openapi_extra=IMAGE_OPENAPI,
 )
 async def detect(house: HouseDep, options: FusionChoice, deadline: DeadlineDep, upload: UploadDep) -> Detection:
-    """Boxes of lesions, fused over all detectors."""
+    """Boxes of lesions, fused over three detectors: each with its score, its type, which detectors found it, and its
+    size in pixels, and in millimetres where the file says the pixel spacing.
+    """
     path = DETECTIONS + upload.query(options.query())
     return await house.detect.call(Detection, "POST", path, deadline, headers=upload.headers, content=upload.body)
 
@@ -144,13 +187,15 @@ async def detect(house: HouseDep, options: FusionChoice, deadline: DeadlineDep, 
     "/analyses",
     summary="Classify one CT image and find its lesions",
     tags=["analyses"],
-    dependencies=[Depends(_analyst)],
+    dependencies=Signed,
     openapi_extra=IMAGE_OPENAPI,
 )
 async def analysis(
     house: HouseDep, voting: VotingChoice, fusion: FusionChoice, deadline: DeadlineDep, upload: UploadDep
 ) -> Analysis:
-    """Both at once; a part that fails on its own says so in its place."""
+    """Both at once from one upload. A part that fails on its own is a problem in its place, and the other is there
+    all the same; where both fail, so does the request.
+    """
     return await analyse(
         Asked(house.classify, CLASSIFICATIONS + upload.query(voting.query())),
         Asked(house.detect, DETECTIONS + upload.query(fusion.query())),
@@ -163,50 +208,77 @@ async def analysis(
 @router.post(
     "/classifications/batch",
     summary="Classify many CT images",
-    tags=["analyses"],
-    dependencies=[Depends(_analyst)],
+    tags=["batches"],
+    dependencies=Signed,
     openapi_extra=BATCH_OPENAPI,
+    response_model=ClassificationBatch,
 )
 async def classify_batch(
-    house: HouseDep, options: VotingChoice, deadline: BatchDeadlineDep, upload: BatchUploadDep
-) -> ClassificationBatch:
-    """Every image is answered on its own, in order; one that fails says so in its place."""
+    house: HouseDep, options: VotingChoice, deadline: BatchDeadlineDep, upload: BatchUploadDep, events: EventsWanted
+) -> ClassificationBatch | EventSourceResponse:
+    """Every image is answered on its own, in the order sent; one that fails is a problem in its place.
+
+    With `Accept: text/event-stream` each answer comes as an event `item` (a ClassificationItem) as soon as it is
+    ready, and an event `end` after the last.
+    """
     path = CLASSIFICATIONS + BATCH + upload.query(options.query())
-    return await house.classify.call(
-        ClassificationBatch, "POST", path, deadline, headers=upload.headers, content=upload.body
-    )
+    sent = {"headers": upload.headers, "content": upload.body}
+    if events:
+        return await event_stream(house.classify.events(ClassificationItem, path, deadline, **sent))
+    return await house.classify.call(ClassificationBatch, "POST", path, deadline, **sent)
 
 
 @router.post(
     "/detections/batch",
     summary="Find lesions in many CT images",
-    tags=["analyses"],
-    dependencies=[Depends(_analyst)],
+    tags=["batches"],
+    dependencies=Signed,
     openapi_extra=BATCH_OPENAPI,
+    response_model=DetectionBatch,
 )
 async def detect_batch(
-    house: HouseDep, options: FusionChoice, deadline: BatchDeadlineDep, upload: BatchUploadDep
-) -> DetectionBatch:
-    """Every image is answered on its own, in order; one that fails says so in its place."""
+    house: HouseDep, options: FusionChoice, deadline: BatchDeadlineDep, upload: BatchUploadDep, events: EventsWanted
+) -> DetectionBatch | EventSourceResponse:
+    """Every image is answered on its own, in the order sent; one that fails is a problem in its place.
+
+    With `Accept: text/event-stream` each answer comes as an event `item` (a DetectionItem) as soon as it is ready,
+    and an event `end` after the last.
+    """
     path = DETECTIONS + BATCH + upload.query(options.query())
-    return await house.detect.call(DetectionBatch, "POST", path, deadline, headers=upload.headers, content=upload.body)
+    sent = {"headers": upload.headers, "content": upload.body}
+    if events:
+        return await event_stream(house.detect.events(DetectionItem, path, deadline, **sent))
+    return await house.detect.call(DetectionBatch, "POST", path, deadline, **sent)
 
 
 @router.post(
     "/analyses/batch",
     summary="Classify many CT images and find their lesions",
-    tags=["analyses"],
-    dependencies=[Depends(_analyst)],
+    tags=["batches"],
+    dependencies=Signed,
     openapi_extra=BATCH_OPENAPI,
+    response_model=AnalysisBatch,
 )
 async def analysis_batch(
-    house: HouseDep, voting: VotingChoice, fusion: FusionChoice, deadline: BatchDeadlineDep, upload: BatchUploadDep
-) -> AnalysisBatch:
-    """Both parts of every image, in order; a part that fails says so in its place."""
-    return await analyse_batch(
+    house: HouseDep,
+    voting: VotingChoice,
+    fusion: FusionChoice,
+    deadline: BatchDeadlineDep,
+    upload: BatchUploadDep,
+    events: EventsWanted,
+) -> AnalysisBatch | EventSourceResponse:
+    """Both parts of every image, in the order sent; a part that fails is a problem in its place.
+
+    With `Accept: text/event-stream` each image comes as an event `item` (an AnalysisItem) as soon as both its parts are
+    ready, and an event `end` after the last.
+    """
+    both = (
         Asked(house.classify, CLASSIFICATIONS + BATCH + upload.query(voting.query())),
         Asked(house.detect, DETECTIONS + BATCH + upload.query(fusion.query())),
         upload.body,
         upload.headers,
         deadline,
     )
+    if events:
+        return await event_stream(analysis_events(*both))
+    return await analyse_batch(*both)

@@ -9,9 +9,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import httpx
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from starlette.middleware import Middleware
 
 from gateway.accounts import install_account_routes
+from gateway.allowance import Allowance
+from gateway.answers import AnswerStore
 from gateway.api import UPLOAD_PATHS, House, router
+from gateway.caller import Caller
+from gateway.edges import install_edges
+from gateway.idempotency import Idempotency
+from gateway.openapi import describe
 from gateway.settings import GatewaySettings
 from gateway.upstream import Upstream, UpstreamProblem
 from hepar.contracts.accounts import PublicKeys
@@ -20,6 +27,7 @@ from hepar.service.deadlines import Deadline
 from hepar.service.problems import problem_response
 from hepar.service.requests import current_request_id
 from hepar.service.tokens import KeyCache, TokenRules
+from hepar.service.uploads import MULTIPART_OVERHEAD_BYTES
 
 _KEY_FETCH_S = 3.0
 
@@ -53,6 +61,10 @@ def create_app(settings: GatewaySettings) -> FastAPI:
                     "detection": detection,
                 }
 
+            answers = AnswerStore(settings.answers_file)
+            await answers.open()
+            stack.push_async_callback(answers.close)
+            app.state.answers = answers
             app.state.house = House(
                 settings, keys, TokenRules(settings.issuer, settings.audience), auth, classify, detect
             )
@@ -66,9 +78,17 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         settings,
         lifespan,
         UPLOAD_PATHS,
+        document="/v1/openapi.json",
+        inside=[
+            Middleware(Caller),
+            Middleware(Allowance, settings.account_per_minute, settings.address_per_minute),
+            Middleware(Idempotency, settings.upload_bytes_max + MULTIPART_OVERHEAD_BYTES),
+        ],
     )
     app.include_router(router)
     install_account_routes(app)
+    install_edges(app, settings)
+    describe(app)
 
     @app.exception_handler(UpstreamProblem)
     async def pass_on(_request: Request, error: UpstreamProblem) -> JSONResponse:

@@ -1,5 +1,7 @@
 """Settings of the gateway."""
 
+from pathlib import Path
+
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
@@ -20,4 +22,13 @@ class GatewaySettings(ServiceSettings):
     deadline_s: float = Field(default=25, gt=0, le=120, description="longest a request may take")
     batch_deadline_s: float = Field(default=115, gt=0, le=600, description="longest a batch may take")
     account_deadline_s: float = Field(default=10, gt=0, le=60, description="longest a sign-up or sign-in may take")
+    account_per_minute: int = Field(default=600, ge=1, description="requests of one account")
+    address_per_minute: int = Field(default=1200, ge=1, description="requests of one network address")
+    answers_file: Path = Field(
+        default=Path("var/gateway/answers.sqlite3"), description="answers kept for Idempotency-Key, sealed"
+    )
+    cors_origins: list[str] = Field(default=[], description="other sites whose pages may call this API (a JSON list)")
+    trusted_proxies: list[str] = Field(
+        default=[], description="addresses whose X-Forwarded-For and -Proto count (a JSON list); nobody's by default"
+    )
     upload_bytes_max: int = Field(default=64 * 1024 * 1024, ge=1, description="bytes of one image or one batch")

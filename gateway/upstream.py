@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TypeVar
 
 import httpx
+from httpx_sse import EventSource, SSEError
 from pydantic import BaseModel, ValidationError
 
 from hepar.contracts.problems import Problem
 from hepar.service.deadlines import Deadline
 from hepar.service.problems import MEDIA_TYPE, BadUpstream, DeadlineExceeded, HeparError, Unavailable
-from hepar.service.requests import REQUEST_ID_HEADER, current_request_id
+from hepar.service.requests import passed_on, stage
 
 Answer = TypeVar("Answer", bound=BaseModel)
+EVENTS = "text/event-stream"
 _PROBE_TIMEOUT_S = 2.5
 
 
@@ -62,27 +65,69 @@ class Upstream:
         content: AsyncIterator[bytes] | bytes | None = None,
     ) -> httpx.Response:
         """The answer as it came, where it is none of an error. Raises what `call` does."""
-        passed_on = dict(headers or {}) | deadline.header() | {REQUEST_ID_HEADER: current_request_id()}
+        sent = dict(headers or {}) | deadline.header() | passed_on()
         timeout = httpx.Timeout(deadline.remaining_s(), connect=min(2.0, deadline.remaining_s()))
         try:
-            async with asyncio.timeout(deadline.remaining_s()):
-                response = await self.client.request(method, path, headers=passed_on, content=content, timeout=timeout)
+            with stage(self.purpose):
+                async with asyncio.timeout(deadline.remaining_s()):
+                    response = await self.client.request(method, path, headers=sent, content=content, timeout=timeout)
         except (httpx.TimeoutException, TimeoutError) as error:
-            if isinstance(error, httpx.ConnectTimeout):
-                raise Unavailable(f"{self.purpose} is not available at the moment") from error
-            raise DeadlineExceeded(f"{self.purpose} did not answer in time") from error
+            raise self._late(error) from error
         except httpx.HTTPError as error:
             raise Unavailable(f"{self.purpose} is not available at the moment") from error
         if response.status_code >= 400:
             raise _passed_on(response, self.purpose)
         return response
 
-    def read(self, answer: type[Answer], response: httpx.Response) -> Answer:
-        """Raises BadUpstream for another document than was promised."""
+    async def events(
+        self,
+        item: type[Answer],
+        path: str,
+        deadline: Deadline,
+        *,
+        headers: Mapping[str, str],
+        content: AsyncIterator[bytes],
+    ) -> AsyncIterator[Answer]:
+        """Posts, and reads server-sent events named `item` as they come. Raises what `call` does, at any time."""
+        sent = dict(headers) | deadline.header() | passed_on() | {"accept": EVENTS}
+        timeout = httpx.Timeout(deadline.remaining_s(), connect=min(2.0, deadline.remaining_s()))
         try:
-            return answer.model_validate_json(response.content)
+            async with AsyncExitStack() as stack:
+                answering = self.client.stream("POST", path, headers=sent, content=content, timeout=timeout)
+                async with asyncio.timeout(deadline.remaining_s()):
+                    response = await stack.enter_async_context(answering)
+                    if response.status_code >= 400:
+                        await response.aread()
+                        raise _passed_on(response, self.purpose)
+                events = EventSource(response).aiter_sse()
+                while True:
+                    async with asyncio.timeout(deadline.remaining_s()):
+                        event = await anext(events, None)
+                    if event is None:
+                        break
+                    if event.event == "end":
+                        return
+                    yield self._document(item, event.data.encode())
+        except (httpx.TimeoutException, TimeoutError) as error:
+            raise self._late(error) from error
+        except (httpx.HTTPError, SSEError) as error:
+            raise Unavailable(f"{self.purpose} is not available at the moment") from error
+        raise BadUpstream(f"{self.purpose} stopped in the middle")
+
+    def _late(self, error: Exception) -> HeparError:
+        if isinstance(error, httpx.ConnectTimeout):
+            return Unavailable(f"{self.purpose} is not available at the moment")
+        return DeadlineExceeded(f"{self.purpose} did not answer in time")
+
+    def _document(self, answer: type[Answer], content: bytes) -> Answer:
+        try:
+            return answer.model_validate_json(content)
         except ValidationError as error:
             raise BadUpstream(f"{self.purpose} gave a wrong answer") from error
+
+    def read(self, answer: type[Answer], response: httpx.Response) -> Answer:
+        """Raises BadUpstream for another document than was promised."""
+        return self._document(answer, response.content)
 
     async def ready(self) -> bool:
         try:

@@ -73,7 +73,7 @@ async def reactivate(account_id: AccountId, caller: UsersAdministratorDep, house
 
 
 @router.get("/users/{account_id}/sign-ins", summary="An account's sign-in history")
-async def sign_ins(
+async def sign_ins_of_account(
     account_id: AccountId,
     _caller: UsersAdministratorDep,
     house: HouseDep,

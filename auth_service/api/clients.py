@@ -29,7 +29,7 @@ async def listed(_caller: ClientsAdministratorDep, house: HouseDep, page: PageDe
 
 
 @router.delete("/{client_id}", summary="Deactivate a client", status_code=204)
-async def deactivate(client_id: Id, caller: ClientsAdministratorDep, house: HouseDep) -> None:
+async def deactivate_client(client_id: Id, caller: ClientsAdministratorDep, house: HouseDep) -> None:
     """Its access tokens are accepted elsewhere for ten minutes at most."""
     await clients.deactivate(house, caller, client_id)
 

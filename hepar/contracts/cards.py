@@ -1,6 +1,6 @@
 """The model card: what a model in triton_models/ says of itself."""
 
-from datetime import date
+import datetime
 from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
@@ -11,9 +11,9 @@ from hepar.contracts.base import Document
 class Metric(Document):
     """One figure on held-out patients with its 95 % confidence interval."""
 
-    value: float
-    low: float
-    high: float
+    value: float = Field(description="on all of them")
+    low: float = Field(description="lower end of the 95 % interval")
+    high: float = Field(description="upper end of the 95 % interval")
 
 
 class InputSize(Document):
@@ -24,8 +24,8 @@ class InputSize(Document):
 class Window(Document):
     """The grey levels 0..255 of the model's input span this range, in Hounsfield units."""
 
-    low_hu: float
-    high_hu: float
+    low_hu: float = Field(description="Hounsfield units shown black")
+    high_hu: float = Field(description="Hounsfield units shown white")
 
 
 Task = Literal["classification", "detection", "input_check"]
@@ -42,7 +42,7 @@ _METHODS: dict[Task, tuple[str, ...]] = {
 class Ensemble(Document):
     """One way for the models of a task to decide together, fitted on validation data."""
 
-    method: VotingMethod | FusionMethod
+    method: VotingMethod | FusionMethod = Field(description="its name")
     members: dict[str, float] = Field(min_length=1, description="weight by model name")
     temperature: float = Field(default=1.0, gt=0, description="classifiers: of the ensemble's own probabilities")
     decision_threshold: float = Field(ge=0, le=1, description="as a model's own, for the ensemble's answer")
@@ -52,13 +52,13 @@ class Ensemble(Document):
     member_threshold: float = Field(
         default=0.0, ge=0, le=1, description="detectors: lowest score of a member's box that joins the fusion"
     )
-    metrics: dict[str, Metric]
+    metrics: dict[str, Metric] = Field(description="on held-out patients, by name")
 
 
 class Ensembles(Document):
     """Every way, and the one that serves where the caller asks for none. The same in the card of every member."""
 
-    default: VotingMethod | FusionMethod
+    default: VotingMethod | FusionMethod = Field(description="the one that serves where the caller asks for none")
     ways: dict[VotingMethod | FusionMethod, Ensemble] = Field(description="by method")
 
     @model_validator(mode="after")
@@ -79,10 +79,10 @@ class Ensembles(Document):
 class ModelCard(Document):
     """`card.json` beside a model's `config.pbtxt`."""
 
-    name: str
-    task: Task
-    architecture: str
-    size: Literal["compact", "full"]
+    name: str = Field(description="the model's name")
+    task: Task = Field(description="what it does")
+    architecture: str = Field(description="in words")
+    size: Literal["compact", "full"] = Field(description="`compact` for two CPU cores, `full` for a GPU")
     labels: list[str] = Field(min_length=1, description="in the order of the model's outputs")
     input: InputSize
     window: Window
@@ -94,14 +94,16 @@ class ModelCard(Document):
         "detectors: boxes below this score are left out; "
         "an input check: below this typicality an image is out of scope",
     )
-    metrics: dict[str, Metric]
-    ensemble: Ensembles | None = None
-    training_data: str
+    metrics: dict[str, Metric] = Field(description="on held-out patients, by name")
+    ensemble: Ensembles | None = Field(
+        default=None, description="how it decides together with others; null where it was not fitted"
+    )
+    training_data: str = Field(description="what it learnt from, with licences")
     training_minutes: float | None = Field(default=None, ge=0, description="of all its epochs, on the machine it had")
-    data_sha256: str
-    code_sha256: str
-    licence: str
-    date: date
+    data_sha256: str = Field(description="fingerprint of that data")
+    code_sha256: str = Field(description="fingerprint of the training code")
+    licence: str = Field(description="of the weights, as an SPDX identifier")
+    date: datetime.date = Field(description="when it was exported")
     limits: list[str] = Field(description="what the model must not be used for, and what is known to be weak")
 
     @model_validator(mode="after")

@@ -20,7 +20,7 @@ from tritonclient.utils import InferenceServerException
 from hepar.inference.resilience import CircuitBreaker, RetryBudget
 from hepar.service.deadlines import Deadline
 from hepar.service.problems import BadUpstream, DeadlineExceeded, HeparError, Unavailable
-from hepar.service.requests import current_request_id
+from hepar.service.requests import current_request_id, trace_header
 
 Tensor = NDArray[Any]
 # A server that comes back is to be found within a second, not after gRPC's default of up to two minutes.
@@ -129,6 +129,7 @@ class TritonClient:
                 [tensor],
                 outputs=[InferRequestedOutput(name) for name in expected],
                 request_id=current_request_id(),
+                headers=trace_header(),
                 client_timeout=deadline.remaining_s(),
             )
         except InferenceServerException as error:

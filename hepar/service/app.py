@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 
 import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
+from starlette.middleware import Middleware
+from uvicorn.main import STARTUP_FAILURE
 
 from hepar import __version__
 from hepar.contracts.base import RESEARCH_USE_NOTICE
+from hepar.service.docs_pages import install_docs_pages
 from hepar.service.guard import Guard
 from hepar.service.logs import configure_logging
 from hepar.service.problems import install_problem_handlers
+from hepar.service.server import DrainingServer, ImpatientProtocol
 from hepar.service.settings import ServiceSettings
 
 _log = logging.getLogger(__name__)
@@ -29,10 +33,14 @@ def new_app(
     settings: ServiceSettings,
     lifespan: Lifespan,
     upload_paths: frozenset[str] = frozenset(),
+    *,
+    document: str = "/openapi.json",
+    inside: Sequence[Middleware] = (),
 ) -> FastAPI:
-    """A FastAPI app with our errors and limits. `app.state.readiness` is set by its lifespan.
+    """A FastAPI app with our errors, limits and documentation pages. `app.state.readiness` is set by its lifespan.
 
-    upload_paths: routes that read large bodies themselves.
+    upload_paths: routes that read large bodies themselves.  document: path of the OpenAPI document.
+    inside: middleware behind the guard, outermost first.
     """
     app = FastAPI(
         title=title,
@@ -41,9 +49,17 @@ def new_app(
         version=__version__,
         license_info={"name": "AGPL-3.0-or-later", "identifier": "AGPL-3.0-or-later"},
         lifespan=lifespan,
+        openapi_url=document,
+        docs_url=None,
+        generate_unique_id_function=lambda route: route.name,
+        redoc_url=None,
     )
     app.state.ready = None
+    app.state.draining = False
     install_problem_handlers(app)
+    install_docs_pages(app, document)
+    for middleware in reversed(inside):
+        app.add_middleware(middleware.cls, *middleware.args, **middleware.kwargs)
     app.add_middleware(
         Guard,
         hosts=frozenset(settings.hosts),
@@ -58,7 +74,7 @@ def new_app(
     @app.get("/readyz", summary="Can this service answer now?", tags=["health"])
     async def readyz() -> JSONResponse:
         check: ReadinessCheck = app.state.readiness
-        parts = await check()
+        parts = {"draining": False} if app.state.draining else await check()
         ready = all(parts.values())
         if ready is not app.state.ready:
             app.state.ready = ready
@@ -68,16 +84,27 @@ def new_app(
     return app
 
 
-def run_app(name: str, app: FastAPI, settings: ServiceSettings) -> None:
-    """Serves until SIGTERM or Ctrl-C; requests under way get `drain_timeout_s` to finish."""
+def run_app(name: str, app: FastAPI, settings: ServiceSettings, trusted_proxies: Sequence[str] = ()) -> None:
+    """Serves until SIGTERM or Ctrl-C; requests under way get `drain_timeout_s` to finish.
+
+    trusted_proxies: addresses whose X-Forwarded-For and -Proto tell who the client is.
+    """
     configure_logging(name, settings.log_level)
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
-        http="httptools",
+        http=ImpatientProtocol,
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=list(trusted_proxies),
+        timeout_keep_alive=settings.keep_alive_s,
         timeout_graceful_shutdown=settings.drain_timeout_s,
     )
+    server = DrainingServer(config, app, settings.drain_delay_s)
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        raise SystemExit(STARTUP_FAILURE)

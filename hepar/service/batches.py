@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from hepar.contracts.problems import Problem
@@ -18,15 +18,29 @@ async def answer_each(
     images: Sequence[bytes | HeparError], work: Callable[[bytes], Awaitable[Answer]]
 ) -> list[Answer | Problem]:
     """images: bytes, or why there are none."""
+    answers = {index: answer async for index, answer in answers_as_ready(images, work)}
+    return [answers[index] for index in range(len(images))]
+
+
+async def answers_as_ready(
+    images: Sequence[bytes | HeparError], work: Callable[[bytes], Awaitable[Answer]]
+) -> AsyncIterator[tuple[int, Answer | Problem]]:
+    """The same with each image's index, in the order in which they become ready."""
     places = asyncio.Semaphore(AT_ONCE)
 
-    async def one(image: bytes | HeparError) -> Answer | Problem:
+    async def one(index: int, image: bytes | HeparError) -> tuple[int, Answer | Problem]:
         if isinstance(image, HeparError):
-            return problem_of(image)
+            return index, problem_of(image)
         async with places:
             try:
-                return await work(image)
+                return index, await work(image)
             except HeparError as error:
-                return problem_of(error)
+                return index, problem_of(error)
 
-    return list(await asyncio.gather(*map(one, images)))
+    tasks = [asyncio.create_task(one(index, image)) for index, image in enumerate(images)]
+    try:
+        for ready in asyncio.as_completed(tasks):
+            yield await ready
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -1,14 +1,17 @@
-"""What stands before every app: a request id, limits on the request line and headers, one access line."""
+"""What stands before every app: a request id, limits on the request line, headers and pace, one access line."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
+from collections.abc import Callable
+from typing import ClassVar
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hepar.service.problems import ClientError, HeparError, TooLarge, Unavailable, problem_of, problem_response
-from hepar.service.requests import REQUEST_ID_HEADER, begin_request
+from hepar.service.requests import REQUEST_ID_HEADER, TRACE_HEADER, RequestFacts, begin_request
 
 _access = logging.getLogger("hepar.access")
 _log = logging.getLogger(__name__)
@@ -17,6 +20,9 @@ HEADERS_MAX = 100
 HEADER_BYTES_MAX = 16 * 1024
 URL_BYTES_MAX = 4 * 1024
 SMALL_BODY_BYTES_MAX = 64 * 1024
+PAUSE_S = 10.0
+CLIENT_GONE = 499
+UPLOAD_S = 120.0
 _HEALTH = frozenset({"/healthz", "/readyz"})
 
 
@@ -38,6 +44,13 @@ class UnknownHost(ClientError):
     status, title, slug = 400, "The Host header is not acceptable", "unknown-host"
 
 
+class UploadTooSlow(ClientError):
+    """The body stopped coming, or took too long as a whole."""
+
+    status, title, slug = 408, "The upload did not arrive in time", "upload-too-slow"
+    headers: ClassVar[dict[str, str]] = {"Connection": "close"}
+
+
 class Busy(Unavailable):
     """As many requests under way as this process takes."""
 
@@ -51,6 +64,7 @@ class Guard:
     hosts: names accepted in the Host header, without port.
     concurrent_max: requests under way; health checks do not count.
     upload_paths: these routes read their own bodies, bounded; all others get at most 64 KB, read before they begin.
+    A body that pauses for PAUSE_S, or is not whole after UPLOAD_S, ends the request.
     """
 
     def __init__(self, app: ASGIApp, hosts: frozenset[str], concurrent_max: int, upload_paths: frozenset[str]) -> None:
@@ -65,9 +79,15 @@ class Guard:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        answer = _Answer(send, begin_request(_offered_id(scope)))
+        facts = begin_request(_offered(scope, REQUEST_ID_HEADER), _offered(scope, TRACE_HEADER))
+        incoming = _Incoming(receive)
+        answer = _Answer(send, facts.request_id, incoming.stop)
         try:
-            await self._serve(scope, receive, answer.send)
+            await self._serve(scope, incoming.receive, answer.send)
+        except asyncio.CancelledError:
+            if not incoming.forgive():
+                raise
+            answer.status = answer.status or CLIENT_GONE
         except HeparError as error:
             await problem_response(problem_of(error), error.response_headers())(scope, receive, answer.send)
         except Exception:  # noqa: BLE001  logged, and answered with a 500 that tells nothing
@@ -75,7 +95,8 @@ class Guard:
             if answer.status == 0:
                 await problem_response(problem_of(HeparError()))(scope, receive, answer.send)
         finally:
-            _note(scope, answer.status, started)
+            incoming.stop()
+            _note(scope, answer.status, started, facts)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         _check(scope)
@@ -95,8 +116,9 @@ class Guard:
 class _Answer:
     """Remembers the status and gives every answer its id and the headers that all have."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, request_id: str, before_the_last: Callable[[], None]) -> None:
         self._send = send
+        self._before_the_last = before_the_last
         self._request_id = request_id
         self.status = 0
 
@@ -109,14 +131,14 @@ class _Answer:
                 (b"x-content-type-options", b"nosniff"),
                 (b"cache-control", b"no-store"),
             ]
+        elif not message.get("more_body", False):
+            self._before_the_last()
         await self._send(message)
 
 
-def _offered_id(scope: Scope) -> str:
-    for name, value in scope["headers"]:
-        if name == REQUEST_ID_HEADER.encode():
-            return str(value.decode("latin-1"))
-    return ""
+def _offered(scope: Scope, header: str) -> str:
+    """The first one's value, empty where there is none."""
+    return next((str(value.decode("latin-1")) for name, value in scope["headers"] if name == header.encode()), "")
 
 
 def _check(scope: Scope) -> None:
@@ -136,7 +158,7 @@ def _check_host(scope: Scope, names: frozenset[str]) -> None:
         raise UnknownHost("send exactly one Host header with a name of this server")
 
 
-def _note(scope: Scope, status: int, started: float) -> None:
+def _note(scope: Scope, status: int, started: float, facts: RequestFacts) -> None:
     """The access line; health checks leave none while they work: whoever waits for a start asks often."""
     if scope["path"] in _HEALTH and status in (200, 503):
         return
@@ -147,8 +169,54 @@ def _note(scope: Scope, status: int, started: float) -> None:
             "route": getattr(scope.get("route"), "path", "-"),
             "status": status,
             "duration_ms": round((time.perf_counter() - started) * 1000, 1),
+            "trace_id": facts.trace_id,
+            **({"account": facts.account} if facts.account else {}),
+            **({"stages_ms": facts.stages_ms} if facts.stages_ms else {}),
         },
     )
+
+
+class _Incoming:
+    """A body in time, and then an eye on the client: when it goes away, the work for it is cancelled."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._ends_at = time.monotonic() + UPLOAD_S
+        self._work = asyncio.current_task()
+        self._watch: asyncio.Task[None] | None = None
+        self._gone = asyncio.Event()
+
+    async def receive(self) -> Message:
+        """Raises UploadTooSlow."""
+        if self._watch is not None:  # all that can still come is that the client goes
+            await self._gone.wait()
+            return {"type": "http.disconnect"}
+        try:
+            async with asyncio.timeout(min(PAUSE_S, self._ends_at - time.monotonic())):
+                message = await self._receive()
+        except TimeoutError as error:
+            raise UploadTooSlow(f"no byte for {PAUSE_S:g} s, or not whole after {UPLOAD_S:g} s") from error
+        if message["type"] == "http.request" and not message.get("more_body", False):
+            self._watch = asyncio.create_task(self._wait_for_the_end())
+        return message
+
+    async def _wait_for_the_end(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._gone.set()
+        if self._work is not None:
+            self._work.cancel()
+
+    def forgive(self) -> bool:
+        """Was it the client that ended the work? Then the cancellation is answered."""
+        if self._gone.is_set() and self._work is not None:
+            self._work.uncancel()
+            return True
+        return False
+
+    def stop(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
 
 
 async def _small_body(receive: Receive) -> Receive:

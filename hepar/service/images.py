@@ -16,6 +16,7 @@ from hepar.contracts.analyses import ImageFacts
 from hepar.imaging import CtImage, decode
 from hepar.imaging.errors import ImageError, ImageTooLarge, UnreadableImage, UnsupportedImage
 from hepar.service.problems import ClientError, HeparError, TooLarge, UnsupportedMedia
+from hepar.service.requests import stage
 
 ADDRESS_SPACE_BYTES = 3 * 1024**3
 TIME_S = 4.0
@@ -61,7 +62,8 @@ class ImageDecoder:
         """Raises NoImage, UnsupportedMedia and TooLarge."""
         future = self._pool.schedule(_decoded, (content, frame), timeout=self._time_s)
         try:
-            answer = await asyncio.wrap_future(future)
+            with stage("decoding"):
+                answer = await asyncio.wrap_future(future)
         except (FutureTimeoutError, TimeoutError) as error:
             raise NoImage(f"it cannot be read within {self._time_s:g} s") from error
         except (ProcessExpired, MemoryError) as error:

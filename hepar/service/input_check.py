@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from itertools import islice
 
 from hepar.contracts.analyses import Scope
+from hepar.contracts.cards import ModelCard
 from hepar.imaging.fitting import Fittings
 from hepar.inference import FollowedModels, TritonClient
 from hepar.inference.triton import Expected
@@ -35,9 +37,14 @@ class InputCheck:
         self._triton = triton
         self._models = models
 
+    @property
+    def cards(self) -> dict[str, ModelCard]:
+        """Of the check; empty where there is none."""
+        return dict(islice(self._models.current.cards.items(), 1))
+
     async def look(self, image: Fittings, deadline: Deadline) -> Look:
         """Never fails: without a check the networks answer alone, and `missing` says so."""
-        card = next(iter(self._models.current.cards.values()), None)
+        card = next(iter(self.cards.values()), None)
         if card is None:
             return Look(None, [])
         pixels, _ = image.to(card.input.height, card.input.width)

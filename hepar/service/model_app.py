@@ -14,7 +14,7 @@ from hepar.contracts.cards import Task
 from hepar.contracts.problems import Problem
 from hepar.imaging import CtImage
 from hepar.inference import FollowedModels, TritonClient
-from hepar.service.batches import answer_each
+from hepar.service.batches import answer_each, answers_as_ready
 from hepar.service.deadlines import DEADLINE_HEADER, Deadline
 from hepar.service.images import ImageDecoder
 from hepar.service.input_check import InputCheck
@@ -77,10 +77,19 @@ class Batch:
     decoder: ImageDecoder
 
     async def answers(self, work: Callable[[CtImage], Awaitable[Answer]]) -> list[Answer | Problem]:
+        return await answer_each(self.files, self._decoding(work))
+
+    def answers_as_ready(
+        self, work: Callable[[CtImage], Awaitable[Answer]]
+    ) -> AsyncIterator[tuple[int, Answer | Problem]]:
+        """With the index of each image."""
+        return answers_as_ready(self.files, self._decoding(work))
+
+    def _decoding(self, work: Callable[[CtImage], Awaitable[Answer]]) -> Callable[[bytes], Awaitable[Answer]]:
         async def one(content: bytes) -> Answer:
             return await work(await self.decoder.decode(content))
 
-        return await answer_each(self.files, one)
+        return one
 
 
 async def _uploaded_batch(request: Request) -> Batch:

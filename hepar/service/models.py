@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import Field
 
+from hepar.contracts.cards import ModelCard
+from hepar.contracts.models import ServedModel
+from hepar.inference.triton import TritonClient
 from hepar.service.problems import HeparError, InvalidRequest, Unavailable
 from hepar.service.settings import ServiceSettings
 
@@ -65,6 +68,12 @@ async def ask_all(
     if len(votes) < needed:
         raise BelowQuorum(f"{len(votes)} of {len(models)} models answered, {needed} are needed; ask again soon")
     return votes, missing
+
+
+async def served_models(triton: TritonClient, cards: Mapping[str, ModelCard]) -> list[ServedModel]:
+    """In name order. Takes at most a second."""
+    ready = await triton.ready_models(sorted(cards))
+    return [ServedModel(card=cards[name], serving=ready[name]) for name in sorted(cards)]
 
 
 def chosen(offered: Iterable[str], wanted: Sequence[str] | None) -> list[str]:

@@ -52,8 +52,6 @@ class FusionOptions:
         return chosen + ([("annotate", "true")] if self.annotate else [])
 
 
-
-
 def _chosen_as(options: Callable[..., Options]) -> Callable[..., Awaitable[Options]]:
     """The same parameters as a coroutine: FastAPI takes a thread for anything else, at every request."""
 

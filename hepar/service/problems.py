@@ -10,10 +10,10 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from hepar.contracts.problem_types import PREFIX, PROBLEM_TYPES
 from hepar.contracts.problems import Problem
 from hepar.service.requests import current_request_id
 
-PROBLEM_TYPES = "https://hepar.invalid/problems/"
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -72,6 +72,12 @@ class UnsupportedMedia(ClientError):
     status, title, slug = 415, "The format is not supported", "unsupported-media"
 
 
+class NothingHere(ClientError):
+    """No route, or a part of a path that names nothing."""
+
+    status, title, slug = 404, "There is nothing here", "http-404"
+
+
 class Unavailable(HeparError):
     """A part of the system that this answer needs does not answer now."""
 
@@ -94,7 +100,7 @@ class BadUpstream(HeparError):
 def problem_of(error: HeparError) -> Problem:
     """The document for an error, with the id of the request under way."""
     return Problem(
-        type=PROBLEM_TYPES + error.slug,
+        type=PREFIX + error.slug,
         title=error.title,
         status=error.status,
         detail=error.detail,
@@ -121,11 +127,10 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     async def http(_request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101  the registration below says so
-        title = {404: "There is nothing here", 405: "This method is not allowed here"}.get(
-            error.status_code, "The request is not valid"
-        )
+        known = PROBLEM_TYPES.get(f"http-{error.status_code}")
+        title = known.title if known else "The request is not valid"
         problem = Problem(
-            type=f"{PROBLEM_TYPES}http-{error.status_code}",
+            type=f"{PREFIX}http-{error.status_code}",
             title=title,
             status=error.status_code,
             detail=title,

@@ -22,6 +22,10 @@ class ServiceSettings(BaseSettings):
     concurrent_max: int = Field(default=64, ge=1, description="requests under way; one more is answered 503")
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     drain_timeout_s: int = Field(default=25, ge=1, description="for requests under way at SIGTERM")
+    drain_delay_s: float = Field(
+        default=0, ge=0, le=60, description="between SIGTERM, which turns readiness off, and the end of new connections"
+    )
+    keep_alive_s: int = Field(default=75, ge=1, description="an idle connection stays open: longer than a proxy's 60 s")
 
 
 AnySettings = TypeVar("AnySettings", bound=ServiceSettings)

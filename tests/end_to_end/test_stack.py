@@ -118,17 +118,21 @@ def test_the_request_id_travels_through_all_services_to_triton(
 def test_the_gateway_streams_and_does_not_hold_the_upload(
     client: httpx.Client, bearer: dict[str, str], stack: Stack
 ) -> None:
+    """64 MB raise its memory by less than 4 MB, also while they pass."""
+    process = stack.process("-m gateway")
+
     def chunks() -> Iterator[bytes]:
-        for _ in range(60):
-            yield b"x" * 1_000_000
+        for _ in range(64):
+            seen.append(process.memory_info().rss)
+            yield b"x" * (1024 * 1024)
 
     headers = {"content-type": "application/dicom"} | bearer
-    process = stack.process("-m gateway")
-    client.post("/v1/analyses", content=b"x" * 2_000_000, headers=headers)
-    before = process.memory_info().rss
-    answer = client.post("/v1/analyses", content=chunks(), headers=headers)
-    assert answer.status_code == 415
-    assert process.memory_info().rss - before < 16_000_000
+    seen: list[int] = []
+    for attempt in range(2):  # the first takes what its connections and buffers keep
+        before, seen = process.memory_info().rss, []
+        answer = client.post("/v1/analyses", content=chunks(), headers=headers)
+        assert answer.status_code == 415
+        assert max(*seen, process.memory_info().rss) - before < (16_000_000, 4_000_000)[attempt]
 
 
 def test_every_service_has_its_own_openapi_page(stack: Stack) -> None:
@@ -141,7 +145,8 @@ def test_every_service_has_its_own_openapi_page(stack: Stack) -> None:
     }
     for port, path in ports.items():
         address = f"http://127.0.0.1:{port}"
-        assert path in httpx.get(f"{address}/openapi.json").json()["paths"]
+        document = "/v1/openapi.json" if port == settings.gateway_port else "/openapi.json"
+        assert path in httpx.get(f"{address}{document}").json()["paths"]
         assert "swagger" in httpx.get(f"{address}/docs").text
         assert httpx.get(f"{address}/healthz").json() == {"status": "alive"}
         assert httpx.get(f"{address}/readyz").json()["ready"] is True

@@ -22,10 +22,11 @@ from auth_service.settings import AuthSettings
 from local_stack.settings import StackSettings, on_free_ports
 from tests.desk import Desk
 from tests.event_loop import one_event_loop
+from tests.gateway_desk import around
 from tests.postgresql import PostgreSql, postgresql_server
 from tests.tiny_models import write_broken, write_classifier, write_detector, write_input_check, write_looking
 
-__all__ = ["one_event_loop"]
+__all__ = ["around", "one_event_loop"]
 READY_WITHIN_S = 90
 SHIPPED = Path("triton_models")
 LIARS: dict[str, tuple[tuple[float, float, float, float], float, int]] = {

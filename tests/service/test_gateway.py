@@ -2,111 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
 import pytest
-from fastapi.testclient import TestClient
-from starlette.types import Receive, Scope, Send
 
 from auth_service.app import create_app as create_auth
 from auth_service.keys import KeyRing
 from auth_service.settings import AuthSettings
 from auth_service.tokens import TokenIssuer
-from classify_service.app import create_app as create_classify
-from classify_service.settings import ClassifySettings
-from detect_service.app import create_app as create_detect
-from detect_service.settings import DetectSettings
-from gateway.accounts import OPERATIONS
-from gateway.app import create_app
-from gateway.settings import GatewaySettings
-from hepar.contracts.problems import Problem
-from tests.pictures import dicom_bytes, encoded, multi_frame, nearly_flat
-from tests.service.conftest import RunningTriton
+from gateway.operations import OPERATIONS
+from tests.gateway_desk import DARK, NOWHERE, PNG, Misbehaving, Surroundings, bearer, gateway, problem
+from tests.pictures import dicom_bytes, multi_frame
 from tests.serving import serving
-
-NOWHERE = "http://127.0.0.1:9"
-PNG = {"content-type": "image/png"}
-DARK = encoded(nearly_flat(0))
-
-
-@dataclass
-class Misbehaving:
-    """A service that answers what it is told to, after reading as much as it is told to."""
-
-    status: int = 200
-    body: bytes = b"{}"
-    kind: bytes = b"application/json"
-    wait_s: float = 0.0
-    reads: bool = True
-    cancelled: int = 0
-    seen: list[dict[str, str]] = field(default_factory=list)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        self.seen.append({name.decode(): value.decode() for name, value in scope["headers"]})
-        while self.reads and (await receive()).get("more_body"):
-            pass
-        waiting = asyncio.create_task(asyncio.sleep(self.wait_s))
-        gone = asyncio.ensure_future(receive())
-        await asyncio.wait([waiting, gone], return_when=asyncio.FIRST_COMPLETED)
-        if not waiting.done():
-            self.cancelled += 1
-        headers = [(b"content-type", self.kind), (b"retry-after", b"7")]
-        await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": self.body})
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    auth_url: str
-    classify_url: str
-    detect_url: str
-    issuer: TokenIssuer
-
-
-@pytest.fixture(scope="module")
-def around(triton: RunningTriton, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundings]:
-    folder = tmp_path_factory.mktemp("accounts")
-    keys_folder = folder / "keys"
-    auth = AuthSettings(
-        database_url=f"sqlite+aiosqlite:///{folder / 'a.sqlite3'}",
-        keys_folder=keys_folder,
-        secret_key_file=folder / "secret.key",
-    )
-    models = {"triton": triton.grpc, "model_repository": triton.repository}
-    with ExitStack() as stack:
-        auth_url = stack.enter_context(serving(create_auth(auth)))
-        classify_url = stack.enter_context(serving(create_classify(ClassifySettings.model_validate(models))))
-        detect_url = stack.enter_context(serving(create_detect(DetectSettings.model_validate(models))))
-        yield Surroundings(
-            auth_url, classify_url, detect_url, TokenIssuer(KeyRing(keys_folder, 600), "hepar-auth", "hepar", 600)
-        )
-
-
-def gateway(around: Surroundings, **changes: object) -> TestClient:
-    urls = {"auth_url": around.auth_url, "classify_url": around.classify_url, "detect_url": around.detect_url}
-    settings = GatewaySettings.model_validate(urls | changes)
-    return TestClient(create_app(settings), base_url="http://127.0.0.1")
-
-
-def bearer(around: Surroundings, scope: str = "analyses account") -> dict[str, str]:
-    return {"authorization": f"Bearer {around.issuer.issue('somebody', scope)}"}
-
-
-def problem(answer: httpx2.Response) -> Problem:
-    assert answer.headers["content-type"] == "application/problem+json"
-    document = Problem.model_validate_json(answer.content)
-    assert (document.status, document.request_id) == (answer.status_code, answer.headers["x-request-id"])
-    for secret in ("127.0.0.1", "classify_service", "Traceback", "httpx"):
-        assert secret not in answer.text
-    return document
 
 
 def test_an_analysis_has_both_parts_and_one_request_id(around: Surroundings) -> None:
@@ -257,10 +167,10 @@ def test_tokens_are_checked_without_auth_service_once_its_keys_are_known(around:
 
 def test_the_public_document_lists_the_public_routes(around: Surroundings) -> None:
     with gateway(around) as client:
-        paths = set(client.get("/openapi.json").json()["paths"])
+        paths = set(client.get("/v1/openapi.json").json()["paths"])
         assert client.get("/docs").status_code == 200
     assert paths == {operation.path for operation in OPERATIONS} | {
-        "/healthz", "/readyz", "/v1/classifications", "/v1/detections", "/v1/analyses",
+        "/healthz", "/readyz", "/v1/models", "/v1/classifications", "/v1/detections", "/v1/analyses",
         "/v1/classifications/batch", "/v1/detections/batch", "/v1/analyses/batch",
     }  # fmt: skip
 

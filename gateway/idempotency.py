@@ -1,0 +1,188 @@
+"""Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a POST that is repeated is answered as it was."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Awaitable, Callable
+from email.message import Message as MimeMessage
+from typing import ClassVar
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.answers import Answer, AnswerStore, seal, unseal
+from gateway.caller import caller
+from hepar.service.problems import ClientError, InvalidRequest, TooLarge
+
+HEADER = b"idempotency-key"
+REPLAYED = b"idempotency-replayed"
+BODY_BYTES_MAX = 16 * 1024 * 1024
+_FORM = re.compile(r'"?([A-Za-z0-9_.:-]{16,128})"?')
+_PASSING = {401, 408, 429}
+_OF_THE_ANSWER = {b"content-type", b"location", b"www-authenticate"}
+
+
+class KeyReused(ClientError):
+    """The key came before, with another request."""
+
+    status, title, slug = 422, "The idempotency key belongs to another request", "idempotency-key-reused"
+
+
+class InProgress(ClientError):
+    """The first request with the key has no answer yet."""
+
+    status, title, slug = 409, "The first request with this key is under way", "idempotency-in-progress"
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
+
+
+class Idempotency:
+    """ASGI middleware. A key is the caller's own: two accounts may use the same.
+
+    Kept is what will not be different the next time: not a 5xx, a 401, 408 or 429, nor an answer given before the body
+    was read to its end, nor one over BODY_BYTES_MAX.
+    """
+
+    def __init__(self, app: ASGIApp, body_bytes_max: int) -> None:
+        self._app = app
+        self._body_bytes_max = body_bytes_max
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        key = _offered(scope) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if key is None:
+            await self._app(scope, receive, send)
+            return
+        store: AnswerStore = scope["app"].state.answers
+        principal = caller(scope)
+        owner = principal.subject if principal else "anonymous"
+        secret = f"{owner}\0{key}".encode()
+        key_id = hashlib.sha256(secret).digest()
+        body = _ReadBody(scope, receive, self._body_bytes_max)
+        kept = await store.begin(key_id)
+        if kept is None:
+            await self._first(scope, body, send, store, key_id, secret)
+        elif kept.sealed is None:
+            raise InProgress
+        else:
+            await body.to_its_end()
+            if body.fingerprint() != kept.fingerprint:
+                raise KeyReused("make a new key for each new request")
+            await _replay(unseal(kept.sealed, secret), send)
+
+    async def _first(
+        self, scope: Scope, body: _ReadBody, send: Send, store: AnswerStore, key_id: bytes, secret: bytes
+    ) -> None:
+        async def keep(answer: Answer) -> None:
+            if body.complete:
+                await store.keep(key_id, body.fingerprint(), seal(answer, secret))
+
+        answer = _SentAnswer(send, keep)
+        try:
+            await self._app(scope, body.receive, answer.send)
+        finally:
+            if not (answer.kept and body.complete):
+                await store.forget(key_id)
+
+
+def _offered(scope: Scope) -> str | None:
+    """Raises InvalidRequest for two keys, or one of another form."""
+    values = [value.decode("latin-1") for name, value in scope["headers"] if name == HEADER]
+    if not values:
+        return None
+    match = _FORM.fullmatch(values[0])
+    if len(values) != 1 or match is None:
+        raise InvalidRequest("Idempotency-Key: 16 to 128 letters, digits and _ . : -; a UUID is a good one")
+    return match[1]
+
+
+class _ReadBody:
+    """Hands the body on and remembers what it was: a hash of method, path, query, media type and bytes.
+
+    The boundary of multipart is left out: a client makes another for each try.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, bytes_max: int) -> None:
+        self._receive = receive
+        self._left = bytes_max
+        self.complete = False
+        kind = MimeMessage()
+        kind["content-type"] = dict(scope["headers"]).get(b"content-type", b"").decode("latin-1")
+        self._boundary = str(kind.get_param("boundary", "") or "").encode()
+        self._tail = b""
+        self._hash = hashlib.sha256(
+            b"\0".join(
+                [
+                    scope["method"].encode(),
+                    scope["raw_path"] or b"",
+                    scope["query_string"],
+                    kind.get_content_type().encode() if kind["content-type"] else b"",
+                ]
+            )
+        )
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._add(message.get("body", b""))
+            self.complete = self.complete or not message.get("more_body", False)
+        return message
+
+    async def to_its_end(self) -> None:
+        """Raises TooLarge, and InvalidRequest where the caller goes away."""
+        while not self.complete:
+            if (await self.receive())["type"] == "http.disconnect":
+                raise InvalidRequest("the upload ended before its announced length")
+            if self._left < 0:
+                raise TooLarge("the body is larger than any that this server takes")
+
+    def fingerprint(self) -> bytes:
+        """Of a body that is complete."""
+        whole = self._hash.copy()
+        whole.update(self._tail)
+        return whole.digest()
+
+    def _add(self, chunk: bytes) -> None:
+        self._left -= len(chunk)
+        text = self._tail + chunk
+        held = max(len(self._boundary) - 1, 0)
+        if self._boundary:
+            text = text.replace(self._boundary, b"")
+        split = max(len(text) - held, 0)
+        self._hash.update(text[:split])
+        self._tail = text[split:]
+
+
+class _SentAnswer:
+    """Passes an answer on. One worth keeping is kept before its last byte leaves: nobody sees it and then loses it."""
+
+    def __init__(self, send: Send, keep: Callable[[Answer], Awaitable[None]]) -> None:
+        self._send = send
+        self._keep = keep
+        self.kept = False
+        self._status = 0
+        self._headers: list[tuple[str, str]] = []
+        self._body = bytearray()
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            self._headers = [
+                (name.decode("latin-1"), value.decode("latin-1"))
+                for name, value in message.get("headers", ())
+                if name.lower() in _OF_THE_ANSWER
+            ]
+        elif message["type"] == "http.response.body":
+            if len(self._body) <= BODY_BYTES_MAX:
+                self._body += message.get("body", b"")
+            lasting = self._status < 500 and self._status not in _PASSING
+            if lasting and not message.get("more_body", False) and len(self._body) <= BODY_BYTES_MAX:
+                await self._keep(Answer(self._status, self._headers, bytes(self._body)))
+                self.kept = True
+        await self._send(message)
+
+
+async def _replay(answer: Answer, send: Send) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+    length = (b"content-length", str(len(answer.body)).encode())
+    start = {"type": "http.response.start", "status": answer.status, "headers": [*headers, length, (REPLAYED, b"true")]}
+    await send(start)
+    await send({"type": "http.response.body", "body": answer.body})

@@ -1,0 +1,46 @@
+"""Server-sent events (WHATWG HTML, section 9.2): the answers of a batch as they become ready."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Depends, Request
+from pydantic import BaseModel
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from hepar.contracts.analyses import BatchEnd
+
+MEDIA_TYPE = "text/event-stream"
+_PING_S = 15
+
+
+async def _wants_events(request: Request) -> bool:
+    return MEDIA_TYPE in request.headers.get("accept", "")
+
+
+EventsWanted = Annotated[bool, Depends(_wants_events)]
+
+
+async def event_stream(items: AsyncIterator[BaseModel]) -> EventSourceResponse:
+    """An `item` event each, then `end` with their number.
+
+    The first is waited for: what goes wrong before it is an answer with a status of its own. Raises what `items` does.
+    """
+    first = await anext(items, None)
+
+    async def events() -> AsyncIterator[ServerSentEvent]:
+        count = 0
+        if first is not None:
+            count += 1
+            yield _event(first, "item")
+            async for item in items:
+                count += 1
+                yield _event(item, "item")
+        yield _event(BatchEnd(count=count), "end")
+
+    return EventSourceResponse(events(), ping=_PING_S, sep="\n")
+
+
+def _event(document: BaseModel, name: str) -> ServerSentEvent:
+    return ServerSentEvent(document.model_dump_json(), event=name, sep="\n")
