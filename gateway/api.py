@@ -222,10 +222,12 @@ async def classify_batch(
     ready, and an event `end` after the last.
     """
     path = CLASSIFICATIONS + BATCH + upload.query(options.query())
-    sent = {"headers": upload.headers, "content": upload.body}
+    headers, body = upload.headers, upload.body
     if events:
-        return await event_stream(house.classify.events(ClassificationItem, path, deadline, **sent))
-    return await house.classify.call(ClassificationBatch, "POST", path, deadline, **sent)
+        return await event_stream(
+            house.classify.events(ClassificationItem, path, deadline, headers=headers, content=body)
+        )
+    return await house.classify.call(ClassificationBatch, "POST", path, deadline, headers=headers, content=body)
 
 
 @router.post(
@@ -245,10 +247,10 @@ async def detect_batch(
     and an event `end` after the last.
     """
     path = DETECTIONS + BATCH + upload.query(options.query())
-    sent = {"headers": upload.headers, "content": upload.body}
+    headers, body = upload.headers, upload.body
     if events:
-        return await event_stream(house.detect.events(DetectionItem, path, deadline, **sent))
-    return await house.detect.call(DetectionBatch, "POST", path, deadline, **sent)
+        return await event_stream(house.detect.events(DetectionItem, path, deadline, headers=headers, content=body))
+    return await house.detect.call(DetectionBatch, "POST", path, deadline, headers=headers, content=body)
 
 
 @router.post(

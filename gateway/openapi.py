@@ -111,7 +111,7 @@ def describe(app: FastAPI) -> None:
             app.openapi_schema = document(app)
         return app.openapi_schema
 
-    app.openapi = openapi  # type: ignore[method-assign]  FastAPI's own way to do it
+    vars(app)["openapi"] = openapi  # FastAPI's own way to do it
 
 
 def document(app: FastAPI) -> Json:
@@ -130,7 +130,8 @@ def document(app: FastAPI) -> Json:
     schemas = made["components"]["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    for model in (Problem, analyses.BatchEnd, *_ITEMS.values()):
+    more: list[type[BaseModel]] = [Problem, analyses.BatchEnd, *_ITEMS.values()]
+    for model in more:
         _add_schema(schemas, model)
     passed_on = {operation.name: operation for operation in OPERATIONS}
     for operation in OPERATIONS:

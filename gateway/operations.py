@@ -85,11 +85,13 @@ class Operation:
 
 
 def _administration(method: str, path: str, name: str, summary: str, description: str, **more: Any) -> Operation:  # noqa: ANN401
-    return Operation(method, path, name, summary, description, **{"scope": "users", "tag": "administration"} | more)
+    fields: dict[str, Any] = {"scope": "users", "tag": "administration"} | more
+    return Operation(method, path, name, summary, description, **fields)
 
 
 def _clients(method: str, path: str, name: str, summary: str, description: str, **more: Any) -> Operation:  # noqa: ANN401
-    return Operation(method, path, name, summary, description, **{"scope": "clients", "tag": "clients"} | more)
+    fields: dict[str, Any] = {"scope": "clients", "tag": "clients"} | more
+    return Operation(method, path, name, summary, description, **fields)
 
 
 OPERATIONS = (

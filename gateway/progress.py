@@ -63,7 +63,7 @@ async def _merged(said: asyncio.Queue[tuple[int, _Said]]) -> AsyncIterator[Analy
             left.discard(part)
             failed[part] = what
         for index in sorted((known[0].keys() | known[1].keys()) - told):
-            parts = [known[number].get(index, failed[number]) for number in (0, 1)]
+            parts: list[Any] = [known[number].get(index, failed[number]) for number in (0, 1)]
             if None not in parts:
                 told.add(index)
                 yield AnalysisItem(index=index, item=together(or_problem(parts[0]), or_problem(parts[1])))

@@ -10,7 +10,6 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
-from uvicorn.main import STARTUP_FAILURE
 
 from hepar import __version__
 from hepar.contracts.base import RESEARCH_USE_NOTICE
@@ -23,6 +22,7 @@ from hepar.service.settings import ServiceSettings
 
 _log = logging.getLogger(__name__)
 
+_NOT_STARTED = 3  # as uvicorn itself ends
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 ReadinessCheck = Callable[[], Awaitable[dict[str, bool]]]
 
@@ -107,4 +107,4 @@ def run_app(name: str, app: FastAPI, settings: ServiceSettings, trusted_proxies:
     with suppress(KeyboardInterrupt):
         server.run()
     if not server.started:
-        raise SystemExit(STARTUP_FAILURE)
+        raise SystemExit(_NOT_STARTED)

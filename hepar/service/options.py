@@ -58,7 +58,7 @@ def _chosen_as(options: Callable[..., Options]) -> Callable[..., Awaitable[Optio
     async def choose(**chosen: object) -> Options:
         return options(**chosen)
 
-    choose.__signature__ = inspect.signature(options)  # type: ignore[attr-defined]  FastAPI reads it
+    vars(choose)["__signature__"] = inspect.signature(options)  # FastAPI reads it
     return choose
 
 

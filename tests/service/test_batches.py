@@ -12,12 +12,11 @@ from classify_service.app import create_app
 from classify_service.settings import ClassifySettings
 from hepar.contracts.analyses import AnalysisBatch, Classification, ClassificationBatch, Detection, DetectionBatch
 from hepar.contracts.problems import Problem
+from tests.gateway_desk import NOWHERE, Misbehaving, Surroundings, bearer, gateway, problem
 from tests.pictures import encoded, nearly_flat
 from tests.service.conftest import RunningTriton
-from tests.service.test_gateway import NOWHERE, Misbehaving, Surroundings, around, bearer, gateway, problem
 from tests.serving import serving
 
-__all__ = ["around"]
 BLACK, WHITE, BROKEN = encoded(nearly_flat(0)), encoded(nearly_flat(255)), encoded(nearly_flat(0))[:60]
 MULTIPART = {"content-type": "multipart/form-data; boundary=x"}
 

@@ -90,7 +90,8 @@ def test_a_key_is_the_callers_own(around: Surroundings) -> None:
 def test_a_key_of_another_form_is_refused(around: Surroundings, key: str) -> None:
     with gateway(around) as client:
         headers = PNG | bearer(around) | {"idempotency-key": key}
-        answer = client.post(PATH, content=DARK, headers={name: value.encode() for name, value in headers.items()})
+        coded = [(name.encode(), value.encode()) for name, value in headers.items()]
+        answer = client.post(PATH, content=DARK, headers=coded)
     assert problem(answer).status == 422
 
 
