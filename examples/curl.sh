@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# A first look with nothing but curl: sign in, send a picture, repeat it safely, read an error.
+set -euo pipefail
+: "${HEPAR_URL:=http://127.0.0.1:8080}" "${HEPAR_EMAIL:?}" "${HEPAR_PASSWORD:?}"
+image=${1:-samples/metastasis.png}
+field() { python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
+
+token=$(curl -sS --fail-with-body "$HEPAR_URL/v1/token" \
+  --data-urlencode "username=$HEPAR_EMAIL" --data-urlencode "password=$HEPAR_PASSWORD" | field access_token)
+
+key=$(python3 -c 'import uuid; print(uuid.uuid4())')
+for try in first second; do
+  echo "$try time:"
+  curl -sS --fail-with-body "$HEPAR_URL/v1/classifications" -H "Authorization: Bearer $token" \
+    -H "Idempotency-Key: $key" -H "Content-Type: image/png" --data-binary "@$image" | field label
+done
+
+echo "what is no image:"
+curl -sS "$HEPAR_URL/v1/classifications" -H "Authorization: Bearer $token" -H "Content-Type: image/png" -d "words" | field type

@@ -1,0 +1,30 @@
+"""A researcher's way: many pictures at once, answers as they become ready."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from hepar.client import AsyncHepar, HeparProblem, Options
+from hepar.contracts.analyses import Classification
+
+
+async def main(files: list[Path]) -> int:
+    async with AsyncHepar(os.environ.get("HEPAR_URL", "http://127.0.0.1:8080")) as hepar:
+        try:
+            await hepar.sign_in(os.environ["HEPAR_EMAIL"], os.environ["HEPAR_PASSWORD"])
+            images = [(file.name, file.read_bytes()) for file in files]
+            async for ready in hepar.analyse_as_ready(images, Options(vote="majority_vote")):
+                said = ready.item.classification
+                verdict = said.label if isinstance(said, Classification) else said.title
+                print(f"{files[ready.index].name}: {verdict}")
+        except HeparProblem as error:
+            print(error, file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main([Path(name) for name in sys.argv[1:]] or sorted(Path("samples").glob("*.png")))))

@@ -1,0 +1,35 @@
+/** A front end's way: sign in, send a picture, show the verdict. Node.js 22.18 or newer runs it as it is. */
+import { readFile } from "node:fs/promises";
+import { answered, createHepar, isProblem, uploaded } from "../../clients/typescript/src/index.ts";
+
+const { HEPAR_URL = "http://127.0.0.1:8080", HEPAR_EMAIL = "", HEPAR_PASSWORD = "" } = process.env;
+const file = process.argv[2] ?? "samples/metastasis.png";
+
+let token: string | undefined;
+const hepar = createHepar(HEPAR_URL, { current: () => token });
+
+const signedIn = answered(
+  await hepar.POST("/v1/token", {
+    body: { grant_type: "password", username: HEPAR_EMAIL, password: HEPAR_PASSWORD },
+    bodySerializer: (form) => new URLSearchParams(form as Record<string, string>),
+    headers: { "Content-Type": "application/x-www-form-urlencoded" },
+  }),
+);
+token = signedIn.access_token;
+
+const image = new Blob([await readFile(file)]);
+const analysis = answered(
+  await hepar.POST("/v1/analyses", {
+    params: { query: { explain: true } },
+    body: uploaded(image) as never,
+    bodySerializer: (form) => form,
+  }),
+);
+
+const { classification, detection } = analysis;
+if (isProblem(classification)) console.log(`no verdict: ${classification.detail}`);
+else console.log(`${classification.label}, probability ${classification.probability?.toFixed(2)}, ${classification.agreement}`);
+if (!isProblem(detection)) {
+  for (const box of detection.boxes) console.log(`box ${box.x_min} ${box.y_min} ${box.x_max} ${box.y_max} ${box.label} ${box.score}`);
+}
+console.log(analysis.notice);
