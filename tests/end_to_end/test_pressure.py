@@ -10,8 +10,9 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -163,27 +164,46 @@ def test_of_200_clients_at_once_every_one_is_answered_or_told_to_come_later(
     assert statuses[200] >= 20
 
 
-def test_a_gateway_that_is_told_to_stop_says_that_it_is_not_ready_and_finishes(tmp_path: Path) -> None:
+@contextmanager
+def gateway_alone(folder: Path, **environment: str) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
+    """A gateway without the services behind it, which lives."""
     settings = on_free_ports()
-    environment = os.environ | settings.environment() | {
-        "HEPAR_GATEWAY_DRAIN_DELAY_S": "2",
-        "HEPAR_GATEWAY_ANSWERS_FILE": str(tmp_path / "answers.sqlite3"),
-    }  # fmt: skip
-    process = subprocess.Popen([sys.executable, "-m", "gateway"], env=environment, stdout=subprocess.DEVNULL)
+    told = {f"HEPAR_GATEWAY_{name.upper()}": value for name, value in environment.items()}
+    told["HEPAR_GATEWAY_ANSWERS_FILE"] = str(folder / "answers.sqlite3")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gateway"], env=os.environ | settings.environment() | told, stdout=subprocess.DEVNULL
+    )
     try:
         with httpx.Client(base_url=settings.gateway_url, timeout=10, trust_env=False) as client:
-            started = time.monotonic()
-            while time.monotonic() - started < 30:
+            deadline = time.monotonic() + 30
+            while True:
                 try:
                     client.get("/healthz")
                     break
                 except httpx.ConnectError:
+                    assert time.monotonic() < deadline
                     time.sleep(0.1)
-            process.send_signal(signal.SIGTERM)
-            time.sleep(0.5)
-            ready = client.get("/readyz")
-            assert (ready.status_code, ready.json()) == (503, {"ready": False, "parts": {"draining": False}})
-            assert client.get("/healthz").status_code == 200
-        assert process.wait(20) in (0, -signal.SIGTERM)
+            yield client, process
     finally:
         process.kill()
+        process.wait()
+
+
+def test_a_gateway_that_is_told_to_stop_says_that_it_is_not_ready_and_finishes(tmp_path: Path) -> None:
+    with gateway_alone(tmp_path, drain_delay_s="2") as (client, process):
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        ready = client.get("/readyz")
+        assert (ready.status_code, ready.json()) == (503, {"ready": False, "parts": {"draining": False}})
+        assert client.get("/healthz").status_code == 200
+        assert process.wait(20) in (0, -signal.SIGTERM)
+
+
+@pytest.mark.parametrize(("trusted", "statuses"), [('["127.0.0.1"]', [401] * 4), ("[]", [401, 401, 429, 429])])
+def test_only_a_trusted_proxy_says_for_whom_it_asks(tmp_path: Path, trusted: str, statuses: list[int]) -> None:
+    with gateway_alone(tmp_path, trusted_proxies=trusted, address_per_minute="2") as (client, _):
+        asked = [
+            client.get("/v1/models", headers={"x-forwarded-for": f"192.0.2.{number}"}).status_code
+            for number in range(4)
+        ]
+    assert asked == statuses
