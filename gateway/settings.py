@@ -27,6 +27,7 @@ class GatewaySettings(ServiceSettings):
     answers_file: Path = Field(
         default=Path("var/gateway/answers.sqlite3"), description="answers kept for Idempotency-Key, sealed"
     )
+    web_folder: Path = Field(default=Path("web/dist"), description="the built browser client; an API alone without it")
     cors_origins: list[str] = Field(default=[], description="other sites whose pages may call this API (a JSON list)")
     trusted_proxies: list[str] = Field(
         default=[], description="addresses whose X-Forwarded-For and -Proto count (a JSON list); nobody's by default"

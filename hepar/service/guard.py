@@ -125,12 +125,11 @@ class _Answer:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [
-                *message.get("headers", ()),
-                (REQUEST_ID_HEADER.encode(), self._request_id.encode()),
-                (b"x-content-type-options", b"nosniff"),
-                (b"cache-control", b"no-store"),
-            ]
+            headers = list(message.get("headers", ()))
+            if all(name.lower() != b"cache-control" for name, _ in headers):
+                headers.append((b"cache-control", b"no-store"))
+            headers.append((REQUEST_ID_HEADER.encode(), self._request_id.encode()))
+            message["headers"] = [*headers, (b"x-content-type-options", b"nosniff")]
         elif not message.get("more_body", False):
             self._before_the_last()
         await self._send(message)

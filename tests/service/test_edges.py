@@ -7,6 +7,7 @@ import logging
 import re
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
@@ -160,3 +161,29 @@ def test_a_client_that_goes_away_ends_the_work_behind_it(around: Surroundings) -
         while slow.cancelled == 0 and time.monotonic() < deadline:
             time.sleep(0.02)
         assert slow.cancelled == 1
+
+
+def test_the_browsers_pages_come_from_us_under_a_policy_of_their_own(around: Surroundings, tmp_path: Path) -> None:
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "index.html").write_text("<!doctype html><title>Hepar</title>")
+    (tmp_path / "icon.svg").write_text("<svg/>")
+    (tmp_path / "assets" / "index-abc.js").write_text("1")
+    (tmp_path.parent / "secret.txt").write_text("secret")
+    browser = {"accept": "text/html,application/xhtml+xml"}
+    with gateway(around, web_folder=tmp_path) as client:
+        for path in ("/", "/upload", "/results/some-id"):
+            page = client.get(path, headers=browser)
+            assert "<title>Hepar</title>" in page.text
+            assert "script-src 'self';" in page.headers["content-security-policy"]
+            assert "unsafe" not in page.headers["content-security-policy"]
+            assert page.headers["cache-control"] == "no-cache"
+        asset = client.get("/assets/index-abc.js")
+        assert (asset.text, asset.headers["cache-control"]) == ("1", "public, max-age=31536000, immutable")
+        assert client.get("/icon.svg").text == "<svg/>"
+        for nothing in ("/v1/nothing", "/assets/nothing.js", "/problems/nothing", "/docs/nothing"):
+            assert problem(client.get(nothing, headers=browser)).status == 404
+        assert problem(client.get("/nothing")).status == 404, "a program gets a problem, not a page"
+        for outside in ("/../secret.txt", "/%2e%2e/secret.txt", "/assets/..%2f..%2fsecret.txt"):
+            assert "secret" not in client.get(outside, headers=browser).text
+    with gateway(around, web_folder=tmp_path / "nothing") as client:
+        assert problem(client.get("/", headers=browser)).status == 404

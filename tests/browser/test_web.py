@@ -1,0 +1,203 @@
+"""What people do in a browser, from sign-up to a result, and that every page is for everybody (axe)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, FilePayload, Page, expect
+
+from tests.browser.conftest import PASSWORD, administrator, sign_up
+from tests.end_to_end.conftest import Stack
+from tests.pictures import ct_dataset, dicom_bytes, encoded, gradient, nearly_flat
+
+AXE = Path("web/node_modules/axe-core/axe.min.js")
+BRIGHT, BLACK = encoded(gradient(256, 256)), encoded(nearly_flat(5, 256))
+
+
+def named(name: str, content: bytes) -> FilePayload:
+    return {"name": name, "mimeType": "application/octet-stream", "buffer": content}
+
+
+def choose(page: Page, *files: FilePayload) -> None:
+    page.locator("input[type=file]").set_input_files(list(files))
+
+
+def analyse(page: Page, *files: FilePayload) -> None:
+    choose(page, *files)
+    page.get_by_role("button", name="Analyse ").click()
+
+
+def test_from_sign_up_to_a_result(page: Page) -> None:
+    page.goto("/")
+    expect(page.get_by_text("not a medical device").first).to_be_visible()
+    sign_up(page)
+    analyse(page, named("slice.png", BRIGHT))
+    page.get_by_role("link", name="Open").click()
+    expect(page.locator(".verdict")).to_contain_text("calibrated probability")
+    expect(page.get_by_text("networks agree")).to_be_visible()
+    expect(page.get_by_text("2 boxes above the threshold")).to_be_visible()
+    page.get_by_label("Score from").fill("0.5")
+    expect(page.get_by_text("1 boxes above the threshold")).to_be_visible()
+    page.get_by_label("Where the networks looked").select_option("ensemble")
+    page.get_by_role("button", name="Side by side").click()
+    expect(page.locator("canvas[role=img]")).to_have_count(2)
+    page.get_by_role("button", name="Copy as text").click()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert "slice.png" in copied
+    assert "not a medical device" in copied
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download JSON").click()
+    document = json.loads(Path(download.value.path()).read_text())
+    assert len(document["classification"]["votes"]) == 2
+    page.go_back()
+    expect(page.get_by_role("heading", name="Analyse")).to_be_visible()
+    expect(page.get_by_text("slice.png")).to_be_visible()
+
+
+def test_the_viewer_answers_to_keys_alone(page: Page) -> None:
+    sign_up(page)
+    analyse(page, named("slice.png", BRIGHT))
+    page.get_by_role("link", name="Open").click()
+    canvas = page.locator("canvas[role=img]")
+    canvas.focus()
+    page.wait_for_timeout(200)
+
+    def seen() -> bytes:
+        page.wait_for_timeout(100)
+        return canvas.screenshot()
+
+    for key in ("+", "ArrowLeft", "[", ".", "i"):
+        before = seen()
+        page.keyboard.press(key)
+        assert seen() != before, key
+    page.keyboard.press("r")
+    expect(page.get_by_role("button", name="Ruler")).to_have_attribute("aria-pressed", "true")
+
+
+def test_many_files_and_what_cannot_be_read_is_said_before_sending(page: Page) -> None:
+    sign_up(page)
+    hu = np.tile(np.linspace(-100, 300, 128).astype(np.int32), (128, 1))
+    magnetic = ct_dataset(hu)
+    magnetic.Modality = "MR"
+    choose(
+        page,
+        named("ct.dcm", dicom_bytes(ct_dataset(hu))),
+        named("mr.dcm", dicom_bytes(magnetic)),
+        named("notes.txt", b"words"),
+        named("broken.png", BRIGHT[:100]),
+        named("b.png", BRIGHT),
+    )
+    expect(page.get_by_text("This DICOM file is MR, not CT.")).to_be_visible()
+    expect(page.get_by_text("This is no image that Hepar reads")).to_be_visible()
+    expect(page.get_by_text("DICOM CT, 128 \u00d7 128")).to_be_visible()
+    page.get_by_role("button", name="Analyse 3").click()
+    expect(page.get_by_role("link", name="Open")).to_have_count(2)
+    expect(page.get_by_text("The file is not a readable image").first).to_be_visible()
+    expect(page.get_by_role("link", name="What to do")).to_have_attribute("href", "/problems/unreadable-image")
+    page.get_by_label("Filter").fill("ct.dcm")
+    expect(page.locator(".queue tbody tr")).to_have_count(1)
+    page.get_by_label("Filter").fill("")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export as CSV").click()
+    assert "ct.dcm,done,metastasis" in Path(download.value.path()).read_text()
+
+
+def test_an_image_out_of_scope_gets_no_label(page: Page) -> None:
+    sign_up(page)
+    analyse(page, named("black.png", BLACK))
+    page.get_by_role("link", name="Open").click()
+    expect(page.locator(".verdict")).to_contain_text("Out of scope")
+    expect(page.get_by_text("No box above the threshold")).to_be_visible()
+    expect(page.locator(".votes")).to_have_count(0)
+
+
+def test_a_session_goes_on_by_itself_and_ends_in_words(page: Page, web: Stack) -> None:
+    sign_up(page)
+    page.reload()
+    expect(page.get_by_role("heading", name="Analyse")).to_be_visible()
+    choose(page, named("slice.png", BRIGHT))
+    page.evaluate("sessionStorage.setItem('hepar-refresh-token', 'nonsense')")
+    page.route("**/v1/analyses?*", lambda route: route.fulfill(status=401, body="{}"), times=1)
+    page.get_by_role("button", name="Analyse 1").click()
+    expect(page.get_by_text("Your session has ended")).to_be_visible()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_a_server_that_goes_away_is_said_and_nothing_is_lost(page: Page) -> None:
+    sign_up(page)
+    page.route("**/v1/analyses?*", lambda route: route.abort(), times=1)
+    analyse(page, named("slice.png", BRIGHT))
+    expect(page.get_by_text("The server does not answer")).to_be_visible()
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("link", name="Open")).to_be_visible()
+    page.context.set_offline(True)
+    expect(page.get_by_text("You are offline")).to_be_visible()
+    page.context.set_offline(False)
+
+
+def test_an_administrator_changes_a_role(page: Page, browser: Browser, web: Stack) -> None:
+    somebody = sign_up(page)
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("link", name="Sign in").first.click()
+    page.get_by_label("E-mail address").fill(administrator(web))
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("link", name="Administration").click()
+    row = page.get_by_role("row").filter(has_text=somebody)
+    row.get_by_role("combobox").select_option("clinician")
+    expect(row.get_by_role("combobox")).to_have_value("clinician")
+    row.get_by_role("button", name="Deactivate").click()
+    expect(row.get_by_text("deactivated")).to_be_visible()
+
+
+def test_a_wrong_password_is_told_in_words(page: Page) -> None:
+    page.goto("/sign-in")
+    page.get_by_label("E-mail address").fill("nobody@example.org")
+    page.get_by_label("Password").fill("a wrong but long one")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("The address or the password is wrong")
+
+
+def test_another_language(page: Page) -> None:
+    page.goto("/")
+    page.get_by_label("Language").select_option("de")
+    expect(page.get_by_text("kein Medizinprodukt").first).to_be_visible()
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("lang", "de")
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_every_page_is_accessible(page: Page, theme: str, width: int) -> None:
+    """axe-core, WCAG 2.2 A and AA; nothing is wider than the window."""
+    page.set_viewport_size({"width": width, "height": 900})
+    page.add_init_script(f"localStorage.setItem('hepar-theme', '{theme}')")
+    for path in ("/", "/sign-in", "/sign-up", "/help"):
+        page.goto(path)
+        judge(page, path)
+    sign_up(page)
+    analyse(page, named("slice.png", BRIGHT), named("notes.txt", b"words"))
+    page.get_by_role("link", name="Open").wait_for()
+    judge(page, "/upload")
+    page.get_by_role("link", name="Open").click()
+    page.locator(".verdict").wait_for()
+    page.get_by_label("Where the networks looked").select_option("ensemble")
+    judge(page, "/results")
+    for path in ("models", "account"):
+        page.goto(f"/{path}")
+        page.get_by_role("heading", level=1).wait_for()
+        page.wait_for_timeout(300)
+        judge(page, path)
+
+
+def judge(page: Page, path: str) -> None:
+    page.evaluate(AXE.read_text())
+    found = page.evaluate(
+        "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})"
+        ".then(r => r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html).join(' | ').slice(0, 300)))"
+    )
+    assert found == [], path
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path

@@ -1,0 +1,94 @@
+/** What each model measured, from its card, with intervals. */
+import { useCallback, useState } from "react";
+import { useSay } from "../i18n.tsx";
+import { useLoaded } from "../loading.tsx";
+import { TroubleBox } from "../problems.tsx";
+import { answered, useSession, type ServedModel } from "../session.tsx";
+
+const MAIN: Record<string, string[]> = {
+  classification: ["accuracy", "macro_f1", "tumour_type_accuracy", "size_matched_type_accuracy", "roc_auc", "calibration_error"],
+  detection: ["map_50", "map_50_95", "sensitivity", "false_positives_per_image", "real_lesion_sensitivity"],
+  input_check: ["accepted_test_slices", "accepted_photographs", "accepted_other_modalities", "accepted_text", "accepted_noise"],
+};
+
+export function Models() {
+  const say = useSay();
+  const { hepar } = useSession();
+  const { found, trouble } = useLoaded(
+    useCallback(async () => answered(await hepar.GET("/v1/models", { params: {} })), [hepar]),
+  );
+  return (
+    <section>
+      <h1>{say("models")}</h1>
+      <p className="notice">{say("modelsText")}</p>
+      <TroubleBox trouble={trouble} />
+      {["classification", "detection", "input_check"].map((task) => (
+        <Compared key={task} task={task} models={found?.models.filter((model) => model.card.task === task) ?? []} />
+      ))}
+    </section>
+  );
+}
+
+interface Figures {
+  name: string;
+  serving?: boolean;
+  metrics: ServedModel["card"]["metrics"];
+}
+
+function Compared({ task, models }: { task: string; models: ServedModel[] }) {
+  const say = useSay();
+  const [metric, setMetric] = useState(MAIN[task]?.[0] ?? "");
+  if (models.length === 0) return null;
+  const rows: Figures[] = models.map(({ card, serving }) => ({ name: card.name, serving, metrics: card.metrics }));
+  for (const [name, way] of Object.entries(models[0]?.card.ensemble?.ways ?? {})) {
+    if (way) rows.push({ name: name.replaceAll("_", " "), metrics: way.metrics });
+  }
+  const names = [...new Set([...(MAIN[task] ?? []), ...rows.flatMap((row) => Object.keys(row.metrics))])].filter((name) =>
+    rows.some((row) => row.metrics[name]),
+  );
+  const most = Math.max(1, ...rows.map((row) => row.metrics[metric]?.high ?? 0));
+  return (
+    <article>
+      <h2>{task.replaceAll("_", " ")}</h2>
+      <label>
+        {say("metric")}{" "}
+        <select value={metric} onChange={(event) => setMetric(event.target.value)}>
+          {names.map((name) => (
+            <option key={name}>{name}</option>
+          ))}
+        </select>
+      </label>
+      <div className="wide">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">{say("models")}</th>
+              <th scope="col">{say("value")}</th>
+              <th scope="col">{say("interval")}</th>
+              <th scope="col">{say("status")}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map((row) => {
+              const figure = row.metrics[metric];
+              return (
+                <tr key={row.name}>
+                  <th scope="row">{row.name}</th>
+                  <td>
+                    {figure ? (
+                      <>
+                        <meter min={0} max={most} value={figure.value} aria-label={`${row.name} ${metric}`} /> {figure.value.toFixed(3)}
+                      </>
+                    ) : null}
+                  </td>
+                  <td>{figure ? `${figure.low.toFixed(3)} – ${figure.high.toFixed(3)}` : ""}</td>
+                  <td>{row.serving === undefined ? "" : say(row.serving ? "serving" : "notServing")}</td>
+                </tr>
+              );
+            })}
+          </tbody>
+        </table>
+      </div>
+    </article>
+  );
+}
