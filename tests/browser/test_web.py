@@ -193,6 +193,12 @@ def test_every_page_is_accessible(page: Page, theme: str, width: int) -> None:
         judge(page, path)
 
 
+@pytest.mark.parametrize("address", ["/docs", "/redoc"])
+def test_the_documentation_is_shown_under_its_policy(page: Page, address: str) -> None:
+    page.goto(address)
+    expect(page.get_by_text("Classify one CT image").first).to_be_visible(timeout=20_000)
+
+
 def judge(page: Page, path: str) -> None:
     page.evaluate(AXE.read_text())
     found = page.evaluate(
