@@ -172,6 +172,10 @@ $(TYPESCRIPT): .venv/.dev clients/typescript/package-lock.json
 	@$(NPM) ci --no-audit --no-fund --ignore-scripts --silent
 	@touch $@
 
+.PHONY: screenshots
+screenshots: setup .venv/.dev web/dist/.complete ## every page in both themes into docs/screenshots
+	.venv/bin/python -m tests.browser.screenshots docs/screenshots
+
 .PHONY: web
 web: web/dist/.complete ## build the browser client into web/dist
 

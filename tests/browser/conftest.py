@@ -35,7 +35,7 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     write_classifier(repository, "classify_one", (0.0, 2.0, 0.0))
     write_classifier(repository, "classify_two", (0.0, 1.5, 0.0))
     write_detector(repository, "detect_one", (0.25, 0.25, 0.5, 0.5), 0.9, 1)
-    write_detector(repository, "detect_two", (0.6, 0.3, 0.8, 0.5), 0.4, 0)
+    write_detector(repository, "detect_two", (0.6, 0.3, 0.8, 0.5), 0.8, 0)
     write_input_check(repository, "check_brightness", gain=2.0)
     settings = on_free_ports().model_copy(update={"triton_model_repository": repository})
     with running_stack(settings, folder) as process:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from pyotp.totp import TOTP
 
 from auth_service.throttle import ACCOUNT
@@ -110,6 +111,7 @@ def test_nothing_is_confirmed_that_was_not_begun_or_with_a_wrong_code(desk: Desk
     assert desk.sign_in().status_code == 200, "not active yet"
 
 
+@pytest.mark.usefixtures("time_stands_still")
 def test_codes_cannot_be_guessed_in_a_row(desk: Desk) -> None:
     enrolled(desk)
     statuses = [desk.sign_in(otp=f"{number:06d}").status_code for number in range(ACCOUNT.free + 2)]

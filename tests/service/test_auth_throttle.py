@@ -18,6 +18,7 @@ def test_the_delay_doubles_and_ends_in_a_lock_for_a_quarter_of_an_hour() -> None
     assert [pace.delay_s(failures) for failures in range(11)] == [0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 900]
 
 
+@pytest.mark.usefixtures("time_stands_still")
 @pytest.mark.parametrize("email", [EMAIL, "nobody@example.org"])
 def test_the_fourth_attempt_in_a_row_must_wait_whether_the_account_exists_or_not(desk: Desk, email: str) -> None:
     desk.sign_up()
@@ -29,6 +30,7 @@ def test_the_fourth_attempt_in_a_row_must_wait_whether_the_account_exists_or_not
     assert refused.json()["type"].endswith("/too-many-attempts")
 
 
+@pytest.mark.usefixtures("time_stands_still")
 def test_many_at_once_are_no_way_around_it(desk: Desk) -> None:
     desk.sign_up()
     with ThreadPoolExecutor(20) as pool:
@@ -93,6 +95,7 @@ def test_failures_are_forgotten_after_an_hour_and_their_rows_removed(desk: Desk)
     assert desk.client.portal.call(attempts) == 0
 
 
+@pytest.mark.usefixtures("time_stands_still")
 def test_changing_a_password_is_no_way_to_guess_it(desk: Desk) -> None:
     desk.sign_up()
     bearer = desk.bearer()

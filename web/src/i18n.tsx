@@ -55,6 +55,12 @@ export function useSay(): Say {
   return useSpeech().say;
 }
 
+/** To two digits, but never as certain as 1.00 or 0.00 would say. */
+export function probable(probability: number): string {
+  if (probability > 0.994) return "> 0.99";
+  return probability < 0.005 ? "< 0.01" : probability.toFixed(2);
+}
+
 /** A label of the models in words; one that is not known as it is. */
 export function labelled(say: Say, label: string): string {
   const known = ["cholangiocarcinoma", "metastasis", "no_tumour"].includes(label);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { filled, firstLanguage } from "./i18n.tsx";
+import { filled, firstLanguage, probable } from "./i18n.tsx";
 import { de } from "./messages/de.ts";
 import { en } from "./messages/en.ts";
 import { kindOf } from "./pictures.ts";
@@ -88,4 +88,16 @@ test("a table is quoted, and no file name becomes a formula", () => {
   const [, comma, formula] = asCsv([entry('a,"b".png'), entry("=1+1.png")]).split("\r\n");
   expect(comma).toBe('"a,""b"".png",failed,,,,,');
   expect(formula).toBe("'=1+1.png,failed,,,,,");
+});
+
+test("no probability is shown as certain", () => {
+  expect([1, 0.9949, 0.994, 0.5, 0.005, 0.001, 0].map(probable)).toEqual([
+    "> 0.99",
+    "> 0.99",
+    "0.99",
+    "0.50",
+    "0.01",
+    "< 0.01",
+    "< 0.01",
+  ]);
 });

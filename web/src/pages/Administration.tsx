@@ -40,7 +40,7 @@ export function Administration() {
     <section>
       <h1>{say("administration")}</h1>
       <TroubleBox trouble={trouble} />
-      <div className="wide">
+      <div className="wide" tabIndex={0} role="region" aria-label={say("administration")}>
         <table>
           <thead>
             <tr>

@@ -58,7 +58,7 @@ function Compared({ task, models }: { task: string; models: ServedModel[] }) {
           ))}
         </select>
       </label>
-      <div className="wide">
+      <div className="wide" tabIndex={0} role="region" aria-label={say("models")}>
         <table>
           <thead>
             <tr>

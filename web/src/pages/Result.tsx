@@ -1,7 +1,7 @@
 /** What the networks say of one image, and the image. */
 import { useCallback, useMemo, useState } from "react";
 import { useParams } from "react-router";
-import { labelled, useSay, type Say } from "../i18n.tsx";
+import { labelled, probable, useSay, type Say } from "../i18n.tsx";
 import type { Picture } from "../pictures.ts";
 import { TroubleBox, troubleOf } from "../problems.tsx";
 import { useEntries, type Entry, type Queue } from "../queue.ts";
@@ -58,7 +58,7 @@ export function verdictInWords(say: Say, said: Classification): string {
   if (said.scope?.out_of_scope) return say("outOfScope", { reason: said.scope.out_of_scope });
   const best = Object.entries(said.probabilities).toSorted((one, other) => other[1] - one[1])[0]?.[0] ?? "";
   if (said.label === "indeterminate") return say("indeterminate", { label: labelled(say, best) });
-  const probability = (said.probability ?? 0).toFixed(2);
+  const probability = probable(said.probability ?? 0);
   return say("looksLike", { label: labelled(say, said.label), probability });
 }
 
@@ -92,7 +92,7 @@ function Verdict({ said }: { said: Classification }) {
                   {Object.entries(vote.probabilities).map(([label, probability]) => (
                     <span className="bar" key={label}>
                       <meter min={0} max={1} value={probability} aria-label={labelled(say, label)} />
-                      {labelled(say, label)} {probability.toFixed(2)}
+                      {labelled(say, label)} {probable(probability)}
                     </span>
                   ))}
                 </td>

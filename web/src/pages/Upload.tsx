@@ -1,7 +1,7 @@
 /** Choose, see, send: one image or many. */
 import { useEffect, useRef, useState, type ChangeEvent, type DragEvent } from "react";
 import { Link } from "react-router";
-import { labelled, useSay } from "../i18n.tsx";
+import { labelled, probable, useSay } from "../i18n.tsx";
 import { TroubleBox, troubleOf } from "../problems.tsx";
 import { asCsv, useEntries, type Entry, type Queue } from "../queue.ts";
 import { isProblem } from "../session.tsx";
@@ -75,7 +75,7 @@ export default function Upload({ queue }: { queue: Queue }) {
             </label>
             <progress max={entries.length} value={finished} aria-label={say("state")} />
           </div>
-          <div className="wide">
+          <div className="wide" tabIndex={0} role="region" aria-label={say("upload")}>
             <table className="queue">
               <thead>
                 <tr>
@@ -159,7 +159,7 @@ function Row({ entry, queue }: { entry: Entry; queue: Queue }) {
         {under ? <progress max={100} value={entry.percent} aria-label={entry.file.name} /> : null}
       </td>
       <td>{verdict ? labelled(say, verdict) : ""}</td>
-      <td>{probability?.toFixed(2)}</td>
+      <td>{probability === undefined ? "" : probable(probability)}</td>
       <td>{boxes}</td>
       <td className="acts">
         {entry.state === "done" ? <Link to={`/results/${entry.id}`}>{say("open")}</Link> : null}
