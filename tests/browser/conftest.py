@@ -8,6 +8,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -28,9 +29,8 @@ if CHROMIUM is None or not BUILT.is_file():
     sys.stderr.write(f"tests/browser are left out: there is no {missing}\n")
 
 
-@pytest.fixture(scope="session")
-def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("web")
+@contextmanager
+def stack_for_browsers(folder: Path) -> Iterator[Stack]:
     repository = folder / "models"
     write_classifier(repository, "classify_one", (0.0, 2.0, 0.0))
     write_classifier(repository, "classify_two", (0.0, 1.5, 0.0))
@@ -40,6 +40,12 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     settings = on_free_ports().model_copy(update={"triton_model_repository": repository})
     with running_stack(settings, folder) as process:
         yield Stack(settings, folder, process.pid)
+
+
+@pytest.fixture(scope="session")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with stack_for_browsers(tmp_path_factory.mktemp("web")) as stack:
+        yield stack
 
 
 @pytest.fixture(scope="session")
@@ -80,6 +86,13 @@ def sign_up(page: Page) -> str:
     page.get_by_role("button", name="Sign up").click()
     page.get_by_role("heading", name="Analyse").wait_for()
     return email
+
+
+def sign_in(page: Page, email: str, password: str = PASSWORD) -> None:
+    page.goto("/sign-in")
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
 
 
 def administrator(web: Stack) -> str:

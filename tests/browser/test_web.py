@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, FilePayload, Page, expect
+from pyotp.totp import TOTP
 
-from tests.browser.conftest import PASSWORD, administrator, sign_up
+from tests.browser.conftest import PASSWORD, administrator, sign_in, sign_up, stack_for_browsers
 from tests.end_to_end.conftest import Stack
 from tests.pictures import ct_dataset, dicom_bytes, encoded, gradient, nearly_flat
 
@@ -141,16 +142,55 @@ def test_a_server_that_goes_away_is_said_and_nothing_is_lost(page: Page) -> None
 def test_an_administrator_changes_a_role(page: Page, browser: Browser, web: Stack) -> None:
     somebody = sign_up(page)
     page.get_by_role("button", name="Sign out").click()
-    page.get_by_role("link", name="Sign in").first.click()
-    page.get_by_label("E-mail address").fill(administrator(web))
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, administrator(web))
     page.get_by_role("link", name="Administration").click()
     row = page.get_by_role("row").filter(has_text=somebody)
     row.get_by_role("combobox").select_option("clinician")
     expect(row.get_by_role("combobox")).to_have_value("clinician")
     row.get_by_role("button", name="Deactivate").click()
     expect(row.get_by_text("deactivated")).to_be_visible()
+
+
+def test_an_administrator_lets_a_clinician_in(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where sign-up waits for approval."""
+    monkeypatch.setenv("HEPAR_AUTH_SIGNUP", "approval")
+    monkeypatch.setenv("HEPAR_AUTH_SIGNUP_ROLE", "clinician")
+    with stack_for_browsers(tmp_path) as stack:
+        url = stack.settings.gateway_url
+        page = browser.new_context(base_url=url, locale="en-GB").new_page()
+        page.goto("/sign-up")
+        page.get_by_label("E-mail address").fill("clinician@example.org")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign up").click()
+        expect(page.get_by_text("waits for an administrator's approval")).to_be_visible()
+        sign_in(page, "clinician@example.org")
+        expect(page.get_by_role("alert")).to_contain_text("The account is not active")
+        office = browser.new_context(base_url=url, locale="en-GB").new_page()
+        sign_in(office, administrator(stack))
+        office.get_by_role("link", name="Administration").click()
+        row = office.get_by_role("row").filter(has_text="clinician@example.org")
+        row.get_by_role("button", name="Approve").click()
+        expect(row.get_by_text("active", exact=True)).to_be_visible()
+        sign_in(page, "clinician@example.org")
+        expect(page.get_by_role("heading", name="Analyse")).to_be_visible()
+
+
+def test_a_second_factor_is_set_up_and_asked_for(page: Page) -> None:
+    email = sign_up(page)
+    page.get_by_role("link", name="Account").click()
+    page.get_by_role("button", name="Set up").click()
+    secret = page.locator("form code").inner_text()
+    page.get_by_label("Code of your second factor").fill(TOTP(secret).now())
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.get_by_text("Each counts once and is shown only now")).to_be_visible()
+    recovery = page.locator(".codes code").first.inner_text()
+    page.get_by_role("button", name="Sign out").click()
+    sign_in(page, email)
+    page.get_by_label("Code of your second factor").fill(recovery)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
 
 
 def test_a_wrong_password_is_told_in_words(page: Page) -> None:
