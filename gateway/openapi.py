@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from gateway.examples import EXAMPLES, problem_example
-from gateway.operations import OPERATIONS
+from gateway.operations import OPERATIONS, Operation
 from hepar.contracts import analyses
 from hepar.contracts.problem_types import PREFIX, PROBLEM_TYPES
 from hepar.contracts.problems import Problem
@@ -221,7 +221,7 @@ def _describe_own(found: Json, name: str, method: str) -> None:
     _problems(found, slugs)
 
 
-def _describe_passed_on(found: Json, operation: Any) -> None:  # noqa: ANN401  an Operation
+def _describe_passed_on(found: Json, operation: Operation) -> None:
     found["description"] = operation.description
     found["security"] = [{"oauth2": [operation.scope]}] if operation.scope else []
     found["parameters"] = [

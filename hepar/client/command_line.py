@@ -11,9 +11,10 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO, get_args
+from typing import Any, get_args
 
 from pydantic import ValidationError
 from tqdm import tqdm
@@ -242,25 +243,16 @@ def _line(result: Result) -> str:
     return json.dumps(document)
 
 
-class _table:  # noqa: N801  a context manager that reads like a function
-    """Writes results as rows; None where no table is wanted."""
-
-    def __init__(self, target: str | None) -> None:
-        self._target = target
-        self._file: TextIO | None = None
-
-    def __enter__(self) -> Callable[[Result], None] | None:
-        if self._target is None:
-            return None
-        opened: TextIO = sys.stdout if self._target == "-" else Path(self._target).open("w", newline="")
-        self._file = opened
+@contextmanager
+def _table(target: str | None) -> Iterator[Callable[[Result], None] | None]:
+    """What writes a result as a row of a file, or of standard output for `-`; None where no table is wanted."""
+    if target is None:
+        yield None
+        return
+    with nullcontext(sys.stdout) if target == "-" else Path(target).open("w", newline="") as opened:
         writer: csv.DictWriter[str] = csv.DictWriter(opened, list[str](COLUMNS), restval="")
         writer.writeheader()
-        return lambda result: writer.writerow(_row(result))
-
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None and self._file is not sys.stdout:
-            self._file.close()
+        yield lambda result: writer.writerow(_row(result))
 
 
 def _write_pictures(result: Result, folder: Path) -> None:

@@ -83,7 +83,10 @@ def test_a_ct_with_its_greys_inverted_is_refused(card: ModelCard) -> None:
 
 
 def test_a_pelvis_is_refused_and_the_liver_of_the_same_person_passes(card: ModelCard) -> None:
-    """A volume of 3 mm: coarse, so that some slices of its liver are refused as well."""
+    """A volume of 3 mm: coarse, so that some slices of its liver are refused as well.
+
+    The labels' 30 slices are the volume's last: only there are the Hounsfield units under `liver` even.
+    """
     volume, organs = DATA / "nifti" / "ct-abdomen-pelvis.nii.gz", DATA / "nifti" / "ct-abdomen-pelvis-organs.nii.gz"
     if not volume.is_file():
         pytest.skip(f"needs {volume}")
