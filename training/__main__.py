@@ -251,13 +251,14 @@ def _cross_validate(arguments: argparse.Namespace, run: Run) -> None:
 
 
 def _fit_ensembles(arguments: argparse.Namespace, run: Run) -> None:
-    from training.evaluation.comparison import fit_ensembles
+    from training.evaluation.comparison import curves_of, fit_ensembles
     from training.export.model_card import write_model_card
 
     models = _shipped(arguments.repository, run)
-    ensembles = fit_ensembles(models, run.data)
+    ensembles, curves = fit_ensembles(models, run.data), curves_of(models, run.data)
     for item in models:
-        card = item.card.model_copy(update={"ensemble": ensembles.get(item.card.task)})
+        update = {"ensemble": ensembles.get(item.card.task), "curves": curves.get(item.card.name)}
+        card = item.card.model_copy(update=update)
         (arguments.repository / card.name / "card.json").write_text(card.model_dump_json(indent=2) + "\n")
         print(write_model_card(card, item.model, arguments.pages))
     for task, ensemble in ensembles.items():

@@ -1,7 +1,7 @@
 """The model card: what a model in triton_models/ says of itself."""
 
 import datetime
-from typing import Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -14,6 +14,64 @@ class Metric(Document):
     value: float = Field(description="on all of them")
     low: float = Field(description="lower end of the 95 % interval")
     high: float = Field(description="upper end of the 95 % interval")
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class ConfusionMatrix(Document):
+    """How often which label was said of which."""
+
+    rows: list[str] = Field(min_length=1, description="what is true")
+    columns: list[str] = Field(min_length=1, description="what was said")
+    counts: list[list[Annotated[int, Field(ge=0)]]] = Field(description="by row and column; images, or lesions")
+
+    @model_validator(mode="after")
+    def _rectangular(self) -> Self:
+        if len(self.counts) != len(self.rows) or any(len(row) != len(self.columns) for row in self.counts):
+            raise ValueError(f"counts are not {len(self.rows)} rows of {len(self.columns)}")
+        return self
+
+
+class Curve(Document):
+    """Points of a line, in order."""
+
+    x: list[Annotated[float, Field(ge=0)]] = Field(description="along the first axis that is named")
+    y: list[Share] = Field(description="along the second, as many")
+
+    @model_validator(mode="after")
+    def _paired(self) -> Self:
+        if len(self.x) != len(self.y):
+            raise ValueError(f"{len(self.x)} values of x, but {len(self.y)} of y")
+        return self
+
+
+class ReliabilityBin(Document):
+    """One bar of a reliability diagram (DeGroot and Fienberg, The Statistician 32, 1983)."""
+
+    confidence: Share = Field(description="mean probability of the label that was said")
+    accuracy: Share = Field(description="share of them that were right")
+    images: int = Field(ge=1, description="how many")
+
+
+class Curves(Document):
+    """What a model's graphs are drawn from, on the held-out patients of its figures. A curve has 40 points at most."""
+
+    confusion: ConfusionMatrix = Field(
+        description="classifiers: of the likeliest label; detectors: at the decision threshold and an overlap of 0.5"
+    )
+    roc: dict[str, Curve] = Field(
+        default_factory=dict, description="classifiers, by label: false and true positive rate, label against the rest"
+    )
+    reliability: list[ReliabilityBin] = Field(
+        default_factory=list, description="classifiers, by tenths of the confidence that have images"
+    )
+    froc: Curve | None = Field(
+        default=None, description="detectors: false positives an image and sensitivity, by falling threshold"
+    )
+    precision_recall: Curve | None = Field(
+        default=None, description="detectors: recall and precision at an overlap of 0.5"
+    )
 
 
 class InputSize(Document):
@@ -53,6 +111,7 @@ class Ensemble(Document):
         default=0.0, ge=0, le=1, description="detectors: lowest score of a member's box that joins the fusion"
     )
     metrics: dict[str, Metric] = Field(description="on held-out patients, by name")
+    curves: Curves | None = Field(default=None, description="null where it was not measured")
 
 
 class Ensembles(Document):
@@ -95,6 +154,7 @@ class ModelCard(Document):
         "an input check: below this typicality an image is out of scope",
     )
     metrics: dict[str, Metric] = Field(description="on held-out patients, by name")
+    curves: Curves | None = Field(default=None, description="null where they were not measured, or mean nothing")
     ensemble: Ensembles | None = Field(
         default=None, description="how it decides together with others; null where it was not fitted"
     )

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from scipy import stats
 from scipy.special import softmax
-from sklearn.metrics import roc_curve
 
-from hepar.contracts.cards import Ensemble, Ensembles, FusionMethod, Metric, ModelCard, VotingMethod
+from hepar.contracts.cards import Curves, Ensemble, Ensembles, FusionMethod, Metric, ModelCard, VotingMethod
 from training.evaluation import classification, detection
 from training.evaluation.bootstrap import bootstrap_by_patient
 from training.evaluation.classification import Floats, Labels
+from training.evaluation.curves import classifier_curves, confusion, detector_curves, reliability, roc
 from training.evaluation.detection import Boxes
 from training.evaluation.ensemble import (
     DEFAULT_FUSION,
@@ -42,6 +42,7 @@ from training.prepare import CLASS_LABELS, Example, read_manifest, read_real_les
 
 UNCHANGED = "unchanged"
 Report = dict[str, Any]
+Measure = Callable[[Ensemble], tuple[dict[str, Metric], Curves]]
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,11 @@ class Fits:
     def served(self) -> Ensemble:
         return self.ways[self.chosen]
 
-    def with_figures(self, figures: Callable[[Ensemble], dict[str, Metric]]) -> Ensembles:
-        ways = {way.method: way.model_copy(update={"metrics": figures(way)}) for way in self.ways.values()}
+    def measured(self, measure: Measure) -> Ensembles:
+        ways = {}
+        for way in self.ways.values():
+            metrics, curves = measure(way)
+            ways[way.method] = way.model_copy(update={"metrics": metrics, "curves": curves})
         return Ensembles(default=self.chosen, ways=ways)
 
 
@@ -82,13 +86,29 @@ def fit_ensembles(models: Sequence[Shipped], data: Path) -> dict[str, Ensembles]
     classifiers, detectors = of_task(models, "classification"), of_task(models, "detection")
     ensembles = {}
     if classifiers:
-        ensembles["classification"] = _fit_votes(classifiers, data).with_figures(_vote_figures(classifiers, data))
+        ensembles["classification"] = _fit_votes(classifiers, data).measured(_of_vote(classifiers, data))
     if detectors:
-        ensembles["detection"] = _fit_fusions(detectors, data).with_figures(_fusion_figures(detectors, data))
+        ensembles["detection"] = _fit_fusions(detectors, data).measured(_of_fusion(detectors, data))
     return ensembles
 
 
-def _vote_figures(models: Sequence[Shipped], data: Path) -> Callable[[Ensemble], dict[str, Metric]]:
+def curves_of(models: Sequence[Shipped], data: Path) -> dict[str, Curves]:
+    """By model, on the test part; without those that neither classify nor detect."""
+    test = read_manifest(data, "test")
+    classifiers, detectors = of_task(models, "classification"), of_task(models, "detection")
+    images, judged = read_images(image_paths(data, test)), located(test)
+    curves = {
+        name: classifier_curves(values, labels_array(test))
+        for name, values in probabilities_of(classifiers, images).items()
+    }
+    truth = [true_boxes(example) for example in judged]
+    found = boxes_found(detectors, read_images(image_paths(data, judged))) if detectors else {}
+    for item in detectors:
+        curves[item.card.name] = detector_curves(found[item.card.name], truth, item.card.decision_threshold)
+    return curves
+
+
+def _of_vote(models: Sequence[Shipped], data: Path) -> Measure:
     """The networks answer once; every way decides by the same answers."""
     test = read_manifest(data, "test")
     patients = [example.patient for example in test]
@@ -97,38 +117,36 @@ def _vote_figures(models: Sequence[Shipped], data: Path) -> Callable[[Ensemble],
     slices = [data / "real" / f"{row.name}.png" for row in real]
     on_real = probabilities_of(models, read_images(slices)) if real else {}
 
-    def figures(vote: Ensemble) -> dict[str, Metric]:
+    def measure(vote: Ensemble) -> tuple[dict[str, Metric], Curves]:
+        together, labels = voted_by(vote, probabilities), labels_array(test)
         found = classification.classification_figures(
-            voted_by(vote, probabilities),
-            labels_array(test),
-            patients,
-            vote.decision_threshold,
-            largest_lesions(test),
+            together, labels, patients, vote.decision_threshold, largest_lesions(test)
         )
         if real:
             called = voted_by(vote, on_real)
             found |= classification.real_lesion_figures(called, [row.patient for row in real])
-        return found
+        return found, classifier_curves(together, labels, ranked=vote.method != "majority_vote")
 
-    return figures
+    return measure
 
 
-def _fusion_figures(models: Sequence[Shipped], data: Path) -> Callable[[Ensemble], dict[str, Metric]]:
+def _of_fusion(models: Sequence[Shipped], data: Path) -> Measure:
     """The same of detectors."""
     test = located(read_manifest(data, "test"))
     found = boxes_found(models, read_images(image_paths(data, test)))
     truth, patients = [true_boxes(example) for example in test], [example.patient for example in test]
     answers = functools.cache(lambda paths: boxes_found(models, read_images(paths)))
 
-    def figures(fusion: Ensemble) -> dict[str, Metric]:
+    def measure(fusion: Ensemble) -> tuple[dict[str, Metric], Curves]:
         def find(paths: Sequence[Path]) -> list[Boxes]:
             return fused_by(fusion, answers(tuple(paths)))
 
-        threshold = fusion.decision_threshold
-        metrics = detection.detection_figures(fused_by(fusion, found), truth, patients, threshold)
-        return metrics | real_lesion_figures(find, data, threshold)
+        threshold, together = fusion.decision_threshold, fused_by(fusion, found)
+        metrics = detection.detection_figures(together, truth, patients, threshold)
+        metrics |= real_lesion_figures(find, data, threshold)
+        return metrics, detector_curves(together, truth, threshold)
 
-    return figures
+    return measure
 
 
 def compare(models: Sequence[Shipped], data: Path) -> Report:
@@ -190,9 +208,9 @@ def _compare_classifiers(models: Sequence[Shipped], votes: Fits, images: np.ndar
         "ensemble_against": {
             name: _paired(chosen, values.argmax(axis=1) == labels, patients) for name, values in probabilities.items()
         },
-        "confusion": _confusion(together[votes.chosen], labels),
-        "roc": {name: _roc(values, labels) for name, values in everything.items() if name != "majority_vote"},
-        "reliability": _reliability(together[votes.chosen], labels),
+        "confusion": confusion(together[votes.chosen], labels),
+        "roc": {name: roc(values, labels) for name, values in everything.items() if name != "majority_vote"},
+        "reliability": reliability(together[votes.chosen], labels),
         "coverage_accuracy": _coverage_accuracy(together[votes.chosen], labels),
     }
 
@@ -263,31 +281,6 @@ def _paired(one: np.ndarray, other: np.ndarray, patients: Sequence[str]) -> Repo
         "only_model_right": losses,
         "mcnemar_p": round(float(p_value), 5),
     }
-
-
-def _confusion(probabilities: Floats, labels: Labels) -> list[list[int]]:
-    """Rows: true labels. Columns: the most probable label."""
-    count = probabilities.shape[1]
-    table = np.zeros((count, count), dtype=int)
-    np.add.at(table, (labels, probabilities.argmax(axis=1)), 1)
-    return table.tolist()
-
-
-def _roc(probabilities: Floats, labels: Labels) -> dict[str, list[list[float]]]:
-    curves = {}
-    for label in range(probabilities.shape[1]):
-        if 0 < (labels == label).sum() < len(labels):
-            false, true, _ = roc_curve(labels == label, probabilities[:, label])
-            curves[CLASS_LABELS[label]] = [np.round(false, 4).tolist(), np.round(true, 4).tolist()]
-    return curves
-
-
-def _reliability(probabilities: Floats, labels: Labels, bins: int = 10) -> list[list[float]]:
-    """Mean confidence, accuracy and images of each tenth of the confidences that has any."""
-    confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    rows = [(confidence[place == one].mean(), correct[place == one].mean(), (place == one).sum()) for one in set(place)]
-    return sorted([round(float(value), 4) for value in row] for row in rows)
 
 
 def _coverage_accuracy(probabilities: Floats, labels: Labels) -> list[list[float]]:

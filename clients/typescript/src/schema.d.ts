@@ -1142,6 +1142,67 @@ export interface components {
             expires_at: string | null;
         };
         /**
+         * ConfusionMatrix
+         * @description How often which label was said of which.
+         */
+        ConfusionMatrix: {
+            /**
+             * Rows
+             * @description what is true
+             */
+            rows: string[];
+            /**
+             * Columns
+             * @description what was said
+             */
+            columns: string[];
+            /**
+             * Counts
+             * @description by row and column; images, or lesions
+             */
+            counts: number[][];
+        };
+        /**
+         * Curve
+         * @description Points of a line, in order.
+         */
+        Curve: {
+            /**
+             * X
+             * @description along the first axis that is named
+             */
+            x: number[];
+            /**
+             * Y
+             * @description along the second, as many
+             */
+            y: number[];
+        };
+        /**
+         * Curves
+         * @description What a model's graphs are drawn from, on the held-out patients of its figures. A curve has 40 points at most.
+         */
+        Curves: {
+            /** @description classifiers: of the likeliest label; detectors: at the decision threshold and an overlap of 0.5 */
+            confusion: components["schemas"]["ConfusionMatrix"];
+            /**
+             * Roc
+             * @description classifiers, by label: false and true positive rate, label against the rest
+             */
+            roc?: {
+                [key: string]: components["schemas"]["Curve"];
+            };
+            /**
+             * Reliability
+             * @description classifiers, by tenths of the confidence that have images
+             */
+            reliability?: components["schemas"]["ReliabilityBin"][];
+            /** @description detectors: false positives an image and sensitivity, by falling threshold */
+            froc?: components["schemas"]["Curve"] | null;
+            /** @description detectors: recall and precision at an overlap of 0.5 */
+            precision_recall?: components["schemas"]["Curve"] | null;
+        };
+        /**
          * Detection
          * @description The fused boxes.
          */
@@ -1278,6 +1339,8 @@ export interface components {
             metrics: {
                 [key: string]: components["schemas"]["Metric"];
             };
+            /** @description null where it was not measured */
+            curves?: components["schemas"]["Curves"] | null;
         };
         /**
          * Ensembles
@@ -1443,6 +1506,8 @@ export interface components {
             metrics: {
                 [key: string]: components["schemas"]["Metric"];
             };
+            /** @description null where they were not measured, or mean nothing */
+            curves?: components["schemas"]["Curves"] | null;
             /** @description how it decides together with others; null where it was not fitted */
             ensemble?: components["schemas"]["Ensembles"] | null;
             /**
@@ -1707,6 +1772,27 @@ export interface components {
              * @description keep them apart from the authenticator
              */
             codes: string[];
+        };
+        /**
+         * ReliabilityBin
+         * @description One bar of a reliability diagram (DeGroot and Fienberg, The Statistician 32, 1983).
+         */
+        ReliabilityBin: {
+            /**
+             * Confidence
+             * @description mean probability of the label that was said
+             */
+            confidence: number;
+            /**
+             * Accuracy
+             * @description share of them that were right
+             */
+            accuracy: number;
+            /**
+             * Images
+             * @description how many
+             */
+            images: number;
         };
         /**
          * Scope
@@ -2233,6 +2319,7 @@ export interface operations {
                      *                 "high": 0.6
                      *               }
                      *             },
+                     *             "curves": null,
                      *             "ensemble": null,
                      *             "training_data": "an example, not a real card",
                      *             "training_minutes": null,
