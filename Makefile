@@ -35,7 +35,7 @@ run: setup web/dist/.complete ## start Triton and the four services; Ctrl-C ends
 	@exec .venv/bin/python -m local_stack run
 
 .PHONY: test
-test: setup .venv/.dev $(TYPESCRIPT) web/dist/.complete ## unit, service, end-to-end and browser tests, with coverage
+test: setup .venv/.dev $(TYPESCRIPT) web/dist/.complete tests/browser/node_modules/.complete ## unit, service, end-to-end and browser tests, with coverage
 	@$(NPM_IN) web run --silent test
 	.venv/bin/python -m pytest --cov
 
@@ -67,6 +67,10 @@ bench: setup .venv/.dev ## ONNX Runtime alone, Triton, each service and the gate
 bench-memory: setup .venv/.dev ## memory of every process over 10,000 images of each kind
 	.venv/bin/python -m bench memory --workload classification
 	.venv/bin/python -m bench memory --workload detection
+
+.PHONY: bench-viewer
+bench-viewer: setup .venv/.dev web/dist/.complete ## milliseconds a frame in the viewer, with an image of 2,048 x 2,048
+	.venv/bin/python -m tests.browser.fluency docs/bench/viewer.json
 
 .PHONY: bench-tune
 bench-tune: setup .venv/.dev ## what threads, instances and batching give on this machine
@@ -152,7 +156,7 @@ samples: .venv/.dev ## make samples/ anew from phantoms
 
 .PHONY: clean
 clean: ## remove environments, state and caches
-	rm -rf .venv .venv-triton .venv-training var web/node_modules web/dist clients/typescript/node_modules .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-triton .venv-training var web/node_modules web/dist tests/browser/node_modules clients/typescript/node_modules .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 # Each environment ends with a stamp, so that one that was interrupted is made anew.
 .venv/.serve: requirements/serve.txt
@@ -178,6 +182,11 @@ screenshots: setup .venv/.dev web/dist/.complete ## every page in both themes in
 
 .PHONY: web
 web: web/dist/.complete ## build the browser client into web/dist
+
+tests/browser/node_modules/.complete: .venv/.dev tests/browser/package-lock.json
+	@echo "Setting up tests/browser ..."
+	@$(NPM_IN) tests/browser ci --no-audit --no-fund --ignore-scripts --silent
+	@touch $@
 
 web/node_modules/.complete: .venv/.dev web/package-lock.json
 	@echo "Setting up web ..."

@@ -20,23 +20,53 @@ from tests.end_to_end.conftest import Stack
 from tests.tiny_models import write_classifier, write_detector, write_input_check
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-BUILT = Path("web/dist/index.html")
 PASSWORD = "a long enough password"
 
-if CHROMIUM is None or not BUILT.is_file():
+NEEDED = {
+    "Chromium (Debian: apt-get install chromium)": CHROMIUM is not None,
+    "web/dist (make web)": Path("web/dist/index.html").is_file(),
+    "Lighthouse (make tests/browser/node_modules/.complete)": Path("tests/browser/node_modules/lighthouse").is_dir(),
+}
+if missing := [name for name, there in NEEDED.items() if not there]:
     collect_ignore_glob = ["test_*.py"]
-    missing = "Chromium (Debian: apt-get install chromium)" if CHROMIUM is None else "web/dist (make web)"
-    sys.stderr.write(f"tests/browser are left out: there is no {missing}\n")
+    sys.stderr.write(f"tests/browser are left out: there is no {', no '.join(missing)}\n")
+
+
+OF_DETECTOR = {
+    "confusion": {
+        "rows": ["cholangiocarcinoma", "metastasis", "nothing there"],
+        "columns": ["cholangiocarcinoma", "metastasis", "missed"],
+        "counts": [[8, 1, 1], [0, 7, 3], [2, 1, 0]],
+    },
+    "froc": {"x": [0, 0.2, 1.5], "y": [0.1, 0.6, 0.9]},
+    "precision_recall": {"x": [0, 0.5, 1], "y": [1, 0.9, 0.2]},
+}
+
+
+def of_classifier(right: int) -> dict[str, object]:
+    labels = ["cholangiocarcinoma", "metastasis", "no_tumour"]
+    return {
+        "confusion": {
+            "rows": labels,
+            "columns": labels,
+            "counts": [[right, 10 - right, 0], [10 - right, right, 0], [0, 0, 10]],
+        },
+        "roc": {label: {"x": [0, 0.1, 1], "y": [0, right / 10, 1]} for label in labels},
+        "reliability": [
+            {"confidence": 0.55, "accuracy": 0.5, "images": 10},
+            {"confidence": 0.9, "accuracy": 0.8, "images": 20},
+        ],
+    }
 
 
 @contextmanager
 def stack_for_browsers(folder: Path) -> Iterator[Stack]:
     repository = folder / "models"
-    write_classifier(repository, "classify_one", (0.0, 2.0, 0.0))
-    write_classifier(repository, "classify_two", (0.0, 1.5, 0.0))
-    write_detector(repository, "detect_one", (0.25, 0.25, 0.5, 0.5), 0.9, 1)
-    write_detector(repository, "detect_two", (0.6, 0.3, 0.8, 0.5), 0.8, 0)
-    write_input_check(repository, "check_brightness", gain=2.0)
+    write_classifier(repository, "classify_one", (0.0, 2.0, 0.0), curves=of_classifier(right=9))
+    write_classifier(repository, "classify_two", (0.0, 1.5, 0.0), curves=of_classifier(right=7))
+    write_detector(repository, "detect_one", (0.25, 0.25, 0.5, 0.5), 0.9, 1, curves=OF_DETECTOR)
+    write_detector(repository, "detect_two", (0.6, 0.3, 0.8, 0.5), 0.8, 0, curves=OF_DETECTOR)
+    write_input_check(repository, "check_brightness", gain=1.9)
     settings = on_free_ports().model_copy(update={"triton_model_repository": repository})
     with running_stack(settings, folder) as process:
         yield Stack(settings, folder, process.pid)

@@ -34,11 +34,13 @@ test("a ruler measures in millimetres where the spacing is known, row and column
 });
 
 test("a window shows its ends black and white, and inverted the other way", () => {
-  const out = new Uint8ClampedArray(12);
-  greys(Float32Array.of(0, 125, 250), { width: 250, centre: 125 }, false, out);
+  const packed = new Uint32Array(3);
+  const out = new Uint8ClampedArray(packed.buffer);
+  greys(Float32Array.of(0, 125, 250), { width: 250, centre: 125 }, false, packed);
   expect([out[0], out[4], out[8], out[3]]).toEqual([0, 128, 255, 255]);
-  greys(Float32Array.of(-1000, 125, 9000), { width: 250, centre: 125 }, true, out);
-  expect([out[0], out[4], out[8]]).toEqual([255, 128, 0]);
+  expect([out[4], out[5], out[6]]).toEqual([128, 128, 128]);
+  greys(Float32Array.of(-1000, 125, 9000), { width: 250, centre: 125 }, true, packed);
+  expect([out[0], out[4], out[8]]).toEqual([255, 127, 0]);
 });
 
 test("a file is what its bytes say", () => {

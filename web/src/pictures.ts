@@ -47,7 +47,8 @@ export async function look(file: Blob): Promise<Looked> {
   if (bytes.length > LIMIT_MB[kind] * MEGABYTE) {
     return { kind, facts: [], refusal: { word: "tooLarge", values: { megabytes: LIMIT_MB[kind] } } };
   }
-  return kind === "DICOM" ? lookAtDicom(bytes) : lookAtBitmap(kind, file);
+  if (kind === "DICOM") return lookAtDicom(bytes);
+  return kind === "TIFF" ? lookAtTiff(bytes) : lookAtBitmap(kind, file);
 }
 
 async function lookAtBitmap(kind: Kind, file: Blob): Promise<Looked> {
@@ -72,7 +73,19 @@ async function lookAtBitmap(kind: Kind, file: Blob): Promise<Looked> {
   return { kind, facts, picture: { width, height, values, window: { width: 255, centre: 127.5 }, inverted: false, hounsfield: false } };
 }
 
-function lookAtDicom(bytes: Uint8Array): Looked {
+async function lookAtTiff(bytes: Uint8Array): Promise<Looked> {
+  const kind = "TIFF";
+  try {
+    const { tiffGreys } = await import("./compressed.ts");
+    const { width, height, values, bits, pages } = tiffGreys(bytes);
+    const facts: [string, string][] = [["", `${kind}, ${width} × ${height}, ${bits} bit${pages > 1 ? `, 1 / ${pages}` : ""}`]];
+    return { kind, facts, picture: { width, height, values, window: { width: 255, centre: 127.5 }, inverted: false, hounsfield: false } };
+  } catch {
+    return { kind, facts: [] };
+  }
+}
+
+async function lookAtDicom(bytes: Uint8Array<ArrayBuffer>): Promise<Looked> {
   let data: dicomParser.DataSet;
   try {
     data = dicomParser.parseDicom(bytes);
@@ -88,18 +101,24 @@ function lookAtDicom(bytes: Uint8Array): Looked {
     if (value) facts.push([name, value]);
   }
   if (modality && modality !== "CT") return { kind: "DICOM", facts, refusal: { word: "wrongModality", values: { modality } } };
-  const picture = plainPixels(data, width, height);
+  const picture = await pixelsOf(data, bytes, width, height).catch(() => undefined);
   return picture === undefined ? { kind: "DICOM", facts } : { kind: "DICOM", facts, picture };
 }
 
-/** Of uncompressed 16-bit greyscale; other transfer syntaxes are read by the services only. */
-function plainPixels(data: dicomParser.DataSet, width: number, height: number): Picture | undefined {
+/** The first frame of 16-bit greyscale. What is not read here, the services may still read. */
+async function pixelsOf(
+  data: dicomParser.DataSet,
+  bytes: Uint8Array<ArrayBuffer>,
+  width: number,
+  height: number,
+): Promise<Picture | undefined> {
   const element = data.elements["x7fe00010"];
-  const syntax = data.string("x00020010") ?? "";
-  if (element === undefined || !PLAIN.has(syntax) || data.uint16("x00280100") !== 16 || width * height === 0) return undefined;
-  if (element.length < width * height * 2) return undefined;
+  if (element === undefined || data.uint16("x00280100") !== 16 || width * height === 0) return undefined;
   const signed = data.uint16("x00280103") === 1;
-  const view = new DataView(data.byteArray.buffer, data.byteArray.byteOffset + element.dataOffset, width * height * 2);
+  const view = PLAIN.has(data.string("x00020010") ?? "")
+    ? new DataView(bytes.buffer, bytes.byteOffset + element.dataOffset, element.length)
+    : (await import("./compressed.ts")).decompressed(bytes);
+  if (view.byteLength < width * height * 2) return undefined;
   const slope = data.floatString("x00281053") ?? 1;
   const intercept = data.floatString("x00281052") ?? 0;
   const values = new Float32Array(width * height);

@@ -14,6 +14,7 @@ export type Analysis = Schemas["Analysis"];
 export type Classification = Schemas["Classification"];
 export type Detection = Schemas["Detection"];
 export type ServedModel = Schemas["ServedModel"];
+export type Curves = Schemas["Curves"];
 export type { Problem };
 export { answered, HeparProblem };
 export { isProblem } from "../../clients/typescript/src/index.ts";

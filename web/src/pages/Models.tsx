@@ -1,9 +1,10 @@
 /** What each model measured, from its card, with intervals. */
 import { useCallback, useState } from "react";
+import { CurvesShown } from "../charts.tsx";
 import { useSay } from "../i18n.tsx";
 import { useLoaded } from "../loading.tsx";
 import { TroubleBox } from "../problems.tsx";
-import { answered, useSession, type ServedModel } from "../session.tsx";
+import { answered, useSession, type Curves, type ServedModel } from "../session.tsx";
 
 const MAIN: Record<string, string[]> = {
   classification: ["accuracy", "macro_f1", "tumour_type_accuracy", "size_matched_type_accuracy", "roc_auc", "calibration_error"],
@@ -33,16 +34,22 @@ interface Figures {
   name: string;
   serving?: boolean;
   metrics: ServedModel["card"]["metrics"];
+  curves?: Curves | null | undefined;
 }
 
 function Compared({ task, models }: { task: string; models: ServedModel[] }) {
   const say = useSay();
   const [metric, setMetric] = useState(MAIN[task]?.[0] ?? "");
+  const [drawn, setDrawn] = useState<string>();
   if (models.length === 0) return null;
-  const rows: Figures[] = models.map(({ card, serving }) => ({ name: card.name, serving, metrics: card.metrics }));
-  for (const [name, way] of Object.entries(models[0]?.card.ensemble?.ways ?? {})) {
-    if (way) rows.push({ name: name.replaceAll("_", " "), metrics: way.metrics });
+  const rows: Figures[] = models.map(({ card, serving }) => ({ name: card.name, serving, metrics: card.metrics, curves: card.curves }));
+  const ensemble = models[0]?.card.ensemble;
+  for (const [name, way] of Object.entries(ensemble?.ways ?? {})) {
+    if (way) rows.push({ name: name.replaceAll("_", " "), metrics: way.metrics, curves: way.curves });
   }
+  const measured = rows.filter((row) => row.curves);
+  const first = measured.find((row) => row.name === ensemble?.default.replaceAll("_", " ")) ?? measured[0];
+  const shown = measured.find((row) => row.name === drawn) ?? first;
   const names = [...new Set([...(MAIN[task] ?? []), ...rows.flatMap((row) => Object.keys(row.metrics))])].filter((name) =>
     rows.some((row) => row.metrics[name]),
   );
@@ -89,6 +96,20 @@ function Compared({ task, models }: { task: string; models: ServedModel[] }) {
           </tbody>
         </table>
       </div>
+      {shown?.curves ? (
+        <>
+          <h3>{say("graphs")}</h3>
+          <label>
+            {say("graphsOf")}{" "}
+            <select value={shown.name} onChange={(event) => setDrawn(event.target.value)}>
+              {measured.map((row) => (
+                <option key={row.name}>{row.name}</option>
+              ))}
+            </select>
+          </label>
+          <CurvesShown curves={shown.curves} />
+        </>
+      ) : null}
     </article>
   );
 }

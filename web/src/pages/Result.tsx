@@ -91,7 +91,7 @@ function Verdict({ said }: { said: Classification }) {
                 <td>
                   {Object.entries(vote.probabilities).map(([label, probability]) => (
                     <span className="bar" key={label}>
-                      <meter min={0} max={1} value={probability} aria-label={labelled(say, label)} />
+                      <meter min={0} max={1} value={Number(probability.toFixed(2))} aria-label={labelled(say, label)} />
                       {labelled(say, label)} {probable(probability)}
                     </span>
                   ))}
@@ -240,7 +240,7 @@ function Slider({ name, value, min, max, step, onChange }: SliderProps) {
     <label>
       {name}
       <input type="range" value={value} min={min} max={max} step={step} onChange={(event) => onChange(Number(event.target.value))} />
-      <output>{step < 1 ? value.toFixed(2) : Math.round(value)}</output>
+      <span aria-hidden="true">{step < 1 ? value.toFixed(2) : Math.round(value)}</span>
     </label>
   );
 }

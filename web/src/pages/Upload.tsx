@@ -5,7 +5,7 @@ import { labelled, probable, useSay } from "../i18n.tsx";
 import { TroubleBox, troubleOf } from "../problems.tsx";
 import { asCsv, useEntries, type Entry, type Queue } from "../queue.ts";
 import { isProblem } from "../session.tsx";
-import { greys } from "../viewer/geometry.ts";
+import { Slice } from "../viewer/slice.ts";
 import { save } from "./Result.tsx";
 
 type Column = "file" | "state" | "verdict" | "probability" | "boxes";
@@ -188,11 +188,7 @@ function Thumbnail({ entry }: { entry: Entry }) {
   useEffect(() => {
     const context = canvas.current?.getContext("2d");
     if (!picture || !context) return;
-    const whole = new OffscreenCanvas(picture.width, picture.height);
-    const pixels = new ImageData(picture.width, picture.height);
-    greys(picture.values, picture.window, picture.inverted, pixels.data);
-    whole.getContext("2d")?.putImageData(pixels, 0, 0);
-    context.drawImage(whole, 0, 0, 64, 64);
+    context.drawImage(new Slice(picture).through(picture.window, false), 0, 0, 64, 64);
   }, [picture]);
   if (entry.looked === undefined || entry.looked.refusal) return null;
   if (picture === undefined) return <span className="quiet">{say("noPreview")}</span>;

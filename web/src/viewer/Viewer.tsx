@@ -3,7 +3,8 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEve
 import { labelled, useSay } from "../i18n.tsx";
 import type { Picture } from "../pictures.ts";
 import type { Detection } from "../session.tsx";
-import { fitted, greys, measured, moved, toImage, zoomed, type Point, type View } from "./geometry.ts";
+import { fitted, measured, moved, toImage, zoomed, type Point, type View } from "./geometry.ts";
+import { Slice } from "./slice.ts";
 
 type Box = Detection["boxes"][number];
 
@@ -28,6 +29,12 @@ interface Props {
 }
 
 const STEP = 40;
+const ARROWS: Record<string, Point> = {
+  ArrowLeft: { x: -1, y: 0 },
+  ArrowRight: { x: 1, y: 0 },
+  ArrowUp: { x: 0, y: -1 },
+  ArrowDown: { x: 0, y: 1 },
+};
 
 export function Viewer(props: Props) {
   const { picture, shown, window, inverted, ruling, view, onView } = props;
@@ -35,17 +42,10 @@ export function Viewer(props: Props) {
   const frame = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const drag = useRef<Point>(null);
-  const [line, setLine] = useState<{ from: Point; to: Point }>();
+  const [line, setLine] = useState<Ruled>();
   const [room, setRoom] = useState({ width: 1, height: 1 });
 
-  const slice = useMemo(() => {
-    const made = new OffscreenCanvas(picture.width, picture.height);
-    const context = made.getContext("2d");
-    const pixels = new ImageData(picture.width, picture.height);
-    greys(picture.values, window, inverted !== picture.inverted, pixels.data);
-    context?.putImageData(pixels, 0, 0);
-    return made;
-  }, [picture, window, inverted]);
+  const slice = useMemo(() => new Slice(picture), [picture]);
   const heat = useMemo(() => (shown.map ? heatOf(shown.map) : undefined), [shown.map]);
 
   useLayoutEffect(() => {
@@ -55,6 +55,9 @@ export function Viewer(props: Props) {
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
+  useEffect(() => {
+    if (room.width > 1) onView(fitted(picture.width, picture.height, room));
+  }, [room, picture, onView]);
   useEffect(() => {
     if (view === undefined && room.width > 1) onView(fitted(picture.width, picture.height, room));
   }, [view, room, picture, onView]);
@@ -84,7 +87,7 @@ export function Viewer(props: Props) {
     context.translate(view.left, view.top);
     context.scale(view.zoom, view.zoom);
     context.imageSmoothingEnabled = view.zoom < 4;
-    context.drawImage(slice, 0, 0);
+    context.drawImage(slice.through(window, inverted), 0, 0);
     if (heat && shown.opacity > 0) {
       context.globalAlpha = shown.opacity;
       context.imageSmoothingEnabled = true;
@@ -93,7 +96,7 @@ export function Viewer(props: Props) {
     }
     for (const [index, box] of shown.boxes.entries()) drawBox(context, box, index + 1, view.zoom);
     if (line) drawLine(context, line, view.zoom, picture.spacingMm);
-  }, [slice, heat, shown, view, room, line, picture]);
+  }, [slice, window, inverted, heat, shown, view, room, line, picture]);
 
   function at(event: PointerEvent): Point {
     const place = event.currentTarget.getBoundingClientRect();
@@ -104,7 +107,7 @@ export function Viewer(props: Props) {
     drag.current = at(event);
     if (ruling && view) {
       const point = toImage(view, at(event));
-      setLine({ from: point, to: point });
+      setLine(startAt(point));
     }
   }
   function move(event: PointerEvent<HTMLCanvasElement>) {
@@ -117,12 +120,14 @@ export function Viewer(props: Props) {
   function key(event: KeyboardEvent) {
     if (!view || event.ctrlKey || event.metaKey || event.altKey) return;
     const middle = { x: room.width / 2, y: room.height / 2 };
+    const arrow = ARROWS[event.key];
+    if (ruling && (arrow || event.key === "Enter" || event.key === "Escape")) {
+      event.preventDefault();
+      setLine((known) => ruled(known ?? startAt(toImage(view, middle)), event.key, arrow, (event.shiftKey ? 1 : 10) / view.zoom));
+      return;
+    }
     const wider = (by: number) => props.onWindow({ ...window, width: Math.max(1, window.width * by) });
     const acts: Record<string, () => void> = {
-      ArrowLeft: () => onView(moved(view, STEP, 0)),
-      ArrowRight: () => onView(moved(view, -STEP, 0)),
-      ArrowUp: () => onView(moved(view, 0, STEP)),
-      ArrowDown: () => onView(moved(view, 0, -STEP)),
       "+": () => onView(zoomed(view, 1.25, middle)),
       "-": () => onView(zoomed(view, 0.8, middle)),
       "0": () => onView(fitted(picture.width, picture.height, room)),
@@ -133,6 +138,7 @@ export function Viewer(props: Props) {
       i: props.onInvert,
       r: props.onRuling,
     };
+    if (arrow) acts[event.key] = () => onView(moved(view, -STEP * arrow.x, -STEP * arrow.y));
     const act = acts[event.key] ?? acts[event.key.toLowerCase()];
     if (act === undefined) return;
     event.preventDefault();
@@ -155,6 +161,9 @@ export function Viewer(props: Props) {
         }}
         onKeyDown={key}
       />
+      <p className="unseen" role="status">
+        {line ? `${say("ruler")}: ${measured(line.from, line.to, picture.spacingMm)}` : ""}
+      </p>
       <ol className="unseen">
         {shown.boxes.map((box, index) => (
           <li key={index}>
@@ -170,6 +179,22 @@ export function Viewer(props: Props) {
       </ol>
     </div>
   );
+}
+
+interface Ruled {
+  from: Point;
+  to: Point;
+}
+
+function startAt(point: Point): Ruled {
+  return { from: point, to: point };
+}
+
+/** The ruler after a key: an arrow moves its end by `step` image pixels, Enter begins anew there, Escape removes it. */
+function ruled(line: Ruled, key: string, arrow: Point | undefined, step: number): Ruled | undefined {
+  if (key === "Escape") return undefined;
+  if (arrow === undefined) return startAt(line.to);
+  return { ...line, to: { x: line.to.x + arrow.x * step, y: line.to.y + arrow.y * step } };
 }
 
 export function sizeOf(box: Box): string {
@@ -196,7 +221,7 @@ function drawBox(context: OffscreenCanvasRenderingContext2D | CanvasRenderingCon
 
 function drawLine(
   context: CanvasRenderingContext2D,
-  line: { from: Point; to: Point },
+  line: Ruled,
   zoom: number,
   spacing: Picture["spacingMm"],
 ) {

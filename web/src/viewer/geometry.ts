@@ -44,20 +44,22 @@ export function measured(from: Point, to: Point, spacing?: { row: number; column
   return `${Math.hypot(across, down).toFixed(1)} ${spacing ? "mm" : "px"}`;
 }
 
-/** Grey values through a window to 0..255, as DICOM's linear function does (PS3.3, C.11.2.1.2.1). */
+/**
+ * Grey values through a window to opaque pixels, as DICOM's linear function does (PS3.3, C.11.2.1.2.1).
+ *
+ * out: RGBA in one number each, as ImageData holds them on a little-endian machine.
+ */
 export function greys(
   values: Float32Array,
   window: { width: number; centre: number },
   inverted: boolean,
-  out: Uint8ClampedArray,
+  out: Uint32Array,
 ): void {
   const low = window.centre - window.width / 2;
   const scale = 255 / Math.max(window.width, 1e-6);
+  const flip = inverted ? 255 : 0;
   for (let index = 0; index < values.length; index += 1) {
-    const grey = ((values[index] ?? 0) - low) * scale;
-    const shown = inverted ? 255 - Math.min(255, Math.max(0, grey)) : grey;
-    const at = index * 4;
-    out[at] = out[at + 1] = out[at + 2] = shown;
-    out[at + 3] = 255;
+    const grey = Math.min(255, Math.max(0, (values[index]! - low) * scale + 0.5)) & 255;
+    out[index] = 0xff000000 | ((grey ^ flip) * 0x010101);
   }
 }
