@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_service.database import Database
 from auth_service.tables import StoredAuditEntry, StoredAuditHead
+from hepar.service.metrics import ACCOUNT_EVENTS
 
 _log = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class AuditLog:
         head.number, head.hash = entry.number, entry.hash
         await session.flush()
         # The log goes elsewhere: whoever rewrites the table cannot rewrite what was said there.
+        ACCOUNT_EVENTS.labels(event).inc()
         _log.info("audit", extra={"event": event, "audit_number": entry.number, "audit_hash": entry.hash})
 
     async def verify(self, database: Database, anchor: tuple[int, str] | None = None) -> tuple[int, str]:

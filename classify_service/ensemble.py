@@ -25,10 +25,12 @@ from hepar.inference import FollowedModels, ModelSet, TritonClient
 from hepar.inference.triton import Expected, Tensor
 from hepar.service.deadlines import Deadline
 from hepar.service.input_check import InputCheck, Look
+from hepar.service.metrics import CONFIDENCE, DEGRADED, DISAGREEMENT, OUT_OF_SCOPE, VERDICTS, VOTES
 from hepar.service.models import ask_all, chosen, served_models
 from hepar.service.options import VotingOptions
 from hepar.service.problems import InvalidRequest
 from hepar.service.requests import stage
+from hepar.service.watch import Watch
 
 DEFAULT: VotingMethod = "soft_vote"
 _LOGITS_MAX = 1e4
@@ -75,6 +77,7 @@ class Classifiers:
         self._models = models
         self._check = check
         self._quorum = quorum
+        self._watch = Watch("classification")
 
     async def vote(self, image: CtImage, deadline: Deadline, options: VotingOptions) -> Ballot:
         """Raises InvalidRequest for a model or a method that is not offered, and what `ask_all` raises."""
@@ -100,7 +103,11 @@ class Classifiers:
             look, (votes, missing) = await asyncio.gather(
                 self._check.look(fittings, deadline), ask_all(names, ask, self._quorum)
             )
-        return _counted(votes, missing + look.missing, way, look)
+        ballot = _counted(votes, missing + look.missing, way, look)
+        _measure(ballot)
+        if not look.out_of_scope and not missing and options.vote is None and not options.classifiers:
+            self._watch.note(models, signals_of(image, ballot))
+        return ballot
 
     async def served(self) -> list[ServedModel]:
         """These and their input check, and who answers now."""
@@ -110,6 +117,30 @@ class Classifiers:
         names = list(self._models.current.cards)
         ready = await self._triton.ready_models(names)
         return {"classifiers": 0 < min(self._quorum, len(names)) <= sum(ready.values())}
+
+
+def signals_of(image: CtImage, ballot: Ballot) -> dict[str, float]:
+    """What is compared with the cards' reference: grey_mean 0..255, confidence 0..1, disagreement in nats."""
+    return {
+        "grey_mean": float(image.pixels.mean()),
+        "confidence": ballot.verdict.probabilities[ballot.verdict.most_probable],
+        "disagreement": ballot.mutual_information,
+    }
+
+
+def _measure(ballot: Ballot) -> None:
+    for model in ballot.missing:
+        DEGRADED.labels(model).inc()
+    if ballot.look.out_of_scope:
+        OUT_OF_SCOPE.inc()
+        VERDICTS.labels("out_of_scope").inc()
+        return
+    verdict = ballot.verdict
+    VERDICTS.labels(verdict.label).inc()
+    CONFIDENCE.observe(verdict.probabilities[verdict.most_probable])
+    DISAGREEMENT.observe(ballot.mutual_information)
+    for timed in ballot.votes:
+        VOTES.labels(timed.vote.model, timed.version, timed.vote.label).inc()
 
 
 def _way(models: ModelSet, method: VotingMethod | None) -> Ensemble:

@@ -15,10 +15,12 @@ from hepar.inference import FollowedModels, ModelSet, TritonClient
 from hepar.inference.triton import Answer, Expected
 from hepar.service.deadlines import Deadline
 from hepar.service.input_check import InputCheck, Look
+from hepar.service.metrics import BOX_SCORE, BOXES, DEGRADED, OUT_OF_SCOPE
 from hepar.service.models import ask_all, chosen, served_models
 from hepar.service.options import FusionOptions
 from hepar.service.problems import InvalidRequest
 from hepar.service.requests import stage
+from hepar.service.watch import Watch
 
 DEFAULT: FusionMethod = "weighted_box_fusion"
 _ROWS = 100
@@ -62,6 +64,7 @@ class Detectors:
         self._check = check
         self._quorum = quorum
         self._overlap = overlap
+        self._watch = Watch("detection")
 
     async def find(self, image: CtImage, deadline: Deadline, options: FusionOptions) -> Findings:
         """Raises InvalidRequest for a detector or a method that is not offered, and what `ask_all` raises."""
@@ -84,12 +87,20 @@ class Detectors:
             look, (findings, missing) = await asyncio.gather(
                 self._check.look(fittings, deadline), ask_all(names, ask, self._quorum)
             )
+        for model in missing + look.missing:
+            DEGRADED.labels(model).inc()
         if look.out_of_scope:  # what the networks see in an image that they do not know means nothing
+            OUT_OF_SCOPE.inc()
             return Findings([], cast("FusionMethod", way.method), [], missing + look.missing, look)
         found = [box for finding in findings for box in finding.joining]
         answered = [finding.model for finding in findings]
         fused = fuse(way.method, found, answered, way.overlap or self._overlap, way.members)
         kept = [box for box in fused if box.score >= way.decision_threshold]
+        BOXES.observe(len(kept))
+        for box in kept:
+            BOX_SCORE.observe(box.score)
+        if not missing and options.fusion is None and not options.detectors:
+            self._watch.note(models, {"boxes": len(kept), "best_score": max((box.score for box in kept), default=0.0)})
         return Findings(kept, cast("FusionMethod", way.method), findings, missing + look.missing, look)
 
     def _way(self, models: ModelSet, method: FusionMethod | None) -> Ensemble:

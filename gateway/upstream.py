@@ -10,12 +10,14 @@ from typing import TypeVar
 
 import httpx
 from httpx_sse import EventSource, SSEError
+from opentelemetry.trace import SpanKind
 from pydantic import BaseModel, ValidationError
 
 from hepar.contracts.problems import Problem
 from hepar.service.deadlines import Deadline
 from hepar.service.problems import MEDIA_TYPE, BadUpstream, DeadlineExceeded, HeparError, Unavailable
 from hepar.service.requests import passed_on, stage
+from hepar.service.tracing import span
 
 Answer = TypeVar("Answer", bound=BaseModel)
 EVENTS = "text/event-stream"
@@ -65,10 +67,10 @@ class Upstream:
         content: AsyncIterator[bytes] | bytes | None = None,
     ) -> httpx.Response:
         """The answer as it came, where it is none of an error. Raises what `call` does."""
-        sent = dict(headers or {}) | deadline.header() | passed_on()
         timeout = httpx.Timeout(deadline.remaining_s(), connect=min(2.0, deadline.remaining_s()))
         try:
-            with stage(self.purpose):
+            with stage(self.purpose, SpanKind.CLIENT):
+                sent = dict(headers or {}) | deadline.header() | passed_on()
                 async with asyncio.timeout(deadline.remaining_s()):
                     response = await self.client.request(method, path, headers=sent, content=content, timeout=timeout)
         except (httpx.TimeoutException, TimeoutError) as error:
@@ -89,10 +91,11 @@ class Upstream:
         content: AsyncIterator[bytes],
     ) -> AsyncIterator[Answer]:
         """Posts, and reads server-sent events named `item` as they come. Raises what `call` does, at any time."""
-        sent = dict(headers) | deadline.header() | passed_on() | {"accept": EVENTS}
         timeout = httpx.Timeout(deadline.remaining_s(), connect=min(2.0, deadline.remaining_s()))
         try:
             async with AsyncExitStack() as stack:
+                stack.enter_context(span(self.purpose, SpanKind.CLIENT))
+                sent = dict(headers) | deadline.header() | passed_on() | {"accept": EVENTS}
                 answering = self.client.stream("POST", path, headers=sent, content=content, timeout=timeout)
                 async with asyncio.timeout(deadline.remaining_s()):
                     response = await stack.enter_async_context(answering)

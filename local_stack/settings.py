@@ -24,6 +24,10 @@ class StackSettings(BaseSettings):
     auth_port: Port = 8101
     classify_port: Port = 8102
     detect_port: Port = 8103
+    gateway_metrics_port: Port = 9180
+    auth_metrics_port: Port = 9101
+    classify_metrics_port: Port = 9102
+    detect_metrics_port: Port = 9103
     triton_http_port: Port = 8000
     triton_grpc_port: Port = 8001
     triton_metrics_port: Port = 8002

@@ -114,11 +114,28 @@ class Ensemble(Document):
     curves: Curves | None = Field(default=None, description="null where it was not measured")
 
 
+class Distribution(Document):
+    """Of one signal over the held-out images, by bins: what later images are compared with."""
+
+    edges: list[float] = Field(min_length=1, description="between the bins, ascending; a value on an edge is above it")
+    shares: list[Share] = Field(description="of each bin, one more than edges; together 1")
+
+    @model_validator(mode="after")
+    def _one_bin_more(self) -> Self:
+        if len(self.shares) != len(self.edges) + 1 or self.edges != sorted(self.edges):
+            raise ValueError(f"{len(self.edges)} ascending edges need {len(self.edges) + 1} shares")
+        return self
+
+
 class Ensembles(Document):
     """Every way, and the one that serves where the caller asks for none. The same in the card of every member."""
 
     default: VotingMethod | FusionMethod = Field(description="the one that serves where the caller asks for none")
     ways: dict[VotingMethod | FusionMethod, Ensemble] = Field(description="by method")
+    reference: dict[str, Distribution] = Field(
+        default_factory=dict,
+        description="of the default way's answers and of the images, by signal: see docs/operations",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

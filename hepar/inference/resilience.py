@@ -53,6 +53,11 @@ class CircuitBreaker:
         self._opens_again_at = 0.0
         self._probing = False
 
+    @property
+    def refusing(self) -> bool:
+        """Open, or half open: calls but a probe are refused."""
+        return self._failures >= self._failures_max
+
     @contextmanager
     def call(self, deadline: Deadline) -> Iterator[None]:
         """Raises Unavailable without a call while open, and passes on what the call raises."""

@@ -13,14 +13,17 @@ import grpc
 import numpy as np
 import tenacity
 from numpy.typing import NDArray
+from opentelemetry.trace import SpanKind
 from tritonclient.grpc import InferInput, InferRequestedOutput
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from hepar.inference.resilience import CircuitBreaker, RetryBudget
 from hepar.service.deadlines import Deadline
+from hepar.service.metrics import BREAKER_OPEN, MODEL_FAILURES, MODEL_SECONDS
 from hepar.service.problems import BadUpstream, DeadlineExceeded, HeparError, Unavailable
 from hepar.service.requests import current_request_id, trace_header
+from hepar.service.tracing import span
 
 Tensor = NDArray[Any]
 # A server that comes back is to be found within a second, not after gRPC's default of up to two minutes.
@@ -112,8 +115,17 @@ class TritonClient:
             retry=tenacity.retry_if_exception(lambda error: isinstance(error, Unavailable) and self._retries.spend()),
             reraise=True,
         )
-        with breaker.call(deadline):
-            return await attempts(self._infer_once, model, image, expected, deadline)
+        opened = BREAKER_OPEN.labels(model)
+        try:
+            with span(f"triton {model}", SpanKind.CLIENT, **{"hepar.model": model}), breaker.call(deadline):
+                answer: Answer = await attempts(self._infer_once, model, image, expected, deadline)
+        except HeparError:
+            MODEL_FAILURES.labels(model).inc()
+            raise
+        finally:
+            opened.set(breaker.refusing)
+        MODEL_SECONDS.labels(model).observe(answer.duration_ms / 1000)
+        return answer
 
     async def _infer_once(
         self, model: str, image: Tensor, expected: Mapping[str, Expected], deadline: Deadline

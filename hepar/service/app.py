@@ -16,9 +16,11 @@ from hepar.contracts.base import RESEARCH_USE_NOTICE
 from hepar.service.docs_pages import install_docs_pages
 from hepar.service.guard import Guard
 from hepar.service.logs import configure_logging
+from hepar.service.metrics import serve_metrics
 from hepar.service.problems import install_problem_handlers
 from hepar.service.server import DrainingServer, ImpatientProtocol
 from hepar.service.settings import ServiceSettings
+from hepar.service.tracing import configure_tracing
 
 _log = logging.getLogger(__name__)
 
@@ -90,6 +92,8 @@ def run_app(name: str, app: FastAPI, settings: ServiceSettings, trusted_proxies:
     trusted_proxies: addresses whose X-Forwarded-For and -Proto tell who the client is.
     """
     configure_logging(name, settings.log_level)
+    configure_tracing(name)
+    serve_metrics(settings.host, settings.metrics_port)
     config = uvicorn.Config(
         app,
         host=settings.host,

@@ -10,8 +10,10 @@ from typing import ClassVar
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hepar.service.metrics import UNDER_WAY, count_request
 from hepar.service.problems import ClientError, HeparError, TooLarge, Unavailable, problem_of, problem_response
 from hepar.service.requests import REQUEST_ID_HEADER, TRACE_HEADER, RequestFacts, begin_request
+from hepar.service.tracing import end_server_span, server_span
 
 _access = logging.getLogger("hepar.access")
 _log = logging.getLogger(__name__)
@@ -78,6 +80,16 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["path"] in _HEALTH:
+            await self._answer(scope, receive, send)
+            return
+        offered = _offered(scope, TRACE_HEADER)
+        with server_span(scope["method"], {TRACE_HEADER: offered}) as span:
+            status, facts = await self._answer(scope, receive, send)
+            end_server_span(span, scope["method"], _route(scope), status, facts.request_id)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> tuple[int, RequestFacts]:
+        """Returns the status that was sent, and what became known of the request."""
         started = time.perf_counter()
         facts = begin_request(_offered(scope, REQUEST_ID_HEADER), _offered(scope, TRACE_HEADER))
         incoming = _Incoming(receive)
@@ -97,6 +109,7 @@ class Guard:
         finally:
             incoming.stop()
             _note(scope, answer.status, started, facts)
+        return answer.status, facts
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         _check(scope)
@@ -105,12 +118,14 @@ class Guard:
         if counted and self._under_way >= self._concurrent_max:
             raise Busy
         self._under_way += counted
+        UNDER_WAY.inc(counted)
         try:
             if scope["path"] not in self._upload_paths:
                 receive = await _small_body(receive)
             await self._app(scope, receive, send)
         finally:
             self._under_way -= counted
+            UNDER_WAY.dec(counted)
 
 
 class _Answer:
@@ -161,18 +176,25 @@ def _note(scope: Scope, status: int, started: float, facts: RequestFacts) -> Non
     """The access line; health checks leave none while they work: whoever waits for a start asks often."""
     if scope["path"] in _HEALTH and status in (200, 503):
         return
+    seconds = time.perf_counter() - started
+    count_request(scope["method"], _route(scope), status, seconds, facts.stages_ms)
     _access.info(
         "request",
         extra={
             "method": scope["method"],
-            "route": getattr(scope.get("route"), "path", "-"),
+            "route": _route(scope),
             "status": status,
-            "duration_ms": round((time.perf_counter() - started) * 1000, 1),
+            "duration_ms": round(seconds * 1000, 1),
             "trace_id": facts.trace_id,
             **({"account": facts.account} if facts.account else {}),
             **({"stages_ms": facts.stages_ms} if facts.stages_ms else {}),
         },
     )
+
+
+def _route(scope: Scope) -> str:
+    """The pattern of the path, `-` where there is none: paths themselves may hold what is nobody's business."""
+    return getattr(scope.get("route"), "path", "-")
 
 
 class _Incoming:

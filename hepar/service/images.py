@@ -15,6 +15,7 @@ from pebble import ProcessExpired, ProcessPool
 from hepar.contracts.analyses import ImageFacts
 from hepar.imaging import CtImage, decode
 from hepar.imaging.errors import ImageError, ImageTooLarge, UnreadableImage, UnsupportedImage
+from hepar.service.metrics import DECODING, INPUT_GREY
 from hepar.service.problems import ClientError, HeparError, TooLarge, UnsupportedMedia
 from hepar.service.requests import stage
 
@@ -62,7 +63,7 @@ class ImageDecoder:
         """Raises NoImage, UnsupportedMedia and TooLarge."""
         future = self._pool.schedule(_decoded, (content, frame), timeout=self._time_s)
         try:
-            with stage("decoding"):
+            with stage("decoding"), DECODING.track_inprogress():
                 answer = await asyncio.wrap_future(future)
         except (FutureTimeoutError, TimeoutError) as error:
             raise NoImage(f"it cannot be read within {self._time_s:g} s") from error
@@ -70,6 +71,7 @@ class ImageDecoder:
             raise NoImage("it cannot be read within the time and memory that a CT slice needs") from error
         if isinstance(answer, ImageError):
             raise _PROBLEMS[type(answer)](str(answer))
+        INPUT_GREY.observe(float(answer.pixels.mean()))
         return answer
 
     def close(self) -> None:

@@ -11,6 +11,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from opentelemetry.trace import SpanKind
+
+from hepar.service.tracing import current_trace, span
+
 REQUEST_ID_HEADER = "x-request-id"
 TRACE_HEADER = "traceparent"
 _ALLOWED = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -61,7 +65,10 @@ def passed_on() -> dict[str, str]:
 
 
 def trace_header() -> dict[str, str]:
-    """The trace alone, with a span of its own for each call."""
+    """The trace alone, with the span under way; where none is recorded, with one of its own for each call."""
+    if recorded := current_trace():
+        trace_id, span_id, flags = recorded
+        return {TRACE_HEADER: f"00-{trace_id}-{span_id}-{flags}"}
     facts = _current.get()
     return {} if facts is None else {TRACE_HEADER: f"00-{facts.trace_id}-{secrets.token_hex(8)}-{facts.flags}"}
 
@@ -74,11 +81,12 @@ def note_account(account: str) -> None:
 
 
 @contextmanager
-def stage(name: str) -> Iterator[None]:
-    """Notes how long something took, for the access line; of several of one name the sum."""
+def stage(name: str, kind: SpanKind = SpanKind.INTERNAL) -> Iterator[None]:
+    """Notes how long something took, for the access line and as a span; of several of one name the sum."""
     started = time.perf_counter()
     try:
-        yield
+        with span(name, kind):
+            yield
     finally:
         facts = _current.get()
         if facts is not None:

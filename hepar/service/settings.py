@@ -21,6 +21,7 @@ class ServiceSettings(BaseSettings):
     )
     concurrent_max: int = Field(default=64, ge=1, description="requests under way; one more is answered 503")
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    metrics_port: int = Field(default=0, ge=0, le=65535, description="where Prometheus reads; 0: nowhere")
     drain_timeout_s: int = Field(default=25, ge=1, description="for requests under way at SIGTERM")
     drain_delay_s: float = Field(
         default=0, ge=0, le=60, description="between SIGTERM, which turns readiness off, and the end of new connections"

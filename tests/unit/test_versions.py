@@ -13,7 +13,8 @@ from packaging.version import Version
 
 REQUIREMENTS = Path(__file__).parents[2] / "requirements"
 PYPROJECT = tomllib.loads((REQUIREMENTS.parent / "pyproject.toml").read_text())
-LOCKS = ("serve", "dev", "training", "triton")
+LOCKS = ("serve", "dev", "training", "triton", "image-gateway", "image-auth", "image-models")
+IMAGES = ["gateway", "auth", "models"]
 
 
 def locked(name: str) -> dict[str, list[Version]]:
@@ -23,6 +24,17 @@ def locked(name: str) -> dict[str, list[Version]]:
     ):
         versions.setdefault(package, []).append(Version(version))
     return versions
+
+
+def declared_in(extra: str) -> list[Requirement]:
+    """Of an extra and of those that it is made of."""
+    found = []
+    for requirement in required(PYPROJECT["project"]["optional-dependencies"][extra]):
+        if requirement.name == "hepar":
+            found += [one for part in requirement.extras for one in declared_in(part)]
+        else:
+            found.append(requirement)
+    return found
 
 
 def required(lines: list[str]) -> list[Requirement]:
@@ -39,14 +51,21 @@ def test_no_lock_holds_a_version_below_the_floor(lock: str) -> None:
             assert version in floor.specifier, f"{floor.name} {version}"
 
 
-@pytest.mark.parametrize("extra", ["serve", "dev", "training"])
+@pytest.mark.parametrize("extra", ["serve", "dev", "training", *IMAGES])
 def test_every_declared_package_is_locked_at_a_version_it_allows(extra: str) -> None:
-    declared = required(PYPROJECT["project"]["dependencies"] + PYPROJECT["project"]["optional-dependencies"][extra])
-    versions = locked(extra)
+    declared = required(PYPROJECT["project"]["dependencies"]) + declared_in(extra)
+    versions = locked(f"image-{extra}" if extra in IMAGES else extra)
     for requirement in declared:
         name = requirement.name.lower()
         assert versions.get(name), f"{name} is not in requirements/{extra}.txt: run `make lock`"
         assert all(version in requirement.specifier for version in versions[name])
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_holds_the_versions_that_are_tested(image: str) -> None:
+    tested = locked("serve")
+    for package, versions in locked(f"image-{image}").items():
+        assert versions == tested[package], package
 
 
 def test_what_packages_ask_for_with_extras_is_locked_with_them() -> None:

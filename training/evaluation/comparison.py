@@ -12,7 +12,16 @@ import numpy as np
 from scipy import stats
 from scipy.special import softmax
 
-from hepar.contracts.cards import Curves, Ensemble, Ensembles, FusionMethod, Metric, ModelCard, VotingMethod
+from hepar.contracts.cards import (
+    Curves,
+    Distribution,
+    Ensemble,
+    Ensembles,
+    FusionMethod,
+    Metric,
+    ModelCard,
+    VotingMethod,
+)
 from training.evaluation import classification, detection
 from training.evaluation.bootstrap import bootstrap_by_patient
 from training.evaluation.classification import Floats, Labels
@@ -37,6 +46,7 @@ from training.evaluation.judgement import (
     true_boxes,
 )
 from training.evaluation.perturbations import PERTURBATIONS, moved_boxes
+from training.evaluation.reference import fusion_reference, vote_reference
 from training.evaluation.served import read_images
 from training.prepare import CLASS_LABELS, Example, read_manifest, read_real_lesions
 
@@ -73,12 +83,12 @@ class Fits:
     def served(self) -> Ensemble:
         return self.ways[self.chosen]
 
-    def measured(self, measure: Measure) -> Ensembles:
+    def measured(self, measure: Measure, reference: dict[str, Distribution]) -> Ensembles:
         ways = {}
         for way in self.ways.values():
             metrics, curves = measure(way)
             ways[way.method] = way.model_copy(update={"metrics": metrics, "curves": curves})
-        return Ensembles(default=self.chosen, ways=ways)
+        return Ensembles(default=self.chosen, ways=ways, reference=reference)
 
 
 def fit_ensembles(models: Sequence[Shipped], data: Path) -> dict[str, Ensembles]:
@@ -86,9 +96,13 @@ def fit_ensembles(models: Sequence[Shipped], data: Path) -> dict[str, Ensembles]
     classifiers, detectors = of_task(models, "classification"), of_task(models, "detection")
     ensembles = {}
     if classifiers:
-        ensembles["classification"] = _fit_votes(classifiers, data).measured(_of_vote(classifiers, data))
+        votes, images = _fit_votes(classifiers, data), read_images(image_paths(data, read_manifest(data, "test")))
+        reference = vote_reference(votes.served, probabilities_of(classifiers, images), images)
+        ensembles["classification"] = votes.measured(_of_vote(classifiers, data), reference)
     if detectors:
-        ensembles["detection"] = _fit_fusions(detectors, data).measured(_of_fusion(detectors, data))
+        fusions, judged = _fit_fusions(detectors, data), located(read_manifest(data, "test"))
+        reference = fusion_reference(fusions.served, boxes_found(detectors, read_images(image_paths(data, judged))))
+        ensembles["detection"] = fusions.measured(_of_fusion(detectors, data), reference)
     return ensembles
 
 

@@ -1294,6 +1294,22 @@ export interface components {
             duration_ms: number;
         };
         /**
+         * Distribution
+         * @description Of one signal over the held-out images, by bins: what later images are compared with.
+         */
+        Distribution: {
+            /**
+             * Edges
+             * @description between the bins, ascending; a value on an edge is above it
+             */
+            edges: number[];
+            /**
+             * Shares
+             * @description of each bin, one more than edges; together 1
+             */
+            shares: number[];
+        };
+        /**
          * Ensemble
          * @description One way for the models of a task to decide together, fitted on validation data.
          */
@@ -1358,6 +1374,13 @@ export interface components {
              */
             ways: {
                 [key: string]: components["schemas"]["Ensemble"];
+            };
+            /**
+             * Reference
+             * @description of the default way's answers and of the images, by signal: see docs/operations
+             */
+            reference?: {
+                [key: string]: components["schemas"]["Distribution"];
             };
         };
         /**
