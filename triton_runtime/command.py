@@ -11,6 +11,7 @@ from triton_runtime.settings import TritonSettings
 
 BACKENDS = Path(__file__).parent / "backends"
 _OURS = "onnxruntime"
+_RESTRICTED = "shared-memory,model-repository,model-config,statistics,trace,logging"
 
 
 def assemble_backends(package: TritonPackage, folder: Path) -> Path:
@@ -61,9 +62,16 @@ def server_command(settings: TritonSettings, package: TritonPackage, backends: P
         "--allow-gpu-metrics=false",
         "--allow-sagemaker=false",
         "--allow-vertex-ai=false",
-        "--trace-config=level=off",
         "--exit-timeout-secs=10",
     ]
+    if settings.trace_url:
+        traced = ("mode=opentelemetry", "level=TIMESTAMPS", "rate=1", f"opentelemetry,url={settings.trace_url}")
+        command += [f"--trace-config={setting}" for setting in traced]
+    else:
+        command.append("--trace-config=level=off")
+    if key := settings.restricted_key.get_secret_value():
+        command.append(f"--http-restricted-api={_RESTRICTED}:hepar-key={key}")
+        command.append(f"--grpc-restricted-protocol={_RESTRICTED}:hepar-key={key}")
     if settings.model_configuration:
         command.append(f"--model-config-name={settings.model_configuration}")
     return command

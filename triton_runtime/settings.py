@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -24,5 +24,10 @@ class TritonSettings(BaseSettings):
     model_configuration: str = Field(
         default="", description="name of the configs/<name>.pbtxt to prefer; none by default"
     )
+    restricted_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="who does not send it as `hepar-key` may ask for health, metadata and inference alone",
+    )
+    trace_url: str = Field(default="", description="OTLP over HTTP, .../v1/traces: Triton's own spans go there")
     stop_timeout_s: float = Field(default=15, gt=0, description="between asking Triton to stop and killing it")
     restart_delay_s: float = Field(default=1, gt=0, description="before Triton is started again; doubles up to 30 s")

@@ -51,6 +51,7 @@ def new_app(
         version=__version__,
         license_info={"name": "AGPL-3.0-or-later", "identifier": "AGPL-3.0-or-later"},
         lifespan=lifespan,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # hepar.service.tracing: no query, no message
         openapi_url=document,
         docs_url=None,
         generate_unique_id_function=lambda route: route.name,

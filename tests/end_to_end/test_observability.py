@@ -1,0 +1,140 @@
+"""One stack that is measured and traced: what Prometheus and an OTLP receiver are told of a real request."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from local_stack.demo import running_stack
+from local_stack.settings import StackSettings, on_free_ports
+from tests.end_to_end.conftest import PASSWORD, tiny_repository
+from tests.otlp_receiver import Receiver, otlp_receiver
+from tests.pictures import encoded, gradient
+
+IMAGE = encoded(gradient(64, 64))
+SERVICES = {"hepar-gateway", "hepar-classify_service", "hepar-detect_service"}
+
+
+@dataclass(frozen=True)
+class Watched:
+    settings: StackSettings
+    receiver: Receiver
+    headers: dict[str, str]
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    folder = tmp_path_factory.mktemp("watched")
+    repository = tiny_repository(folder / "models")
+    settings = on_free_ports().model_copy(update={"triton_model_repository": repository})
+    with otlp_receiver() as receiver, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
+        environment.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
+        environment.setenv("HEPAR_TRITON_TRACE_URL", f"{receiver.url}/v1/traces")
+        environment.setenv("HEPAR_TRITON_RESTRICTED_KEY", "a key that nobody sends")
+        with running_stack(settings, folder):
+            email = f"{secrets.token_hex(4)}@example.org"
+            with httpx.Client(base_url=settings.gateway_url, trust_env=False) as client:
+                client.post("/v1/users", json={"email": email, "password": PASSWORD}).raise_for_status()
+                form = {"grant_type": "password", "username": email, "password": PASSWORD}
+                token = client.post("/v1/token", data=form).raise_for_status().json()["access_token"]
+            yield Watched(settings, receiver, {"Authorization": f"Bearer {token}"}, folder)
+
+
+def analyse(watched: Watched, **headers: str) -> httpx.Response:
+    content = {"content-type": "application/octet-stream"}
+    return httpx.post(
+        f"{watched.settings.gateway_url}/v1/analyses",
+        content=IMAGE,
+        headers=watched.headers | content | headers,
+        timeout=40,
+        trust_env=False,
+    )
+
+
+def measured(port: int) -> dict[str, dict[tuple[str, ...], float]]:
+    """By name of the sample, its value by the values of its labels, in the order of the labels' names."""
+    text = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).raise_for_status().text
+    samples: dict[str, dict[tuple[str, ...], float]] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            samples.setdefault(sample.name, {})[tuple(sample.labels.values())] = sample.value
+    return samples
+
+
+def test_a_request_is_counted_by_every_service_that_worked_for_it(watched: Watched) -> None:
+    settings = watched.settings
+    before = measured(settings.gateway_metrics_port)
+    assert analyse(watched).status_code == 200
+    after = measured(settings.gateway_metrics_port)
+    route = ("POST", "/v1/analyses", "200")
+    assert after["hepar_requests_total"][route] == before.get("hepar_requests_total", {}).get(route, 0) + 1
+    assert after["hepar_requests_under_way"][()] == 0
+    assert after["hepar_stage_seconds_count"][("classification",)] >= 1
+    classify = measured(settings.classify_metrics_port)
+    assert classify["hepar_votes_total"][("metastasis", "classify_tiny", "1")] >= 1
+    assert classify["hepar_verdicts_total"][("metastasis",)] >= 1
+    assert classify["hepar_confidence_count"][()] >= 1
+    assert classify["hepar_breaker_open"][("classify_tiny",)] == 0
+    assert classify["hepar_images_decoding"][()] == 0
+    detect = measured(settings.detect_metrics_port)
+    assert detect["hepar_boxes_sum"][()] >= 1
+    assert detect["hepar_model_seconds_count"][("detect_tiny",)] >= 1
+    assert measured(settings.auth_metrics_port)["hepar_account_events_total"][("signed_in",)] >= 1
+
+
+def test_nothing_is_measured_where_clients_come_in(watched: Watched) -> None:
+    assert httpx.get(f"{watched.settings.gateway_url}/metrics", trust_env=False).status_code == 404
+
+
+def test_one_trace_goes_through_all_services_to_triton(watched: Watched) -> None:
+    trace_id, parent = secrets.token_hex(16), secrets.token_hex(8)
+    answer = analyse(watched, traceparent=f"00-{trace_id}-{parent}-01")
+    assert answer.status_code == 200
+    spans = watched.receiver.wait_for(trace_id, SERVICES | {"triton-inference-server"})
+    by_id = {one.span_id: one for one in spans}
+    (first,) = (one for one in spans if one.parent == parent)
+    assert (first.service, first.name) == ("hepar-gateway", "POST /v1/analyses")
+    assert first.attributes["hepar.request_id"] == answer.headers["x-request-id"]
+
+    def way(span_id: str) -> list[str]:
+        """Names from the first span to this one."""
+        one = by_id[span_id]
+        return [*([] if one.parent == parent else way(one.parent)), one.name]
+
+    (call,) = (one for one in spans if one.name == "triton classify_tiny")
+    assert way(call.span_id) == [
+        "POST /v1/analyses", "classification", "POST /v1/classifications", "models", "triton classify_tiny",
+    ]  # fmt: skip
+    own = [one for one in spans if one.service == "triton-inference-server"]
+    assert {one.parent for one in own} & {call.span_id}
+    assert "COMPUTE_START" in {event for one in own for event in one.events}
+
+
+def test_a_trace_that_its_beginner_does_not_record_is_not_recorded(watched: Watched) -> None:
+    quiet, loud = secrets.token_hex(16), secrets.token_hex(16)
+    analyse(watched, traceparent=f"00-{quiet}-{secrets.token_hex(8)}-00")
+    analyse(watched, traceparent=f"00-{loud}-{secrets.token_hex(8)}-01")
+    watched.receiver.wait_for(loud, SERVICES)
+    assert [one for one in watched.receiver.of_trace(quiet) if one.service in SERVICES] == []
+    lines = [json.loads(line.partition("{")[2].join(("{", ""))) for line in logged(watched, quiet)]
+    assert {line["service"] for line in lines} >= {"gateway", "classify_service"}
+
+
+def logged(watched: Watched, trace_id: str) -> list[str]:
+    return [line for line in (watched.folder / "stack.log").read_text().splitlines() if trace_id in line]
+
+
+@pytest.mark.parametrize("api", ["v2/repository/index", "v2/systemsharedmemory/region/x/register"])
+def test_triton_refuses_what_our_services_never_ask_for(watched: Watched, api: str) -> None:
+    answer = httpx.post(f"http://127.0.0.1:{watched.settings.triton_http_port}/{api}", json={}, trust_env=False)
+    assert answer.status_code in (403, 404), answer.text
+    assert "restricted" in answer.text or answer.status_code == 404
