@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 _BYTES = 32
+_DIFFERENT_BYTES_MIN = 10  # 32 random bytes have fewer with a chance below 1e-20
 
 
 class BadSecretKey(Exception):
@@ -23,6 +24,8 @@ class SecretKey:
     def __init__(self, secret: bytes) -> None:
         if len(secret) < _BYTES:
             raise BadSecretKey(f"the secret key has {len(secret)} bytes, fewer than {_BYTES}")
+        if len(set(secret)) < _DIFFERENT_BYTES_MIN:
+            raise BadSecretKey("the secret key is a sample, not random bytes")
         self._secret = secret
 
     def derived(self, purpose: str) -> bytes:

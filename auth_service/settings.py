@@ -1,12 +1,15 @@
 """Settings of auth_service."""
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from hepar.service.settings import ServiceSettings
+
+Network = IPv4Network | IPv6Network
 
 
 class AuthSettings(ServiceSettings):
@@ -44,5 +47,18 @@ class AuthSettings(ServiceSettings):
         default="researcher", description="of people who sign up by themselves"
     )
     proxies: list[str] = Field(
-        default=["127.0.0.1", "::1"], description="addresses of the gateway, whose X-Forwarded-For counts"
+        default=["127.0.0.1", "::1"], description="addresses or networks of the gateway, whose X-Forwarded-For counts"
     )
+
+    @model_validator(mode="after")
+    def _given_secrets(self) -> Self:
+        """In production nothing is made up at the start: a second copy of the service would make up another one."""
+        if self.production and not self.secret_key_file.is_file():
+            raise ValueError(f"production makes no secret: there is no file {self.secret_key_file}")
+        if self.production and self.database_url.startswith("sqlite"):
+            raise ValueError("production keeps accounts in PostgreSQL: set HEPAR_AUTH_DATABASE_URL")
+        return self
+
+    @property
+    def proxy_networks(self) -> list[Network]:
+        return [ip_network(text, strict=False) for text in self.proxies]

@@ -21,7 +21,7 @@ from hepar.contracts.analyses import (
     Explanation,
 )
 from hepar.contracts.problems import Problem
-from hepar.ensemble.explanation import share_in_boxes
+from hepar.ensemble.shares import share_in_boxes
 from hepar.service.deadlines import Deadline
 from hepar.service.problems import BadUpstream, HeparError, problem_of
 from hepar.service.requests import current_request_id

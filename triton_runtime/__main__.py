@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -10,10 +11,13 @@ from triton_runtime.keeper import Keeper
 from triton_runtime.machine import UnsuitableMachine
 from triton_runtime.settings import TritonSettings
 
+SECRETS_FOLDER = Path("/run/secrets")  # where containers have files named like the variables
+
 
 def main() -> int:
     try:
-        keeper = Keeper(TritonSettings())
+        secrets = SECRETS_FOLDER if SECRETS_FOLDER.is_dir() else None
+        keeper = Keeper(TritonSettings(_secrets_dir=secrets))
     except (UnsuitableMachine, ValidationError) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1

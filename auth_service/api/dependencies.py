@@ -45,12 +45,16 @@ TokenDep = Annotated[str, Depends(bearer_token)]
 
 def _origin(request: Request, house: HouseDep) -> str | None:
     """The address of who calls; behind the gateway the one that it says, which no one else may say."""
-    peer = request.client.host if request.client else None
+    peer = _address(request.client.host if request.client else "")
     forwarded = request.headers.get("x-forwarded-for")
-    if forwarded and peer in house.settings.proxies:
-        peer = forwarded.rsplit(",", 1)[-1].strip()
+    if forwarded and peer and any(peer in network for network in house.settings.proxy_networks):
+        peer = _address(forwarded.rsplit(",", 1)[-1].strip())
+    return str(peer) if peer else None
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return str(ipaddress.ip_address(peer or ""))
+        return ipaddress.ip_address(text)
     except ValueError:
         return None
 

@@ -35,6 +35,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from hepar.contracts.limits import FRAMES_MAX
 from hepar.imaging.ct_image import CtImage, Window
 from hepar.imaging.errors import ImageTooLarge, UnreadableImage, UnsupportedImage
 
@@ -42,7 +43,6 @@ from hepar.imaging.errors import ImageTooLarge, UnreadableImage, UnsupportedImag
 config.settings.reading_validation_mode = config.IGNORE
 
 INFLATED_BYTES_MAX = 256 * 1024 * 1024
-FRAMES_MAX = 2_000
 _PREAMBLE_BYTES = 128
 _UNCOMPRESSED = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian)
 _COMPRESSED = (

@@ -60,7 +60,7 @@ def new_app(
     app.state.ready = None
     app.state.draining = False
     install_problem_handlers(app)
-    install_docs_pages(app, document)
+    install_docs_pages(app, document, pages=settings.docs)
     for middleware in reversed(inside):
         app.add_middleware(middleware.cls, *middleware.args, **middleware.kwargs)
     app.add_middleware(

@@ -22,8 +22,11 @@ _POLICY = (
 _HEADERS = {"Content-Security-Policy": _POLICY}
 
 
-def install_docs_pages(app: FastAPI, document: str) -> None:
-    """Adds /docs, /redoc and /problems. document: the path of the OpenAPI document that they show."""
+def install_docs_pages(app: FastAPI, document: str, *, pages: bool = True) -> None:
+    """Adds /problems, and with `pages` /docs and /redoc. document: the path of the OpenAPI document that they show."""
+    _install_problems(app)
+    if not pages:
+        return
     router = APIRouter(include_in_schema=False)
     app.mount(_ASSETS_PATH, StaticFiles(directory=ASSETS), name="docs-assets")
 
@@ -44,6 +47,12 @@ def install_docs_pages(app: FastAPI, document: str) -> None:
             f'<redoc spec-url="{document}" disable-search="true"></redoc>'
             f'<script src="{_ASSETS_PATH}/redoc.standalone.js"></script>',
         )
+
+    app.include_router(router)
+
+
+def _install_problems(app: FastAPI) -> None:
+    router = APIRouter(include_in_schema=False)
 
     @router.get(PREFIX.rstrip("/"))
     async def problems() -> HTMLResponse:

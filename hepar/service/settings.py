@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TypeVar
+from pathlib import Path
+from typing import Self, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SECRETS_FOLDER = Path("/run/secrets")
 
 
 class ServiceSettings(BaseSettings):
@@ -20,6 +23,11 @@ class ServiceSettings(BaseSettings):
         default=["127.0.0.1", "localhost", "[::1]"], description="names accepted in the Host header (a JSON list)"
     )
     concurrent_max: int = Field(default=64, ge=1, description="requests under way; one more is answered 503")
+    production: bool = Field(
+        default=False,
+        description="refuses what is for development only: debug logs, documentation pages, own secrets",
+    )
+    docs: bool = Field(default=True, description="the pages /docs and /redoc; the document itself is always there")
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     metrics_port: int = Field(default=0, ge=0, le=65535, description="where Prometheus reads; 0: nowhere")
     drain_timeout_s: int = Field(default=25, ge=1, description="for requests under way at SIGTERM")
@@ -28,17 +36,32 @@ class ServiceSettings(BaseSettings):
     )
     keep_alive_s: int = Field(default=75, ge=1, description="an idle connection stays open: longer than a proxy's 60 s")
 
+    @model_validator(mode="after")
+    def _fit_for_production(self) -> Self:
+        if self.production and self.docs:
+            raise ValueError("production has no documentation pages: set HEPAR_..._DOCS=false")
+        if self.production and self.log_level == "DEBUG":
+            raise ValueError("production writes no debug logs: set HEPAR_..._LOG_LEVEL to INFO or higher")
+        return self
+
 
 AnySettings = TypeVar("AnySettings", bound=ServiceSettings)
 
 
 def load_settings(settings_class: type[AnySettings]) -> AnySettings:
-    """Reads the environment; a wrong variable ends the process with its name and what it must be."""
+    """Reads the environment, and files named like its variables in /run/secrets, where containers have their secrets.
+
+    A wrong variable ends the process with its name and what it must be.
+    """
+    secrets = SECRETS_FOLDER if SECRETS_FOLDER.is_dir() else None
     try:
-        return settings_class()
+        return settings_class(_secrets_dir=secrets)
     except ValidationError as error:
         prefix = settings_class.model_config.get("env_prefix", "")
         for fault in error.errors():
-            variable = prefix + "_".join(str(part) for part in fault["loc"][:1]).upper()
+            if not fault["loc"]:  # of several variables together; their values may be secrets
+                print(f"{prefix}*: {fault['msg']}", file=sys.stderr)  # noqa: T201
+                continue
+            variable = prefix + str(fault["loc"][0]).upper()
             print(f"{variable}: {fault['msg']} (given: {fault['input']!r})", file=sys.stderr)  # noqa: T201
         raise SystemExit(2) from None

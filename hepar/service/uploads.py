@@ -11,7 +11,7 @@ from fastapi import Query, Request
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser
 
-from hepar.imaging.dicom import FRAMES_MAX
+from hepar.contracts.limits import FRAMES_MAX
 from hepar.service.problems import ClientError, HeparError, InvalidRequest, TooLarge, UnsupportedMedia
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hepar.ensemble.explanation import MAP_SIDE, ensemble_evidence, evidence, share_in_boxes
+from hepar.ensemble.explanation import MAP_SIDE, ensemble_evidence, evidence
+from hepar.ensemble.shares import share_in_boxes
 from hepar.imaging.fitting import fit
 
 

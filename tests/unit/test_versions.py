@@ -13,8 +13,8 @@ from packaging.version import Version
 
 REQUIREMENTS = Path(__file__).parents[2] / "requirements"
 PYPROJECT = tomllib.loads((REQUIREMENTS.parent / "pyproject.toml").read_text())
-LOCKS = ("serve", "dev", "training", "triton", "image-gateway", "image-auth", "image-models")
-IMAGES = ["gateway", "auth", "models"]
+LOCKS = ("serve", "dev", "training", "triton", "image-gateway", "image-auth", "image-models", "image-triton")
+IMAGES = ["gateway", "auth", "models", "triton"]
 
 
 def locked(name: str) -> dict[str, list[Version]]:
