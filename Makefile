@@ -88,12 +88,13 @@ test-training: .venv-training/.complete ## tests of training/, in its own enviro
 	TF_CPP_MIN_LOG_LEVEL=3 .venv-training/bin/python -m pytest -W default tests/training
 
 .PHONY: lint
-lint: .venv/.dev ## ruff, mypy --strict, pyright and import-linter
+lint: .venv/.dev ## ruff, mypy --strict, pyright, import-linter, and the model repository
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/pyright
 	.venv/bin/lint-imports
+	.venv/bin/python -m triton_runtime.lint triton_models
 
 .PHONY: format
 format: .venv/.dev ## let ruff mend what it can
@@ -211,3 +212,7 @@ web/dist/.complete: web/node_modules/.complete $(TYPESCRIPT) web/index.html $(sh
 	@$(PYTHON) -m venv .venv-training
 	@.venv-training/bin/python $(PIP) -r requirements/training.txt
 	@touch $@
+
+.PHONY: tensorrt
+tensorrt: .venv/.dev ## native TensorRT plans inside NVIDIA's image, into var/tensorrt: needs docker and a GPU
+	deploy/make-tensorrt var/tensorrt

@@ -1,44 +1,21 @@
-"""Every shipped model keeps the promise of docs/models.md: configurations, graph and card agree."""
+"""Every shipped model keeps the promise of docs/models.md, and the linter finds whatever breaks it."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
-from typing import Any
 
-import onnx
 import pytest
-from google.protobuf import json_format, text_format
-from onnx import TensorProto
-from tritonclient.grpc import model_config_pb2
 
 from hepar.contracts.cards import ModelCard
 from hepar.inference import read_cards
+from triton_runtime.lint import batched, faults, main, parsed
+from triton_runtime.plans import write_frame
 
 REPOSITORY = Path(__file__).parents[2] / "triton_models"
 FOLDERS = sorted(path for path in REPOSITORY.iterdir() if path.is_dir())
-Promise = dict[str, tuple[str, list[int | str]]]
-PROMISED_INPUTS: Promise = {"image": ("UINT8", ["H", "W", 1])}
-PROMISED_OUTPUTS: dict[str, Promise] = {
-    "classification": {"logits": ("FP32", ["labels"]), "activation": ("FP32", ["labels", "any", "any"])},
-    "input_check": {"typicality": ("FP32", [1])},
-    "detection": {"boxes": ("FP32", [100, 4]), "scores": ("FP32", [100]), "labels": ("INT32", [100])},
-}
-ONNX_TYPES: dict[int, str] = {TensorProto.FLOAT: "FP32", TensorProto.INT32: "INT32", TensorProto.UINT8: "UINT8"}
-
-
 # Its graph takes one image (docs/models.md).
 WITHOUT_BATCH = {"detect_faster_rcnn"}
-
-
-def parsed(file: Path) -> dict[str, Any]:
-    """As Triton's own schema reads it: an unknown or misspelt field is an error."""
-    message = text_format.Parse(file.read_text(), model_config_pb2.ModelConfig())  # pyright: ignore[reportAttributeAccessIssue]  made at run time
-    return json_format.MessageToDict(message, preserving_proto_field_name=True)
-
-
-def batch_size(configuration: dict[str, Any]) -> int:
-    """The schema leaves out what is 0."""
-    return int(configuration.get("max_batch_size", 0))
 
 
 def card_of(folder: Path) -> ModelCard:
@@ -51,42 +28,76 @@ def test_there_is_a_model_for_each_task() -> None:
     assert read_cards(REPOSITORY, "input_check")
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-@pytest.mark.parametrize("name", ["config.pbtxt", "configs/gpu.pbtxt"])
-def test_a_configuration_agrees_with_the_graph_and_the_promise(folder: Path, name: str) -> None:
-    configuration, card = parsed(folder / name), card_of(folder)
-    assert (configuration["name"], configuration["backend"]) == (folder.name, "onnxruntime")
-    batched = batch_size(configuration) > 0
-    assert batched == ("dynamic_batching" in configuration) == (folder.name not in WITHOUT_BATCH)
-    sizes = {"H": card.input.height, "W": card.input.width, "labels": len(card.labels)}
-    graph = onnx.load(folder / "1" / "model.onnx").graph
-    for promised, tensors, values in (
-        (PROMISED_INPUTS, configuration["input"], graph.input),
-        (PROMISED_OUTPUTS[card.task], configuration["output"], graph.output),
-    ):
-        configured = {tensor["name"]: tensor for tensor in tensors}
-        computed = {value.name: value.type.tensor_type for value in values}
-        assert set(configured) == set(computed) == set(promised)
-        for tensor, (kind, axes) in promised.items():
-            dims = [int(size) for size in configured[tensor]["dims"]]
-            assert configured[tensor]["data_type"] == f"TYPE_{kind}"
-            assert ONNX_TYPES[computed[tensor].elem_type] == kind
-            shape = [axis.dim_value for axis in computed[tensor].shape.dim]
-            assert shape == ([0, *dims] if batched else dims), "a batch axis is free"
-            for axis, size in zip(axes, dims, strict=True):
-                assert axis == "any" or size == (sizes[axis] if isinstance(axis, str) else axis)
+def test_configurations_graphs_and_cards_agree() -> None:
+    assert faults(REPOSITORY) == []
+    for folder in FOLDERS:
+        assert batched(parsed(folder / "config.pbtxt")) == (folder.name not in WITHOUT_BATCH)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("config.pbtxt", 'backend: "onnxruntime"', 'backend: "onnx"', "backend is 'onnx'"),
+        ("config.pbtxt", "dynamic_batching", "dynamic_baching", "dynamic_baching"),
+        ("config.pbtxt", "dynamic_batching { }\n", "", "dynamic_batching goes with"),
+        ("config.pbtxt", 'name: "classify_unet"', 'name: "classify_net"', "names the model 'classify_net'"),
+        ("config.pbtxt", 'name: "logits"', 'name: "logit"', "promised are activation, logits"),
+        ("config.pbtxt", "TYPE_UINT8", "TYPE_INT8", "image is TYPE_INT8"),
+        ("config.pbtxt", "dims: [ 3 ]", "dims: [ 4 ]", "the graph has TYPE_FP32 [0, 3]"),
+        ("configs/gpu.pbtxt", '"FP16"', '"INT8"', "no TensorRT execution accelerator in FP16"),
+        ("configs/gpu.pbtxt", "KIND_GPU", "KIND_CPU", "not on a GPU"),
+        ("configs/gpu.pbtxt", "trt_engine_cache_path", "trt_other", "no engine cache"),
+        ("configs/gpu.pbtxt", "dims: [ 256, 256, 1 ] }\n]", "dims: [ 256, 255, 1 ] }\n]", "promised is TYPE_UINT8"),
+        ("card.json", '"classification"', '"something"', "something"),
+        ("1/model.onnx", None, None, "no version holds a model.onnx"),
+    ],
+)
+def test_the_linter_finds_a_fault(tmp_path: Path, file: str, old: str | None, new: str | None, said: str) -> None:
+    shutil.copytree(REPOSITORY / "classify_unet", tmp_path / "classify_unet")
+    broken = tmp_path / "classify_unet" / file
+    if old is None or new is None:
+        broken.unlink()
+    else:
+        text = broken.read_text()
+        assert old in text
+        broken.write_text(text.replace(old, new, 1))
+    found = faults(tmp_path)
+    assert any(said in fault for fault in found), found
+
+
+def test_the_linter_ends_with_what_it_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["lint", str(tmp_path)])
+    assert main() == 1
+    assert "no model" in capsys.readouterr().out
+    monkeypatch.setattr("sys.argv", ["lint", str(REPOSITORY)])
+    assert main() == 0
+
+
+def test_native_plans_get_a_repository_of_their_own(tmp_path: Path) -> None:
+    script = write_frame(REPOSITORY, tmp_path / "plans")
+    commands = script.read_text()
+    for folder in FOLDERS:
+        configuration, original = (
+            parsed(tmp_path / "plans" / folder.name / "config.pbtxt"),
+            parsed(folder / "configs" / "gpu.pbtxt"),
+        )
+        assert configuration["backend"] == "tensorrt"
+        assert "optimization" not in configuration
+        assert configuration["input"] == original["input"]
+        assert (tmp_path / "plans" / folder.name / "1").is_dir()
+        assert f"--saveEngine=/plans/{folder.name}/1/model.plan" in commands
+    assert "--maxShapes=image:32x256x256x1" in commands
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-def test_a_cpu_has_one_thread_a_model_and_a_gpu_has_tensorrt_in_fp16(folder: Path) -> None:
+def test_a_cpu_has_one_thread_a_model_and_a_gpu_larger_batches(folder: Path) -> None:
     cpu, gpu = parsed(folder / "config.pbtxt"), parsed(folder / "configs" / "gpu.pbtxt")
     assert cpu["parameters"]["intra_op_thread_count"] == {"string_value": "1"}
     assert cpu["parameters"]["session.intra_op.allow_spinning"] == {"string_value": "0"}
-    assert [group["kind"] for group in gpu["instance_group"]] == ["KIND_GPU"]
-    (accelerator,) = gpu["optimization"]["execution_accelerators"]["gpu_execution_accelerator"]
-    assert accelerator["name"] == "tensorrt"
-    assert accelerator["parameters"]["precision_mode"] == "FP16"
-    assert batch_size(gpu) > batch_size(cpu) or folder.name in WITHOUT_BATCH
+    assert [one["batch_size"] for one in gpu["model_warmup"]] == ([1, 8, 16, 32] if batched(gpu) else [1])
+    assert int(gpu.get("max_batch_size", 0)) > int(cpu.get("max_batch_size", 0)) or folder.name in WITHOUT_BATCH
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

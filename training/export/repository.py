@@ -11,6 +11,7 @@ from hepar.contracts.cards import ModelCard
 
 MAX_BATCH = 8
 GPU_MAX_BATCH = 32
+_WARM_BATCHES = (1, 8, 16, 32)
 _TYPES = {TensorProto.FLOAT: "TYPE_FP32", TensorProto.INT32: "TYPE_INT32", TensorProto.UINT8: "TYPE_UINT8"}
 
 
@@ -28,7 +29,7 @@ def write_model(repository: Path, graph: onnx.ModelProto, card: ModelCard, versi
         + _CPU.replace("@COUNT@", "1" if batched else "2")
     )
     (folder / "configs" / "gpu.pbtxt").write_text(
-        _configuration(card.name, graph, gpu) + (_GPU_BATCHING if batched else "") + _GPU
+        _configuration(card.name, graph, gpu) + (_GPU_BATCHING if batched else "") + _GPU + _warm_up(graph, gpu)
     )
     (folder / "card.json").write_text(card.model_dump_json(indent=2) + "\n")
     return folder
@@ -54,6 +55,19 @@ def _tensor(value: onnx.ValueInfoProto, batch_axes: int) -> str:
     return f'  {{ name: "{value.name}" data_type: {_TYPES[tensor.elem_type]} dims: [ {dims} ] }}'
 
 
+def _warm_up(graph: onnx.ModelProto, max_batch: int) -> str:
+    """Black images in each size of batch that is preferred."""
+    (value,) = graph.graph.input
+    tensor = value.type.tensor_type
+    dims = ", ".join(str(axis.dim_value) for axis in tensor.shape.dim[1 if max_batch else 0 :])
+    image = f"value {{ data_type: {_TYPES[tensor.elem_type]} dims: [ {dims} ] zero_data: true }}"
+    return "".join(
+        f'model_warmup {{\n  name: "{size} image{"s" if size > 1 else ""}"\n  batch_size: {size}\n'
+        f'  inputs {{ key: "{value.name}" {image} }}\n}}\n'
+        for size in (_WARM_BATCHES if max_batch else (1,))
+    )
+
+
 # One thread a model, as many models at a time as cores: docs/decisions/0003. A graph without batches has two instances.
 _CPU = """\
 instance_group [ { count: @COUNT@ kind: KIND_CPU } ]
@@ -68,14 +82,21 @@ dynamic_batching {
   max_queue_delay_microseconds: 2000
 }
 """
+# TensorRT makes its plan once a shape and GPU, and keeps it; the warm-up asks for the shapes that batching prefers, so
+# that no image waits for a plan. Equal images are answered from Triton's response cache.
 _GPU = """\
 instance_group [ { count: 1 kind: KIND_GPU } ]
+response_cache { enable: true }
 optimization {
   execution_accelerators {
     gpu_execution_accelerator [ {
       name: "tensorrt"
       parameters { key: "precision_mode" value: "FP16" }
       parameters { key: "max_workspace_size_bytes" value: "2147483648" }
+      parameters { key: "trt_engine_cache_enable" value: "1" }
+      parameters { key: "trt_engine_cache_path" value: "/cache" }
+      parameters { key: "trt_timing_cache_enable" value: "1" }
+      parameters { key: "trt_timing_cache_path" value: "/cache" }
     } ]
   }
 }
