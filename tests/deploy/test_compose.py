@@ -176,6 +176,33 @@ def test_a_container_has_no_more_rights_than_it_needs(containers: Containers, se
         assert wrote[1] in ("OSError", "PermissionError")
 
 
+def test_prometheus_reads_every_service_and_triton(containers: Containers, administrator: dict[str, str]) -> None:
+    containers.compose("--profile", "observability", "up", "-d", "--no-build", "--no-deps", "prometheus")
+    up: dict[str, str] = {}
+    with httpx.Client(base_url="http://127.0.0.1:9090", timeout=10, trust_env=False) as prometheus:
+        for _ in range(60):
+            try:
+                targets = prometheus.get("/api/v1/targets").json()["data"]["activeTargets"]
+                up = {target["labels"]["service"]: target["health"] for target in targets}
+            except httpx.TransportError:
+                up = {}
+            if up and set(up.values()) == {"up"}:
+                break
+            time.sleep(1)
+        assert up == dict.fromkeys(["gateway", "auth", "classify", "detect", "triton"], "up"), containers.logs(
+            "prometheus"
+        )
+        for query in (
+            "hepar_votes_total",
+            "nv_inference_request_success",
+            'hepar_account_events_total{event="signed_in"}',
+        ):
+            found = prometheus.get("/api/v1/query", params={"query": query}).json()["data"]["result"]
+            assert any(float(one["value"][1]) > 0 for one in found), query
+        rules = prometheus.get("/api/v1/rules").json()["data"]["groups"][0]["rules"]
+        assert {rule["health"] for rule in rules} <= {"ok", "unknown"}
+
+
 @dataclass
 class Load:
     """Callers who repeat what was not answered, with the same Idempotency-Key, as our clients do."""

@@ -1,0 +1,7 @@
+# Stands in for prom/prometheus where no registry can be reached: Debian's.
+FROM docker.io/library/python:3.11-slim-bookworm
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends prometheus && rm -rf /var/lib/apt/lists/* \
+ && mkdir -p /prometheus && chown 65534:65534 /prometheus
+USER 65534:65534
+VOLUME /prometheus
+ENTRYPOINT ["/usr/bin/prometheus"]
