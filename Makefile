@@ -53,6 +53,21 @@ openapi: .venv/.dev $(TYPESCRIPT) ## write docs/openapi.json, docs/problems.md a
 	.venv/bin/python -m gateway.document docs
 	@$(NPM) run --silent generate
 
+.PHONY: images
+images: ## build every container image (docker or podman); HEPAR_STAND_INS=1 where no registry can be reached
+	deploy/build-images
+
+.PHONY: compose-test
+compose-test: .venv/.dev ## the production shape for real: start, reach, kill, back up, upgrade; podman, root, stand-in images
+	HEPAR_STAND_INS=1 CONTAINER_ENGINE=podman deploy/build-images
+	.venv/bin/python -m pytest -s tests/deploy
+
+.PHONY: verify-deploy
+verify-deploy: .venv/.dev ## all that concerns operation: containers, chart, rules
+	.ci/install-helm
+	.venv/bin/python -m pytest tests/unit/test_chart.py tests/unit/test_observability_files.py tests/unit/test_images.py
+	@$(MAKE) compose-test
+
 .PHONY: lint-openapi
 lint-openapi: $(TYPESCRIPT) ## spectral on the document; is the TypeScript client in step with it, and typed?
 	@$(NPM) run --silent lint

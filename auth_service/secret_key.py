@@ -79,6 +79,11 @@ def write_private(file: Path, content: bytes) -> None:
 
 
 def require_private(file: Path, error: type[Exception]) -> None:
-    """Raises `error` where others than its owner may read the file."""
-    if file.stat().st_mode & 0o077:
+    """Raises `error` where others than its owner may read the file.
+
+    Where it is given to us by somebody else, as Kubernetes gives a Secret to a pod's group, the group may read it too.
+    """
+    facts = file.stat()
+    others = 0o037 if facts.st_uid != os.getuid() else 0o077
+    if facts.st_mode & others:
         raise error(f"{file} may be read by others than its owner: chmod 600 it")

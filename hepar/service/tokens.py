@@ -139,12 +139,15 @@ def _strict_object(content: bytes) -> dict[str, Any]:
 
 
 class KeyCache:
-    """The public keys of auth_service: fetched on an unknown kid, at most every `interval_s`, kept through outages."""
+    """The public keys of auth_service: fetched on an unknown kid, at most every `interval_s`, kept through outages.
+
+    What readiness checks fetch meanwhile does not count: else a key that is newer would be refused for so long.
+    """
 
     def __init__(self, fetch: Callable[[], Awaitable[PublicKeys]], interval_s: float = 3.0) -> None:
         self._fetch = fetch
         self._interval_s = interval_s
-        self._fetched_at = float("-inf")
+        self._fetched_at = self._missed_at = float("-inf")
         self._fetching = asyncio.Lock()
         self._keys: dict[str, Key] = {}
 
@@ -154,20 +157,26 @@ class KeyCache:
         Raises Unauthenticated, and Unavailable while no key has ever been had.
         """
         if token_key_id(token) not in self._keys:
-            await self.refresh()
+            await self.refresh(missed=True)
             if not self._keys:
                 raise Unavailable("sign-in cannot be checked at the moment")
         return read_token(token, self._keys, rules)
 
-    async def refresh(self) -> bool:
-        """Fetches the keys unless that was tried just now; True when keys are known. Whoever comes meanwhile waits."""
+    async def refresh(self, *, missed: bool = False) -> bool:
+        """Fetches the keys unless that was tried just now; True when keys are known. Whoever comes meanwhile waits.
+
+        missed: a token names a key that is not among them.
+        """
         async with self._fetching:
-            if time.monotonic() - self._fetched_at >= self._interval_s:
+            last = self._missed_at if missed else self._fetched_at
+            if time.monotonic() - last >= self._interval_s:
                 try:
                     self._keys = verification_keys(await self._fetch())
                 except HeparError as error:
                     _log.warning("the public keys cannot be fetched", extra={"reason": error.detail})
                 self._fetched_at = time.monotonic()
+                if missed:
+                    self._missed_at = self._fetched_at
         return bool(self._keys)
 
 

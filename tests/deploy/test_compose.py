@@ -184,7 +184,7 @@ def test_prometheus_reads_every_service_and_triton(containers: Containers, admin
             try:
                 targets = prometheus.get("/api/v1/targets").json()["data"]["activeTargets"]
                 up = {target["labels"]["service"]: target["health"] for target in targets}
-            except httpx.TransportError:
+            except (httpx.TransportError, ValueError):  # it is starting
                 up = {}
             if up and set(up.values()) == {"up"}:
                 break
@@ -301,7 +301,7 @@ def test_a_backup_brings_back_accounts_and_keys_after_everything_is_gone(
     form = {"grant_type": "password", "username": ADMINISTRATOR, "password": PASSWORD}
     assert client.post("/v1/token", data=form).status_code != 200
     shell(["deploy/restore", str(tmp_path / "backup")], environment)
-    containers.wait_until_healthy("auth")
+    wait_until_ready(client)
     assert client.get("/.well-known/jwks.json").json() == keys
     answer = client.post("/v1/analyses", content=SAMPLE, headers=bearer(client, ADMINISTRATOR) | RAW)
     assert answer.status_code == 200, answer.text
@@ -316,9 +316,17 @@ def test_an_upgrade_migrates_and_keeps_the_accounts(containers: Containers, clie
     containers.compose("up", "-d", "--no-build", "--no-deps", "--force-recreate", "migrate")
     containers.wait_until_done("migrate")
     containers.compose("start", "auth")
-    containers.wait_until_healthy("auth")
+    wait_until_ready(client)
     me = client.get("/v1/users/me", headers=bearer(client, ADMINISTRATOR)).json()
     assert me["email"] == ADMINISTRATOR
+
+
+def wait_until_ready(client: httpx.Client) -> None:
+    for _ in range(60):
+        if client.get("/readyz").status_code == 200:
+            return
+        time.sleep(1)
+    raise AssertionError(client.get("/readyz").text)
 
 
 def shell(command: list[str], environment: dict[str, str]) -> None:

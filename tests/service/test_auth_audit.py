@@ -232,3 +232,15 @@ def test_the_secret_key_is_one_and_is_ours_alone(tmp_path: Path) -> None:
     file.chmod(0o640)
     with pytest.raises(BadSecretKey, match="may be read by others"):
         load_secret_key(file)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file to somebody else")
+def test_a_secret_that_an_orchestrator_gives_may_be_read_by_our_group(tmp_path: Path) -> None:
+    file = tmp_path / "secret.key"
+    load_secret_key(file)
+    os.chown(file, 12345, os.getgid())
+    file.chmod(0o440)
+    load_secret_key(file)
+    file.chmod(0o444)
+    with pytest.raises(BadSecretKey, match="may be read by others"):
+        load_secret_key(file)

@@ -229,6 +229,21 @@ def test_keys_are_fetched_on_an_unknown_kid_but_not_for_each(issuer: TokenIssuer
     assert calls == 1
 
 
+def test_a_key_that_is_newer_than_the_last_readiness_check_is_found(issuer: TokenIssuer) -> None:
+    known = [PublicKeys(keys=[]), PublicKeys(keys=issuer.keys.published())]
+
+    async def fetch() -> PublicKeys:
+        return known.pop(0)
+
+    async def scenario() -> None:
+        cache = KeyCache(fetch, interval_s=60)
+        await cache.refresh()
+        assert (await cache.principal(issuer.issue("somebody", "analyses"), RULES)).subject == "somebody"
+
+    asyncio.run(scenario())
+    assert known == []
+
+
 def test_known_keys_outlive_an_outage_and_unknown_ones_are_told_apart(issuer: TokenIssuer) -> None:
     answers: list[PublicKeys | Exception] = [
         Unavailable(),
