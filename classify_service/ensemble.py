@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 
-from hepar.contracts.cards import Ensemble, VotingMethod
+from hepar.contracts.cards import Ensemble, ModelCard, VotingMethod
 from hepar.contracts.models import ServedModel
 from hepar.ensemble.explanation import Map, ensemble_evidence, evidence
 from hepar.ensemble.voting import (
@@ -25,10 +26,18 @@ from hepar.inference import FollowedModels, ModelSet, TritonClient
 from hepar.inference.triton import Expected, Tensor
 from hepar.service.deadlines import Deadline
 from hepar.service.input_check import InputCheck, Look
-from hepar.service.metrics import CONFIDENCE, DEGRADED, DISAGREEMENT, OUT_OF_SCOPE, VERDICTS, VOTES
+from hepar.service.metrics import (
+    CONFIDENCE,
+    DEGRADED,
+    DISAGREEMENT,
+    OUT_OF_SCOPE,
+    SHADOW_VOTES,
+    VERDICTS,
+    VOTES,
+)
 from hepar.service.models import ask_all, chosen, served_models
 from hepar.service.options import VotingOptions
-from hepar.service.problems import InvalidRequest
+from hepar.service.problems import HeparError, InvalidRequest
 from hepar.service.requests import stage
 from hepar.service.watch import Watch
 
@@ -69,6 +78,34 @@ class Ballot:
     look: Look
 
 
+class Shadow:
+    """Versions that are asked beside the serving one, after it has answered: nobody waits for what they say."""
+
+    def __init__(self, under_way_max: int = 16) -> None:
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._max = under_way_max
+
+    def ask(self, given: TimedVote, asked: Mapping[str, Coroutine[None, None, TimedVote]]) -> None:
+        """Where as many as may be are under way already, these are left out."""
+        for version, answer in asked.items():
+            if len(self._under_way) >= self._max:
+                answer.close()
+                continue
+            task = asyncio.create_task(self._compare(given, version, answer))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+
+    @staticmethod
+    async def _compare(given: TimedVote, version: str, answer: Coroutine[None, None, TimedVote]) -> None:
+        try:
+            said = (await answer).vote.label
+        except HeparError:
+            outcome = "failed"
+        else:
+            outcome = "same" if said == given.vote.label else "other"
+        SHADOW_VOTES.labels(given.vote.model, version, outcome).inc()
+
+
 class Classifiers:
     """The classifiers that the model repository has cards for, as it is now."""
 
@@ -78,6 +115,7 @@ class Classifiers:
         self._check = check
         self._quorum = quorum
         self._watch = Watch("classification")
+        self._shadow = Shadow()
 
     async def vote(self, image: CtImage, deadline: Deadline, options: VotingOptions) -> Ballot:
         """Raises InvalidRequest for a model or a method that is not offered, and what `ask_all` raises."""
@@ -88,13 +126,19 @@ class Classifiers:
         mapped = options.explain or options.explain_models
 
         async def ask(model: str) -> TimedVote:
-            card = models.cards[model]
+            version, card = models.offer(model).pick()
+            timed = await answered(model, version, card)
+            if shadows := models.offer(model).shadows:
+                self._shadow.ask(timed, {one: answered(model, one, own) for one, own in shadows.items()})
+            return timed
+
+        async def answered(model: str, version: str, card: ModelCard) -> TimedVote:
             pixels, placement = fittings.to(card.input.height, card.input.width)
             labels = len(card.labels)
             expected = {"logits": Expected((labels,), "f", -_LOGITS_MAX, _LOGITS_MAX)}
             if mapped:
                 expected["activation"] = Expected((labels, -1, -1), "f")
-            answer = await self._triton.infer(model, pixels, expected, deadline)
+            answer = await self._triton.infer(model, pixels, expected, deadline, version)
             probabilities = calibrated_probabilities(answer.outputs["logits"], card.temperature)
             vote = Vote(model, tuple(card.labels), probabilities)
             return TimedVote(vote, answer.version, answer.duration_ms, placement, answer.outputs.get("activation"))
@@ -111,7 +155,8 @@ class Classifiers:
 
     async def served(self) -> list[ServedModel]:
         """These and their input check, and who answers now."""
-        return await served_models(self._triton, dict(self._models.current.cards) | self._check.cards)
+        models = self._models.current
+        return await served_models(self._triton, dict(models.cards) | self._check.cards, models.offers)
 
     async def readiness(self) -> dict[str, bool]:
         names = list(self._models.current.cards)

@@ -74,10 +74,10 @@ class Detectors:
         fittings = Fittings(image.pixels)
 
         async def ask(model: str) -> Finding:
-            card = models.cards[model]
+            version, card = models.offer(model).pick()
             pixels, placement = fittings.to(card.input.height, card.input.width)
             expected = _EXPECTED | {"labels": Expected((_ROWS,), "i", 0, len(card.labels) - 1)}
-            answer = await self._triton.infer(model, pixels, expected, deadline)
+            answer = await self._triton.infer(model, pixels, expected, deadline, version)
             threshold = card.decision_threshold if models.ensemble is None else way.member_threshold
             joining = boxes_in_image(model, card, answer, placement, threshold)
             boxes = [box for box in joining if box.score >= card.decision_threshold]
@@ -120,7 +120,8 @@ class Detectors:
 
     async def served(self) -> list[ServedModel]:
         """These and their input check, and who answers now."""
-        return await served_models(self._triton, dict(self._models.current.cards) | self._check.cards)
+        models = self._models.current
+        return await served_models(self._triton, dict(models.cards) | self._check.cards, models.offers)
 
     async def readiness(self) -> dict[str, bool]:
         names = list(self._models.current.cards)

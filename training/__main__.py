@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from hepar.contracts.cards import Metric, ModelCard
+from hepar.contracts.cards import Metric, ModelCard, Versions
 from hepar.imaging.ct_image import Window
 from training.configuration import Configuration, load_configuration
 from training.datasets.records import Leakage, NotThisDataset, ReadOptions
@@ -20,12 +20,17 @@ from training.networks import NETWORKS, Run, export, train
 from training.pictures import lesion_sheet, write_samples
 from training.prepare import CLASS_LABELS, data_fingerprint, prepare
 from training.sources import UnusableData, choose_source
+from training.versions import UnknownVersion, current, leading, present, put_in, share
 
 if TYPE_CHECKING:
     from training.evaluation.comparison import Shipped
 
 REPOSITORY = Path("triton_models")
 ALL = "all"
+
+
+class NotBetter(Exception):
+    """A new version lost, or did not win clearly; the message says what stays."""
 
 
 class NotTrained(Exception):
@@ -62,6 +67,16 @@ def main() -> int:
     validating.add_argument("--data", type=Path, help="the folder msd-liver-slices; a collection's folds without it")
     fitting = commands.add_parser("ensemble", help="fit how the shipped models decide together; writes their cards")
     fitting.add_argument("--pages", type=Path, default=Path("docs/model-cards"), help="where people's cards go")
+    promoting = commands.add_parser("promote", help="let a version answer that beats the serving one")
+    promoting.add_argument("model", help="a folder of the repository")
+    promoting.add_argument("version", type=_version)
+    promoting.add_argument("--candidate", type=Path, help="the exported folder of a version that is not here yet")
+    sharing = promoting.add_mutually_exclusive_group()
+    sharing.add_argument("--weight", type=_weight, default=1.0, help="share of the calls that it answers (a canary)")
+    sharing.add_argument("--shadow", action="store_true", help="ask it beside the others, and give nobody its answers")
+    returning = commands.add_parser("rollback", help="let a version that is here answer alone, within seconds")
+    returning.add_argument("model")
+    returning.add_argument("version", type=_version)
     reporting = commands.add_parser("report", help="every shipped model beside every ensemble, with graphs")
     reporting.add_argument("--out", type=Path, help="report/ in the run's folder by default")
     volumes = commands.add_parser("volumes", help="what the shipped ensembles say of whole volumes, slice by slice")
@@ -80,7 +95,10 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         _run(arguments)
-    except (UnusableData, Leakage, NotTrained, NotThisDataset, FileNotFoundError, ValidationError) as error:
+    except (
+        UnusableData, Leakage, NotTrained, NotThisDataset, NotBetter, UnknownVersion, FileNotFoundError,
+        FileExistsError, ValidationError,
+    ) as error:  # fmt: skip
         print(error, file=sys.stderr)
         return 1
     return 0
@@ -94,12 +112,29 @@ def _fold(text: str) -> tuple[int, int]:
     return number, count
 
 
+def _version(text: str) -> str:
+    """Raises ValueError, which argparse tells the user."""
+    if int(text) < 1:
+        raise ValueError(f"{text} is not a version: 1, 2, ...")
+    return str(int(text))
+
+
+def _weight(text: str) -> float:
+    """Raises ValueError, which argparse tells the user."""
+    if not 0 < (weight := float(text)) <= 1:
+        raise ValueError(f"{text} is not a share: above 0, at most 1")
+    return weight
+
+
 def _run(arguments: argparse.Namespace) -> None:
     configuration = load_configuration(arguments.configuration)
     if arguments.command == "augmentation-sheet":
         from training.evaluation.augmentation_sheet import augmentation_sheet
 
         print(augmentation_sheet(configuration, arguments.out))
+        return
+    if arguments.command == "rollback":
+        _roll_back(arguments)
         return
     if arguments.command == "volumes":
         _print_volumes(arguments)
@@ -115,16 +150,8 @@ def _run(arguments: argparse.Namespace) -> None:
     run = Run(configuration, "full" if name.startswith("full") else "compact", folder)
     if arguments.command == "explore":
         _explore(arguments, configuration, run.folder / "collection")
-    elif arguments.command == "prepare":
-        _prepare(arguments, run)
-    elif arguments.command == "cross-validate":
-        _cross_validate(arguments, run)
-    elif arguments.command == "ensemble":
-        _fit_ensembles(arguments, run)
-    elif arguments.command == "report":
-        _report(arguments, run)
     else:
-        _work(arguments, run)
+        _WITH_A_RUN.get(arguments.command, _work)(arguments, run)
 
 
 def _draw(arguments: argparse.Namespace, configuration: Configuration) -> None:
@@ -250,6 +277,56 @@ def _cross_validate(arguments: argparse.Namespace, run: Run) -> None:
     print(path.read_text(), path, sep="")
 
 
+def _roll_back(arguments: argparse.Namespace) -> None:
+    folder = arguments.repository / arguments.model
+    share(folder, Versions(serving={arguments.version: 1.0}))
+    print(f"{folder}: version {arguments.version} answers alone; the services follow within two seconds")
+
+
+def _promote(arguments: argparse.Namespace, run: Run) -> None:
+    """Raises NotBetter for a new version that does not beat the serving one."""
+    folder, version = arguments.repository / arguments.model, arguments.version
+    before = current(folder)
+    if version not in present(folder):
+        if arguments.candidate is None:
+            raise UnknownVersion(f"{folder} has no version {version}: name its exported folder with --candidate")
+        graph, card = _candidate(arguments.candidate, arguments.model, run)
+        from training.evaluation.contest import hold
+
+        contest = hold(folder / leading(before) / "model.onnx", graph, card, run.data)
+        print(contest.sentence(), flush=True)
+        if not contest.won:
+            raise NotBetter(f"{folder} stays as it is")
+        put_in(folder, version, graph, card)
+    others = {one: weight for one, weight in before.serving.items() if one != version}
+    shadow = [one for one in before.shadow if one != version]
+    if arguments.shadow:
+        after = Versions(serving=_scaled(others, 1.0) or before.serving, shadow=[*shadow, version])
+    else:
+        kept = _scaled(others, 1 - arguments.weight)
+        after = Versions(serving={**kept, version: arguments.weight if kept else 1.0}, shadow=shadow)
+    share(folder, after)
+    print(f"{folder}: {after.model_dump_json()}; the services follow once Triton has loaded it")
+
+
+def _scaled(weights: dict[str, float], total: float) -> dict[str, float]:
+    """To that sum; none where it is 0."""
+    whole = sum(weights.values())
+    return {name: round(weight / whole * total, 6) for name, weight in weights.items()} if total > 0 else {}
+
+
+def _candidate(folder: Path, model: str, run: Run) -> tuple[Path, ModelCard]:
+    """Its graph and card. Raises NotTrained where it is not of this model, or was judged on other data than is here."""
+    if not (folder / "card.json").is_file():
+        raise NotTrained(f"{folder} holds no model: run `python -m training --repository ... export {model}` first")
+    card = ModelCard.model_validate_json((folder / "card.json").read_bytes())
+    if card.name != model:
+        raise NotTrained(f"{folder} is of {card.name}, not of {model}")
+    if not (run.data / "manifest.jsonl").is_file() or data_fingerprint(run.data) != card.data_sha256:
+        raise NotTrained(f"{run.data} is not the data that {folder} was judged on: prepare it with the same DATA")
+    return folder / present(folder)[-1] / "model.onnx", card
+
+
 def _fit_ensembles(arguments: argparse.Namespace, run: Run) -> None:
     from training.evaluation.comparison import curves_of, fit_ensembles
     from training.export.model_card import write_model_card
@@ -339,7 +416,7 @@ def _evaluate(folder: Path, run: Run) -> None:
     card = ModelCard.model_validate_json((folder / "card.json").read_bytes())
     if data_fingerprint(run.data) != card.data_sha256:
         raise NotTrained(f"{run.data} is not the data that {folder} was judged on: prepare it with the same DATA")
-    model = max(folder.glob("*/model.onnx"), key=lambda file: int(file.parent.name))
+    model = folder / leading(current(folder)) / "model.onnx"
     judgement = judge(card.task, model, run.data, card.temperature, card.decision_threshold)
     _print_figures(card.model_copy(update={"metrics": judgement.metrics}))
 
@@ -353,6 +430,14 @@ def _print_figures(card: ModelCard) -> None:
 def _readable(metric: Metric) -> str:
     return f"{metric.value:.3f}  (95 % interval {metric.low:.3f} to {metric.high:.3f})"
 
+
+_WITH_A_RUN = {
+    "prepare": _prepare,
+    "cross-validate": _cross_validate,
+    "promote": _promote,
+    "ensemble": _fit_ensembles,
+    "report": _report,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -61,20 +61,35 @@ def _of_model(folder: Path) -> Iterator[str]:
     graphs = sorted(folder.glob("*/model.onnx"))
     if not graphs:
         yield f"{folder}: no version holds a model.onnx"
+    named = _versions(folder)
+    for version in sorted(named - {graph.parent.name for graph in graphs}):
+        yield f"{folder / 'versions.json'}: there is no version {version}"
     for file in [folder / "config.pbtxt", *sorted((folder / "configs").glob("*.pbtxt"))]:
         try:
             configuration = parsed(file)
         except (OSError, text_format.ParseError) as error:
             yield f"{file}: {error}"
             continue
-        for fault in _of_configuration(folder.name, configuration, promised, sizes):
-            yield f"{file}: {fault}"
+        found = [*_of_configuration(folder.name, configuration, promised, sizes), *_of_policy(configuration, named)]
         for graph in graphs:
-            for fault in _against_graph(configuration, graph):
-                yield f"{file}: {graph.relative_to(folder)}: {fault}"
-        if file.stem == "gpu":
-            for fault in _of_gpu(configuration):
-                yield f"{file}: {fault}"
+            found += [f"{graph.relative_to(folder)}: {fault}" for fault in _against_graph(configuration, graph)]
+        found += _of_gpu(configuration) if file.stem == "gpu" else []
+        yield from (f"{file}: {fault}" for fault in found)
+
+
+def _of_policy(configuration: dict[str, Any], named: set[str]) -> Iterator[str]:
+    policy = configuration.get("version_policy", {}).get("specific", {}).get("versions", [])
+    if missing := named - set(map(str, policy)):
+        yield f"version_policy does not hold version {', '.join(sorted(missing))}"
+
+
+def _versions(folder: Path) -> set[str]:
+    """Those that versions.json names; none where there is none."""
+    file = folder / "versions.json"
+    if not file.is_file():
+        return set()
+    said = json.loads(file.read_text())
+    return {*said["serving"], *said.get("shadow", [])}
 
 
 def parsed(file: Path) -> dict[str, Any]:

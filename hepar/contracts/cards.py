@@ -114,6 +114,26 @@ class Ensemble(Document):
     curves: Curves | None = Field(default=None, description="null where it was not measured")
 
 
+VersionNumber = Annotated[str, Field(pattern="^[1-9][0-9]*$")]
+
+
+class Versions(Document):
+    """`versions.json` beside a card: which versions of the model answer. Without it the newest one does."""
+
+    serving: dict[VersionNumber, Annotated[float, Field(gt=0)]] = Field(
+        min_length=1, description="by version, how often it is asked, relative to the others"
+    )
+    shadow: list[VersionNumber] = Field(
+        default_factory=list, description="asked beside and measured; nobody is given their answers"
+    )
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if both := set(self.serving) & set(self.shadow):
+            raise ValueError(f"version {', '.join(sorted(both))} cannot serve and be a shadow")
+        return self
+
+
 class Distribution(Document):
     """Of one signal over the held-out images, by bins: what later images are compared with."""
 

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from hepar.contracts.base import RESEARCH_USE_NOTICE, Document
-from hepar.contracts.cards import ModelCard
+from hepar.contracts.cards import ModelCard, Versions
 
 
 class ServedModel(Document):
@@ -11,6 +11,7 @@ class ServedModel(Document):
 
     card: ModelCard = Field(description="what the model says of itself")
     serving: bool = Field(description="does it answer now?")
+    versions: Versions | None = Field(default=None, description="which of its versions answer; null: the newest")
 
 
 class ModelList(Document):

@@ -86,10 +86,18 @@ class TritonClient:
 
         return dict(zip(names, await asyncio.gather(*map(ready, names)), strict=True))
 
+    async def ready_version(self, model: str, version: str) -> bool:
+        """Takes at most a second."""
+        try:
+            return bool(await self._client.is_model_ready(model, version, client_timeout=_PROBE_TIMEOUT_S))
+        except (InferenceServerException, grpc.RpcError):
+            return False
+
     def forget(self, model: str) -> None:
         """What is known of a model that changed or left; the next call asks anew."""
         self._batched.pop(model, None)
-        self._breakers.pop(model, None)
+        for key in [key for key in self._breakers if key.partition(":")[0] == model]:
+            del self._breakers[key]
 
     async def _takes_batch(self, model: str, deadline: Deadline) -> bool:
         """Has the model's input a batch axis? Asked of the server once."""
@@ -100,25 +108,29 @@ class TritonClient:
             self._batched[model] = len(metadata.inputs[0].shape) == _AXES_OF_A_BATCH
         return self._batched[model]
 
-    async def infer(self, model: str, image: Tensor, expected: Mapping[str, Expected], deadline: Deadline) -> Answer:
+    async def infer(
+        self, model: str, image: Tensor, expected: Mapping[str, Expected], deadline: Deadline, version: str = ""
+    ) -> Answer:
         """One image through one model.
 
-        image: (h, w) uint8.  A call that did not reach the model is tried once more, within the budget of retries.
+        image: (h, w) uint8.  version: the newest by default.  A call that did not reach the model is tried once more,
+        within the budget of retries.
         Raises Unavailable (at once while the model's circuit breaker is open), DeadlineExceeded, and BadUpstream for
         an answer of the wrong shape, of another type, or with a value that is not finite or out of range.
         """
         self._retries.earn()
-        breaker = self._breakers.setdefault(model, CircuitBreaker(model))
+        key = f"{model}:{version}" if version else model  # a new version that fails takes no old one with it
+        breaker = self._breakers.setdefault(key, CircuitBreaker(model))
         attempts = tenacity.AsyncRetrying(
             stop=tenacity.stop_after_attempt(2),
             wait=tenacity.wait_random(0, min(_RETRY_WAIT_MAX_S, deadline.remaining_s() / 2)),
             retry=tenacity.retry_if_exception(lambda error: isinstance(error, Unavailable) and self._retries.spend()),
             reraise=True,
         )
-        opened = BREAKER_OPEN.labels(model)
+        opened = BREAKER_OPEN.labels(key)
         try:
             with span(f"triton {model}", SpanKind.CLIENT, **{"hepar.model": model}), breaker.call(deadline):
-                answer: Answer = await attempts(self._infer_once, model, image, expected, deadline)
+                answer: Answer = await attempts(self._infer_once, model, image, expected, deadline, version)
         except HeparError:
             MODEL_FAILURES.labels(model).inc()
             raise
@@ -128,7 +140,7 @@ class TritonClient:
         return answer
 
     async def _infer_once(
-        self, model: str, image: Tensor, expected: Mapping[str, Expected], deadline: Deadline
+        self, model: str, image: Tensor, expected: Mapping[str, Expected], deadline: Deadline, version: str
     ) -> Answer:
         started = time.perf_counter()
         try:
@@ -139,6 +151,7 @@ class TritonClient:
             result = await self._client.infer(
                 model,
                 [tensor],
+                model_version=version,
                 outputs=[InferRequestedOutput(name) for name in expected],
                 request_id=current_request_id(),
                 headers=trace_header(),

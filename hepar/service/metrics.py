@@ -32,6 +32,11 @@ BREAKER_OPEN = Gauge("hepar_breaker_open", "1 while calls to a model are refused
 
 VERDICTS = Counter("hepar_verdicts", "Answers of the ensemble", ["label"])
 VOTES = Counter("hepar_votes", "Votes of single models", ["model", "version", "label"])
+SHADOW_VOTES = Counter(
+    "hepar_shadow_votes",
+    "Votes of versions that are only watched: as the serving version, other, or failed",
+    ["model", "version", "outcome"],
+)
 CONFIDENCE = Histogram("hepar_confidence", "Probability of the most probable label", buckets=SHARES)
 DISAGREEMENT = Histogram(
     "hepar_disagreement_nats",

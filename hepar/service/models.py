@@ -13,6 +13,7 @@ from pydantic import Field
 from hepar.contracts.cards import ModelCard
 from hepar.contracts.models import ServedModel
 from hepar.inference.triton import TritonClient
+from hepar.inference.versions import Offer
 from hepar.service.problems import HeparError, InvalidRequest, Unavailable
 from hepar.service.settings import ServiceSettings
 
@@ -70,10 +71,15 @@ async def ask_all(
     return votes, missing
 
 
-async def served_models(triton: TritonClient, cards: Mapping[str, ModelCard]) -> list[ServedModel]:
+async def served_models(
+    triton: TritonClient, cards: Mapping[str, ModelCard], offers: Mapping[str, Offer]
+) -> list[ServedModel]:
     """In name order. Takes at most a second."""
     ready = await triton.ready_models(sorted(cards))
-    return [ServedModel(card=cards[name], serving=ready[name]) for name in sorted(cards)]
+    return [
+        ServedModel(card=cards[name], serving=ready[name], versions=offers[name].versions if name in offers else None)
+        for name in sorted(cards)
+    ]
 
 
 def chosen(offered: Iterable[str], wanted: Sequence[str] | None) -> list[str]:

@@ -49,6 +49,7 @@ from training.evaluation.perturbations import PERTURBATIONS, moved_boxes
 from training.evaluation.reference import fusion_reference, vote_reference
 from training.evaluation.served import read_images
 from training.prepare import CLASS_LABELS, Example, read_manifest, read_real_lesions
+from training.versions import current, leading
 
 UNCHANGED = "unchanged"
 Report = dict[str, Any]
@@ -64,10 +65,10 @@ class Shipped:
 
 
 def shipped_models(repository: Path) -> list[Shipped]:
-    """In name order; of each its newest version."""
+    """In name order; of each the version that answers most."""
     found = []
     for file in sorted(repository.glob("*/card.json")):
-        model = max(file.parent.glob("*/model.onnx"), key=lambda path: int(path.parent.name))
+        model = file.parent / leading(current(file.parent)) / "model.onnx"
         found.append(Shipped(ModelCard.model_validate_json(file.read_bytes()), model))
     return found
 

@@ -1876,6 +1876,8 @@ export interface components {
              * @description does it answer now?
              */
             serving: boolean;
+            /** @description which of its versions answer; null: the newest */
+            versions?: components["schemas"]["Versions"] | null;
         };
         /**
          * Session
@@ -1937,6 +1939,24 @@ export interface components {
              * @description why it was refused; null where it was not
              */
             reason: string | null;
+        };
+        /**
+         * Versions
+         * @description `versions.json` beside a card: which versions of the model answer. Without it the newest one does.
+         */
+        Versions: {
+            /**
+             * Serving
+             * @description by version, how often it is asked, relative to the others
+             */
+            serving: {
+                [key: string]: number;
+            };
+            /**
+             * Shadow
+             * @description asked beside and measured; nobody is given their answers
+             */
+            shadow?: string[];
         };
         /**
          * Window
@@ -2354,7 +2374,8 @@ export interface operations {
                      *               "Research software, not a medical device: not for diagnosis or treatment decisions."
                      *             ]
                      *           },
-                     *           "serving": true
+                     *           "serving": true,
+                     *           "versions": null
                      *         }
                      *       ],
                      *       "missing": [],

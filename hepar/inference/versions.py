@@ -1,0 +1,69 @@
+"""Which versions of a model answer, and with what card each: `versions.json`, written by `training promote`."""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from hepar.contracts.cards import ModelCard, Versions
+from hepar.inference.cards import BrokenCard
+
+NEWEST = ""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Of one model. cards: by version; NEWEST alone where there is no versions.json.  versions: None then too."""
+
+    cards: Mapping[str, ModelCard]
+    versions: Versions | None = None
+
+    @property
+    def needed(self) -> list[str]:
+        """The versions that must be loaded before this may be taken up."""
+        return [*self.versions.serving, *self.versions.shadow] if self.versions else []
+
+    def pick(self, chance: Callable[[], float] = random.random) -> tuple[str, ModelCard]:
+        """A serving version, each as often as its weight says. chance: gives 0 to 1."""
+        if self.versions is None:
+            return NEWEST, self.cards[NEWEST]
+        versions, weights = list(self.versions.serving), list(self.versions.serving.values())
+        reached = bisect_right(list(accumulate(weights)), chance() * sum(weights))
+        version = versions[min(reached, len(versions) - 1)]
+        return version, self.cards[version]
+
+    @property
+    def shadows(self) -> dict[str, ModelCard]:
+        """Versions that are asked beside, and whose answers nobody is given."""
+        return {version: self.cards[version] for version in self.versions.shadow} if self.versions else {}
+
+
+def read_offer(folder: Path, card: ModelCard) -> Offer:
+    """folder: of the model. card: the one beside its configuration, for versions without one of their own.
+
+    Raises BrokenCard for a versions.json or a version's card that cannot be read, and for a version that is not there.
+    """
+    file = folder / "versions.json"
+    if not file.is_file():
+        return Offer({NEWEST: card})
+    try:
+        versions = Versions.model_validate_json(file.read_bytes())
+        return Offer({one: _card(folder, one, card) for one in [*versions.serving, *versions.shadow]}, versions)
+    except (OSError, ValidationError) as error:
+        raise BrokenCard(f"{file}: {error}") from error
+
+
+def _card(folder: Path, version: str, card: ModelCard) -> ModelCard:
+    if not (folder / version).is_dir():
+        raise BrokenCard(f"{folder} has no version {version}")
+    own = folder / version / "card.json"
+    found = ModelCard.model_validate_json(own.read_bytes()) if own.is_file() else card
+    if (found.name, found.task, found.labels) != (card.name, card.task, card.labels):
+        raise BrokenCard(f"{own}: is not of the same model and labels as {folder / 'card.json'}")
+    return found
