@@ -54,8 +54,16 @@ openapi: .venv/.dev $(TYPESCRIPT) ## write docs/openapi.json, docs/problems.md a
 	@$(NPM) run --silent generate
 
 .PHONY: images
-images: ## build every container image (docker or podman); HEPAR_STAND_INS=1 where no registry can be reached
+images: sbom ## build every container image (docker or podman); HEPAR_STAND_INS=1 where no registry can be reached
 	deploy/build-images
+
+.PHONY: sbom
+sbom: .venv/.dev ## what each image holds of Python, with hashes, as CycloneDX: var/sbom
+	@mkdir -p var/sbom
+	@for image in gateway auth models triton; do \
+	  .venv/bin/cyclonedx-py requirements requirements/image-$$image.txt --output-reproducible --of JSON -o var/sbom/$$image.cdx.json; done
+	@.venv/bin/cyclonedx-py requirements requirements/triton.txt --output-reproducible --of JSON -o var/sbom/triton-server.cdx.json
+	@ls var/sbom
 
 .PHONY: compose-test
 compose-test: .venv/.dev ## the production shape for real: start, reach, kill, back up, upgrade; podman, root, stand-in images
@@ -63,7 +71,7 @@ compose-test: .venv/.dev ## the production shape for real: start, reach, kill, b
 	.venv/bin/python -m pytest -s tests/deploy
 
 .PHONY: verify-deploy
-verify-deploy: .venv/.dev ## all that concerns operation: containers, chart, rules
+verify-deploy: .venv/.dev sbom ## all that concerns operation: containers, chart, rules
 	.ci/install-helm
 	.venv/bin/python -m pytest tests/unit/test_chart.py tests/unit/test_observability_files.py tests/unit/test_images.py
 	@$(MAKE) compose-test

@@ -28,7 +28,9 @@ class AuthSettings(ServiceSettings):
     keys_folder: Path = Field(
         default=Path("var/auth/keys"), description="EC P-256 private keys, PEM, mode 600; the first is made at start"
     )
-    signing_key: SecretStr | None = Field(default=None, description="a private key in PEM, instead of the folder")
+    signing_key: SecretStr | None = Field(
+        default=None, description="a private key in PEM, instead of the folder", repr=False
+    )
     secret_key_file: Path = Field(
         default=Path("var/auth/secret.key"),
         description="32 random bytes or more, mode 600, made at first start: seals second factors and the audit",

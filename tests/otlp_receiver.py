@@ -56,7 +56,7 @@ def otlp_receiver() -> Iterator[Receiver]:
             self.send_response(200)
             self.end_headers()
 
-        def log_message(self, *arguments: object) -> None:
+        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  its name in http.server
             """Nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -17,7 +17,7 @@ SECRETS_FOLDER = Path("/run/secrets")  # where containers have files named like 
 def main() -> int:
     try:
         secrets = SECRETS_FOLDER if SECRETS_FOLDER.is_dir() else None
-        keeper = Keeper(TritonSettings(_secrets_dir=secrets))
+        keeper = Keeper(TritonSettings(_secrets_dir=secrets))  # pyright: ignore[reportCallIssue]
     except (UnsuitableMachine, ValidationError) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1

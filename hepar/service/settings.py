@@ -55,7 +55,7 @@ def load_settings(settings_class: type[AnySettings]) -> AnySettings:
     """
     secrets = SECRETS_FOLDER if SECRETS_FOLDER.is_dir() else None
     try:
-        return settings_class(_secrets_dir=secrets)
+        return settings_class(_secrets_dir=secrets)  # pyright: ignore[reportCallIssue]
     except ValidationError as error:
         prefix = settings_class.model_config.get("env_prefix", "")
         for fault in error.errors():
@@ -63,5 +63,7 @@ def load_settings(settings_class: type[AnySettings]) -> AnySettings:
                 print(f"{prefix}*: {fault['msg']}", file=sys.stderr)  # noqa: T201
                 continue
             variable = prefix + str(fault["loc"][0]).upper()
-            print(f"{variable}: {fault['msg']} (given: {fault['input']!r})", file=sys.stderr)  # noqa: T201
+            field = settings_class.model_fields.get(str(fault["loc"][0]))
+            given = f" (given: {fault['input']!r})" if field is None or field.repr else ""  # repr=False: it is a secret
+            print(f"{variable}: {fault['msg']}{given}", file=sys.stderr)  # noqa: T201
         raise SystemExit(2) from None

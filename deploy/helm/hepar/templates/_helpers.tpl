@@ -63,6 +63,7 @@ httpGet: { path: {{ .path }}, port: http, httpHeaders: [{ name: Host, value: "12
   secret:
     secretName: {{ .root.Values.secret }}
     defaultMode: 0440
+    optional: false
     items:
     {{- range .keys }}
       - { key: {{ . }}, path: {{ . }} }
