@@ -4,7 +4,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from hepar.service.settings import ServiceSettings
@@ -51,6 +51,13 @@ class AuthSettings(ServiceSettings):
     proxies: list[str] = Field(
         default=["127.0.0.1", "::1"], description="addresses or networks of the gateway, whose X-Forwarded-For counts"
     )
+
+    @field_validator("proxies")
+    @classmethod
+    def _are_networks(cls, given: list[str]) -> list[str]:
+        for text in given:
+            ip_network(text, strict=False)
+        return given
 
     @model_validator(mode="after")
     def _given_secrets(self) -> Self:

@@ -13,7 +13,8 @@ from playwright.sync_api import Page, sync_playwright
 
 from local_stack.demo import running_stack
 from local_stack.settings import on_free_ports
-from tests.browser.conftest import CHROMIUM
+from tests.browser.conftest import CHROMIUM, administrator, sign_in
+from tests.end_to_end.conftest import Stack
 
 SAMPLES = sorted(Path("samples").glob("*.png"))
 
@@ -21,13 +22,23 @@ SAMPLES = sorted(Path("samples").glob("*.png"))
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     settings = on_free_ports()
-    with tempfile.TemporaryDirectory() as state, running_stack(settings, Path(state)), sync_playwright() as playwright:
+    with (
+        tempfile.TemporaryDirectory() as state,
+        running_stack(settings, Path(state)) as process,
+        sync_playwright() as playwright,
+    ):
+        email = administrator(Stack(settings, Path(state), process.pid))
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         for theme in ("dark", "light"):
             context = browser.new_context(base_url=settings.gateway_url, viewport={"width": 1440, "height": 1000})
             page = context.new_page()
             page.add_init_script(f"localStorage.setItem('hepar-theme', '{theme}')")
             _walk(page, partial(_named, folder, theme))
+            page.get_by_role("button", name="Sign out").click()
+            sign_in(page, email)
+            page.get_by_role("link", name="Administration").click()
+            page.get_by_role("row").nth(1).wait_for()
+            page.screenshot(path=_named(folder, theme, "administration"), full_page=True)
             context.close()
         browser.close()
 

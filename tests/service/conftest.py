@@ -143,13 +143,15 @@ def auth_settings(database_url: str, tmp_path: Path) -> AuthSettings:
         database_url=database_url,
         keys_folder=tmp_path / "keys",
         secret_key_file=tmp_path / "secret.key",
-        proxies=["testclient"],
+        proxies=["192.0.2.0/28"],
     )
 
 
 @pytest.fixture
 def desk(auth_settings: AuthSettings) -> Iterator[Desk]:
-    with TestClient(create_app(auth_settings), base_url="http://127.0.0.1") as client:
+    """The client is the gateway."""
+    app = create_app(auth_settings)
+    with TestClient(app, base_url="http://127.0.0.1", client=("192.0.2.1", 50000)) as client:
         yield Desk(client)
 
 

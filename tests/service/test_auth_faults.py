@@ -28,6 +28,7 @@ from auth_service.database import open_database
 from auth_service.settings import AuthSettings
 from auth_service.tables import StoredAccount
 from hepar.service.guard import SMALL_BODY_BYTES_MAX
+from hepar.service.settings import load_settings
 from local_stack.settings import on_free_ports
 from tests.desk import PASSWORD, Desk
 from tests.postgresql import postgresql_server
@@ -256,3 +257,25 @@ def test_names_of_all_the_world_are_kept(desk: Desk) -> None:
         answer = desk.client.patch("/v1/users/me", json={"name": name}, headers=bearer)
         assert answer.json()["name"] == name
         assert desk.me(bearer).json()["name"] == name
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"HEPAR_AUTH_PROXIES": '["the gateway"]'}, "does not appear to be an IPv4 or IPv6 network"),
+        ({"HEPAR_AUTH_PRODUCTION": "true", "HEPAR_AUTH_DOCS": "false"}, "production makes no secret"),
+        (
+            {"HEPAR_AUTH_PRODUCTION": "true", "HEPAR_AUTH_DOCS": "false", "HEPAR_AUTH_SECRET_KEY_FILE": __file__},
+            "production keeps accounts in PostgreSQL",
+        ),
+    ],
+)
+def test_a_setting_that_cannot_be_meant_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variables: dict[str, str], said: str
+) -> None:
+    monkeypatch.setenv("HEPAR_AUTH_SECRET_KEY_FILE", "/nowhere/secret.key")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit):
+        load_settings(AuthSettings)
+    assert said in capsys.readouterr().err
