@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import uuid
 from pathlib import Path
@@ -42,7 +43,9 @@ def test_from_sign_up_to_a_result(page: Page) -> None:
     page.goto("/")
     expect(page.get_by_text("not a medical device").first).to_be_visible()
     sign_up(page)
-    analyse(page, named("slice.png", BRIGHT))
+    with page.expect_request("**/v1/analyses?*") as asked:
+        analyse(page, named("slice.png", BRIGHT))
+    assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-01", asked.value.headers["traceparent"]), "the trace begins here"
     page.get_by_role("link", name="Open").click()
     expect(page.locator(".verdict")).to_contain_text("calibrated probability")
     expect(page.get_by_text("networks agree")).to_be_visible()
@@ -370,7 +373,7 @@ def test_another_language(page: Page) -> None:
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("width", [360, 1280])
-def test_every_page_is_accessible(page: Page, theme: str, width: int) -> None:
+def test_every_page_is_accessible(page: Page, web: Stack, theme: str, width: int) -> None:
     """axe-core, WCAG 2.2 A and AA; nothing is wider than the window."""
     page.set_viewport_size({"width": width, "height": 900})
     page.add_init_script(f"localStorage.setItem('hepar-theme', '{theme}')")
@@ -390,6 +393,11 @@ def test_every_page_is_accessible(page: Page, theme: str, width: int) -> None:
         page.get_by_role("heading", level=1).wait_for()
         page.wait_for_timeout(300)
         judge(page, path)
+    page.get_by_role("button", name="Sign out").click()
+    sign_in(page, administrator(web))
+    page.get_by_role("link", name="Administration").click()
+    page.get_by_role("row").nth(1).wait_for()
+    judge(page, "administration")
 
 
 @pytest.mark.parametrize("address", ["/docs", "/redoc"])
