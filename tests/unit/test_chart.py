@@ -90,6 +90,14 @@ def test_every_pod_is_of_the_restricted_profile_and_has_limits(values: str) -> N
         assert not any("hostPath" in volume for volume in pod.get("volumes", []))
 
 
+def test_a_claim_of_models_is_read_by_all_who_need_them() -> None:
+    """So that a promotion is taken up without a restart."""
+    for name in ("hepar-triton", "hepar-classify", "hepar-detect"):
+        pod = pods("claim")[name]["spec"]
+        assert {"claimName": "models", "readOnly": True} in [one.get("persistentVolumeClaim") for one in pod["volumes"]]
+        assert "/models" in [mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]], name
+
+
 @pytest.mark.parametrize("values", KINDS_OF_VALUES)
 def test_an_update_takes_nothing_away_before_the_new_is_ready(values: str) -> None:
     budgets = of_kind(values, "PodDisruptionBudget")

@@ -46,17 +46,18 @@ def locked(name: str) -> set[str]:
     return set(re.findall(r"^([a-z0-9.-]+)(?:\[[^]]*\])?==", text, re.MULTILINE))
 
 
-def copied(target: str) -> set[str]:
-    """The packages of ours that a target, and what it is made from, copies."""
-    found: set[str] = set()
-    stage = target
-    while stage:
-        match = re.search(rf"^FROM (\S+) AS {stage}\n(.*?)(?=^FROM |\Z)", DOCKERFILE, re.MULTILINE | re.DOTALL)
-        if match is None:
-            break
-        found |= set(re.findall(r"^COPY (\w+) \w+$", match[2], re.MULTILINE)) & set(OURS)
+def stages(target: str) -> list[str]:
+    """The text of a target and of what it is made from, itself first."""
+    found, stage = [], target
+    while match := re.search(rf"^FROM (\S+) AS {stage}\n(.*?)(?=^FROM |\Z)", DOCKERFILE, re.MULTILINE | re.DOTALL):
+        found.append(match[2])
         stage = match[1]
     return found
+
+
+def copied(target: str) -> set[str]:
+    """The packages of ours that a target, and what it is made from, copies."""
+    return set(re.findall(r"^COPY (\w+) \w+$", "".join(stages(target)), re.MULTILINE)) & set(OURS)
 
 
 @pytest.mark.parametrize("target", SERVICES)
@@ -84,7 +85,8 @@ def test_a_service_starts_with_what_its_image_holds(target: str) -> None:
 
 def test_every_service_has_a_target_that_runs_as_somebody_without_rights() -> None:
     for target in [*SERVICES, "edge"]:
-        stage = re.search(rf"^FROM \S+ AS {target}\n(.*?)(?=^FROM |\Z)", DOCKERFILE, re.MULTILINE | re.DOTALL)
-        assert stage, target
-        assert re.search(r"^USER (10001:10001|101:101)$", stage[1], re.MULTILINE), target
-        assert "HEALTHCHECK" in stage[1], target
+        own, *under = stages(target)
+        assert re.search(r"^USER (10001:10001|101:101)$", own, re.MULTILINE), target
+        assert "HEALTHCHECK" in own or ("HEALTHCHECK" in under[0] and "HEALTH=http://127.0.0.1:" in own), target
+        assert f'image.title="hepar-{target}' in own, target
+        assert 'image.licenses="AGPL-3.0-or-later"' in own + "".join(under), target
