@@ -51,7 +51,7 @@ def put_in(folder: Path, version: str, graph: Path, card: ModelCard) -> None:
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir()
     shutil.copy2(graph, draft / "model.onnx")
-    (draft / "card.json").write_text(card.model_dump_json(indent=2) + "\n")
+    (draft / "card.json").write_text(_as_text(card))
     draft.rename(place)
     _write(folder / "versions.json", kept.model_dump_json(indent=2) + "\n")
     _load(folder, {*kept.serving, *kept.shadow, version})
@@ -68,8 +68,27 @@ def share(folder: Path, versions: Versions) -> None:
     # Those that were asked until now stay loaded: calls under way end, and going back takes no loading.
     _load(folder, {*before.serving, *before.shadow, *versions.serving, *versions.shadow})
     _write(folder / "versions.json", versions.model_dump_json(indent=2) + "\n")
-    card = (folder / leading(versions) / "card.json").read_text()
-    _write(folder / "card.json", card)
+    # How the models decide together was said to all of them at once: it stays, whichever version of this one leads.
+    together = read_card(folder / "card.json").ensemble
+    led = read_card(folder / leading(versions) / "card.json")
+    _write(folder / "card.json", _as_text(led.model_copy(update={"ensemble": together})))
+
+
+def write_card(folder: Path, card: ModelCard) -> None:
+    """The card of the version that answers most, in every place where it stands."""
+    own = folder / leading(current(folder)) / "card.json"
+    for file in (own, folder / "card.json"):
+        if file.is_file():
+            _write(file, _as_text(card))
+
+
+def read_card(file: Path) -> ModelCard:
+    """Raises OSError and pydantic's ValidationError."""
+    return ModelCard.model_validate_json(file.read_bytes())
+
+
+def _as_text(card: ModelCard) -> str:
+    return card.model_dump_json(indent=2) + "\n"
 
 
 def _keep_cards(folder: Path, versions: Versions) -> None:

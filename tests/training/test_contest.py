@@ -13,6 +13,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
+from tests.tiny_models import CLASSIFIER_LABELS, card_document
 from training.evaluation.contest import of_classifiers, of_detectors
 from training.evaluation.detection import Boxes
 from training.prepare import data_fingerprint, read_manifest
@@ -67,7 +68,7 @@ def test_the_command_lets_in_only_who_wins(tmp_path: Path) -> None:
 
     lost = training(tmp_path, "promote", "classify_tiny", "2", "--candidate", str(tmp_path / "same" / "classify_tiny"))
     assert lost.returncode == 1
-    assert "does not beat the serving one" in lost.stdout
+    assert "does not beat the serving one" in lost.stderr
     assert present(serving) == ["1"]
 
     better = ["--candidate", str(tmp_path / "better" / "classify_tiny")]
@@ -88,6 +89,19 @@ def test_the_command_lets_in_only_who_wins(tmp_path: Path) -> None:
     missing = training(tmp_path, "promote", "classify_tiny", "5")
     assert missing.returncode == 1
     assert "--candidate" in missing.stderr
+
+
+def test_a_candidate_that_is_another_model_is_refused(tmp_path: Path) -> None:
+    assert training(tmp_path, "prepare").returncode == 0
+    write_model(tmp_path / "models" / "classify_tiny", _guessing(), tmp_path / "data")
+    for what, value in (("input", {"height": 64, "width": 64}), ("labels", ["a", "b", "c"]), ("task", "input_check")):
+        write_model(tmp_path / what / "classify_tiny", _guessing(), tmp_path / "data")
+        card = tmp_path / what / "classify_tiny" / "card.json"
+        card.write_text(json.dumps(json.loads(card.read_text()) | {what: value}))
+        done = training(tmp_path, "promote", "classify_tiny", "2", "--candidate", str(card.parent))
+        assert done.returncode == 1
+        assert "another " + what in done.stderr or "input check is judged" in done.stderr
+    assert present(tmp_path / "models" / "classify_tiny") == ["1"]
 
 
 def test_a_candidate_that_was_judged_on_other_data_is_refused(tmp_path: Path) -> None:
@@ -142,23 +156,8 @@ def write_model(folder: Path, parts: list[onnx.NodeProto | onnx.TensorProto], da
     (folder / "1").mkdir(parents=True)
     onnx.save(model, folder / "1" / "model.onnx")
     (folder / "config.pbtxt").write_text(f'name: "{folder.name}"\n')
-    card = {
-        "name": folder.name,
-        "task": "classification",
-        "architecture": "for tests",
-        "size": "compact",
-        "labels": ["cholangiocarcinoma", "metastasis", "no_tumour"],
-        "input": {"height": SIDE, "width": SIDE},
-        "window": {"low_hu": 0, "high_hu": 250},
-        "temperature": 1.0,
-        "decision_threshold": 0.5,
-        "metrics": {},
-        "training_data": "none",
-        "data_sha256": data_fingerprint(data),
-        "code_sha256": "0" * 64,
-        "licence": "AGPL-3.0-or-later",
-        "date": "2026-11-25",
-        "limits": ["for tests"],
+    card = card_document(folder.name, "classification", CLASSIFIER_LABELS, SIDE) | {
+        "data_sha256": data_fingerprint(data)
     }
     (folder / "card.json").write_text(json.dumps(card))
 

@@ -92,42 +92,37 @@ class Fits:
         return Ensembles(default=self.chosen, ways=ways, reference=reference)
 
 
-def fit_ensembles(models: Sequence[Shipped], data: Path) -> dict[str, Ensembles]:
-    """By task, every way to decide together: fitted on the validation part, with its figures on the test part."""
+def fit_ensembles(models: Sequence[Shipped], data: Path) -> tuple[dict[str, Ensembles], dict[str, Curves]]:
+    """By task, every way to decide together: fitted on the validation part, with its figures on the test part.
+
+    And by model its curves there. Each model answers once; every way decides by the same answers.
+    """
     classifiers, detectors = of_task(models, "classification"), of_task(models, "detection")
-    ensembles = {}
+    ensembles: dict[str, Ensembles] = {}
+    curves: dict[str, Curves] = {}
+    test = read_manifest(data, "test")
     if classifiers:
-        votes, images = _fit_votes(classifiers, data), read_images(image_paths(data, read_manifest(data, "test")))
-        reference = vote_reference(votes.served, probabilities_of(classifiers, images), images)
-        ensembles["classification"] = votes.measured(_of_vote(classifiers, data), reference)
+        images, votes = read_images(image_paths(data, test)), _fit_votes(classifiers, data)
+        probabilities = probabilities_of(classifiers, images)
+        reference = vote_reference(votes.served, probabilities, images)
+        ensembles["classification"] = votes.measured(_of_vote(classifiers, probabilities, test, data), reference)
+        curves |= {name: classifier_curves(values, labels_array(test)) for name, values in probabilities.items()}
     if detectors:
-        fusions, judged = _fit_fusions(detectors, data), located(read_manifest(data, "test"))
-        reference = fusion_reference(fusions.served, boxes_found(detectors, read_images(image_paths(data, judged))))
-        ensembles["detection"] = fusions.measured(_of_fusion(detectors, data), reference)
-    return ensembles
+        judged, fusions = located(test), _fit_fusions(detectors, data)
+        found = boxes_found(detectors, read_images(image_paths(data, judged)))
+        reference = fusion_reference(fusions.served, found)
+        ensembles["detection"] = fusions.measured(_of_fusion(detectors, found, judged, data), reference)
+        truth = [true_boxes(example) for example in judged]
+        for card in (item.card for item in detectors):
+            curves[card.name] = detector_curves(found[card.name], truth, card.decision_threshold)
+    return ensembles, curves
 
 
-def curves_of(models: Sequence[Shipped], data: Path) -> dict[str, Curves]:
-    """By model, on the test part; without those that neither classify nor detect."""
-    test = read_manifest(data, "test")
-    classifiers, detectors = of_task(models, "classification"), of_task(models, "detection")
-    images, judged = read_images(image_paths(data, test)), located(test)
-    curves = {
-        name: classifier_curves(values, labels_array(test))
-        for name, values in probabilities_of(classifiers, images).items()
-    }
-    truth = [true_boxes(example) for example in judged]
-    found = boxes_found(detectors, read_images(image_paths(data, judged))) if detectors else {}
-    for item in detectors:
-        curves[item.card.name] = detector_curves(found[item.card.name], truth, item.card.decision_threshold)
-    return curves
-
-
-def _of_vote(models: Sequence[Shipped], data: Path) -> Measure:
-    """The networks answer once; every way decides by the same answers."""
-    test = read_manifest(data, "test")
+def _of_vote(
+    models: Sequence[Shipped], probabilities: Mapping[str, Floats], test: Sequence[Example], data: Path
+) -> Measure:
+    """probabilities: of the test part, by model."""
     patients = [example.patient for example in test]
-    probabilities = probabilities_of(models, read_images(image_paths(data, test)))
     real = read_real_lesions(data)
     slices = [data / "real" / f"{row.name}.png" for row in real]
     on_real = probabilities_of(models, read_images(slices)) if real else {}
@@ -145,10 +140,10 @@ def _of_vote(models: Sequence[Shipped], data: Path) -> Measure:
     return measure
 
 
-def _of_fusion(models: Sequence[Shipped], data: Path) -> Measure:
-    """The same of detectors."""
-    test = located(read_manifest(data, "test"))
-    found = boxes_found(models, read_images(image_paths(data, test)))
+def _of_fusion(
+    models: Sequence[Shipped], found: Mapping[str, Sequence[Boxes]], test: Sequence[Example], data: Path
+) -> Measure:
+    """found: on the located images of the test part, by model."""
     truth, patients = [true_boxes(example) for example in test], [example.patient for example in test]
     answers = functools.cache(lambda paths: boxes_found(models, read_images(paths)))
 
