@@ -12,15 +12,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, FilePayload, Page, sync_playwright
 
 from local_stack.demo import running_stack
 from local_stack.settings import on_free_ports
 from tests.end_to_end.conftest import Stack
+from tests.pictures import encoded, gradient, nearly_flat
 from tests.tiny_models import write_classifier, write_detector, write_input_check
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PASSWORD = "a long enough password"
+BRIGHT, BLACK = encoded(gradient(256, 256)), encoded(nearly_flat(5, 256))
 
 NEEDED = {
     "Chromium (Debian: apt-get install chromium)": CHROMIUM is not None,
@@ -137,3 +139,16 @@ def administrator(web: Stack) -> str:
         [sys.executable, "-m", "auth_service", "create-admin", email], env=os.environ | accounts, check=True, timeout=60
     )
     return email
+
+
+def named(name: str, content: bytes) -> FilePayload:
+    return {"name": name, "mimeType": "application/octet-stream", "buffer": content}
+
+
+def choose(page: Page, *files: FilePayload) -> None:
+    page.locator("input[type=file]").set_input_files(list(files))
+
+
+def analyse(page: Page, *files: FilePayload) -> None:
+    choose(page, *files)
+    page.get_by_role("button", name="Analyse ").click()

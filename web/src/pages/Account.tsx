@@ -1,5 +1,6 @@
 /** One's own account. */
 import { useCallback, useState } from "react";
+import { useNavigate } from "react-router";
 import { Field, useForm } from "../form.tsx";
 import { useSay } from "../i18n.tsx";
 import { useLoaded } from "../loading.tsx";
@@ -25,22 +26,21 @@ export function AccountPage() {
 
 function ChangePassword() {
   const say = useSay();
-  const { hepar, signOut } = useSession();
-  const [changed, setChanged] = useState(false);
+  const { hepar, account, signOut } = useSession();
+  const navigate = useNavigate();
   const { submit, busy, trouble } = useForm(async (form) => {
     const body = { current_password: form("current"), new_password: form("new") };
     const result = await hepar.PUT("/v1/users/me/password", { body });
     if (result.error !== undefined) answered(result);
-    setChanged(true);
+    await navigate("/sign-in", { state: { said: "changed" } });
     await signOut();
   });
   return (
     <form onSubmit={(event) => void submit(event)}>
       <h2>{say("changePassword")}</h2>
       <Field name="current" label={say("currentPassword")} type="password" autoComplete="current-password" required />
-      <Field name="new" label={say("newPassword")} hint={say("passwordHint")} type="password" autoComplete="new-password" minLength={12} maxLength={128} required />
+      <Field name="new" label={say("newPassword")} hint={say("passwordHint")} type="password" autoComplete="new-password" minLength={account?.second_factor ? 12 : 15} maxLength={128} required />
       <TroubleBox trouble={trouble} />
-      {changed ? <p role="status">{say("changed")}</p> : null}
       <button disabled={busy}>{say("changePassword")}</button>
     </form>
   );

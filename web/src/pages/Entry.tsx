@@ -2,7 +2,7 @@
 import { useState, type FormEvent } from "react";
 import { Link, useLocation, useNavigate } from "react-router";
 import { Field, useForm } from "../form.tsx";
-import { useSay } from "../i18n.tsx";
+import { useSay, type Word } from "../i18n.tsx";
 import { TroubleBox } from "../problems.tsx";
 import { answered, HeparProblem, useSession } from "../session.tsx";
 
@@ -10,7 +10,8 @@ export function SignIn() {
   const say = useSay();
   const { signIn } = useSession();
   const navigate = useNavigate();
-  const back = (useLocation().state as { back?: string } | null)?.back ?? "/upload";
+  const told = useLocation().state as { back?: string; said?: Word } | null;
+  const back = told?.back ?? "/upload";
   const [factor, setFactor] = useState(false);
   const { submit, busy, trouble } = useForm(async (form) => {
     try {
@@ -24,6 +25,7 @@ export function SignIn() {
   return (
     <section className="narrow">
       <h1>{say("signIn")}</h1>
+      {told?.said ? <p role="status">{say(told.said)}</p> : null}
       <form onSubmit={(event: FormEvent<HTMLFormElement>) => void submit(event)}>
         <Field name="email" label={say("email")} type="email" autoComplete="username" required />
         <Field name="password" label={say("password")} type="password" autoComplete="current-password" required />
