@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 
+from classify_service.shadow import Shadow
 from hepar.contracts.cards import Ensemble, ModelCard, VotingMethod
 from hepar.contracts.models import ServedModel
 from hepar.ensemble.explanation import Map, ensemble_evidence, evidence
@@ -26,18 +26,10 @@ from hepar.inference import FollowedModels, ModelSet, TritonClient
 from hepar.inference.triton import Expected, Tensor
 from hepar.service.deadlines import Deadline
 from hepar.service.input_check import InputCheck, Look
-from hepar.service.metrics import (
-    CONFIDENCE,
-    DEGRADED,
-    DISAGREEMENT,
-    OUT_OF_SCOPE,
-    SHADOW_VOTES,
-    VERDICTS,
-    VOTES,
-)
+from hepar.service.metrics import CONFIDENCE, DISAGREEMENT, VERDICTS, VOTES
 from hepar.service.models import ask_all, chosen, served_models
 from hepar.service.options import VotingOptions
-from hepar.service.problems import HeparError, InvalidRequest
+from hepar.service.problems import InvalidRequest
 from hepar.service.requests import stage
 from hepar.service.watch import Watch
 
@@ -78,34 +70,6 @@ class Ballot:
     look: Look
 
 
-class Shadow:
-    """Versions that are asked beside the serving one, after it has answered: nobody waits for what they say."""
-
-    def __init__(self, under_way_max: int = 16) -> None:
-        self._under_way: set[asyncio.Task[None]] = set()
-        self._max = under_way_max
-
-    def ask(self, given: TimedVote, asked: Mapping[str, Coroutine[None, None, TimedVote]]) -> None:
-        """Where as many as may be are under way already, these are left out."""
-        for version, answer in asked.items():
-            if len(self._under_way) >= self._max:
-                answer.close()
-                continue
-            task = asyncio.create_task(self._compare(given, version, answer))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
-
-    @staticmethod
-    async def _compare(given: TimedVote, version: str, answer: Coroutine[None, None, TimedVote]) -> None:
-        try:
-            said = (await answer).vote.label
-        except HeparError:
-            outcome = "failed"
-        else:
-            outcome = "same" if said == given.vote.label else "other"
-        SHADOW_VOTES.labels(given.vote.model, version, outcome).inc()
-
-
 class Classifiers:
     """The classifiers that the model repository has cards for, as it is now."""
 
@@ -126,10 +90,10 @@ class Classifiers:
         mapped = options.explain or options.explain_models
 
         async def ask(model: str) -> TimedVote:
-            version, card = models.offer(model).pick()
-            timed = await answered(model, version, card)
-            if shadows := models.offer(model).shadows:
-                self._shadow.ask(timed, {one: answered(model, one, own) for one, own in shadows.items()})
+            offer = models.offers[model]
+            timed = await answered(model, *offer.pick())
+            for version, card in offer.shadows.items():
+                self._shadow.ask(timed.vote, version, answered(model, version, card))
             return timed
 
         async def answered(model: str, version: str, card: ModelCard) -> TimedVote:
@@ -155,8 +119,7 @@ class Classifiers:
 
     async def served(self) -> list[ServedModel]:
         """These and their input check, and who answers now."""
-        models = self._models.current
-        return await served_models(self._triton, dict(models.cards) | self._check.cards, models.offers)
+        return await served_models(self._triton, dict(self._models.current.offers) | self._check.offers)
 
     async def readiness(self) -> dict[str, bool]:
         names = list(self._models.current.cards)
@@ -174,10 +137,7 @@ def signals_of(image: CtImage, ballot: Ballot) -> dict[str, float]:
 
 
 def _measure(ballot: Ballot) -> None:
-    for model in ballot.missing:
-        DEGRADED.labels(model).inc()
     if ballot.look.out_of_scope:
-        OUT_OF_SCOPE.inc()
         VERDICTS.labels("out_of_scope").inc()
         return
     verdict = ballot.verdict

@@ -15,7 +15,7 @@ from hepar.inference import FollowedModels, ModelSet, TritonClient
 from hepar.inference.triton import Answer, Expected
 from hepar.service.deadlines import Deadline
 from hepar.service.input_check import InputCheck, Look
-from hepar.service.metrics import BOX_SCORE, BOXES, DEGRADED, OUT_OF_SCOPE
+from hepar.service.metrics import BOX_SCORE, BOXES
 from hepar.service.models import ask_all, chosen, served_models
 from hepar.service.options import FusionOptions
 from hepar.service.problems import InvalidRequest
@@ -74,7 +74,7 @@ class Detectors:
         fittings = Fittings(image.pixels)
 
         async def ask(model: str) -> Finding:
-            version, card = models.offer(model).pick()
+            version, card = models.offers[model].pick()
             pixels, placement = fittings.to(card.input.height, card.input.width)
             expected = _EXPECTED | {"labels": Expected((_ROWS,), "i", 0, len(card.labels) - 1)}
             answer = await self._triton.infer(model, pixels, expected, deadline, version)
@@ -87,10 +87,7 @@ class Detectors:
             look, (findings, missing) = await asyncio.gather(
                 self._check.look(fittings, deadline), ask_all(names, ask, self._quorum)
             )
-        for model in missing + look.missing:
-            DEGRADED.labels(model).inc()
         if look.out_of_scope:  # what the networks see in an image that they do not know means nothing
-            OUT_OF_SCOPE.inc()
             return Findings([], cast("FusionMethod", way.method), [], missing + look.missing, look)
         found = [box for finding in findings for box in finding.joining]
         answered = [finding.model for finding in findings]
@@ -120,8 +117,7 @@ class Detectors:
 
     async def served(self) -> list[ServedModel]:
         """These and their input check, and who answers now."""
-        models = self._models.current
-        return await served_models(self._triton, dict(models.cards) | self._check.cards, models.offers)
+        return await served_models(self._triton, dict(self._models.current.offers) | self._check.offers)
 
     async def readiness(self) -> dict[str, bool]:
         names = list(self._models.current.cards)

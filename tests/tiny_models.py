@@ -228,13 +228,18 @@ def _write(
         + "instance_group [ { count: 1 kind: KIND_CPU } ]\n"
         'parameters { key: "intra_op_thread_count" value: { string_value: "1" } }\n'
     )
-    described = {
+    (folder / "card.json").write_text(json.dumps(card_document(name, task, labels) | card))
+
+
+def card_document(name: str, task: str, labels: list[str], side: int = SIZE) -> dict[str, object]:
+    """A card that is valid, and says nothing."""
+    return {
         "name": name,
         "task": task,
         "architecture": "a constant, for tests",
         "size": "compact",
         "labels": labels,
-        "input": {"height": SIZE, "width": SIZE},
+        "input": {"height": side, "width": side},
         "window": {"low_hu": 0, "high_hu": 250},
         "temperature": 1.0,
         "decision_threshold": 0.5,
@@ -246,4 +251,3 @@ def _write(
         "date": "2026-11-23",
         "limits": ["a constant, for tests"],
     }
-    (folder / "card.json").write_text(json.dumps(described | card))

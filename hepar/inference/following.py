@@ -11,7 +11,7 @@ from pathlib import Path
 from hepar.contracts.cards import Ensembles, ModelCard, Task
 from hepar.inference.cards import BrokenCard, agreed_ensemble, read_cards
 from hepar.inference.triton import TritonClient
-from hepar.inference.versions import NEWEST, Offer, read_offer
+from hepar.inference.versions import Offer, read_offer
 
 _log = logging.getLogger(__name__)
 REFRESH_S = 2.0
@@ -19,18 +19,16 @@ REFRESH_S = 2.0
 
 @dataclass(frozen=True)
 class ModelSet:
-    """cards: by model name.  offers: their versions.  ensemble: how they decide, where their cards agree on it."""
+    """offers: by model name, in name order.  ensemble: how they decide together, where their cards agree on it."""
 
-    cards: Mapping[str, ModelCard]
-    offers: Mapping[str, Offer] = field(default_factory=dict)
+    offers: Mapping[str, Offer]
+    cards: Mapping[str, ModelCard] = field(init=False)
     ensemble: Ensembles | None = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "ensemble", agreed_ensemble(self.cards))
-
-    def offer(self, model: str) -> Offer:
-        """Which of its versions answer. Raises KeyError for a model that is not of the set."""
-        return self.offers.get(model) or Offer({NEWEST: self.cards[model]})
+        cards = {name: offer.card for name, offer in self.offers.items()}
+        object.__setattr__(self, "cards", cards)
+        object.__setattr__(self, "ensemble", agreed_ensemble(cards))
 
 
 class FollowedModels:
@@ -46,7 +44,7 @@ class FollowedModels:
         self._task: Task = task
         self._seen = _stamp(repository)
         self._awaited: set[str] = set()
-        self.current = ModelSet(*self._read())
+        self.current = ModelSet(self._read())
 
     async def follow(self) -> None:
         """Runs until it is cancelled."""
@@ -60,35 +58,33 @@ class FollowedModels:
         if stamp == self._seen and not self._awaited:
             return
         try:
-            cards, offers = self._read()
+            offers = self._read()
         except BrokenCard as error:
             if stamp != self._seen:
                 _log.warning("model cards not taken up", extra={"reason": str(error)})
             self._seen = stamp
             return
-        before = self.current.cards
-        ready = await self._triton.ready_models(sorted(cards.keys() - before.keys()))
-        self._awaited = {name for name, answers in ready.items() if not answers}
+        known = self.current.offers
+        changed = [name for name, offer in offers.items() if offer != known.get(name)]
+        loaded = await asyncio.gather(*(self._loaded(name, offers[name]) for name in changed))
+        self._awaited = {name for name, there in zip(changed, loaded, strict=True) if not there}
         self._seen = stamp
-        after = {name: card for name, card in cards.items() if name not in self._awaited}
-        for name in list(after):
-            if name in before and not await self._loaded(name, offers[name]):
-                self._awaited.add(name)
-                after[name], offers[name] = before[name], self.current.offer(name)
-        taken = ModelSet(after, {name: offers[name] for name in after})
+        # What Triton has not loaded yet stays as it was: away, where it is new.
+        standing = {name: known.get(name) if name in self._awaited else offer for name, offer in offers.items()}
+        taken = ModelSet({name: offer for name, offer in standing.items() if offer is not None})
         if taken != self.current:
-            for name in before.keys() | after.keys():
+            for name in known.keys() | taken.offers.keys():
                 self._triton.forget(name)
             self.current = taken
-            _log.info("models taken up", extra={"models": sorted(after), "versions": _told(taken)})
+            _log.info("models taken up", extra={"models": sorted(taken.cards), "versions": _told(taken)})
 
-    def _read(self) -> tuple[dict[str, ModelCard], dict[str, Offer]]:
+    def _read(self) -> dict[str, Offer]:
         """Raises BrokenCard."""
         cards = read_cards(self._repository, self._task)
-        return cards, {name: read_offer(self._repository / name, card) for name, card in cards.items()}
+        return {name: read_offer(self._repository / name, card) for name, card in cards.items()}
 
     async def _loaded(self, name: str, offer: Offer) -> bool:
-        return all([await self._triton.ready_version(name, version) for version in offer.needed])
+        return all(await asyncio.gather(*(self._triton.ready(name, version) for version in offer.needed)))
 
 
 def _told(models: ModelSet) -> dict[str, dict[str, float]]:

@@ -75,23 +75,16 @@ class TritonClient:
     ) -> None:
         await self._client.close()
 
-    async def ready_models(self, names: list[str]) -> dict[str, bool]:
-        """Which of the models answer now; none where the server does not. Takes at most a second."""
-
-        async def ready(name: str) -> bool:
-            try:
-                return bool(await self._client.is_model_ready(name, client_timeout=_PROBE_TIMEOUT_S))
-            except (InferenceServerException, grpc.RpcError):
-                return False
-
-        return dict(zip(names, await asyncio.gather(*map(ready, names)), strict=True))
-
-    async def ready_version(self, model: str, version: str) -> bool:
-        """Takes at most a second."""
+    async def ready(self, model: str, version: str = "") -> bool:
+        """Does it answer now? version: the newest by default. Takes at most a second."""
         try:
             return bool(await self._client.is_model_ready(model, version, client_timeout=_PROBE_TIMEOUT_S))
         except (InferenceServerException, grpc.RpcError):
             return False
+
+    async def ready_models(self, names: list[str]) -> dict[str, bool]:
+        """Which of the models answer now; none where the server does not. Takes at most a second."""
+        return dict(zip(names, await asyncio.gather(*map(self.ready, names)), strict=True))
 
     def forget(self, model: str) -> None:
         """What is known of a model that changed or left; the next call asks anew."""

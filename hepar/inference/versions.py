@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
 
@@ -19,20 +19,21 @@ NEWEST = ""
 
 @dataclass(frozen=True)
 class Offer:
-    """Of one model. cards: by version; NEWEST alone where there is no versions.json.  versions: None then too."""
+    """Of one model. card: beside its configuration.  versions, cards by version: none without a versions.json."""
 
-    cards: Mapping[str, ModelCard]
+    card: ModelCard
     versions: Versions | None = None
+    cards: Mapping[str, ModelCard] = field(default_factory=dict)
 
     @property
     def needed(self) -> list[str]:
         """The versions that must be loaded before this may be taken up."""
-        return [*self.versions.serving, *self.versions.shadow] if self.versions else []
+        return [NEWEST] if self.versions is None else [*self.versions.serving, *self.versions.shadow]
 
     def pick(self, chance: Callable[[], float] = random.random) -> tuple[str, ModelCard]:
         """A serving version, each as often as its weight says. chance: gives 0 to 1."""
         if self.versions is None:
-            return NEWEST, self.cards[NEWEST]
+            return NEWEST, self.card
         versions, weights = list(self.versions.serving), list(self.versions.serving.values())
         reached = bisect_right(list(accumulate(weights)), chance() * sum(weights))
         version = versions[min(reached, len(versions) - 1)]
@@ -41,7 +42,7 @@ class Offer:
     @property
     def shadows(self) -> dict[str, ModelCard]:
         """Versions that are asked beside, and whose answers nobody is given."""
-        return {version: self.cards[version] for version in self.versions.shadow} if self.versions else {}
+        return {} if self.versions is None else {version: self.cards[version] for version in self.versions.shadow}
 
 
 def read_offer(folder: Path, card: ModelCard) -> Offer:
@@ -51,12 +52,13 @@ def read_offer(folder: Path, card: ModelCard) -> Offer:
     """
     file = folder / "versions.json"
     if not file.is_file():
-        return Offer({NEWEST: card})
+        return Offer(card)
     try:
         versions = Versions.model_validate_json(file.read_bytes())
-        return Offer({one: _card(folder, one, card) for one in [*versions.serving, *versions.shadow]}, versions)
+        cards = {one: _card(folder, one, card) for one in [*versions.serving, *versions.shadow]}
     except (OSError, ValidationError) as error:
         raise BrokenCard(f"{file}: {error}") from error
+    return Offer(card, versions, cards)
 
 
 def _card(folder: Path, version: str, card: ModelCard) -> ModelCard:

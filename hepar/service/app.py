@@ -37,11 +37,13 @@ def new_app(
     upload_paths: frozenset[str] = frozenset(),
     *,
     document: str = "/openapi.json",
+    finishes: bool = False,
     inside: Sequence[Middleware] = (),
 ) -> FastAPI:
     """A FastAPI app with our errors, limits and documentation pages. `app.state.readiness` is set by its lifespan.
 
     upload_paths: routes that read large bodies themselves.  document: path of the OpenAPI document.
+    finishes: what a client began ends although it has gone (Guard).
     inside: middleware behind the guard, outermost first.
     """
     app = FastAPI(
@@ -68,6 +70,7 @@ def new_app(
         hosts=frozenset(settings.hosts),
         concurrent_max=settings.concurrent_max,
         upload_paths=upload_paths,
+        finishes=finishes,
     )
 
     @app.get("/healthz", summary="Is this process alive?", tags=["health"])

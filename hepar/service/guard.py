@@ -66,14 +66,25 @@ class Guard:
     hosts: names accepted in the Host header, without port.
     concurrent_max: requests under way; health checks do not count.
     upload_paths: these routes read their own bodies, bounded; all others get at most 64 KB, read before they begin.
+    finishes: what has begun ends although its client has gone. Else it is cancelled: right for work that changes nothing,
+    wrong for a database's transaction, which would stay open and keep all others waiting.
     A body that pauses for PAUSE_S, or is not whole after UPLOAD_S, ends the request.
     """
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str], concurrent_max: int, upload_paths: frozenset[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        hosts: frozenset[str],
+        concurrent_max: int,
+        upload_paths: frozenset[str],
+        *,
+        finishes: bool = False,
+    ) -> None:
         self._app = app
         self._hosts = hosts
         self._concurrent_max = concurrent_max
         self._upload_paths = upload_paths
+        self._finishes = finishes
         self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -92,7 +103,7 @@ class Guard:
         """Returns the status that was sent, and what became known of the request."""
         started = time.perf_counter()
         facts = begin_request(_offered(scope, REQUEST_ID_HEADER), _offered(scope, TRACE_HEADER))
-        incoming = _Incoming(receive)
+        incoming = _Incoming(receive, None if self._finishes else asyncio.current_task())
         answer = _Answer(send, facts.request_id, incoming.stop)
         try:
             await self._serve(scope, incoming.receive, answer.send)
@@ -198,12 +209,12 @@ def _route(scope: Scope) -> str:
 
 
 class _Incoming:
-    """A body in time, and then an eye on the client: when it goes away, the work for it is cancelled."""
+    """A body in time, and then an eye on the client: when it goes away, `work` is cancelled."""
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, work: asyncio.Task[object] | None) -> None:
         self._receive = receive
         self._ends_at = time.monotonic() + UPLOAD_S
-        self._work = asyncio.current_task()
+        self._work = work
         self._watch: asyncio.Task[None] | None = None
         self._gone = asyncio.Event()
 

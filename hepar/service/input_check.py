@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from itertools import islice
 
 from hepar.contracts.analyses import Scope
-from hepar.contracts.cards import ModelCard
 from hepar.imaging.fitting import Fittings
 from hepar.inference import FollowedModels, TritonClient
 from hepar.inference.triton import Expected
+from hepar.inference.versions import Offer
 from hepar.service.deadlines import Deadline
+from hepar.service.metrics import DEGRADED, OUT_OF_SCOPE
 from hepar.service.problems import HeparError
 
 _log = logging.getLogger(__name__)
@@ -38,24 +39,27 @@ class InputCheck:
         self._models = models
 
     @property
-    def cards(self) -> dict[str, ModelCard]:
+    def offers(self) -> dict[str, Offer]:
         """Of the check; empty where there is none."""
-        return dict(islice(self._models.current.cards.items(), 1))
+        return dict(islice(self._models.current.offers.items(), 1))
 
     async def look(self, image: Fittings, deadline: Deadline) -> Look:
         """Never fails: without a check the networks answer alone, and `missing` says so."""
-        card = next(iter(self.cards.values()), None)
-        if card is None:
+        offer = next(iter(self.offers.values()), None)
+        if offer is None:
             return Look(None, [])
+        version, card = offer.pick()
         pixels, _ = image.to(card.input.height, card.input.width)
         try:
-            answer = await self._triton.infer(card.name, pixels, _EXPECTED, deadline)
+            answer = await self._triton.infer(card.name, pixels, _EXPECTED, deadline, version)
         except HeparError as error:
             _log.warning("input check failed", extra={"model": card.name, "reason": error.detail})
+            DEGRADED.labels(card.name).inc()
             return Look(None, [card.name])
         typicality = min(float(answer.outputs["typicality"][0]), 1.0)
         reason = None
         if typicality < card.decision_threshold:
+            OUT_OF_SCOPE.inc()
             reason = (
                 "the image is unlike the abdominal CT slices that the networks learnt from "
                 f"(typicality {typicality:.2f}, from {card.decision_threshold:g} on it is like them)"

@@ -10,10 +10,10 @@ from typing import TypeVar
 
 from pydantic import Field
 
-from hepar.contracts.cards import ModelCard
 from hepar.contracts.models import ServedModel
 from hepar.inference.triton import TritonClient
 from hepar.inference.versions import Offer
+from hepar.service.metrics import DEGRADED
 from hepar.service.problems import HeparError, InvalidRequest, Unavailable
 from hepar.service.settings import ServiceSettings
 
@@ -68,17 +68,17 @@ async def ask_all(
         raise failures[0]
     if len(votes) < needed:
         raise BelowQuorum(f"{len(votes)} of {len(models)} models answered, {needed} are needed; ask again soon")
+    for model in missing:
+        DEGRADED.labels(model).inc()
     return votes, missing
 
 
-async def served_models(
-    triton: TritonClient, cards: Mapping[str, ModelCard], offers: Mapping[str, Offer]
-) -> list[ServedModel]:
+async def served_models(triton: TritonClient, offers: Mapping[str, Offer]) -> list[ServedModel]:
     """In name order. Takes at most a second."""
-    ready = await triton.ready_models(sorted(cards))
+    ready = await triton.ready_models(sorted(offers))
     return [
-        ServedModel(card=cards[name], serving=ready[name], versions=offers[name].versions if name in offers else None)
-        for name in sorted(cards)
+        ServedModel(card=offers[name].card, serving=ready[name], versions=offers[name].versions)
+        for name in sorted(offers)
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,11 +45,8 @@ def tiny_repository(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("stack")
-    repository = tiny_repository(folder / "models")
-    settings = on_free_ports().model_copy(update={"triton_model_repository": repository})
-    with running_stack(settings, folder) as process:
-        yield Stack(settings, folder, process.pid)
+    with tiny_stack(tmp_path_factory.mktemp("stack")) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
@@ -57,11 +55,27 @@ def client(stack: Stack) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture(scope="session")
-def bearer(client: httpx.Client) -> dict[str, str]:
-    """Signed up and signed in through the gateway."""
+def signed_in(client: httpx.Client) -> dict[str, str]:
+    """The headers of somebody who signed up and in through the gateway."""
     form = {"email": EMAIL, "password": PASSWORD}
     assert client.post("/v1/users", json=form).status_code == 201
     answer = client.post("/v1/token", data={"username": EMAIL, "password": PASSWORD})
     assert answer.status_code == 200, answer.text
     return {"authorization": f"Bearer {answer.json()['access_token']}"}
+
+
+@contextmanager
+def tiny_stack(folder: Path, **variables: str) -> Iterator[Stack]:
+    """A stack of its own, with what its processes find in the environment beside their addresses."""
+    repository = tiny_repository(folder / "models")
+    settings = on_free_ports().model_copy(update={"triton_model_repository": repository})
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in variables.items():
+            environment.setenv(name, value)
+        with running_stack(settings, folder) as process:
+            yield Stack(settings, folder, process.pid)
+
+
+@pytest.fixture(scope="session")
+def bearer(client: httpx.Client) -> dict[str, str]:
+    return signed_in(client)

@@ -12,9 +12,8 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from local_stack.demo import running_stack
-from local_stack.settings import StackSettings, on_free_ports
-from tests.end_to_end.conftest import PASSWORD, tiny_repository
+from local_stack.settings import StackSettings
+from tests.end_to_end.conftest import signed_in, tiny_stack
 from tests.otlp_receiver import Receiver, otlp_receiver
 from tests.pictures import encoded, gradient
 
@@ -33,20 +32,17 @@ class Watched:
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     folder = tmp_path_factory.mktemp("watched")
-    repository = tiny_repository(folder / "models")
-    settings = on_free_ports().model_copy(update={"triton_model_repository": repository})
-    with otlp_receiver() as receiver, pytest.MonkeyPatch.context() as environment:
-        environment.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
-        environment.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
-        environment.setenv("HEPAR_TRITON_TRACE_URL", f"{receiver.url}/v1/traces")
-        environment.setenv("HEPAR_TRITON_RESTRICTED_KEY", "a key that nobody sends")
-        with running_stack(settings, folder):
-            email = f"{secrets.token_hex(4)}@example.org"
-            with httpx.Client(base_url=settings.gateway_url, trust_env=False) as client:
-                client.post("/v1/users", json={"email": email, "password": PASSWORD}).raise_for_status()
-                form = {"grant_type": "password", "username": email, "password": PASSWORD}
-                token = client.post("/v1/token", data=form).raise_for_status().json()["access_token"]
-            yield Watched(settings, receiver, {"Authorization": f"Bearer {token}"}, folder)
+    with otlp_receiver() as receiver:
+        variables = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
+            "OTEL_BSP_SCHEDULE_DELAY": "200",
+            "HEPAR_TRITON_TRACE_URL": f"{receiver.url}/v1/traces",
+            "HEPAR_TRITON_RESTRICTED_KEY": "a key that nobody sends",
+        }
+        with tiny_stack(folder, **variables) as stack:
+            with httpx.Client(base_url=stack.settings.gateway_url, timeout=40, trust_env=False) as client:
+                headers = signed_in(client)
+            yield Watched(stack.settings, receiver, headers, folder)
 
 
 def analyse(watched: Watched, **headers: str) -> httpx.Response:
@@ -83,6 +79,8 @@ def test_a_request_is_counted_by_every_service_that_worked_for_it(watched: Watch
     assert classify["hepar_votes_total"][("metastasis", "classify_tiny", "1")] >= 1
     assert classify["hepar_verdicts_total"][("metastasis",)] >= 1
     assert classify["hepar_confidence_count"][()] >= 1
+    assert classify["hepar_disagreement_nats_count"][()] >= 1
+    assert classify["hepar_input_grey_mean_count"][()] >= 1
     assert classify["hepar_breaker_open"][("classify_tiny",)] == 0
     assert classify["hepar_images_decoding"][()] == 0
     detect = measured(settings.detect_metrics_port)

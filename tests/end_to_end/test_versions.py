@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 import time
 from collections import Counter
@@ -14,9 +13,8 @@ import httpx
 import pytest
 
 from hepar.contracts.cards import ModelCard, Versions
-from local_stack.demo import running_stack
-from local_stack.settings import StackSettings, on_free_ports
-from tests.end_to_end.conftest import PASSWORD, tiny_repository
+from local_stack.settings import StackSettings
+from tests.end_to_end.conftest import signed_in, tiny_stack
 from tests.end_to_end.test_observability import measured
 from tests.pictures import encoded, gradient
 from tests.tiny_models import write_classifier
@@ -67,25 +65,17 @@ class Caller(threading.Thread):
 @pytest.fixture(scope="module")
 def caller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Caller, Path]]:
     folder = tmp_path_factory.mktemp("versions")
-    repository = tiny_repository(folder / "models")
-    settings = on_free_ports().model_copy(update={"triton_model_repository": repository})
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("HEPAR_GATEWAY_ACCOUNT_PER_MINUTE", "100000")
-        environment.setenv("HEPAR_GATEWAY_ADDRESS_PER_MINUTE", "100000")
-        with running_stack(settings, folder):
-            email = f"{secrets.token_hex(4)}@example.org"
-            with httpx.Client(base_url=settings.gateway_url, trust_env=False) as client:
-                client.post("/v1/users", json={"email": email, "password": PASSWORD}).raise_for_status()
-                form = {"grant_type": "password", "username": email, "password": PASSWORD}
-                token = client.post("/v1/token", data=form).raise_for_status().json()["access_token"]
-            headers = {"Authorization": f"Bearer {token}", "content-type": "application/octet-stream"}
-            asking = Caller(settings, headers)
-            asking.start()
-            try:
-                yield asking, repository / MODEL
-            finally:
-                asking.stop.set()
-                asking.join()
+    unlimited = {"HEPAR_GATEWAY_ACCOUNT_PER_MINUTE": "100000", "HEPAR_GATEWAY_ADDRESS_PER_MINUTE": "100000"}
+    with tiny_stack(folder, **unlimited) as stack:
+        with httpx.Client(base_url=stack.settings.gateway_url, timeout=40, trust_env=False) as client:
+            headers = signed_in(client) | {"content-type": "application/octet-stream"}
+        asking = Caller(stack.settings, headers)
+        asking.start()
+        try:
+            yield asking, folder / "models" / MODEL
+        finally:
+            asking.stop.set()
+            asking.join()
 
 
 def test_a_version_is_watched_tried_taken_and_left_without_a_failed_request(

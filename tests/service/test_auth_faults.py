@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 import pytest
@@ -30,7 +32,7 @@ from auth_service.tables import StoredAccount
 from hepar.service.guard import SMALL_BODY_BYTES_MAX
 from hepar.service.settings import load_settings
 from local_stack.settings import on_free_ports
-from tests.desk import PASSWORD, Desk
+from tests.desk import EMAIL, PASSWORD, Desk
 from tests.postgresql import postgresql_server
 
 GONE_S = 10
@@ -156,6 +158,27 @@ ANY_TEXT = st.text(max_size=200)
 QUICK = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
+
+
+def test_clients_who_go_in_the_middle_hold_nobody_up(auth_settings: AuthSettings) -> None:
+    """A change that has begun ends, whoever waits for it: else its transaction would keep all others waiting."""
+    with served(auth_settings) as (_, url):
+        httpx.post(f"{url}/v1/users", json={"email": EMAIL, "password": PASSWORD}).raise_for_status()
+        form = {"username": EMAIL, "password": PASSWORD}
+        refresh = httpx.post(f"{url}/v1/token", data=form).raise_for_status().json()["refresh_token"]
+        address = urlsplit(url)
+        for step in range(60):
+            path, body = ("/v1/token", urlencode(form)) if step % 2 else ("/v1/token/revoke", f"token={refresh}")
+            request = (
+                f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+                f"Content-Length: {len(body)}\r\n\r\n{body}"
+            )
+            with socket.create_connection((address.hostname or "", address.port or 0)) as impatient:
+                impatient.sendall(request.encode())
+                time.sleep(step % 30 / 1000)
+            began = time.monotonic()
+            answer = httpx.post(f"{url}/v1/token", data=form, timeout=30)
+            assert answer.status_code == 200, f"{answer.text} after {step} ms and {time.monotonic() - began:.1f} s"
 
 
 def is_refusal_or_success(answer: Any) -> None:  # noqa: ANN401  the test client's

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
+from prometheus_client import REGISTRY
 
 from classify_service.app import create_app
 from classify_service.settings import ClassifySettings
@@ -77,6 +78,8 @@ def test_a_model_that_does_not_answer_is_named_and_the_others_vote(triton: Runni
     with client_for(triton.grpc, repository) as client:
         answer = classify(client, encoded(gradient()))
         assert answer.degraded == ["classify_absent"]
+        assert REGISTRY.get_sample_value("hepar_degraded_total", {"model": "classify_absent"}) == 1
+        assert REGISTRY.get_sample_value("hepar_model_failures_total", {"model": "classify_absent"}) == 1
         assert len(answer.votes) == 2
         assert client.get("/readyz").status_code == 200
     with client_for(triton.grpc, repository, quorum=3) as client:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image, ImageDraw, ImageFont
+from prometheus_client import REGISTRY
 
 from classify_service import app as classify_app
 from classify_service.settings import ClassifySettings
@@ -57,8 +58,11 @@ def test_an_image_that_the_networks_do_not_know_gets_a_reason_and_no_cancer_type
     triton: RunningTriton, repository: Path
 ) -> None:
     write_input_check(repository, "check_brightness")
+    refused, told = counted("hepar_out_of_scope_total"), counted("hepar_verdicts_total", label="out_of_scope")
     with both_services(triton, repository) as clients:
         classified, detected = answers(clients, DARK)
+    assert counted("hepar_out_of_scope_total") == refused + 2, "by both services, which share this process"
+    assert counted("hepar_verdicts_total", label="out_of_scope") == told + 1
     assert classified.label == "out_of_scope"
     assert (classified.probability, classified.probabilities, classified.votes) == (None, {}, [])
     assert (classified.entropy, classified.mutual_information, classified.explanation) == (None, None, None)
@@ -74,6 +78,10 @@ def test_an_image_that_the_networks_do_not_know_gets_a_reason_and_no_cancer_type
         assert f"typicality {mean:.2f}" in answer.scope.out_of_scope
         assert answer.degraded == []
         assert "cholangiocarcinoma" not in answer.model_dump_json()
+
+
+def counted(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0
 
 
 def test_an_image_in_scope_is_answered_and_says_how_typical_it_is(triton: RunningTriton, repository: Path) -> None:
@@ -101,10 +109,12 @@ def test_without_its_check_a_service_answers_and_names_what_is_missing(
 ) -> None:
     """One is not loaded, the other answers what is not a number."""
     write_input_check(repository, name)
+    before = counted("hepar_degraded_total", model=name)
     with both_services(triton, repository) as clients:
         for answer in answers(clients, DARK):
             assert answer.scope is None
             assert answer.degraded == [name]
+        assert counted("hepar_degraded_total", model=name) == before + 2
         assert all(client.get("/readyz").status_code == 200 for client in clients)
 
 

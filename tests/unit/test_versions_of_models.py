@@ -11,10 +11,10 @@ import pytest
 from pydantic import ValidationError
 
 from hepar.contracts.cards import ModelCard, Versions
-from hepar.inference.cards import BrokenCard
+from hepar.inference.cards import BrokenCard, agreed_ensemble
 from hepar.inference.versions import NEWEST, read_offer
-from tests.tiny_models import write_classifier
-from training.versions import UnknownVersion, current, leading, present, put_in, share
+from tests.tiny_models import agree_on, write_classifier
+from training.versions import UnknownVersion, current, leading, present, put_in, share, write_card
 from triton_runtime.lint import faults, parsed
 
 
@@ -41,7 +41,7 @@ def add(folder: Path, candidate: Path, version: str = "2") -> None:
 def test_without_a_file_the_newest_answers(folder: Path) -> None:
     offer = read_offer(folder, card_of(folder))
     assert offer.pick() == (NEWEST, card_of(folder))
-    assert offer.needed == []
+    assert offer.needed == [NEWEST]
     assert current(folder) == Versions(serving={"1": 1.0})
 
 
@@ -78,6 +78,30 @@ def test_who_leads_has_its_card_beside_the_configuration_and_the_way_back_is_ope
     share(folder, Versions(serving={"1": 1.0}))
     assert card_of(folder).temperature == 1.0
     assert leading(current(folder)) == "1"
+
+
+def test_how_the_models_decide_together_outlives_a_change_of_versions(folder: Path, candidate: Path) -> None:
+    """A candidate's card knows of no ensemble: the others' agreement must not end with it."""
+    agree_on(folder.parent, [folder.name], method="soft_vote", decision_threshold=0.5)
+    fitted = card_of(folder).ensemble
+    assert fitted is not None
+    add(folder, candidate)
+    for serving in ({"2": 1.0}, {"1": 1.0, "2": 3.0}, {"1": 1.0}):
+        share(folder, Versions(serving=serving))
+        assert card_of(folder).ensemble == fitted
+        assert agreed_ensemble({folder.name: card_of(folder)}) == fitted
+
+
+def test_an_ensemble_that_is_fitted_anew_stays_when_the_versions_are_shared_again(
+    folder: Path, candidate: Path
+) -> None:
+    add(folder, candidate)
+    share(folder, Versions(serving={"2": 1.0}))
+    write_card(folder, card_of(folder).model_copy(update={"decision_threshold": 0.7}))
+    share(folder, Versions(serving={"2": 3.0, "1": 1.0}))
+    assert card_of(folder).decision_threshold == 0.7
+    assert read_offer(folder, card_of(folder)).cards["2"].decision_threshold == 0.7
+    assert read_offer(folder, card_of(folder)).cards["1"].decision_threshold == 0.5
 
 
 def test_only_what_is_there_may_be_named(folder: Path) -> None:

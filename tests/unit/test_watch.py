@@ -10,6 +10,7 @@ from prometheus_client import REGISTRY
 from hepar.contracts.cards import Distribution
 from hepar.ensemble.drift import IMAGES_MIN
 from hepar.inference import ModelSet, read_cards
+from hepar.inference.versions import Offer
 from hepar.service.watch import Watch
 from tests.tiny_models import agree_on, write_classifier
 
@@ -22,7 +23,7 @@ def models(folder: Path, *signals: str) -> ModelSet:
     halves = Distribution(edges=[0.5], shares=[0.5, 0.5]).model_dump()
     document["ensemble"]["reference"] = dict.fromkeys(signals, halves)
     card.write_text(json.dumps(document))
-    return ModelSet(read_cards(folder, "classification"))
+    return ModelSet({name: Offer(one) for name, one in read_cards(folder, "classification").items()})
 
 
 def drift(signal: str) -> float | None:
