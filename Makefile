@@ -68,12 +68,12 @@ sbom: .venv/.dev ## what each image holds of Python, with hashes, as CycloneDX: 
 .PHONY: compose-test
 compose-test: .venv/.dev ## the production shape for real: start, reach, kill, back up, upgrade; podman, root, stand-in images
 	HEPAR_STAND_INS=1 CONTAINER_ENGINE=podman deploy/build-images
-	.venv/bin/python -m pytest -s tests/deploy
+	.venv/bin/python -m pytest -s tests/containers
 
 .PHONY: verify-deploy
 verify-deploy: .venv/.dev sbom ## all that concerns operation: containers, chart, rules
 	.ci/install-helm
-	.venv/bin/python -m pytest tests/unit/test_chart.py tests/unit/test_observability_files.py tests/unit/test_images.py
+	.venv/bin/python -m pytest tests/deploy
 	@$(MAKE) compose-test
 
 .PHONY: lint-openapi
@@ -108,7 +108,7 @@ fuzz: .venv/.dev ## ten minutes of libFuzzer against the image decoder
 
 .PHONY: test-training
 test-training: .venv-training/.complete ## tests of training/, in its own environment
-	TF_CPP_MIN_LOG_LEVEL=3 .venv-training/bin/python -m pytest -W default tests/training
+	TF_CPP_MIN_LOG_LEVEL=3 .venv-training/bin/python -m pytest -W default --confcutdir tests/training tests/training
 
 .PHONY: lint
 lint: .venv/.dev ## ruff, mypy --strict, pyright, import-linter, and the model repository

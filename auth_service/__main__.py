@@ -5,8 +5,8 @@ import sys
 from auth_service.app import create_app
 from auth_service.command_line import run_command
 from auth_service.settings import AuthSettings
-from hepar.service.app import run_app
-from hepar.service.settings import load_settings
+from hepar.core.settings import load_settings
+from hepar.web.app import run_app
 
 if __name__ == "__main__":
     settings = load_settings(AuthSettings)

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_service.audit import Actor
-from auth_service.house import Caller, House, end_sessions, locked_account
+from auth_service.dependencies import AuthDependencies, Caller, end_sessions, locked_account
 from auth_service.second_factor import (
     accepted_step,
     fresh_recovery_codes,
@@ -20,7 +20,7 @@ from auth_service.second_factor import (
 )
 from auth_service.tables import StoredAccount, StoredRecoveryCode, StoredSession
 from hepar.contracts.accounts import PASSWORD_CHARACTERS_MIN, Confirmation, PasswordChange, Role, SecondFactor, SignUp
-from hepar.service.problems import ClientError, Forbidden, Unauthenticated
+from hepar.core.errors import ClientError, Forbidden, Unauthenticated
 
 
 class AddressInUse(ClientError):
@@ -65,165 +65,169 @@ class LastAdministrator(ClientError):
     status, title, slug = 409, "This is the last administrator", "last-administrator"
 
 
-async def sign_up(house: House, form: SignUp, origin: str | None) -> StoredAccount:
+async def sign_up(dependencies: AuthDependencies, form: SignUp, origin: str | None) -> StoredAccount:
     """Raises SignUpClosed, WeakPassword, AddressInUse; of several at once the database lets one win."""
-    if house.settings.signup == "closed":
+    if dependencies.settings.signup == "closed":
         raise SignUpClosed
-    status = "pending" if house.settings.signup == "approval" else "active"
-    return await new_account(house, form, house.settings.signup_role, status, Actor(None, origin))
+    status = "pending" if dependencies.settings.signup == "approval" else "active"
+    return await new_account(dependencies, form, dependencies.settings.signup_role, status, Actor(None, origin))
 
 
-async def new_account(house: House, form: SignUp, role: Role, status: str, actor: Actor) -> StoredAccount:
+async def new_account(
+    dependencies: AuthDependencies, form: SignUp, role: Role, status: str, actor: Actor
+) -> StoredAccount:
     """Raises WeakPassword, AddressInUse."""
-    await house.hasher.require_strong(form.password, [form.email, form.name], second_factor=False)
+    await dependencies.hasher.require_strong(form.password, [form.email, form.name], second_factor=False)
     account = StoredAccount(
         id=uuid.uuid4().hex,
         email=form.email.lower(),
         name=form.name,
-        password_hash=await house.hasher.hash(form.password),
+        password_hash=await dependencies.hasher.hash(form.password),
         role=role,
         status=status,
         created_at=datetime.now(UTC),
     )
     try:
-        async with house.changing() as session:
+        async with dependencies.changing() as session:
             session.add(account)
             await session.flush()
-            await house.audit.append(session, "signed_up", actor, account.id, role=role, status=status)
+            await dependencies.audit.append(session, "signed_up", actor, account.id, role=role, status=status)
     except IntegrityError as error:
         raise AddressInUse from error
     return account
 
 
-async def change_profile(house: House, caller: Caller, name: str) -> StoredAccount:
-    async with house.changing() as session:
+async def change_profile(dependencies: AuthDependencies, caller: Caller, name: str) -> StoredAccount:
+    async with dependencies.changing() as session:
         account = await _own(session, caller)
         account.name = name
-        await house.audit.append(session, "profile_changed", caller.actor, account.id)
+        await dependencies.audit.append(session, "profile_changed", caller.actor, account.id)
     return account
 
 
-async def change_password(house: House, caller: Caller, form: PasswordChange) -> None:
+async def change_password(dependencies: AuthDependencies, caller: Caller, form: PasswordChange) -> None:
     """Ends all sessions, this one too. Raises WrongPassword, WeakPassword, TooManyAttempts."""
     person = caller.person
-    await confirm_password(house, caller, form.current_password)
+    await confirm_password(dependencies, caller, form.current_password)
     own_words, second_factor = [person.email, person.name], person.totp_confirmed_at is not None
-    await house.hasher.require_strong(form.new_password, own_words, second_factor=second_factor)
-    stored = await house.hasher.hash(form.new_password)
-    async with house.changing() as session:
+    await dependencies.hasher.require_strong(form.new_password, own_words, second_factor=second_factor)
+    stored = await dependencies.hasher.hash(form.new_password)
+    async with dependencies.changing() as session:
         account = await _own(session, caller)
         account.password_hash = stored
         await end_sessions(session, account.id)
-        await house.audit.append(session, "password_changed", caller.actor, account.id)
+        await dependencies.audit.append(session, "password_changed", caller.actor, account.id)
 
 
-async def delete_account(house: House, caller: Caller, form: Confirmation) -> None:
+async def delete_account(dependencies: AuthDependencies, caller: Caller, form: Confirmation) -> None:
     """What is left is its id in the audit. Raises WrongPassword, WrongCode, LastAdministrator, TooManyAttempts."""
-    await confirm_password(house, caller, form.password)
-    async with house.changing() as session:
+    await confirm_password(dependencies, caller, form.password)
+    async with dependencies.changing() as session:
         account = await _own(session, caller)
         if account.totp_confirmed_at is not None:
-            await use_second_factor(house, session, account, form.code or "", caller.actor)
+            await use_second_factor(dependencies, session, account, form.code or "", caller.actor)
         await require_another_administrator(session, account)
         await session.delete(account)
-        await house.audit.append(session, "deleted", caller.actor, account.id)
+        await dependencies.audit.append(session, "deleted", caller.actor, account.id)
 
 
-async def begin_second_factor(house: House, caller: Caller) -> SecondFactor:
+async def begin_second_factor(dependencies: AuthDependencies, caller: Caller) -> SecondFactor:
     """A secret that counts once a code of it has been shown. Raises SecondFactorActive."""
     secret = fresh_secret()
-    async with house.changing() as session:
+    async with dependencies.changing() as session:
         account = await _own(session, caller)
         if account.totp_confirmed_at is not None:
             raise SecondFactorActive
-        account.totp_secret = house.secret_key.sealed(secret)
+        account.totp_secret = dependencies.secret_key.sealed(secret)
         account.last_totp_step = None
-        await house.audit.append(session, "second_factor_begun", caller.actor, account.id)
+        await dependencies.audit.append(session, "second_factor_begun", caller.actor, account.id)
     return SecondFactor(secret=secret, uri=provisioning_uri(secret, account.email))
 
 
-async def confirm_second_factor(house: House, caller: Caller, code: str) -> list[str]:
+async def confirm_second_factor(dependencies: AuthDependencies, caller: Caller, code: str) -> list[str]:
     """Active from now on; returns the recovery codes. Raises NoSecondFactor, SecondFactorActive, WrongCode."""
-    await house.throttle.begin(f"second factor of {caller.person.id}", caller.origin)
-    async with house.changing() as session:
+    await dependencies.throttle.begin(f"second factor of {caller.person.id}", caller.origin)
+    async with dependencies.changing() as session:
         account = await _own(session, caller)
         if account.totp_confirmed_at is not None:
             raise SecondFactorActive
         if account.totp_secret is None:
             raise NoSecondFactor
-        step = accepted_step(house.secret_key.opened(account.totp_secret), code, datetime.now(UTC), None)
+        step = accepted_step(dependencies.secret_key.opened(account.totp_secret), code, datetime.now(UTC), None)
         if step is None:
             raise WrongCode
         account.totp_confirmed_at, account.last_totp_step = datetime.now(UTC), step
         codes = await _new_recovery_codes(session, account.id)
-        await house.throttle.succeeded(session, f"second factor of {account.id}", caller.origin)
-        await house.audit.append(session, "second_factor_confirmed", caller.actor, account.id)
+        await dependencies.throttle.succeeded(session, f"second factor of {account.id}", caller.origin)
+        await dependencies.audit.append(session, "second_factor_confirmed", caller.actor, account.id)
     return codes
 
 
-async def renew_recovery_codes(house: House, caller: Caller, form: Confirmation) -> list[str]:
+async def renew_recovery_codes(dependencies: AuthDependencies, caller: Caller, form: Confirmation) -> list[str]:
     """The old ones no longer count. Raises WrongPassword, NoSecondFactor, WrongCode, TooManyAttempts."""
-    await confirm_password(house, caller, form.password)
-    async with house.changing() as session:
+    await confirm_password(dependencies, caller, form.password)
+    async with dependencies.changing() as session:
         account = await _own(session, caller)
         if account.totp_confirmed_at is None:
             raise NoSecondFactor
-        await use_second_factor(house, session, account, form.code or "", caller.actor)
+        await use_second_factor(dependencies, session, account, form.code or "", caller.actor)
         codes = await _new_recovery_codes(session, account.id)
-        await house.audit.append(session, "recovery_codes_renewed", caller.actor, account.id)
+        await dependencies.audit.append(session, "recovery_codes_renewed", caller.actor, account.id)
     return codes
 
 
-async def remove_second_factor(house: House, caller: Caller, form: Confirmation) -> None:
+async def remove_second_factor(dependencies: AuthDependencies, caller: Caller, form: Confirmation) -> None:
     """Raises WrongPassword, NoSecondFactor, WrongCode, and WeakPassword where it is too short to stand alone."""
-    await confirm_password(house, caller, form.password)
+    await confirm_password(dependencies, caller, form.password)
     if len(form.password) < PASSWORD_CHARACTERS_MIN:
-        await house.hasher.require_strong(form.password, [], second_factor=False)
-    async with house.changing() as session:
+        await dependencies.hasher.require_strong(form.password, [], second_factor=False)
+    async with dependencies.changing() as session:
         account = await _own(session, caller)
         if account.totp_confirmed_at is None:
             raise NoSecondFactor
-        await use_second_factor(house, session, account, form.code or "", caller.actor)
+        await use_second_factor(dependencies, session, account, form.code or "", caller.actor)
         account.totp_secret = account.totp_confirmed_at = account.last_totp_step = None
         await session.execute(delete(StoredRecoveryCode).where(StoredRecoveryCode.account_id == account.id))
-        await house.audit.append(session, "second_factor_removed", caller.actor, account.id)
+        await dependencies.audit.append(session, "second_factor_removed", caller.actor, account.id)
 
 
-async def own_sessions(house: House, caller: Caller) -> list[StoredSession]:
+async def own_sessions(dependencies: AuthDependencies, caller: Caller) -> list[StoredSession]:
     """Those that are open, newest first; at most a hundred."""
-    async with house.database.reading() as session:
+    async with dependencies.database.reading() as session:
         opened = (StoredSession.account_id == caller.person.id) & StoredSession.ended_at.is_(None)
         current = opened & (StoredSession.expires_at > datetime.now(UTC))
         newest = select(StoredSession).where(current).order_by(StoredSession.created_at.desc()).limit(100)
         return list((await session.scalars(newest)).all())
 
 
-async def end_own_sessions(house: House, caller: Caller, only: str | None = None) -> int:
+async def end_own_sessions(dependencies: AuthDependencies, caller: Caller, only: str | None = None) -> int:
     """All, or one of them; returns how many were open."""
-    async with house.changing() as session:
+    async with dependencies.changing() as session:
         ended = await end_sessions(session, caller.person.id, only)
         if ended:
-            await house.audit.append(session, "sessions_ended", caller.actor, caller.person.id, sessions=str(ended))
+            await dependencies.audit.append(
+                session, "sessions_ended", caller.actor, caller.person.id, sessions=str(ended)
+            )
     return ended
 
 
-async def confirm_password(house: House, caller: Caller, password: str) -> None:
+async def confirm_password(dependencies: AuthDependencies, caller: Caller, password: str) -> None:
     """Raises WrongPassword and TooManyAttempts."""
     person = caller.person
-    await house.throttle.begin(person.email, caller.origin)
-    if not (await house.hasher.check(password, person.password_hash)).matches:
+    await dependencies.throttle.begin(person.email, caller.origin)
+    if not (await dependencies.hasher.check(password, person.password_hash)).matches:
         raise WrongPassword
-    async with house.database.writing() as session:
-        await house.throttle.succeeded(session, person.email, caller.origin)
+    async with dependencies.database.writing() as session:
+        await dependencies.throttle.succeeded(session, person.email, caller.origin)
 
 
 async def use_second_factor(
-    house: House, session: AsyncSession, account: StoredAccount, code: str, actor: Actor
+    dependencies: AuthDependencies, session: AsyncSession, account: StoredAccount, code: str, actor: Actor
 ) -> None:
     """Takes a code of the authenticator or a recovery code, each once. `account` is locked. Raises WrongCode."""
     if account.totp_secret is None:
         raise NoSecondFactor
-    secret = house.secret_key.opened(account.totp_secret)
+    secret = dependencies.secret_key.opened(account.totp_secret)
     step = accepted_step(secret, code, datetime.now(UTC), account.last_totp_step)
     if step is not None:
         account.last_totp_step = step
@@ -232,7 +236,7 @@ async def use_second_factor(
     used = await session.execute(delete(StoredRecoveryCode).where(one))
     if getattr(used, "rowcount", 0) != 1:
         raise WrongCode
-    await house.audit.append(session, "recovery_code_used", actor, account.id)
+    await dependencies.audit.append(session, "recovery_code_used", actor, account.id)
 
 
 async def require_another_administrator(session: AsyncSession, account: StoredAccount) -> None:

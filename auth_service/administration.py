@@ -6,11 +6,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_service.accounts import require_another_administrator
-from auth_service.house import Caller, House, end_sessions, locked_account
+from auth_service.dependencies import AuthDependencies, Caller, end_sessions, locked_account
 from auth_service.paging import PageRequest, paged
 from auth_service.tables import StoredAccount, StoredAuditEntry
 from hepar.contracts.accounts import AccountStatus, Role
-from hepar.service.problems import ClientError
+from hepar.core.errors import ClientError
 
 SIGN_IN_EVENTS = ("signed_in", "sign_in_refused", "signed_out", "refresh_token_reused")
 
@@ -28,7 +28,7 @@ class NotPending(ClientError):
 
 
 async def accounts(
-    house: House, page: PageRequest, status: AccountStatus | None, role: Role | None
+    dependencies: AuthDependencies, page: PageRequest, status: AccountStatus | None, role: Role | None
 ) -> tuple[list[StoredAccount], str | None]:
     """Oldest first, all or those of one status or role."""
     wanted = select(StoredAccount)
@@ -36,87 +36,91 @@ async def accounts(
         wanted = wanted.where(StoredAccount.status == status)
     if role is not None:
         wanted = wanted.where(StoredAccount.role == role)
-    async with house.database.reading() as session:
+    async with dependencies.database.reading() as session:
         return await paged(session, StoredAccount, page, wanted)
 
 
-async def account(house: House, account_id: str) -> StoredAccount:
+async def account(dependencies: AuthDependencies, account_id: str) -> StoredAccount:
     """Raises NoSuchAccount."""
-    async with house.database.reading() as session:
+    async with dependencies.database.reading() as session:
         found = await session.get(StoredAccount, account_id)
     if found is None:
         raise NoSuchAccount
     return found
 
 
-async def approve(house: House, caller: Caller, account_id: str) -> StoredAccount:
+async def approve(dependencies: AuthDependencies, caller: Caller, account_id: str) -> StoredAccount:
     """Raises NoSuchAccount, NotPending."""
-    async with house.changing() as session:
+    async with dependencies.changing() as session:
         found = await _locked(session, account_id)
         if found.status != "pending":
             raise NotPending
         found.status = "active"
-        await house.audit.append(session, "approved", caller.actor, account_id)
+        await dependencies.audit.append(session, "approved", caller.actor, account_id)
     return found
 
 
-async def change_role(house: House, caller: Caller, account_id: str, role: Role) -> StoredAccount:
+async def change_role(dependencies: AuthDependencies, caller: Caller, account_id: str, role: Role) -> StoredAccount:
     """Its open sessions have at most the new role's scopes. Raises NoSuchAccount, LastAdministrator."""
-    async with house.changing() as session:
+    async with dependencies.changing() as session:
         found = await _locked(session, account_id)
         if found.role != role:
             await require_another_administrator(session, found)
             before, found.role = found.role, role
-            await house.audit.append(session, "role_changed", caller.actor, account_id, before=before, after=role)
+            await dependencies.audit.append(
+                session, "role_changed", caller.actor, account_id, before=before, after=role
+            )
     return found
 
 
-async def deactivate(house: House, caller: Caller, account_id: str) -> StoredAccount:
+async def deactivate(dependencies: AuthDependencies, caller: Caller, account_id: str) -> StoredAccount:
     """Ends its sessions; doing it twice is no error. Raises NoSuchAccount, LastAdministrator."""
-    async with house.changing() as session:
+    async with dependencies.changing() as session:
         found = await _locked(session, account_id)
         if found.status != "deactivated":
             await require_another_administrator(session, found)
             found.status = "deactivated"
             await end_sessions(session, account_id)
-            await house.audit.append(session, "deactivated", caller.actor, account_id)
+            await dependencies.audit.append(session, "deactivated", caller.actor, account_id)
     return found
 
 
-async def reactivate(house: House, caller: Caller, account_id: str) -> StoredAccount:
+async def reactivate(dependencies: AuthDependencies, caller: Caller, account_id: str) -> StoredAccount:
     """Raises NoSuchAccount."""
-    async with house.changing() as session:
+    async with dependencies.changing() as session:
         found = await _locked(session, account_id)
         if found.status == "deactivated":
             found.status = "active"
-            await house.audit.append(session, "reactivated", caller.actor, account_id)
+            await dependencies.audit.append(session, "reactivated", caller.actor, account_id)
     return found
 
 
-async def delete(house: House, caller: Caller, account_id: str) -> None:
+async def delete(dependencies: AuthDependencies, caller: Caller, account_id: str) -> None:
     """What is left is its id in the audit. Raises NoSuchAccount, LastAdministrator."""
-    async with house.changing() as session:
+    async with dependencies.changing() as session:
         found = await _locked(session, account_id)
         await require_another_administrator(session, found)
         await session.delete(found)
-        await house.audit.append(session, "deleted", caller.actor, account_id)
+        await dependencies.audit.append(session, "deleted", caller.actor, account_id)
 
 
-async def sign_ins(house: House, account_id: str, limit: int, before: int | None) -> list[StoredAuditEntry]:
+async def sign_ins(
+    dependencies: AuthDependencies, account_id: str, limit: int, before: int | None
+) -> list[StoredAuditEntry]:
     """Newest first. before: the number of the last entry of the page before."""
     wanted = select(StoredAuditEntry).where(
         StoredAuditEntry.subject == account_id, StoredAuditEntry.event.in_(SIGN_IN_EVENTS)
     )
     if before is not None:
         wanted = wanted.where(StoredAuditEntry.number < before)
-    async with house.database.reading() as session:
+    async with dependencies.database.reading() as session:
         return list((await session.scalars(wanted.order_by(StoredAuditEntry.number.desc()).limit(limit))).all())
 
 
-async def audit_entries(house: House, limit: int, after: int) -> list[StoredAuditEntry]:
+async def audit_entries(dependencies: AuthDependencies, limit: int, after: int) -> list[StoredAuditEntry]:
     """Oldest first, from the entry after number `after` on."""
     wanted = select(StoredAuditEntry).where(StoredAuditEntry.number > after)
-    async with house.database.reading() as session:
+    async with dependencies.database.reading() as session:
         return list((await session.scalars(wanted.order_by(StoredAuditEntry.number).limit(limit))).all())
 
 

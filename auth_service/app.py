@@ -13,22 +13,22 @@ from fastapi import FastAPI
 from auth_service.api import install_routes
 from auth_service.audit import AuditLog
 from auth_service.database import open_database
-from auth_service.house import House, forget_stale
+from auth_service.dependencies import AuthDependencies, forget_stale
 from auth_service.keys import KeyRing
 from auth_service.passwords import PasswordHasher
 from auth_service.secret_key import load_secret_key
 from auth_service.settings import AuthSettings
 from auth_service.throttle import Throttle
 from auth_service.tokens import TokenIssuer
-from hepar.service.app import new_app
-from hepar.service.problems import HeparError
+from hepar.core.errors import HeparError
+from hepar.web.app import new_app
 
 _log = logging.getLogger(__name__)
 _CLEANING_S = 3600
 
 
 @asynccontextmanager
-async def open_house(settings: AuthSettings) -> AsyncIterator[House]:
+async def open_house(settings: AuthSettings) -> AsyncIterator[AuthDependencies]:
     """Everything that routes and commands work with. Raises BadSigningKey, BadSecretKey."""
     secret_key = load_secret_key(settings.secret_key_file)
     given = settings.signing_key.get_secret_value() if settings.signing_key else None
@@ -38,7 +38,7 @@ async def open_house(settings: AuthSettings) -> AsyncIterator[House]:
     audit = AuditLog(secret_key.derived("audit"))
     try:
         async with open_database(settings.database_url) as database:
-            yield House(settings, database, hasher, issuer, Throttle(database), audit, secret_key)
+            yield AuthDependencies(settings, database, hasher, issuer, Throttle(database), audit, secret_key)
     finally:
         hasher.close()
 
@@ -46,17 +46,17 @@ async def open_house(settings: AuthSettings) -> AsyncIterator[House]:
 def create_app(settings: AuthSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_house(settings) as house:
+        async with open_house(settings) as dependencies:
             if settings.migrate_at_start:
-                await house.database.migrate()
+                await dependencies.database.migrate()
 
             async def readiness() -> dict[str, bool]:
-                return {"database": await house.database.answers()}
+                return {"database": await dependencies.database.answers()}
 
-            app.state.house = house
+            app.state.dependencies = dependencies
             app.state.readiness = readiness
             stopping = asyncio.Event()
-            cleaning = asyncio.create_task(_clean(house, stopping))
+            cleaning = asyncio.create_task(_clean(dependencies, stopping))
             try:
                 yield
             finally:
@@ -68,10 +68,10 @@ def create_app(settings: AuthSettings) -> FastAPI:
     return app
 
 
-async def _clean(house: House, stopping: asyncio.Event) -> None:
+async def _clean(dependencies: AuthDependencies, stopping: asyncio.Event) -> None:
     while not stopping.is_set():
         try:
-            await forget_stale(house)
+            await forget_stale(dependencies)
         except HeparError as error:
             _log.warning("stale rows stay", extra={"reason": error.detail})
         with contextlib.suppress(TimeoutError):

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_service.database import Database
 from auth_service.tables import StoredAuditEntry, StoredAuditHead
-from hepar.service.metrics import ACCOUNT_EVENTS
+from hepar.core.metrics import ACCOUNT_EVENTS
 
 _log = logging.getLogger(__name__)
 

@@ -14,11 +14,11 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from auth_service.house import Caller, House
+from auth_service.dependencies import AuthDependencies, Caller
 from auth_service.paging import PageRequest, paged
 from auth_service.tables import StoredClient, StoredClientSecret
 from hepar.contracts.accounts import ClientRegistration
-from hepar.service.problems import ClientError
+from hepar.core.errors import ClientError
 
 SECRETS_MAX = 5
 
@@ -44,63 +44,63 @@ class ClientRecord:
     fresh: tuple[str, str] | None = None
 
 
-async def register(house: House, caller: Caller, form: ClientRegistration) -> ClientRecord:
+async def register(dependencies: AuthDependencies, caller: Caller, form: ClientRegistration) -> ClientRecord:
     client = StoredClient(
         id=uuid.uuid4().hex, name=form.name, scope=" ".join(sorted(set(form.scopes))), created_at=datetime.now(UTC)
     )
-    async with house.changing() as session:
+    async with dependencies.changing() as session:
         session.add(client)
         await session.flush()
         secret, stored = _fresh_secret(session, client.id)
-        await house.audit.append(session, "client_registered", caller.actor, client.id)
+        await dependencies.audit.append(session, "client_registered", caller.actor, client.id)
     return ClientRecord(client, [stored], (stored.id, secret))
 
 
-async def clients(house: House, page: PageRequest) -> tuple[list[ClientRecord], str | None]:
+async def clients(dependencies: AuthDependencies, page: PageRequest) -> tuple[list[ClientRecord], str | None]:
     """Oldest first."""
-    async with house.database.reading() as session:
+    async with dependencies.database.reading() as session:
         found, following = await paged(session, StoredClient, page)
         return [ClientRecord(client, await _secrets_of(session, client.id)) for client in found], following
 
 
-async def add_secret(house: House, caller: Caller, client_id: str) -> ClientRecord:
+async def add_secret(dependencies: AuthDependencies, caller: Caller, client_id: str) -> ClientRecord:
     """The others go on counting for `secret_overlap_s`. Raises NoSuchClient, TooManySecrets."""
     now = datetime.now(UTC)
-    async with house.changing() as session:
+    async with dependencies.changing() as session:
         client = await _active(session, client_id)
         current = [
             row for row in await _secrets_of(session, client_id) if row.expires_at is None or row.expires_at > now
         ]
         if len(current) >= SECRETS_MAX:
             raise TooManySecrets
-        until = now + timedelta(seconds=house.settings.secret_overlap_s)
+        until = now + timedelta(seconds=dependencies.settings.secret_overlap_s)
         for row in current:
             row.expires_at = until if row.expires_at is None else min(row.expires_at, until)
         secret, stored = _fresh_secret(session, client_id)
-        await house.audit.append(session, "client_secret_added", caller.actor, client_id, secret=stored.id)
+        await dependencies.audit.append(session, "client_secret_added", caller.actor, client_id, secret=stored.id)
         await session.flush()
         every = await _secrets_of(session, client_id)
     return ClientRecord(client, every, (stored.id, secret))
 
 
-async def remove_secret(house: House, caller: Caller, client_id: str, secret_id: str) -> None:
+async def remove_secret(dependencies: AuthDependencies, caller: Caller, client_id: str, secret_id: str) -> None:
     """It no longer counts. Raises NoSuchClient."""
-    async with house.changing() as session:
+    async with dependencies.changing() as session:
         found = await session.get(StoredClientSecret, secret_id)
         if found is None or found.client_id != client_id:
             raise NoSuchClient
         await session.delete(found)
-        await house.audit.append(session, "client_secret_removed", caller.actor, client_id, secret=secret_id)
+        await dependencies.audit.append(session, "client_secret_removed", caller.actor, client_id, secret=secret_id)
 
 
-async def deactivate(house: House, caller: Caller, client_id: str) -> None:
+async def deactivate(dependencies: AuthDependencies, caller: Caller, client_id: str) -> None:
     """Its tokens end too. Raises NoSuchClient."""
-    async with house.changing() as session:
+    async with dependencies.changing() as session:
         one = (StoredClient.id == client_id) & StoredClient.deactivated_at.is_(None)
         changed = await session.execute(update(StoredClient).where(one).values(deactivated_at=datetime.now(UTC)))
         if getattr(changed, "rowcount", 0) != 1:
             raise NoSuchClient
-        await house.audit.append(session, "client_deactivated", caller.actor, client_id)
+        await dependencies.audit.append(session, "client_deactivated", caller.actor, client_id)
 
 
 async def _active(session: AsyncSession, client_id: str) -> StoredClient:

@@ -14,12 +14,12 @@ from pydantic import ValidationError
 from auth_service.accounts import new_account
 from auth_service.app import open_house
 from auth_service.audit import Actor, BrokenChain
-from auth_service.house import House
+from auth_service.dependencies import AuthDependencies
 from auth_service.keys import BadSigningKey
 from auth_service.secret_key import BadSecretKey
 from auth_service.settings import AuthSettings
 from hepar.contracts.accounts import SignUp
-from hepar.service.problems import HeparError
+from hepar.core.errors import HeparError
 
 PASSWORD_VARIABLE = "HEPAR_ADMIN_PASSWORD"  # noqa: S105  the variable's name
 
@@ -53,35 +53,35 @@ def run_command(settings: AuthSettings, arguments: Sequence[str]) -> int:
 
 
 async def _run(settings: AuthSettings, chosen: argparse.Namespace) -> None:
-    async with open_house(settings) as house:
+    async with open_house(settings) as dependencies:
         if chosen.command == "migrate":
-            await house.database.migrate(chosen.revision)
+            await dependencies.database.migrate(chosen.revision)
             said = f"the database is at {chosen.revision}"
         elif chosen.command == "create-admin":
-            said = await _create_admin(house, chosen.email, chosen.name)
+            said = await _create_admin(dependencies, chosen.email, chosen.name)
         elif chosen.command == "rotate-key":
-            said = await _rotate_key(house)
+            said = await _rotate_key(dependencies)
         else:
-            number, digest = await house.audit.verify(house.database, _anchor(chosen.anchor))
+            number, digest = await dependencies.audit.verify(dependencies.database, _anchor(chosen.anchor))
             said = f"{number} entries, unbroken; the last one is {number}:{digest}"
     print(said)  # noqa: T201
 
 
-async def _create_admin(house: House, email: str, name: str) -> str:
+async def _create_admin(dependencies: AuthDependencies, email: str, name: str) -> str:
     """There is no default password: it is asked for."""
-    await house.database.migrate()
+    await dependencies.database.migrate()
     password = os.environ.get(PASSWORD_VARIABLE) or getpass.getpass("Password (15 characters or more): ")
     form = SignUp(email=email, password=password, name=name)
-    account = await new_account(house, form, "administrator", "active", Actor(None))
+    account = await new_account(dependencies, form, "administrator", "active", Actor(None))
     return f"administrator {account.email} has the id {account.id}"
 
 
-async def _rotate_key(house: House) -> str:
-    await house.database.migrate()
-    before = house.issuer.keys.signing().public.kid
-    after = house.issuer.keys.rotate().kid
-    async with house.changing() as session:
-        await house.audit.append(session, "key_rotated", Actor(None), None, before=before, after=after)
+async def _rotate_key(dependencies: AuthDependencies) -> str:
+    await dependencies.database.migrate()
+    before = dependencies.issuer.keys.signing().public.kid
+    after = dependencies.issuer.keys.rotate().kid
+    async with dependencies.changing() as session:
+        await dependencies.audit.append(session, "key_rotated", Actor(None), None, before=before, after=after)
     return f"{after} signs now; {before} stays published until its tokens have ended"
 
 

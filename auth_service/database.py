@@ -15,7 +15,7 @@ from sqlalchemy import Connection, event, exc, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-from hepar.service.problems import Unavailable
+from hepar.core.errors import Unavailable
 
 _GONE = (
     exc.OperationalError,

@@ -19,7 +19,7 @@ from jose import jwk
 
 from auth_service.secret_key import require_private, write_private
 from hepar.contracts.accounts import PublicKey
-from hepar.service.tokens import ALGORITHM, LEEWAY_S
+from hepar.web.access_tokens import ALGORITHM, LEEWAY_S
 
 
 class BadSigningKey(Exception):

@@ -9,7 +9,7 @@ from sqlalchemy import Select, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_service.tables import StoredAccount, StoredClient
-from hepar.service.problems import InvalidRequest
+from hepar.core.errors import InvalidRequest
 
 Row = TypeVar("Row", StoredAccount, StoredClient)
 

@@ -13,7 +13,7 @@ from passlib.hash import argon2
 from zxcvbn import zxcvbn
 
 from hepar.contracts.accounts import PASSWORD_CHARACTERS_MIN, PASSWORD_CHARACTERS_MIN_WITH_SECOND_FACTOR
-from hepar.service.problems import ClientError
+from hepar.core.errors import ClientError
 
 # OWASP's smallest argon2id setting, 19 MiB: HARDENING.md has what it costs. Two threads bound the memory.
 _SCHEME = argon2.using(type="ID", memory_cost=19 * 1024, time_cost=2, parallelism=1)  # type: ignore[no-untyped-call]

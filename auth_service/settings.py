@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from hepar.service.settings import ServiceSettings
+from hepar.core.settings import ServiceSettings
 
 Network = IPv4Network | IPv6Network
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_service.accounts import WrongCode, account_of_address, use_second_factor
 from auth_service.audit import Actor
-from auth_service.house import House, end_sessions, locked_account, role_of
+from auth_service.dependencies import AuthDependencies, end_sessions, locked_account, role_of
 from auth_service.roles import SCOPES, granted
 from auth_service.tables import (
     StoredAccount,
@@ -24,7 +24,7 @@ from auth_service.tables import (
     StoredSession,
 )
 from hepar.contracts.accounts import AccessToken
-from hepar.service.problems import Forbidden, Unauthenticated
+from hepar.core.errors import Forbidden, Unauthenticated
 
 
 class WrongCredentials(Unauthenticated):
@@ -63,67 +63,71 @@ class WrongClient(Unauthenticated):
 
 
 async def by_password(
-    house: House, email: str, password: str, code: str | None, asked: str | None, origin: str | None
+    dependencies: AuthDependencies, email: str, password: str, code: str | None, asked: str | None, origin: str | None
 ) -> AccessToken:
     """RFC 6749, section 4.3. Every refusal takes the same work and is counted, whichever of both is wrong.
 
     Raises TooManyAttempts, WrongCredentials, AccountNotActive, SecondFactorRequired, WrongCode.
     """
-    await house.throttle.begin(email, origin)
-    async with house.database.reading() as session:
+    await dependencies.throttle.begin(email, origin)
+    async with dependencies.database.reading() as session:
         found = await account_of_address(session, email)
-    check = await house.hasher.check(password, found.password_hash if found else None)
+    check = await dependencies.hasher.check(password, found.password_hash if found else None)
     if found is None or not check.matches:
-        await _refused(house, found.id if found else None, "wrong password" if found else "unknown address", origin)
+        await _refused(
+            dependencies, found.id if found else None, "wrong password" if found else "unknown address", origin
+        )
         raise WrongCredentials
     if found.status != "active":
-        await _refused(house, found.id, found.status, origin)
+        await _refused(dependencies, found.id, found.status, origin)
         raise AccountNotActive(f"the account is {found.status}")
     if found.totp_confirmed_at is not None and not code:
         raise SecondFactorRequired
     actor = Actor(found.id, origin)
     try:
-        async with house.changing() as session:
+        async with dependencies.changing() as session:
             account = await locked_account(session, found.id)
             if account is None or account.status != "active" or account.password_hash != found.password_hash:
                 raise WrongCredentials
             if account.totp_confirmed_at is not None:
-                await use_second_factor(house, session, account, code or "", actor)
+                await use_second_factor(dependencies, session, account, code or "", actor)
             if check.rehashed is not None:
                 account.password_hash = check.rehashed
-            await house.throttle.succeeded(session, email, origin)
+            await dependencies.throttle.succeeded(session, email, origin)
             scope = granted(SCOPES[role_of(account)], asked)
-            opened = _new_session(house, account, scope)
+            opened = _new_session(dependencies, account, scope)
             session.add(opened)
             await session.flush()
             refresh_token = _new_refresh_token(session, opened)
-            await house.audit.append(session, "signed_in", actor, account.id, session_id=opened.id)
+            await dependencies.audit.append(session, "signed_in", actor, account.id, session_id=opened.id)
     except WrongCode:
-        await _refused(house, found.id, "wrong code", origin)
+        await _refused(dependencies, found.id, "wrong code", origin)
         raise
-    return _answer(house, account.id, scope, opened.id, refresh_token)
+    return _answer(dependencies, account.id, scope, opened.id, refresh_token)
 
 
-async def by_refresh_token(house: House, token: str, asked: str | None, origin: str | None) -> AccessToken:
+async def by_refresh_token(
+    dependencies: AuthDependencies, token: str, asked: str | None, origin: str | None
+) -> AccessToken:
     """RFC 6749, section 6, rotated (RFC 9700, section 4.14): a token that comes twice ends its whole family.
 
     Raises InvalidGrant.
     """
     now = datetime.now(UTC)
     grant: tuple[str, str, str, str] | None = None
-    async with house.changing() as session:
+    async with dependencies.changing() as session:
         family = await _family_of(session, _hash(token))
         if family is not None:
             opened, account = family
             if not await _first_use(session, _hash(token), now):
-                await _end_family(house, session, opened, origin)
-            elif _counts(house, opened, account, now):
+                await _end_family(dependencies, session, opened, origin)
+            elif _counts(dependencies, opened, account, now):
                 opened.last_used_at = now
                 scope = granted(SCOPES[role_of(account)] & frozenset(opened.scope.split()), asked)
                 grant = (account.id, scope, opened.id, _new_refresh_token(session, opened))
     if grant is None:
         raise InvalidGrant
-    return _answer(house, *grant)
+    return _answer(dependencies, *grant)
 
 
 async def _family_of(session: AsyncSession, digest: str) -> tuple[StoredSession, StoredAccount] | None:
@@ -140,28 +144,34 @@ async def _first_use(session: AsyncSession, digest: str, now: datetime) -> bool:
     return getattr(taken, "rowcount", 0) == 1
 
 
-async def _end_family(house: House, session: AsyncSession, opened: StoredSession, origin: str | None) -> None:
+async def _end_family(
+    dependencies: AuthDependencies, session: AsyncSession, opened: StoredSession, origin: str | None
+) -> None:
     if await end_sessions(session, opened.account_id, opened.id):
         actor = Actor(None, origin)
-        await house.audit.append(session, "refresh_token_reused", actor, opened.account_id, session_id=opened.id)
+        await dependencies.audit.append(session, "refresh_token_reused", actor, opened.account_id, session_id=opened.id)
 
 
-async def by_client(house: House, client_id: str, secret: str, asked: str | None, origin: str | None) -> AccessToken:
+async def by_client(
+    dependencies: AuthDependencies, client_id: str, secret: str, asked: str | None, origin: str | None
+) -> AccessToken:
     """RFC 6749, section 4.4. Raises TooManyAttempts, WrongClient."""
-    await house.throttle.begin(f"client {client_id}", origin)
+    await dependencies.throttle.begin(f"client {client_id}", origin)
     scope: str | None = None
-    async with house.changing() as session:
+    async with dependencies.changing() as session:
         client = await _client_of(session, client_id, secret)
         if client is None:
-            await house.audit.append(session, "sign_in_refused", Actor(None, origin), None, reason="wrong client")
+            await dependencies.audit.append(
+                session, "sign_in_refused", Actor(None, origin), None, reason="wrong client"
+            )
         else:
-            await house.throttle.succeeded(session, f"client {client_id}", origin)
+            await dependencies.throttle.succeeded(session, f"client {client_id}", origin)
             scope = granted(frozenset(client.scope.split()), asked)
-            await house.audit.append(session, "signed_in", Actor(client_id, origin), client_id)
+            await dependencies.audit.append(session, "signed_in", Actor(client_id, origin), client_id)
     if scope is None:
         raise WrongClient
-    access_token = house.issuer.issue(client_id, scope)
-    return AccessToken(access_token=access_token, expires_in=house.issuer.lifetime_s, scope=scope)
+    access_token = dependencies.issuer.issue(client_id, scope)
+    return AccessToken(access_token=access_token, expires_in=dependencies.issuer.lifetime_s, scope=scope)
 
 
 async def _client_of(session: AsyncSession, client_id: str, secret: str) -> StoredClient | None:
@@ -175,41 +185,41 @@ async def _client_of(session: AsyncSession, client_id: str, secret: str) -> Stor
     return client if client is not None and client.deactivated_at is None else None
 
 
-async def revoke(house: House, token: str, origin: str | None) -> None:
+async def revoke(dependencies: AuthDependencies, token: str, origin: str | None) -> None:
     """RFC 7009: a refresh token takes its session with it, an access token itself; anything else is nothing."""
     try:
-        principal = house.principal(token)
+        principal = dependencies.principal(token)
     except Unauthenticated:
-        await _revoke_refresh_token(house, token, origin)
+        await _revoke_refresh_token(dependencies, token, origin)
         return
     revocation = StoredRevocation(
         token_id=principal.token_id[:64], expires_at=datetime.fromtimestamp(principal.expires_at + 60, UTC)
     )
     try:
-        async with house.changing() as session:
+        async with dependencies.changing() as session:
             session.add(revocation)
             await session.flush()
             actor = Actor(principal.subject, origin)
-            await house.audit.append(session, "token_revoked", actor, principal.subject)
+            await dependencies.audit.append(session, "token_revoked", actor, principal.subject)
     except IntegrityError:
         return  # it was revoked before
 
 
-async def _revoke_refresh_token(house: House, token: str, origin: str | None) -> None:
-    async with house.changing() as session:
+async def _revoke_refresh_token(dependencies: AuthDependencies, token: str, origin: str | None) -> None:
+    async with dependencies.changing() as session:
         stored = await session.get(StoredRefreshToken, _hash(token))
         opened = await session.get(StoredSession, stored.session_id) if stored else None
         if opened is not None and await end_sessions(session, opened.account_id, opened.id):
             actor = Actor(opened.account_id, origin)
-            await house.audit.append(session, "signed_out", actor, opened.account_id, session_id=opened.id)
+            await dependencies.audit.append(session, "signed_out", actor, opened.account_id, session_id=opened.id)
 
 
-async def _refused(house: House, subject: str | None, reason: str, origin: str | None) -> None:
-    async with house.changing() as session:
-        await house.audit.append(session, "sign_in_refused", Actor(None, origin), subject, reason=reason)
+async def _refused(dependencies: AuthDependencies, subject: str | None, reason: str, origin: str | None) -> None:
+    async with dependencies.changing() as session:
+        await dependencies.audit.append(session, "sign_in_refused", Actor(None, origin), subject, reason=reason)
 
 
-def _new_session(house: House, account: StoredAccount, scope: str) -> StoredSession:
+def _new_session(dependencies: AuthDependencies, account: StoredAccount, scope: str) -> StoredSession:
     now = datetime.now(UTC)
     return StoredSession(
         id=uuid.uuid4().hex,
@@ -217,7 +227,7 @@ def _new_session(house: House, account: StoredAccount, scope: str) -> StoredSess
         scope=scope,
         created_at=now,
         last_used_at=now,
-        expires_at=now + timedelta(seconds=house.settings.session_s),
+        expires_at=now + timedelta(seconds=dependencies.settings.session_s),
     )
 
 
@@ -227,15 +237,15 @@ def _new_refresh_token(session: AsyncSession, opened: StoredSession) -> str:
     return token
 
 
-def _counts(house: House, opened: StoredSession, account: StoredAccount, now: datetime) -> bool:
-    idle = now - opened.last_used_at > timedelta(seconds=house.settings.session_idle_s)
+def _counts(dependencies: AuthDependencies, opened: StoredSession, account: StoredAccount, now: datetime) -> bool:
+    idle = now - opened.last_used_at > timedelta(seconds=dependencies.settings.session_idle_s)
     return opened.ended_at is None and opened.expires_at > now and not idle and account.status == "active"
 
 
-def _answer(house: House, subject: str, scope: str, session: str, refresh_token: str) -> AccessToken:
+def _answer(dependencies: AuthDependencies, subject: str, scope: str, session: str, refresh_token: str) -> AccessToken:
     return AccessToken(
-        access_token=house.issuer.issue(subject, scope, session),
-        expires_in=house.issuer.lifetime_s,
+        access_token=dependencies.issuer.issue(subject, scope, session),
+        expires_in=dependencies.issuer.lifetime_s,
         scope=scope,
         refresh_token=refresh_token,
     )

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_service.database import Database
 from auth_service.tables import StoredThrottle
-from hepar.service.problems import ClientError
+from hepar.core.errors import ClientError
 
 FORGOTTEN_AFTER = timedelta(hours=1)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from jose import jwt
 
 from auth_service.keys import KeyRing
-from hepar.service.tokens import ALGORITHM, TOKEN_TYPE
+from hepar.web.access_tokens import ALGORITHM, TOKEN_TYPE
 
 
 @dataclass(frozen=True)

@@ -8,19 +8,19 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from sse_starlette import EventSourceResponse
 
-from classify_service.ensemble import Ballot, Classifiers, TimedVote, rows
+from classify_service.ensemble import Classifiers, EnsembleResult, TimedVote, rows
 from hepar.contracts.analyses import Classification, ClassificationBatch, ClassificationItem, Explanation, ModelVote
 from hepar.contracts.models import ModelList
 from hepar.contracts.problems import Problem
-from hepar.ensemble.explanation import Map
+from hepar.core.request_context import current_request_id
+from hepar.ensemble.activation_maps import Map
 from hepar.imaging import CtImage
 from hepar.imaging.annotation import base64_text, overlay_png
-from hepar.service.events import EventsWanted, event_stream
-from hepar.service.images import image_facts
-from hepar.service.model_app import BatchDeadlineDep, DeadlineDep, UploadedBatch, UploadedImage
-from hepar.service.options import VotingChoice, VotingOptions
-from hepar.service.requests import current_request_id
-from hepar.service.uploads import BATCH_OPENAPI, IMAGE_OPENAPI
+from hepar.serving.decode_workers import image_facts
+from hepar.serving.model_service import BatchDeadlineDep, DeadlineDep, UploadedBatch, UploadedImage
+from hepar.serving.options import VotingChoice, VotingOptions
+from hepar.web.events import EventsWanted, event_stream
+from hepar.web.uploads import BATCH_OPENAPI, IMAGE_OPENAPI
 
 router = APIRouter(tags=["classification"], responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}})
 
@@ -73,25 +73,25 @@ async def classify_batch(
     return ClassificationBatch(items=await batch.answers(one), request_id=current_request_id())
 
 
-async def _shaped(ballot: Ballot, image: CtImage, options: VotingOptions) -> Classification:
-    if ballot.look.out_of_scope:
-        return _out_of_scope(ballot, image)
-    verdict = ballot.verdict
-    explained = options.explain and ballot.evidence is not None
+async def _shaped(result: EnsembleResult, image: CtImage, options: VotingOptions) -> Classification:
+    if result.look.out_of_scope:
+        return _out_of_scope(result, image)
+    verdict = result.verdict
+    explained = options.explain and result.evidence is not None
     return Classification(
         label=verdict.label,
         probability=verdict.probabilities[verdict.most_probable],
         probabilities=verdict.probabilities,
-        scope=ballot.look.scope,
-        method=ballot.method,
-        agreement=f"{verdict.agreeing} of {len(ballot.votes)}",
-        entropy=round(ballot.entropy, 4),
-        mutual_information=round(ballot.mutual_information, 4),
+        scope=result.look.scope,
+        method=result.method,
+        agreement=f"{verdict.agreeing} of {len(result.votes)}",
+        entropy=round(result.entropy, 4),
+        mutual_information=round(result.mutual_information, 4),
         votes=[
-            await _vote(timed, verdict.most_probable, image, explained=options.explain_models) for timed in ballot.votes
+            await _vote(timed, verdict.most_probable, image, explained=options.explain_models) for timed in result.votes
         ],
-        degraded=ballot.missing,
-        explanation=await _explanation(verdict.most_probable, ballot.evidence, image, "ensemble")
+        degraded=result.missing,
+        explanation=await _explanation(verdict.most_probable, result.evidence, image, "ensemble")
         if explained
         else None,
         image=image_facts(image),
@@ -99,19 +99,19 @@ async def _shaped(ballot: Ballot, image: CtImage, options: VotingOptions) -> Cla
     )
 
 
-def _out_of_scope(ballot: Ballot, image: CtImage) -> Classification:
+def _out_of_scope(result: EnsembleResult, image: CtImage) -> Classification:
     """What the networks say of an image that they do not know means nothing, so it is not told."""
     return Classification(
         label="out_of_scope",
         probability=None,
         probabilities={},
-        scope=ballot.look.scope,
-        method=ballot.method,
+        scope=result.look.scope,
+        method=result.method,
         agreement="0 of 0",
         entropy=None,
         mutual_information=None,
         votes=[],
-        degraded=ballot.missing,
+        degraded=result.missing,
         image=image_facts(image),
         request_id=current_request_id(),
     )
@@ -125,7 +125,9 @@ async def _vote(timed: TimedVote, label: str, image: CtImage, *, explained: bool
         label=vote.label,
         probabilities=dict(zip(vote.labels, vote.probabilities.tolist(), strict=True)),
         duration_ms=round(timed.duration_ms, 1),
-        explanation=await _explanation(label, timed.evidence_for(label), image, vote.model) if explained else None,
+        explanation=await _explanation(label, timed.activation_map_for(label), image, vote.model)
+        if explained
+        else None,
     )
 
 

@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from classify_service.api import UPLOAD_PATHS, router
 from classify_service.ensemble import Classifiers
 from classify_service.settings import ClassifySettings
-from hepar.service.app import new_app
-from hepar.service.model_app import models_on_triton
+from hepar.serving.model_service import models_on_triton
+from hepar.web.app import new_app
 
 
 def create_app(settings: ClassifySettings) -> FastAPI:

@@ -11,7 +11,11 @@ import numpy as np
 from classify_service.shadow import Shadow
 from hepar.contracts.cards import Ensemble, ModelCard, VotingMethod
 from hepar.contracts.models import ServedModel
-from hepar.ensemble.explanation import Map, ensemble_evidence, evidence
+from hepar.core.deadlines import Deadline
+from hepar.core.errors import InvalidRequest
+from hepar.core.metrics import CONFIDENCE, DISAGREEMENT, VERDICTS, VOTES
+from hepar.core.request_context import stage
+from hepar.ensemble.activation_maps import Map, ensemble_activation_map, evidence
 from hepar.ensemble.voting import (
     Verdict,
     Vote,
@@ -21,17 +25,13 @@ from hepar.ensemble.voting import (
     soft_vote,
 )
 from hepar.imaging import CtImage
-from hepar.imaging.fitting import Fittings, Placement
-from hepar.inference import FollowedModels, ModelSet, TritonClient
+from hepar.imaging.letterbox import LetterboxCache, LetterboxTransform
+from hepar.inference import ModelRepositoryWatcher, ModelSet, TritonClient
 from hepar.inference.triton import Expected, Tensor
-from hepar.service.deadlines import Deadline
-from hepar.service.input_check import InputCheck, Look
-from hepar.service.metrics import CONFIDENCE, DISAGREEMENT, VERDICTS, VOTES
-from hepar.service.models import ask_all, chosen, served_models
-from hepar.service.options import VotingOptions
-from hepar.service.problems import InvalidRequest
-from hepar.service.requests import stage
-from hepar.service.watch import Watch
+from hepar.serving.drift_monitor import Watch
+from hepar.serving.models import ask_all, chosen, served_models
+from hepar.serving.options import VotingOptions
+from hepar.serving.scope_check import ScopeCheck, ScopeResult
 
 DEFAULT: VotingMethod = "soft_vote"
 _LOGITS_MAX = 1e4
@@ -44,17 +44,17 @@ class TimedVote:
     vote: Vote
     version: str
     duration_ms: float
-    placement: Placement
+    placement: LetterboxTransform
     activation: Tensor | None
 
-    def evidence_for(self, label: str) -> Map | None:
+    def activation_map_for(self, label: str) -> Map | None:
         if self.activation is None:
             return None
         return evidence(self.activation[self.vote.labels.index(label)], self.placement)
 
 
 @dataclass(frozen=True)
-class Ballot:
+class EnsembleResult:
     """The verdict, how it came about, what the input check says, and the models that should have answered and did not.
 
     entropy, mutual_information: in nats.  evidence: of the verdict's most probable label, where it was asked for.
@@ -67,13 +67,13 @@ class Ballot:
     votes: list[TimedVote]
     missing: list[str]
     evidence: Map | None
-    look: Look
+    look: ScopeResult
 
 
 class Classifiers:
     """The classifiers that the model repository has cards for, as it is now."""
 
-    def __init__(self, triton: TritonClient, models: FollowedModels, check: InputCheck, quorum: int) -> None:
+    def __init__(self, triton: TritonClient, models: ModelRepositoryWatcher, check: ScopeCheck, quorum: int) -> None:
         self._triton = triton
         self._models = models
         self._check = check
@@ -81,12 +81,12 @@ class Classifiers:
         self._watch = Watch("classification")
         self._shadow = Shadow()
 
-    async def vote(self, image: CtImage, deadline: Deadline, options: VotingOptions) -> Ballot:
+    async def vote(self, image: CtImage, deadline: Deadline, options: VotingOptions) -> EnsembleResult:
         """Raises InvalidRequest for a model or a method that is not offered, and what `ask_all` raises."""
         models = self._models.current
         names = chosen(models.cards, options.classifiers)
         way = _way(models, options.vote)
-        fittings = Fittings(image.pixels)
+        letterboxes = LetterboxCache(image.pixels)
         mapped = options.explain or options.explain_models
 
         async def ask(model: str) -> TimedVote:
@@ -97,7 +97,7 @@ class Classifiers:
             return timed
 
         async def answered(model: str, version: str, card: ModelCard) -> TimedVote:
-            pixels, placement = fittings.to(card.input.height, card.input.width)
+            pixels, placement = letterboxes.to(card.input.height, card.input.width)
             labels = len(card.labels)
             expected = {"logits": Expected((labels,), "f", -_LOGITS_MAX, _LOGITS_MAX)}
             if mapped:
@@ -109,13 +109,13 @@ class Classifiers:
 
         with stage("models"):
             look, (votes, missing) = await asyncio.gather(
-                self._check.look(fittings, deadline), ask_all(names, ask, self._quorum)
+                self._check.look(letterboxes, deadline), ask_all(names, ask, self._quorum)
             )
-        ballot = _counted(votes, missing + look.missing, way, look)
-        _measure(ballot)
+        result = _counted(votes, missing + look.missing, way, look)
+        _measure(result)
         if not look.out_of_scope and not missing and options.vote is None and not options.classifiers:
-            self._watch.note(models, signals_of(image, ballot))
-        return ballot
+            self._watch.note(models, signals_of(image, result))
+        return result
 
     async def served(self) -> list[ServedModel]:
         """These and their input check, and who answers now."""
@@ -127,24 +127,24 @@ class Classifiers:
         return {"classifiers": 0 < min(self._quorum, len(names)) <= sum(ready.values())}
 
 
-def signals_of(image: CtImage, ballot: Ballot) -> dict[str, float]:
+def signals_of(image: CtImage, result: EnsembleResult) -> dict[str, float]:
     """What is compared with the cards' reference: grey_mean 0..255, confidence 0..1, disagreement in nats."""
     return {
         "grey_mean": float(image.pixels.mean()),
-        "confidence": ballot.verdict.probabilities[ballot.verdict.most_probable],
-        "disagreement": ballot.mutual_information,
+        "confidence": result.verdict.probabilities[result.verdict.most_probable],
+        "disagreement": result.mutual_information,
     }
 
 
-def _measure(ballot: Ballot) -> None:
-    if ballot.look.out_of_scope:
+def _measure(result: EnsembleResult) -> None:
+    if result.look.out_of_scope:
         VERDICTS.labels("out_of_scope").inc()
         return
-    verdict = ballot.verdict
+    verdict = result.verdict
     VERDICTS.labels(verdict.label).inc()
     CONFIDENCE.observe(verdict.probabilities[verdict.most_probable])
-    DISAGREEMENT.observe(ballot.mutual_information)
-    for timed in ballot.votes:
+    DISAGREEMENT.observe(result.mutual_information)
+    for timed in result.votes:
         VOTES.labels(timed.vote.model, timed.version, timed.vote.label).inc()
 
 
@@ -165,7 +165,7 @@ def _way(models: ModelSet, method: VotingMethod | None) -> Ensemble:
     )
 
 
-def _counted(timed: list[TimedVote], missing: list[str], way: Ensemble, look: Look) -> Ballot:
+def _counted(timed: list[TimedVote], missing: list[str], way: Ensemble, look: ScopeResult) -> EnsembleResult:
     votes = [one.vote for one in timed]
     weights = way.members
     if sum(weights.get(vote.model, 0.0) for vote in votes) <= 0:  # those with a weight are the missing ones
@@ -175,11 +175,11 @@ def _counted(timed: list[TimedVote], missing: list[str], way: Ensemble, look: Lo
     else:
         verdict = soft_vote(votes, way.decision_threshold, weights, way.temperature)
     entropy, mutual_information = disagreement(votes, weights)
-    maps = {one.vote.model: one.evidence_for(verdict.most_probable) for one in timed}
+    maps = {one.vote.model: one.activation_map_for(verdict.most_probable) for one in timed}
     known = {model: values for model, values in maps.items() if values is not None}
-    together = ensemble_evidence(known, weights) if known else None
+    together = ensemble_activation_map(known, weights) if known else None
     method = cast("VotingMethod", way.method)
-    return Ballot(verdict, method, entropy, mutual_information, timed, missing, together, look)
+    return EnsembleResult(verdict, method, entropy, mutual_information, timed, missing, together, look)
 
 
 def rows(values: Map) -> list[list[float]]:

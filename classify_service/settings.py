@@ -3,7 +3,7 @@
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from hepar.service.models import ModelServiceSettings
+from hepar.serving.models import ModelServiceSettings
 
 
 class ClassifySettings(ModelServiceSettings):

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Protocol
 
+from hepar.core.errors import HeparError
+from hepar.core.metrics import SHADOW_VOTES
 from hepar.ensemble.voting import Vote
-from hepar.service.metrics import SHADOW_VOTES
-from hepar.service.problems import HeparError
 
 UNDER_WAY_MAX = 16
 

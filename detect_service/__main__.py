@@ -2,8 +2,8 @@
 
 from detect_service.app import create_app
 from detect_service.settings import DetectSettings
-from hepar.service.app import run_app
-from hepar.service.settings import load_settings
+from hepar.core.settings import load_settings
+from hepar.web.app import run_app
 
 if __name__ == "__main__":
     settings = load_settings(DetectSettings)

@@ -12,15 +12,15 @@ from detect_service.detectors import Detectors, Findings, measured
 from hepar.contracts.analyses import Box, Detection, DetectionBatch, DetectionItem, DetectorReport
 from hepar.contracts.models import ModelList
 from hepar.contracts.problems import Problem
+from hepar.core.request_context import current_request_id
 from hepar.ensemble.fusion import FusedBox
 from hepar.imaging import CtImage
 from hepar.imaging.annotation import annotated_png, base64_text
-from hepar.service.events import EventsWanted, event_stream
-from hepar.service.images import image_facts
-from hepar.service.model_app import BatchDeadlineDep, DeadlineDep, UploadedBatch, UploadedImage
-from hepar.service.options import FusionChoice, FusionOptions
-from hepar.service.requests import current_request_id
-from hepar.service.uploads import BATCH_OPENAPI, IMAGE_OPENAPI
+from hepar.serving.decode_workers import image_facts
+from hepar.serving.model_service import BatchDeadlineDep, DeadlineDep, UploadedBatch, UploadedImage
+from hepar.serving.options import FusionChoice, FusionOptions
+from hepar.web.events import EventsWanted, event_stream
+from hepar.web.uploads import BATCH_OPENAPI, IMAGE_OPENAPI
 
 router = APIRouter(tags=["detection"], responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}})
 

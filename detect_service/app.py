@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from detect_service.api import UPLOAD_PATHS, router
 from detect_service.detectors import Detectors
 from detect_service.settings import DetectSettings
-from hepar.service.app import new_app
-from hepar.service.model_app import models_on_triton
+from hepar.serving.model_service import models_on_triton
+from hepar.web.app import new_app
 
 
 def create_app(settings: DetectSettings) -> FastAPI:

@@ -8,19 +8,19 @@ from typing import cast
 
 from hepar.contracts.cards import Ensemble, FusionMethod, ModelCard
 from hepar.contracts.models import ServedModel
+from hepar.core.deadlines import Deadline
+from hepar.core.errors import InvalidRequest
+from hepar.core.metrics import BOX_SCORE, BOXES
+from hepar.core.request_context import stage
 from hepar.ensemble.fusion import FoundBox, FusedBox, fuse
 from hepar.imaging import CtImage
-from hepar.imaging.fitting import Fittings, Placement
-from hepar.inference import FollowedModels, ModelSet, TritonClient
+from hepar.imaging.letterbox import LetterboxCache, LetterboxTransform
+from hepar.inference import ModelRepositoryWatcher, ModelSet, TritonClient
 from hepar.inference.triton import Answer, Expected
-from hepar.service.deadlines import Deadline
-from hepar.service.input_check import InputCheck, Look
-from hepar.service.metrics import BOX_SCORE, BOXES
-from hepar.service.models import ask_all, chosen, served_models
-from hepar.service.options import FusionOptions
-from hepar.service.problems import InvalidRequest
-from hepar.service.requests import stage
-from hepar.service.watch import Watch
+from hepar.serving.drift_monitor import Watch
+from hepar.serving.models import ask_all, chosen, served_models
+from hepar.serving.options import FusionOptions
+from hepar.serving.scope_check import ScopeCheck, ScopeResult
 
 DEFAULT: FusionMethod = "weighted_box_fusion"
 _ROWS = 100
@@ -50,14 +50,14 @@ class Findings:
     method: FusionMethod
     findings: list[Finding]
     missing: list[str]
-    look: Look
+    look: ScopeResult
 
 
 class Detectors:
     """The detectors that the model repository has cards for, as it is now."""
 
     def __init__(
-        self, triton: TritonClient, models: FollowedModels, check: InputCheck, quorum: int, overlap: float
+        self, triton: TritonClient, models: ModelRepositoryWatcher, check: ScopeCheck, quorum: int, overlap: float
     ) -> None:
         self._triton = triton
         self._models = models
@@ -71,11 +71,11 @@ class Detectors:
         models = self._models.current
         names = chosen(models.cards, options.detectors)
         way = self._way(models, options.fusion)
-        fittings = Fittings(image.pixels)
+        letterboxes = LetterboxCache(image.pixels)
 
         async def ask(model: str) -> Finding:
             version, card = models.offers[model].pick()
-            pixels, placement = fittings.to(card.input.height, card.input.width)
+            pixels, placement = letterboxes.to(card.input.height, card.input.width)
             expected = _EXPECTED | {"labels": Expected((_ROWS,), "i", 0, len(card.labels) - 1)}
             answer = await self._triton.infer(model, pixels, expected, deadline, version)
             threshold = card.decision_threshold if models.ensemble is None else way.member_threshold
@@ -85,7 +85,7 @@ class Detectors:
 
         with stage("models"):
             look, (findings, missing) = await asyncio.gather(
-                self._check.look(fittings, deadline), ask_all(names, ask, self._quorum)
+                self._check.look(letterboxes, deadline), ask_all(names, ask, self._quorum)
             )
         if look.out_of_scope:  # what the networks see in an image that they do not know means nothing
             return Findings([], cast("FusionMethod", way.method), [], missing + look.missing, look)
@@ -143,7 +143,7 @@ def measured(corners: tuple[float, float, float, float], spacing_mm: tuple[float
 
 
 def boxes_in_image(
-    model: str, card: ModelCard, answer: Answer, placement: Placement, threshold: float
+    model: str, card: ModelCard, answer: Answer, placement: LetterboxTransform, threshold: float
 ) -> list[FoundBox]:
     """Rows at or above the threshold, in pixels of the image; boxes without area are left out."""
     scores, labels = answer.outputs["scores"], answer.outputs["labels"]

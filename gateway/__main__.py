@@ -2,8 +2,8 @@
 
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
-from hepar.service.app import run_app
-from hepar.service.settings import load_settings
+from hepar.core.settings import load_settings
+from hepar.web.app import run_app
 
 if __name__ == "__main__":
     settings = load_settings(GatewaySettings)

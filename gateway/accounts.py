@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter, FastAPI, Request, Response
 
-from gateway.api import House
+from gateway.api import GatewayDependencies
 from gateway.operations import OPERATIONS, Operation
-from hepar.service.deadlines import Deadline
+from hepar.core.deadlines import Deadline
 
 _PASSED_HEADERS = ("authorization", "content-type")
 
@@ -30,14 +30,14 @@ def install_account_routes(app: FastAPI) -> None:
 
 
 def _route(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
-    async def passed_on(request: Request) -> Response:
-        house: House = request.app.state.house
+    async def propagation_headers(request: Request) -> Response:
+        dependencies: GatewayDependencies = request.app.state.dependencies
         headers = {name: request.headers[name] for name in _PASSED_HEADERS if name in request.headers}
         if request.client is not None:
             headers["x-forwarded-for"] = request.client.host
         query = f"?{request.url.query}" if request.url.query else ""
-        deadline = Deadline.after(house.settings.account_deadline_s)
-        answer = await house.auth.ask(
+        deadline = Deadline.after(dependencies.settings.account_deadline_s)
+        answer = await dependencies.auth.ask(
             operation.method,
             request.scope["raw_path"].decode() + query,
             deadline,
@@ -46,7 +46,7 @@ def _route(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
         )
         if operation.answer is None:
             return Response(status_code=answer.status_code)
-        document = house.auth.read(operation.answer, answer)
+        document = dependencies.auth.read(operation.answer, answer)
         return Response(document.model_dump_json(), answer.status_code, media_type="application/json")
 
-    return passed_on
+    return propagation_headers

@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from gateway.fork import BodyFork
-from gateway.upstream import Answer, Upstream, UpstreamProblem
+from gateway.body_splitter import BodySplitter
 from hepar.contracts.analyses import (
     Analysis,
     AnalysisBatch,
@@ -21,10 +20,12 @@ from hepar.contracts.analyses import (
     Explanation,
 )
 from hepar.contracts.problems import Problem
-from hepar.ensemble.shares import share_in_boxes
-from hepar.service.deadlines import Deadline
-from hepar.service.problems import BadUpstream, HeparError, problem_of
-from hepar.service.requests import current_request_id
+from hepar.core.deadlines import Deadline
+from hepar.core.errors import BadUpstream, HeparError
+from hepar.core.request_context import current_request_id
+from hepar.ensemble.activation_maps import share_in_boxes
+from hepar.web.problems import problem_of
+from hepar.web.upstream import Answer, Upstream, UpstreamProblem
 
 CLASSIFICATIONS = "/v1/classifications"
 DETECTIONS = "/v1/detections"
@@ -34,7 +35,7 @@ Other = TypeVar("Other", bound=BaseModel)
 
 
 @dataclass(frozen=True)
-class Asked:
+class UpstreamCall:
     """A service, and the path and query to ask it by."""
 
     upstream: Upstream
@@ -42,7 +43,11 @@ class Asked:
 
 
 async def analyse(
-    classify: Asked, detect: Asked, body: AsyncIterator[bytes], headers: Mapping[str, str], deadline: Deadline
+    classify: UpstreamCall,
+    detect: UpstreamCall,
+    body: AsyncIterator[bytes],
+    headers: Mapping[str, str],
+    deadline: Deadline,
 ) -> Analysis:
     """Both services read the upload while it arrives. One part may fail on its own and says so in its place.
 
@@ -53,7 +58,11 @@ async def analyse(
 
 
 async def analyse_batch(
-    classify: Asked, detect: Asked, body: AsyncIterator[bytes], headers: Mapping[str, str], deadline: Deadline
+    classify: UpstreamCall,
+    detect: UpstreamCall,
+    body: AsyncIterator[bytes],
+    headers: Mapping[str, str],
+    deadline: Deadline,
 ) -> AnalysisBatch:
     """The same of many images, in order. A service that fails as a whole says so in the place of each of its parts.
 
@@ -72,15 +81,15 @@ async def analyse_batch(
 
 
 async def _both(
-    one: tuple[Asked, type[One]],
-    other: tuple[Asked, type[Other]],
+    one: tuple[UpstreamCall, type[One]],
+    other: tuple[UpstreamCall, type[Other]],
     body: AsyncIterator[bytes],
     headers: Mapping[str, str],
     deadline: Deadline,
 ) -> tuple[One | HeparError, Other | HeparError]:
-    fork = BodyFork(body)
+    fork = BodySplitter(body)
 
-    async def ask(index: int, asked: Asked, answer: type[Answer]) -> Answer | HeparError:
+    async def ask(index: int, asked: UpstreamCall, answer: type[Answer]) -> Answer | HeparError:
         try:
             content = fork.reader(index)
             return await asked.upstream.call(answer, "POST", asked.path, deadline, headers=headers, content=content)

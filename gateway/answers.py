@@ -37,14 +37,14 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredRow:
     """What is known of a key. fingerprint, sealed: None while the first request is under way."""
 
     fingerprint: bytes | None
     sealed: bytes | None
 
 
-class AnswerStore:
+class StoredResponses:
     """One row a key. `open` before use; a request that died with an earlier process is forgotten then."""
 
     def __init__(self, file: Path) -> None:
@@ -69,7 +69,7 @@ class AnswerStore:
     async def close(self) -> None:
         await self._db.close()
 
-    async def begin(self, key_id: bytes) -> Kept | None:
+    async def begin(self, key_id: bytes) -> StoredRow | None:
         """None where the key is new: it is then under way until `keep` or `forget`. What is too old goes."""
         now = time.time()
         await self._db.execute("DELETE FROM answers WHERE begun_at < ?", (now - KEPT_S,))
@@ -83,7 +83,7 @@ class AnswerStore:
             return None
         async with self._db.execute("SELECT fingerprint, sealed FROM answers WHERE id = ?", (key_id,)) as rows:
             row = await rows.fetchone()
-        return Kept(None, None) if row is None else Kept(row[0], row[1])
+        return StoredRow(None, None) if row is None else StoredRow(row[0], row[1])
 
     async def keep(self, key_id: bytes, fingerprint: bytes, sealed: bytes) -> None:
         await self._db.execute(

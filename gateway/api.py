@@ -11,11 +11,10 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Request
 from sse_starlette import EventSourceResponse
 
-from gateway.analysis import BATCH, CLASSIFICATIONS, DETECTIONS, Asked, analyse, analyse_batch
-from gateway.caller import caller
-from gateway.progress import analysis_events
+from gateway.analysis import BATCH, CLASSIFICATIONS, DETECTIONS, UpstreamCall, analyse, analyse_batch
+from gateway.analysis_events import analysis_events
+from gateway.authentication import authenticated_principal
 from gateway.settings import GatewaySettings
-from gateway.upstream import Upstream
 from hepar.contracts.analyses import (
     Analysis,
     AnalysisBatch,
@@ -27,20 +26,14 @@ from hepar.contracts.analyses import (
     DetectionItem,
 )
 from hepar.contracts.models import ModelList
-from hepar.service.bearer import bearer_token
-from hepar.service.deadlines import DEADLINE_HEADER, Deadline
-from hepar.service.events import EventsWanted, event_stream
-from hepar.service.options import FusionChoice, VotingChoice
-from hepar.service.problems import Forbidden, HeparError
-from hepar.service.tokens import KeyCache, Principal, TokenRules
-from hepar.service.uploads import (
-    BATCH_OPENAPI,
-    IMAGE_OPENAPI,
-    MULTIPART_OVERHEAD_BYTES,
-    Frame,
-    check_announced,
-    limited,
-)
+from hepar.core.deadlines import DEADLINE_HEADER, Deadline
+from hepar.core.errors import Forbidden, HeparError
+from hepar.serving.options import FusionChoice, VotingChoice
+from hepar.web.access_tokens import KeyCache, Principal, TokenRules
+from hepar.web.bearer import bearer_token
+from hepar.web.events import EventsWanted, event_stream
+from hepar.web.uploads import BATCH_OPENAPI, IMAGE_OPENAPI, MULTIPART_OVERHEAD_BYTES, Frame, check_announced, limited
+from hepar.web.upstream import Upstream
 
 router = APIRouter(prefix="/v1")
 
@@ -50,7 +43,7 @@ UPLOAD_PATHS = frozenset(path + batch for path in (CLASSIFICATIONS, DETECTIONS, 
 
 
 @dataclass(frozen=True)
-class House:
+class GatewayDependencies:
     """What the routes work with; made by the app's lifespan."""
 
     settings: GatewaySettings
@@ -61,28 +54,28 @@ class House:
     detect: Upstream
 
 
-async def _house(request: Request) -> House:
-    house: House = request.app.state.house
-    return house
+async def _dependencies(request: Request) -> GatewayDependencies:
+    dependencies: GatewayDependencies = request.app.state.dependencies
+    return dependencies
 
 
-HouseDep = Annotated[House, Depends(_house)]
+Dependencies = Annotated[GatewayDependencies, Depends(_dependencies)]
 TokenDep = Annotated[str, Depends(bearer_token)]
 
 
-async def _analyst(request: Request, token: TokenDep, house: HouseDep) -> Principal:
-    principal = caller(request.scope) or await house.keys.principal(token, house.rules)
+async def _analyst(request: Request, token: TokenDep, dependencies: Dependencies) -> Principal:
+    principal = authenticated_principal(request.scope) or await dependencies.keys.principal(token, dependencies.rules)
     if SCOPE not in principal.scopes:
         raise Forbidden(f"the token lacks the scope `{SCOPE}`")
     return principal
 
 
-async def _deadline(request: Request, house: HouseDep) -> Deadline:
-    return Deadline.from_header(request.headers.get(DEADLINE_HEADER), house.settings.deadline_s)
+async def _deadline(request: Request, dependencies: Dependencies) -> Deadline:
+    return Deadline.from_header(request.headers.get(DEADLINE_HEADER), dependencies.settings.deadline_s)
 
 
-async def _batch_deadline(request: Request, house: HouseDep) -> Deadline:
-    return Deadline.from_header(request.headers.get(DEADLINE_HEADER), house.settings.batch_deadline_s)
+async def _batch_deadline(request: Request, dependencies: Dependencies) -> Deadline:
+    return Deadline.from_header(request.headers.get(DEADLINE_HEADER), dependencies.settings.batch_deadline_s)
 
 
 DeadlineDep = Annotated[Deadline, Depends(_deadline)]
@@ -105,15 +98,15 @@ class Upload:
         return "?" + urlencode(chosen) if chosen else ""
 
 
-async def _upload(request: Request, house: HouseDep, frame: Frame = None) -> Upload:
-    check_announced(request, house.settings.upload_bytes_max)
+async def _upload(request: Request, dependencies: Dependencies, frame: Frame = None) -> Upload:
+    check_announced(request, dependencies.settings.upload_bytes_max)
     headers = {name: request.headers[name] for name in ("content-type",) if name in request.headers}
-    body = limited(request.stream(), house.settings.upload_bytes_max + MULTIPART_OVERHEAD_BYTES)
+    body = limited(request.stream(), dependencies.settings.upload_bytes_max + MULTIPART_OVERHEAD_BYTES)
     return Upload(body, headers, frame)
 
 
-async def _batch_upload(request: Request, house: HouseDep) -> Upload:
-    return await _upload(request, house)
+async def _batch_upload(request: Request, dependencies: Dependencies) -> Upload:
+    return await _upload(request, dependencies)
 
 
 UploadDep = Annotated[Upload, Depends(_upload)]
@@ -122,7 +115,7 @@ Signed = [Depends(_analyst)]
 
 
 @router.get("/models", summary="List the models", tags=["models"], dependencies=Signed)
-async def models(house: HouseDep, deadline: DeadlineDep) -> ModelList:
+async def models(dependencies: Dependencies, deadline: DeadlineDep) -> ModelList:
     """Every classifier, every detector and the input check: its card, with what it measured on held-out patients and
     its limits, and whether it answers now.
 
@@ -135,14 +128,14 @@ async def models(house: HouseDep, deadline: DeadlineDep) -> ModelList:
         except HeparError as error:
             return error
 
-    answers = await asyncio.gather(ask(house.classify), ask(house.detect))
+    answers = await asyncio.gather(ask(dependencies.classify), ask(dependencies.detect))
     lists = [answer for answer in answers if isinstance(answer, ModelList)]
     if not lists:
         raise next(answer for answer in answers if isinstance(answer, HeparError))
     found = {model.card.name: model for part in lists for model in part.models}
     missing = [
         upstream.purpose
-        for upstream, answer in zip((house.classify, house.detect), answers, strict=True)
+        for upstream, answer in zip((dependencies.classify, dependencies.detect), answers, strict=True)
         if isinstance(answer, HeparError)
     ]
     return ModelList(models=[found[name] for name in sorted(found)], missing=missing)
@@ -155,7 +148,9 @@ async def models(house: HouseDep, deadline: DeadlineDep) -> ModelList:
     dependencies=Signed,
     openapi_extra=IMAGE_OPENAPI,
 )
-async def classify(house: HouseDep, options: VotingChoice, deadline: DeadlineDep, upload: UploadDep) -> Classification:
+async def classify(
+    dependencies: Dependencies, options: VotingChoice, deadline: DeadlineDep, upload: UploadDep
+) -> Classification:
     """Cholangiocarcinoma, metastasis or no tumour, by a calibrated vote of five networks, with each network's own
     answer, how far they agree and how unsure they are.
 
@@ -163,7 +158,7 @@ async def classify(house: HouseDep, options: VotingChoice, deadline: DeadlineDep
     networks learnt from is `out_of_scope`, with the reason and without votes.
     """
     path = CLASSIFICATIONS + upload.query(options.query())
-    return await house.classify.call(
+    return await dependencies.classify.call(
         Classification, "POST", path, deadline, headers=upload.headers, content=upload.body
     )
 
@@ -175,12 +170,16 @@ async def classify(house: HouseDep, options: VotingChoice, deadline: DeadlineDep
     dependencies=Signed,
     openapi_extra=IMAGE_OPENAPI,
 )
-async def detect(house: HouseDep, options: FusionChoice, deadline: DeadlineDep, upload: UploadDep) -> Detection:
+async def detect(
+    dependencies: Dependencies, options: FusionChoice, deadline: DeadlineDep, upload: UploadDep
+) -> Detection:
     """Boxes of lesions, fused over three detectors: each with its score, its type, which detectors found it, and its
     size in pixels, and in millimetres where the file says the pixel spacing.
     """
     path = DETECTIONS + upload.query(options.query())
-    return await house.detect.call(Detection, "POST", path, deadline, headers=upload.headers, content=upload.body)
+    return await dependencies.detect.call(
+        Detection, "POST", path, deadline, headers=upload.headers, content=upload.body
+    )
 
 
 @router.post(
@@ -191,14 +190,14 @@ async def detect(house: HouseDep, options: FusionChoice, deadline: DeadlineDep, 
     openapi_extra=IMAGE_OPENAPI,
 )
 async def analysis(
-    house: HouseDep, voting: VotingChoice, fusion: FusionChoice, deadline: DeadlineDep, upload: UploadDep
+    dependencies: Dependencies, voting: VotingChoice, fusion: FusionChoice, deadline: DeadlineDep, upload: UploadDep
 ) -> Analysis:
     """Both at once from one upload. A part that fails on its own is a problem in its place, and the other is there
     all the same; where both fail, so does the request.
     """
     return await analyse(
-        Asked(house.classify, CLASSIFICATIONS + upload.query(voting.query())),
-        Asked(house.detect, DETECTIONS + upload.query(fusion.query())),
+        UpstreamCall(dependencies.classify, CLASSIFICATIONS + upload.query(voting.query())),
+        UpstreamCall(dependencies.detect, DETECTIONS + upload.query(fusion.query())),
         upload.body,
         upload.headers,
         deadline,
@@ -214,7 +213,11 @@ async def analysis(
     response_model=ClassificationBatch,
 )
 async def classify_batch(
-    house: HouseDep, options: VotingChoice, deadline: BatchDeadlineDep, upload: BatchUploadDep, events: EventsWanted
+    dependencies: Dependencies,
+    options: VotingChoice,
+    deadline: BatchDeadlineDep,
+    upload: BatchUploadDep,
+    events: EventsWanted,
 ) -> ClassificationBatch | EventSourceResponse:
     """Every image is answered on its own, in the order sent; one that fails is a problem in its place.
 
@@ -225,9 +228,9 @@ async def classify_batch(
     headers, body = upload.headers, upload.body
     if events:
         return await event_stream(
-            house.classify.events(ClassificationItem, path, deadline, headers=headers, content=body)
+            dependencies.classify.events(ClassificationItem, path, deadline, headers=headers, content=body)
         )
-    return await house.classify.call(ClassificationBatch, "POST", path, deadline, headers=headers, content=body)
+    return await dependencies.classify.call(ClassificationBatch, "POST", path, deadline, headers=headers, content=body)
 
 
 @router.post(
@@ -239,7 +242,11 @@ async def classify_batch(
     response_model=DetectionBatch,
 )
 async def detect_batch(
-    house: HouseDep, options: FusionChoice, deadline: BatchDeadlineDep, upload: BatchUploadDep, events: EventsWanted
+    dependencies: Dependencies,
+    options: FusionChoice,
+    deadline: BatchDeadlineDep,
+    upload: BatchUploadDep,
+    events: EventsWanted,
 ) -> DetectionBatch | EventSourceResponse:
     """Every image is answered on its own, in the order sent; one that fails is a problem in its place.
 
@@ -249,8 +256,10 @@ async def detect_batch(
     path = DETECTIONS + BATCH + upload.query(options.query())
     headers, body = upload.headers, upload.body
     if events:
-        return await event_stream(house.detect.events(DetectionItem, path, deadline, headers=headers, content=body))
-    return await house.detect.call(DetectionBatch, "POST", path, deadline, headers=headers, content=body)
+        return await event_stream(
+            dependencies.detect.events(DetectionItem, path, deadline, headers=headers, content=body)
+        )
+    return await dependencies.detect.call(DetectionBatch, "POST", path, deadline, headers=headers, content=body)
 
 
 @router.post(
@@ -262,7 +271,7 @@ async def detect_batch(
     response_model=AnalysisBatch,
 )
 async def analysis_batch(
-    house: HouseDep,
+    dependencies: Dependencies,
     voting: VotingChoice,
     fusion: FusionChoice,
     deadline: BatchDeadlineDep,
@@ -275,8 +284,8 @@ async def analysis_batch(
     ready, and an event `end` after the last.
     """
     both = (
-        Asked(house.classify, CLASSIFICATIONS + BATCH + upload.query(voting.query())),
-        Asked(house.detect, DETECTIONS + BATCH + upload.query(fusion.query())),
+        UpstreamCall(dependencies.classify, CLASSIFICATIONS + BATCH + upload.query(voting.query())),
+        UpstreamCall(dependencies.detect, DETECTIONS + BATCH + upload.query(fusion.query())),
         upload.body,
         upload.headers,
         deadline,

@@ -12,23 +12,23 @@ from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
 
 from gateway.accounts import install_account_routes
-from gateway.allowance import Allowance
-from gateway.answers import AnswerStore
-from gateway.api import UPLOAD_PATHS, House, router
-from gateway.caller import Caller
-from gateway.edges import install_edges
-from gateway.idempotency import Idempotency
+from gateway.answers import StoredResponses
+from gateway.api import UPLOAD_PATHS, GatewayDependencies, router
+from gateway.authentication import AuthenticationMiddleware
+from gateway.browser_headers import install_browser_headers
+from gateway.idempotency import IdempotencyMiddleware
 from gateway.openapi import describe
+from gateway.rate_limit import RateLimitMiddleware
 from gateway.settings import GatewaySettings
-from gateway.upstream import Upstream, UpstreamProblem
-from gateway.web import install_web
+from gateway.web_app import install_web
 from hepar.contracts.accounts import PublicKeys
-from hepar.service.app import new_app
-from hepar.service.deadlines import Deadline
-from hepar.service.problems import problem_response
-from hepar.service.requests import current_request_id
-from hepar.service.tokens import KeyCache, TokenRules
-from hepar.service.uploads import MULTIPART_OVERHEAD_BYTES
+from hepar.core.deadlines import Deadline
+from hepar.core.request_context import current_request_id
+from hepar.web.access_tokens import KeyCache, TokenRules
+from hepar.web.app import new_app
+from hepar.web.problems import problem_response
+from hepar.web.uploads import MULTIPART_OVERHEAD_BYTES
+from hepar.web.upstream import Upstream, UpstreamProblem
 
 _KEY_FETCH_S = 3.0
 
@@ -62,11 +62,11 @@ def create_app(settings: GatewaySettings) -> FastAPI:
                     "detection": detection,
                 }
 
-            answers = AnswerStore(settings.answers_file)
+            answers = StoredResponses(settings.answers_file)
             await answers.open()
             stack.push_async_callback(answers.close)
             app.state.answers = answers
-            app.state.house = House(
+            app.state.dependencies = GatewayDependencies(
                 settings, keys, TokenRules(settings.issuer, settings.audience), auth, classify, detect
             )
             app.state.readiness = readiness
@@ -81,15 +81,15 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         UPLOAD_PATHS,
         document="/v1/openapi.json",
         inside=[
-            Middleware(Caller),
-            Middleware(Allowance, settings.account_per_minute, settings.address_per_minute),
-            Middleware(Idempotency, settings.upload_bytes_max + MULTIPART_OVERHEAD_BYTES),
+            Middleware(AuthenticationMiddleware),
+            Middleware(RateLimitMiddleware, settings.account_per_minute, settings.address_per_minute),
+            Middleware(IdempotencyMiddleware, settings.upload_bytes_max + MULTIPART_OVERHEAD_BYTES),
         ],
     )
     app.include_router(router)
     install_account_routes(app)
     install_web(app, settings.web_folder)
-    install_edges(app, settings)
+    install_browser_headers(app, settings)
     describe(app)
 
     @app.exception_handler(UpstreamProblem)

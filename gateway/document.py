@@ -9,7 +9,7 @@ from pathlib import Path
 from gateway.app import create_app
 from gateway.openapi import document
 from gateway.settings import GatewaySettings
-from hepar.service.docs_pages import problems_page
+from hepar.web.docs_pages import problems_page
 
 
 def write(folder: Path) -> list[Path]:

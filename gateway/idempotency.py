@@ -10,9 +10,9 @@ from typing import ClassVar
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.answers import Answer, AnswerStore, seal, unseal
-from gateway.caller import caller
-from hepar.service.problems import ClientError, InvalidRequest, TooLarge
+from gateway.answers import Answer, StoredResponses, seal, unseal
+from gateway.authentication import authenticated_principal
+from hepar.core.errors import ClientError, InvalidRequest, TooLarge
 
 HEADER = b"idempotency-key"
 REPLAYED = b"idempotency-replayed"
@@ -35,11 +35,11 @@ class InProgress(ClientError):
     headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
 
 
-class Idempotency:
+class IdempotencyMiddleware:
     """ASGI middleware. A key is the caller's own: two accounts may use the same.
 
-    Kept is what will not be different the next time: not a 5xx, a 401, 408 or 429, nor an answer given before the body
-    was read to its end, nor one over BODY_BYTES_MAX.
+    Stored is what would not be different the next time: not a 5xx, a 401, 408 or 429, nor an answer given before
+    the body was read to its end, nor one over BODY_BYTES_MAX.
     """
 
     def __init__(self, app: ASGIApp, body_bytes_max: int) -> None:
@@ -51,8 +51,8 @@ class Idempotency:
         if key is None:
             await self._app(scope, receive, send)
             return
-        store: AnswerStore = scope["app"].state.answers
-        principal = caller(scope)
+        store: StoredResponses = scope["app"].state.answers
+        principal = authenticated_principal(scope)
         owner = principal.subject if principal else "anonymous"
         secret = f"{owner}\0{key}".encode()
         key_id = hashlib.sha256(secret).digest()
@@ -69,7 +69,7 @@ class Idempotency:
             await _replay(unseal(kept.sealed, secret), send)
 
     async def _first(
-        self, scope: Scope, body: _ReadBody, send: Send, store: AnswerStore, key_id: bytes, secret: bytes
+        self, scope: Scope, body: _ReadBody, send: Send, store: StoredResponses, key_id: bytes, secret: bytes
     ) -> None:
         async def keep(answer: Answer) -> None:
             if body.complete:
@@ -127,7 +127,7 @@ class _ReadBody:
         return message
 
     async def to_its_end(self) -> None:
-        """Raises TooLarge, and InvalidRequest where the caller goes away."""
+        """Raises TooLarge, and InvalidRequest where the client goes away."""
         while not self.complete:
             if (await self.receive())["type"] == "http.disconnect":
                 raise InvalidRequest("the upload ended before its announced length")

@@ -15,7 +15,7 @@ from gateway.operations import OPERATIONS, Operation
 from hepar.contracts import analyses
 from hepar.contracts.problem_types import PREFIX, PROBLEM_TYPES
 from hepar.contracts.problems import Problem
-from hepar.service.problems import MEDIA_TYPE
+from hepar.web.problems import MEDIA_TYPE
 
 Json = dict[str, Any]
 
@@ -137,15 +137,15 @@ def document(app: FastAPI) -> Json:
     more: list[type[BaseModel]] = [Problem, analyses.BatchEnd, *_ITEMS.values()]
     for model in more:
         _add_schema(schemas, model)
-    passed_on = {operation.name: operation for operation in OPERATIONS}
+    propagation_headers = {operation.name: operation for operation in OPERATIONS}
     for operation in OPERATIONS:
         if operation.body is not None:
             _add_schema(schemas, operation.body)
     for methods in made["paths"].values():
         for method, found in methods.items():
             name = found["operationId"]
-            if name in passed_on:
-                _describe_passed_on(found, passed_on[name])
+            if name in propagation_headers:
+                _describe_passed_on(found, propagation_headers[name])
             else:
                 _describe_own(found, name, method)
     made["components"]["securitySchemes"] = {"oauth2": _security()}
@@ -261,7 +261,11 @@ def _describe_passed_on(found: Json, operation: Operation) -> None:
 
 
 def _parameters(found: Json, *, posted: bool, waits: bool = True) -> None:
-    wanted = [*(["Idempotency-Key"] if posted else []), *(["X-Hepar-Timeout-Ms"] if waits else []), "X-Request-ID"]
+    wanted = [
+        *(["Idempotency-Key"] if posted else []),
+        *(["X-Hepar-Timeout-Ms"] if waits else []),
+        "X-Request-ID",
+    ]
     found["parameters"] = [
         *found.get("parameters", []),
         *({"$ref": f"#/components/parameters/{name}"} for name in wanted),

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from hepar.service.settings import ServiceSettings
+from hepar.core.settings import ServiceSettings
 
 
 class GatewaySettings(ServiceSettings):

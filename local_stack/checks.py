@@ -6,7 +6,7 @@ import socket
 from typing import get_args
 
 from hepar.contracts.cards import Task
-from hepar.inference.cards import BrokenCard, read_cards
+from hepar.inference.model_cards import BrokenCard, read_cards
 from local_stack.settings import LOOPBACK, StackSettings
 from triton_runtime.machine import UnsuitableMachine, check_machine, find_package
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from auth_service import clients
-from auth_service.api.dependencies import PROBLEMS, ClientsAdministratorDep, HouseDep, PageDep
+from auth_service.api.dependencies import PROBLEMS, ClientsAdministratorDep, Dependencies, PageDep
 from hepar.contracts.accounts import Client, ClientRegistration, ClientSecret, Page
 
 router = APIRouter(prefix="/v1/clients", tags=["clients"], responses=PROBLEMS)
@@ -16,34 +16,36 @@ Id = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
 
 
 @router.post("", summary="Register a client", status_code=201)
-async def register(form: ClientRegistration, caller: ClientsAdministratorDep, house: HouseDep) -> Client:
+async def register(form: ClientRegistration, caller: ClientsAdministratorDep, dependencies: Dependencies) -> Client:
     """Its secret is in the answer, and never again."""
-    return _shaped(await clients.register(house, caller, form))
+    return _shaped(await clients.register(dependencies, caller, form))
 
 
 @router.get("", summary="List clients")
-async def listed(_caller: ClientsAdministratorDep, house: HouseDep, page: PageDep) -> Page[Client]:
+async def listed(_caller: ClientsAdministratorDep, dependencies: Dependencies, page: PageDep) -> Page[Client]:
     """Oldest first."""
-    found, following = await clients.clients(house, page)
+    found, following = await clients.clients(dependencies, page)
     return Page[Client](items=[_shaped(record) for record in found], next=following)
 
 
 @router.delete("/{client_id}", summary="Deactivate a client", status_code=204)
-async def deactivate_client(client_id: Id, caller: ClientsAdministratorDep, house: HouseDep) -> None:
+async def deactivate_client(client_id: Id, caller: ClientsAdministratorDep, dependencies: Dependencies) -> None:
     """Its access tokens are accepted elsewhere for ten minutes at most."""
-    await clients.deactivate(house, caller, client_id)
+    await clients.deactivate(dependencies, caller, client_id)
 
 
 @router.post("/{client_id}/secrets", summary="Give a client another secret", status_code=201)
-async def add_secret(client_id: Id, caller: ClientsAdministratorDep, house: HouseDep) -> Client:
+async def add_secret(client_id: Id, caller: ClientsAdministratorDep, dependencies: Dependencies) -> Client:
     """The older ones go on counting for a week, so that nothing stands still while the new one is put in place."""
-    return _shaped(await clients.add_secret(house, caller, client_id))
+    return _shaped(await clients.add_secret(dependencies, caller, client_id))
 
 
 @router.delete("/{client_id}/secrets/{secret_id}", summary="Take a secret from a client", status_code=204)
-async def remove_secret(client_id: Id, secret_id: Id, caller: ClientsAdministratorDep, house: HouseDep) -> None:
+async def remove_secret(
+    client_id: Id, secret_id: Id, caller: ClientsAdministratorDep, dependencies: Dependencies
+) -> None:
     """It no longer counts."""
-    await clients.remove_secret(house, caller, client_id, secret_id)
+    await clients.remove_secret(dependencies, caller, client_id, secret_id)
 
 
 def _shaped(record: clients.ClientRecord) -> Client:

@@ -1,4 +1,4 @@
-"""What routes ask for: the house, where a call comes from, and who makes it."""
+"""What routes ask for: the dependencies, where a call comes from, and who makes it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
 
-from auth_service.house import Caller, House, caller_of
+from auth_service.dependencies import AuthDependencies, Caller, caller_of
 from auth_service.paging import PageRequest
 from auth_service.roles import ACCOUNT, AUDIT, CLIENTS, USERS
 from auth_service.tables import StoredAccount
 from hepar.contracts.accounts import PAGE_MAX, Account, AccountStatus
 from hepar.contracts.problems import Problem
-from hepar.service.bearer import bearer_token
-from hepar.service.problems import MEDIA_TYPE
+from hepar.web.bearer import bearer_token
+from hepar.web.problems import MEDIA_TYPE
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": description}
@@ -34,20 +34,20 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _house(request: Request) -> House:
-    house: House = request.app.state.house
-    return house
+def _house(request: Request) -> AuthDependencies:
+    dependencies: AuthDependencies = request.app.state.dependencies
+    return dependencies
 
 
-HouseDep = Annotated[House, Depends(_house)]
+Dependencies = Annotated[AuthDependencies, Depends(_house)]
 TokenDep = Annotated[str, Depends(bearer_token)]
 
 
-def _origin(request: Request, house: HouseDep) -> str | None:
+def _origin(request: Request, dependencies: Dependencies) -> str | None:
     """The address of who calls; behind the gateway the one that it says, which no one else may say."""
     peer = _address(request.client.host if request.client else "")
     forwarded = request.headers.get("x-forwarded-for")
-    if forwarded and peer and any(peer in network for network in house.settings.proxy_networks):
+    if forwarded and peer and any(peer in network for network in dependencies.settings.proxy_networks):
         peer = _address(forwarded.rsplit(",", 1)[-1].strip())
     return str(peer) if peer else None
 
@@ -62,9 +62,9 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 OriginDep = Annotated[str | None, Depends(_origin)]
 
 
-def _caller(scope: str | None) -> Callable[[TokenDep, HouseDep, OriginDep], Awaitable[Caller]]:
-    async def caller(token: TokenDep, house: HouseDep, origin: OriginDep) -> Caller:
-        return await caller_of(house, token, scope, origin)
+def _caller(scope: str | None) -> Callable[[TokenDep, Dependencies, OriginDep], Awaitable[Caller]]:
+    async def caller(token: TokenDep, dependencies: Dependencies, origin: OriginDep) -> Caller:
+        return await caller_of(dependencies, token, scope, origin)
 
     return caller
 

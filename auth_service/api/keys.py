@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from auth_service.api.dependencies import PROBLEMS, HouseDep
+from auth_service.api.dependencies import PROBLEMS, Dependencies
 from auth_service.roles import SCOPES
 from hepar.contracts.accounts import AuthorizationServer, PublicKeys
 
@@ -12,18 +12,18 @@ router = APIRouter(prefix="/.well-known", tags=["keys"], responses={503: PROBLEM
 
 
 @router.get("/jwks.json", summary="Public keys")
-async def public_keys(house: HouseDep) -> PublicKeys:
+async def public_keys(dependencies: Dependencies) -> PublicKeys:
     """The keys that verify access tokens (RFC 7517): today's, and those before it whose tokens may be about."""
-    return house.public_keys()
+    return dependencies.public_keys()
 
 
 @router.get("/oauth-authorization-server", summary="Where what is")
-async def discovery(house: HouseDep) -> AuthorizationServer:
+async def discovery(dependencies: Dependencies) -> AuthorizationServer:
     """RFC 8414."""
-    root = house.settings.public_url.rstrip("/")
+    root = dependencies.settings.public_url.rstrip("/")
     methods = ["client_secret_basic", "client_secret_post"]
     return AuthorizationServer(
-        issuer=house.settings.issuer,
+        issuer=dependencies.settings.issuer,
         token_endpoint=f"{root}/v1/token",
         revocation_endpoint=f"{root}/v1/token/revoke",
         jwks_uri=f"{root}/.well-known/jwks.json",

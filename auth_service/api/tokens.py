@@ -10,9 +10,9 @@ from urllib.parse import unquote_plus
 from fastapi import APIRouter, Form, Header
 
 from auth_service import sign_in
-from auth_service.api.dependencies import PROBLEMS, HouseDep, OriginDep
+from auth_service.api.dependencies import PROBLEMS, Dependencies, OriginDep
 from hepar.contracts.accounts import PASSWORD_CHARACTERS_MAX, AccessToken
-from hepar.service.problems import InvalidRequest
+from hepar.core.errors import InvalidRequest
 
 router = APIRouter(prefix="/v1/token", tags=["tokens"], responses=PROBLEMS)
 
@@ -30,7 +30,7 @@ Secret = Annotated[str | None, Form(max_length=4096)]
 
 @router.post("", summary="Sign in, refresh, or get a token for a system")
 async def token(
-    house: HouseDep,
+    dependencies: Dependencies,
     origin: OriginDep,
     grant_type: Annotated[Grant, Form()] = "password",
     username: Annotated[str | None, Form(max_length=254, description="the account's e-mail address")] = None,
@@ -50,19 +50,19 @@ async def token(
         name, secret = _needed("username", username), _needed("password", password)
         if len(secret) > PASSWORD_CHARACTERS_MAX:
             secret = secret[: PASSWORD_CHARACTERS_MAX + 1]  # no account has it; the work stays the same
-        return await sign_in.by_password(house, name, secret, otp, scope, origin)
+        return await sign_in.by_password(dependencies, name, secret, otp, scope, origin)
     if grant_type == "refresh_token":
-        return await sign_in.by_refresh_token(house, _needed("refresh_token", refresh_token), scope, origin)
+        return await sign_in.by_refresh_token(dependencies, _needed("refresh_token", refresh_token), scope, origin)
     basic = _basic(authorization) if authorization else None
     if basic is not None:
         client_id, client_secret = basic
     named, secret = _needed("client_id", client_id), _needed("client_secret", client_secret)
-    return await sign_in.by_client(house, named, secret, scope, origin)
+    return await sign_in.by_client(dependencies, named, secret, scope, origin)
 
 
 @router.post("/revoke", summary="Revoke a token", status_code=200)
 async def revoke(
-    house: HouseDep,
+    dependencies: Dependencies,
     origin: OriginDep,
     token: Annotated[str, Form(max_length=4096)],
     token_type_hint: Annotated[str | None, Form(max_length=64)] = None,
@@ -71,7 +71,7 @@ async def revoke(
     token until it expires. The answer is the same for a token that nobody knows.
     """
     del token_type_hint
-    await sign_in.revoke(house, token, origin)
+    await sign_in.revoke(dependencies, token, origin)
 
 
 def _needed(name: str, value: str | None) -> str:

@@ -31,7 +31,7 @@ from hepar.contracts.problems import Problem
 
 DONE, SOME_FAILED, WRONG_USE, UNREACHABLE, SIGN_IN_FIRST = range(5)
 DEFAULT_URL = "http://127.0.0.1:8080"
-AT_ONCE = 4
+BATCH_CONCURRENCY = 4
 COLUMNS = (
     "file", "label", "probability", "agreement", "boxes", "best_score", "longest_mm", "degraded", "warnings", "problem",
 )  # fmt: skip
@@ -171,7 +171,7 @@ def _results(hepar: Hepar, command: str, files: Sequence[Path], options: Options
     """In the order of the files; several are asked at once. Raises HeparProblem where one is not signed in."""
     ask = {"classify": _classified, "detect": _detected, "analyse": _analysed}[command]
     hepar.models()  # renews the token once, and says at once where one is not signed in
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(BATCH_CONCURRENCY) as pool:
         waiting = [pool.submit(_answered, ask, hepar, file, options) for file in files]
         try:
             for future in tqdm(waiting, unit="image", file=sys.stderr, disable=None):

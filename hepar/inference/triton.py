@@ -18,12 +18,12 @@ from tritonclient.grpc import InferInput, InferRequestedOutput
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
-from hepar.inference.resilience import CircuitBreaker, RetryBudget
-from hepar.service.deadlines import Deadline
-from hepar.service.metrics import BREAKER_OPEN, MODEL_FAILURES, MODEL_SECONDS
-from hepar.service.problems import BadUpstream, DeadlineExceeded, HeparError, Unavailable
-from hepar.service.requests import current_request_id, trace_header
-from hepar.service.tracing import span
+from hepar.core.deadlines import Deadline
+from hepar.core.errors import BadUpstream, DeadlineExceeded, HeparError, Unavailable
+from hepar.core.metrics import BREAKER_OPEN, MODEL_FAILURES, MODEL_SECONDS
+from hepar.core.request_context import current_request_id, trace_header
+from hepar.core.tracing import span
+from hepar.inference.circuit_breaker import CircuitBreaker, RetryBudget
 
 Tensor = NDArray[Any]
 # A server that comes back is to be found within a second, not after gRPC's default of up to two minutes.

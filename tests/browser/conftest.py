@@ -17,8 +17,8 @@ from playwright.sync_api import Browser, FilePayload, Page, sync_playwright
 from local_stack.demo import running_stack
 from local_stack.settings import on_free_ports
 from tests.end_to_end.conftest import Stack
-from tests.pictures import encoded, gradient, nearly_flat
-from tests.tiny_models import write_classifier, write_detector, write_input_check
+from tests.support.pictures import encoded, gradient, nearly_flat
+from tests.support.tiny_models import write_classifier, write_detector, write_input_check
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PASSWORD = "a long enough password"

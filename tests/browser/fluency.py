@@ -14,7 +14,7 @@ from typing import Any
 from playwright.sync_api import Page, sync_playwright
 
 from tests.browser.conftest import CHROMIUM, sign_up, stack_for_browsers
-from tests.pictures import encoded, gradient
+from tests.support.pictures import encoded, gradient
 
 SIDES = (256, 2048)
 MOVES = 120

@@ -17,7 +17,7 @@ from tests.browser.conftest import (
     named,
     sign_up,
 )
-from tests.pictures import compressed, ct_dataset, dicom_bytes, encoded, jpeg_lossless
+from tests.support.pictures import compressed, ct_dataset, dicom_bytes, encoded, jpeg_lossless
 
 
 def test_compressed_files_are_shown_before_they_are_sent(page: Page) -> None:

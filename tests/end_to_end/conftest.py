@@ -13,7 +13,7 @@ import pytest
 
 from local_stack.demo import running_stack
 from local_stack.settings import StackSettings, on_free_ports
-from tests.tiny_models import write_classifier, write_detector
+from tests.support.tiny_models import write_classifier, write_detector
 
 EMAIL, PASSWORD = "ada@example.org", "a long enough password"
 

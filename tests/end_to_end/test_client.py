@@ -26,8 +26,8 @@ from hepar.contracts.accounts import AccessToken
 from hepar.contracts.analyses import Analysis, Classification, Detection
 from hepar.contracts.problems import Problem
 from tests.end_to_end.conftest import Stack
-from tests.pictures import ct_dataset, dicom_bytes, encoded, gradient
-from tests.serving import serving
+from tests.support.pictures import ct_dataset, dicom_bytes, encoded, gradient
+from tests.support.serving import serving
 
 PASSWORD = "a long enough password"
 PICTURE = encoded(gradient(128, 128))

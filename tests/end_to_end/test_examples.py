@@ -15,7 +15,7 @@ import pytest
 
 from hepar.client import Hepar
 from tests.end_to_end.conftest import Stack
-from tests.pictures import ct_dataset, dicom_bytes
+from tests.support.pictures import ct_dataset, dicom_bytes
 
 PASSWORD = "a long enough password"
 SAMPLE = "samples/metastasis.png"

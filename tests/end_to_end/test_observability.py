@@ -14,8 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from local_stack.settings import StackSettings
 from tests.end_to_end.conftest import signed_in, tiny_stack
-from tests.otlp_receiver import Receiver, otlp_receiver
-from tests.pictures import encoded, gradient
+from tests.support.otlp_receiver import Receiver, otlp_receiver
+from tests.support.pictures import encoded, gradient
 
 IMAGE = encoded(gradient(64, 64))
 SERVICES = {"hepar-gateway", "hepar-classify_service", "hepar-detect_service"}

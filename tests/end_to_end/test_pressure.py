@@ -18,11 +18,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from hepar.service.guard import PAUSE_S
-from hepar.service.server import HEADERS_S
+from hepar.web.guard import PAUSE_S
+from hepar.web.server import HEADERS_S
 from local_stack.settings import on_free_ports
 from tests.end_to_end.conftest import Stack
-from tests.pictures import encoded, gradient
+from tests.support.pictures import encoded, gradient
 
 SLACK_S = 4.0
 DEADLINE_S = 25.0

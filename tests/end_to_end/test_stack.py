@@ -13,7 +13,7 @@ import pytest
 from hepar.contracts.analyses import Analysis, Classification, Detection
 from hepar.contracts.problems import Problem
 from tests.end_to_end.conftest import EMAIL, PASSWORD, Stack
-from tests.pictures import ct_dataset, dicom_bytes, encoded, gradient, png_header_only
+from tests.support.pictures import ct_dataset, dicom_bytes, encoded, gradient, png_header_only
 
 PNG = {"content-type": "image/png"}
 PATHS = ("/v1/classifications", "/v1/detections", "/v1/analyses")

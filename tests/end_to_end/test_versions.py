@@ -16,8 +16,8 @@ from hepar.contracts.cards import ModelCard, Versions
 from local_stack.settings import StackSettings
 from tests.end_to_end.conftest import signed_in, tiny_stack
 from tests.end_to_end.test_observability import measured
-from tests.pictures import encoded, gradient
-from tests.tiny_models import write_classifier
+from tests.support.pictures import encoded, gradient
+from tests.support.tiny_models import write_classifier
 from training.versions import put_in, share
 
 IMAGE = encoded(gradient(64, 64))

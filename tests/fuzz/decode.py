@@ -16,7 +16,7 @@ with atheris.instrument_imports(include=["hepar.imaging", "pydicom"]):  # pyrigh
     from hepar.imaging.decoding import PIXELS_MAX, SIDE_MIN
     from hepar.imaging.errors import ImageError
 
-from tests.broken_images import hostile, whole_images
+from tests.support.broken_images import hostile, whole_images
 
 FOLDER = Path("var/fuzz")
 BYTES_MAX = 16_384

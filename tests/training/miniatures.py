@@ -19,7 +19,7 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 
 from hepar.imaging.ct_image import Window
-from tests.pictures import ct_dataset
+from tests.support.pictures import ct_dataset
 from training.datasets.records import TypedBox, boxes_of_mask
 from training.lesions import Label, synthesise
 from training.phantom import abdomen_phantom

@@ -13,7 +13,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from tests.tiny_models import CLASSIFIER_LABELS, card_document
+from tests.support.tiny_models import CLASSIFIER_LABELS, card_document
 from training.evaluation.contest import of_classifiers, of_detectors
 from training.evaluation.detection import Boxes
 from training.prepare import data_fingerprint, read_manifest

@@ -12,7 +12,7 @@ from PIL import Image
 from hepar.contracts.cards import ModelCard
 from hepar.imaging import decode
 from hepar.imaging.ct_image import Window
-from hepar.imaging.fitting import fit
+from hepar.imaging.letterbox import fit
 from training.datasets.dicom import read_dicom_series
 from training.datasets.records import Fault, ReadOptions
 from training.evaluation.served import run_model_on

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import tiny_models
+from tests.support import tiny_models
 from tests.training.miniatures import LESION_SLICES, SIDE, SLICES, Case, ct_series, nifti, write
 from tests.training.test_datasets import training
 

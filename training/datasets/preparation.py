@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from hepar.imaging.fitting import Placement, fit
+from hepar.imaging.letterbox import LetterboxTransform, fit
 from training.configuration import DataConfiguration
 from training.datasets import splitting
 from training.datasets.collection import Record, read_collection
@@ -112,7 +112,7 @@ def _usable(records: Sequence[Record]) -> tuple[list[Record], list[LeftOut]]:
     return usable, left_out
 
 
-def _fitted(record: Record, folder: Path, data: DataConfiguration) -> tuple[np.ndarray, Placement]:
+def _fitted(record: Record, folder: Path, data: DataConfiguration) -> tuple[np.ndarray, LetterboxTransform]:
     with Image.open(folder / record.path, formats=("PNG",)) as image:
         return fit(np.asarray(image), data.input_size_px, data.input_size_px)
 
@@ -126,7 +126,7 @@ def _lesions(record: Record, folder: Path, data: DataConfiguration) -> BoolImage
     return np.asarray(grey > 127)
 
 
-def _in_input(box: Sequence[float], placement: Placement) -> tuple[float, float, float, float]:
+def _in_input(box: Sequence[float], placement: LetterboxTransform) -> tuple[float, float, float, float]:
     x_min, y_min, x_max, y_max = placement.to_input(np.array(box))[0].tolist()
     return x_min, y_min, x_max, y_max
 

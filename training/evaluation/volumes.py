@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hepar.contracts.cards import Ensemble
 from hepar.imaging.ct_image import Window
-from hepar.imaging.fitting import Placement, fit
+from hepar.imaging.letterbox import LetterboxTransform, fit
 from training.datasets.dicom import read_dicom_series
 from training.datasets.nifti import read_nifti
 from training.datasets.records import Fault, Read, ReadOptions, SourceSlice
@@ -123,7 +123,7 @@ def _above(boxes: Boxes, threshold: float) -> Boxes:
     return Boxes(boxes.corners[kept], boxes.labels[kept], boxes.scores[kept])
 
 
-def _in_input(item: SourceSlice, placement: Placement) -> NDArray[np.float64]:
+def _in_input(item: SourceSlice, placement: LetterboxTransform) -> NDArray[np.float64]:
     """(m, 4), 0..1 of the networks' input."""
     return placement.to_input(np.array([(box.x_min, box.y_min, box.x_max, box.y_max) for box in item.boxes]))
 

@@ -15,7 +15,7 @@ from torchvision.transforms import v2
 
 from training.evaluation.judgement import image_paths
 from training.evaluation.served import read_images
-from training.input_check.network import COMPONENTS, InputCheck
+from training.input_check.network import COMPONENTS, ScopeCheck
 from training.prepare import read_manifest
 
 ACCEPTED_SHARE = 0.995
@@ -36,7 +36,7 @@ _CHANGES = v2.Compose(
 def fit_input_check(data: Path, seed: int, folder: Path) -> None:
     """Fits features on the training part of a prepared folder, the threshold on its validation part; writes WEIGHTS."""
     torch.manual_seed(seed)
-    network = InputCheck().eval()
+    network = ScopeCheck().eval()
     training = _changed(data, "train")
     with torch.no_grad():
         layout = _each(lambda part: network.layout(part.permute(0, 3, 1, 2).float() / 255), training)
@@ -52,14 +52,14 @@ def fit_input_check(data: Path, seed: int, folder: Path) -> None:
     torch.save(network.state_dict(), folder / WEIGHTS)
 
 
-def fitted_input_check(folder: Path) -> InputCheck:
+def fitted_input_check(folder: Path) -> ScopeCheck:
     """As `fit_input_check` left it."""
-    network = InputCheck()
+    network = ScopeCheck()
     network.load_state_dict(torch.load(folder / WEIGHTS, weights_only=True))
     return network.eval()
 
 
-def typicality(network: InputCheck, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+def typicality(network: ScopeCheck, images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """(n, 1) of images (n, h, w)."""
     with torch.no_grad():
         return _each(network, torch.from_numpy(images[..., None])).double().numpy()

@@ -15,7 +15,7 @@ from pydicom.pixels import pixel_array
 from hepar.imaging import decode
 from hepar.imaging.ct_image import GreyImage
 from hepar.imaging.errors import ImageError
-from hepar.imaging.fitting import fit
+from hepar.imaging.letterbox import fit
 
 TEXT = "Find and classify liver tumours on CT. Research software, not a medical device. "
 _OTHER_MODALITIES = {"MR", "US", "NM", "PT", "CR", "DX", "XA", "RF", "OT", "MG", "SC"}

@@ -23,7 +23,7 @@ FEATURES = COMPONENTS + 1 + GREY_BINS + 4 * BANDS
 _FLOOR = 1e-3
 
 
-class InputCheck(nn.Module):
+class ScopeCheck(nn.Module):
     """uint8 images (n, h, w, 1) to typicality (n, 1): above 0.5 for images like those of the fit, towards 0 for others.
 
     Features: mean and spread of grey on a grid of 16 by 16 as their first principal components, how much of the grid
@@ -93,7 +93,7 @@ class InputCheck(nn.Module):
         return torch.cat(strengths, dim=1)
 
 
-def input_check_graph(network: InputCheck, height: int, width: int) -> onnx.ModelProto:
+def input_check_graph(network: ScopeCheck, height: int, width: int) -> onnx.ModelProto:
     """The serving graph.
 
     in   image       UINT8 [batch, H, W, 1]

@@ -1,0 +1,44 @@
+"""Who is calling, as far as a token says it: known before limits and keys are looked at, decided by each route."""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from hepar.core.errors import HeparError
+from hepar.core.request_context import note_account
+from hepar.web.access_tokens import Principal
+
+BEARER = "bearer"
+
+
+class AuthenticationMiddleware:
+    """ASGI middleware. Puts a Principal, or None, into the request's state; a bad token is the route's to refuse."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope.setdefault("state", {})["principal"] = principal = await _principal(scope)
+            if principal is not None:
+                note_account(principal.subject)
+        await self._app(scope, receive, send)
+
+
+async def _principal(scope: Scope) -> Principal | None:
+    offered = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
+    scheme, _, token = offered[0].partition(" ") if len(offered) == 1 else ("", "", "")
+    if scheme.lower() != BEARER:
+        return None
+    dependencies = scope["app"].state.dependencies
+    try:
+        principal: Principal = await dependencies.keys.principal(token, dependencies.rules)
+    except HeparError:
+        return None
+    return principal
+
+
+def authenticated_principal(scope: Scope) -> Principal | None:
+    """As `AuthenticationMiddleware` found it."""
+    known: Principal | None = scope["state"]["principal"]
+    return known

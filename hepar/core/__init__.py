@@ -1,0 +1,1 @@
+"""What every layer uses: errors, deadlines, the request context, settings, logs, metrics, tracing."""

@@ -1,0 +1,85 @@
+"""Errors as types of the domain. hepar.web.problems turns them into RFC 9457 problem documents."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class HeparError(Exception):
+    """An error with a meaning for the caller. `slug` is the stable end of its problem type."""
+
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Something went wrong on our side"
+    slug: ClassVar[str] = "internal-error"
+    headers: ClassVar[dict[str, str]] = {}
+    oauth_error: ClassVar[str | None] = None
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+
+    def response_headers(self) -> dict[str, str]:
+        """Those of its class; an error that knows more says more."""
+        return self.headers
+
+
+class ClientError(HeparError):
+    """The caller can mend it."""
+
+    status, title, slug = 400, "The request is not valid", "invalid-request"
+
+
+class InvalidRequest(ClientError):
+    """A field is missing or wrong."""
+
+    status, slug = 422, "invalid-request"
+
+
+class Unauthenticated(ClientError):
+    """No token, or one that does not count."""
+
+    status, title, slug = 401, "Sign in first", "unauthenticated"
+    headers: ClassVar[dict[str, str]] = {"WWW-Authenticate": "Bearer"}
+
+
+class Forbidden(ClientError):
+    """The token lacks the scope."""
+
+    status, title, slug = 403, "Not allowed", "forbidden"
+
+
+class TooLarge(ClientError):
+    """More bytes or pixels than the published limits."""
+
+    status, title, slug = 413, "The upload is too large", "too-large"
+
+
+class UnsupportedMedia(ClientError):
+    """A format that is not read here."""
+
+    status, title, slug = 415, "The format is not supported", "unsupported-media"
+
+
+class NotFound(ClientError):
+    """No route, or a part of a path that names nothing."""
+
+    status, title, slug = 404, "There is nothing here", "http-404"
+
+
+class Unavailable(HeparError):
+    """A part of the system that this answer needs does not answer now."""
+
+    status, title, slug = 503, "Not available at the moment", "unavailable"
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "5"}
+
+
+class DeadlineExceeded(HeparError):
+    """The answer was not ready in time."""
+
+    status, title, slug = 504, "The answer was not ready in time", "deadline-exceeded"
+
+
+class BadUpstream(HeparError):
+    """A part of the system answered something it must not."""
+
+    status, title, slug = 502, "A part of the system gave a wrong answer", "bad-upstream"

@@ -1,0 +1,44 @@
+"""JSON lines on standard output: one for each request, and whatever else happens."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from pythonjsonlogger.core import RESERVED_ATTRS
+from pythonjsonlogger.json import JsonFormatter
+
+from hepar.core.request_context import current_request_id
+
+
+class _Context(logging.Filter):
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.service = self._service
+        record.request_id = current_request_id()
+        return True
+
+
+def configure_logging(service: str, level: str = "INFO") -> None:
+    """All loggers of the process write JSON with time, level, service and request id.
+
+    Nothing of an image, a name, a password or a token belongs in a log line.
+    """
+    output = logging.StreamHandler(sys.stdout)
+    output.setFormatter(
+        JsonFormatter(
+            "{asctime}{levelname}{service}{request_id}{name}{message}",
+            style="{",
+            reserved_attrs=[*RESERVED_ATTRS, "color_message"],  # uvicorn's, for terminals
+            rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
+        )
+    )
+    output.addFilter(_Context(service))
+    root = logging.getLogger()
+    root.handlers[:] = [output]
+    root.setLevel(level)
+    for noisy in ("httpx", "httpcore", "uvicorn.access", "uvicorn.error"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

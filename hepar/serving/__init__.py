@@ -1,0 +1,1 @@
+"""What the model services share: decode workers, scope check, quorum, batches, drift monitoring."""

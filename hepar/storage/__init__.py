@@ -1,0 +1,1 @@
+"""Databases and migrations, paging, stored responses, rate limits."""

@@ -1,0 +1,1 @@
+"""Everything HTTP: app factory, request guard, problem documents, uploads, access tokens, calls to other services."""

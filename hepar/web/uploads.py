@@ -1,0 +1,226 @@
+"""An image out of a request body, raw or multipart, held in memory and never on disk."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from email.message import Message
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Query, Request
+from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import MultipartParser
+
+from hepar.contracts.limits import FRAMES_MAX
+from hepar.core.errors import ClientError, HeparError, InvalidRequest, TooLarge, UnsupportedMedia
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
+
+IMAGE_FIELD = "image"
+MULTIPART_OVERHEAD_BYTES = 64 * 1024
+RAW_TYPES = ("image/", "application/dicom", "application/octet-stream")
+
+
+class LengthRequired(ClientError):
+    """A Content-Length that is no number."""
+
+    status, title, slug = 400, "The Content-Length is not a number", "bad-content-length"
+
+
+def check_announced(request: Request, bytes_max: int) -> None:
+    """Refuses by the headers alone, before a byte of the body is read.
+
+    Raises TooLarge, LengthRequired and UnsupportedMedia.
+    """
+    announced = request.headers.get("content-length")
+    if announced is not None:
+        if not announced.isascii() or not announced.isdigit():
+            raise LengthRequired
+        if int(announced) > bytes_max + MULTIPART_OVERHEAD_BYTES:
+            raise TooLarge(f"at most {bytes_max} bytes")
+    kind, _ = _content_type(request)
+    if kind != "multipart/form-data" and not kind.startswith(RAW_TYPES):
+        raise UnsupportedMedia(
+            "send the image as multipart/form-data with a part named `image`, or as the body itself with "
+            "a Content-Type of image/... or application/dicom"
+        )
+
+
+async def limited(chunks: AsyncIterator[bytes], bytes_max: int) -> AsyncIterator[bytes]:
+    """The same chunks, until they are more than `bytes_max` in all: then TooLarge."""
+    total = 0
+    async for chunk in chunks:
+        total += len(chunk)
+        if total > bytes_max:
+            raise TooLarge(f"at most {bytes_max} bytes")
+        if chunk:
+            yield chunk
+
+
+async def read_images(
+    request: Request, bytes_max: int, images_max: int, batch_bytes_max: int
+) -> list[bytes | HeparError]:
+    """Every part named `image`, in order: its bytes, or why it is none (empty, or over `bytes_max`).
+
+    Raises TooLarge (over `batch_bytes_max` or `images_max` in all), UnsupportedMedia where the body is not multipart,
+    and InvalidRequest for a broken body or one without an image.
+    """
+    check_announced(request, batch_bytes_max)
+    kind, boundary = _content_type(request)
+    if kind != "multipart/form-data":
+        raise UnsupportedMedia(f"send the images as multipart/form-data, each in a part named `{IMAGE_FIELD}`")
+    body = limited(request.stream(), batch_bytes_max + MULTIPART_OVERHEAD_BYTES)
+    images = await _image_parts(body, boundary, images_max)
+    if not images:
+        raise InvalidRequest(f"send at least one part named `{IMAGE_FIELD}`")
+    return [_as_image(image, bytes_max) for image in images]
+
+
+def _as_image(image: bytearray, bytes_max: int) -> bytes | HeparError:
+    if len(image) > bytes_max:
+        return TooLarge(f"at most {bytes_max} bytes an image")
+    return bytes(image) if image else InvalidRequest("the image is empty")
+
+
+async def read_image(request: Request, bytes_max: int) -> bytes:
+    """The image's bytes, at least one and at most `bytes_max`.
+
+    Raises TooLarge, UnsupportedMedia, and InvalidRequest for an empty, broken or nameless upload.
+    """
+    check_announced(request, bytes_max)
+    kind, boundary = _content_type(request)
+    body = limited(request.stream(), bytes_max + MULTIPART_OVERHEAD_BYTES)
+    if kind == "multipart/form-data":
+        images = await _image_parts(body, boundary, images_max=1)
+        if not images:
+            raise InvalidRequest(f"send exactly one part named `{IMAGE_FIELD}`; this request has none")
+        image = images[0]
+    else:
+        image = bytearray()
+        async for chunk in body:
+            image += chunk
+    if len(image) > bytes_max:
+        raise TooLarge(f"at most {bytes_max} bytes")
+    if not image:
+        raise InvalidRequest("the image is empty")
+    return bytes(image)
+
+
+def _content_type(request: Request) -> tuple[str, str]:
+    """The media type in lower case, and its boundary."""
+    message = Message()
+    message["content-type"] = request.headers.get("content-type", "")
+    boundary = message.get_param("boundary", "")
+    return message.get_content_type() if message["content-type"] else "", str(boundary)
+
+
+@dataclass
+class _Collector:
+    """Callbacks of the push parser: keeps the bodies of the parts named `image` and nothing else."""
+
+    images_max: int
+    images: list[bytearray] = field(default_factory=list)
+    complete: bool = False
+    _name: bytearray = field(default_factory=bytearray)
+    _value: bytearray = field(default_factory=bytearray)
+    _wanted: bool = False
+
+    def on_part_begin(self) -> None:
+        self._wanted = False
+
+    def on_header_field(self, chunk: bytes, start: int, end: int) -> None:
+        self._name += chunk[start:end]
+
+    def on_header_value(self, chunk: bytes, start: int, end: int) -> None:
+        self._value += chunk[start:end]
+
+    def on_header_end(self) -> None:
+        if self._name.lower() == b"content-disposition":
+            message = Message()
+            message["content-disposition"] = self._value.decode("latin-1")
+            self._wanted = message.get_param("name", header="content-disposition") == IMAGE_FIELD
+            if self._wanted:
+                self.images.append(bytearray())
+            if len(self.images) > self.images_max:
+                raise _TooManyParts
+        self._name.clear()
+        self._value.clear()
+
+    def on_part_data(self, chunk: bytes, start: int, end: int) -> None:
+        if self._wanted:
+            self.images[-1] += chunk[start:end]
+
+    def on_end(self) -> None:
+        self.complete = True
+
+
+class _TooManyParts(Exception):
+    """More images than the route takes."""
+
+
+async def _image_parts(body: AsyncIterator[bytes], boundary: str, images_max: int) -> list[bytearray]:
+    if not boundary or len(boundary) > 70:  # RFC 2046, section 5.1.1
+        raise InvalidRequest("the multipart boundary is missing or too long")
+    collector = _Collector(images_max)
+    callbacks: MultipartCallbacks = {
+        "on_part_begin": collector.on_part_begin,
+        "on_header_field": collector.on_header_field,
+        "on_header_value": collector.on_header_value,
+        "on_header_end": collector.on_header_end,
+        "on_part_data": collector.on_part_data,
+        "on_end": collector.on_end,
+    }
+    try:
+        parser = MultipartParser(boundary.encode("latin-1"), callbacks)
+        async for chunk in body:
+            parser.write(chunk)
+    except (MultipartParseError, UnicodeEncodeError) as error:
+        raise InvalidRequest("the multipart body is broken") from error
+    except _TooManyParts as error:
+        if images_max == 1:
+            raise InvalidRequest(f"send exactly one part named `{IMAGE_FIELD}`; this request has more") from error
+        raise TooLarge(f"at most {images_max} images in one request") from error
+    if not collector.complete:
+        raise InvalidRequest("the multipart body ends too early")
+    return collector.images
+
+
+Frame = Annotated[int | None, Query(ge=0, lt=FRAMES_MAX, description="of a multi-frame DICOM object, from 0")]
+_BINARY = {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
+BATCH_OPENAPI = {
+    "requestBody": {
+        "required": True,
+        "description": f"CT images, each in a part named `{IMAGE_FIELD}`. What they are is found from their bytes.",
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": [IMAGE_FIELD],
+                    "properties": {IMAGE_FIELD: {"type": "array", "items": _BINARY["schema"], "minItems": 1}},
+                }
+            }
+        },
+    }
+}
+IMAGE_OPENAPI = {
+    "requestBody": {
+        "required": True,
+        "description": "The CT image: PNG, JPEG, TIFF, BMP, WebP or DICOM. What it is is found from its bytes.",
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": [IMAGE_FIELD],
+                    "properties": {IMAGE_FIELD: _BINARY["schema"]},
+                }
+            },
+            "image/png": _BINARY,
+            "image/jpeg": _BINARY,
+            "image/tiff": _BINARY,
+            "image/bmp": _BINARY,
+            "image/webp": _BINARY,
+            "application/dicom": _BINARY,
+        },
+    }
+}

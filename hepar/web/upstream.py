@@ -1,0 +1,151 @@
+"""Calls to the services behind the gateway. What they answer is checked before it is passed on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TypeVar
+
+import httpx
+from httpx_sse import EventSource, SSEError
+from opentelemetry.trace import SpanKind
+from pydantic import BaseModel, ValidationError
+
+from hepar.contracts.problems import Problem
+from hepar.core.deadlines import Deadline
+from hepar.core.errors import BadUpstream, DeadlineExceeded, HeparError, Unavailable
+from hepar.core.request_context import propagation_headers, stage
+from hepar.core.tracing import span
+from hepar.web.problems import MEDIA_TYPE
+
+Answer = TypeVar("Answer", bound=BaseModel)
+EVENTS = "text/event-stream"
+_PROBE_TIMEOUT_S = 2.5
+
+
+class UpstreamProblem(HeparError):
+    """A service answered with a problem of its own; it is passed on as it is."""
+
+    def __init__(self, problem: Problem, retry_after: str | None = None) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """One service. purpose: what it does, in the public's words; its name and address stay inside."""
+
+    client: httpx.AsyncClient
+    purpose: str
+
+    async def call(
+        self,
+        answer: type[Answer],
+        method: str,
+        path: str,
+        deadline: Deadline,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: AsyncIterator[bytes] | bytes | None = None,
+    ) -> Answer:
+        """Sends a request, streaming `content`, and reads the answer as the given document.
+
+        Raises UpstreamProblem, Unavailable, DeadlineExceeded and BadUpstream.
+        """
+        response = await self.ask(method, path, deadline, headers=headers, content=content)
+        return self.read(answer, response)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        deadline: Deadline,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: AsyncIterator[bytes] | bytes | None = None,
+    ) -> httpx.Response:
+        """The answer as it came, where it is none of an error. Raises what `call` does."""
+        timeout = httpx.Timeout(deadline.remaining_s(), connect=min(2.0, deadline.remaining_s()))
+        try:
+            with stage(self.purpose, SpanKind.CLIENT):
+                sent = dict(headers or {}) | deadline.header() | propagation_headers()
+                async with asyncio.timeout(deadline.remaining_s()):
+                    response = await self.client.request(method, path, headers=sent, content=content, timeout=timeout)
+        except (httpx.TimeoutException, TimeoutError) as error:
+            raise self._late(error) from error
+        except httpx.HTTPError as error:
+            raise Unavailable(f"{self.purpose} is not available at the moment") from error
+        if response.status_code >= 400:
+            raise _passed_on(response, self.purpose)
+        return response
+
+    async def events(
+        self,
+        item: type[Answer],
+        path: str,
+        deadline: Deadline,
+        *,
+        headers: Mapping[str, str],
+        content: AsyncIterator[bytes],
+    ) -> AsyncIterator[Answer]:
+        """Posts, and reads server-sent events named `item` as they come. Raises what `call` does, at any time."""
+        timeout = httpx.Timeout(deadline.remaining_s(), connect=min(2.0, deadline.remaining_s()))
+        try:
+            async with AsyncExitStack() as stack:
+                stack.enter_context(span(self.purpose, SpanKind.CLIENT))
+                sent = dict(headers) | deadline.header() | propagation_headers() | {"accept": EVENTS}
+                answering = self.client.stream("POST", path, headers=sent, content=content, timeout=timeout)
+                async with asyncio.timeout(deadline.remaining_s()):
+                    response = await stack.enter_async_context(answering)
+                    if response.status_code >= 400:
+                        await response.aread()
+                        raise _passed_on(response, self.purpose)
+                events = EventSource(response).aiter_sse()
+                while True:
+                    async with asyncio.timeout(deadline.remaining_s()):
+                        event = await anext(events, None)
+                    if event is None:
+                        break
+                    if event.event == "end":
+                        return
+                    yield self._document(item, event.data.encode())
+        except (httpx.TimeoutException, TimeoutError) as error:
+            raise self._late(error) from error
+        except (httpx.HTTPError, SSEError) as error:
+            raise Unavailable(f"{self.purpose} is not available at the moment") from error
+        raise BadUpstream(f"{self.purpose} stopped in the middle")
+
+    def _late(self, error: Exception) -> HeparError:
+        if isinstance(error, httpx.ConnectTimeout):
+            return Unavailable(f"{self.purpose} is not available at the moment")
+        return DeadlineExceeded(f"{self.purpose} did not answer in time")
+
+    def _document(self, answer: type[Answer], content: bytes) -> Answer:
+        try:
+            return answer.model_validate_json(content)
+        except ValidationError as error:
+            raise BadUpstream(f"{self.purpose} gave a wrong answer") from error
+
+    def read(self, answer: type[Answer], response: httpx.Response) -> Answer:
+        """Raises BadUpstream for another document than was promised."""
+        return self._document(answer, response.content)
+
+    async def ready(self) -> bool:
+        try:
+            response = await self.client.get("/readyz", timeout=_PROBE_TIMEOUT_S)
+        except httpx.HTTPError:
+            return False
+        return response.status_code == 200
+
+
+def _passed_on(response: httpx.Response, purpose: str) -> HeparError:
+    if response.headers.get("content-type", "").startswith(MEDIA_TYPE):
+        try:
+            problem = Problem.model_validate_json(response.content)
+        except ValidationError:
+            return BadUpstream(f"{purpose} gave a wrong answer")
+        return UpstreamProblem(problem, response.headers.get("retry-after"))
+    return BadUpstream(f"{purpose} gave a wrong answer")

@@ -1,0 +1,246 @@
+"""The audit's chain, the commands, the migrations, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, inspect, text, update
+from sqlalchemy.ext.asyncio import create_async_engine
+from starlette.testclient import TestClient
+
+from auth_service.app import create_app
+from auth_service.audit import BrokenChain
+from auth_service.database import open_database
+from auth_service.secret_key import BadSecretKey, SecretKey, load_secret_key
+from auth_service.settings import AuthSettings
+from auth_service.tables import Base, StoredAuditEntry, StoredAuditHead
+from tests.support.auth_client import EMAIL, PASSWORD, AuthTestClient
+
+
+def verified(auth: AuthTestClient, anchor: tuple[int, str] | None = None) -> tuple[int, str]:
+    assert auth.client.portal is not None
+    return auth.client.portal.call(auth.dependencies.audit.verify, auth.dependencies.database, anchor)
+
+
+def tamper(auth: AuthTestClient, *statements: object) -> None:
+    async def run() -> None:
+        async with auth.dependencies.database.writing() as session:
+            for statement in statements:
+                await session.execute(statement)  # type: ignore[call-overload]
+
+    assert auth.client.portal is not None
+    auth.client.portal.call(run)
+
+
+def busy(auth: AuthTestClient) -> tuple[int, str]:
+    """Six entries."""
+    auth.sign_up()
+    for _ in range(5):
+        auth.tokens()
+    return verified(auth)
+
+
+ENTRY = StoredAuditEntry.number
+
+
+def test_an_untouched_chain_is_unbroken_and_its_head_may_be_kept_elsewhere(auth: AuthTestClient) -> None:
+    number, digest = busy(auth)
+    assert number == 6
+    assert verified(auth, (number, digest)) == (number, digest)
+    auth.tokens()
+    assert verified(auth, (number, digest))[0] == 7
+
+
+def test_a_changed_entry_is_named(auth: AuthTestClient) -> None:
+    busy(auth)
+    tamper(auth, update(StoredAuditEntry).where(ENTRY == 3).values(event="signed_out"))
+    with pytest.raises(BrokenChain, match="entry 3 was changed"):
+        verified(auth)
+
+
+def test_a_missing_entry_is_named(auth: AuthTestClient) -> None:
+    busy(auth)
+    tamper(auth, delete(StoredAuditEntry).where(ENTRY == 4))
+    with pytest.raises(BrokenChain, match="entry 4 is missing"):
+        verified(auth)
+
+
+def test_a_cut_end_is_noticed_by_the_head_and_with_its_head_by_the_log(auth: AuthTestClient) -> None:
+    number, digest = busy(auth)
+    tamper(auth, delete(StoredAuditEntry).where(ENTRY.in_([number])))
+    with pytest.raises(BrokenChain, match="the head names entry 6, but the chain ends with 5"):
+        verified(auth)
+
+    async def end() -> str:
+        async with auth.dependencies.database.reading() as session:
+            entry = await session.get(StoredAuditEntry, 5)
+            assert entry is not None
+            return entry.hash
+
+    assert auth.client.portal is not None
+    tamper(auth, update(StoredAuditHead).values(number=5, hash=auth.client.portal.call(end)))
+    assert verified(auth)[0] == 5, "whoever has the database can cut its end"
+    with pytest.raises(BrokenChain, match="entry 6 is missing"):
+        verified(auth, (number, digest))
+    with pytest.raises(BrokenChain, match="entry 5 is not the one that was logged"):
+        verified(auth, (5, digest))
+
+
+def test_nothing_is_done_that_cannot_be_audited(auth: AuthTestClient) -> None:
+    """The entry is in the transaction of its effect: where it cannot be written, nothing is done."""
+    auth.sign_up()
+    tamper(auth, delete(StoredAuditHead))
+    assert auth.sign_up("bob@example.org").status_code == 500
+    tamper(auth, text("INSERT INTO audit_head (id, number, hash) SELECT 1, number, hash FROM audit_entries"))
+    assert auth.sign_in("bob@example.org").status_code == 401, "nobody was made"
+    assert auth.sign_up("bob@example.org").status_code == 201
+
+
+def test_administrators_read_the_audit_in_pages_and_no_secret_is_in_it(auth: AuthTestClient) -> None:
+    administrator = auth.administrator()
+    auth.sign_up()
+    auth.sign_in(password="a wrong but long password")
+    whole = auth.client.get("/v1/audit", headers=administrator).json()
+    assert [item["number"] for item in whole["items"]] == [1, 2, 3, 4]
+    first = auth.client.get("/v1/audit", params={"limit": 3}, headers=administrator).json()
+    rest = auth.client.get("/v1/audit", params={"after": first["next"]}, headers=administrator).json()
+    assert [*first["items"], *rest["items"]] == whole["items"]
+    for secret in (PASSWORD, "a wrong but long password", EMAIL, administrator["authorization"].split()[1]):
+        assert secret not in str(whole)
+
+
+def command(settings: AuthSettings, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    variables = os.environ | environment | {
+        "HEPAR_AUTH_DATABASE_URL": settings.database_url,
+        "HEPAR_AUTH_KEYS_FOLDER": str(settings.keys_folder),
+        "HEPAR_AUTH_SECRET_KEY_FILE": str(settings.secret_key_file),
+    }  # fmt: skip
+    ours = [sys.executable, "-m", "auth_service", *arguments]
+    return subprocess.run(ours, env=variables, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_first_administrator_is_made_by_a_command(auth_settings: AuthSettings) -> None:
+    weak = command(auth_settings, "create-admin", EMAIL, HEPAR_ADMIN_PASSWORD="passwordpassword")
+    assert weak.returncode == 1
+    assert "too easy to guess" in weak.stderr
+    wrong = command(auth_settings, "create-admin", "no address", HEPAR_ADMIN_PASSWORD=PASSWORD)
+    assert wrong.returncode == 1
+    assert wrong.stderr.startswith("email: ")
+    done = command(auth_settings, "create-admin", EMAIL, "--name", "Ada", HEPAR_ADMIN_PASSWORD=PASSWORD)
+    assert done.returncode == 0, done.stderr
+    assert PASSWORD not in done.stdout
+    again = command(auth_settings, "create-admin", EMAIL, HEPAR_ADMIN_PASSWORD=PASSWORD)
+    assert again.returncode == 1
+    assert len(again.stderr.splitlines()) == 1
+    with TestClient(create_app(auth_settings), base_url="http://127.0.0.1") as client:
+        auth = AuthTestClient(client)
+        assert auth.me(auth.bearer()).json()["role"] == "administrator"
+
+
+def test_commands_migrate_rotate_and_verify(auth_settings: AuthSettings) -> None:
+    assert command(auth_settings, "migrate").returncode == 0
+    first = command(auth_settings, "rotate-key")
+    assert first.returncode == 0, first.stderr
+    assert "signs now" in first.stdout
+    checked = command(auth_settings, "verify-audit")
+    assert checked.stdout.startswith("1 entries, unbroken; the last one is 1:")
+    anchor = checked.stdout.split()[-1]
+    assert command(auth_settings, "verify-audit", "--anchor", anchor).returncode == 0
+    for wrong, words in (("2:abc", "entry 2 is missing"), ("x", "is not NUMBER:HASH")):
+        refused = command(auth_settings, "verify-audit", "--anchor", wrong)
+        assert refused.returncode == 1
+        assert words in refused.stderr
+
+
+def tables(connection: object) -> dict[str, set[str]]:
+    inspector = inspect(connection)
+    assert inspector is not None
+    return {name: {column["name"] for column in inspector.get_columns(name)} for name in inspector.get_table_names()}
+
+
+def test_migrations_lead_from_empty_to_what_the_code_expects_and_back(database_url: str) -> None:
+    async def there_and_back() -> list[dict[str, set[str]]]:
+        async with open_database(database_url) as database:
+            seen = []
+            for revision in ("head", "base", "head"):
+                await database.migrate(revision)
+                async with database._writing_engine.connect() as connection:
+                    seen.append(await connection.run_sync(tables))
+            return seen
+
+    up, down, again = asyncio.run(there_and_back())
+    expected = {name: set(table.columns.keys()) for name, table in Base.metadata.tables.items()}
+    assert {name: columns for name, columns in up.items() if name != "alembic_version"} == expected
+    assert set(down) <= {"alembic_version"}
+    assert again == up
+
+
+def test_two_services_that_start_at_once_migrate_once(database_url: str) -> None:
+    async def both() -> None:
+        async with open_database(database_url) as one, open_database(database_url) as other:
+            await asyncio.gather(one.migrate(), other.migrate())
+            assert await one.answers()
+
+    asyncio.run(both())
+
+
+def test_accounts_of_the_first_version_live_on(database_url: str, auth_settings: AuthSettings) -> None:
+    """Its table was made without migrations."""
+
+    async def first_version() -> None:
+        async with open_database(database_url):
+            engine = create_async_engine(database_url)
+            async with engine.begin() as connection:
+                await connection.execute(
+                    text(
+                        "CREATE TABLE accounts (id VARCHAR(32) PRIMARY KEY, email VARCHAR(254) UNIQUE NOT NULL, "
+                        "password_hash VARCHAR(256) NOT NULL, created_at TIMESTAMP NOT NULL)"
+                    )
+                )
+                from passlib.hash import argon2
+
+                stored = argon2.using(type="ID", memory_cost=19456, time_cost=2, parallelism=1).hash(PASSWORD)  # type: ignore[no-untyped-call]
+                await connection.execute(
+                    text("INSERT INTO accounts VALUES ('a', 'ada@example.org', :stored, '2026-11-01 00:00:00')"),
+                    {"stored": stored},
+                )
+            await engine.dispose()
+
+    asyncio.run(first_version())
+    with TestClient(create_app(auth_settings), base_url="http://127.0.0.1") as client:
+        auth = AuthTestClient(client)
+        account = auth.me(auth.bearer()).json()
+    assert (account["id"], account["role"], account["status"]) == ("a", "researcher", "active")
+
+
+def test_the_secret_key_is_one_and_is_ours_alone(tmp_path: Path) -> None:
+    file = tmp_path / "deep" / "secret.key"
+    first = load_secret_key(file)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert load_secret_key(file).derived("audit") == first.derived("audit") != first.derived("other")
+    with pytest.raises(BadSecretKey, match="not the one that the database was written with"):
+        SecretKey(bytes(range(32))).opened(first.sealed("text"))
+    with pytest.raises(BadSecretKey, match="has 31 bytes"):
+        SecretKey(b"x" * 31)
+    with pytest.raises(BadSecretKey, match="a sample"):
+        SecretKey(b"change-me-" * 4)
+    file.chmod(0o640)
+    with pytest.raises(BadSecretKey, match="may be read by others"):
+        load_secret_key(file)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file to somebody else")
+def test_a_secret_that_an_orchestrator_gives_may_be_read_by_our_group(tmp_path: Path) -> None:
+    file = tmp_path / "secret.key"
+    load_secret_key(file)
+    os.chown(file, 12345, os.getgid())
+    file.chmod(0o440)
+    load_secret_key(file)
+    file.chmod(0o444)
+    with pytest.raises(BadSecretKey, match="may be read by others"):
+        load_secret_key(file)

@@ -1,0 +1,246 @@
+"""auth_service: signing up and in, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import sqlite3
+import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from auth_service.app import create_app
+from auth_service.settings import AuthSettings
+from hepar.contracts.accounts import PublicKeys
+from hepar.web.access_tokens import TokenRules, read_token, verification_keys
+from tests.support.auth_client import EMAIL, PASSWORD, AuthTestClient
+
+
+def changed(settings: AuthSettings, **changes: object) -> AuthSettings:
+    return settings.model_copy(update=changes)
+
+
+def test_sign_up_sign_in_and_me(auth: AuthTestClient) -> None:
+    assert auth.sign_up(name="Ada").status_code == 201
+    answer = auth.me(auth.bearer())
+    assert answer.status_code == 200
+    account = answer.json()
+    assert (account["email"], account["name"], account["role"]) == (EMAIL, "Ada", "researcher")
+    assert (account["status"], account["second_factor"]) == ("active", False)
+    assert account["created_at"].endswith("Z")
+    assert "password" not in str(account)
+
+
+def test_the_published_key_verifies_the_token(auth: AuthTestClient) -> None:
+    auth.sign_up()
+    published = PublicKeys.model_validate(auth.client.get("/.well-known/jwks.json").json())
+    tokens = auth.tokens()
+    assert tokens["token_type"] == "bearer"
+    assert tokens["expires_in"] == 600
+    rules = TokenRules("hepar-auth", "hepar")
+    principal = read_token(tokens["access_token"], verification_keys(published), rules)
+    assert principal.scopes == {"analyses", "models", "account"} == set(tokens["scope"].split())
+    assert principal.session
+
+
+def test_fewer_scopes_than_allowed_may_be_asked_for_and_no_more(auth: AuthTestClient) -> None:
+    auth.sign_up()
+    assert auth.tokens(scope="analyses users")["scope"] == "analyses"
+    assert auth.tokens(scope="users")["scope"] == ""
+    assert auth.me(auth.bearer(scope="analyses")).status_code == 403
+
+
+def test_an_address_is_taken_once_whatever_its_case(auth: AuthTestClient) -> None:
+    assert auth.sign_up().status_code == 201
+    assert auth.sign_up("ADA@example.org").status_code == 409
+    assert auth.tokens("Ada@Example.org")
+
+
+def test_unknown_address_and_wrong_password_get_the_same_answer(auth: AuthTestClient) -> None:
+    auth.sign_up()
+    answers = [auth.sign_in(email, "another long password") for email in (EMAIL, "nobody@example.org")]
+    assert [answer.status_code for answer in answers] == [401, 401]
+    documents = [answer.json() | {"request_id": ""} for answer in answers]
+    assert documents[0] == documents[1]
+
+
+def test_unknown_address_and_wrong_password_take_the_same_time(auth: AuthTestClient) -> None:
+    for number in range(9):
+        auth.person(email=f"p{number}@example.org")
+
+    def seconds(email: str) -> float:
+        started = time.perf_counter()
+        assert auth.sign_in(email, "another long password").status_code == 401
+        return time.perf_counter() - started
+
+    rounds = [(seconds(f"p{number}@example.org"), seconds(f"nobody{number}@example.org")) for number in range(9)]
+    assert 0.5 < statistics.median(known / unknown for known, unknown in rounds) < 2
+
+
+def test_passwords_that_look_the_same_are_the_same(auth: AuthTestClient) -> None:
+    assert auth.sign_up(password="un mot de passe tr\u00e8s long").status_code == 201
+    assert auth.tokens(password="un mot de passe tre\u0300s long")
+
+
+@pytest.mark.parametrize(
+    ("password", "words"),
+    [
+        ("fourteen chars", "at least 15 characters"),
+        ("passwordpassword", "Repeats"),
+        ("qwertyuiopasdfghjkl", "commonly used"),
+        ("aaaaaaaaaaaaaaaaaaaa", "Repeats"),
+        ("my name is ada@example.org", "the account's name or address"),
+        ("i am Lovelace the first", "the account's name or address"),
+    ],
+)
+def test_passwords_that_are_easy_to_guess_are_refused_and_it_says_why(
+    auth: AuthTestClient, password: str, words: str
+) -> None:
+    answer = auth.sign_up(password=password, name="Ada Lovelace")
+    assert answer.status_code == 422
+    assert answer.json()["type"].endswith("/weak-password")
+    assert words in answer.json()["detail"]
+    assert password not in answer.text
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {},
+        {"email": EMAIL},
+        {"email": "no address", "password": PASSWORD},
+        {"email": EMAIL, "password": "too short"},
+        {"email": EMAIL, "password": "x" * 129},
+        {"email": EMAIL, "password": PASSWORD, "role": "administrator"},
+        {"email": EMAIL, "password": PASSWORD, "name": "a\x00b"},
+        {"email": EMAIL, "password": PASSWORD, "name": "n" * 121},
+        {"email": "a" * 250 + "@example.org", "password": PASSWORD},
+    ],
+)
+def test_a_form_that_is_wrong_is_refused_and_the_password_is_not_repeated(
+    auth: AuthTestClient, form: dict[str, str]
+) -> None:
+    answer = auth.client.post("/v1/users", json=form)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert form.get("password", "-" * 20) not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [
+        ({"grant_type": "implicit"}, 422),
+        ({"grant_type": "password", "username": EMAIL}, 422),
+        ({"grant_type": "refresh_token"}, 422),
+        ({"grant_type": "client_credentials"}, 422),
+        ({"username": EMAIL, "password": "x" * 1025}, 422),
+        ({"username": EMAIL, "password": "x" * 1024}, 401),
+        ({"username": "a\x00b", "password": "a wrong but long password"}, 401),
+        ({"grant_type": "client_credentials", "client_id": "a\x00b", "client_secret": "x"}, 401),
+        ({"grant_type": "refresh_token", "refresh_token": "\x00"}, 401),
+    ],
+)
+def test_a_token_that_cannot_be_given_is_a_clear_refusal(
+    auth: AuthTestClient, form: dict[str, str], status: int
+) -> None:
+    auth.sign_up()
+    answer = auth.client.post("/v1/token", data=form)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    if form.get("grant_type") != "implicit" and len(form.get("password", "")) <= 1024:
+        missing = "invalid_request" if status == 422 else "invalid_grant"
+        wrong_client = status == 401 and form.get("grant_type") == "client_credentials"
+        assert answer.json()["error"] == ("invalid_client" if wrong_client else missing)
+
+
+def test_accounts_and_keys_survive_a_restart(auth_settings: AuthSettings) -> None:
+    with TestClient(create_app(auth_settings), base_url="http://127.0.0.1") as client:
+        auth = AuthTestClient(client)
+        auth.sign_up()
+        bearer = auth.bearer()
+    with TestClient(create_app(auth_settings), base_url="http://127.0.0.1") as client:
+        auth = AuthTestClient(client)
+        assert auth.me(bearer).status_code == 200
+        assert auth.tokens()
+
+
+def test_the_password_is_stored_as_an_argon2id_hash_only(tmp_path: Path) -> None:
+    settings = AuthSettings(
+        database_url=f"sqlite+aiosqlite:///{tmp_path / 'deep' / 'accounts.sqlite3'}",
+        keys_folder=tmp_path / "keys",
+        secret_key_file=tmp_path / "secret.key",
+    )
+    with TestClient(create_app(settings), base_url="http://127.0.0.1") as client:
+        AuthTestClient(client).sign_up()
+        refresh_token = AuthTestClient(client).tokens()["refresh_token"]
+        with sqlite3.connect(tmp_path / "deep" / "accounts.sqlite3") as database:
+            ((stored,),) = database.execute("SELECT password_hash FROM accounts").fetchall()
+            (mode,) = database.execute("PRAGMA journal_mode").fetchone()
+        database.close()
+        written = b"".join(file.read_bytes() for file in (tmp_path / "deep").iterdir())
+    assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert mode == "wal"
+    assert PASSWORD.encode() not in written
+    assert refresh_token.encode() not in written
+
+
+def test_a_hash_of_weaker_parameters_is_made_anew_at_the_next_sign_in(auth: AuthTestClient) -> None:
+    from passlib.hash import argon2
+    from sqlalchemy import select, update
+
+    from auth_service.tables import StoredAccount
+
+    auth.sign_up()
+    weak = argon2.using(type="ID", memory_cost=8 * 1024, time_cost=1, parallelism=1).hash(PASSWORD)  # type: ignore[no-untyped-call]
+
+    async def weaken() -> None:
+        async with auth.dependencies.database.writing() as session:
+            await session.execute(update(StoredAccount).values(password_hash=weak))
+
+    async def stored() -> str:
+        async with auth.dependencies.database.reading() as session:
+            return str((await session.scalars(select(StoredAccount.password_hash))).one())
+
+    assert auth.client.portal is not None
+    auth.client.portal.call(weaken)
+    auth.tokens()
+    assert auth.client.portal.call(stored).startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert auth.tokens()
+
+
+def test_of_fifty_who_sign_up_at_once_with_one_address_one_wins(auth: AuthTestClient) -> None:
+    with ThreadPoolExecutor(50) as pool:
+        statuses = list(pool.map(lambda _: auth.sign_up().status_code, range(50)))
+    assert sorted(statuses) == [201] + [409] * 49
+    assert auth.events() == ["signed_up"]
+
+
+def test_where_approval_is_asked_for_an_account_waits(auth_settings: AuthSettings) -> None:
+    with TestClient(create_app(changed(auth_settings, signup="approval")), base_url="http://127.0.0.1") as client:
+        auth = AuthTestClient(client)
+        administrator = auth.administrator()
+        account = auth.sign_up().json()
+        assert account["status"] == "pending"
+        refused = auth.sign_in()
+        assert refused.status_code == 403
+        assert "pending" in refused.json()["detail"]
+        assert auth.sign_in(password="a wrong but long password").status_code == 401, "no hint without the password"
+        waiting = client.get("/v1/users", params={"status": "pending"}, headers=administrator).json()
+        assert [item["id"] for item in waiting["items"]] == [account["id"]]
+        approve = f"/v1/users/{account['id']}/approve"
+        assert client.post(approve, headers=administrator).json()["status"] == "active"
+        assert client.post(approve, headers=administrator).status_code == 409
+        assert auth.tokens()
+
+
+def test_where_signing_up_is_closed_nobody_can(auth_settings: AuthSettings) -> None:
+    with TestClient(create_app(changed(auth_settings, signup="closed")), base_url="http://127.0.0.1") as client:
+        answer = AuthTestClient(client).sign_up()
+        assert answer.status_code == 403
+        assert answer.json()["type"].endswith("/sign-up-closed")
+
+
+def test_readiness_asks_the_database(auth: AuthTestClient) -> None:
+    assert auth.client.get("/readyz").json() == {"ready": True, "parts": {"database": True}}

@@ -1,0 +1,142 @@
+"""The second factor and its recovery codes, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from pyotp.totp import TOTP
+
+from auth_service.throttle import ACCOUNT
+from tests.support.auth_client import EMAIL, PASSWORD, AuthTestClient
+
+SHORT_PASSWORD = "twelve chars!"
+
+
+def enrolled(auth: AuthTestClient) -> tuple[dict[str, str], TOTP, list[str]]:
+    """Signed up, with a second factor confirmed by the code of half a minute ago, so that the present one is fresh."""
+    auth.sign_up()
+    bearer = auth.bearer()
+    begun = auth.client.post("/v1/users/me/second-factor", headers=bearer)
+    assert begun.status_code == 201
+    totp = TOTP(begun.json()["secret"])
+    assert begun.json()["uri"].startswith("otpauth://totp/Hepar:ada%40example.org?secret=")
+    confirmed = auth.client.put("/v1/users/me/second-factor", json={"code": before(totp)}, headers=bearer)
+    assert confirmed.status_code == 200, confirmed.text
+    return bearer, totp, confirmed.json()["codes"]
+
+
+def before(totp: TOTP) -> str:
+    return totp.at(time.time() - 30)
+
+
+def confirmation(method: str, path: str, auth: AuthTestClient, bearer: dict[str, str], **form: str) -> int:
+    return auth.client.request(method, path, json={"password": PASSWORD} | form, headers=bearer).status_code
+
+
+def test_signing_in_asks_for_a_code_once_it_is_confirmed(auth: AuthTestClient) -> None:
+    bearer, totp, codes = enrolled(auth)
+    assert auth.me(bearer).json()["second_factor"] is True
+    assert len(set(codes)) == 10
+    asked = auth.sign_in()
+    assert asked.status_code == 401
+    assert asked.json()["type"].endswith("/second-factor-required")
+    assert (
+        auth.sign_in(password="a wrong but long password", otp=totp.now()).json()["type"].endswith("/wrong-credentials")
+    ), "the code says nothing without the password"
+    code = totp.now()
+    assert auth.sign_in(otp=code).status_code == 200
+    assert auth.sign_in(otp=code).status_code == 403, "a code counts once"
+    assert auth.sign_in(otp="000000").status_code == 403
+
+
+def test_a_code_that_two_send_at_once_counts_for_one(auth: AuthTestClient) -> None:
+    _, totp, _ = enrolled(auth)
+    code = totp.now()
+    with ThreadPoolExecutor(2) as pool:
+        statuses = sorted(pool.map(lambda _: auth.sign_in(otp=code).status_code, range(2)))
+    assert statuses == [200, 403]
+
+
+def test_a_recovery_code_stands_in_once_however_it_is_typed(auth: AuthTestClient) -> None:
+    _, _, codes = enrolled(auth)
+    assert auth.sign_in(otp=codes[0].lower().replace("-", " ")).status_code == 200
+    assert auth.sign_in(otp=codes[0]).status_code == 403
+    assert auth.sign_in(otp=codes[1]).status_code == 200
+    assert auth.events().count("recovery_code_used") == 2
+
+
+def test_renewed_recovery_codes_replace_the_ones_before(auth: AuthTestClient) -> None:
+    bearer, totp, codes = enrolled(auth)
+    path = "/v1/users/me/recovery-codes"
+    assert confirmation("POST", path, auth, bearer) == 403, "the code is missing"
+    answer = auth.client.post(path, json={"password": PASSWORD, "code": totp.now()}, headers=bearer)
+    assert answer.status_code == 201
+    assert not set(answer.json()["codes"]) & set(codes)
+    assert auth.sign_in(otp=codes[0]).status_code == 403
+    assert auth.sign_in(otp=answer.json()["codes"][0]).status_code == 200
+
+
+def test_a_second_factor_is_removed_with_password_and_code(auth: AuthTestClient) -> None:
+    bearer, totp, codes = enrolled(auth)
+    path = "/v1/users/me/second-factor"
+    assert auth.client.post(path, headers=bearer).status_code == 409, "there is one"
+    assert auth.client.put(path, json={"code": totp.now()}, headers=bearer).status_code == 409
+    assert confirmation("DELETE", path, auth, bearer, password="wrong", code=codes[0]) == 403
+    assert confirmation("DELETE", path, auth, bearer, code="000000") == 403
+    assert confirmation("DELETE", path, auth, bearer, code=codes[0]) == 204
+    assert confirmation("DELETE", path, auth, bearer, code=codes[1]) == 409
+    assert confirmation("POST", "/v1/users/me/recovery-codes", auth, bearer, code=codes[1]) == 409
+    assert auth.sign_in().status_code == 200
+
+
+def test_with_a_second_factor_twelve_characters_are_enough_and_it_cannot_be_removed_then(auth: AuthTestClient) -> None:
+    bearer, totp, codes = enrolled(auth)
+    form = {"current_password": PASSWORD, "new_password": SHORT_PASSWORD}
+    assert auth.client.put("/v1/users/me/password", json=form, headers=bearer).status_code == 204
+    bearer = auth.bearer(password=SHORT_PASSWORD, otp=totp.now())
+    path = "/v1/users/me/second-factor"
+    assert confirmation("DELETE", path, auth, bearer, password=SHORT_PASSWORD, code=codes[0]) == 422
+    assert auth.me(bearer).json()["second_factor"] is True
+
+
+def test_nothing_is_confirmed_that_was_not_begun_or_with_a_wrong_code(auth: AuthTestClient) -> None:
+    auth.sign_up()
+    bearer = auth.bearer()
+    path = "/v1/users/me/second-factor"
+    assert auth.client.put(path, json={"code": "123456"}, headers=bearer).status_code == 409
+    auth.client.post(path, headers=bearer)
+    assert auth.client.put(path, json={"code": "ABCDEF"}, headers=bearer).status_code == 403
+    assert auth.sign_in().status_code == 200, "not active yet"
+
+
+@pytest.mark.usefixtures("time_stands_still")
+def test_codes_cannot_be_guessed_in_a_row(auth: AuthTestClient) -> None:
+    enrolled(auth)
+    statuses = [auth.sign_in(otp=f"{number:06d}").status_code for number in range(ACCOUNT.free + 2)]
+    assert statuses[-1] == 429
+
+
+def test_an_account_with_a_second_factor_is_deleted_with_a_code_only(auth: AuthTestClient) -> None:
+    bearer, totp, _ = enrolled(auth)
+    assert confirmation("DELETE", "/v1/users/me", auth, bearer) == 403
+    assert confirmation("DELETE", "/v1/users/me", auth, bearer, code=totp.now()) == 204
+
+
+def test_the_secret_is_stored_encrypted(auth: AuthTestClient) -> None:
+    from sqlalchemy import select
+
+    from auth_service.tables import StoredAccount
+
+    _, totp, _ = enrolled(auth)
+
+    async def stored() -> str | None:
+        async with auth.dependencies.database.reading() as session:
+            return (await session.scalars(select(StoredAccount.totp_secret).where(StoredAccount.email == EMAIL))).one()
+
+    assert auth.client.portal is not None
+    sealed = auth.client.portal.call(stored)
+    assert sealed is not None
+    assert totp.secret not in sealed
+    assert auth.dependencies.secret_key.opened(sealed) == totp.secret

@@ -1,0 +1,300 @@
+from __future__ import annotations
+
+import base64
+import io
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+from prometheus_client import REGISTRY
+
+from classify_service.app import create_app
+from classify_service.settings import ClassifySettings
+from hepar.contracts.analyses import Classification
+from hepar.inference.model_cards import BrokenCard
+from hepar.serving.model_service import NoModels
+from tests.support.pictures import ct_dataset, dicom_bytes, encoded, gradient, nearly_flat
+from tests.support.tiny_models import agree_on, write_classifier, write_looking
+from tests.support.triton import RunningTriton
+
+PNG = {"content-type": "image/png"}
+
+
+def client_for(triton: str, repository: Path, quorum: int = 1) -> TestClient:
+    settings = ClassifySettings(triton=triton, model_repository=repository, quorum=quorum, deadline_s=10)
+    return TestClient(create_app(settings), base_url="http://127.0.0.1")
+
+
+@pytest.fixture
+def client(triton: RunningTriton) -> Iterator[TestClient]:
+    with client_for(triton.grpc, triton.repository) as client:
+        yield client
+
+
+def classify(client: TestClient, content: bytes, kind: str = "image/png", **chosen: str | list[str]) -> Classification:
+    answer = client.post("/v1/classifications", params=chosen, content=content, headers={"content-type": kind})
+    assert answer.status_code == 200, answer.text
+    return Classification.model_validate_json(answer.content)
+
+
+def test_a_dark_image_and_a_bright_one_get_the_votes_the_networks_compute(client: TestClient) -> None:
+    dark, bright = classify(client, encoded(nearly_flat(0))), classify(client, encoded(nearly_flat(255)))
+    assert dark.label == "metastasis"
+    assert bright.votes[0].label == "cholangiocarcinoma"
+    assert [vote.model for vote in dark.votes] == ["classify_bright", "classify_steady"]
+    steady = np.exp([0, 1, 0]) / np.exp([0, 1, 0]).sum()
+    assert list(dark.votes[1].probabilities.values()) == pytest.approx(steady.tolist(), abs=1e-6)
+    mean = np.mean([list(vote.probabilities.values()) for vote in bright.votes], axis=0)
+    assert list(bright.probabilities.values()) == pytest.approx(mean.tolist())
+    assert bright.probability == pytest.approx(mean.max())
+    assert dark.agreement == "2 of 2"
+    assert bright.agreement == "1 of 2"
+    assert "not a medical device" in dark.notice
+
+
+def test_jpeg_and_dicom_are_read_too(client: TestClient) -> None:
+    assert classify(client, encoded(gradient(), "JPEG"), "image/jpeg").image.format == "JPEG"
+    hu = np.tile(np.linspace(-100, 300, 80).astype(np.int32), (50, 1))
+    answer = classify(client, dicom_bytes(ct_dataset(hu)), "application/dicom")
+    assert (answer.image.format, answer.image.width, answer.image.height) == ("DICOM", 80, 50)
+    assert answer.image.pixel_spacing_mm == (0.8, 0.7)
+
+
+@pytest.mark.parametrize(("content", "status"), [(b"text", 415), (encoded(gradient())[:60], 422), (b"", 422)])
+def test_what_is_no_image_is_a_client_error(client: TestClient, content: bytes, status: int) -> None:
+    answer = client.post("/v1/classifications", content=content, headers=PNG)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_model_that_does_not_answer_is_named_and_the_others_vote(triton: RunningTriton, tmp_path: Path) -> None:
+    repository = tmp_path / "models"
+    shutil.copytree(triton.repository, repository)
+    write_classifier(repository, "classify_absent", (1, 0, 0))
+    with client_for(triton.grpc, repository) as client:
+        answer = classify(client, encoded(gradient()))
+        assert answer.degraded == ["classify_absent"]
+        assert REGISTRY.get_sample_value("hepar_degraded_total", {"model": "classify_absent"}) == 1
+        assert REGISTRY.get_sample_value("hepar_model_failures_total", {"model": "classify_absent"}) == 1
+        assert len(answer.votes) == 2
+        assert client.get("/readyz").status_code == 200
+    with client_for(triton.grpc, repository, quorum=3) as client:
+        refused = client.post("/v1/classifications", content=encoded(gradient()), headers=PNG)
+        assert refused.status_code == 503
+        assert refused.json()["type"].endswith("/below-quorum")
+        assert refused.json()["detail"] == "2 of 3 models answered, 3 are needed; ask again soon"
+        assert refused.headers["retry-after"] == "5"
+        assert classify(client, encoded(gradient()), classifiers="classify_steady").label == "metastasis"
+        assert client.get("/readyz").json() == {"ready": False, "parts": {"classifiers": False}}
+
+
+def test_a_threshold_none_reaches_makes_the_answer_indeterminate(triton: RunningTriton, tmp_path: Path) -> None:
+    repository = tmp_path / "models"
+    shutil.copytree(triton.repository / "classify_steady", repository / "classify_steady")
+    card = repository / "classify_steady" / "card.json"
+    card.write_text(card.read_text().replace('"decision_threshold": 0.5', '"decision_threshold": 0.9'))
+    with client_for(triton.grpc, repository) as client:
+        answer = classify(client, encoded(gradient()))
+    assert answer.label == "indeterminate"
+    assert answer.votes[0].label == "metastasis"
+
+
+@pytest.mark.parametrize(
+    ("fitted", "label"),
+    [
+        (
+            {"method": "weighted_vote", "members": {"classify_bright": 1.0, "classify_steady": 0.0}},
+            "cholangiocarcinoma",
+        ),
+        ({"method": "weighted_vote", "members": {"classify_bright": 0, "classify_steady": 2}}, "metastasis"),
+        ({"method": "majority_vote", "decision_threshold": 0.6}, "indeterminate"),
+        ({"method": "soft_vote", "temperature": 20.0, "decision_threshold": 0.4}, "indeterminate"),
+        ({"method": "soft_vote", "temperature": 0.1, "decision_threshold": 0.9}, "cholangiocarcinoma"),
+    ],
+)
+def test_the_models_decide_together_as_their_cards_were_fitted(
+    triton: RunningTriton, tmp_path: Path, fitted: dict[str, object], label: str
+) -> None:
+    """On a white image one model is for cholangiocarcinoma (0.94), the other for metastasis (0.58)."""
+    repository = tmp_path / "models"
+    shutil.copytree(triton.repository, repository)
+    agree_on(repository, ["classify_bright", "classify_steady"], **{"decision_threshold": 0.5} | fitted)
+    with client_for(triton.grpc, repository) as client:
+        assert classify(client, encoded(nearly_flat(255))).label == label
+
+
+def test_the_answer_says_how_unsure_the_models_are_and_how_far_they_disagree(client: TestClient) -> None:
+    """By hand: entropy of the mean, less the mean of the entropies."""
+    answer = classify(client, encoded(nearly_flat(255)))
+    opinions = np.array([list(vote.probabilities.values()) for vote in answer.votes])
+
+    def entropy(p: np.ndarray) -> float:
+        return float(-(p * np.log(p)).sum())
+
+    whole, own = entropy(opinions.mean(axis=0)), np.mean([entropy(opinion) for opinion in opinions])
+    assert answer.entropy == pytest.approx(whole, abs=1e-3)
+    assert answer.mutual_information == pytest.approx(whole - own, abs=1e-3)
+    assert answer.mutual_information is not None
+    assert answer.mutual_information > 0.1
+    alone = classify(client, encoded(nearly_flat(255)), classifiers="classify_steady")
+    assert (alone.mutual_information, alone.agreement) == (0, "1 of 1")
+
+
+def test_a_method_and_models_may_be_chosen(triton: RunningTriton, tmp_path: Path) -> None:
+    repository = tmp_path / "models"
+    shutil.copytree(triton.repository, repository)
+    names = ["classify_bright", "classify_steady"]
+    weighted: dict[str, object] = {"method": "weighted_vote", "members": {names[0]: 0.1, names[1]: 0.9}}
+    majority: dict[str, object] = {"method": "majority_vote", "decision_threshold": 0.5}
+    agree_on(
+        repository, names, weighted | {"decision_threshold": 0.5}, majority, method="soft_vote", decision_threshold=0.5
+    )
+    white = encoded(nearly_flat(255))
+    with client_for(triton.grpc, repository) as client:
+        said = classify(client, white)
+        assert (said.method, said.label) == ("soft_vote", "cholangiocarcinoma")
+        said = classify(client, white, vote="weighted_vote")
+        assert (said.method, said.label) == ("weighted_vote", "metastasis")
+        said = classify(client, white, vote="majority_vote")
+        assert (said.method, said.probability) == ("majority_vote", 0.5)
+        both = classify(client, white, classifiers=names)
+        assert [vote.model for vote in both.votes] == names
+        assert [v.model for v in classify(client, white, classifiers="classify_steady").votes] == ["classify_steady"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "reason"),
+    [
+        ({"classifiers": "detect_left"}, "there is no model detect_left; there are classify_bright, classify_steady"),
+        ({"vote": "weighted_vote"}, "not fitted together"),
+        ({"vote": "loudest"}, "vote: Input should be"),
+        ({"classifiers": ["x"] * 33}, "classifiers: List should have at most 32 items"),
+    ],
+)
+def test_a_choice_that_is_none_is_refused(client: TestClient, chosen: dict[str, str], reason: str) -> None:
+    answer = client.post("/v1/classifications", params=chosen, content=encoded(gradient()), headers=PNG)
+    assert answer.status_code == 422
+    assert reason in answer.json()["detail"]
+
+
+def test_a_majority_without_a_fit_counts_votes(client: TestClient) -> None:
+    assert classify(client, encoded(nearly_flat(0)), vote="majority_vote").probability == 1
+
+
+def test_a_method_that_was_not_fitted_is_refused(triton: RunningTriton, tmp_path: Path) -> None:
+    repository = tmp_path / "models"
+    shutil.copytree(triton.repository, repository)
+    agree_on(repository, ["classify_bright", "classify_steady"], method="soft_vote", decision_threshold=0.5)
+    with client_for(triton.grpc, repository) as client:
+        answer = client.post(
+            "/v1/classifications", params={"vote": "majority_vote"}, content=encoded(gradient()), headers=PNG
+        )
+        assert answer.status_code == 422
+        assert "they have soft_vote" in answer.json()["detail"]
+
+
+def picture_of(text: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(text)))
+
+
+def test_an_explanation_shows_where_the_evidence_lies(triton: RunningTriton, tmp_path: Path) -> None:
+    """One network looks at what is bright, here the right half of a wide image; the other has no map to speak of."""
+    repository = tmp_path / "models"
+    write_looking(repository, "looking")
+    write_classifier(repository, "classify_steady", (0, 1, 0))
+    half = np.zeros((60, 120), dtype=np.uint8)
+    half[:, 60:] = 250
+    with client_for(triton.grpc, repository) as client:
+        plain = classify(client, encoded(half))
+        assert (plain.explanation, plain.votes[0].explanation) == (None, None)
+        answer = classify(client, encoded(half), explain="true", explain_models="true")
+    looking = answer.votes[1].explanation
+    assert looking is not None
+    assert looking.label == "metastasis"
+    values = np.array(looking.activation_map)
+    assert values[:, :30].max() == 0
+    assert values[:, 34:].min() > 0.95
+    assert looking.share_in_boxes is None
+    left, right = (picture_of(looking.overlay_png).getpixel((x, 28 + 200)) for x in (100, 700))
+    assert left == (0, 0, 0)
+    assert isinstance(right, tuple)
+    assert right[0] > 240 > 200 > right[2], "warm over white"
+    assert picture_of(looking.overlay_png).info == {}
+    assert answer.explanation is not None
+    together = np.array(answer.explanation.activation_map)
+    assert together[:, :30] == pytest.approx(0.5), "the steady one speaks for everywhere alike"
+    assert together[:, 34:].min() > 0.95
+
+
+def test_a_value_that_is_not_finite_leaves_its_model_out(triton: RunningTriton, tmp_path: Path) -> None:
+    repository = tmp_path / "models"
+    write_classifier(repository, "not_a_number", (0, 1, 0))
+    with client_for(triton.grpc, repository) as client:
+        answer = client.post("/v1/classifications", content=encoded(gradient()), headers=PNG)
+        assert answer.status_code == 502
+    shutil.copytree(triton.repository / "classify_steady", repository / "classify_steady")
+    with client_for(triton.grpc, repository) as client:
+        assert classify(client, encoded(gradient())).degraded == ["not_a_number"]
+
+
+def test_a_model_without_weight_decides_when_it_is_the_only_one_left(triton: RunningTriton, tmp_path: Path) -> None:
+    repository = tmp_path / "models"
+    shutil.copytree(triton.repository / "classify_steady", repository / "classify_steady")
+    write_classifier(repository, "classify_absent", (9, 0, 0))
+    weights = {"classify_absent": 1.0, "classify_steady": 0.0}
+    agree_on(repository, list(weights), method="weighted_vote", members=weights, decision_threshold=0.5)
+    with client_for(triton.grpc, repository) as client:
+        answer = classify(client, encoded(gradient()))
+    assert (answer.label, answer.degraded) == ("metastasis", ["classify_absent"])
+
+
+def test_a_model_that_joined_later_ends_the_fitted_agreement(triton: RunningTriton, tmp_path: Path) -> None:
+    """Then equal weights and the cards' own thresholds decide."""
+    repository = tmp_path / "models"
+    shutil.copytree(triton.repository, repository)
+    agree_on(repository, ["classify_steady"], method="soft_vote", decision_threshold=0.99)
+    with client_for(triton.grpc, repository) as client:
+        assert classify(client, encoded(nearly_flat(0))).label == "metastasis"
+
+
+def test_without_triton_the_answer_is_503_and_comes_soon(triton: RunningTriton) -> None:
+    with client_for("127.0.0.1:9", triton.repository) as client:
+        answer = client.post("/v1/classifications", content=encoded(gradient()), headers=PNG)
+        assert answer.status_code in (503, 504)
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert client.get("/readyz").status_code == 503
+        assert client.get("/healthz").status_code == 200
+
+
+def test_a_model_that_answers_in_another_shape_than_its_card_says_is_a_wrong_answer(
+    triton: RunningTriton, tmp_path: Path
+) -> None:
+    write_classifier(tmp_path, "classify_steady", (0, 1, 0), labels=["a", "b", "c", "d"])
+    with client_for(triton.grpc, tmp_path) as client:
+        answer = client.post("/v1/classifications", content=encoded(gradient()), headers=PNG)
+    assert answer.status_code == 502
+    assert "classify_steady gave a wrong logits" in answer.json()["detail"]
+
+
+def test_models_of_other_labels_stop_the_start(triton: RunningTriton, tmp_path: Path) -> None:
+    write_classifier(tmp_path, "classify_bright", (0, 1, 0))
+    write_classifier(tmp_path, "classify_steady", (0, 1, 0), labels=["cholangiocarcinoma", "metastasis"])
+    with pytest.raises(BrokenCard, match="other labels than classify_bright"), client_for(triton.grpc, tmp_path):
+        pass
+
+
+def test_a_repository_without_classifiers_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(NoModels, match="no model card for classification"), client_for("127.0.0.1:9", tmp_path):
+        pass
+
+
+def test_the_openapi_page_describes_the_upload(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    body = document["paths"]["/v1/classifications"]["post"]["requestBody"]["content"]
+    pictures = {f"image/{kind}" for kind in ("png", "jpeg", "tiff", "bmp", "webp")}
+    assert set(body) == pictures | {"multipart/form-data", "application/dicom"}
+    assert client.get("/docs").status_code == 200

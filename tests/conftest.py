@@ -1,0 +1,95 @@
+"""A real Triton with tiny models and a real PostgreSQL, for as long as these tests run."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from auth_service.app import create_app
+from auth_service.settings import AuthSettings
+from tests.support.auth_client import AuthTestClient
+from tests.support.event_loop import one_event_loop
+from tests.support.gateway_client import around
+from tests.support.postgresql import PostgreSql, postgresql_server
+from tests.support.tiny_models import write_broken, write_classifier, write_detector, write_input_check, write_looking
+from tests.support.triton import LIARS, SHIPPED, RunningTriton, running_triton
+
+__all__ = ["around", "one_event_loop"]
+
+
+@pytest.fixture(scope="session")
+def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTriton]:
+    folder = tmp_path_factory.mktemp("triton")
+    repository = folder / "models"
+    write_classifier(repository, "classify_bright", (0.0, 1.0, 0.0), brightness_gain=4.0)
+    write_classifier(repository, "classify_steady", (0.0, 1.0, 0.0))
+    write_detector(repository, "detect_left", (0.25, 0.25, 0.5, 0.5), 0.9, 1)
+    write_detector(repository, "detect_right", (0.27, 0.25, 0.5, 0.5), 0.5, 1)
+    write_classifier(repository, "single", (0.0, 1.0, 0.0), brightness_gain=4.0, batched=False)
+    write_broken(repository, "broken")
+    write_looking(repository, "looking")
+    write_input_check(repository, "check_brightness")
+    write_input_check(repository, "check_nothing", gain=float("nan"))
+    shutil.copytree(SHIPPED / "check_input", repository / "check_input")
+    for name, (box, score, label) in LIARS.items():
+        write_detector(repository, name, box, score, label)
+    write_classifier(repository, "not_a_number", (float("nan"), 1.0, 0.0))
+    unasked = (
+        "single",
+        "broken",
+        "looking",
+        "check_brightness",
+        "check_nothing",
+        "check_input",
+        "not_a_number",
+        *LIARS,
+    )
+    for name in unasked:  # without a card they are of no service's ensemble
+        (repository / name / "card.json").unlink()
+    with running_triton(folder, repository) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSql]:
+    with postgresql_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path / 'deep' / 'accounts.sqlite3'}"
+    server: PostgreSql = request.getfixturevalue("postgresql")
+    return server.new_database()
+
+
+@pytest.fixture
+def auth_settings(database_url: str, tmp_path: Path) -> AuthSettings:
+    return AuthSettings(
+        database_url=database_url,
+        keys_folder=tmp_path / "keys",
+        secret_key_file=tmp_path / "secret.key",
+        proxies=["192.0.2.0/28"],
+    )
+
+
+@pytest.fixture
+def auth(auth_settings: AuthSettings) -> Iterator[AuthTestClient]:
+    """The client is the gateway."""
+    app = create_app(auth_settings)
+    with TestClient(app, base_url="http://127.0.0.1", client=("192.0.2.1", 50000)) as client:
+        yield AuthTestClient(client)
+
+
+@pytest.fixture
+def time_stands_still(auth: AuthTestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For whoever counts attempts: a busy machine would else wait out a delay of one second by itself."""
+    now = datetime.now(UTC)
+    monkeypatch.setattr(auth.dependencies.throttle, "_clock", lambda: now)

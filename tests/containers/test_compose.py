@@ -1,0 +1,335 @@
+"""The production shape, from outside through TLS and from inside each container; in the order of the file."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.containers.stack import (
+    CORE,
+    ROOT,
+    SECRETS,
+    URL,
+    Containers,
+    container,
+    inspected,
+    podman,
+    trusting_our_certificate,
+)
+
+SAMPLE = (ROOT / "samples" / "metastasis.png").read_bytes()
+PASSWORD = "a long enough password"
+ADMINISTRATOR = "root@example.org"
+RAW = {"content-type": "application/octet-stream"}
+DOORS = {
+    "gateway": ("gateway", 8080), "auth": ("auth", 8101), "classify": ("classify", 8102), "detect": ("detect", 8103),
+    "triton": ("triton", 8001), "postgres": ("postgres", 5432), "outside": ("1.1.1.1", 443),
+}  # fmt: skip
+MAY_REACH = {
+    "edge": {"gateway", "outside"},  # a port is published by a network that leads out
+    "gateway": {"gateway", "auth", "classify", "detect"},
+    "auth": {"auth", "postgres", "gateway", "classify", "detect"},
+    "classify": {"classify", "triton", "gateway", "auth", "detect"},
+    "detect": {"detect", "triton", "gateway", "auth", "classify"},
+    "triton": {"triton", "classify", "detect"},
+    "postgres": {"postgres", "auth"},
+}
+_KNOCK = """
+import json, socket, sys
+open_ = []
+for name, (host, port) in json.loads({doors!r}).items():
+    try:
+        socket.create_connection((host, port), 1.5).close()
+        open_.append(name)
+    except OSError:
+        pass
+print(json.dumps(open_))
+"""
+
+
+@pytest.fixture(scope="module")
+def client(containers: Containers) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=URL, verify=trusting_our_certificate(), timeout=40, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def administrator(containers: Containers, client: httpx.Client) -> dict[str, str]:
+    """Its Authorization header. Made as docs/operations says."""
+    command = ["python", "-m", "auth_service", "create-admin", ADMINISTRATOR]
+    podman("exec", "-e", f"HEPAR_ADMIN_PASSWORD={PASSWORD}", container("auth"), *command)
+    return bearer(client, ADMINISTRATOR)
+
+
+def bearer(client: httpx.Client, email: str) -> dict[str, str]:
+    form = {"grant_type": "password", "username": email, "password": PASSWORD}
+    answer = client.post("/v1/token", data=form)
+    assert answer.status_code == 200, answer.text
+    return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+
+def test_only_the_edge_is_published_and_only_here(containers: Containers) -> None:
+    bound = {
+        (name, port, one["HostIp"])
+        for name in CORE
+        for port, hosts in (inspected(name)["HostConfig"]["PortBindings"] or {}).items()
+        for one in hosts or []
+    }
+    assert bound == {("edge", "8443/tcp", "127.0.0.1")}
+
+
+def test_a_stranger_is_let_in_and_gets_a_verdict_through_tls(
+    containers: Containers, client: httpx.Client, administrator: dict[str, str]
+) -> None:
+    email = f"{secrets.token_hex(4)}@example.org"
+    account = client.post("/v1/users", json={"email": email, "password": PASSWORD}).json()
+    assert account["status"] == "pending"
+    assert client.post(f"/v1/users/{account['id']}/approve", headers=administrator).status_code == 200
+    answer = client.post("/v1/analyses", content=SAMPLE, headers=bearer(client, email) | RAW)
+    assert answer.status_code == 200, answer.text
+    document = answer.json()
+    assert document["classification"]["label"] == "metastasis"
+    assert document["classification"]["degraded"] == []
+    assert document["detection"]["boxes"]
+    assert answer.headers["strict-transport-security"].startswith("max-age=")
+    page = client.get("/", headers={"accept": "text/html"})
+    assert "<div id=" in page.text
+    assert client.get("/docs").status_code == 404
+    assert client.get("/metrics").status_code == 404
+
+
+def test_the_address_of_the_caller_is_the_one_that_the_edge_saw(
+    containers: Containers, client: httpx.Client, administrator: dict[str, str]
+) -> None:
+    """A header that the caller makes up changes nothing."""
+    bearer(client, ADMINISTRATOR)
+    form = {"grant_type": "password", "username": ADMINISTRATOR, "password": PASSWORD}
+    client.post("/v1/token", data=form, headers={"x-forwarded-for": "6.6.6.6"})
+    signed_in = client.get("/v1/users/me/sign-ins", headers=administrator).json()
+    origins = {entry["origin"] for entry in signed_in.get("entries", signed_in.get("items", []))}
+    assert origins, signed_in
+    assert "6.6.6.6" not in origins
+    assert not any(origin.startswith("172.30.25") for origin in origins if origin), origins
+
+
+def test_what_the_edge_says_itself_is_problem_json(containers: Containers, client: httpx.Client) -> None:
+    answer = client.post("/v1/analyses", content=b"x" * (67 * 1024 * 1024), headers=RAW)
+    assert answer.status_code == 413
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["type"] == "/problems/too-large"
+
+
+def test_old_tls_is_refused(containers: Containers) -> None:
+    offered = {
+        version: subprocess.run(
+            ["openssl", "s_client", "-connect", "localhost:8443", "-cipher", "ALL:@SECLEVEL=0", version],
+            input=b"",
+            capture_output=True,
+            timeout=20,
+            check=False,
+        ).returncode
+        for version in ("-tls1_1", "-tls1_2")
+    }
+    assert offered["-tls1_2"] == 0
+    assert offered["-tls1_1"] != 0
+
+
+@pytest.mark.parametrize("service", MAY_REACH)
+def test_from_inside_only_what_is_needed_can_be_reached(containers: Containers, service: str) -> None:
+    """Triton only from the two services, PostgreSQL only from auth; only the edge has a way out."""
+    code = _KNOCK.format(doors=json.dumps(DOORS))
+    reached = set(json.loads(containers.inside(service, code)))
+    assert reached == MAY_REACH[service]
+
+
+@pytest.mark.parametrize("service", CORE)
+def test_a_container_has_no_more_rights_than_it_needs(containers: Containers, service: str) -> None:
+    facts = inspected(service)
+    assert facts["HostConfig"]["ReadonlyRootfs"]
+    assert "no-new-privileges" in str(facts["HostConfig"]["SecurityOpt"])
+    assert facts["EffectiveCaps"] in (None, [])
+    assert facts["HostConfig"]["Memory"] > 0
+    assert facts["HostConfig"]["PidsLimit"] > 0
+    words = [SECRETS.joinpath(name).read_text() for name in ("postgres_password", "hepar_triton_restricted_key")]
+    assert not any(word.strip() in str(facts["Config"]["Env"]) for word in words)
+    if service != "migrate":
+        wrote = containers.inside(
+            service,
+            "import os\nprint(os.getuid())\n"
+            "try: open('/app.txt', 'w'); print('wrote')\nexcept OSError as error: print(type(error).__name__)",
+        ).split()
+        assert wrote[0] != "0"
+        assert wrote[1] in ("OSError", "PermissionError")
+
+
+def test_prometheus_reads_every_service_and_triton(containers: Containers, administrator: dict[str, str]) -> None:
+    containers.compose("--profile", "observability", "up", "-d", "--no-build", "--no-deps", "prometheus")
+    up: dict[str, str] = {}
+    with httpx.Client(base_url="http://127.0.0.1:9090", timeout=10, trust_env=False) as prometheus:
+        for _ in range(60):
+            try:
+                targets = prometheus.get("/api/v1/targets").json()["data"]["activeTargets"]
+                up = {target["labels"]["service"]: target["health"] for target in targets}
+            except (httpx.TransportError, ValueError):  # it is starting
+                up = {}
+            if up and set(up.values()) == {"up"}:
+                break
+            time.sleep(1)
+        assert up == dict.fromkeys(["gateway", "auth", "classify", "detect", "triton"], "up"), containers.logs(
+            "prometheus"
+        )
+        for query in (
+            "hepar_votes_total",
+            "nv_inference_request_success",
+            'hepar_account_events_total{event="signed_in"}',
+        ):
+            found = prometheus.get("/api/v1/query", params={"query": query}).json()["data"]["result"]
+            assert any(float(one["value"][1]) > 0 for one in found), query
+        rules = prometheus.get("/api/v1/rules").json()["data"]["groups"][0]["rules"]
+        assert {rule["health"] for rule in rules} <= {"ok", "unknown"}
+
+
+@dataclass
+class Load:
+    """Callers who repeat what was not answered, with the same Idempotency-Key, as our clients do."""
+
+    headers: dict[str, str]
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    statuses: Counter[int] = field(default_factory=Counter)
+    answered: int = 0
+    lost: list[str] = field(default_factory=list)
+    signed_up: list[str] = field(default_factory=list)
+
+    async def analyse(self, client: httpx.AsyncClient) -> None:
+        while not self.stop.is_set():
+            headers = self.headers | RAW | {"idempotency-key": uuid.uuid4().hex}
+            ends = time.monotonic() + 90
+            while True:
+                status = await self._status(client.post("/v1/analyses", content=SAMPLE, headers=headers))
+                if status == 200:
+                    self.answered += 1
+                    break
+                if status not in (0, 409, 429, 499, 502, 503, 504) or time.monotonic() > ends:
+                    self.lost.append(f"status {status}")
+                    await asyncio.sleep(0.5)
+                    break
+                await asyncio.sleep(0.5)
+
+    async def sign_up(self, client: httpx.AsyncClient) -> None:
+        while not self.stop.is_set():
+            email = f"{uuid.uuid4().hex}@example.org"
+            if await self._status(client.post("/v1/users", json={"email": email, "password": PASSWORD})) == 201:
+                self.signed_up.append(email)
+            await asyncio.sleep(1)
+
+    async def _status(self, asked: object) -> int:
+        try:
+            answer: httpx.Response = await asked  # type: ignore[misc]
+        except httpx.TransportError:
+            status = 0
+        else:
+            status = answer.status_code
+        self.statuses[status] += 1
+        return status
+
+
+async def killed_in_turn(containers: Containers, load: Load, services: list[str]) -> None:
+    async with httpx.AsyncClient(
+        base_url=URL, verify=trusting_our_certificate(), timeout=30, trust_env=False
+    ) as client:
+        callers = [asyncio.create_task(load.analyse(client)) for _ in range(3)]
+        callers.append(asyncio.create_task(load.sign_up(client)))
+        await asyncio.sleep(3)
+        for service in services:
+            before = load.answered
+            await asyncio.to_thread(containers.kill, service)
+            await asyncio.sleep(2)
+            await asyncio.to_thread(containers.wait_until_healthy, service)
+            for _ in range(60):
+                if load.answered >= before + 10:
+                    break
+                await asyncio.sleep(1)
+            assert load.answered >= before + 10, f"nothing is answered after {service} was killed: {load.statuses}"
+        load.stop.set()
+        await asyncio.gather(*callers)
+
+
+@pytest.mark.timeout(600)
+def test_each_container_is_killed_under_load_and_no_accepted_request_is_lost(
+    containers: Containers, client: httpx.Client, administrator: dict[str, str]
+) -> None:
+    load = Load(bearer(client, ADMINISTRATOR))
+    services = [name for name in CORE if name != "migrate"]
+    asyncio.run(killed_in_turn(containers, load, services))
+    sys.stdout.write(f"answered {load.answered}, statuses {dict(load.statuses)}, signed up {len(load.signed_up)}\n")
+    assert load.lost == []
+    assert load.signed_up
+    known = set()
+    page = client.get("/v1/users", params={"limit": 100}, headers=bearer(client, ADMINISTRATOR)).json()
+    while True:
+        known |= {account["email"] for account in page["items"]}
+        if not page.get("next"):
+            break
+        page = client.get("/v1/users", params={"limit": 100, "after": page["next"]}, headers=administrator).json()
+    assert set(load.signed_up) <= known
+
+
+@pytest.mark.timeout(400)
+def test_a_backup_brings_back_accounts_and_keys_after_everything_is_gone(
+    containers: Containers, client: httpx.Client, administrator: dict[str, str], tmp_path: Path
+) -> None:
+    bearer(client, ADMINISTRATOR)
+    keys = client.get("/.well-known/jwks.json").json()
+    environment = containers.environment | {"COMPOSE": "podman-compose"}
+    shell(["deploy/backup", str(tmp_path / "backup")], environment)
+    containers.down()
+    containers.up()
+    form = {"grant_type": "password", "username": ADMINISTRATOR, "password": PASSWORD}
+    assert client.post("/v1/token", data=form).status_code != 200
+    shell(["deploy/restore", str(tmp_path / "backup")], environment)
+    wait_until_ready(client)
+    assert client.get("/.well-known/jwks.json").json() == keys
+    answer = client.post("/v1/analyses", content=SAMPLE, headers=bearer(client, ADMINISTRATOR) | RAW)
+    assert answer.status_code == 200, answer.text
+    assert client.get("/v1/users/me", headers=administrator).status_code == 200, "a token of before still counts"
+
+
+@pytest.mark.timeout(300)
+def test_an_upgrade_migrates_and_keeps_the_accounts(containers: Containers, client: httpx.Client) -> None:
+    """Back to the first version of the database, and up again as `docker compose up` does it: migrate, then auth."""
+    containers.compose("stop", "auth")
+    containers.compose("run", "--rm", "--no-deps", "-T", "migrate", "python", "-m", "auth_service", "migrate", "0001")
+    containers.compose("up", "-d", "--no-build", "--no-deps", "--force-recreate", "migrate")
+    containers.wait_until_done("migrate")
+    containers.compose("start", "auth")
+    wait_until_ready(client)
+    me = client.get("/v1/users/me", headers=bearer(client, ADMINISTRATOR)).json()
+    assert me["email"] == ADMINISTRATOR
+
+
+def wait_until_ready(client: httpx.Client) -> None:
+    for _ in range(60):
+        if client.get("/readyz").status_code == 200:
+            return
+        time.sleep(1)
+    raise AssertionError(client.get("/readyz").text)
+
+
+def shell(command: list[str], environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

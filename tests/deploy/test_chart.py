@@ -1,0 +1,182 @@
+"""The Helm chart, rendered: valid for Kubernetes, of the restricted profile, and as narrow as docker-compose.yml."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "deploy" / "helm" / "hepar"
+HELM = shutil.which("helm") or shutil.which(str(ROOT / "var" / "tools" / "helm"))
+VERSIONS = ("1.29", "1.33")
+# Of KEDA and of the Prometheus operator: kubernetes-validate has no schemas for them.
+FOREIGN = {"ScaledObject", "PodMonitor"}
+KINDS_OF_VALUES = {
+    "default": (),
+    "gpu": ("triton.gpu.enabled=true", "triton.keda.enabled=true", "monitoring.podMonitor=true"),
+    "claim": (
+        "models.claim=models",
+        "tracing.endpoint=http://collector:4318",
+        "image.registry=registry.example.org/hepar",
+    ),
+}
+DOORS = {"gateway": 8080, "auth": 8101, "classify": 8102, "detect": 8103, "triton": 8001}
+MAY_REACH = {
+    "gateway": {"auth", "classify", "detect"}, "auth": set[str](), "classify": {"triton"}, "detect": {"triton"},
+    "triton": set[str](), "migrate": set[str](),
+}  # fmt: skip
+Document = dict[str, Any]
+
+if HELM is None:
+    sys.stderr.write("tests/deploy/test_chart.py is left out: there is no helm (.ci/install-helm)\n")
+pytestmark = pytest.mark.skipif(HELM is None, reason="there is no helm (.ci/install-helm)")
+
+
+@cache
+def rendered(values: str) -> list[Document]:
+    sets = [word for value in KINDS_OF_VALUES[values] for word in ("--set", value)]
+    done = subprocess.run(
+        [str(HELM), "template", "hepar", str(CHART), "--namespace", "clinic", *sets],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return [document for document in yaml.safe_load_all(done.stdout) if document]
+
+
+def of_kind(values: str, kind: str) -> dict[str, Document]:
+    return {one["metadata"]["name"]: one for one in rendered(values) if one["kind"] == kind}
+
+
+def pods(values: str) -> dict[str, Document]:
+    found = of_kind(values, "Deployment") | of_kind(values, "Job")
+    return {name: one["spec"]["template"] for name, one in found.items()}
+
+
+@pytest.mark.parametrize("values", KINDS_OF_VALUES)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_resource_is_valid(values: str, version: str) -> None:
+    import kubernetes_validate
+
+    checked = 0
+    for document in rendered(values):
+        if document["kind"] not in FOREIGN:
+            kubernetes_validate.validate(document, version, strict=True)
+            checked += 1
+    assert checked > 20
+
+
+@pytest.mark.parametrize("values", KINDS_OF_VALUES)
+def test_every_pod_is_of_the_restricted_profile_and_has_limits(values: str) -> None:
+    for name, template in pods(values).items():
+        pod = template["spec"]
+        assert pod["securityContext"]["runAsNonRoot"] is True, name
+        assert pod["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault", name
+        assert pod["automountServiceAccountToken"] is False, name
+        for container in [*pod["containers"], *pod.get("initContainers", [])]:
+            security = container["securityContext"]
+            assert security["allowPrivilegeEscalation"] is False, name
+            assert security["capabilities"]["drop"] == ["ALL"], name
+            assert security["readOnlyRootFilesystem"] is True, name
+            assert "memory" in container["resources"]["limits"], name
+            variables = {one["name"] for one in container.get("env", [])}
+            assert not variables & {"HEPAR_AUTH_DATABASE_URL", "HEPAR_AUTH_SIGNING_KEY"}, "secrets are files"
+        assert not any("hostPath" in volume for volume in pod.get("volumes", []))
+
+
+def test_a_claim_of_models_is_read_by_all_who_need_them() -> None:
+    """So that a promotion is taken up without a restart."""
+    for name in ("hepar-triton", "hepar-classify", "hepar-detect"):
+        pod = pods("claim")[name]["spec"]
+        assert {"claimName": "models", "readOnly": True} in [one.get("persistentVolumeClaim") for one in pod["volumes"]]
+        assert "/models" in [mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]], name
+
+
+@pytest.mark.parametrize("values", KINDS_OF_VALUES)
+def test_an_update_takes_nothing_away_before_the_new_is_ready(values: str) -> None:
+    budgets = of_kind(values, "PodDisruptionBudget")
+    for name, deployment in of_kind(values, "Deployment").items():
+        assert deployment["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}, name
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        assert {"startupProbe", "livenessProbe", "readinessProbe"} <= container.keys(), name
+        assert container["livenessProbe"]["httpGet"]["path"] != container["readinessProbe"]["httpGet"]["path"], name
+        assert name in budgets
+        if name != "hepar-triton":
+            delay = next(one["value"] for one in container["env"] if one["name"].endswith("DRAIN_DELAY_S"))
+            assert 30 + float(delay) <= deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+    job = of_kind(values, "Job")["hepar-migrate"]
+    assert "pre-upgrade" in job["metadata"]["annotations"]["helm.sh/hook"]
+
+
+def test_the_gpu_part_scales_by_its_own_queue_and_apart_from_the_rest() -> None:
+    (scaled,) = of_kind("gpu", "ScaledObject").values()
+    assert scaled["spec"]["scaleTargetRef"]["name"] == "hepar-triton"
+    (trigger,) = scaled["spec"]["triggers"]
+    assert "nv_inference_queue_duration_us" in trigger["metadata"]["query"]
+    assert 'namespace="clinic"' in trigger["metadata"]["query"]
+    deployments = of_kind("gpu", "Deployment")
+    assert "replicas" not in deployments["hepar-triton"]["spec"]
+    (triton,) = deployments["hepar-triton"]["spec"]["template"]["spec"]["containers"]
+    assert triton["resources"]["limits"]["nvidia.com/gpu"] == 1
+    assert "--model-config-name=gpu" in triton["args"][0]
+    assert "hepar-triton" not in of_kind("gpu", "HorizontalPodAutoscaler")
+    assert {one["spec"]["scaleTargetRef"]["name"] for one in of_kind("gpu", "HorizontalPodAutoscaler").values()} == {
+        "hepar-gateway", "hepar-auth", "hepar-classify", "hepar-detect",
+    }  # fmt: skip
+
+
+def matches(selector: Document, labels: dict[str, str]) -> bool:
+    return all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items())
+
+
+def allowed(policies: list[Document], mine: dict[str, str], other: dict[str, str], port: int, way: str) -> bool:
+    """By the rules of networking.k8s.io/v1: no policy of that way lets everything through, else one must allow it."""
+    peers, at_all = {"Ingress": "from", "Egress": "to"}[way], way.lower()
+    ours = [
+        one["spec"]
+        for one in policies
+        if matches(one["spec"]["podSelector"], mine) and way in one["spec"]["policyTypes"]
+    ]
+    if not ours:
+        return True
+    for rule in [rule for spec in ours for rule in spec.get(at_all) or []]:
+        if rule.get("ports") and port not in [one["port"] for one in rule["ports"]]:
+            continue
+        for peer in rule.get(peers, []):
+            if "podSelector" in peer and "namespaceSelector" not in peer and matches(peer["podSelector"], other):
+                return True
+    return False
+
+
+@pytest.mark.parametrize("caller", MAY_REACH)
+def test_only_what_is_needed_can_be_reached(caller: str) -> None:
+    policies = list(of_kind("default", "NetworkPolicy").values())
+    labels = {name.removeprefix("hepar-"): template["metadata"]["labels"] for name, template in pods("default").items()}
+    reached = {
+        callee
+        for callee, port in DOORS.items()
+        if callee != caller
+        and allowed(policies, labels[caller], labels[callee], port, "Egress")
+        and allowed(policies, labels[callee], labels[caller], port, "Ingress")
+    }
+    assert reached == MAY_REACH[caller]
+
+
+def test_the_same_images_are_named_as_compose_builds() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    built = {
+        service["image"].rpartition("/")[2].partition(":")[0] for service in compose.values() if "build" in service
+    }
+    used = {
+        container["image"].rpartition("/")[2].partition(":")[0]
+        for template in pods("default").values()
+        for container in template["spec"]["containers"]
+    }
+    assert used <= built
+    assert used == {"gateway", "auth", "classify", "detect", "triton-cpu"}

@@ -1,0 +1,186 @@
+"""A POST that is repeated with its Idempotency-Key is answered as it was, and nothing is done twice."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+
+import httpx2
+import pytest
+from fastapi.testclient import TestClient
+
+from gateway.idempotency import BODY_BYTES_MAX
+from tests.support.gateway_client import DARK, PNG, Misbehaving, Surroundings, bearer, gateway, problem
+from tests.support.pictures import encoded, gradient
+from tests.support.serving import serving
+
+PATH = "/v1/classifications"
+
+
+def new_key() -> dict[str, str]:
+    return {"idempotency-key": str(uuid.uuid4())}
+
+
+def post(client: TestClient, headers: dict[str, str], content: bytes = DARK, path: str = PATH) -> httpx2.Response:
+    return client.post(path, content=content, headers=PNG | headers)
+
+
+def test_the_same_request_gets_the_same_answer_once_more(around: Surroundings) -> None:
+    key = bearer(around) | new_key()
+    with gateway(around) as client:
+        first, again = post(client, key), post(client, key)
+        other = post(client, bearer(around) | new_key())
+    assert first.status_code == again.status_code == 200
+    assert first.content == again.content, "with the request id of the first"
+    assert (first.headers.get("idempotency-replayed"), again.headers["idempotency-replayed"]) == (None, "true")
+    assert again.headers["x-request-id"] != first.headers["x-request-id"]
+    assert again.headers["content-type"] == first.headers["content-type"]
+    assert other.json()["request_id"] != first.json()["request_id"]
+
+
+def multipart(mark: bytes) -> bytes:
+    head = b"--%s\r\nContent-Disposition: form-data; name=image\r\n\r\n" % mark
+    return head + DARK + b"\r\n--%s--\r\n" % mark
+
+
+def test_multipart_may_have_another_boundary(around: Surroundings) -> None:
+    key = bearer(around) | new_key()
+    with gateway(around) as client:
+        answers = [
+            client.post(
+                PATH,
+                content=multipart(mark),
+                headers=key | {"content-type": f"multipart/form-data; boundary={mark.decode()}"},
+            )
+            for mark in (b"first", b"and-quite-another")
+        ]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].content == answers[1].content
+
+
+@pytest.mark.parametrize("difference", ["body", "query", "path", "type"])
+def test_another_request_with_the_key_is_refused(around: Surroundings, difference: str) -> None:
+    key = bearer(around) | new_key()
+    with gateway(around) as client:
+        assert post(client, key).status_code == 200
+        if difference == "body":
+            answer = post(client, key, encoded(gradient()))
+        elif difference == "query":
+            answer = post(client, key, path=PATH + "?vote=majority_vote")
+        elif difference == "path":
+            answer = post(client, key, path="/v1/detections")
+        else:
+            answer = client.post(PATH, content=DARK, headers=key | {"content-type": "image/jpeg"})
+        assert problem(answer).type == "/problems/idempotency-key-reused"
+        assert answer.status_code == 422
+        assert post(client, key).headers["idempotency-replayed"] == "true"
+
+
+def test_a_key_is_the_callers_own(around: Surroundings) -> None:
+    key = new_key()
+    with gateway(around) as client:
+        first = post(client, bearer(around, subject="ada") | key)
+        second = post(client, bearer(around, subject="grace") | key, encoded(gradient()))
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert "idempotency-replayed" not in second.headers
+
+
+@pytest.mark.parametrize("key", ["", "short", "x" * 129, "sixteen letters!", "sixteen-letters-\x00"])
+def test_a_key_of_another_form_is_refused(around: Surroundings, key: str) -> None:
+    with gateway(around) as client:
+        headers = PNG | bearer(around) | {"idempotency-key": key}
+        coded = [(name.encode(), value.encode()) for name, value in headers.items()]
+        answer = client.post(PATH, content=DARK, headers=coded)
+    assert problem(answer).status == 422
+
+
+def test_two_keys_are_refused(around: Surroundings) -> None:
+    headers = [*(PNG | bearer(around)).items(), ("idempotency-key", "a" * 20), ("idempotency-key", "b" * 20)]
+    with gateway(around) as client:
+        assert problem(client.post(PATH, content=DARK, headers=headers)).status == 422
+
+
+def test_while_the_first_is_under_way_the_second_waits(around: Surroundings) -> None:
+    key = bearer(around) | new_key()
+    slow = Misbehaving(wait_s=1.5, status=200, body=b"no json")
+    with serving(slow) as url, gateway(around, classify_url=url) as client:
+        first = threading.Thread(target=post, args=(client, key))
+        first.start()
+        time.sleep(0.5)
+        answer = post(client, key)
+        first.join()
+        assert problem(answer).type == "/problems/idempotency-in-progress"
+        assert (answer.status_code, answer.headers["retry-after"]) == (409, "1")
+        assert len(slow.seen) == 1
+        post(client, key)
+        assert len(slow.seen) == 2, "a 502 is not kept: the work is done anew"
+
+
+def test_an_answer_outlives_the_process(around: Surroundings) -> None:
+    key = bearer(around) | new_key()
+    file = around.folder / f"{uuid.uuid4()}.sqlite3"
+    with gateway(around, answers_file=file) as client:
+        first = post(client, key)
+    broken = Misbehaving(status=500, body=b"", kind=b"text/plain")
+    with serving(broken) as url, gateway(around, answers_file=file, classify_url=url) as client:
+        assert post(client, key).content == first.content
+        assert broken.seen == []
+
+
+def test_what_an_earlier_process_left_under_way_is_done_anew(around: Surroundings) -> None:
+    key = bearer(around) | new_key()
+    file = around.folder / f"{uuid.uuid4()}.sqlite3"
+    with gateway(around, answers_file=file) as client:
+        client.portal.call(client.app.state.answers.begin, b"x")  # type: ignore[attr-defined, union-attr]
+        first_rows = client.portal.call(client.app.state.answers.begin, b"x")  # type: ignore[attr-defined, union-attr]
+        assert first_rows is not None
+    with gateway(around, answers_file=file) as client:
+        assert client.portal.call(client.app.state.answers.begin, b"x") is None  # type: ignore[attr-defined, union-attr]
+        assert post(client, key).status_code == 200
+
+
+def test_signing_up_twice_with_a_key_makes_one_account(around: Surroundings) -> None:
+    form = {"email": f"{uuid.uuid4()}@example.org", "password": "a long enough password"}
+    key = new_key()
+    with gateway(around) as client:
+        first, again = (client.post("/v1/users", json=form, headers=key) for _ in range(2))
+        assert (first.status_code, again.status_code) == (201, 201)
+        assert first.json() == again.json()
+        assert client.post("/v1/users", json=form).status_code == 409
+
+
+def test_the_file_tells_nobody_an_answer_or_a_token(around: Surroundings) -> None:
+    email, password = f"{uuid.uuid4()}@example.org", "a long enough password"
+    file = around.folder / f"{uuid.uuid4()}.sqlite3"
+    key = new_key()
+    with gateway(around, answers_file=file) as client:
+        client.post("/v1/users", json={"email": email, "password": password}, headers=new_key())
+        form = {"username": email, "password": password}
+        tokens = [client.post("/v1/token", data=form, headers=key).json() for _ in range(2)]
+        assert tokens[0] == tokens[1]
+        post(client, bearer(around) | new_key())
+    assert file.stat().st_mode & 0o077 == 0
+    written = b"".join(path.read_bytes() for path in file.parent.glob(f"{file.name}*"))
+    told = [*(tokens[0][name] for name in ("access_token", "refresh_token")), email, password, "metastasis"]
+    for secret in (*told, key["idempotency-key"]):
+        assert secret.encode() not in written
+
+
+def test_an_early_refusal_is_not_kept(around: Surroundings) -> None:
+    """It came before the whole body: nobody knows what the body was."""
+    key = bearer(around) | new_key()
+    with gateway(around, upload_bytes_max=2000) as client:
+        large = iter([b"x" * 40_000, b"x" * 40_000])
+        assert client.post(PATH, content=large, headers=PNG | key).status_code == 413
+        assert "idempotency-replayed" not in post(client, key).headers
+
+
+def test_an_answer_too_large_to_keep_is_done_anew(around: Surroundings) -> None:
+    key = bearer(around) | new_key()
+    body = b'{"keys": [], "pad": "' + b"x" * BODY_BYTES_MAX + b'"}'
+    large = Misbehaving(body=body, status=404, kind=b"application/problem+json")
+    with serving(large) as url, gateway(around, classify_url=url) as client:
+        statuses = [post(client, key).status_code for _ in range(2)]
+    assert statuses == [502, 502]
+    assert len(large.seen) == 2

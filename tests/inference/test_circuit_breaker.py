@@ -1,0 +1,102 @@
+"""The budget of retries and the circuit breaker, on a clock of the test's own."""
+
+from __future__ import annotations
+
+import pytest
+
+from hepar.core.deadlines import Deadline
+from hepar.core.errors import BadUpstream, DeadlineExceeded, HeparError, Unavailable
+from hepar.inference.circuit_breaker import CircuitBreaker, RetryBudget
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def breaker(clock: Clock) -> CircuitBreaker:
+    return CircuitBreaker("a_model", failures_max=3, open_s=2.0, now=clock)
+
+
+def fail(breaker: CircuitBreaker, error: HeparError | None = None, seconds: float = 10.0) -> None:
+    with pytest.raises(HeparError), breaker.call(Deadline.after(seconds)):
+        raise error or Unavailable
+
+
+def is_open(breaker: CircuitBreaker) -> bool:
+    try:
+        with breaker.call(Deadline.after(10)):
+            return False
+    except Unavailable:
+        return True
+
+
+def test_a_hundred_calls_never_make_more_than_ten_retries() -> None:
+    budget = RetryBudget()
+    spent = 0
+    for _ in range(100):
+        budget.earn()
+        spent += budget.spend()
+    assert 9 <= spent <= 10
+
+
+def test_a_long_quiet_time_saves_ten_retries_and_no_more() -> None:
+    budget = RetryBudget()
+    for _ in range(10_000):
+        budget.earn()
+    assert sum(budget.spend() for _ in range(100)) in (9, 10)
+
+
+@pytest.mark.parametrize("error", [Unavailable(), BadUpstream(), DeadlineExceeded()])
+def test_failures_in_a_row_open_it_and_it_opens_for_one_call_after_a_while(
+    breaker: CircuitBreaker, clock: Clock, error: HeparError
+) -> None:
+    for _ in range(3):
+        fail(breaker, error)
+    assert is_open(breaker)
+    clock.now += 2.1
+    with breaker.call(Deadline.after(10)):
+        assert is_open(breaker), "one call at a time while it is half open"
+    assert not is_open(breaker)
+    fail(breaker, error)
+    assert not is_open(breaker), "it takes as many failures as before"
+
+
+def test_a_failed_probe_opens_it_again(breaker: CircuitBreaker, clock: Clock) -> None:
+    for _ in range(3):
+        fail(breaker)
+    clock.now += 2.1
+    fail(breaker)
+    assert is_open(breaker)
+    clock.now += 2.1
+    assert not is_open(breaker)
+
+
+def test_an_answer_between_failures_begins_the_count_anew(breaker: CircuitBreaker) -> None:
+    for _ in range(4):
+        fail(breaker)
+        fail(breaker)
+        assert not is_open(breaker)
+
+
+def test_a_hasty_caller_is_no_fault_of_the_model(breaker: CircuitBreaker) -> None:
+    for _ in range(10):
+        fail(breaker, DeadlineExceeded(), seconds=0.2)
+    assert not is_open(breaker)
+
+
+def test_a_probe_that_was_cancelled_leaves_room_for_the_next(breaker: CircuitBreaker, clock: Clock) -> None:
+    for _ in range(3):
+        fail(breaker)
+    clock.now += 2.1
+    with pytest.raises(KeyboardInterrupt), breaker.call(Deadline.after(10)):
+        raise KeyboardInterrupt
+    assert not is_open(breaker)

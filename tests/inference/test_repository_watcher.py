@@ -1,0 +1,127 @@
+"""Models that join, change and leave while a service runs."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from classify_service.app import create_app
+from classify_service.settings import ClassifySettings
+from hepar.contracts.analyses import Classification
+from hepar.inference import ModelRepositoryWatcher, TritonClient
+from tests.support.pictures import encoded, nearly_flat
+from tests.support.tiny_models import write_classifier
+from tests.support.triton import RunningTriton
+
+WITHIN_S = 40
+
+
+def place(repositories: list[Path], name: str, staging: Path, bias: tuple[float, float, float]) -> None:
+    """As docs/models.md says: written elsewhere, then moved in one step."""
+    write_classifier(staging, name, bias)
+    for repository in repositories:
+        copy = staging / f"copy-of-{name}"
+        shutil.copytree(staging / name, copy)
+        copy.rename(repository / name)
+    shutil.rmtree(staging / name)
+
+
+def until(said: Callable[[], Classification], wanted: Callable[[Classification], bool]) -> Classification:
+    """Every answer on the way must be one, too."""
+    deadline = time.monotonic() + WITHIN_S
+    while not wanted(answer := said()):
+        assert time.monotonic() < deadline, answer
+        time.sleep(0.3)
+    return answer
+
+
+@pytest.fixture
+def repository(triton: RunningTriton, tmp_path: Path) -> Iterator[Path]:
+    """The service's own view of the models; Triton's is shared with other tests."""
+    view = tmp_path / "models"
+    view.mkdir()
+    shutil.copytree(triton.repository / "classify_steady", view / "classify_steady")
+    yield view
+    for name in ("classify_late", "classify_never"):
+        shutil.rmtree(triton.repository / name, ignore_errors=True)
+
+
+def test_a_model_joins_changes_and_leaves_without_a_restart(
+    triton: RunningTriton, repository: Path, tmp_path: Path
+) -> None:
+    settings = ClassifySettings(triton=triton.grpc, model_repository=repository, deadline_s=10)
+    with TestClient(create_app(settings), base_url="http://127.0.0.1") as client:
+
+        def said() -> Classification:
+            answer = client.post(
+                "/v1/classifications", content=encoded(nearly_flat(0)), headers={"content-type": "image/png"}
+            )
+            assert answer.status_code == 200, answer.text
+            return Classification.model_validate_json(answer.content)
+
+        assert [vote.model for vote in said().votes] == ["classify_steady"]
+        place([triton.repository, repository], "classify_late", tmp_path / "staging", (4, 0, 0))
+        joined = until(said, lambda answer: len(answer.votes) == 2)
+        assert joined.degraded == []
+        assert {vote.model: vote.label for vote in joined.votes}["classify_late"] == "cholangiocarcinoma"
+
+        newer = tmp_path / "newer"
+        write_classifier(newer, "classify_late", (0, 0, 4))
+        (newer / "classify_late" / "1").rename(triton.repository / "classify_late" / "2")
+        changed = until(said, lambda answer: answer.votes[0].version == "2")
+        assert changed.votes[0].label == "no_tumour"
+
+        shutil.rmtree(repository / "classify_late")
+        left = until(said, lambda answer: len(answer.votes) == 1)
+        assert (left.label, left.degraded) == ("metastasis", [])
+
+
+def test_a_card_is_not_taken_up_before_triton_has_its_model_or_while_it_is_broken(
+    triton: RunningTriton, repository: Path
+) -> None:
+    async def scenario() -> None:
+        async with TritonClient(triton.grpc) as client:
+            models = ModelRepositoryWatcher(client, repository, "classification")
+            at_start = models.current
+            await models.refresh()
+            assert models.current is at_start, "nothing changed"
+            write_classifier(repository, "classify_never", (1, 0, 0))
+            await models.refresh()
+            assert set(models.current.cards) == {"classify_steady"}
+            write_classifier(triton.repository, "classify_never", (1, 0, 0))
+            for _ in range(WITHIN_S):
+                await models.refresh()
+                if len(models.current.cards) == 2:
+                    break
+                await asyncio.sleep(1)
+            assert set(models.current.cards) == {"classify_never", "classify_steady"}
+            (repository / "classify_never" / "card.json").write_text("{")
+            await models.refresh()
+            await models.refresh()
+            assert set(models.current.cards) == {"classify_never", "classify_steady"}
+            for name in ("classify_never", "classify_steady"):
+                shutil.rmtree(repository / name)
+            await models.refresh()
+            assert models.current.cards == {}
+
+    asyncio.run(scenario())
+
+
+def test_a_service_whose_models_all_left_says_so(triton: RunningTriton, repository: Path) -> None:
+    settings = ClassifySettings(triton=triton.grpc, model_repository=repository, deadline_s=10)
+    with TestClient(create_app(settings), base_url="http://127.0.0.1") as client:
+        shutil.rmtree(repository / "classify_steady")
+        deadline = time.monotonic() + WITHIN_S
+        while client.get("/readyz").status_code == 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        headers = {"content-type": "image/png"}
+        answer = client.post("/v1/classifications", content=encoded(nearly_flat(0)), headers=headers)
+        assert answer.status_code == 503
+        assert "no model is loaded" in answer.json()["detail"]

@@ -1,0 +1,163 @@
+"""Is it an abdominal CT at all? Both services ask a real Triton: a tiny check computed by hand, and the shipped one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image, ImageDraw, ImageFont
+from prometheus_client import REGISTRY
+
+from classify_service import app as classify_app
+from classify_service.settings import ClassifySettings
+from detect_service import app as detect_app
+from detect_service.settings import DetectSettings
+from hepar.contracts.analyses import Classification, Detection
+from tests.support.pictures import encoded, nearly_flat
+from tests.support.tiny_models import write_input_check
+from tests.support.triton import SHIPPED, RunningTriton
+
+DARK, BRIGHT = encoded(nearly_flat(30)), encoded(nearly_flat(220))
+
+
+@contextmanager
+def both_services(triton: RunningTriton, repository: Path) -> Iterator[tuple[TestClient, TestClient]]:
+    classify = ClassifySettings(triton=triton.grpc, model_repository=repository, deadline_s=10)
+    detect = DetectSettings(triton=triton.grpc, model_repository=repository, deadline_s=10)
+    with (
+        TestClient(classify_app.create_app(classify), base_url="http://127.0.0.1") as classifier,
+        TestClient(detect_app.create_app(detect), base_url="http://127.0.0.1") as detector,
+    ):
+        yield classifier, detector
+
+
+def answers(clients: tuple[TestClient, TestClient], content: bytes) -> tuple[Classification, Detection]:
+    classified, detected = (
+        client.post(path, params=chosen, content=content, headers={"content-type": "image/png"})
+        for client, path, chosen in (
+            (clients[0], "/v1/classifications", {"explain": True}),
+            (clients[1], "/v1/detections", {"annotate": True}),
+        )
+    )
+    assert (classified.status_code, detected.status_code) == (200, 200), classified.text + detected.text
+    return Classification.model_validate_json(classified.content), Detection.model_validate_json(detected.content)
+
+
+@pytest.fixture
+def repository(triton: RunningTriton, tmp_path: Path) -> Path:
+    """What the services believe: the cards of the test's models, and no input check yet."""
+    return Path(shutil.copytree(triton.repository, tmp_path / "models", ignore=shutil.ignore_patterns("check_*")))
+
+
+def test_an_image_that_the_networks_do_not_know_gets_a_reason_and_no_cancer_type(
+    triton: RunningTriton, repository: Path
+) -> None:
+    write_input_check(repository, "check_brightness")
+    refused, told = counted("hepar_out_of_scope_total"), counted("hepar_verdicts_total", label="out_of_scope")
+    with both_services(triton, repository) as clients:
+        classified, detected = answers(clients, DARK)
+    assert counted("hepar_out_of_scope_total") == refused + 2, "by both services, which share this process"
+    assert counted("hepar_verdicts_total", label="out_of_scope") == told + 1
+    assert classified.label == "out_of_scope"
+    assert (classified.probability, classified.probabilities, classified.votes) == (None, {}, [])
+    assert (classified.entropy, classified.mutual_information, classified.explanation) == (None, None, None)
+    assert (detected.boxes, detected.detectors) == ([], [])
+    assert detected.annotated_png is not None
+    for answer in (classified, detected):
+        assert answer.scope is not None
+        assert answer.scope.model == "check_brightness"
+        mean = nearly_flat(30).mean() / 255
+        assert answer.scope.typicality == pytest.approx(mean, abs=1e-4)
+        assert answer.scope.out_of_scope is not None
+        assert "unlike the abdominal CT slices" in answer.scope.out_of_scope
+        assert f"typicality {mean:.2f}" in answer.scope.out_of_scope
+        assert answer.degraded == []
+        assert "cholangiocarcinoma" not in answer.model_dump_json()
+
+
+def counted(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0
+
+
+def test_an_image_in_scope_is_answered_and_says_how_typical_it_is(triton: RunningTriton, repository: Path) -> None:
+    write_input_check(repository, "check_brightness")
+    with both_services(triton, repository) as clients:
+        classified, detected = answers(clients, BRIGHT)
+    assert (len(classified.votes), len(detected.detectors)) == (2, 2)
+    assert classified.label in ("cholangiocarcinoma", "metastasis", "no_tumour", "indeterminate")
+    assert detected.annotated_png is not None
+    for answer in (classified, detected):
+        assert answer.scope is not None
+        assert answer.scope.typicality == pytest.approx(nearly_flat(220).mean() / 255, abs=1e-4)
+        assert answer.scope.out_of_scope is None
+
+
+def test_the_threshold_is_the_cards(triton: RunningTriton, repository: Path) -> None:
+    write_input_check(repository, "check_brightness", decision_threshold=0.95)
+    with both_services(triton, repository) as clients:
+        assert answers(clients, BRIGHT)[0].label == "out_of_scope"
+
+
+@pytest.mark.parametrize("name", ["check_absent", "check_nothing"])
+def test_without_its_check_a_service_answers_and_names_what_is_missing(
+    triton: RunningTriton, repository: Path, name: str
+) -> None:
+    """One is not loaded, the other answers what is not a number."""
+    write_input_check(repository, name)
+    before = counted("hepar_degraded_total", model=name)
+    with both_services(triton, repository) as clients:
+        for answer in answers(clients, DARK):
+            assert answer.scope is None
+            assert answer.degraded == [name]
+        assert counted("hepar_degraded_total", model=name) == before + 2
+        assert all(client.get("/readyz").status_code == 200 for client in clients)
+
+
+def test_a_repository_without_a_check_is_not_degraded(triton: RunningTriton, repository: Path) -> None:
+    with both_services(triton, repository) as clients:
+        for answer in answers(clients, DARK):
+            assert (answer.scope, answer.degraded) == (None, [])
+
+
+def text() -> Image.Image:
+    page = Image.new("L", (400, 500), 255)
+    draw = ImageDraw.Draw(page)
+    for line in range(20):
+        draw.text((20, 20 + 22 * line), "The liver is of normal size and shape.", 0, ImageFont.load_default(size=16))
+    return page
+
+
+def noise() -> Image.Image:
+    return Image.fromarray(np.random.default_rng(0).integers(0, 255, (256, 256)).astype(np.uint8))
+
+
+def sunset() -> Image.Image:
+    rows = np.linspace(220, 60, 300)[:, None] * np.ones((1, 400))
+    rows[200:] = 30
+    return Image.fromarray(rows.astype(np.uint8))
+
+
+@pytest.mark.parametrize("picture", [text, noise, sunset])
+def test_the_shipped_check_refuses_what_is_no_ct(
+    triton: RunningTriton, repository: Path, picture: Callable[[], Image.Image]
+) -> None:
+    shutil.copytree(SHIPPED / "check_input", repository / "check_input")
+    with both_services(triton, repository) as clients:
+        classified, detected = answers(clients, encoded(np.asarray(picture())))
+    assert classified.label == "out_of_scope"
+    assert detected.scope is not None
+    assert detected.scope.out_of_scope is not None
+
+
+@pytest.mark.parametrize("sample", sorted(Path("samples").glob("*.png")), ids=lambda path: path.stem)
+def test_the_shipped_check_knows_the_samples(triton: RunningTriton, repository: Path, sample: Path) -> None:
+    shutil.copytree(SHIPPED / "check_input", repository / "check_input")
+    with both_services(triton, repository) as clients:
+        for answer in answers(clients, sample.read_bytes()):
+            assert answer.scope is not None
+            assert answer.scope.out_of_scope is None

@@ -1,0 +1,141 @@
+"""Triton hung, killed, slow, and a model unloaded under load: right answers or honest errors, and back without restart.
+
+A Triton of these tests' own: what they do to it others must not see.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx2
+import psutil
+import pytest
+from fastapi.testclient import TestClient
+from httpx2 import Response
+
+from classify_service.app import create_app
+from classify_service.settings import ClassifySettings
+from tests.support.pictures import encoded, nearly_flat
+from tests.support.tiny_models import write_classifier, write_slow
+from tests.support.triton import RunningTriton, running_triton
+
+DEADLINE_S = 2.0
+RECOVERED_WITHIN_S = 60
+DARK = encoded(nearly_flat(0))
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[RunningTriton]:
+    repository = tmp_path / "triton" / "models"
+    write_classifier(repository, "classify_one", (0.0, 1.0, 0.0))
+    write_classifier(repository, "classify_two", (0.0, 1.0, 0.0))
+    with running_triton(tmp_path / "triton", repository) as running:
+        yield running
+
+
+@pytest.fixture
+def view(own: RunningTriton, tmp_path: Path) -> Path:
+    """The cards as the service sees them: it goes on asking a model that Triton lost."""
+    copy = tmp_path / "view"
+    shutil.copytree(own.repository, copy)
+    return copy
+
+
+@pytest.fixture
+def client(own: RunningTriton, view: Path) -> Iterator[TestClient]:
+    settings = ClassifySettings(triton=own.grpc, model_repository=view, deadline_s=DEADLINE_S)
+    with TestClient(create_app(settings), base_url="http://127.0.0.1") as client:
+        assert ask(client).status_code == 200
+        yield client
+
+
+def ask(client: TestClient) -> Response:
+    answer = client.post("/v1/classifications", content=DARK, headers={"content-type": "image/png"})
+    if answer.status_code != 200:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.status_code in (503, 504), answer.text
+    return answer
+
+
+def server_of(running: RunningTriton) -> psutil.Process:
+    (server,) = psutil.Process(running.pid).children()
+    return server
+
+
+def wait_until_loaded(running: RunningTriton, model: str) -> None:
+    deadline = time.monotonic() + RECOVERED_WITHIN_S
+    while httpx2.get(f"{running.http}/v2/models/{model}/ready").status_code != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+
+
+def until_it_answers(client: TestClient) -> None:
+    deadline = time.monotonic() + RECOVERED_WITHIN_S
+    while ask(client).status_code != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+    assert ask(client).json()["label"] == "metastasis"
+
+
+def test_a_hung_triton_costs_no_more_than_the_deadline_and_after_a_few_tries_nothing(
+    own: RunningTriton, client: TestClient
+) -> None:
+    server = server_of(own)
+    server.suspend()
+    try:
+        statuses = []
+        for _ in range(7):
+            began = time.monotonic()
+            statuses.append(ask(client).status_code)
+            assert time.monotonic() - began < DEADLINE_S + 1
+        assert statuses[:5] == [504] * 5
+        assert statuses[-1] == 503, "the circuit breakers are open"
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/readyz").status_code == 503
+    finally:
+        server.resume()
+    until_it_answers(client)
+
+
+def test_a_killed_triton_is_started_again_and_the_service_finds_it(own: RunningTriton, client: TestClient) -> None:
+    before = server_of(own).pid
+    os.kill(before, signal.SIGKILL)
+    assert ask(client).status_code in (503, 504)
+    until_it_answers(client)
+    assert server_of(own).pid != before
+
+
+def test_a_slow_model_is_left_out_at_the_deadline(own: RunningTriton, view: Path) -> None:
+    write_slow(view, "classify_slow")
+    shutil.copytree(view / "classify_slow", view.parent / "classify_slow")
+    (view.parent / "classify_slow").rename(own.repository / "classify_slow")
+    wait_until_loaded(own, "classify_slow")
+    settings = ClassifySettings(triton=own.grpc, model_repository=view, deadline_s=DEADLINE_S)
+    with TestClient(create_app(settings), base_url="http://127.0.0.1") as client:
+        began = time.monotonic()
+        answer = ask(client)
+        assert time.monotonic() - began < DEADLINE_S + 1
+        assert answer.status_code == 200
+        assert answer.json()["degraded"] == ["classify_slow"]
+        assert answer.json()["label"] == "metastasis"
+
+
+def test_a_model_unloaded_under_load_is_named_and_the_others_answer(own: RunningTriton, client: TestClient) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(ask, client) for _ in range(40)]
+        shutil.rmtree(own.repository / "classify_two")
+        deadline = time.monotonic() + RECOVERED_WITHIN_S
+        degraded: list[str] = []
+        while degraded != ["classify_two"]:
+            assert time.monotonic() < deadline
+            answers += [pool.submit(ask, client) for _ in range(8)]
+            degraded = answers[-1].result().json()["degraded"]
+    documents = [answer.result() for answer in answers]
+    assert {document.status_code for document in documents} == {200}
+    assert {document.json()["label"] for document in documents} == {"metastasis"}

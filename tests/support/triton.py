@@ -1,0 +1,77 @@
+"""A real Triton server as a process, for tests."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from local_stack.settings import StackSettings, on_free_ports
+
+READY_WITHIN_S = 90
+SHIPPED = Path("triton_models")
+LIARS: dict[str, tuple[tuple[float, float, float, float], float, int]] = {
+    "score_over_one": ((0.1, 0.1, 0.5, 0.5), 1.5, 0),
+    "score_below_zero": ((0.1, 0.1, 0.5, 0.5), -0.1, 0),
+    "unknown_label": ((0.1, 0.1, 0.5, 0.5), 0.5, 2),
+    "negative_label": ((0.1, 0.1, 0.5, 0.5), 0.5, -1),
+    "far_outside": ((0.1, 0.1, 7.0, 0.5), 0.5, 0),
+}
+"""Detectors that answer what none may."""
+
+
+@dataclass(frozen=True)
+class RunningTriton:
+    """pid: of its keeper.  log_file: Triton's own."""
+
+    settings: StackSettings
+    repository: Path
+    pid: int
+    log_file: Path
+
+    @property
+    def grpc(self) -> str:
+        return f"127.0.0.1:{self.settings.triton_grpc_port}"
+
+    @property
+    def http(self) -> str:
+        return f"http://127.0.0.1:{self.settings.triton_http_port}"
+
+
+@contextmanager
+def running_triton(folder: Path, repository: Path) -> Iterator[RunningTriton]:
+    """folder: for its log and state."""
+    settings = on_free_ports().model_copy(update={"triton_model_repository": repository})
+    log_file = folder / "triton.log"
+    environment = os.environ | settings.environment()
+    environment |= {"HEPAR_TRITON_LOG_FILE": str(log_file), "HEPAR_TRITON_STATE_FOLDER": str(folder / "state")}
+    # A bare base: only the PATH that Triton's own environment gives leads its Python to onnxruntime.
+    environment["PATH"] = "/usr/bin:/bin"
+    keeper = subprocess.Popen([sys.executable, "-m", "triton_runtime"], env=environment)
+    running = RunningTriton(settings, repository, keeper.pid, log_file)
+    try:
+        wait_for_triton(running, keeper)
+        yield running
+    finally:
+        keeper.send_signal(signal.SIGTERM)
+        keeper.wait(30)
+
+
+def wait_for_triton(running: RunningTriton, keeper: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < deadline:
+        assert keeper.poll() is None, running.log_file.read_text()[-3000:]
+        try:
+            if httpx.get(f"{running.http}/v2/health/ready", timeout=2).status_code == 200:
+                return
+        except httpx.HTTPError:
+            time.sleep(0.2)
+    raise AssertionError(running.log_file.read_text()[-3000:])

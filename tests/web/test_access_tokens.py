@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jose import jws, jwt
+
+from auth_service.keys import BadSigningKey, KeyRing, SigningKey
+from auth_service.tokens import TokenIssuer
+from hepar.contracts.accounts import PublicKeys
+from hepar.core.errors import BadUpstream, Unauthenticated, Unavailable
+from hepar.web.access_tokens import KeyCache, TokenRules, read_token, verification_keys
+
+RULES = TokenRules("issuer", "audience")
+
+
+@pytest.fixture(scope="module")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> TokenIssuer:
+    return TokenIssuer(KeyRing(tmp_path_factory.mktemp("keys"), 600), RULES.issuer, RULES.audience, 600)
+
+
+def kid(issuer: TokenIssuer) -> str:
+    return issuer.keys.signing().public.kid
+
+
+def signed(issuer: TokenIssuer, claims: dict[str, Any], headers: dict[str, Any] | None = None) -> str:
+    """A token with a right signature and whatever else the test wants."""
+    header = {"kid": kid(issuer), "typ": "at+jwt"} | (headers or {})
+    return str(jws.sign(json.dumps(claims).encode(), issuer.keys.signing().pem, headers=header, algorithm="ES256"))
+
+
+def good_claims(issuer: TokenIssuer) -> dict[str, Any]:
+    return dict(jwt.get_unverified_claims(issuer.issue("somebody", "analyses")))
+
+
+def read(issuer: TokenIssuer, token: str, now: float | None = None) -> str:
+    return read_token(token, verification_keys(PublicKeys(keys=issuer.keys.published())), RULES, now).subject
+
+
+def test_an_issued_token_is_read_back(issuer: TokenIssuer) -> None:
+    assert read(issuer, issuer.issue("somebody", "analyses")) == "somebody"
+
+
+def test_a_token_expires_and_is_not_valid_before_its_time(issuer: TokenIssuer) -> None:
+    token, now = issuer.issue("somebody", "analyses"), time.time()
+    assert read(issuer, token, now + 595) == "somebody"
+    with pytest.raises(Unauthenticated, match="expired"):
+        read(issuer, token, now + 606)
+    with pytest.raises(Unauthenticated, match="not valid yet"):
+        read(issuer, token, now - 60)
+
+
+_MISSING = object()
+_WRONG_VALUES: tuple[object, ...] = (_MISSING, "1e9", 1.5, True, ["audience"], {}, None)
+_CLAIMS = ("exp", "iat", "nbf", "iss", "aud", "sub", "jti", "scope")
+
+
+@pytest.mark.parametrize(
+    ("claim", "value"),
+    [
+        (claim, value)
+        for claim in _CLAIMS
+        for value in _WRONG_VALUES
+        if not (isinstance(value, str) and claim in ("sub", "jti", "scope"))  # there, any text is right
+    ],
+)
+def test_every_claim_must_be_there_and_of_its_type(issuer: TokenIssuer, claim: str, value: object) -> None:
+    claims = good_claims(issuer)
+    if value is _MISSING:
+        del claims[claim]
+    else:
+        claims[claim] = value
+    with pytest.raises(Unauthenticated):
+        read(issuer, signed(issuer, claims))
+
+
+@pytest.mark.parametrize("value", ["Infinity", "-Infinity", "NaN", "1" + "0" * 400])
+def test_numbers_that_are_none_are_refused(issuer: TokenIssuer, value: str) -> None:
+    claims = json.dumps(good_claims(issuer) | {"exp": "?"}).replace('"?"', value)
+    token = jws.sign(
+        claims.encode(),
+        issuer.keys.signing().pem,
+        headers={"kid": kid(issuer), "typ": "at+jwt"},
+        algorithm="ES256",
+    )
+    if value.startswith("1"):  # a number, if a very late one
+        assert read(issuer, token) == "somebody"
+    else:
+        with pytest.raises(Unauthenticated):
+            read(issuer, token)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"typ": "JWT"},
+        {"kid": "another"},
+        {"kid": 7},
+        {"crit": ["exp"]},
+        {"jku": "http://127.0.0.1/keys"},
+        {"zip": "DEF"},
+    ],
+)
+def test_headers_other_than_ours_are_refused(issuer: TokenIssuer, headers: dict[str, Any]) -> None:
+    with pytest.raises(Unauthenticated):
+        read(issuer, signed(issuer, good_claims(issuer), headers))
+
+
+def test_other_algorithms_are_refused(issuer: TokenIssuer) -> None:
+    secret = json.dumps(issuer.keys.published()[0].model_dump())
+    headers = {"kid": kid(issuer), "typ": "at+jwt"}
+    hmac = jwt.encode(good_claims(issuer), secret, algorithm="HS256", headers=headers)
+    unsigned = ".".join(
+        [*map(encode, ({"alg": "none", **headers}, good_claims(issuer))), ""],
+    )
+    for token in (hmac, unsigned):
+        with pytest.raises(Unauthenticated):
+            read(issuer, token)
+
+
+def encode(part: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
+
+
+def test_a_signature_by_another_key_is_refused(issuer: TokenIssuer) -> None:
+    other = SigningKey.fresh().pem
+    token = jwt.encode(
+        good_claims(issuer),
+        other,
+        algorithm="ES256",
+        headers={"kid": kid(issuer), "typ": "at+jwt"},
+    )
+    with pytest.raises(Unauthenticated):
+        read(issuer, token)
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        "..",
+        "a.b",
+        "a.b.c.d",
+        "a b.c.d",
+        "é.é.é",
+        base64.urlsafe_b64encode(b"[" * 1500).decode().rstrip("=") + ".e30.AA",
+        base64.urlsafe_b64encode(b"[" * 700).decode().rstrip("=") + ".e30.AA",
+        base64.urlsafe_b64encode(b'{"alg":' * 90).decode().rstrip("=") + ".e30.AA",
+        "A" * 5000,
+        "e30.e30.AA",
+        "bnVsbA.e30.AA",
+    ],
+)
+def test_hostile_tokens_are_refused_and_nothing_else(issuer: TokenIssuer, token: str) -> None:
+    with pytest.raises(Unauthenticated):
+        read(issuer, token)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_no_change_to_a_token_is_accepted(issuer: TokenIssuer, data: st.DataObject) -> None:
+    token = issuer.issue("somebody", "analyses")
+    place = data.draw(st.integers(0, len(token) - 1))
+    letter = data.draw(st.characters(max_codepoint=0x2FF))
+    mutated = token[:place] + letter + token[place + 1 :]
+    if mutated == token or _same_bytes(mutated, token):
+        return
+    with pytest.raises(Unauthenticated):
+        read(issuer, mutated)
+
+
+def _same_bytes(one: str, other: str) -> bool:
+    """The last letter of a part has bits that base64url ignores."""
+
+    def raw(token: str) -> list[bytes] | None:
+        try:
+            return [base64.urlsafe_b64decode(part + b"==") for part in token.encode("ascii").split(b".")]
+        except ValueError:
+            return None
+
+    return raw(one) == raw(other)
+
+
+def test_the_signing_key_is_made_once_and_is_private(tmp_path: Path) -> None:
+    folder = tmp_path / "deep"
+    pem = KeyRing(folder, 600).signing().pem
+    assert KeyRing(folder, 600).signing().pem == pem
+    (file,) = folder.iterdir()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert SigningKey.from_pem(pem.encode(), "it").public.model_dump()["kty"] == "EC"
+
+
+def test_a_key_of_another_curve_is_refused() -> None:
+    other = ec.generate_private_key(ec.SECP384R1()).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    with pytest.raises(BadSigningKey, match="it is not an EC P-256 key"):
+        SigningKey.from_pem(other, "it")
+
+
+def test_keys_are_fetched_on_an_unknown_kid_but_not_for_each(issuer: TokenIssuer) -> None:
+    calls = 0
+
+    async def fetch() -> PublicKeys:
+        nonlocal calls
+        calls += 1
+        await asyncio.sleep(0.01)
+        return PublicKeys(keys=issuer.keys.published())
+
+    async def scenario() -> None:
+        cache = KeyCache(fetch, interval_s=60)
+        tokens = [issuer.issue("somebody", "analyses") for _ in range(5)]
+        principals = await asyncio.gather(*(cache.principal(token, RULES) for token in tokens))
+        assert {principal.subject for principal in principals} == {"somebody"}
+        for _ in range(5):
+            with pytest.raises(Unauthenticated):
+                await cache.principal(signed(issuer, good_claims(issuer), {"kid": "unknown"}), RULES)
+
+    asyncio.run(scenario())
+    assert calls == 1
+
+
+def test_a_key_that_is_newer_than_the_last_readiness_check_is_found(issuer: TokenIssuer) -> None:
+    known = [PublicKeys(keys=[]), PublicKeys(keys=issuer.keys.published())]
+
+    async def fetch() -> PublicKeys:
+        return known.pop(0)
+
+    async def scenario() -> None:
+        cache = KeyCache(fetch, interval_s=60)
+        await cache.refresh()
+        assert (await cache.principal(issuer.issue("somebody", "analyses"), RULES)).subject == "somebody"
+
+    asyncio.run(scenario())
+    assert known == []
+
+
+def test_known_keys_outlive_an_outage_and_unknown_ones_are_told_apart(issuer: TokenIssuer) -> None:
+    answers: list[PublicKeys | Exception] = [
+        Unavailable(),
+        PublicKeys(keys=issuer.keys.published()),
+        BadUpstream(),
+    ]
+
+    async def fetch() -> PublicKeys:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def scenario() -> None:
+        cache = KeyCache(fetch, interval_s=0)
+        token = issuer.issue("somebody", "analyses")
+        with pytest.raises(Unavailable):
+            await cache.principal(token, RULES)
+        assert (await cache.principal(token, RULES)).scopes == {"analyses"}
+        assert await cache.refresh()
+        assert (await cache.principal(token, RULES)).subject == "somebody"
+
+    asyncio.run(scenario())
+    assert answers == []

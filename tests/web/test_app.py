@@ -1,0 +1,291 @@
+"""Guard, uploads and errors, as an app made by new_app shows them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+from fastapi import FastAPI, Request
+from fastapi.testclient import TestClient
+from pydantic import BaseModel, Field
+
+from hepar.contracts.problems import Problem
+from hepar.core.deadlines import Deadline
+from hepar.core.errors import Unavailable
+from hepar.core.logs import configure_logging
+from hepar.core.request_context import current_request_id
+from hepar.core.settings import ServiceSettings, load_settings
+from hepar.web.app import new_app
+from hepar.web.uploads import read_image
+
+LIMIT = 1000
+TWICE = b'--b\r\nContent-Disposition: form-data; name="image"\r\n\r\na\r\n' * 2 + b"--b--"
+
+
+class Note(BaseModel):
+    text: str
+
+
+def make_app() -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async def readiness() -> dict[str, bool]:
+            return {"part": app.state.part_ready}
+
+        app.state.part_ready = True
+        app.state.readiness = readiness
+        yield
+
+    app = new_app("Test", "for tests", ServiceSettings(concurrent_max=2), lifespan, frozenset({"/upload"}))
+
+    @app.post("/upload")
+    async def upload(request: Request) -> dict[str, str]:
+        return {"image": (await read_image(request, LIMIT)).decode("latin-1")}
+
+    @app.post("/notes")
+    async def notes(note: Note) -> dict[str, str]:
+        return {"text": note.text, "id": current_request_id()}
+
+    @app.get("/bug")
+    async def bug() -> None:
+        raise RuntimeError("secret detail")
+
+    @app.get("/away")
+    async def away() -> None:
+        raise Unavailable
+
+    return app
+
+
+@pytest.fixture
+def client() -> Iterator[TestClient]:
+    with TestClient(make_app(), base_url="http://127.0.0.1") as client:
+        yield client
+
+
+def problem(response: httpx2.Response) -> Problem:
+    assert response.headers["content-type"] == "application/problem+json"
+    document = Problem.model_validate_json(response.content)
+    assert document.status == response.status_code
+    assert document.request_id == response.headers["x-request-id"]
+    return document
+
+
+def test_health_and_readiness_are_different_questions(client: TestClient) -> None:
+    assert client.get("/readyz").json() == {"ready": True, "parts": {"part": True}}
+    assert isinstance(client.app, FastAPI)
+    client.app.state.part_ready = False
+    assert client.get("/readyz").status_code == 503
+    assert client.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["image/png", "application/dicom", "application/octet-stream", "IMAGE/JPEG; q=1"])
+def test_a_raw_body_is_the_image(client: TestClient, kind: str) -> None:
+    assert client.post("/upload", content=b"abc", headers={"content-type": kind}).json() == {"image": "abc"}
+
+
+def test_a_multipart_body_holds_the_image_in_the_part_of_that_name(client: TestClient) -> None:
+    answer = client.post("/upload", files={"image": ("x.png", b"abc"), "other": ("y", b"zzz")}, data={"note": "n"})
+    assert answer.json() == {"image": "abc"}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b"abc", "text/plain", 415),
+        (b"abc", "", 415),
+        (b"", "image/png", 422),
+        (b"x" * (LIMIT + 1), "image/png", 413),
+        (b"x" * (LIMIT + 70_000), "image/png", 413),
+        (b"--b--", "multipart/form-data", 422),
+        (b"--b--", "multipart/form-data; boundary=" + "b" * 71, 422),
+        (b"nonsense", "multipart/form-data; boundary=b", 422),
+        (b'--b\r\nContent-Disposition: form-data; name="image"\r\n\r\nabc', "multipart/form-data; boundary=b", 422),
+        (
+            b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\nabc\r\n--b--\r\n',
+            "multipart/form-data; boundary=b",
+            422,
+        ),
+        (
+            b'--b\r\nContent-Disposition: form-data; name="image"\r\n\r\n\r\n--b--\r\n',
+            "multipart/form-data; boundary=b",
+            422,
+        ),
+        (TWICE, "multipart/form-data; boundary=b", 422),
+    ],
+)  # fmt: skip
+def test_uploads_that_are_none_are_refused(client: TestClient, body: bytes, kind: str, status: int) -> None:
+    answer = client.post("/upload", content=body, headers={"content-type": kind})
+    assert problem(answer).status == status
+
+
+def test_an_upload_of_unknown_length_is_stopped_at_the_limit(client: TestClient) -> None:
+    sent = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal sent
+        for _ in range(1000):
+            sent += 1
+            yield b"x" * 1000
+
+    answer = client.post("/upload", content=endless(), headers={"content-type": "image/png"})
+    assert problem(answer).status == 413
+
+
+def test_a_length_that_is_no_number_is_refused(client: TestClient) -> None:
+    answer = client.post("/upload", content=b"abc", headers={"content-type": "image/png", "content-length": "-3"})
+    assert problem(answer).type.endswith("bad-content-length")
+
+
+def test_a_small_body_is_small(client: TestClient) -> None:
+    assert client.post("/notes", json={"text": "x" * 60_000}).status_code == 200
+    assert problem(client.post("/notes", json={"text": "x" * 70_000})).status == 413
+
+
+def test_what_is_wrong_with_a_field_is_said(client: TestClient) -> None:
+    assert "text" in problem(client.post("/notes", json={})).detail
+    assert problem(client.post("/notes", content=b"{", headers={"content-type": "application/json"})).status == 422
+
+
+def test_unknown_addresses_and_methods_are_problems_too(client: TestClient) -> None:
+    assert problem(client.get("/nothing")).status == 404
+    wrong = client.get("/notes")
+    assert problem(wrong).status == 405
+    assert wrong.headers["allow"] == "POST"
+
+
+def test_a_bug_tells_nothing_of_itself(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+    answer = client.get("/bug")
+    assert problem(answer).status == 500
+    assert "secret" not in answer.text
+    assert "secret detail" in caplog.text
+
+
+def test_unavailable_says_when_to_come_back(client: TestClient) -> None:
+    assert client.get("/away").headers["retry-after"] == "5"
+
+
+@pytest.mark.parametrize("host", ["", "evil.example", "127.0.0.1.evil.example", "[::2]"])
+def test_other_hosts_are_refused(client: TestClient, host: str) -> None:
+    assert problem(client.get("/healthz", headers={"host": host})).type.endswith("unknown-host")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:8080", "LOCALHOST:1", "[::1]:80", "[::1]"])
+def test_our_hosts_are_accepted(client: TestClient, host: str) -> None:
+    assert client.get("/healthz", headers={"host": host}).status_code == 200
+
+
+def test_too_many_or_too_large_headers_and_addresses_are_refused(client: TestClient) -> None:
+    many = [(f"x-{number}", "1") for number in range(100)]
+    assert problem(client.get("/healthz", headers=many)).status == 431
+    assert problem(client.get("/healthz", headers={"x-large": "a" * 17_000})).status == 431
+    assert problem(client.get("/healthz?" + "a" * 5000)).status == 414
+
+
+def test_a_good_request_id_is_kept_and_a_bad_one_replaced(client: TestClient) -> None:
+    kept = client.post("/notes", json={"text": ""}, headers={"x-request-id": "abcdef-12345"})
+    assert kept.json()["id"] == kept.headers["x-request-id"] == "abcdef-12345"
+    replaced = client.post("/notes", json={"text": ""}, headers={"x-request-id": 'x"} forged'})
+    assert len(replaced.headers["x-request-id"]) == 32
+
+
+def test_log_lines_are_json_with_service_and_request_id(client: TestClient, capsys: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        configure_logging("tested", "INFO")
+        client.get("/away?token=secret", headers={"x-request-id": "abcdef-12345"})
+        client.get("/healthz")
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "hepar.access" in line]
+    row = json.loads(line)
+    assert (row["service"], row["request_id"], row["route"], row["status"]) == ("tested", "abcdef-12345", "/away", 503)
+    assert "secret" not in line
+
+
+def test_readiness_is_logged_when_it_changes_and_not_each_time_it_is_asked(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "hepar")
+    assert isinstance(client.app, FastAPI)
+    for part_ready in (False, False, True, True, False):
+        client.app.state.part_ready = part_ready
+        client.get("/readyz")
+    ours = [record.message for record in caplog.records if record.name.startswith("hepar")]
+    assert ours == ["not ready", "ready", "not ready"]
+
+
+def test_a_wrong_setting_stops_the_start_with_its_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Settings(ServiceSettings):
+        model_config = ServiceSettings.model_config | {"env_prefix": "HEPAR_TEST_"}
+
+    monkeypatch.setenv("HEPAR_TEST_PORT", "99999")
+    with pytest.raises(SystemExit) as stop:
+        load_settings(Settings)
+    assert stop.value.code == 2
+    assert "HEPAR_TEST_PORT: Input should be less than or equal to 65535" in capsys.readouterr().err
+    monkeypatch.setenv("HEPAR_TEST_PORT", "1234")
+    assert load_settings(Settings).port == 1234
+
+
+def test_a_wrong_secret_is_named_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Settings(ServiceSettings):
+        model_config = ServiceSettings.model_config | {"env_prefix": "HEPAR_TEST_"}
+        database_url: str = Field(default="sqlite:", pattern="^sqlite:", repr=False)
+
+    monkeypatch.setenv("HEPAR_TEST_DATABASE_URL", "mysql://hepar:hunter2@db")
+    with pytest.raises(SystemExit):
+        load_settings(Settings)
+    said = capsys.readouterr().err
+    assert "HEPAR_TEST_DATABASE_URL: String should match pattern" in said
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [("LOG_LEVEL", "DEBUG", "no debug logs"), ("DOCS", "true", "no documentation pages")],
+)
+def test_production_refuses_what_is_for_development(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variable: str, value: str, said: str
+) -> None:
+    class Settings(ServiceSettings):
+        model_config = ServiceSettings.model_config | {"env_prefix": "HEPAR_TEST_"}
+
+    monkeypatch.setenv("HEPAR_TEST_PRODUCTION", "true")
+    monkeypatch.setenv("HEPAR_TEST_DOCS", "false")
+    assert load_settings(Settings).production
+    monkeypatch.setenv(f"HEPAR_TEST_{variable}", value)
+    with pytest.raises(SystemExit):
+        load_settings(Settings)
+    assert said in capsys.readouterr().err
+
+
+def test_secrets_are_read_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Settings(ServiceSettings):
+        model_config = ServiceSettings.model_config | {"env_prefix": "HEPAR_TEST_"}
+
+    (tmp_path / "hepar_test_port").write_text("4321")
+    monkeypatch.setattr("hepar.core.settings.SECRETS_FOLDER", tmp_path)
+    assert load_settings(Settings).port == 4321
+
+
+@pytest.mark.parametrize(
+    ("header", "low", "high"), [("2000", 1.5, 2.0), ("999999999", 5, 10), ("-5", 5, 10), ("soon", 5, 10), (None, 5, 10)]
+)
+def test_a_caller_may_ask_for_less_time_but_not_for_more(header: str | None, low: float, high: float) -> None:
+    assert low < Deadline.from_header(header, 10).remaining_s() < high
+
+
+def test_a_deadline_that_has_passed_still_leaves_a_call_a_moment() -> None:
+    assert Deadline.after(-5).remaining_s() == 0.001
