@@ -23,7 +23,7 @@ from hepar.contracts.problems import Problem
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import BadUpstream, HeparError
 from hepar.core.request_context import current_request_id
-from hepar.ensemble.activation_maps import share_in_boxes
+from hepar.ensemble.box_shares import share_in_boxes
 from hepar.web.problems import problem_of
 from hepar.web.upstream import Answer, Upstream, UpstreamProblem
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hepar.ensemble.activation_maps import MAP_SIDE, ensemble_activation_map, evidence, share_in_boxes
+from hepar.ensemble.activation_maps import MAP_SIDE, ensemble_activation_map, evidence
+from hepar.ensemble.box_shares import share_in_boxes
 from hepar.imaging.letterbox import fit
 
 
