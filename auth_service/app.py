@@ -63,7 +63,7 @@ def create_app(settings: AuthSettings) -> FastAPI:
                 stopping.set()  # not cancelled: that in the middle of a transaction leaves its connection open
                 await cleaning
 
-    app = new_app("Hepar auth_service", "Accounts, sign-in, tokens", settings, lifespan, finishes=True)
+    app = new_app("Hepar auth_service", "Accounts, sign-in, tokens", settings, lifespan, complete_after_disconnect=True)
     install_routes(app)
     return app
 

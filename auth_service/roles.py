@@ -13,7 +13,6 @@ SCOPES: dict[Role, frozenset[str]] = {
     "integrator": frozenset({ANALYSES, MODELS, CLIENTS, ACCOUNT}),
     "administrator": frozenset({ANALYSES, MODELS, CLIENTS, USERS, AUDIT, ACCOUNT}),
 }
-CLIENT_SCOPES = frozenset({ANALYSES, MODELS})
 
 
 def granted(allowed: frozenset[str], asked: str | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hepar.core.errors import HeparError
-from hepar.core.request_context import note_account
+from hepar.core.request_context import set_account
 from hepar.web.access_tokens import Principal
 
 BEARER = "bearer"
@@ -21,7 +21,7 @@ class AuthenticationMiddleware:
         if scope["type"] == "http":
             scope.setdefault("state", {})["principal"] = principal = await _principal(scope)
             if principal is not None:
-                note_account(principal.subject)
+                set_account(principal.subject)
         await self._app(scope, receive, send)
 
 

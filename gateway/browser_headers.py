@@ -9,7 +9,8 @@ from starlette_compress import CompressMiddleware
 
 from gateway.settings import GatewaySettings
 from hepar.core.deadlines import DEADLINE_HEADER
-from hepar.core.request_context import REQUEST_ID_HEADER, TRACE_HEADER
+from hepar.core.request_context import REQUEST_ID_HEADER
+from hepar.core.tracing import TRACE_HEADER
 
 _ASKED = [
     "Authorization",

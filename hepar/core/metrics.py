@@ -10,7 +10,6 @@ from prometheus_client import Counter, Gauge, Histogram, start_http_server
 _log = logging.getLogger(__name__)
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60, 120)
-NATS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
 SHARES = tuple(round(step / 10, 1) for step in range(1, 11))
 
 REQUESTS = Counter("hepar_requests", "Requests that were answered", ["method", "route", "status"])

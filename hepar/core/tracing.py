@@ -1,27 +1,29 @@
-"""OpenTelemetry: spans of a request, of what it waited for and of each call, exported by OTLP where that is configured.
+"""OpenTelemetry: a span per request, stage and call, exported by OTLP where an endpoint is configured.
 
-The standard variables decide: OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER and so on. Without an endpoint nothing
-is recorded, and the trace that a caller began is passed on as it came.
+The standard variables apply: OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER and so on. Without an endpoint nothing is
+recorded; the trace context (W3C) is still read, or created, and passed on, so that logs of all services can be joined.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from opentelemetry import trace
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+TRACE_HEADER = "traceparent"
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _SERVER_ERROR = 500
-_context = TraceContextTextMapPropagator()
+_propagator = TraceContextTextMapPropagator()
 _tracer = trace.get_tracer("hepar")
 
 
 def configure_tracing(service: str) -> bool:
-    """Once a process, before the first request. Is anything exported?"""
+    """Once per process, before the first request. Returns whether spans are exported."""
     if not any(os.environ.get(name) for name in _ENDPOINTS):
         return False
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -37,14 +39,19 @@ def configure_tracing(service: str) -> bool:
 
 @contextmanager
 def server_span(method: str, headers: Mapping[str, str]) -> Iterator[Span]:
-    """Of one request; a child of the caller's span where its `traceparent` is well formed."""
-    context = _context.extract(headers)
-    with _tracer.start_as_current_span(method, context=context, kind=SpanKind.SERVER) as span:
-        yield span
+    """The span of one request; a child of the caller's span where its `traceparent` is well formed."""
+    context = _propagator.extract(headers)
+    with _tracer.start_as_current_span(method, context=context, kind=SpanKind.SERVER) as started:
+        if started.get_span_context().is_valid:
+            yield started
+        else:  # neither recorded nor sent by the caller: ids of our own
+            own = SpanContext(secrets.randbits(128) or 1, secrets.randbits(64) or 1, is_remote=False)
+            with trace.use_span(NonRecordingSpan(own)) as local:
+                yield local
 
 
 def end_server_span(span: Span, method: str, route: str, status: int, request_id: str) -> None:
-    """What is known only at the end."""
+    """Adds what is known only at the end of the request."""
     span.update_name(f"{method} {route}")
     span.set_attributes(
         {
@@ -60,14 +67,18 @@ def end_server_span(span: Span, method: str, route: str, status: int, request_id
 
 @contextmanager
 def span(name: str, kind: SpanKind = SpanKind.INTERNAL, **attributes: str) -> Iterator[Span]:
-    """Around a part of a request; an exception that leaves it is noted."""
-    with _tracer.start_as_current_span(name, kind=kind, attributes=attributes) as begun:
-        yield begun
+    """Around a part of a request; an exception that leaves it is recorded."""
+    with _tracer.start_as_current_span(name, kind=kind, attributes=attributes) as started:
+        yield started
 
 
-def current_trace() -> tuple[str, str, str] | None:
-    """Trace id, span id and flags of the span under way, in hexadecimal; None where nothing is recorded."""
-    context = trace.get_current_span().get_span_context()
-    if not context.is_valid or not trace.get_current_span().is_recording():
-        return None
-    return f"{context.trace_id:032x}", f"{context.span_id:016x}", f"{context.trace_flags:02x}"
+def trace_headers() -> dict[str, str]:
+    """`traceparent`, and `tracestate` where there is one, of the current span; empty outside of a request."""
+    headers: dict[str, str] = {}
+    _propagator.inject(headers)
+    return headers
+
+
+def current_trace_id() -> str:
+    """32 hexadecimal digits."""
+    return f"{trace.get_current_span().get_span_context().trace_id:032x}"

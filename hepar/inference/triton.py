@@ -21,8 +21,8 @@ from tritonclient.utils import InferenceServerException
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import BadUpstream, DeadlineExceeded, HeparError, Unavailable
 from hepar.core.metrics import BREAKER_OPEN, MODEL_FAILURES, MODEL_SECONDS
-from hepar.core.request_context import current_request_id, trace_header
-from hepar.core.tracing import span
+from hepar.core.request_context import current_request_id
+from hepar.core.tracing import span, trace_headers
 from hepar.inference.circuit_breaker import CircuitBreaker, RetryBudget
 
 Tensor = NDArray[Any]
@@ -147,7 +147,7 @@ class TritonClient:
                 model_version=version,
                 outputs=[InferRequestedOutput(name) for name in expected],
                 request_id=current_request_id(),
-                headers=trace_header(),
+                headers=trace_headers(),
                 client_timeout=deadline.remaining_s(),
             )
         except InferenceServerException as error:

@@ -1,14 +1,15 @@
-"""One way to make and run an app, so that knowing one service is knowing all."""
+"""Creates and runs the FastAPI app of a service: the same for all services."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from starlette.middleware import Middleware
 
 from hepar import __version__
@@ -18,7 +19,7 @@ from hepar.core.metrics import serve_metrics
 from hepar.core.settings import ServiceSettings
 from hepar.core.tracing import configure_tracing
 from hepar.web.docs_pages import install_docs_pages
-from hepar.web.guard import Guard
+from hepar.web.guard import RequestGuard
 from hepar.web.problems import install_problem_handlers
 from hepar.web.server import DrainingServer, HeaderTimeoutProtocol
 
@@ -37,22 +38,30 @@ def new_app(
     upload_paths: frozenset[str] = frozenset(),
     *,
     document: str = "/openapi.json",
-    finishes: bool = False,
+    complete_after_disconnect: bool = False,
     inside: Sequence[Middleware] = (),
 ) -> FastAPI:
-    """A FastAPI app with our errors, limits and documentation pages. `app.state.readiness` is set by its lifespan.
+    """A FastAPI app with Hepar's errors, limits and documentation pages. Its lifespan sets `app.state.readiness`.
 
     upload_paths: routes that read large bodies themselves.  document: path of the OpenAPI document.
-    finishes: what a client began ends although it has gone (Guard).
+    complete_after_disconnect: a request runs to its end although its client is gone (RequestGuard).
     inside: middleware behind the guard, outermost first.
     """
+
+    @asynccontextmanager
+    async def lifespan_with_routes(app: FastAPI) -> AsyncIterator[None]:
+        for _ in iter_route_contexts(app.routes):  # FastAPI would build each route in its first request
+            pass
+        async with lifespan(app):
+            yield
+
     app = FastAPI(
         title=title,
         summary=summary,
         description=RESEARCH_USE_NOTICE,
         version=__version__,
         license_info={"name": "AGPL-3.0-or-later", "identifier": "AGPL-3.0-or-later"},
-        lifespan=lifespan,
+        lifespan=lifespan_with_routes,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # hepar.core.tracing: no query, no message
         openapi_url=document,
         docs_url=None,
@@ -66,11 +75,11 @@ def new_app(
     for middleware in reversed(inside):
         app.add_middleware(middleware.cls, *middleware.args, **middleware.kwargs)
     app.add_middleware(
-        Guard,
+        RequestGuard,
         hosts=frozenset(settings.hosts),
-        concurrent_max=settings.concurrent_max,
+        max_in_flight=settings.concurrent_max,
         upload_paths=upload_paths,
-        finishes=finishes,
+        complete_after_disconnect=complete_after_disconnect,
     )
 
     @app.get("/healthz", summary="Is this process alive?", tags=["health"])
@@ -91,9 +100,9 @@ def new_app(
 
 
 def run_app(name: str, app: FastAPI, settings: ServiceSettings, trusted_proxies: Sequence[str] = ()) -> None:
-    """Serves until SIGTERM or Ctrl-C; requests under way get `drain_timeout_s` to finish.
+    """Serves until SIGTERM or Ctrl-C; requests in flight get `drain_timeout_s` to finish.
 
-    trusted_proxies: addresses whose X-Forwarded-For and -Proto tell who the client is.
+    trusted_proxies: addresses whose X-Forwarded-For and X-Forwarded-Proto headers are believed.
     """
     configure_logging(name, settings.log_level)
     configure_tracing(name)

@@ -30,7 +30,7 @@ from auth_service.database import open_database
 from auth_service.settings import AuthSettings
 from auth_service.tables import StoredAccount
 from hepar.core.settings import load_settings
-from hepar.web.guard import SMALL_BODY_BYTES_MAX
+from hepar.web.request_body import MAX_SMALL_BODY_BYTES
 from local_stack.settings import on_free_ports
 from tests.support.auth_client import EMAIL, PASSWORD, AuthTestClient
 from tests.support.postgresql import postgresql_server
@@ -247,7 +247,7 @@ def _token(auth: AuthTestClient) -> str:
     ("content", "status"),
     [
         (b"x" * 10_000_000, 413),
-        (b"x" * (SMALL_BODY_BYTES_MAX + 1), 413),
+        (b"x" * (MAX_SMALL_BODY_BYTES + 1), 413),
         (b"[" * 10_000, 400),
         (b'{"email":' * 7_000, 400),
         (b"\xff\xfe{", 400),

@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from hepar.web.guard import PAUSE_S
+from hepar.web.request_body import MAX_PAUSE_S
 from hepar.web.server import HEADERS_S
 from local_stack.settings import on_free_ports
 from tests.end_to_end.conftest import Stack
@@ -99,8 +99,8 @@ def test_slow_half_open_and_never_ending_requests_end_within_their_limits(
     shapes: list[tuple[Callable[[], tuple[float, bytes]], float, bytes]] = [
         (silent, HEADERS_S, b""),
         (slow_loris, HEADERS_S, b""),
-        (stalled_upload, PAUSE_S, b"HTTP/1.1 408"),
-        (stalled_form, PAUSE_S, b"HTTP/1.1 408"),
+        (stalled_upload, MAX_PAUSE_S, b"HTTP/1.1 408"),
+        (stalled_form, MAX_PAUSE_S, b"HTTP/1.1 408"),
         # Answered at the deadline; what comes after the answer is a request that never has its headers.
         (never_ending, DEADLINE_S + HEADERS_S, b"HTTP/1.1 504"),
     ]

@@ -112,17 +112,19 @@ def test_models_are_listed_with_their_cards_and_whether_they_answer(around: Surr
         assert problem(client.get("/v1/models", headers=bearer(around))).status == 503
 
 
-def test_a_trace_goes_on_with_a_span_of_its_own_for_each_call(around: Surroundings) -> None:
+def test_a_trace_context_is_forwarded_unmodified_and_a_malformed_one_replaced(around: Surroundings) -> None:
+    """W3C Trace Context, section 3.4: a hop that records no spans forwards what it received."""
     behind = Misbehaving()
     with serving(behind) as url, gateway(around, classify_url=url) as client:
         for sent in (TRACE, "00-zz-1-01", f"00-{'0' * 32}-b7ad6b7169203331-01"):
-            client.post("/v1/classifications", content=DARK, headers=PNG | bearer(around) | {"traceparent": sent})
-    kept, made, other = (seen["traceparent"].split("-") for seen in behind.seen)
-    assert (kept[1], kept[3]) == ("0af7651916cd43dd8448eb211c80319c", "01")
-    assert kept[2] != "b7ad6b7169203331"
-    for fresh in (made, other):
-        assert re.fullmatch("[0-9a-f]{32}", fresh[1])
-        assert fresh[1] not in (kept[1], "0" * 32)
+            headers = PNG | bearer(around) | {"traceparent": sent, "tracestate": "vendor=value"}
+            client.post("/v1/classifications", content=DARK, headers=headers)
+    first, second, third = behind.seen
+    assert (first["traceparent"], first["tracestate"]) == (TRACE, "vendor=value")
+    for seen in (second, third):
+        assert re.fullmatch("00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-00", seen["traceparent"])
+        assert "tracestate" not in seen
+    assert second["traceparent"] != third["traceparent"]
 
 
 def test_one_access_line_tells_who_what_and_how_long(around: Surroundings, caplog: pytest.LogCaptureFixture) -> None:

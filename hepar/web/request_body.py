@@ -1,0 +1,89 @@
+"""The request body as it arrives: its pace, its size where it must be small, and the end of the connection after it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import ClassVar
+
+from starlette.types import Message, Receive
+
+from hepar.core.errors import ClientError, TooLarge
+
+MAX_PAUSE_S = 10.0
+MAX_UPLOAD_S = 120.0
+MAX_SMALL_BODY_BYTES = 64 * 1024
+
+
+class UploadTooSlow(ClientError):
+    """The body paused for too long, or took too long in total."""
+
+    status, title, slug = 408, "The upload did not arrive in time", "upload-too-slow"
+    headers: ClassVar[dict[str, str]] = {"Connection": "close"}
+
+
+class TimedBody:
+    """ASGI receive with time limits. After the body it watches for the disconnect and then cancels `task`.
+
+    task: the task that serves the request; None where it must run to its end although the client is gone.
+    """
+
+    def __init__(self, receive: Receive, task: asyncio.Task[object] | None) -> None:
+        self._receive = receive
+        self._task = task
+        self._ends_at = time.monotonic() + MAX_UPLOAD_S
+        self._watcher: asyncio.Task[None] | None = None
+        self._disconnected = asyncio.Event()
+
+    async def receive(self) -> Message:
+        """Raises UploadTooSlow."""
+        if self._watcher is not None:  # only the disconnect can follow the body
+            await self._disconnected.wait()
+            return {"type": "http.disconnect"}
+        try:
+            async with asyncio.timeout(min(MAX_PAUSE_S, self._ends_at - time.monotonic())):
+                message = await self._receive()
+        except TimeoutError as error:
+            detail = f"no byte for {MAX_PAUSE_S:g} s, or not complete after {MAX_UPLOAD_S:g} s"
+            raise UploadTooSlow(detail) from error
+        if message["type"] == "http.request" and not message.get("more_body", False):
+            self._watcher = asyncio.create_task(self._watch())
+        return message
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._disconnected.set()
+        if self._task is not None:
+            self._task.cancel()
+
+    def absorb_cancellation(self) -> bool:
+        """True where the cancellation came from the client's disconnect: it is then taken back."""
+        if self._disconnected.is_set() and self._task is not None:
+            self._task.uncancel()
+            return True
+        return False
+
+    def stop_watching(self) -> None:
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+
+async def read_small_body(receive: Receive) -> Receive:
+    """Reads the whole body and returns a receive that replays it. Raises TooLarge as soon as it exceeds the limit."""
+    messages: list[Message] = []
+    size_bytes = 0
+    while True:
+        message = await receive()
+        messages.append(message)
+        size_bytes += len(message.get("body", b""))
+        if size_bytes > MAX_SMALL_BODY_BYTES:
+            raise TooLarge(f"at most {MAX_SMALL_BODY_BYTES} bytes")
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            break
+    messages.reverse()
+
+    async def replay() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return replay

@@ -1,0 +1,50 @@
+"""Limits on the request line, the headers and the Host: httptools has none, and accepts zero or two Hosts."""
+
+from __future__ import annotations
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+from hepar.core.errors import ClientError
+
+MAX_HEADERS = 100
+MAX_HEADER_BYTES = 16 * 1024
+MAX_URL_BYTES = 4 * 1024
+
+
+class HeadersTooLarge(ClientError):
+    """More headers, or more bytes of headers, than the published limits."""
+
+    status, title, slug = 431, "The headers are too large", "headers-too-large"
+
+
+class UrlTooLong(ClientError):
+    """A path and query that are longer than the published limit."""
+
+    status, title, slug = 414, "The address is too long", "url-too-long"
+
+
+class UnknownHost(ClientError):
+    """No Host header, two of them, or a name that is not this server's."""
+
+    status, title, slug = 400, "The Host header is not acceptable", "unknown-host"
+
+
+def check_request_line_and_headers(scope: Scope, hosts: frozenset[str]) -> None:
+    """hosts: accepted names, without port. Raises UrlTooLong, HeadersTooLarge and UnknownHost."""
+    if len(scope["raw_path"] or b"") + len(scope["query_string"]) > MAX_URL_BYTES:
+        raise UrlTooLong(f"at most {MAX_URL_BYTES} bytes")
+    headers = scope["headers"]
+    size_bytes = sum(len(name) + len(value) for name, value in headers)
+    if len(headers) > MAX_HEADERS or size_bytes > MAX_HEADER_BYTES:
+        raise HeadersTooLarge(f"at most {MAX_HEADERS} headers and {MAX_HEADER_BYTES} bytes of them")
+    offered = Headers(scope=scope).getlist("host")
+    if len(offered) != 1 or _host_name(offered[0]) not in hosts:
+        raise UnknownHost("send exactly one Host header with a name of this server")
+
+
+def _host_name(host: str) -> str:
+    """The host without its port; an IPv6 address keeps its brackets."""
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0].lower()
