@@ -7,10 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_service.accounts import require_another_administrator
 from auth_service.dependencies import AuthDependencies, Caller, end_sessions, locked_account
-from auth_service.paging import PageRequest, paged
 from auth_service.tables import StoredAccount, StoredAuditEntry
 from hepar.contracts.accounts import AccountStatus, Role
 from hepar.core.errors import ClientError
+from hepar.storage.paging import PageRequest, paged
 
 SIGN_IN_EVENTS = ("signed_in", "sign_in_refused", "signed_out", "refresh_token_reused")
 

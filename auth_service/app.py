@@ -12,15 +12,16 @@ from fastapi import FastAPI
 
 from auth_service.api import install_routes
 from auth_service.audit import AuditLog
-from auth_service.database import open_database
 from auth_service.dependencies import AuthDependencies, forget_stale
 from auth_service.keys import KeyRing
+from auth_service.migrations import MIGRATIONS
 from auth_service.passwords import PasswordHasher
 from auth_service.secret_key import load_secret_key
 from auth_service.settings import AuthSettings
 from auth_service.throttle import Throttle
 from auth_service.tokens import TokenIssuer
 from hepar.core.errors import HeparError
+from hepar.storage.database import open_database
 from hepar.web.app import new_app
 
 _log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ async def open_house(settings: AuthSettings) -> AsyncIterator[AuthDependencies]:
     hasher = PasswordHasher()
     audit = AuditLog(secret_key.derived("audit"))
     try:
-        async with open_database(settings.database_url) as database:
+        async with open_database(settings.database_url, MIGRATIONS, "accounts") as database:
             yield AuthDependencies(settings, database, hasher, issuer, Throttle(database), audit, secret_key)
     finally:
         hasher.close()
@@ -51,7 +52,7 @@ def create_app(settings: AuthSettings) -> FastAPI:
                 await dependencies.database.migrate()
 
             async def readiness() -> dict[str, bool]:
-                return {"database": await dependencies.database.answers()}
+                return {"database": await dependencies.database.is_reachable()}
 
             app.state.dependencies = dependencies
             app.state.readiness = readiness

@@ -16,9 +16,9 @@ from typing import Literal
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from auth_service.database import Database
 from auth_service.tables import StoredAuditEntry, StoredAuditHead
 from hepar.core.metrics import ACCOUNT_EVENTS
+from hepar.storage.database import Database
 
 _log = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_service.dependencies import AuthDependencies, Caller
-from auth_service.paging import PageRequest, paged
 from auth_service.tables import StoredClient, StoredClientSecret
 from hepar.contracts.accounts import ClientRegistration
 from hepar.core.errors import ClientError
+from hepar.storage.paging import PageRequest, paged
 
 SECRETS_MAX = 5
 

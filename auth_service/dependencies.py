@@ -12,7 +12,6 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_service.audit import Actor, AuditLog
-from auth_service.database import Database
 from auth_service.passwords import PasswordHasher
 from auth_service.roles import SCOPES
 from auth_service.secret_key import SecretKey
@@ -22,6 +21,7 @@ from auth_service.throttle import Throttle
 from auth_service.tokens import TokenIssuer
 from hepar.contracts.accounts import PublicKeys, Role
 from hepar.core.errors import Forbidden, Unauthenticated
+from hepar.storage.database import Database
 from hepar.web.access_tokens import Principal, TokenRules, read_token, verification_keys
 
 

@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
-from sqlalchemy import JSON, DateTime, ForeignKey, Index, Integer, String, TypeDecorator
-from sqlalchemy.engine import Dialect
+from sqlalchemy import JSON, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """Aware datetimes in and out, also where the database (SQLite) forgets the zone."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        return value.astimezone(UTC) if value else None
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401, ARG002
-        if value is None:
-            return None
-        moment: datetime = value
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+from hepar.storage.tables import PagedRow, UtcDateTime
 
 
 class Base(DeclarativeBase):
     type_annotation_map = {datetime: UtcDateTime}  # noqa: RUF012  SQLAlchemy reads it from the class
 
 
-class StoredAccount(Base):
+class StoredAccount(PagedRow, Base):
     """One person. The address is stored in lower case and is unique.
 
     totp_secret: encrypted.  last_totp_step: a code counts once.
@@ -94,7 +78,7 @@ class StoredRevocation(Base):
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
-class StoredClient(Base):
+class StoredClient(PagedRow, Base):
     """A hospital system that signs in by itself."""
 
     __tablename__ = "clients"

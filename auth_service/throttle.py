@@ -12,9 +12,9 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from auth_service.database import Database
 from auth_service.tables import StoredThrottle
 from hepar.core.errors import ClientError
+from hepar.storage.database import Database
 
 FORGOTTEN_AFTER = timedelta(hours=1)
 

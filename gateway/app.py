@@ -12,7 +12,6 @@ from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
 
 from gateway.accounts import install_account_routes
-from gateway.answers import StoredResponses
 from gateway.api import UPLOAD_PATHS, GatewayDependencies, router
 from gateway.authentication import AuthenticationMiddleware
 from gateway.browser_headers import install_browser_headers
@@ -20,6 +19,7 @@ from gateway.idempotency import IdempotencyMiddleware
 from gateway.openapi import describe
 from gateway.rate_limit import RateLimitMiddleware
 from gateway.settings import GatewaySettings
+from gateway.shared_state import shared_state
 from gateway.web_app import install_web
 from hepar.contracts.accounts import PublicKeys
 from hepar.core.deadlines import Deadline
@@ -62,10 +62,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
                     "detection": detection,
                 }
 
-            answers = StoredResponses(settings.answers_file)
-            await answers.open()
-            stack.push_async_callback(answers.close)
-            app.state.answers = answers
+            await stack.enter_async_context(shared_state(app, settings.database_url))
             app.state.dependencies = GatewayDependencies(
                 settings, keys, TokenRules(settings.issuer, settings.audience), auth, classify, detect
             )

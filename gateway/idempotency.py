@@ -10,9 +10,9 @@ from typing import ClassVar
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.answers import Answer, StoredResponses, seal, unseal
 from gateway.authentication import authenticated_principal
 from hepar.core.errors import ClientError, InvalidRequest, TooLarge
+from hepar.storage.stored_responses import StoredResponse, StoredResponses, seal, unseal
 
 HEADER = b"idempotency-key"
 REPLAYED = b"idempotency-replayed"
@@ -51,7 +51,7 @@ class IdempotencyMiddleware:
         if key is None:
             await self._app(scope, receive, send)
             return
-        store: StoredResponses = scope["app"].state.answers
+        store: StoredResponses = scope["app"].state.stored_responses
         principal = authenticated_principal(scope)
         owner = principal.subject if principal else "anonymous"
         secret = f"{owner}\0{key}".encode()
@@ -71,16 +71,16 @@ class IdempotencyMiddleware:
     async def _first(
         self, scope: Scope, body: _ReadBody, send: Send, store: StoredResponses, key_id: bytes, secret: bytes
     ) -> None:
-        async def keep(answer: Answer) -> None:
+        async def keep(answer: StoredResponse) -> None:
             if body.complete:
-                await store.keep(key_id, body.fingerprint(), seal(answer, secret))
+                await store.store(key_id, body.fingerprint(), seal(answer, secret))
 
         answer = _SentAnswer(send, keep)
         try:
             await self._app(scope, body.receive, answer.send)
         finally:
             if not (answer.kept and body.complete):
-                await store.forget(key_id)
+                await store.discard(key_id)
 
 
 def _offered(scope: Scope) -> str | None:
@@ -154,7 +154,7 @@ class _ReadBody:
 class _SentAnswer:
     """Passes an answer on. One worth keeping is kept before its last byte leaves: nobody sees it and then loses it."""
 
-    def __init__(self, send: Send, keep: Callable[[Answer], Awaitable[None]]) -> None:
+    def __init__(self, send: Send, keep: Callable[[StoredResponse], Awaitable[None]]) -> None:
         self._send = send
         self._keep = keep
         self.kept = False
@@ -175,12 +175,12 @@ class _SentAnswer:
                 self._body += message.get("body", b"")
             lasting = self._status < 500 and self._status not in _PASSING
             if lasting and not message.get("more_body", False) and len(self._body) <= BODY_BYTES_MAX:
-                await self._keep(Answer(self._status, self._headers, bytes(self._body)))
+                await self._keep(StoredResponse(self._status, self._headers, bytes(self._body)))
                 self.kept = True
         await self._send(message)
 
 
-async def _replay(answer: Answer, send: Send) -> None:
+async def _replay(answer: StoredResponse, send: Send) -> None:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
     length = (b"content-length", str(len(answer.body)).encode())
     start = {"type": "http.response.start", "status": answer.status, "headers": [*headers, length, (REPLAYED, b"true")]}

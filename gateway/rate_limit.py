@@ -1,24 +1,29 @@
-"""How much one account, and one network address, may ask for: rate limits with the IETF draft's headers."""
+"""Rate limits per account and per network address, with the headers of the IETF draft."""
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 
-from limits import RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import SlidingWindowCounterRateLimiter
+import anyio
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.authentication import authenticated_principal
-from hepar.core.errors import ClientError
+from hepar.core.errors import ClientError, Unavailable
+from hepar.core.metrics import RATE_LIMIT_FAILURES
+from hepar.storage.request_counts import RateLimit, RequestCounts, Usage
 
-_LIMITED = ("/v1/", "/.well-known/")
+_log = logging.getLogger(__name__)
+_LIMITED_PATHS = ("/v1/", "/.well-known/")
 _WINDOW_S = 60
+_MAX_WAIT_S = 1.0
+_PAUSE_S = 5.0
 
 
 class RateLimited(ClientError):
-    """More than the caller's share."""
+    """More requests than the caller may send."""
 
     status, title, slug = 429, "Too many requests from you", "rate-limited"
 
@@ -31,56 +36,64 @@ class RateLimited(ClientError):
 
 
 class RateLimitMiddleware:
-    """ASGI middleware. Counts every request to the API, by address first; the health and documentation pages are free.
+    """ASGI middleware. Counts every request to the API, first by address; health and documentation pages are free.
 
-    Headers: draft-ietf-httpapi-ratelimit-headers-10, `RateLimit-Policy` and `RateLimit`. Counted by a sliding window
-    (RateLimit-t is when a whole window has passed), in this process: with n gateways a caller has n shares.
+    Headers: draft-ietf-httpapi-ratelimit-headers-10, `RateLimit-Policy` and `RateLimit`. All gateways count together in
+    `app.state.request_counts`. Where that database does not answer, requests pass uncounted: analyses need no database.
     """
 
     def __init__(self, app: ASGIApp, account_per_minute: int, address_per_minute: int) -> None:
         self._app = app
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
-        self._limits = {
-            "address": RateLimitItemPerMinute(address_per_minute),
-            "account": RateLimitItemPerMinute(account_per_minute),
-        }
+        self._per_minute = {"address": address_per_minute, "account": account_per_minute}
+        self._retry_database_at = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(_LIMITED):
+        if scope["type"] != "http" or not scope["path"].startswith(_LIMITED_PATHS):
             await self._app(scope, receive, send)
             return
-        counted = {"address": str((scope.get("client") or ("unknown",))[0])}
+        callers = {"address": str((scope.get("client") or ("unknown",))[0])}
         principal = authenticated_principal(scope)
         if principal is not None:
-            counted["account"] = principal.subject
-        headers = await self._counted(counted)
+            callers["account"] = principal.subject
+        limits = {name: RateLimit(f"{name} {caller}", self._per_minute[name]) for name, caller in callers.items()}
+        usages = await self._count(scope["app"].state.request_counts, limits)
+        headers = self._headers(usages)
+        self._raise_if_exceeded(usages, headers)
 
-        async def with_headers(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                more = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-                message["headers"] = [*message.get("headers", ()), *more]
+                MutableHeaders(scope=message).update(headers)
             await send(message)
 
-        await self._app(scope, receive, with_headers)
+        await self._app(scope, receive, send_with_headers)
 
-    async def _counted(self, counted: dict[str, str]) -> dict[str, str]:
-        """The headers of the answer. Raises RateLimited."""
-        left = []
-        refused: tuple[str, int] | None = None
-        for name, who in counted.items():
-            limit = self._limits[name]
-            allowed = refused is None and await self._limiter.hit(limit, name, who)
-            window = await self._limiter.get_window_stats(limit, name, who)
-            seconds = max(1, math.ceil(window.reset_time - time.time()))
-            left.append(f'"{name}";r={window.remaining};t={seconds}')
-            if not allowed and refused is None:
-                refused = (name, seconds)
-        headers = {
-            "RateLimit-Policy": ", ".join(f'"{name}";q={self._limits[name].amount};w={_WINDOW_S}' for name in counted),
-            "RateLimit": ", ".join(left),
+    async def _count(self, counts: RequestCounts, limits: dict[str, RateLimit]) -> dict[str, Usage]:
+        """Empty where the database does not answer; it is then left alone for a few seconds."""
+        if time.monotonic() < self._retry_database_at:
+            return {}
+        try:
+            with anyio.fail_after(_MAX_WAIT_S):
+                return dict(zip(limits, await counts.hit(list(limits.values())), strict=True))
+        except (Unavailable, TimeoutError):
+            self._retry_database_at = time.monotonic() + _PAUSE_S
+            RATE_LIMIT_FAILURES.inc()
+            _log.warning("requests are not counted: the database does not answer")
+            return {}
+
+    def _headers(self, usages: dict[str, Usage]) -> dict[str, str]:
+        if not usages:
+            return {}
+        return {
+            "RateLimit-Policy": ", ".join(f'"{name}";q={self._per_minute[name]};w={_WINDOW_S}' for name in usages),
+            "RateLimit": ", ".join(
+                f'"{name}";r={usage.remaining};t={max(1, math.ceil(usage.retry_after_s))}'
+                for name, usage in usages.items()
+            ),
         }
-        if refused is not None:
-            name, seconds = refused
-            detail = f"this {name} may send {self._limits[name].amount} requests a minute"
-            raise RateLimited(detail, headers | {"Retry-After": str(seconds)})
-        return headers
+
+    def _raise_if_exceeded(self, usages: dict[str, Usage], headers: dict[str, str]) -> None:
+        for name, usage in usages.items():
+            if not usage.allowed:
+                retry_after = {"Retry-After": str(max(1, math.ceil(usage.retry_after_s)))}
+                detail = f"this {name} may send {self._per_minute[name]} requests a minute"
+                raise RateLimited(detail, headers | retry_after)

@@ -1,8 +1,9 @@
 """Settings of the gateway."""
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from hepar.core.settings import ServiceSettings
@@ -24,8 +25,11 @@ class GatewaySettings(ServiceSettings):
     account_deadline_s: float = Field(default=10, gt=0, le=60, description="longest a sign-up or sign-in may take")
     account_per_minute: int = Field(default=600, ge=1, description="requests of one account")
     address_per_minute: int = Field(default=1200, ge=1, description="requests of one network address")
-    answers_file: Path = Field(
-        default=Path("var/gateway/answers.sqlite3"), description="answers kept for Idempotency-Key, sealed"
+    database_url: str = Field(
+        default="sqlite+aiosqlite:///var/gateway/state.sqlite3",
+        description="state that all gateways share: request counts, and encrypted responses for Idempotency-Key",
+        pattern=r"^(sqlite\+aiosqlite|postgresql\+asyncpg)://",
+        repr=False,
     )
     web_folder: Path = Field(default=Path("web/dist"), description="the built browser client; an API alone without it")
     cors_origins: list[str] = Field(default=[], description="other sites whose pages may call this API (a JSON list)")
@@ -33,3 +37,9 @@ class GatewaySettings(ServiceSettings):
         default=[], description="addresses whose X-Forwarded-For and -Proto count (a JSON list); nobody's by default"
     )
     upload_bytes_max: int = Field(default=64 * 1024 * 1024, ge=1, description="bytes of one image or one batch")
+
+    @model_validator(mode="after")
+    def _shared_in_production(self) -> Self:
+        if self.production and self.database_url.startswith("sqlite"):
+            raise ValueError("in production all gateways share a PostgreSQL database: set HEPAR_GATEWAY_DATABASE_URL")
+        return self

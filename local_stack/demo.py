@@ -70,7 +70,7 @@ def running_stack(settings: StackSettings, folder: Path) -> Iterator[subprocess.
         "HEPAR_AUTH_DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'accounts.sqlite3'}",
         "HEPAR_AUTH_KEYS_FOLDER": str(folder / "keys"),
         "HEPAR_AUTH_SECRET_KEY_FILE": str(folder / "secret.key"),
-        "HEPAR_GATEWAY_ANSWERS_FILE": str(folder / "answers.sqlite3"),
+        "HEPAR_GATEWAY_DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'gateway.sqlite3'}",
         "HEPAR_TRITON_LOG_FILE": str(folder / "triton.log"),
         "HEPAR_TRITON_STATE_FOLDER": str(folder / "triton"),
     }

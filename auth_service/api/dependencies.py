@@ -9,11 +9,11 @@ from typing import Annotated, Any
 from fastapi import Depends, Query, Request
 
 from auth_service.dependencies import AuthDependencies, Caller, caller_of
-from auth_service.paging import PageRequest
 from auth_service.roles import ACCOUNT, AUDIT, CLIENTS, USERS
 from auth_service.tables import StoredAccount
 from hepar.contracts.accounts import PAGE_MAX, Account, AccountStatus
 from hepar.contracts.problems import Problem
+from hepar.storage.paging import PageRequest
 from hepar.web.bearer import bearer_token
 from hepar.web.problems import MEDIA_TYPE
 

@@ -1,1 +1,5 @@
-"""How the database came to be, step by step (Alembic)."""
+"""Alembic's migrations of the accounts database."""
+
+from pathlib import Path
+
+MIGRATIONS = Path(__file__).parent

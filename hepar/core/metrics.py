@@ -49,6 +49,7 @@ DRIFT = Gauge(
 )
 DRIFT_IMAGES = Gauge("hepar_drift_images", "Recent images that the index is taken over", ["task"])
 
+RATE_LIMIT_FAILURES = Counter("hepar_rate_limit_failures", "Times that requests could not be counted")
 ACCOUNT_EVENTS = Counter("hepar_account_events", "Entries of the audit: signed_in, sign_in_refused, ...", ["event"])
 
 

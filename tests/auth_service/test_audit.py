@@ -15,10 +15,11 @@ from starlette.testclient import TestClient
 
 from auth_service.app import create_app
 from auth_service.audit import BrokenChain
-from auth_service.database import open_database
+from auth_service.migrations import MIGRATIONS
 from auth_service.secret_key import BadSecretKey, SecretKey, load_secret_key
 from auth_service.settings import AuthSettings
 from auth_service.tables import Base, StoredAuditEntry, StoredAuditHead
+from hepar.storage.database import open_database
 from tests.support.auth_client import EMAIL, PASSWORD, AuthTestClient
 
 
@@ -165,7 +166,7 @@ def tables(connection: object) -> dict[str, set[str]]:
 
 def test_migrations_lead_from_empty_to_what_the_code_expects_and_back(database_url: str) -> None:
     async def there_and_back() -> list[dict[str, set[str]]]:
-        async with open_database(database_url) as database:
+        async with open_database(database_url, MIGRATIONS, "accounts") as database:
             seen = []
             for revision in ("head", "base", "head"):
                 await database.migrate(revision)
@@ -182,9 +183,12 @@ def test_migrations_lead_from_empty_to_what_the_code_expects_and_back(database_u
 
 def test_two_services_that_start_at_once_migrate_once(database_url: str) -> None:
     async def both() -> None:
-        async with open_database(database_url) as one, open_database(database_url) as other:
+        async with (
+            open_database(database_url, MIGRATIONS, "accounts") as one,
+            open_database(database_url, MIGRATIONS, "accounts") as other,
+        ):
             await asyncio.gather(one.migrate(), other.migrate())
-            assert await one.answers()
+            assert await one.is_reachable()
 
     asyncio.run(both())
 
@@ -193,7 +197,7 @@ def test_accounts_of_the_first_version_live_on(database_url: str, auth_settings:
     """Its table was made without migrations."""
 
     async def first_version() -> None:
-        async with open_database(database_url):
+        async with open_database(database_url, MIGRATIONS, "accounts"):
             engine = create_async_engine(database_url)
             async with engine.begin() as connection:
                 await connection.execute(

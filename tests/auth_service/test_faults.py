@@ -26,10 +26,11 @@ from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from auth_service.app import create_app
-from auth_service.database import open_database
+from auth_service.migrations import MIGRATIONS
 from auth_service.settings import AuthSettings
 from auth_service.tables import StoredAccount
 from hepar.core.settings import load_settings
+from hepar.storage.database import open_database
 from hepar.web.request_body import MAX_SMALL_BODY_BYTES
 from local_stack.settings import on_free_ports
 from tests.support.auth_client import EMAIL, PASSWORD, AuthTestClient
@@ -140,7 +141,10 @@ def test_a_kill_in_the_middle_of_200_sign_ups_loses_none_that_was_answered(auth_
         process.wait(10)
 
     async def stored() -> set[str]:
-        async with open_database(auth_settings.database_url) as database, database.reading() as session:
+        async with (
+            open_database(auth_settings.database_url, MIGRATIONS, "accounts") as database,
+            database.reading() as session,
+        ):
             return set((await session.scalars(select(StoredAccount.email))).all())
 
     kept = asyncio.run(stored())

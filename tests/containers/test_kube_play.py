@@ -82,6 +82,7 @@ def kube(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             if "accepting" in podman("exec", "hepar-kube-postgres", "pg_isready", "-h", "127.0.0.1", check=False):
                 break
             time.sleep(0.5)
+        podman("exec", "hepar-kube-postgres", "createdb", "-h", "/tmp", "-U", "hepar", "hepar_gateway")  # noqa: S108
         play(pod_of(job), "hepar-migrate")
         assert podman("wait", "hepar-migrate-migrate").strip() == "0", podman("logs", "hepar-migrate-migrate")
         for name in ("hepar-triton", "hepar-auth", "hepar-classify", "hepar-detect", "hepar-gateway"):
@@ -136,6 +137,7 @@ def secret_files(password: str) -> dict[str, bytes]:
     )
     return {
         "hepar_auth_database_url": f"postgresql+asyncpg://hepar:{password}@postgres:5432/hepar".encode(),
+        "hepar_gateway_database_url": f"postgresql+asyncpg://hepar:{password}@postgres:5432/hepar_gateway".encode(),
         "hepar_auth_secret_key": os.urandom(32),
         "hepar_auth_signing_key": key,
         "hepar_triton_restricted_key": secrets.token_hex(16).encode(),

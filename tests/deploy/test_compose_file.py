@@ -12,7 +12,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 FILE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = FILE["services"]
-ONCE = {"migrate", "cache-owner"}
+ONCE = {"migrate", "gateway-database", "cache-owner"}
 HARDENING = (
     "--model-config-name=gpu", "--allow-client-shm=false", "--allow-sagemaker=false", "--allow-vertex-ai=false",
     "--trace-config=level=off", "--cache-config=local,size=", "--allow-metrics=true", "--allow-gpu-metrics=true",
@@ -51,7 +51,9 @@ def test_triton_is_on_no_network_but_that_of_the_two_services() -> None:
     on_it = {name for name, service in SERVICES.items() if "models" in service.get("networks", [])}
     assert on_it == {"classify", "detect", "triton", "triton-gpu", "prometheus"}
     on_data = {name for name, service in SERVICES.items() if "data" in service.get("networks", [])}
-    assert on_data == {"migrate", "auth", "postgres"}
+    assert on_data == {"migrate", "gateway-database", "auth", "postgres"}
+    on_state = {name for name, service in SERVICES.items() if "state" in service.get("networks", [])}
+    assert on_state == {"gateway", "postgres"}
 
 
 def test_the_gpu_has_nvidias_server_with_everything_else_off() -> None:

@@ -169,7 +169,7 @@ def gateway_alone(folder: Path, **environment: str) -> Iterator[tuple[httpx.Clie
     """A gateway without the services behind it, which lives."""
     settings = on_free_ports()
     told = {f"HEPAR_GATEWAY_{name.upper()}": value for name, value in environment.items()}
-    told["HEPAR_GATEWAY_ANSWERS_FILE"] = str(folder / "answers.sqlite3")
+    told["HEPAR_GATEWAY_DATABASE_URL"] = f"sqlite+aiosqlite:///{folder / 'gateway.sqlite3'}"
     process = subprocess.Popen(
         [sys.executable, "-m", "gateway"], env=os.environ | settings.environment() | told, stdout=subprocess.DEVNULL
     )

@@ -96,7 +96,7 @@ def test_the_first_event_comes_before_the_last_image_is_done(around: Surrounding
         auth_url=around.auth_url,
         classify_url=around.classify_url,
         detect_url=around.detect_url,
-        answers_file=around.folder / "streamed.sqlite3",
+        database_url=f"sqlite+aiosqlite:///{around.folder / 'streamed.sqlite3'}",
     )
     files = [("image", (f"{index}.png", encoded(gradient(900, 900)))) for index in range(24)]
     with (

@@ -101,7 +101,7 @@ def test_two_keys_are_refused(around: Surroundings) -> None:
         assert problem(client.post(PATH, content=DARK, headers=headers)).status == 422
 
 
-def test_while_the_first_is_under_way_the_second_waits(around: Surroundings) -> None:
+def test_a_repetition_while_the_first_request_is_in_flight_is_refused(around: Surroundings) -> None:
     key = bearer(around) | new_key()
     slow = Misbehaving(wait_s=1.5, status=200, body=b"no json")
     with serving(slow) as url, gateway(around, classify_url=url) as client:
@@ -114,30 +114,21 @@ def test_while_the_first_is_under_way_the_second_waits(around: Surroundings) -> 
         assert (answer.status_code, answer.headers["retry-after"]) == (409, "1")
         assert len(slow.seen) == 1
         post(client, key)
-        assert len(slow.seen) == 2, "a 502 is not kept: the work is done anew"
+        assert len(slow.seen) == 2, "a 502 is not stored: the work is repeated"
 
 
-def test_an_answer_outlives_the_process(around: Surroundings) -> None:
+def test_a_stored_response_outlives_the_process(around: Surroundings) -> None:
     key = bearer(around) | new_key()
     file = around.folder / f"{uuid.uuid4()}.sqlite3"
-    with gateway(around, answers_file=file) as client:
+    with gateway(around, database_url=f"sqlite+aiosqlite:///{file}") as client:
         first = post(client, key)
     broken = Misbehaving(status=500, body=b"", kind=b"text/plain")
-    with serving(broken) as url, gateway(around, answers_file=file, classify_url=url) as client:
+    with (
+        serving(broken) as url,
+        gateway(around, database_url=f"sqlite+aiosqlite:///{file}", classify_url=url) as client,
+    ):
         assert post(client, key).content == first.content
         assert broken.seen == []
-
-
-def test_what_an_earlier_process_left_under_way_is_done_anew(around: Surroundings) -> None:
-    key = bearer(around) | new_key()
-    file = around.folder / f"{uuid.uuid4()}.sqlite3"
-    with gateway(around, answers_file=file) as client:
-        client.portal.call(client.app.state.answers.begin, b"x")  # type: ignore[attr-defined, union-attr]
-        first_rows = client.portal.call(client.app.state.answers.begin, b"x")  # type: ignore[attr-defined, union-attr]
-        assert first_rows is not None
-    with gateway(around, answers_file=file) as client:
-        assert client.portal.call(client.app.state.answers.begin, b"x") is None  # type: ignore[attr-defined, union-attr]
-        assert post(client, key).status_code == 200
 
 
 def test_signing_up_twice_with_a_key_makes_one_account(around: Surroundings) -> None:
@@ -154,7 +145,7 @@ def test_the_file_tells_nobody_an_answer_or_a_token(around: Surroundings) -> Non
     email, password = f"{uuid.uuid4()}@example.org", "a long enough password"
     file = around.folder / f"{uuid.uuid4()}.sqlite3"
     key = new_key()
-    with gateway(around, answers_file=file) as client:
+    with gateway(around, database_url=f"sqlite+aiosqlite:///{file}") as client:
         client.post("/v1/users", json={"email": email, "password": password}, headers=new_key())
         form = {"username": email, "password": password}
         tokens = [client.post("/v1/token", data=form, headers=key).json() for _ in range(2)]

@@ -115,7 +115,7 @@ def door(around: Surroundings) -> Iterator[str]:
         auth_url=around.auth_url,
         classify_url=around.classify_url,
         detect_url=around.detect_url,
-        answers_file=around.folder / "document.sqlite3",
+        database_url=f"sqlite+aiosqlite:///{around.folder / 'document.sqlite3'}",
         account_per_minute=1_000_000,
         address_per_minute=1_000_000,
     )

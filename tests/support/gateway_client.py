@@ -100,7 +100,7 @@ def around(triton: RunningTriton, tmp_path_factory: pytest.TempPathFactory) -> I
 
 def gateway(around: Surroundings, **changes: object) -> TestClient:
     urls = {"auth_url": around.auth_url, "classify_url": around.classify_url, "detect_url": around.detect_url}
-    answers = {"answers_file": around.folder / f"answers-{next(_NUMBERS)}.sqlite3"}
+    answers = {"database_url": f"sqlite+aiosqlite:///{around.folder}/state-{next(_NUMBERS)}.sqlite3"}
     settings = GatewaySettings.model_validate(answers | urls | changes)
     return TestClient(create_app(settings), base_url="http://127.0.0.1")
 

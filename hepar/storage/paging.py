@@ -1,4 +1,4 @@
-"""Lists in pages, by a cursor that stays right while rows come and go."""
+"""Lists in pages, by a cursor that stays valid while rows are added and removed."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import TypeVar
 from sqlalchemy import Select, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from auth_service.tables import StoredAccount, StoredClient
 from hepar.core.errors import InvalidRequest
+from hepar.storage.tables import PagedRow
 
-Row = TypeVar("Row", StoredAccount, StoredClient)
+Row = TypeVar("Row", bound=PagedRow)
 
 
 @dataclass(frozen=True)
 class PageRequest:
-    """after: the `next` of the page before."""
+    """after: `next` of the previous page."""
 
     limit: int
     after: str | None = None
@@ -25,12 +25,12 @@ class PageRequest:
 async def paged(
     session: AsyncSession, table: type[Row], page: PageRequest, query: Select[Row] | None = None
 ) -> tuple[list[Row], str | None]:
-    """Rows by time of creation, and the cursor of the next page. Raises InvalidRequest for a cursor of nobody."""
+    """Rows by time of creation, and the cursor of the next page. Raises InvalidRequest for an unknown cursor."""
     wanted: Select[Row] = select(table) if query is None else query
     if page.after is not None:
         last = await session.get(table, page.after)
         if last is None:
-            raise InvalidRequest("after: there is no such row; begin with the first page")
+            raise InvalidRequest("after: there is no such row; start with the first page")
         wanted = wanted.where(tuple_(table.created_at, table.id) > tuple_(last.created_at, last.id))
     rows = list((await session.scalars(wanted.order_by(table.created_at, table.id).limit(page.limit + 1))).all())
     following = rows[page.limit - 1].id if len(rows) > page.limit else None

@@ -1,4 +1,4 @@
-"""The database: SQLite or PostgreSQL by one URL, its transactions, and its migrations."""
+"""A database by its URL, SQLite or PostgreSQL: sessions, transactions and migrations."""
 
 from __future__ import annotations
 
@@ -31,29 +31,31 @@ _WAIT_S = 5
 
 
 class Database:
-    """Sessions of one database. Made by `open_database`."""
+    """Sessions of one database. Created by `open_database`."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, migrations: Path, content: str) -> None:
+        self._migrations = migrations
+        self._content = content
         self._readers = async_sessionmaker(engine, expire_on_commit=False)
-        # SQLite's other way to begin lets two readers that want to write block one another for good.
+        # SQLite's deferred BEGIN lets two readers that both want to write block each other for ever.
         self._writing_engine = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
         self._writers = async_sessionmaker(self._writing_engine, expire_on_commit=False)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """A session that changes nothing. Raises Unavailable where the database does not answer."""
-        async with _guarded(self._readers) as session:
+        async with _guarded(self._readers, self._content) as session:
             yield session
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncSession]:
         """A transaction, committed at the end. Raises Unavailable where the database does not answer."""
-        async with _guarded(self._writers) as session:
+        async with _guarded(self._writers, self._content) as session:
             yield session
             await session.commit()
 
-    async def answers(self) -> bool:
-        """Can the database be asked?"""
+    async def is_reachable(self) -> bool:
+        """Within two seconds."""
         try:
             async with asyncio.timeout(2), self.reading() as session:
                 await session.execute(text("SELECT 1"))
@@ -62,34 +64,37 @@ class Database:
         return True
 
     async def migrate(self, revision: str = "head") -> None:
-        """Up or down to a revision (`head`, `base`); two services that start at once wait for one another."""
+        """Up or down to a revision (`head`, `base`); processes that start at the same time wait for each other."""
         async with self._writing_engine.begin() as connection:
-            await connection.run_sync(_migrate, revision)
+            await connection.run_sync(_migrate, self._migrations, revision)
 
 
 @asynccontextmanager
-async def _guarded(sessions: async_sessionmaker[AsyncSession]) -> AsyncIterator[AsyncSession]:
+async def _guarded(sessions: async_sessionmaker[AsyncSession], content: str) -> AsyncIterator[AsyncSession]:
     try:
         async with sessions() as session:
             yield session
     except exc.IntegrityError:
         raise
     except _GONE as error:
-        raise Unavailable("accounts cannot be reached at the moment") from error
+        raise Unavailable(f"{content} cannot be reached at the moment") from error
     except exc.DBAPIError as error:
-        # SQLAlchemy does not take every lost connection for one: the driver's own error lies below its adapter's.
+        # SQLAlchemy does not recognise every lost connection: the driver's own error is the cause of its adapter's.
         if error.connection_invalidated or (error.orig is not None and isinstance(error.orig.__cause__, _GONE)):
-            raise Unavailable("accounts cannot be reached at the moment") from error
+            raise Unavailable(f"{content} cannot be reached at the moment") from error
         raise
 
 
 @asynccontextmanager
-async def open_database(database_url: str) -> AsyncIterator[Database]:
-    """Connects when first asked; closes all connections at the end."""
+async def open_database(database_url: str, migrations: Path, content: str) -> AsyncIterator[Database]:
+    """Connects at the first use; closes all connections at the end.
+
+    migrations: Alembic's folder of the service that owns the tables.  content: what it holds, for error messages.
+    """
     url = make_url(database_url)
     engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
     try:
-        yield Database(engine)
+        yield Database(engine, migrations, content)
     finally:
         await engine.dispose()
 
@@ -103,7 +108,9 @@ def _postgresql(url: URL) -> AsyncEngine:
 
 def _sqlite(url: URL) -> AsyncEngine:
     if url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        file = Path(url.database)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
     engine = create_async_engine(url, pool_timeout=_WAIT_S)
     event.listen(engine.sync_engine, "connect", _durable)
     event.listen(engine.sync_engine, "begin", _begin)
@@ -112,12 +119,13 @@ def _sqlite(url: URL) -> AsyncEngine:
 
 def _durable(connection: Any, _record: object) -> None:  # noqa: ANN401  the driver's own class
     """WAL with synchronous=FULL: at NORMAL a power cut lost acknowledged commits (HARDENING.md)."""
-    connection.isolation_level = None  # the driver would begin transactions in its own way
+    connection.isolation_level = None  # the driver would otherwise begin transactions itself
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={_WAIT_S * 1000}")
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA secure_delete=ON")
     cursor.close()
 
 
@@ -125,9 +133,9 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
 
 
-def _migrate(connection: Connection, revision: str) -> None:
+def _migrate(connection: Connection, migrations: Path, revision: str) -> None:
     configuration = Config()
-    configuration.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    configuration.set_main_option("script_location", str(migrations))
     configuration.attributes["connection"] = connection
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(4273)"))
