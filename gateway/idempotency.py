@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from email.message import Message as MimeMessage
 from typing import ClassVar
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.authentication import authenticated_principal
-from hepar.core.errors import ClientError, InvalidRequest, TooLarge
+from hepar.core.errors import ClientError, InvalidRequest, TooLarge, Unavailable
 from hepar.storage.stored_responses import StoredResponse, StoredResponses, seal, unseal
+
+_log = logging.getLogger(__name__)
 
 HEADER = b"idempotency-key"
 REPLAYED = b"idempotency-replayed"
@@ -73,14 +77,25 @@ class IdempotencyMiddleware:
     ) -> None:
         async def keep(answer: StoredResponse) -> None:
             if body.complete:
-                await store.store(key_id, body.fingerprint(), seal(answer, secret))
+                with _without_database():
+                    await store.store(key_id, body.fingerprint(), seal(answer, secret))
 
         answer = _SentAnswer(send, keep)
         try:
             await self._app(scope, body.receive, answer.send)
         finally:
             if not (answer.kept and body.complete):
-                await store.discard(key_id)
+                with _without_database():
+                    await store.discard(key_id)
+
+
+@contextmanager
+def _without_database() -> Iterator[None]:
+    """The request is served although its response cannot be stored: the key is free again when its lease expires."""
+    try:
+        yield
+    except Unavailable as error:
+        _log.warning("the state of an idempotency key was not written", extra={"reason": error.detail})
 
 
 def _offered(scope: Scope) -> str | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 import uuid
+from contextlib import closing
 
 import httpx2
 import pytest
@@ -175,3 +177,22 @@ def test_an_answer_too_large_to_keep_is_done_anew(around: Surroundings) -> None:
         statuses = [post(client, key).status_code for _ in range(2)]
     assert statuses == [502, 502]
     assert len(large.seen) == 2
+
+
+def test_a_response_arrives_although_the_database_cannot_be_written(around: Surroundings) -> None:
+    file = around.folder / f"{uuid.uuid4()}.sqlite3"
+    key = bearer(around) | new_key()
+    slow = Misbehaving(wait_s=2.0, status=404, body=b"{}", kind=b"application/problem+json")
+    with serving(slow) as url, gateway(around, database_url=f"sqlite+aiosqlite:///{file}", classify_url=url) as client:
+        answers: list[int] = []
+        first = threading.Thread(target=lambda: answers.append(post(client, key).status_code))
+        first.start()
+        while not slow.seen:
+            time.sleep(0.05)
+        with closing(sqlite3.connect(file, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            first.join()
+            assert answers == [502]
+            refused = post(client, bearer(around) | new_key())
+            assert problem(refused).type == "/problems/unavailable"
+            assert client.post(PATH, content=DARK, headers=PNG | bearer(around)).status_code == 502
