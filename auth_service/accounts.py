@@ -110,7 +110,9 @@ async def change_password(dependencies: AuthDependencies, caller: Caller, form: 
     person = caller.person
     await confirm_password(dependencies, caller, form.current_password)
     own_words, second_factor = [person.email, person.name], person.totp_confirmed_at is not None
-    await dependencies.hasher.require_strong(form.new_password, own_words, second_factor=second_factor)
+    await dependencies.hasher.require_strong(
+        form.new_password, own_words, second_factor=second_factor, pointer="/new_password"
+    )
     stored = await dependencies.hasher.hash(form.new_password)
     async with dependencies.changing() as session:
         account = await _own(session, caller)

@@ -13,7 +13,7 @@ from passlib.hash import argon2
 from zxcvbn import zxcvbn
 
 from hepar.contracts.accounts import PASSWORD_CHARACTERS_MIN, PASSWORD_CHARACTERS_MIN_WITH_SECOND_FACTOR
-from hepar.core.errors import ClientError
+from hepar.core.errors import ClientError, InvalidField
 
 # OWASP's smallest argon2id setting, 19 MiB: HARDENING.md has what it costs. Two threads bound the memory.
 _SCHEME = argon2.using(type="ID", memory_cost=19 * 1024, time_cost=2, parallelism=1)  # type: ignore[no-untyped-call]
@@ -55,9 +55,14 @@ class PasswordHasher:
         outdated = _SCHEME.needs_update(stored)
         return Check(matches=True, rehashed=await self.hash(password) if outdated else None)
 
-    async def require_strong(self, password: str, own_words: list[str], *, second_factor: bool) -> None:
-        """Raises WeakPassword, which says why. own_words: the account's name and address."""
-        await self._run(_require_strong, password, own_words, second_factor)
+    async def require_strong(
+        self, password: str, own_words: list[str], *, second_factor: bool, pointer: str = "/password"
+    ) -> None:
+        """Raises WeakPassword with the reason.
+
+        own_words: the account's name and address.  pointer: JSON Pointer to the password in the request's body.
+        """
+        await self._run(_require_strong, password, own_words, second_factor, pointer)
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -70,17 +75,21 @@ def normalised(password: str) -> str:
     return unicodedata.normalize("NFKC", password)
 
 
-def _require_strong(password: str, own_words: list[str], second_factor: bool) -> None:
+def _require_strong(password: str, own_words: list[str], second_factor: bool, pointer: str) -> None:
     plain = normalised(password)
     least = PASSWORD_CHARACTERS_MIN_WITH_SECOND_FACTOR if second_factor else PASSWORD_CHARACTERS_MIN
     if len(plain) < least:
-        raise WeakPassword(f"at least {least} characters")
+        raise _weak(pointer, "too_short", f"at least {least} characters")
     folded = plain.casefold()
     words = {part for word in own_words for part in [word, *word.replace("@", " ").replace(".", " ").split()]}
     own = sorted(word.casefold() for word in words if len(word) >= 4)
     if any(word in folded for word in own):
-        raise WeakPassword("it contains the account's name or address")
+        raise _weak(pointer, "contains_own_words", "it contains the account's name or address")
     guessed = zxcvbn(plain[:_ESTIMATED_CHARACTERS], user_inputs=own, max_length=_ESTIMATED_CHARACTERS)
     if float(guessed["guesses_log10"]) < _GUESSES_LOG10_MIN:
         warning = guessed["feedback"]["warning"]
-        raise WeakPassword(str(warning) or "it is common, or a pattern that is tried first")
+        raise _weak(pointer, "too_common", str(warning) or "it is common, or follows a common pattern")
+
+
+def _weak(pointer: str, code: str, message: str) -> WeakPassword:
+    return WeakPassword(message, InvalidField("body", pointer, code, message))

@@ -76,22 +76,26 @@ async def classify_batch(
 async def _shaped(result: EnsembleResult, image: CtImage, options: VotingOptions) -> Classification:
     if result.look.out_of_scope:
         return _out_of_scope(result, image)
-    verdict = result.verdict
+    decision = result.decision
     explained = options.explain and result.evidence is not None
     return Classification(
-        label=verdict.label,
-        probability=verdict.probabilities[verdict.most_probable],
-        probabilities=verdict.probabilities,
+        outcome="decided" if decision.decided else "indeterminate",
+        label=decision.most_probable_label if decision.decided else None,
+        most_probable_label=decision.most_probable_label,
+        probability=decision.probability,
+        probabilities=decision.probabilities,
         scope=result.look.scope,
         method=result.method,
-        agreement=f"{verdict.agreeing} of {len(result.votes)}",
+        agreeing_models=decision.agreeing_models,
+        voting_models=len(result.votes),
         entropy=round(result.entropy, 4),
         mutual_information=round(result.mutual_information, 4),
         votes=[
-            await _vote(timed, verdict.most_probable, image, explained=options.explain_models) for timed in result.votes
+            await _vote(timed, decision.most_probable_label, image, explained=options.explain_models)
+            for timed in result.votes
         ],
-        degraded=result.missing,
-        explanation=await _explanation(verdict.most_probable, result.evidence, image, "ensemble")
+        missing_models=result.missing,
+        explanation=await _explanation(decision.most_probable_label, result.evidence, image, "ensemble")
         if explained
         else None,
         image=image_facts(image),
@@ -102,16 +106,19 @@ async def _shaped(result: EnsembleResult, image: CtImage, options: VotingOptions
 def _out_of_scope(result: EnsembleResult, image: CtImage) -> Classification:
     """What the networks say of an image that they do not know means nothing, so it is not told."""
     return Classification(
-        label="out_of_scope",
+        outcome="out_of_scope",
+        label=None,
+        most_probable_label=None,
         probability=None,
         probabilities={},
         scope=result.look.scope,
         method=result.method,
-        agreement="0 of 0",
+        agreeing_models=0,
+        voting_models=0,
         entropy=None,
         mutual_information=None,
         votes=[],
-        degraded=result.missing,
+        missing_models=result.missing,
         image=image_facts(image),
         request_id=current_request_id(),
     )

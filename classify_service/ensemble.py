@@ -12,12 +12,12 @@ from classify_service.shadow import Shadow
 from hepar.contracts.cards import Ensemble, ModelCard, VotingMethod
 from hepar.contracts.models import ServedModel
 from hepar.core.deadlines import Deadline
-from hepar.core.errors import InvalidRequest
-from hepar.core.metrics import CONFIDENCE, DISAGREEMENT, VERDICTS, VOTES
+from hepar.core.errors import InvalidField, InvalidRequest
+from hepar.core.metrics import CONFIDENCE, DECISIONS, DISAGREEMENT, VOTES
 from hepar.core.request_context import stage
 from hepar.ensemble.activation_maps import Map, ensemble_activation_map, evidence
 from hepar.ensemble.voting import (
-    Verdict,
+    Decision,
     Vote,
     calibrated_probabilities,
     disagreement,
@@ -55,12 +55,12 @@ class TimedVote:
 
 @dataclass(frozen=True)
 class EnsembleResult:
-    """The verdict, how it came about, what the input check says, and the models that should have answered and did not.
+    """The decision, the votes behind it, the result of the scope check, and the models that did not answer.
 
-    entropy, mutual_information: in nats.  evidence: of the verdict's most probable label, where it was asked for.
+    entropy, mutual_information: in nats.  evidence: of the most probable label, where it was requested.
     """
 
-    verdict: Verdict
+    decision: Decision
     method: VotingMethod
     entropy: float
     mutual_information: float
@@ -84,7 +84,7 @@ class Classifiers:
     async def vote(self, image: CtImage, deadline: Deadline, options: VotingOptions) -> EnsembleResult:
         """Raises InvalidRequest for a model or a method that is not offered, and what `ask_all` raises."""
         models = self._models.current
-        names = chosen(models.cards, options.classifiers)
+        names = chosen(models.cards, options.classifiers, "classifiers")
         way = _way(models, options.vote)
         letterboxes = LetterboxCache(image.pixels)
         mapped = options.explain or options.explain_models
@@ -131,18 +131,19 @@ def signals_of(image: CtImage, result: EnsembleResult) -> dict[str, float]:
     """What is compared with the cards' reference: grey_mean 0..255, confidence 0..1, disagreement in nats."""
     return {
         "grey_mean": float(image.pixels.mean()),
-        "confidence": result.verdict.probabilities[result.verdict.most_probable],
+        "confidence": result.decision.probability,
         "disagreement": result.mutual_information,
     }
 
 
 def _measure(result: EnsembleResult) -> None:
     if result.look.out_of_scope:
-        VERDICTS.labels("out_of_scope").inc()
+        DECISIONS.labels("out_of_scope", "").inc()
         return
-    verdict = result.verdict
-    VERDICTS.labels(verdict.label).inc()
-    CONFIDENCE.observe(verdict.probabilities[verdict.most_probable])
+    decision = result.decision
+    outcome = ("decided", decision.most_probable_label) if decision.decided else ("indeterminate", "")
+    DECISIONS.labels(*outcome).inc()
+    CONFIDENCE.observe(decision.probability)
     DISAGREEMENT.observe(result.mutual_information)
     for timed in result.votes:
         VOTES.labels(timed.vote.model, timed.version, timed.vote.label).inc()
@@ -152,11 +153,13 @@ def _way(models: ModelSet, method: VotingMethod | None) -> Ensemble:
     """The fitted one, or equal weights where the models were not fitted together. Raises InvalidRequest."""
     fitted = models.ensemble
     if fitted is not None:
-        if method is not None and method not in fitted.ways:
-            raise InvalidRequest(f"the models have no {method}; they have {', '.join(fitted.ways)}")
-        return fitted.ways[method or fitted.default]
+        if method is not None and method not in fitted.methods:
+            message = f"the models have no {method}; they have {', '.join(fitted.methods)}"
+            raise InvalidRequest(message, InvalidField("query", "/vote", "unknown_method", message))
+        return fitted.methods[method or fitted.default]
     if method == "weighted_vote":
-        raise InvalidRequest("these models were not fitted together: there are no weights to vote by")
+        message = "these models were not fitted together: there are no weights to vote by"
+        raise InvalidRequest(message, InvalidField("query", "/vote", "not_fitted", message))
     return Ensemble(
         method=method or DEFAULT,
         members=dict.fromkeys(models.cards, 1.0) or {"none": 1.0},
@@ -171,15 +174,15 @@ def _counted(timed: list[TimedVote], missing: list[str], way: Ensemble, look: Sc
     if sum(weights.get(vote.model, 0.0) for vote in votes) <= 0:  # those with a weight are the missing ones
         weights = dict.fromkeys((vote.model for vote in votes), 1.0)
     if way.method == "majority_vote":
-        verdict = majority_vote(votes, way.decision_threshold)
+        decision = majority_vote(votes, way.decision_threshold)
     else:
-        verdict = soft_vote(votes, way.decision_threshold, weights, way.temperature)
+        decision = soft_vote(votes, way.decision_threshold, weights, way.temperature)
     entropy, mutual_information = disagreement(votes, weights)
-    maps = {one.vote.model: one.activation_map_for(verdict.most_probable) for one in timed}
+    maps = {one.vote.model: one.activation_map_for(decision.most_probable_label) for one in timed}
     known = {model: values for model, values in maps.items() if values is not None}
     together = ensemble_activation_map(known, weights) if known else None
     method = cast("VotingMethod", way.method)
-    return EnsembleResult(verdict, method, entropy, mutual_information, timed, missing, together, look)
+    return EnsembleResult(decision, method, entropy, mutual_information, timed, missing, together, look)
 
 
 def rows(values: Map) -> list[list[float]]:

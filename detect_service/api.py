@@ -90,12 +90,12 @@ async def _shaped(found: Findings, image: CtImage, options: FusionOptions) -> De
             DetectorReport(
                 model=finding.model,
                 version=finding.version,
-                boxes=len(finding.boxes),
+                box_count=len(finding.boxes),
                 duration_ms=round(finding.duration_ms, 1),
             )
             for finding in found.findings
         ],
-        degraded=found.missing,
+        missing_models=found.missing,
         image=image_facts(image),
         request_id=current_request_id(),
     )

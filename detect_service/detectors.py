@@ -9,10 +9,10 @@ from typing import cast
 from hepar.contracts.cards import Ensemble, FusionMethod, ModelCard
 from hepar.contracts.models import ServedModel
 from hepar.core.deadlines import Deadline
-from hepar.core.errors import InvalidRequest
+from hepar.core.errors import InvalidField, InvalidRequest
 from hepar.core.metrics import BOX_SCORE, BOXES
 from hepar.core.request_context import stage
-from hepar.ensemble.fusion import FoundBox, FusedBox, fuse
+from hepar.ensemble.fusion import FoundBox, FusedBox, FusionParameters, fuse
 from hepar.imaging import CtImage
 from hepar.imaging.letterbox import LetterboxCache, LetterboxTransform
 from hepar.inference import ModelRepositoryWatcher, ModelSet, TritonClient
@@ -69,7 +69,7 @@ class Detectors:
     async def find(self, image: CtImage, deadline: Deadline, options: FusionOptions) -> Findings:
         """Raises InvalidRequest for a detector or a method that is not offered, and what `ask_all` raises."""
         models = self._models.current
-        names = chosen(models.cards, options.detectors)
+        names = chosen(models.cards, options.detectors, "detectors")
         way = self._way(models, options.fusion)
         letterboxes = LetterboxCache(image.pixels)
 
@@ -91,7 +91,7 @@ class Detectors:
             return Findings([], cast("FusionMethod", way.method), [], missing + look.missing, look)
         found = [box for finding in findings for box in finding.joining]
         answered = [finding.model for finding in findings]
-        fused = fuse(way.method, found, answered, way.overlap or self._overlap, way.members)
+        fused = fuse(found, answered, FusionParameters.of(way))
         kept = [box for box in fused if box.score >= way.decision_threshold]
         BOXES.observe(len(kept))
         for box in kept:
@@ -104,14 +104,17 @@ class Detectors:
         """The fitted one; equal weights and the settings' overlap where the models were not fitted together."""
         fitted = models.ensemble
         if fitted is not None:
-            if method is not None and method not in fitted.ways:
-                raise InvalidRequest(f"the models have no {method}; they have {', '.join(fitted.ways)}")
-            return fitted.ways[method or fitted.default]
+            if method is not None and method not in fitted.methods:
+                message = f"the models have no {method}; they have {', '.join(fitted.methods)}"
+                raise InvalidRequest(message, InvalidField("query", "/fusion", "unknown_method", message))
+            return fitted.methods[method or fitted.default]
+        soft = method == "soft_non_maximum_suppression"
         return Ensemble(
             method=method or DEFAULT,
             members=dict.fromkeys(models.cards, 1.0) or {"none": 1.0},
             decision_threshold=0.0,
-            overlap=_SOFT_SIGMA if method == "soft_non_maximum_suppression" else self._overlap,
+            overlap=None if soft else self._overlap,
+            sigma=_SOFT_SIGMA if soft else None,
             metrics={},
         )
 

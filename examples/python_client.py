@@ -18,8 +18,8 @@ async def main(files: list[Path]) -> int:
             images = [(file.name, file.read_bytes()) for file in files]
             async for ready in hepar.analyse_as_ready(images, Options(vote="majority_vote")):
                 said = ready.item.classification
-                verdict = said.label if isinstance(said, Classification) else said.title
-                print(f"{files[ready.index].name}: {verdict}")
+                text = said.label or said.outcome if isinstance(said, Classification) else said.title
+                print(f"{files[ready.index].name}: {text}")
         except HeparProblem as error:
             print(error, file=sys.stderr)
             return 1

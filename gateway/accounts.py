@@ -47,6 +47,7 @@ def _route(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
         if operation.answer is None:
             return Response(status_code=answer.status_code)
         document = dependencies.auth.read(operation.answer, answer)
-        return Response(document.model_dump_json(), answer.status_code, media_type="application/json")
+        location = {"Location": answer.headers["location"]} if "location" in answer.headers else None
+        return Response(document.model_dump_json(), answer.status_code, location, media_type="application/json")
 
     return propagation_headers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request
@@ -119,7 +119,7 @@ async def models(dependencies: Dependencies, deadline: DeadlineDep) -> ModelList
     """Every classifier, every detector and the input check: its card, with what it measured on held-out patients and
     its limits, and whether it answers now.
 
-    A part of the system that cannot be asked is named in `missing`.
+    A task whose service does not answer is named in `missing_tasks`.
     """
 
     async def ask(upstream: Upstream) -> ModelList | HeparError:
@@ -133,12 +133,9 @@ async def models(dependencies: Dependencies, deadline: DeadlineDep) -> ModelList
     if not lists:
         raise next(answer for answer in answers if isinstance(answer, HeparError))
     found = {model.card.name: model for part in lists for model in part.models}
-    missing = [
-        upstream.purpose
-        for upstream, answer in zip((dependencies.classify, dependencies.detect), answers, strict=True)
-        if isinstance(answer, HeparError)
-    ]
-    return ModelList(models=[found[name] for name in sorted(found)], missing=missing)
+    tasks: tuple[Literal["classification"], Literal["detection"]] = ("classification", "detection")
+    missing = [task for task, answer in zip(tasks, answers, strict=True) if isinstance(answer, HeparError)]
+    return ModelList(models=[found[name] for name in sorted(found)], missing_tasks=missing)
 
 
 @router.post(
@@ -154,8 +151,8 @@ async def classify(
     """Cholangiocarcinoma, metastasis or no tumour, by a calibrated vote of five networks, with each network's own
     answer, how far they agree and how unsure they are.
 
-    Below the ensemble's decision threshold the label is `indeterminate`; an image unlike the abdominal CT that the
-    networks learnt from is `out_of_scope`, with the reason and without votes.
+    `outcome` is `decided` with a `label`; `indeterminate`, below the ensemble's decision threshold; or `out_of_scope`,
+    with the reason and without votes, for an image unlike the abdominal CT that the networks were trained on.
     """
     path = CLASSIFICATIONS + upload.query(options.query())
     return await dependencies.classify.call(

@@ -15,7 +15,7 @@ _REQUEST = "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11"
 _NOON = datetime.datetime(2026, 11, 25, 12, 0, tzinfo=datetime.UTC)
 _LABELS = {"cholangiocarcinoma": 0.12, "metastasis": 0.81, "no_tumour": 0.07}
 _IMAGE = analyses.ImageFacts(width=512, height=512, format="DICOM", pixel_spacing_mm=(0.78, 0.78), warnings=[])
-_SCOPE = analyses.Scope(model="check_input", version="1", typicality=0.97, threshold=0.5, out_of_scope=None)
+_SCOPE = analyses.Scope(model="check_input", version="1", in_scope=True, reason=None, typicality=0.97, threshold=0.5)
 _ACCOUNT = accounts.Account(
     id=_ID,
     email="ada@example.org",
@@ -36,12 +36,15 @@ _CLIENT = accounts.Client(
     secrets=[accounts.ClientSecret(id=_OTHER_ID, secret="shown-once", created_at=_NOON, expires_at=None)],  # noqa: S106
 )
 _CLASSIFICATION = analyses.Classification(
+    outcome="decided",
     label="metastasis",
+    most_probable_label="metastasis",
     probability=0.81,
     probabilities=_LABELS,
     scope=_SCOPE,
     method="soft_vote",
-    agreement="5 of 5",
+    agreeing_models=1,
+    voting_models=1,
     entropy=0.6,
     mutual_information=0.03,
     votes=[
@@ -49,7 +52,7 @@ _CLASSIFICATION = analyses.Classification(
             model="classify_resnet", version="1", label="metastasis", probabilities=_LABELS, duration_ms=9.4
         )
     ],
-    degraded=[],
+    missing_models=[],
     image=_IMAGE,
     request_id=_REQUEST,
 )
@@ -71,8 +74,8 @@ _DETECTION = analyses.Detection(
     ],
     scope=_SCOPE,
     method="weighted_box_fusion",
-    detectors=[analyses.DetectorReport(model="detect_yolov5", version="1", boxes=1, duration_ms=14.2)],
-    degraded=[],
+    detectors=[analyses.DetectorReport(model="detect_yolov5", version="1", box_count=1, duration_ms=14.2)],
+    missing_models=[],
     image=_IMAGE,
     request_id=_REQUEST,
 )

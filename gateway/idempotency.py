@@ -13,7 +13,7 @@ from typing import ClassVar
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.authentication import authenticated_principal
-from hepar.core.errors import ClientError, InvalidRequest, TooLarge, Unavailable
+from hepar.core.errors import ClientError, InvalidField, InvalidRequest, TooLarge, Unavailable
 from hepar.storage.stored_responses import StoredResponse, StoredResponses, seal, unseal
 
 _log = logging.getLogger(__name__)
@@ -69,7 +69,8 @@ class IdempotencyMiddleware:
         else:
             await body.to_its_end()
             if body.fingerprint() != kept.fingerprint:
-                raise KeyReused("make a new key for each new request")
+                message = "make a new key for each new request"
+                raise KeyReused(message, InvalidField("header", "/Idempotency-Key", "reused", message))
             await _replay(unseal(kept.sealed, secret), send)
 
     async def _first(
@@ -105,7 +106,9 @@ def _offered(scope: Scope) -> str | None:
         return None
     match = _FORM.fullmatch(values[0])
     if len(values) != 1 or match is None:
-        raise InvalidRequest("Idempotency-Key: 16 to 128 letters, digits and _ . : -; a UUID is a good one")
+        message = "16 to 128 letters, digits and _ . : -; a UUID is a good choice"
+        field = InvalidField("header", "/Idempotency-Key", "invalid_format", message)
+        raise InvalidRequest(f"Idempotency-Key: {message}", field)
     return match[1]
 
 
@@ -145,7 +148,8 @@ class _ReadBody:
         """Raises TooLarge, and InvalidRequest where the client goes away."""
         while not self.complete:
             if (await self.receive())["type"] == "http.disconnect":
-                raise InvalidRequest("the upload ended before its announced length")
+                message = "the upload ended before its announced length"
+                raise InvalidRequest(message, InvalidField("body", "", "incomplete", message))
             if self._left < 0:
                 raise TooLarge("the body is larger than any that this server takes")
 

@@ -70,6 +70,7 @@ _HEADERS: dict[str, tuple[str, Json]] = {
     "RateLimit-Policy": ("the caller's shares, as `name;q=requests;w=seconds`", {"type": "string"}),
     "RateLimit": ("what is left of them, as `name;r=requests;t=seconds`", {"type": "string"}),
     "Retry-After": ("seconds to wait before another try", {"type": "integer", "minimum": 1}),
+    "Location": ("where the new resource is", {"type": "string", "format": "uri-reference"}),
     "Idempotency-Replayed": ("`true` where the answer is that of an earlier request", {"type": "string"}),
 }
 _PARAMETERS: dict[str, Json] = {
@@ -279,6 +280,8 @@ def _answer(found: Json, status: str, name: str, limited: str | None) -> None:
     headers = ["X-Request-ID", *(["RateLimit-Policy", "RateLimit"] if limited else [])]
     if any(parameter.get("$ref", "").endswith("Idempotency-Key") for parameter in found.get("parameters", ())):
         headers.append("Idempotency-Replayed")
+    if status == "201":
+        headers.append("Location")
     answer["headers"] = {header: {"$ref": f"#/components/headers/{header}"} for header in headers}
     content = answer.get("content", {}).get("application/json")
     if content is not None and f"{name} answer" in EXAMPLES:

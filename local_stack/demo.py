@@ -134,16 +134,18 @@ def verdict_lines(image: Path, answer: Analysis) -> list[str]:
 def _classification_lines(image: Path, part: Classification | Problem) -> list[str]:
     if isinstance(part, Problem):
         return [f"{image.name}: no classification ({part.title}: {part.detail})"]
-    if part.scope is not None and part.scope.out_of_scope is not None:
-        return [f"{image.name}: {part.label}, {part.scope.out_of_scope}"]
-    headline = f"{image.name}: {part.label} (probability {part.probability:.2f}, {part.agreement} models agree)"
+    if part.outcome == "out_of_scope":
+        return [f"{image.name}: out of scope, {part.scope.reason if part.scope else ''}"]
+    label = part.label or f"indeterminate, most probably {part.most_probable_label}"
+    agreement = f"{part.agreeing_models} of {part.voting_models} models agree"
+    headline = f"{image.name}: {label} (probability {part.probability:.2f}, {agreement})"
     votes = [
         f"  {vote.model:<20} {vote.label:<20} "
         + "  ".join(f"{label} {probability:.2f}" for label, probability in vote.probabilities.items())
         for vote in part.votes
     ]
     warnings = [f"  note: {warning}" for warning in part.image.warnings]
-    missing = [f"  did not answer: {model}" for model in part.degraded]
+    missing = [f"  did not answer: {model}" for model in part.missing_models]
     return [headline, "Votes:", *votes, *missing, *warnings]
 
 

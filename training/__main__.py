@@ -210,10 +210,10 @@ def _fit_ensembles(arguments: argparse.Namespace, run: Run) -> None:
         write_card(arguments.repository / card.name, card)
         print(write_model_card(card, item.model, arguments.pages))
     for task, ensemble in ensembles.items():
-        for way in ensemble.ways.values():
-            members = ", ".join(f"{name} {weight:g}" for name, weight in way.members.items())
-            print(f"{task}: {way.method}{' (default)' if way.method == ensemble.default else ''} of {members}")
-            for name, metric in way.metrics.items():
+        for fitted in ensemble.methods.values():
+            members = ", ".join(f"{name} {weight:g}" for name, weight in fitted.members.items())
+            print(f"{task}: {fitted.method}{' (default)' if fitted.method == ensemble.default else ''} of {members}")
+            for name, metric in fitted.metrics.items():
                 print(f"  {name:<28} {_readable(metric)}")
 
 

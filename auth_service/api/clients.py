@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Response
 
 from auth_service import clients
 from auth_service.api.dependencies import PROBLEMS, ClientsAdministratorDep, Dependencies, PageDep
@@ -16,9 +16,13 @@ Id = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
 
 
 @router.post("", summary="Register a client", status_code=201)
-async def register(form: ClientRegistration, caller: ClientsAdministratorDep, dependencies: Dependencies) -> Client:
+async def register(
+    form: ClientRegistration, caller: ClientsAdministratorDep, dependencies: Dependencies, response: Response
+) -> Client:
     """Its secret is in the answer, and never again."""
-    return _shaped(await clients.register(dependencies, caller, form))
+    record = await clients.register(dependencies, caller, form)
+    response.headers["Location"] = f"/v1/clients/{record.client.id}"
+    return _shaped(record)
 
 
 @router.get("", summary="List clients")
@@ -35,9 +39,14 @@ async def deactivate_client(client_id: Id, caller: ClientsAdministratorDep, depe
 
 
 @router.post("/{client_id}/secrets", summary="Give a client another secret", status_code=201)
-async def add_secret(client_id: Id, caller: ClientsAdministratorDep, dependencies: Dependencies) -> Client:
+async def add_secret(
+    client_id: Id, caller: ClientsAdministratorDep, dependencies: Dependencies, response: Response
+) -> Client:
     """The older ones go on counting for a week, so that nothing stands still while the new one is put in place."""
-    return _shaped(await clients.add_secret(dependencies, caller, client_id))
+    record = await clients.add_secret(dependencies, caller, client_id)
+    if record.fresh is not None:
+        response.headers["Location"] = f"/v1/clients/{client_id}/secrets/{record.fresh[0]}"
+    return _shaped(record)
 
 
 @router.delete("/{client_id}/secrets/{secret_id}", summary="Take a secret from a client", status_code=204)

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Form, Header
 from auth_service import sign_in
 from auth_service.api.dependencies import PROBLEMS, Dependencies, OriginDep
 from hepar.contracts.accounts import PASSWORD_CHARACTERS_MAX, AccessToken
-from hepar.core.errors import InvalidRequest
+from hepar.core.errors import InvalidField, InvalidRequest
 
 router = APIRouter(prefix="/v1/token", tags=["tokens"], responses=PROBLEMS)
 
@@ -76,7 +76,8 @@ async def revoke(
 
 def _needed(name: str, value: str | None) -> str:
     if not value:
-        raise InvalidTokenRequest(f"{name}: Field required")
+        message = "Field required"
+        raise InvalidTokenRequest(f"{name}: {message}", InvalidField("body", f"/{name}", "missing", message))
     return value
 
 
@@ -88,7 +89,13 @@ def _basic(header: str) -> tuple[str, str] | None:
     try:
         name, colon, secret = base64.b64decode(value, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError) as error:
-        raise InvalidTokenRequest("authorization: not Basic credentials") from error
+        raise _not_basic() from error
     if not colon:
-        raise InvalidTokenRequest("authorization: not Basic credentials")
+        raise _not_basic()
     return unquote_plus(name), unquote_plus(secret)
+
+
+def _not_basic() -> InvalidTokenRequest:
+    message = "not Basic credentials"
+    field = InvalidField("header", "/Authorization", "invalid_credentials", message)
+    return InvalidTokenRequest(f"authorization: {message}", field)

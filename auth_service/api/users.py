@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
 from auth_service import accounts, administration
 from auth_service.api.dependencies import PROBLEMS, Dependencies, LimitDep, OriginDep, PersonDep, shaped
@@ -36,9 +36,11 @@ class NoSuchSession(ClientError):
 
 
 @router.post("", summary="Sign up", status_code=201)
-async def sign_up(form: SignUp, dependencies: Dependencies, origin: OriginDep) -> Account:
+async def sign_up(form: SignUp, dependencies: Dependencies, origin: OriginDep, response: Response) -> Account:
     """Makes an account. The password is stored as an argon2id hash only."""
-    return shaped(await accounts.sign_up(dependencies, form, origin))
+    account = shaped(await accounts.sign_up(dependencies, form, origin))
+    response.headers["Location"] = f"/v1/users/{account.id}"
+    return account
 
 
 @router.get("/me", summary="Who am I?")
@@ -65,8 +67,9 @@ async def change_password(form: PasswordChange, caller: PersonDep, dependencies:
 
 
 @router.post("/me/second-factor", summary="Begin a second factor", status_code=201)
-async def begin_second_factor(caller: PersonDep, dependencies: Dependencies) -> SecondFactor:
+async def begin_second_factor(caller: PersonDep, dependencies: Dependencies, response: Response) -> SecondFactor:
     """A secret for an authenticator application. It counts once a code of it has been confirmed."""
+    response.headers["Location"] = "/v1/users/me/second-factor"
     return await accounts.begin_second_factor(dependencies, caller)
 
 
@@ -83,8 +86,11 @@ async def remove_second_factor(form: Confirmation, caller: PersonDep, dependenci
 
 
 @router.post("/me/recovery-codes", summary="Renew my recovery codes", status_code=201)
-async def renew_recovery_codes(form: Confirmation, caller: PersonDep, dependencies: Dependencies) -> RecoveryCodes:
+async def renew_recovery_codes(
+    form: Confirmation, caller: PersonDep, dependencies: Dependencies, response: Response
+) -> RecoveryCodes:
     """The codes before no longer count."""
+    response.headers["Location"] = "/v1/users/me/recovery-codes"
     return RecoveryCodes(codes=await accounts.renew_recovery_codes(dependencies, caller, form))
 
 

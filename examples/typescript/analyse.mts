@@ -27,8 +27,11 @@ const analysis = answered(
 );
 
 const { classification, detection } = analysis;
-if (isProblem(classification)) console.log(`no verdict: ${classification.detail}`);
-else console.log(`${classification.label}, probability ${classification.probability?.toFixed(2)}, ${classification.agreement}`);
+if (isProblem(classification)) console.log(`no classification: ${classification.detail}`);
+else {
+  const { outcome, label, probability, agreeing_models, voting_models } = classification;
+  console.log(`${label ?? outcome}, probability ${probability?.toFixed(2)}, ${agreeing_models} of ${voting_models} models agree`);
+}
 if (!isProblem(detection)) {
   for (const box of detection.boxes) console.log(`box ${box.x_min} ${box.y_min} ${box.x_max} ${box.y_max} ${box.label} ${box.score}`);
 }

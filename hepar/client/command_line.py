@@ -33,7 +33,8 @@ DONE, SOME_FAILED, WRONG_USE, UNREACHABLE, SIGN_IN_FIRST = range(5)
 DEFAULT_URL = "http://127.0.0.1:8080"
 BATCH_CONCURRENCY = 4
 COLUMNS = (
-    "file", "label", "probability", "agreement", "boxes", "best_score", "longest_mm", "degraded", "warnings", "problem",
+    "file", "outcome", "label", "probability", "agreeing_models", "voting_models", "boxes", "best_score", "longest_mm",
+    "missing_models", "warnings", "problem",
 )  # fmt: skip
 Part = Classification | Detection
 
@@ -206,13 +207,14 @@ def _row(result: Result) -> dict[str, Any]:
     parts = [part for part in (result.classification, result.detection) if isinstance(part, Part)]
     if isinstance(result.classification, Classification):
         said = result.classification
-        row |= {"label": said.label, "probability": said.probability, "agreement": said.agreement}
+        row |= {"outcome": said.outcome, "label": said.label, "probability": said.probability}
+        row |= {"agreeing_models": said.agreeing_models, "voting_models": said.voting_models}
     if isinstance(result.detection, Detection):
         boxes = result.detection.boxes
         sizes = [box.longest_diameter_mm for box in boxes if box.longest_diameter_mm is not None]
         row |= {"boxes": len(boxes), "best_score": max((box.score for box in boxes), default=None)}
         row |= {"longest_mm": max(sizes, default=None)}
-    row["degraded"] = " ".join(sorted({name for part in parts for name in part.degraded}))
+    row["missing_models"] = " ".join(sorted({name for part in parts for name in part.missing_models}))
     row["warnings"] = " ".join(dict.fromkeys(text for part in parts for text in part.image.warnings))
     row["problem"] = "; ".join(dict.fromkeys(f"{problem.title}: {problem.detail}" for problem in result.problems))
     return row
@@ -221,16 +223,17 @@ def _row(result: Result) -> dict[str, Any]:
 def _sentence(result: Result) -> str:
     row = _row(result)
     said = []
-    if "label" in row:
-        certainty = "" if row["probability"] is None else f" {row['probability']:.2f} ({row['agreement']} models agree)"
-        said.append(f"{row['label']}{certainty}")
+    if "outcome" in row:
+        agreement = f"{row['agreeing_models']} of {row['voting_models']} models agree"
+        certainty = "" if row["probability"] is None else f" {row['probability']:.2f} ({agreement})"
+        said.append(f"{row['label'] or row['outcome'].replace('_', ' ')}{certainty}")
     if "boxes" in row:
         best = "" if not row["boxes"] else f", best score {row['best_score']:.2f}"
         size = "" if row["longest_mm"] is None else f", up to {row['longest_mm']:.0f} mm"
         said.append(f"{row['boxes']} {'box' if row['boxes'] == 1 else 'boxes'}{best}{size}")
     said += [text for text in (row["problem"],) if text]
     said += [f"note: {row['warnings']}"] if row["warnings"] else []
-    said += [f"without {row['degraded']}"] if row["degraded"] else []
+    said += [f"without {row['missing_models']}"] if row["missing_models"] else []
     return f"{result.file}: " + "; ".join(said)
 
 

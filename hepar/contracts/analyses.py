@@ -1,8 +1,8 @@
-"""What the networks say of one image."""
+"""Results of the analysis of one image or of a batch."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hepar.contracts.base import RESEARCH_USE_NOTICE, Document
 from hepar.contracts.cards import FusionMethod, VotingMethod
@@ -10,81 +10,104 @@ from hepar.contracts.problems import Problem
 
 
 class ImageFacts(Document):
-    """The image as it was understood."""
+    """Properties of the image as it was decoded."""
 
     width: int = Field(gt=0, description="pixels")
     height: int = Field(gt=0, description="pixels")
-    format: Literal["PNG", "JPEG", "TIFF", "BMP", "WEBP", "DICOM"] = Field(description="found from the bytes")
+    format: Literal["PNG", "JPEG", "TIFF", "BMP", "WEBP", "DICOM"] = Field(description="detected from the bytes")
     pixel_spacing_mm: tuple[float, float] | None = Field(
-        description="distance of rows and of columns, millimetres; null where the file does not say"
+        description="distance between rows and between columns, millimetres; null where the file does not state it"
     )
-    warnings: list[str] = Field(description="what a reader of the result should know about the picture")
+    warnings: list[str] = Field(description="what a reader of the result should know about the image")
 
 
 class Scope(Document):
-    """Is it an image that the networks know? What the input check says."""
+    """Result of the input check: is the image of the kind that the networks were trained on?"""
 
-    model: str = Field(description="the input check's name")
-    version: str = Field(description="of the check that answered")
-    typicality: float = Field(ge=0, le=1, description="how like the abdominal CT slices that the networks learnt from")
+    model: str = Field(description="name of the input check")
+    version: str = Field(description="version of the input check that answered")
+    in_scope: bool = Field(description="false where the typicality is below the threshold")
+    reason: str | None = Field(description="why the image is out of scope, in words; null where it is in scope")
+    typicality: float = Field(ge=0, le=1, description="similarity to the abdominal CT slices of the training data")
     threshold: float = Field(ge=0, le=1, description="below this typicality an image is out of scope")
-    out_of_scope: str | None = Field(description="why nothing is said of the image; null where it is in scope")
 
 
 class Explanation(Document):
-    """Where in the image the evidence for a label lies: its class activation map."""
+    """Class activation map: the regions of the image that support a label."""
 
-    label: str = Field(description="what the map speaks for")
+    label: str = Field(description="the label that the map supports")
     activation_map: list[list[float]] = Field(
-        description="rows over the image's height of columns over its width; 0..1, all 0 where nothing speaks for it"
+        description="rows (over the image's height) of columns (over its width), 0 to 1; all 0 where no region "
+        "supports the label"
     )
     overlay_png: str = Field(
         description="the map in colour over the image",
         json_schema_extra={"contentEncoding": "base64", "contentMediaType": "image/png"},
     )
     share_in_boxes: float | None = Field(
-        default=None, ge=0, le=1, description="of the map inside the detected boxes; known where both were asked"
+        default=None,
+        ge=0,
+        le=1,
+        description="share of the map that lies inside the detected boxes; null without a detection",
     )
 
 
 class ModelVote(Document):
-    """What one classifier says."""
+    """Result of one classifier."""
 
-    model: str = Field(description="its name")
-    version: str = Field(description="of the model that answered")
-    label: str = Field(description="its most probable one")
-    probabilities: dict[str, float] = Field(description="calibrated, 0..1, summing to 1")
-    duration_ms: float = Field(ge=0, description="of the call, milliseconds")
-    explanation: Explanation | None = Field(default=None, description="with `explain_models`")
+    model: str = Field(description="name of the model")
+    version: str = Field(description="version of the model that answered")
+    label: str = Field(description="the model's most probable label")
+    probabilities: dict[str, float] = Field(description="calibrated, by label, 0 to 1, summing to 1")
+    duration_ms: float = Field(ge=0, description="duration of the call, milliseconds")
+    explanation: Explanation | None = Field(default=None, description="requested with `explain_models`")
+
+
+Outcome = Literal["decided", "indeterminate", "out_of_scope"]
 
 
 class Classification(Document):
-    """The ensemble's verdict."""
+    """The decision of the ensemble of classifiers.
 
-    label: str = Field(description="a label of the models, `indeterminate`, or `out_of_scope`")
-    probability: float | None = Field(
-        ge=0, le=1, description="of the most probable label; null, and no votes, where the image is out of scope"
+    Where the image is out of scope there are no votes and no probabilities: the networks' output means nothing there.
+    """
+
+    outcome: Outcome = Field(
+        description="`decided`: `label` is the decision. `indeterminate`: no label reaches the ensemble's decision "
+        "threshold. `out_of_scope`: the input check rejected the image"
     )
-    probabilities: dict[str, float] = Field(
-        description="by label, 0 to 1, summing to 1; empty where the image is out of scope"
-    )
+    label: str | None = Field(description="the decided label; null unless the outcome is `decided`")
+    most_probable_label: str | None = Field(description="the label with the highest probability; null out of scope")
+    probability: float | None = Field(ge=0, le=1, description="of the most probable label; null out of scope")
+    probabilities: dict[str, float] = Field(description="by label, 0 to 1, summing to 1; empty out of scope")
     scope: Scope | None = Field(description="null where no input check answered")
-    method: VotingMethod = Field(description="how the models decided together")
-    agreement: str = Field(description="how many models voted for the most probable label, as `k of n`")
-    entropy: float | None = Field(ge=0, description="of the models' mean, in nats: how unsure they are")
-    mutual_information: float | None = Field(
-        ge=0, description="the part of the entropy, in nats, that is their disagreement"
+    method: VotingMethod = Field(description="how the votes were combined")
+    agreeing_models: int = Field(ge=0, description="models that voted for the most probable label")
+    voting_models: int = Field(ge=0, description="models that voted")
+    entropy: float | None = Field(
+        ge=0, description="uncertainty: entropy of the models' mean probabilities, in nats; null out of scope"
     )
-    votes: list[ModelVote] = Field(description="one a model that answered")
-    degraded: list[str] = Field(description="models that should have voted and did not")
-    explanation: Explanation | None = Field(default=None, description="of the ensemble, with `explain`")
+    mutual_information: float | None = Field(
+        ge=0, description="the part of the entropy, in nats, that is due to disagreement; null out of scope"
+    )
+    votes: list[ModelVote] = Field(description="one per model that answered")
+    missing_models: list[str] = Field(description="models that should have answered and did not")
+    explanation: Explanation | None = Field(default=None, description="of the ensemble, requested with `explain`")
     image: ImageFacts
-    request_id: str = Field(description="quote it when asking for help")
+    request_id: str = Field(description="identifies this request; include it in a support request")
     notice: str = Field(default=RESEARCH_USE_NOTICE, description="show it wherever a result is shown")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.label is not None) != (self.outcome == "decided"):
+            raise ValueError("a label belongs to the outcome `decided` and to no other")
+        if (self.most_probable_label is None) != (self.outcome == "out_of_scope"):
+            raise ValueError("a most probable label belongs to every outcome but `out_of_scope`")
+        return self
 
 
 class Box(Document):
-    """One lesion, in pixels of the image as sent; the origin is the upper left corner, maxima exclusive."""
+    """One lesion, in pixels of the image as displayed; the origin is the upper left corner, maxima exclusive."""
 
     x_min: float = Field(ge=0, description="left edge, pixels")
     y_min: float = Field(ge=0, description="upper edge, pixels")
@@ -92,95 +115,97 @@ class Box(Document):
     y_max: float = Field(ge=0, description="lower edge, pixels, exclusive")
     label: str = Field(description="cholangiocarcinoma or metastasis")
     score: float = Field(ge=0, le=1, description="of the fused box, 0 to 1; not a probability")
-    detectors: list[str] = Field(description="which detectors found it")
+    detectors: list[str] = Field(description="the detectors that found it")
     size_px: tuple[float, float] = Field(description="width and height in pixels")
     size_mm: tuple[float, float] | None = Field(
-        description="width and height in millimetres; null where the file does not say the pixel spacing"
+        description="width and height in millimetres; null where the file does not state the pixel spacing"
     )
     longest_diameter_px: float = Field(ge=0, description="the box's longer side, in pixels")
     longest_diameter_mm: float | None = Field(description="the box's longer side in millimetres, where that is known")
 
 
 class DetectorReport(Document):
-    model: str = Field(description="its name")
-    version: str = Field(description="of the model that answered")
-    boxes: int = Field(ge=0, description="boxes above its threshold, before fusion")
-    duration_ms: float = Field(ge=0, description="of the call, milliseconds")
+    """Result of one detector."""
+
+    model: str = Field(description="name of the model")
+    version: str = Field(description="version of the model that answered")
+    box_count: int = Field(ge=0, description="boxes above its own decision threshold, before fusion")
+    duration_ms: float = Field(ge=0, description="duration of the call, milliseconds")
 
 
 class Detection(Document):
-    """The fused boxes."""
+    """The boxes of all detectors, fused."""
 
     boxes: list[Box] = Field(description="highest score first; none where the image is out of scope")
     scope: Scope | None = Field(description="null where no input check answered")
-    method: FusionMethod = Field(description="how boxes of several detectors became one")
+    method: FusionMethod = Field(description="how the boxes of several detectors were combined")
     annotated_png: str | None = Field(
         default=None,
-        description="the image with its boxes, with `annotate`",
+        description="the image with its boxes drawn, requested with `annotate`",
         json_schema_extra={"contentEncoding": "base64", "contentMediaType": "image/png"},
     )
-    detectors: list[DetectorReport] = Field(description="one a detector that answered")
-    degraded: list[str] = Field(description="detectors that should have answered and did not")
+    detectors: list[DetectorReport] = Field(description="one per detector that answered; empty out of scope")
+    missing_models: list[str] = Field(description="models that should have answered and did not")
     image: ImageFacts
-    request_id: str = Field(description="quote it when asking for help")
+    request_id: str = Field(description="identifies this request; include it in a support request")
     notice: str = Field(default=RESEARCH_USE_NOTICE, description="show it wherever a result is shown")
 
 
 class ClassificationBatch(Document):
-    """An answer or a problem for every image, in the order they were sent."""
+    """A result or a problem for every image, in the order they were sent."""
 
-    items: list[Classification | Problem] = Field(description="an answer or a problem an image")
-    request_id: str = Field(description="quote it when asking for help")
+    items: list[Classification | Problem] = Field(description="a result or a problem per image")
+    request_id: str = Field(description="identifies this request; include it in a support request")
     notice: str = Field(default=RESEARCH_USE_NOTICE, description="show it wherever a result is shown")
 
 
 class DetectionBatch(Document):
-    """An answer or a problem for every image, in the order they were sent."""
+    """A result or a problem for every image, in the order they were sent."""
 
-    items: list[Detection | Problem] = Field(description="an answer or a problem an image")
-    request_id: str = Field(description="quote it when asking for help")
+    items: list[Detection | Problem] = Field(description="a result or a problem per image")
+    request_id: str = Field(description="identifies this request; include it in a support request")
     notice: str = Field(default=RESEARCH_USE_NOTICE, description="show it wherever a result is shown")
 
 
 class Analysis(Document):
-    """Classification and detection of one image; a part that failed says so in its place."""
+    """Classification and detection of one image; a part that failed is replaced by its problem."""
 
-    classification: Classification | Problem = Field(description="the verdict, or why there is none")
-    detection: Detection | Problem = Field(description="the boxes, or why there are none")
-    request_id: str = Field(description="quote it when asking for help")
+    classification: Classification | Problem = Field(description="the classification, or why it failed")
+    detection: Detection | Problem = Field(description="the detection, or why it failed")
+    request_id: str = Field(description="identifies this request; include it in a support request")
     notice: str = Field(default=RESEARCH_USE_NOTICE, description="show it wherever a result is shown")
 
 
 class AnalysisBatch(Document):
     """Both parts of every image, in the order they were sent."""
 
-    items: list[Analysis] = Field(description="one an image")
-    request_id: str = Field(description="quote it when asking for help")
+    items: list[Analysis] = Field(description="one per image")
+    request_id: str = Field(description="identifies this request; include it in a support request")
     notice: str = Field(default=RESEARCH_USE_NOTICE, description="show it wherever a result is shown")
 
 
 class ClassificationItem(Document):
-    """The event `item` of a batch of classifications."""
+    """Data of the event `item` of a batch of classifications."""
 
-    index: int = Field(ge=0, description="of the image, in the order they were sent")
-    item: Classification | Problem = Field(description="the answer, or why there is none")
+    index: int = Field(ge=0, description="position of the image in the request, from 0")
+    item: Classification | Problem = Field(description="the result, or why it failed")
 
 
 class DetectionItem(Document):
-    """The event `item` of a batch of detections."""
+    """Data of the event `item` of a batch of detections."""
 
-    index: int = Field(ge=0, description="of the image, in the order they were sent")
-    item: Detection | Problem = Field(description="the answer, or why there is none")
+    index: int = Field(ge=0, description="position of the image in the request, from 0")
+    item: Detection | Problem = Field(description="the result, or why it failed")
 
 
 class AnalysisItem(Document):
-    """The event `item` of a batch of analyses."""
+    """Data of the event `item` of a batch of analyses."""
 
-    index: int = Field(ge=0, description="of the image, in the order they were sent")
+    index: int = Field(ge=0, description="position of the image in the request, from 0")
     item: Analysis = Field(description="both parts")
 
 
 class BatchEnd(Document):
-    """The event `end` of a batch: nothing follows it. A stream that ends without it was cut off."""
+    """Data of the event `end`, the last one of a batch. A stream that ends without it was cut off."""
 
-    count: int = Field(ge=0, description="how many items there were")
+    count: int = Field(ge=0, description="number of items sent")

@@ -1,4 +1,4 @@
-"""What all documents have in common."""
+"""Base class of all documents."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -6,6 +6,6 @@ RESEARCH_USE_NOTICE = "Research software, not a medical device. Not for diagnosi
 
 
 class Document(BaseModel):
-    """A value that crosses a boundary: unknown fields are refused, fields do not change."""
+    """A value that enters or leaves a service: immutable, and unknown fields are rejected."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())

@@ -1,4 +1,4 @@
-"""The model card: what a model in triton_models/ says of itself."""
+"""The model card: `card.json` of a model in triton_models/."""
 
 import datetime
 from typing import Annotated, Literal, Self, get_args
@@ -11,7 +11,7 @@ from hepar.contracts.base import Document
 class Metric(Document):
     """One figure on held-out patients with its 95 % confidence interval."""
 
-    value: float = Field(description="on all of them")
+    value: float = Field(description="measured on all held-out patients")
     low: float = Field(description="lower end of the 95 % interval")
     high: float = Field(description="upper end of the 95 % interval")
 
@@ -20,11 +20,13 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class ConfusionMatrix(Document):
-    """How often which label was said of which."""
+    """Counts of predicted labels by true label."""
 
-    rows: list[str] = Field(min_length=1, description="what is true")
-    columns: list[str] = Field(min_length=1, description="what was said")
-    counts: list[list[Annotated[int, Field(ge=0)]]] = Field(description="by row and column; images, or lesions")
+    rows: list[str] = Field(min_length=1, description="true labels")
+    columns: list[str] = Field(min_length=1, description="predicted labels")
+    counts: list[list[Annotated[int, Field(ge=0)]]] = Field(
+        description="by row and column: number of images, or of lesions"
+    )
 
     @model_validator(mode="after")
     def _rectangular(self) -> Self:
@@ -34,10 +36,12 @@ class ConfusionMatrix(Document):
 
 
 class Curve(Document):
-    """Points of a line, in order."""
+    """Points of a curve, in order."""
 
-    x: list[Annotated[float, Field(ge=0)]] = Field(description="along the first axis that is named")
-    y: list[Share] = Field(description="along the second, as many")
+    x: list[Annotated[float, Field(ge=0)]] = Field(
+        description="values on the first axis named in the field that holds the curve"
+    )
+    y: list[Share] = Field(description="values on the second axis, one for each x")
 
     @model_validator(mode="after")
     def _paired(self) -> Self:
@@ -49,25 +53,26 @@ class Curve(Document):
 class ReliabilityBin(Document):
     """One bar of a reliability diagram (DeGroot and Fienberg, The Statistician 32, 1983)."""
 
-    confidence: Share = Field(description="mean probability of the label that was said")
-    accuracy: Share = Field(description="share of them that were right")
-    images: int = Field(ge=1, description="how many")
+    confidence: Share = Field(description="mean probability of the predicted label")
+    accuracy: Share = Field(description="share of the predictions that were correct")
+    images: int = Field(ge=1, description="number of images")
 
 
 class Curves(Document):
-    """What a model's graphs are drawn from, on the held-out patients of its figures. A curve has 40 points at most."""
+    """Data of a model's graphs, measured on the held-out patients. A curve has at most 40 points."""
 
     confusion: ConfusionMatrix = Field(
-        description="classifiers: of the likeliest label; detectors: at the decision threshold and an overlap of 0.5"
+        description="classifiers: of the most probable label; detectors: at the decision threshold, overlap 0.5"
     )
     roc: dict[str, Curve] = Field(
-        default_factory=dict, description="classifiers, by label: false and true positive rate, label against the rest"
+        default_factory=dict,
+        description="classifiers, by label: false and true positive rate, one label against the others",
     )
     reliability: list[ReliabilityBin] = Field(
-        default_factory=list, description="classifiers, by tenths of the confidence that have images"
+        default_factory=list, description="classifiers, by tenths of the confidence; bins without images are left out"
     )
     froc: Curve | None = Field(
-        default=None, description="detectors: false positives an image and sensitivity, by falling threshold"
+        default=None, description="detectors: false positives per image and sensitivity, by decreasing threshold"
     )
     precision_recall: Curve | None = Field(
         default=None, description="detectors: recall and precision at an overlap of 0.5"
@@ -75,15 +80,17 @@ class Curves(Document):
 
 
 class InputSize(Document):
+    """Size of the image that a network takes."""
+
     height: int = Field(gt=0, description="pixels")
     width: int = Field(gt=0, description="pixels")
 
 
 class Window(Document):
-    """The grey levels 0..255 of the model's input span this range, in Hounsfield units."""
+    """The range of Hounsfield units that the grey levels 0 to 255 of the model's input span."""
 
-    low_hu: float = Field(description="Hounsfield units shown black")
-    high_hu: float = Field(description="Hounsfield units shown white")
+    low_hu: float = Field(description="Hounsfield units displayed as black")
+    high_hu: float = Field(description="Hounsfield units displayed as white")
 
 
 Task = Literal["classification", "detection", "input_check"]
@@ -98,33 +105,50 @@ _METHODS: dict[Task, tuple[str, ...]] = {
 
 
 class Ensemble(Document):
-    """One way for the models of a task to decide together, fitted on validation data."""
+    """A decision method for the models of one task, with its parameters fitted on validation data."""
 
-    method: VotingMethod | FusionMethod = Field(description="its name")
+    method: VotingMethod | FusionMethod = Field(description="name of the method")
     members: dict[str, float] = Field(min_length=1, description="weight by model name")
-    temperature: float = Field(default=1.0, gt=0, description="classifiers: of the ensemble's own probabilities")
-    decision_threshold: float = Field(ge=0, le=1, description="as a model's own, for the ensemble's answer")
+    temperature: float = Field(
+        default=1.0, gt=0, description="classifiers: applied to the logarithm of the combined probabilities"
+    )
+    decision_threshold: float = Field(ge=0, le=1, description="as in the model card, for the ensemble's result")
     overlap: float | None = Field(
-        default=None, gt=0, description="detectors: intersection over union from which boxes are one; Soft-NMS: sigma"
+        default=None,
+        gt=0,
+        description="weighted box fusion and non-maximum suppression: two boxes with a higher intersection over union "
+        "are the same lesion",
+    )
+    sigma: float | None = Field(
+        default=None, gt=0, description="soft non-maximum suppression: width of the Gaussian penalty"
     )
     member_threshold: float = Field(
-        default=0.0, ge=0, le=1, description="detectors: lowest score of a member's box that joins the fusion"
+        default=0.0, ge=0, le=1, description="detectors: boxes of a member below this score are not fused"
     )
     metrics: dict[str, Metric] = Field(description="on held-out patients, by name")
-    curves: Curves | None = Field(default=None, description="null where it was not measured")
+    curves: Curves | None = Field(default=None, description="null where they were not measured")
+
+    @model_validator(mode="after")
+    def _parameters_of_its_method(self) -> Self:
+        if self.overlap is not None and self.method not in ("weighted_box_fusion", "non_maximum_suppression"):
+            raise ValueError(f"{self.method} has no parameter `overlap`")
+        if self.sigma is not None and self.method != "soft_non_maximum_suppression":
+            raise ValueError(f"{self.method} has no parameter `sigma`")
+        return self
 
 
 VersionNumber = Annotated[str, Field(pattern="^[1-9][0-9]*$")]
 
 
 class Versions(Document):
-    """`versions.json` beside a card: which versions of the model answer. Without it the newest one does."""
+    """`versions.json` in a model's folder: which versions answer. Without it, the newest does."""
 
     serving: dict[VersionNumber, Annotated[float, Field(gt=0)]] = Field(
-        min_length=1, description="by version, how often it is asked, relative to the others"
+        min_length=1, description="by version: its share of the requests, relative to the others"
     )
     shadow: list[VersionNumber] = Field(
-        default_factory=list, description="asked beside and measured; nobody is given their answers"
+        default_factory=list,
+        description="versions that get a copy of each request; their results are measured and not returned",
     )
 
     @model_validator(mode="after")
@@ -135,10 +159,12 @@ class Versions(Document):
 
 
 class Distribution(Document):
-    """Of one signal over the held-out images, by bins: what later images are compared with."""
+    """Histogram of one signal over the held-out images: the reference for input drift."""
 
-    edges: list[float] = Field(min_length=1, description="between the bins, ascending; a value on an edge is above it")
-    shares: list[Share] = Field(description="of each bin, one more than edges; together 1")
+    edges: list[float] = Field(
+        min_length=1, description="edges between the bins, ascending; a value on an edge belongs to the bin above"
+    )
+    shares: list[Share] = Field(description="share of each bin, one more than there are edges; they sum to 1")
 
     @model_validator(mode="after")
     def _one_bin_more(self) -> Self:
@@ -148,36 +174,37 @@ class Distribution(Document):
 
 
 class Ensembles(Document):
-    """Every way, and the one that serves where the caller asks for none. The same in the card of every member."""
+    """All decision methods of an ensemble. The cards of all its members hold the same."""
 
-    default: VotingMethod | FusionMethod = Field(description="the one that serves where the caller asks for none")
-    ways: dict[VotingMethod | FusionMethod, Ensemble] = Field(description="by method")
+    default: VotingMethod | FusionMethod = Field(description="the method used where the caller does not choose one")
+    methods: dict[VotingMethod | FusionMethod, Ensemble] = Field(description="by method")
     reference: dict[str, Distribution] = Field(
         default_factory=dict,
-        description="of the default way's answers and of the images, by signal: see docs/operations",
+        description="by signal: distribution over the held-out images, for the default method; see docs/operations",
     )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.default not in self.ways:
-            raise ValueError(f"there is no way {self.default}")
-        if any(way.method != method for method, way in self.ways.items()):
-            raise ValueError("a way stands under another method's name")
-        if len({frozenset(way.members) for way in self.ways.values()}) != 1:
-            raise ValueError("the ways have different members")
+        if self.default not in self.methods:
+            raise ValueError(f"the default method {self.default} is not among the methods")
+        if any(ensemble.method != method for method, ensemble in self.methods.items()):
+            raise ValueError("a method is listed under another method's name")
+        if len({frozenset(ensemble.members) for ensemble in self.methods.values()}) != 1:
+            raise ValueError("the methods have different members")
         return self
 
     @property
     def members(self) -> set[str]:
-        return set(self.ways[self.default].members)
+        """Names of the models that decide together."""
+        return set(self.methods[self.default].members)
 
 
 class ModelCard(Document):
-    """`card.json` beside a model's `config.pbtxt`."""
+    """`card.json`, in the same folder as a model's `config.pbtxt`."""
 
     name: str = Field(description="the model's name")
-    task: Task = Field(description="what it does")
-    architecture: str = Field(description="in words")
+    task: Task = Field(description="what the model does")
+    architecture: str = Field(description="name of the network architecture")
     size: Literal["compact", "full"] = Field(description="`compact` for two CPU cores, `full` for a GPU")
     labels: list[str] = Field(min_length=1, description="in the order of the model's outputs")
     input: InputSize
@@ -186,26 +213,28 @@ class ModelCard(Document):
     decision_threshold: float = Field(
         ge=0,
         le=1,
-        description="classifiers: below this probability the answer is indeterminate; "
+        description="classifiers: below this probability the outcome is indeterminate; "
         "detectors: boxes below this score are left out; "
         "an input check: below this typicality an image is out of scope",
     )
     metrics: dict[str, Metric] = Field(description="on held-out patients, by name")
-    curves: Curves | None = Field(default=None, description="null where they were not measured, or mean nothing")
+    curves: Curves | None = Field(default=None, description="null where they were not measured or do not apply")
     ensemble: Ensembles | None = Field(
-        default=None, description="how it decides together with others; null where it was not fitted"
+        default=None, description="decision methods together with other models; null where none was fitted"
     )
-    training_data: str = Field(description="what it learnt from, with licences")
-    training_minutes: float | None = Field(default=None, ge=0, description="of all its epochs, on the machine it had")
-    data_sha256: str = Field(description="fingerprint of that data")
-    code_sha256: str = Field(description="fingerprint of the training code")
-    licence: str = Field(description="of the weights, as an SPDX identifier")
-    date: datetime.date = Field(description="when it was exported")
-    limits: list[str] = Field(description="what the model must not be used for, and what is known to be weak")
+    training_data: str = Field(description="the training data and its licences")
+    training_minutes: float | None = Field(
+        default=None, ge=0, description="training time in minutes, on the machine used"
+    )
+    data_sha256: str = Field(description="SHA-256 over the training data")
+    code_sha256: str = Field(description="SHA-256 over the training code")
+    licence: str = Field(description="licence of the weights, as an SPDX identifier")
+    date: datetime.date = Field(description="date of the export")
+    limits: list[str] = Field(description="uses that are excluded, and known weaknesses")
 
     @model_validator(mode="after")
-    def _of_its_task(self) -> Self:
+    def _methods_of_its_task(self) -> Self:
         methods = _METHODS[self.task]
-        if self.ensemble is not None and not set(self.ensemble.ways) <= set(methods):
-            raise ValueError(f"an ensemble for {self.task} decides by {', '.join(methods) or 'nothing'}")
+        if self.ensemble is not None and not set(self.ensemble.methods) <= set(methods):
+            raise ValueError(f"methods of an ensemble for {self.task}: {', '.join(methods) or 'none'}")
         return self

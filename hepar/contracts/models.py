@@ -1,4 +1,6 @@
-"""Which models there are, what they say of themselves, and which answer now."""
+"""The list of models: their cards, versions and availability."""
+
+from typing import Literal
 
 from pydantic import Field
 
@@ -9,16 +11,16 @@ from hepar.contracts.cards import ModelCard, Versions
 class ServedModel(Document):
     """One model of the ensemble."""
 
-    card: ModelCard = Field(description="what the model says of itself")
-    serving: bool = Field(description="does it answer now?")
-    versions: Versions | None = Field(default=None, description="which of its versions answer; null: the newest")
+    card: ModelCard = Field(description="the model card")
+    serving: bool = Field(description="whether it answers now")
+    versions: Versions | None = Field(default=None, description="which of its versions answer; null: only the newest")
 
 
 class ModelList(Document):
     """Classifiers, detectors and the input check."""
 
-    models: list[ServedModel] = Field(description="in name order")
-    missing: list[str] = Field(
-        default=[], description="parts of the system that could not be asked: `classification`, `detection`"
+    models: list[ServedModel] = Field(description="sorted by name")
+    missing_tasks: list[Literal["classification", "detection"]] = Field(
+        default=[], description="tasks whose models are not listed because their service did not answer"
     )
     notice: str = Field(default=RESEARCH_USE_NOTICE, description="show it wherever a result is shown")

@@ -1,18 +1,35 @@
 """Errors, as RFC 9457 problem details."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from hepar.contracts.base import Document
+
+
+class FieldError(Document):
+    """One part of a request that is not valid."""
+
+    location: Literal["body", "query", "path", "header"] = Field(description="which part of the request holds it")
+    pointer: str = Field(
+        description="JSON Pointer (RFC 6901) into that part, for example `/email`; empty for the part as a whole"
+    )
+    code: str = Field(description="stable name of the rule that was broken, for example `missing` or `too_long`")
+    message: str = Field(description="the rule in words")
 
 
 class Problem(Document):
     """Every error of every service, as application/problem+json."""
 
     type: str = Field(
-        description="stable URI of the kind of problem, relative to the gateway; a page there tells its cause and cure"
+        description="stable URI of the kind of problem, relative to the gateway; the page there explains its cause and "
+        "its remedy"
     )
     title: str = Field(description="the kind of problem in words, always the same")
     status: int = Field(ge=400, le=599, description="the HTTP status")
     detail: str = Field(description="what went wrong this time, in words for the caller")
-    request_id: str = Field(description="quote it when asking for help")
+    request_id: str = Field(description="identifies this request; include it in a support request")
     error: str | None = Field(default=None, description="at the token endpoint: the code of RFC 6749, section 5.2")
+    errors: list[FieldError] | None = Field(
+        default=None, description="the invalid fields, where the request failed validation"
+    )

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+FieldLocation = Literal["body", "query", "path", "header"]
+
+
+@dataclass(frozen=True)
+class InvalidField:
+    """A part of a request that breaks a rule.
+
+    pointer: JSON Pointer (RFC 6901) into the part that `location` names.  code: stable name of the rule.
+    """
+
+    location: FieldLocation
+    pointer: str
+    code: str
+    message: str
 
 
 class HeparError(Exception):
-    """An error with a meaning for the caller. `slug` is the stable end of its problem type."""
+    """An error with a meaning for the caller.
+
+    slug: the stable end of its problem type.  fields: the invalid parts of the request, where they are known.
+    """
 
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Something went wrong on our side"
@@ -14,9 +33,10 @@ class HeparError(Exception):
     headers: ClassVar[dict[str, str]] = {}
     oauth_error: ClassVar[str | None] = None
 
-    def __init__(self, detail: str = "") -> None:
+    def __init__(self, detail: str = "", *fields: InvalidField) -> None:
         super().__init__(detail or self.title)
         self.detail = detail or self.title
+        self.fields = fields
 
     def response_headers(self) -> dict[str, str]:
         """Those of its class; an error that knows more says more."""

@@ -29,7 +29,7 @@ MODEL_SECONDS = Histogram("hepar_model_seconds", "Calls to Triton", ["model"], b
 MODEL_FAILURES = Counter("hepar_model_failures", "Calls to Triton that failed", ["model"])
 BREAKER_OPEN = Gauge("hepar_breaker_open", "1 while calls to a model are refused without asking it", ["model"])
 
-VERDICTS = Counter("hepar_verdicts", "Answers of the ensemble", ["label"])
+DECISIONS = Counter("hepar_decisions", "Classifications by outcome; label: of decided ones", ["outcome", "label"])
 VOTES = Counter("hepar_votes", "Votes of single models", ["model", "version", "label"])
 SHADOW_VOTES = Counter(
     "hepar_shadow_votes",

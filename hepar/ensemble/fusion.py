@@ -1,13 +1,16 @@
-"""From the boxes of several detectors to one set. Pure; formulas with their sources."""
+"""Fusion of the boxes of several detectors into one set. Pure; formulas with their sources."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+
+from hepar.contracts.cards import Ensemble, FusionMethod
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,29 @@ class FusedBox:
     detectors: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class FusionParameters:
+    """How boxes are fused.
+
+    weights: by detector, used by weighted box fusion; only their ratios matter.
+    overlap: intersection over union, 0..1, above which two boxes are the same lesion; not used by Soft-NMS.
+    sigma: width of the Gaussian penalty, above 0; used by Soft-NMS only.
+    """
+
+    method: FusionMethod
+    weights: Mapping[str, float]
+    overlap: float | None = None
+    sigma: float | None = None
+
+    @classmethod
+    def of(cls, ensemble: Ensemble) -> FusionParameters:
+        """Raises ValueError for an ensemble whose method does not fuse boxes."""
+        if ensemble.method not in get_args(FusionMethod):
+            raise ValueError(f"{ensemble.method} does not fuse boxes")
+        method = cast("FusionMethod", ensemble.method)
+        return cls(method, ensemble.members, ensemble.overlap, ensemble.sigma)
+
+
 def intersection_over_union(
     one: Sequence[float] | NDArray[np.float64], other: Sequence[float] | NDArray[np.float64]
 ) -> float:
@@ -38,9 +64,9 @@ def intersection_over_union(
     height = min(one[3], other[3]) - max(one[1], other[1])
     if width <= 0 or height <= 0:
         return 0.0
-    shared = width * height
-    union = (one[2] - one[0]) * (one[3] - one[1]) + (other[2] - other[0]) * (other[3] - other[1]) - shared
-    return float(shared / union)
+    intersection = width * height
+    union = (one[2] - one[0]) * (one[3] - one[1]) + (other[2] - other[0]) * (other[3] - other[1]) - intersection
+    return float(intersection / union)
 
 
 def weighted_box_fusion(
@@ -48,12 +74,12 @@ def weighted_box_fusion(
 ) -> list[FusedBox]:
     """Weighted box fusion (Solovyev, Wang and Gabruseva, Image Vis. Comput. 107, 2021), highest score first.
 
-    Boxes of one label that overlap by more than `overlap` with a cluster's fused box join it; the fused
-    corners are the mean weighted by score (eq. 2), the fused score the mean score times
-    min(found, detectors) / detectors (eq. 5), so that a box only one of three detectors saw counts for less.
-    detectors: how many answered, at least 1.  overlap: intersection over union, 0..1.
-    weights: by detector, their mean over those that answered being 1: scores are multiplied by them first, as in the
-    authors' own code; equal where None. Boxes of a detector without weight are left out. A fused score is 1 at most.
+    A box joins the cluster of its label whose fused box it overlaps most, if by more than `overlap`. The fused
+    corners are the mean weighted by score (eq. 2); the fused score is the mean score times min(found, detectors) /
+    detectors (eq. 5), so that a box found by one of three detectors gets a lower score.
+    detectors: number of detectors that answered, at least 1.  overlap: intersection over union, 0..1.
+    weights: by detector, with a mean of 1 over those that answered; scores are multiplied by them first, as in the
+    authors' code; equal where None. Boxes of a detector with weight 0 are left out. A fused score is at most 1.
     """
     if weights is not None:
         boxes = [replace(box, score=box.score * weights[box.detector]) for box in boxes if weights[box.detector] > 0]
@@ -61,9 +87,9 @@ def weighted_box_fusion(
     fused: list[FusedBox] = []
     for box in sorted(boxes, key=lambda found: found.score, reverse=True):
         matches = [
-            (intersection_over_union(box.corners, whole.corners), index)
-            for index, whole in enumerate(fused)
-            if whole.label == box.label
+            (intersection_over_union(box.corners, candidate.corners), index)
+            for index, candidate in enumerate(fused)
+            if candidate.label == box.label
         ]
         best, index = max(matches, default=(0.0, -1))
         if best > overlap:
@@ -72,13 +98,13 @@ def weighted_box_fusion(
         else:
             clusters.append([box])
             fused.append(_fuse([box], detectors))
-    return sorted(fused, key=lambda whole: whole.score, reverse=True)
+    return sorted(fused, key=lambda fused_box: fused_box.score, reverse=True)
 
 
 def non_maximum_suppression(boxes: Sequence[FoundBox], overlap: float) -> list[FusedBox]:
-    """The best box of each label stands for all that overlap with it by more than `overlap`, highest score first.
+    """Removes each box that overlaps a better box of its label by more than `overlap`; highest score first.
 
-    The suppressed boxes' detectors are named with the kept one's: they found the same lesion.
+    The detectors of a removed box are added to those of the kept one: they found the same lesion.
     """
     kept: list[FusedBox] = []
     for box in sorted(boxes, key=lambda found: found.score, reverse=True):
@@ -96,42 +122,44 @@ def soft_non_maximum_suppression(
 ) -> list[FusedBox]:
     """Soft-NMS with the Gaussian penalty (Bodla et al., "Soft-NMS", ICCV 2017, eq. 3), highest score first.
 
-    Nothing is removed at once: the score of a box falls by exp(-IoU^2 / sigma) for each better box of its label.
-    sigma: above 0; larger is gentler.  Boxes that fall below `lowest_score` (0..1) are left out.
+    The score of a box is multiplied by exp(-IoU^2 / sigma) for each better box of its label.
+    sigma: above 0; the larger, the weaker the penalty.  Boxes whose score falls below `lowest_score` (0..1) are left
+    out.
     """
-    left = [FusedBox(box.corners, box.score, box.label, (box.detector,)) for box in boxes]
+    remaining = [FusedBox(box.corners, box.score, box.label, (box.detector,)) for box in boxes]
     kept: list[FusedBox] = []
-    while left:
-        best = max(left, key=lambda box: box.score)
-        left.remove(best)
+    while remaining:
+        best = max(remaining, key=lambda box: box.score)
+        remaining.remove(best)
         kept.append(best)
-        weakened = []
-        for box in left:
-            shared = intersection_over_union(best.corners, box.corners) if box.label == best.label else 0.0
-            score = box.score * math.exp(-(shared**2) / sigma)
+        rescored = []
+        for box in remaining:
+            overlap = intersection_over_union(best.corners, box.corners) if box.label == best.label else 0.0
+            score = box.score * math.exp(-(overlap**2) / sigma)
             if score >= lowest_score:
-                weakened.append(replace(box, score=score))
-        left = weakened
+                rescored.append(replace(box, score=score))
+        remaining = rescored
     return kept
 
 
-def fuse(
-    method: str, boxes: Sequence[FoundBox], detectors: Sequence[str], overlap: float, weights: Mapping[str, float]
-) -> list[FusedBox]:
-    """By the name that a model card gives (FusionMethod). overlap: of Soft-NMS it is sigma.
+def fuse(boxes: Sequence[FoundBox], detectors: Sequence[str], parameters: FusionParameters) -> list[FusedBox]:
+    """Fuses boxes by the given method, highest score first.
 
-    detectors: those that answered.  weights: by detector, of weighted box fusion; only their ratios count.
-    Raises ValueError for a method that fuses no boxes.
+    detectors: names of those that answered.
+    Raises ValueError where the parameter that the method needs (`overlap` or `sigma`) is missing.
     """
-    if method == "weighted_box_fusion":
-        mean = sum(weights[detector] for detector in detectors) / max(1, len(detectors))
-        relative = {detector: weights[detector] / mean if mean > 0 else 1.0 for detector in detectors}
-        return weighted_box_fusion(boxes, len(detectors), overlap, relative)
-    if method == "non_maximum_suppression":
-        return non_maximum_suppression(boxes, overlap)
-    if method == "soft_non_maximum_suppression":
-        return soft_non_maximum_suppression(boxes, overlap)
-    raise ValueError(f"{method} fuses no boxes")
+    if parameters.method == "soft_non_maximum_suppression":
+        if parameters.sigma is None:
+            raise ValueError("soft_non_maximum_suppression needs a sigma")
+        return soft_non_maximum_suppression(boxes, parameters.sigma)
+    if parameters.overlap is None:
+        raise ValueError(f"{parameters.method} needs an overlap")
+    if parameters.method == "non_maximum_suppression":
+        return non_maximum_suppression(boxes, parameters.overlap)
+    weights = parameters.weights
+    mean = sum(weights[detector] for detector in detectors) / max(1, len(detectors))
+    relative = {detector: weights[detector] / mean if mean > 0 else 1.0 for detector in detectors}
+    return weighted_box_fusion(boxes, len(detectors), parameters.overlap, relative)
 
 
 def _fuse(cluster: list[FoundBox], detectors: int) -> FusedBox:

@@ -1,4 +1,4 @@
-"""Calibration and voting: from logits to one verdict. Pure; formulas with their sources."""
+"""Calibration and voting: from logits to one decision. Pure; formulas with their sources."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-INDETERMINATE = "indeterminate"
+_PROBABILITY_MIN = 1e-12
 
 
 @dataclass(frozen=True)
 class Vote:
-    """One model's calibrated opinion. probabilities: (labels,), summing to 1, in the order of `labels`."""
+    """One model's calibrated result. probabilities: (labels,), summing to 1, in the order of `labels`."""
 
     model: str
     labels: tuple[str, ...]
@@ -22,26 +22,33 @@ class Vote:
 
     @property
     def label(self) -> str:
+        """The most probable label."""
         return self.labels[int(self.probabilities.argmax())]
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """label: the most probable one, or `indeterminate` when its probability is below the threshold.
+class Decision:
+    """Result of a vote.
 
-    agreeing: how many models put the most probable label first.
+    probabilities: by label, summing to 1.  agreeing_models: number of models whose most probable label is the
+    ensemble's.  decided: whether that label's probability reaches the threshold.
     """
 
-    label: str
-    most_probable: str
+    most_probable_label: str
     probabilities: dict[str, float]
-    agreeing: int
+    agreeing_models: int
+    decided: bool
+
+    @property
+    def probability(self) -> float:
+        """Of the most probable label."""
+        return self.probabilities[self.most_probable_label]
 
 
 def calibrated_probabilities(logits: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
     """Softmax of the logits divided by the temperature (Guo et al., "On calibration", ICML 2017, section 4.2).
 
-    logits: (labels,).  temperature: above 0; 1 changes nothing, more makes the model less sure.
+    logits: (labels,).  temperature: above 0; 1 changes nothing, higher values bring the probabilities closer together.
     """
     scaled = np.asarray(logits, dtype=np.float64) / temperature
     exponentials = np.exp(scaled - scaled.max())
@@ -50,49 +57,52 @@ def calibrated_probabilities(logits: NDArray[np.floating], temperature: float) -
 
 def soft_vote(
     votes: Sequence[Vote], threshold: float, weights: Mapping[str, float] | None = None, temperature: float = 1.0
-) -> Verdict:
+) -> Decision:
     """Mean of the calibrated probabilities of all models (Kittler et al., "On combining classifiers", 1998).
 
     Models may order their labels differently, but must have the same ones.
-    threshold: 0..1; below it the verdict is `indeterminate`.
-    weights: by model, at least 0; equal where None. Those of models that did not vote do not count.
+    threshold: 0..1; with a lower probability the decision is not `decided`.
+    weights: by model, at least 0; equal where None. Weights of models that did not vote are ignored.
     temperature: of the ensemble, applied to the logarithm of the mean.
-    Raises ValueError without votes, with unequal labels, or where all weights are 0.
+    Raises ValueError without votes, with unequal labels, or where the weights of all votes are 0.
     """
     labels = _common_labels(votes)
-    own = [1.0 if weights is None else weights.get(vote.model, 0.0) for vote in votes]
-    if sum(own) <= 0:
-        raise ValueError("no vote has a weight")
-    mean = np.average([_ordered(vote, labels) for vote in votes], axis=0, weights=own)
-    probabilities = calibrated_probabilities(np.log(np.maximum(mean, 1e-12)), temperature)
-    return _verdict(votes, dict(zip(labels, probabilities.tolist(), strict=True)), threshold)
+    mean = np.average([_ordered(vote, labels) for vote in votes], axis=0, weights=_weights_of(votes, weights))
+    probabilities = calibrated_probabilities(np.log(np.maximum(mean, _PROBABILITY_MIN)), temperature)
+    return _decision(votes, dict(zip(labels, probabilities.tolist(), strict=True)), threshold)
 
 
 def disagreement(votes: Sequence[Vote], weights: Mapping[str, float] | None = None) -> tuple[float, float]:
-    """Entropy of the mean of the votes, and how much of it is the models' disagreement; both in nats.
+    """Entropy of the mean of the votes, and the part of it that is due to disagreement; both in nats.
 
-    The second is the mutual information of label and model: the entropy of the mean less the mean entropy (Depeweg et
-    al., ICML 2018, eq. 2, after Houlsby et al., 2011). It is 0 where all say the same, however unsure they are.
-    weights: as of `soft_vote`.  Raises ValueError as it does.
+    The second is the mutual information of label and model: the entropy of the mean minus the mean entropy (Depeweg et
+    al., ICML 2018, eq. 2, after Houlsby et al., 2011). It is 0 where all models agree, however uncertain they are.
+    weights: see `soft_vote`.  Raises ValueError under the same conditions.
     """
     labels = _common_labels(votes)
-    own = [1.0 if weights is None else weights.get(vote.model, 0.0) for vote in votes]
-    if sum(own) <= 0:
-        raise ValueError("no vote has a weight")
-    opinions = np.array([_ordered(vote, labels) for vote in votes])
-    whole = _entropy(np.average(opinions, axis=0, weights=own))
-    own_entropy = float(np.average([_entropy(opinion) for opinion in opinions], weights=own))
-    return whole, max(whole - own_entropy, 0.0)
+    used = _weights_of(votes, weights)
+    probabilities = np.array([_ordered(vote, labels) for vote in votes])
+    entropy_of_mean = _entropy(np.average(probabilities, axis=0, weights=used))
+    mean_entropy = float(np.average([_entropy(row) for row in probabilities], weights=used))
+    return entropy_of_mean, max(entropy_of_mean - mean_entropy, 0.0)
 
 
 def _entropy(probabilities: NDArray[np.float64]) -> float:
-    return float(-(probabilities * np.log(np.maximum(probabilities, 1e-12))).sum())
+    return float(-(probabilities * np.log(np.maximum(probabilities, _PROBABILITY_MIN))).sum())
 
 
-def majority_vote(votes: Sequence[Vote], threshold: float) -> Verdict:
-    """The label that most models put first; where two have as many, the one with the higher mean probability.
+def _weights_of(votes: Sequence[Vote], weights: Mapping[str, float] | None) -> list[float]:
+    """One weight per vote. Raises ValueError where all are 0."""
+    used = [1.0 if weights is None else weights.get(vote.model, 0.0) for vote in votes]
+    if sum(used) <= 0:
+        raise ValueError("no vote has a weight")
+    return used
 
-    The verdict's probabilities are shares of the votes: `threshold` 0.6 asks for three of five.
+
+def majority_vote(votes: Sequence[Vote], threshold: float) -> Decision:
+    """The label that most models rank first; a tie is broken by the higher mean probability.
+
+    The decision's probabilities are shares of the votes: a `threshold` of 0.6 requires three of five.
     Raises ValueError without votes or with unequal labels.
     """
     labels = _common_labels(votes)
@@ -100,7 +110,7 @@ def majority_vote(votes: Sequence[Vote], threshold: float) -> Verdict:
     count = Counter(vote.label for vote in votes)
     shares = {label: count[label] / len(votes) for label in labels}
     first = max(range(len(labels)), key=lambda index: (shares[labels[index]], mean[index]))
-    return _verdict(votes, {labels[first]: shares[labels[first]]} | shares, threshold)
+    return _decision(votes, {labels[first]: shares[labels[first]]} | shares, threshold)
 
 
 def _common_labels(votes: Sequence[Vote]) -> tuple[str, ...]:
@@ -116,9 +126,8 @@ def _ordered(vote: Vote, labels: tuple[str, ...]) -> NDArray[np.float64]:
     return vote.probabilities[[vote.labels.index(label) for label in labels]]
 
 
-def _verdict(votes: Sequence[Vote], probabilities: dict[str, float], threshold: float) -> Verdict:
-    """Of labels with the same probability the first wins."""
+def _decision(votes: Sequence[Vote], probabilities: dict[str, float], threshold: float) -> Decision:
+    """Of labels with equal probabilities, the first in `probabilities` is the most probable one."""
     most_probable = max(probabilities, key=probabilities.__getitem__)
     agreeing = Counter(vote.label for vote in votes)[most_probable]
-    decided = probabilities[most_probable] >= threshold
-    return Verdict(most_probable if decided else INDETERMINATE, most_probable, probabilities, agreeing)
+    return Decision(most_probable, probabilities, agreeing, probabilities[most_probable] >= threshold)

@@ -11,7 +11,7 @@ from typing import TypeVar
 from pydantic import Field
 
 from hepar.contracts.models import ServedModel
-from hepar.core.errors import HeparError, InvalidRequest, Unavailable
+from hepar.core.errors import HeparError, InvalidField, InvalidRequest, Unavailable
 from hepar.core.metrics import DEGRADED
 from hepar.core.settings import ServiceSettings
 from hepar.inference.triton import TritonClient
@@ -82,13 +82,14 @@ async def served_models(triton: TritonClient, offers: Mapping[str, VersionRoutin
     ]
 
 
-def chosen(offered: Iterable[str], wanted: Sequence[str] | None) -> list[str]:
+def chosen(offered: Iterable[str], wanted: Sequence[str] | None, parameter: str) -> list[str]:
     """The models that a caller asks for, in the order of `offered`; all where it asks for none.
 
-    Raises InvalidRequest for a name that is not offered.
+    parameter: name of the query parameter.  Raises InvalidRequest for a name that is not offered.
     """
     names = list(offered)
     unknown = sorted(set(wanted or ()) - set(names))
     if unknown:
-        raise InvalidRequest(f"there is no model {', '.join(unknown)}; there are {', '.join(names)}")
+        message = f"there is no model {', '.join(unknown)}; there are {', '.join(names)}"
+        raise InvalidRequest(message, InvalidField("query", f"/{parameter}", "unknown_model", message))
     return [name for name in names if not wanted or name in wanted]

@@ -28,7 +28,7 @@ class ScopeResult:
 
     @property
     def out_of_scope(self) -> bool:
-        return self.scope is not None and self.scope.out_of_scope is not None
+        return self.scope is not None and not self.scope.in_scope
 
 
 class ScopeCheck:
@@ -60,15 +60,13 @@ class ScopeCheck:
         reason = None
         if typicality < card.decision_threshold:
             OUT_OF_SCOPE.inc()
-            reason = (
-                "the image is unlike the abdominal CT slices that the networks learnt from "
-                f"(typicality {typicality:.2f}, from {card.decision_threshold:g} on it is like them)"
-            )
+            reason = "the image does not resemble the abdominal CT slices that the networks were trained on"
         scope = Scope(
             model=card.name,
             version=answer.version,
+            in_scope=reason is None,
+            reason=reason,
             typicality=round(typicality, 4),
             threshold=card.decision_threshold,
-            out_of_scope=reason,
         )
         return ScopeResult(scope, [])

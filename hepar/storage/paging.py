@@ -8,7 +8,7 @@ from typing import TypeVar
 from sqlalchemy import Select, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hepar.core.errors import InvalidRequest
+from hepar.core.errors import InvalidField, InvalidRequest
 from hepar.storage.tables import PagedRow
 
 Row = TypeVar("Row", bound=PagedRow)
@@ -30,7 +30,8 @@ async def paged(
     if page.after is not None:
         last = await session.get(table, page.after)
         if last is None:
-            raise InvalidRequest("after: there is no such row; start with the first page")
+            message = "there is no such row; start with the first page"
+            raise InvalidRequest(f"after: {message}", InvalidField("query", "/after", "unknown_cursor", message))
         wanted = wanted.where(tuple_(table.created_at, table.id) > tuple_(last.created_at, last.id))
     rows = list((await session.scalars(wanted.order_by(table.created_at, table.id).limit(page.limit + 1))).all())
     following = rows[page.limit - 1].id if len(rows) > page.limit else None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -9,8 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from hepar.contracts.problem_types import PREFIX, PROBLEM_TYPES
-from hepar.contracts.problems import Problem
-from hepar.core.errors import HeparError, InvalidRequest
+from hepar.contracts.problems import FieldError, Problem
+from hepar.core.errors import HeparError, InvalidField, InvalidRequest
 from hepar.core.request_context import current_request_id
 
 MEDIA_TYPE = "application/problem+json"
@@ -25,11 +28,26 @@ def problem_of(error: HeparError) -> Problem:
         detail=error.detail,
         request_id=current_request_id(),
         error=error.oauth_error,
+        errors=[
+            FieldError(location=field.location, pointer=field.pointer, code=field.code, message=field.message)
+            for field in error.fields
+        ]
+        or None,
     )
 
 
 def problem_response(problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
     return JSONResponse(problem.model_dump(exclude_none=True), problem.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def _invalid_field(fault: Mapping[str, Any]) -> InvalidField:
+    """fault: one entry of pydantic's `errors()`. Its `loc` begins with the part of the request."""
+    location, *path = fault["loc"]
+    if fault["type"] == "json_invalid":  # the rest of `loc` is an offset in bytes
+        path = []
+    escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    pointer = "".join(f"/{part}" for part in escaped)
+    return InvalidField(location, pointer, fault["type"], fault["msg"])
 
 
 def install_problem_handlers(app: FastAPI) -> None:
@@ -41,8 +59,9 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     async def invalid(_request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)  # noqa: S101  the registration below says so
-        faults = [f"{'.'.join(map(str, fault['loc'][1:]))}: {fault['msg']}" for fault in error.errors()]
-        return problem_response(problem_of(InvalidRequest("; ".join(faults))))
+        fields = [_invalid_field(fault) for fault in error.errors()]
+        detail = "; ".join(f"{field.pointer.lstrip('/') or field.location}: {field.message}" for field in fields)
+        return problem_response(problem_of(InvalidRequest(detail, *fields)))
 
     async def http(_request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101  the registration below says so
@@ -58,7 +77,9 @@ def install_problem_handlers(app: FastAPI) -> None:
         return problem_response(problem, dict(error.headers or {}))
 
     async def gone(_request: Request, _error: Exception) -> JSONResponse:
-        return problem_response(problem_of(InvalidRequest("the upload ended before its announced length")))
+        message = "the upload ended before its announced length"
+        field = InvalidField("body", "", "incomplete", message)
+        return problem_response(problem_of(InvalidRequest(message, field)))
 
     app.add_exception_handler(HeparError, known)
     app.add_exception_handler(RequestValidationError, invalid)

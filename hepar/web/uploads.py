@@ -12,7 +12,7 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser
 
 from hepar.contracts.limits import FRAMES_MAX
-from hepar.core.errors import ClientError, HeparError, InvalidRequest, TooLarge, UnsupportedMedia
+from hepar.core.errors import ClientError, HeparError, InvalidField, InvalidRequest, TooLarge, UnsupportedMedia
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -73,14 +73,14 @@ async def read_images(
     body = limited(request.stream(), batch_bytes_max + MULTIPART_OVERHEAD_BYTES)
     images = await _image_parts(body, boundary, images_max)
     if not images:
-        raise InvalidRequest(f"send at least one part named `{IMAGE_FIELD}`")
+        raise _invalid_image("missing", f"send at least one part named `{IMAGE_FIELD}`")
     return [_as_image(image, bytes_max) for image in images]
 
 
 def _as_image(image: bytearray, bytes_max: int) -> bytes | HeparError:
     if len(image) > bytes_max:
         return TooLarge(f"at most {bytes_max} bytes an image")
-    return bytes(image) if image else InvalidRequest("the image is empty")
+    return bytes(image) if image else _invalid_image("empty", "the image is empty")
 
 
 async def read_image(request: Request, bytes_max: int) -> bytes:
@@ -94,7 +94,7 @@ async def read_image(request: Request, bytes_max: int) -> bytes:
     if kind == "multipart/form-data":
         images = await _image_parts(body, boundary, images_max=1)
         if not images:
-            raise InvalidRequest(f"send exactly one part named `{IMAGE_FIELD}`; this request has none")
+            raise _invalid_image("missing", f"send exactly one part named `{IMAGE_FIELD}`; this request has none")
         image = images[0]
     else:
         image = bytearray()
@@ -103,7 +103,7 @@ async def read_image(request: Request, bytes_max: int) -> bytes:
     if len(image) > bytes_max:
         raise TooLarge(f"at most {bytes_max} bytes")
     if not image:
-        raise InvalidRequest("the image is empty")
+        raise _invalid_image("empty", "the image is empty")
     return bytes(image)
 
 
@@ -155,13 +155,22 @@ class _Collector:
         self.complete = True
 
 
+def _invalid_image(code: str, message: str) -> InvalidRequest:
+    return InvalidRequest(message, InvalidField("body", f"/{IMAGE_FIELD}", code, message))
+
+
+def _invalid_body(message: str) -> InvalidRequest:
+    return InvalidRequest(message, InvalidField("body", "", "invalid_multipart", message))
+
+
 class _TooManyParts(Exception):
     """More images than the route takes."""
 
 
 async def _image_parts(body: AsyncIterator[bytes], boundary: str, images_max: int) -> list[bytearray]:
     if not boundary or len(boundary) > 70:  # RFC 2046, section 5.1.1
-        raise InvalidRequest("the multipart boundary is missing or too long")
+        message = "the multipart boundary is missing or too long"
+        raise InvalidRequest(message, InvalidField("header", "/Content-Type", "invalid_boundary", message))
     collector = _Collector(images_max)
     callbacks: MultipartCallbacks = {
         "on_part_begin": collector.on_part_begin,
@@ -176,13 +185,14 @@ async def _image_parts(body: AsyncIterator[bytes], boundary: str, images_max: in
         async for chunk in body:
             parser.write(chunk)
     except (MultipartParseError, UnicodeEncodeError) as error:
-        raise InvalidRequest("the multipart body is broken") from error
+        raise _invalid_body("the multipart body is broken") from error
     except _TooManyParts as error:
         if images_max == 1:
-            raise InvalidRequest(f"send exactly one part named `{IMAGE_FIELD}`; this request has more") from error
+            message = f"send exactly one part named `{IMAGE_FIELD}`; this request has more"
+            raise _invalid_image("too_many", message) from error
         raise TooLarge(f"at most {images_max} images in one request") from error
     if not collector.complete:
-        raise InvalidRequest("the multipart body ends too early")
+        raise _invalid_body("the multipart body ends too early")
     return collector.images
 
 

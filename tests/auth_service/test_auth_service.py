@@ -53,7 +53,8 @@ def test_fewer_scopes_than_allowed_may_be_asked_for_and_no_more(auth: AuthTestCl
 
 
 def test_an_address_is_taken_once_whatever_its_case(auth: AuthTestClient) -> None:
-    assert auth.sign_up().status_code == 201
+    created = auth.sign_up()
+    assert (created.status_code, created.headers["location"]) == (201, f"/v1/users/{created.json()['id']}")
     assert auth.sign_up("ADA@example.org").status_code == 409
     assert auth.tokens("Ada@Example.org")
 
@@ -101,6 +102,9 @@ def test_passwords_that_are_easy_to_guess_are_refused_and_it_says_why(
     answer = auth.sign_up(password=password, name="Ada Lovelace")
     assert answer.status_code == 422
     assert answer.json()["type"].endswith("/weak-password")
+    (error,) = answer.json()["errors"]
+    assert (error["location"], error["pointer"]) == ("body", "/password")
+    assert error["code"] in ("too_short", "contains_own_words", "too_common")
     assert words in answer.json()["detail"]
     assert password not in answer.text
 
@@ -125,6 +129,7 @@ def test_a_form_that_is_wrong_is_refused_and_the_password_is_not_repeated(
     answer = auth.client.post("/v1/users", json=form)
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["errors"]
     assert form.get("password", "-" * 20) not in answer.text
 
 

@@ -94,6 +94,7 @@ def registered(auth: AuthTestClient, bearer: dict[str, str], **form: object) -> 
     answer = auth.client.post("/v1/clients", json={"name": "PACS"} | form, headers=bearer)
     assert answer.status_code == 201, answer.text
     document: dict[str, Any] = answer.json()
+    assert answer.headers["location"] == f"/v1/clients/{document['id']}"
     return document
 
 
@@ -130,7 +131,9 @@ def test_a_secret_is_shown_once_and_rotated_without_standing_still(auth: AuthTes
     first = client["secrets"][0]
     (listed,) = auth.client.get("/v1/clients", headers=administrator).json()["items"]
     assert listed["secrets"][0]["secret"] is None
-    both = auth.client.post(f"/v1/clients/{client['id']}/secrets", headers=administrator).json()["secrets"]
+    added = auth.client.post(f"/v1/clients/{client['id']}/secrets", headers=administrator)
+    both = added.json()["secrets"]
+    assert added.headers["location"] == f"/v1/clients/{client['id']}/secrets/{both[1]['id']}"
     assert [row["secret"] is None for row in both] == [True, False]
     assert both[0]["expires_at"] is not None
     assert both[1]["expires_at"] is None

@@ -223,7 +223,11 @@ def test_what_a_verdict_leaves_open_is_said(page: Page) -> None:
     def unsure(route: Route) -> None:
         answer = route.fetch()
         document = answer.json()
-        document["classification"] |= {"label": "indeterminate", "degraded": ["classify_three"]}
+        document["classification"] |= {
+            "outcome": "indeterminate",
+            "label": None,
+            "missing_models": ["classify_three"],
+        }
         route.fulfill(response=answer, json=document)
 
     sign_up(page)

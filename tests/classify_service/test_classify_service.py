@@ -51,8 +51,8 @@ def test_a_dark_image_and_a_bright_one_get_the_votes_the_networks_compute(client
     mean = np.mean([list(vote.probabilities.values()) for vote in bright.votes], axis=0)
     assert list(bright.probabilities.values()) == pytest.approx(mean.tolist())
     assert bright.probability == pytest.approx(mean.max())
-    assert dark.agreement == "2 of 2"
-    assert bright.agreement == "1 of 2"
+    assert (dark.agreeing_models, dark.voting_models) == (2, 2)
+    assert (bright.agreeing_models, bright.voting_models) == (1, 2)
     assert "not a medical device" in dark.notice
 
 
@@ -77,7 +77,7 @@ def test_a_model_that_does_not_answer_is_named_and_the_others_vote(triton: Runni
     write_classifier(repository, "classify_absent", (1, 0, 0))
     with client_for(triton.grpc, repository) as client:
         answer = classify(client, encoded(gradient()))
-        assert answer.degraded == ["classify_absent"]
+        assert answer.missing_models == ["classify_absent"]
         assert REGISTRY.get_sample_value("hepar_degraded_total", {"model": "classify_absent"}) == 1
         assert REGISTRY.get_sample_value("hepar_model_failures_total", {"model": "classify_absent"}) == 1
         assert len(answer.votes) == 2
@@ -99,7 +99,7 @@ def test_a_threshold_none_reaches_makes_the_answer_indeterminate(triton: Running
     card.write_text(card.read_text().replace('"decision_threshold": 0.5', '"decision_threshold": 0.9'))
     with client_for(triton.grpc, repository) as client:
         answer = classify(client, encoded(gradient()))
-    assert answer.label == "indeterminate"
+    assert (answer.outcome, answer.label, answer.most_probable_label) == ("indeterminate", None, "metastasis")
     assert answer.votes[0].label == "metastasis"
 
 
@@ -111,20 +111,21 @@ def test_a_threshold_none_reaches_makes_the_answer_indeterminate(triton: Running
             "cholangiocarcinoma",
         ),
         ({"method": "weighted_vote", "members": {"classify_bright": 0, "classify_steady": 2}}, "metastasis"),
-        ({"method": "majority_vote", "decision_threshold": 0.6}, "indeterminate"),
-        ({"method": "soft_vote", "temperature": 20.0, "decision_threshold": 0.4}, "indeterminate"),
+        ({"method": "majority_vote", "decision_threshold": 0.6}, None),
+        ({"method": "soft_vote", "temperature": 20.0, "decision_threshold": 0.4}, None),
         ({"method": "soft_vote", "temperature": 0.1, "decision_threshold": 0.9}, "cholangiocarcinoma"),
     ],
 )
 def test_the_models_decide_together_as_their_cards_were_fitted(
-    triton: RunningTriton, tmp_path: Path, fitted: dict[str, object], label: str
+    triton: RunningTriton, tmp_path: Path, fitted: dict[str, object], label: str | None
 ) -> None:
     """On a white image one model is for cholangiocarcinoma (0.94), the other for metastasis (0.58)."""
     repository = tmp_path / "models"
     shutil.copytree(triton.repository, repository)
     agree_on(repository, ["classify_bright", "classify_steady"], **{"decision_threshold": 0.5} | fitted)
     with client_for(triton.grpc, repository) as client:
-        assert classify(client, encoded(nearly_flat(255))).label == label
+        answer = classify(client, encoded(nearly_flat(255)))
+    assert (answer.outcome, answer.label) == ("indeterminate" if label is None else "decided", label)
 
 
 def test_the_answer_says_how_unsure_the_models_are_and_how_far_they_disagree(client: TestClient) -> None:
@@ -141,7 +142,7 @@ def test_the_answer_says_how_unsure_the_models_are_and_how_far_they_disagree(cli
     assert answer.mutual_information is not None
     assert answer.mutual_information > 0.1
     alone = classify(client, encoded(nearly_flat(255)), classifiers="classify_steady")
-    assert (alone.mutual_information, alone.agreement) == (0, "1 of 1")
+    assert (alone.mutual_information, alone.agreeing_models, alone.voting_models) == (0, 1, 1)
 
 
 def test_a_method_and_models_may_be_chosen(triton: RunningTriton, tmp_path: Path) -> None:
@@ -238,7 +239,7 @@ def test_a_value_that_is_not_finite_leaves_its_model_out(triton: RunningTriton, 
         assert answer.status_code == 502
     shutil.copytree(triton.repository / "classify_steady", repository / "classify_steady")
     with client_for(triton.grpc, repository) as client:
-        assert classify(client, encoded(gradient())).degraded == ["not_a_number"]
+        assert classify(client, encoded(gradient())).missing_models == ["not_a_number"]
 
 
 def test_a_model_without_weight_decides_when_it_is_the_only_one_left(triton: RunningTriton, tmp_path: Path) -> None:
@@ -249,7 +250,7 @@ def test_a_model_without_weight_decides_when_it_is_the_only_one_left(triton: Run
     agree_on(repository, list(weights), method="weighted_vote", members=weights, decision_threshold=0.5)
     with client_for(triton.grpc, repository) as client:
         answer = classify(client, encoded(gradient()))
-    assert (answer.label, answer.degraded) == ("metastasis", ["classify_absent"])
+    assert (answer.label, answer.missing_models) == ("metastasis", ["classify_absent"])
 
 
 def test_a_model_that_joined_later_ends_the_fitted_agreement(triton: RunningTriton, tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_a_stranger_is_let_in_and_gets_a_verdict_through_tls(
     assert answer.status_code == 200, answer.text
     document = answer.json()
     assert document["classification"]["label"] == "metastasis"
-    assert document["classification"]["degraded"] == []
+    assert document["classification"]["missing_models"] == []
     assert document["detection"]["boxes"]
     assert answer.headers["strict-transport-security"].startswith("max-age=")
     page = client.get("/", headers={"accept": "text/html"})

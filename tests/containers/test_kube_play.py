@@ -164,4 +164,4 @@ def test_the_deployments_of_the_chart_answer_together(kube: str) -> None:
         answer = client.post("/v1/analyses", content=SAMPLE, headers=headers)
         assert answer.status_code == 200, answer.text
         assert answer.json()["classification"]["label"] == "metastasis"
-        assert answer.json()["classification"]["degraded"] == []
+        assert answer.json()["classification"]["missing_models"] == []

@@ -48,15 +48,18 @@ def test_boxes_of_both_detectors_are_fused_in_pixels_of_the_image(client: TestCl
     assert (box.x_min, box.y_min, box.x_max, box.y_max) == pytest.approx((weighted, 32, 64, 64), abs=0.06)
     assert (box.label, box.detectors) == ("metastasis", ["detect_left", "detect_right"])
     assert box.score == pytest.approx(0.7)
-    assert [(report.model, report.boxes) for report in answer.detectors] == [("detect_left", 1), ("detect_right", 1)]
+    assert [(report.model, report.box_count) for report in answer.detectors] == [
+        ("detect_left", 1),
+        ("detect_right", 1),
+    ]
 
 
 @pytest.mark.parametrize(
     ("fitted", "scores"),
     [
         ({"method": "non_maximum_suppression", "overlap": 0.5}, [0.9]),
-        ({"method": "soft_non_maximum_suppression", "overlap": 100.0}, [0.9, 0.496]),
-        ({"method": "soft_non_maximum_suppression", "overlap": 0.1}, [0.9]),
+        ({"method": "soft_non_maximum_suppression", "sigma": 100.0}, [0.9, 0.496]),
+        ({"method": "soft_non_maximum_suppression", "sigma": 0.1}, [0.9]),
         ({"method": "weighted_box_fusion", "overlap": 0.5, "member_threshold": 0.6}, [0.45]),
         ({"method": "weighted_box_fusion", "overlap": 0.99}, [0.45, 0.25]),
         ({"method": "weighted_box_fusion", "overlap": 0.5, "decision_threshold": 0.71}, []),
@@ -112,7 +115,7 @@ def test_scores_labels_and_boxes_out_of_range_are_a_wrong_answer(
     shutil.copytree(triton.repository / "detect_left", repository / "detect_left")
     with client_for(triton, repository) as client:
         together = detect(client, encoded(gradient()))
-    assert together.degraded == [liar]
+    assert together.missing_models == [liar]
     assert [box.detectors for box in together.boxes] == [["detect_left"]]
 
 
@@ -127,21 +130,31 @@ def test_a_method_and_detectors_may_be_chosen(client: TestClient) -> None:
     assert 0 < softer.boxes[1].score < 0.5
     alone = detect(client, content, detectors="detect_right")
     assert [report.model for report in alone.detectors] == ["detect_right"]
-    assert (alone.boxes[0].score, alone.degraded) == (0.5, [])
+    assert (alone.boxes[0].score, alone.missing_models) == (0.5, [])
 
 
 @pytest.mark.parametrize(
-    ("chosen", "reason"),
+    ("parameters", "code", "message"),
     [
-        ({"detectors": "classify_bright"}, "there is no model classify_bright; there are detect_left, detect_right"),
-        ({"fusion": "soft_vote"}, "fusion: Input should be"),
-        ({"annotate": "perhaps"}, "annotate: Input should be a valid boolean"),
+        (
+            {"detectors": "classify_bright"},
+            "unknown_model",
+            "there is no model classify_bright; there are detect_left, detect_right",
+        ),
+        ({"fusion": "soft_vote"}, "literal_error", "Input should be"),
+        ({"annotate": "perhaps"}, "bool_parsing", "Input should be a valid boolean"),
     ],
 )
-def test_a_choice_that_is_none_is_refused(client: TestClient, chosen: dict[str, str], reason: str) -> None:
-    answer = client.post("/v1/detections", params=chosen, files={"image": ("x.png", encoded(gradient()))})
+def test_an_invalid_parameter_is_named_in_the_problem(
+    client: TestClient, parameters: dict[str, str], code: str, message: str
+) -> None:
+    answer = client.post("/v1/detections", params=parameters, files={"image": ("x.png", encoded(gradient()))})
     assert answer.status_code == 422
-    assert reason in answer.json()["detail"]
+    (error,) = answer.json()["errors"]
+    (name,) = parameters
+    assert (error["location"], error["pointer"], error["code"]) == ("query", f"/{name}", code)
+    assert error["message"].startswith(message)
+    assert message in answer.json()["detail"]
 
 
 def test_a_method_that_was_not_fitted_is_refused(triton: RunningTriton, tmp_path: Path) -> None:

@@ -81,6 +81,7 @@ async def _all_async(url: str) -> tuple[str, int, list[int]]:
         assert (await hepar.me()).email == email
         assert len((await hepar.models()).models) == 2
         label = (await hepar.classify(PICTURE)).label
+        assert label is not None
         boxes = len((await hepar.detect(PICTURE)).boxes)
         assert isinstance(await hepar.analyse(PICTURE), Analysis)
         assert len((await hepar.analyse_many([("a", PICTURE)])).items) == 1

@@ -77,7 +77,7 @@ def test_a_request_is_counted_by_every_service_that_worked_for_it(watched: Watch
     assert after["hepar_stage_seconds_count"][("classification",)] >= 1
     classify = measured(settings.classify_metrics_port)
     assert classify["hepar_votes_total"][("metastasis", "classify_tiny", "1")] >= 1
-    assert classify["hepar_verdicts_total"][("metastasis",)] >= 1
+    assert classify["hepar_decisions_total"][("metastasis", "decided")] >= 1
     assert classify["hepar_confidence_count"][()] >= 1
     assert classify["hepar_disagreement_nats_count"][()] >= 1
     assert classify["hepar_input_grey_mean_count"][()] >= 1

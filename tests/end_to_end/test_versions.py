@@ -48,7 +48,7 @@ class Caller(threading.Thread):
                 self.statuses[answer.status_code] += 1
                 if answer.status_code == 200:
                     document = answer.json()
-                    assert document["degraded"] == []
+                    assert document["missing_models"] == []
                     self.answers.append((time.monotonic(), document["votes"][0]["version"]))
 
     def wait_for(self, what: Callable[[list[str]], bool], seconds: float, last: int = 30) -> float:

@@ -7,15 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hepar.contracts.cards import FusionMethod
+from hepar.contracts.cards import Ensemble, FusionMethod
 from hepar.ensemble.fusion import (
     FoundBox,
+    FusionParameters,
     fuse,
     intersection_over_union,
     non_maximum_suppression,
     soft_non_maximum_suppression,
     weighted_box_fusion,
 )
+
+
+def parameters_of(method: FusionMethod, weights: dict[str, float]) -> FusionParameters:
+    if method == "soft_non_maximum_suppression":
+        return FusionParameters(method, weights, sigma=0.5)
+    return FusionParameters(method, weights, overlap=0.5)
 
 
 def test_overlap_is_shared_over_union_and_zero_for_boxes_apart() -> None:
@@ -90,7 +97,7 @@ def test_soft_suppression_weakens_by_the_gaussian_of_the_overlap() -> None:
 )
 def test_every_fusion_gives_sorted_scores_no_higher_than_the_best(method: FusionMethod, rows: list[Any]) -> None:
     boxes = [FoundBox(by, (x, y, x + w, y + h), score, "metastasis") for x, y, w, h, score, by in rows]
-    fused = fuse(method, boxes, "abc", 0.5, dict.fromkeys("abc", 1.0))
+    fused = fuse(boxes, "abc", parameters_of(method, dict.fromkeys("abc", 1.0)))
     scores = [box.score for box in fused]
     assert scores == sorted(scores, reverse=True)
     assert len(fused) <= len(boxes)
@@ -103,27 +110,36 @@ def test_a_trusted_detector_alone_counts_for_more_than_a_doubted_one_alone() -> 
         FoundBox("doubted", (30, 30, 40, 40), 0.5, "metastasis"),
     ]
     weights = {"trusted": 3.0, "doubted": 1.0}
-    first, second = fuse("weighted_box_fusion", boxes, ["trusted", "doubted"], 0.5, weights)
+    first, second = fuse(boxes, ["trusted", "doubted"], parameters_of("weighted_box_fusion", weights))
     assert first.detectors == ("trusted",)
     assert first.score == pytest.approx(0.5 * 1.5 / 2)
     assert second.detectors == ("doubted",)
     assert second.score == pytest.approx(0.5 * 0.5 / 2)
-    (alone,) = fuse("weighted_box_fusion", boxes[1:], ["doubted"], 0.5, weights)
+    (alone,) = fuse(boxes[1:], ["doubted"], parameters_of("weighted_box_fusion", weights))
     assert alone.score == pytest.approx(0.5), "only ratios among those that answered count"
 
 
 def test_a_fused_score_is_one_at_most() -> None:
     weights = {"trusted": 9.0, "doubted": 1.0}
-    (box,) = fuse(
-        "weighted_box_fusion",
-        [FoundBox("trusted", (0, 0, 9, 9), 1.0, "metastasis"), FoundBox("trusted", (0, 0, 9, 9), 1.0, "metastasis")],
-        list(weights),
-        0.5,
-        weights,
-    )
+    boxes = [FoundBox("trusted", (0, 0, 9, 9), 1.0, "metastasis")] * 2
+    (box,) = fuse(boxes, list(weights), parameters_of("weighted_box_fusion", weights))
     assert box.score <= 1
 
 
-def test_a_vote_fuses_no_boxes() -> None:
-    with pytest.raises(ValueError, match="soft_vote fuses no boxes"):
-        fuse("soft_vote", [], [], 0.5, {})
+def test_fusion_parameters_come_from_an_ensemble_that_fuses_boxes() -> None:
+    members = {"a": 1.0}
+    soft = Ensemble(
+        method="soft_non_maximum_suppression", members=members, decision_threshold=0.5, sigma=0.3, metrics={}
+    )
+    assert FusionParameters.of(soft) == FusionParameters("soft_non_maximum_suppression", members, sigma=0.3)
+    vote = Ensemble(method="soft_vote", members=members, decision_threshold=0.5, metrics={})
+    with pytest.raises(ValueError, match="soft_vote does not fuse boxes"):
+        FusionParameters.of(vote)
+
+
+@pytest.mark.parametrize(
+    ("method", "parameter"), [("soft_non_maximum_suppression", "sigma"), ("weighted_box_fusion", "overlap")]
+)
+def test_a_fusion_without_its_parameter_is_an_error(method: FusionMethod, parameter: str) -> None:
+    with pytest.raises(ValueError, match=f"needs an? {parameter}"):
+        fuse([], ["a"], FusionParameters(method, {"a": 1.0}))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hepar.ensemble.voting import INDETERMINATE, Vote, calibrated_probabilities, disagreement, majority_vote, soft_vote
+from hepar.ensemble.voting import Vote, calibrated_probabilities, disagreement, majority_vote, soft_vote
 
 LABELS = ("cholangiocarcinoma", "metastasis", "no_tumour")
 
@@ -14,27 +14,27 @@ def vote(model: str, *probabilities: float, labels: tuple[str, ...] = LABELS) ->
     return Vote(model, labels, np.array(probabilities))
 
 
-def test_the_verdict_is_the_mean_of_the_models_probabilities() -> None:
-    verdict = soft_vote([vote("a", 0.6, 0.3, 0.1), vote("b", 0.2, 0.7, 0.1)], threshold=0.4)
-    assert verdict.label == "metastasis"
-    assert verdict.probabilities == pytest.approx({"cholangiocarcinoma": 0.4, "metastasis": 0.5, "no_tumour": 0.1})
-    assert verdict.agreeing == 1
+def test_the_decision_is_the_mean_of_the_models_probabilities() -> None:
+    decision = soft_vote([vote("a", 0.6, 0.3, 0.1), vote("b", 0.2, 0.7, 0.1)], threshold=0.4)
+    assert (decision.decided, decision.most_probable_label) == (True, "metastasis")
+    assert decision.probabilities == pytest.approx({"cholangiocarcinoma": 0.4, "metastasis": 0.5, "no_tumour": 0.1})
+    assert decision.agreeing_models == 1
 
 
 def test_models_may_order_their_labels_differently() -> None:
     turned = vote("b", 0.1, 0.7, 0.2, labels=("no_tumour", "metastasis", "cholangiocarcinoma"))
-    verdict = soft_vote([vote("a", 0.6, 0.3, 0.1), turned], threshold=0)
-    assert verdict.probabilities["cholangiocarcinoma"] == pytest.approx(0.4)
+    decision = soft_vote([vote("a", 0.6, 0.3, 0.1), turned], threshold=0)
+    assert decision.probabilities["cholangiocarcinoma"] == pytest.approx(0.4)
 
 
-def test_below_the_threshold_the_verdict_is_indeterminate_but_keeps_its_probabilities() -> None:
-    verdict = soft_vote([vote("a", 0.4, 0.35, 0.25)], threshold=0.5)
-    assert verdict.label == INDETERMINATE
-    assert verdict.most_probable == "cholangiocarcinoma"
+def test_below_the_threshold_the_decision_is_indeterminate_but_keeps_its_probabilities() -> None:
+    decision = soft_vote([vote("a", 0.4, 0.35, 0.25)], threshold=0.5)
+    assert not decision.decided
+    assert decision.most_probable_label == "cholangiocarcinoma"
 
 
-def test_exactly_at_the_threshold_the_verdict_is_decided() -> None:
-    assert soft_vote([vote("a", 0.5, 0.25, 0.25)], threshold=0.5).label == "cholangiocarcinoma"
+def test_exactly_at_the_threshold_the_decision_is_decided() -> None:
+    assert soft_vote([vote("a", 0.5, 0.25, 0.25)], threshold=0.5).decided
 
 
 def test_no_votes_and_unequal_labels_are_errors() -> None:
@@ -60,8 +60,8 @@ def test_a_higher_temperature_makes_a_model_less_sure() -> None:
 
 def test_a_weighted_vote_counts_a_model_as_much_as_its_weight() -> None:
     votes = [vote("a", 0.6, 0.3, 0.1), vote("b", 0.2, 0.7, 0.1)]
-    verdict = soft_vote(votes, 0.0, weights={"a": 3, "b": 1, "absent": 9})
-    assert verdict.probabilities == pytest.approx({"cholangiocarcinoma": 0.5, "metastasis": 0.4, "no_tumour": 0.1})
+    decision = soft_vote(votes, 0.0, weights={"a": 3, "b": 1, "absent": 9})
+    assert decision.probabilities == pytest.approx({"cholangiocarcinoma": 0.5, "metastasis": 0.4, "no_tumour": 0.1})
     with pytest.raises(ValueError, match="no vote has a weight"):
         soft_vote(votes, 0.0, weights={"absent": 1})
 
@@ -81,15 +81,15 @@ def test_the_ensembles_temperature_changes_how_sure_it_is_and_not_what_it_says()
     plain, cooler = soft_vote(votes, 0.0), soft_vote(votes, 0.0, temperature=0.5)
     squares = np.array([0.55, 0.35, 0.1]) ** 2
     assert list(cooler.probabilities.values()) == pytest.approx(squares / squares.sum())
-    assert cooler.most_probable == plain.most_probable
+    assert cooler.most_probable_label == plain.most_probable_label
 
 
 def test_a_majority_counts_heads_and_breaks_ties_by_probability() -> None:
     sure, two = vote("a", 0.98, 0.01, 0.01), [vote("b", 0.4, 0.5, 0.1), vote("c", 0.4, 0.5, 0.1)]
-    verdict = majority_vote([sure, *two], threshold=0.6)
-    assert (verdict.label, verdict.agreeing) == ("metastasis", 2)
-    assert verdict.probabilities["metastasis"] == pytest.approx(2 / 3)
-    assert majority_vote([sure, *two], threshold=0.7).label == INDETERMINATE
-    assert majority_vote([two[0], sure], threshold=0.5).label == "cholangiocarcinoma"
+    decision = majority_vote([sure, *two], threshold=0.6)
+    assert (decision.most_probable_label, decision.agreeing_models) == ("metastasis", 2)
+    assert decision.probabilities["metastasis"] == pytest.approx(2 / 3)
+    assert not majority_vote([sure, *two], threshold=0.7).decided
+    assert majority_vote([two[0], sure], threshold=0.5).most_probable_label == "cholangiocarcinoma"
     with pytest.raises(ValueError, match="no votes"):
         majority_vote([], 0.5)

@@ -102,12 +102,12 @@ def test_models_are_listed_with_their_cards_and_whether_they_answer(around: Surr
             "classify_bright", "classify_steady", "detect_left", "detect_right",
         ]  # fmt: skip
         assert all(model.serving for model in models.models)
-        assert models.missing == []
+        assert models.missing_tasks == []
         assert problem(client.get("/v1/models", headers=bearer(around, "account"))).status == 403
     with gateway(around, detect_url=NOWHERE) as client:
         models = ModelList.model_validate_json(client.get("/v1/models", headers=bearer(around)).content)
         assert [model.card.task for model in models.models] == ["classification"] * 2
-        assert models.missing == ["detection"]
+        assert models.missing_tasks == ["detection"]
     with gateway(around, detect_url=NOWHERE, classify_url=NOWHERE) as client:
         assert problem(client.get("/v1/models", headers=bearer(around))).status == 503
 

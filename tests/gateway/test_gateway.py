@@ -208,7 +208,7 @@ def test_choices_travel_to_the_services_and_a_wrong_one_stays_at_the_door(around
             return client.post(path, params=chosen, content=DARK, headers=PNG | bearer(around))
 
         one = post("/v1/classifications", vote="majority_vote", classifiers="classify_steady").json()
-        assert (one["method"], one["agreement"]) == ("majority_vote", "1 of 1")
+        assert (one["method"], one["voting_models"]) == ("majority_vote", 1)
         found = post("/v1/detections", fusion="non_maximum_suppression", detectors=["detect_left"], annotate="true")
         assert found.json()["method"] == "non_maximum_suppression"
         assert found.json()["annotated_png"]

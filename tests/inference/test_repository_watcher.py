@@ -68,7 +68,7 @@ def test_a_model_joins_changes_and_leaves_without_a_restart(
         assert [vote.model for vote in said().votes] == ["classify_steady"]
         place([triton.repository, repository], "classify_late", tmp_path / "staging", (4, 0, 0))
         joined = until(said, lambda answer: len(answer.votes) == 2)
-        assert joined.degraded == []
+        assert joined.missing_models == []
         assert {vote.model: vote.label for vote in joined.votes}["classify_late"] == "cholangiocarcinoma"
 
         newer = tmp_path / "newer"
@@ -79,7 +79,7 @@ def test_a_model_joins_changes_and_leaves_without_a_restart(
 
         shutil.rmtree(repository / "classify_late")
         left = until(said, lambda answer: len(answer.votes) == 1)
-        assert (left.label, left.degraded) == ("metastasis", [])
+        assert (left.label, left.missing_models) == ("metastasis", [])
 
 
 def test_a_card_is_not_taken_up_before_triton_has_its_model_or_while_it_is_broken(

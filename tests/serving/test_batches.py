@@ -67,7 +67,7 @@ def test_images_of_a_batch_run_together_in_triton(client: TestClient, triton: Ru
 def test_options_hold_for_every_image(client: TestClient) -> None:
     chosen = {"classifiers": "classify_steady", "explain": "true"}
     items = client.post("/v1/classifications/batch", params=chosen, files=parts(BLACK, WHITE)).json()["items"]
-    assert [item["agreement"] for item in items] == ["1 of 1"] * 2
+    assert [(item["agreeing_models"], item["voting_models"]) for item in items] == [(1, 1)] * 2
     assert all(item["explanation"]["overlay_png"] for item in items)
 
 

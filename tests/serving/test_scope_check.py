@@ -58,12 +58,15 @@ def test_an_image_that_the_networks_do_not_know_gets_a_reason_and_no_cancer_type
     triton: RunningTriton, repository: Path
 ) -> None:
     write_input_check(repository, "check_brightness")
-    refused, told = counted("hepar_out_of_scope_total"), counted("hepar_verdicts_total", label="out_of_scope")
+    refused, told = (
+        counted("hepar_out_of_scope_total"),
+        counted("hepar_decisions_total", outcome="out_of_scope", label=""),
+    )
     with both_services(triton, repository) as clients:
         classified, detected = answers(clients, DARK)
     assert counted("hepar_out_of_scope_total") == refused + 2, "by both services, which share this process"
-    assert counted("hepar_verdicts_total", label="out_of_scope") == told + 1
-    assert classified.label == "out_of_scope"
+    assert counted("hepar_decisions_total", outcome="out_of_scope", label="") == told + 1
+    assert (classified.outcome, classified.label, classified.most_probable_label) == ("out_of_scope", None, None)
     assert (classified.probability, classified.probabilities, classified.votes) == (None, {}, [])
     assert (classified.entropy, classified.mutual_information, classified.explanation) == (None, None, None)
     assert (detected.boxes, detected.detectors) == ([], [])
@@ -73,10 +76,10 @@ def test_an_image_that_the_networks_do_not_know_gets_a_reason_and_no_cancer_type
         assert answer.scope.model == "check_brightness"
         mean = nearly_flat(30).mean() / 255
         assert answer.scope.typicality == pytest.approx(mean, abs=1e-4)
-        assert answer.scope.out_of_scope is not None
-        assert "unlike the abdominal CT slices" in answer.scope.out_of_scope
-        assert f"typicality {mean:.2f}" in answer.scope.out_of_scope
-        assert answer.degraded == []
+        assert not answer.scope.in_scope
+        assert answer.scope.reason is not None
+        assert "does not resemble the abdominal CT slices" in answer.scope.reason
+        assert answer.missing_models == []
         assert "cholangiocarcinoma" not in answer.model_dump_json()
 
 
@@ -89,18 +92,18 @@ def test_an_image_in_scope_is_answered_and_says_how_typical_it_is(triton: Runnin
     with both_services(triton, repository) as clients:
         classified, detected = answers(clients, BRIGHT)
     assert (len(classified.votes), len(detected.detectors)) == (2, 2)
-    assert classified.label in ("cholangiocarcinoma", "metastasis", "no_tumour", "indeterminate")
+    assert classified.outcome in ("decided", "indeterminate")
     assert detected.annotated_png is not None
     for answer in (classified, detected):
         assert answer.scope is not None
         assert answer.scope.typicality == pytest.approx(nearly_flat(220).mean() / 255, abs=1e-4)
-        assert answer.scope.out_of_scope is None
+        assert (answer.scope.in_scope, answer.scope.reason) == (True, None)
 
 
 def test_the_threshold_is_the_cards(triton: RunningTriton, repository: Path) -> None:
     write_input_check(repository, "check_brightness", decision_threshold=0.95)
     with both_services(triton, repository) as clients:
-        assert answers(clients, BRIGHT)[0].label == "out_of_scope"
+        assert answers(clients, BRIGHT)[0].outcome == "out_of_scope"
 
 
 @pytest.mark.parametrize("name", ["check_absent", "check_nothing"])
@@ -113,7 +116,7 @@ def test_without_its_check_a_service_answers_and_names_what_is_missing(
     with both_services(triton, repository) as clients:
         for answer in answers(clients, DARK):
             assert answer.scope is None
-            assert answer.degraded == [name]
+            assert answer.missing_models == [name]
         assert counted("hepar_degraded_total", model=name) == before + 2
         assert all(client.get("/readyz").status_code == 200 for client in clients)
 
@@ -121,7 +124,7 @@ def test_without_its_check_a_service_answers_and_names_what_is_missing(
 def test_a_repository_without_a_check_is_not_degraded(triton: RunningTriton, repository: Path) -> None:
     with both_services(triton, repository) as clients:
         for answer in answers(clients, DARK):
-            assert (answer.scope, answer.degraded) == (None, [])
+            assert (answer.scope, answer.missing_models) == (None, [])
 
 
 def text() -> Image.Image:
@@ -149,9 +152,9 @@ def test_the_shipped_check_refuses_what_is_no_ct(
     shutil.copytree(SHIPPED / "check_input", repository / "check_input")
     with both_services(triton, repository) as clients:
         classified, detected = answers(clients, encoded(np.asarray(picture())))
-    assert classified.label == "out_of_scope"
+    assert classified.outcome == "out_of_scope"
     assert detected.scope is not None
-    assert detected.scope.out_of_scope is not None
+    assert not detected.scope.in_scope
 
 
 @pytest.mark.parametrize("sample", sorted(Path("samples").glob("*.png")), ids=lambda path: path.stem)
@@ -160,4 +163,4 @@ def test_the_shipped_check_knows_the_samples(triton: RunningTriton, repository: 
     with both_services(triton, repository) as clients:
         for answer in answers(clients, sample.read_bytes()):
             assert answer.scope is not None
-            assert answer.scope.out_of_scope is None
+            assert (answer.scope.in_scope, answer.scope.reason) == (True, None)

@@ -122,7 +122,7 @@ def test_a_slow_model_is_left_out_at_the_deadline(own: RunningTriton, view: Path
         answer = ask(client)
         assert time.monotonic() - began < DEADLINE_S + 1
         assert answer.status_code == 200
-        assert answer.json()["degraded"] == ["classify_slow"]
+        assert answer.json()["missing_models"] == ["classify_slow"]
         assert answer.json()["label"] == "metastasis"
 
 
@@ -131,11 +131,11 @@ def test_a_model_unloaded_under_load_is_named_and_the_others_answer(own: Running
         answers = [pool.submit(ask, client) for _ in range(40)]
         shutil.rmtree(own.repository / "classify_two")
         deadline = time.monotonic() + RECOVERED_WITHIN_S
-        degraded: list[str] = []
-        while degraded != ["classify_two"]:
+        missing: list[str] = []
+        while missing != ["classify_two"]:
             assert time.monotonic() < deadline
             answers += [pool.submit(ask, client) for _ in range(8)]
-            degraded = answers[-1].result().json()["degraded"]
+            missing = answers[-1].result().json()["missing_models"]
     documents = [answer.result() for answer in answers]
     assert {document.status_code for document in documents} == {200}
     assert {document.json()["label"] for document in documents} == {"metastasis"}

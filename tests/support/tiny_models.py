@@ -105,9 +105,9 @@ def write_input_check(repository: Path, name: str, gain: float = 1.0, **card: ob
 
 
 def agree_on(repository: Path, names: list[str], *others: dict[str, object], **default: object) -> None:
-    """Writes the same fitted ensembles into the cards of these models, equal weights unless said."""
-    said = [{"members": dict.fromkeys(names, 1.0), "metrics": {}} | way for way in (default, *others)]
-    ensemble = {"default": default["method"], "ways": {way["method"]: way for way in said}}
+    """Writes the same fitted ensembles into the cards of these models, with equal weights by default."""
+    fitted = [{"members": dict.fromkeys(names, 1.0), "metrics": {}} | method for method in (default, *others)]
+    ensemble = {"default": default["method"], "methods": {method["method"]: method for method in fitted}}
     for name in names:
         file = repository / name / "card.json"
         file.write_text(json.dumps(json.loads(file.read_text()) | {"ensemble": ensemble}))

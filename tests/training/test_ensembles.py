@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hepar.ensemble.fusion import FusionParameters
 from training.evaluation import classification, comparison, detection
 from training.evaluation.detection import Boxes
 from training.evaluation.ensemble import (
@@ -108,7 +109,7 @@ def test_a_detector_that_sees_nothing_right_has_little_weight() -> None:
 
 def test_boxes_too_faint_to_join_do_not() -> None:
     found = {"a": [boxes((0, 0, 1, 1, 0, 0.009), (0, 0, 0.5, 0.5, 1, 0.06))]}
-    (answer,) = fused("non_maximum_suppression", found, 0.5, {"a": 1.0})
+    (answer,) = fused(FusionParameters("non_maximum_suppression", {"a": 1.0}, overlap=0.5), found)
     assert answer.scores.tolist() == [0.06]
 
 

@@ -7,10 +7,11 @@ import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Annotated
 
 import httpx2
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Query, Request
 from fastapi.testclient import TestClient
 from pydantic import BaseModel, Field
 
@@ -29,6 +30,7 @@ TWICE = b'--b\r\nContent-Disposition: form-data; name="image"\r\n\r\na\r\n' * 2 
 
 class Note(BaseModel):
     text: str
+    tags: dict[str, list[str]] = Field(default={})
 
 
 def make_app() -> FastAPI:
@@ -48,7 +50,8 @@ def make_app() -> FastAPI:
         return {"image": (await read_image(request, LIMIT)).decode("latin-1")}
 
     @app.post("/notes")
-    async def notes(note: Note) -> dict[str, str]:
+    async def notes(note: Note, page: Annotated[int, Query(ge=1)] = 1) -> dict[str, str]:
+        del page
         return {"text": note.text, "id": current_request_id()}
 
     @app.get("/bug")
@@ -119,9 +122,10 @@ def test_a_multipart_body_holds_the_image_in_the_part_of_that_name(client: TestC
         (TWICE, "multipart/form-data; boundary=b", 422),
     ],
 )  # fmt: skip
-def test_uploads_that_are_none_are_refused(client: TestClient, body: bytes, kind: str, status: int) -> None:
-    answer = client.post("/upload", content=body, headers={"content-type": kind})
-    assert problem(answer).status == status
+def test_invalid_uploads_are_rejected(client: TestClient, body: bytes, kind: str, status: int) -> None:
+    document = problem(client.post("/upload", content=body, headers={"content-type": kind}))
+    assert document.status == status
+    assert (document.errors is not None) == (status == 422)
 
 
 def test_an_upload_of_unknown_length_is_stopped_at_the_limit(client: TestClient) -> None:
@@ -147,9 +151,25 @@ def test_a_small_body_is_small(client: TestClient) -> None:
     assert problem(client.post("/notes", json={"text": "x" * 70_000})).status == 413
 
 
-def test_what_is_wrong_with_a_field_is_said(client: TestClient) -> None:
-    assert "text" in problem(client.post("/notes", json={})).detail
-    assert problem(client.post("/notes", content=b"{", headers={"content-type": "application/json"})).status == 422
+@pytest.mark.parametrize(
+    ("body", "query", "expected"),
+    [
+        (b"{}", "", [("body", "/text", "missing")]),
+        (b'{"text": 1}', "?page=0", [("query", "/page", "greater_than_equal"), ("body", "/text", "string_type")]),
+        (b'{"text": "x", "tags": {"a/b~c": ["x", 1]}}', "", [("body", "/tags/a~1b~0c/1", "string_type")]),
+        (b"{", "", [("body", "", "json_invalid")]),
+        (b"", "", [("body", "", "missing")]),
+    ],
+)
+def test_a_problem_lists_each_invalid_field(
+    client: TestClient, body: bytes, query: str, expected: list[tuple[str, str, str]]
+) -> None:
+    answer = client.post(f"/notes{query}", content=body, headers={"content-type": "application/json"})
+    document = problem(answer)
+    assert (document.status, document.type) == (422, "/problems/invalid-request")
+    assert document.errors is not None
+    assert [(error.location, error.pointer, error.code) for error in document.errors] == expected
+    assert all(error.message in document.detail for error in document.errors)
 
 
 def test_unknown_addresses_and_methods_are_problems_too(client: TestClient) -> None:

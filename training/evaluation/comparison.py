@@ -75,27 +75,27 @@ def shipped_models(repository: Path) -> list[Shipped]:
 
 @dataclass(frozen=True)
 class Fits:
-    """Every way for the models of one task to decide together, and the name of the one to serve."""
+    """All decision methods for the models of one task, and the name of the default."""
 
-    ways: dict[str, Ensemble]
+    methods: dict[str, Ensemble]
     chosen: VotingMethod | FusionMethod
 
     @property
     def served(self) -> Ensemble:
-        return self.ways[self.chosen]
+        return self.methods[self.chosen]
 
     def measured(self, measure: Measure, reference: dict[str, Distribution]) -> Ensembles:
-        ways = {}
-        for way in self.ways.values():
-            metrics, curves = measure(way)
-            ways[way.method] = way.model_copy(update={"metrics": metrics, "curves": curves})
-        return Ensembles(default=self.chosen, ways=ways, reference=reference)
+        methods = {}
+        for ensemble in self.methods.values():
+            metrics, curves = measure(ensemble)
+            methods[ensemble.method] = ensemble.model_copy(update={"metrics": metrics, "curves": curves})
+        return Ensembles(default=self.chosen, methods=methods, reference=reference)
 
 
 def fit_ensembles(models: Sequence[Shipped], data: Path) -> tuple[dict[str, Ensembles], dict[str, Curves]]:
-    """By task, every way to decide together: fitted on the validation part, with its figures on the test part.
+    """By task, every decision method: fitted on the validation part, with its figures on the test part.
 
-    And by model its curves there. Each model answers once; every way decides by the same answers.
+    And by model its curves there. Each model answers once; every method decides by the same answers.
     """
     classifiers, detectors = of_task(models, "classification"), of_task(models, "detection")
     ensembles: dict[str, Ensembles] = {}
@@ -203,11 +203,11 @@ def _fit_fusions(models: Sequence[Shipped], data: Path) -> Fits:
 def _compare_classifiers(models: Sequence[Shipped], votes: Fits, images: np.ndarray, test: Sequence[Example]) -> Report:
     labels, patients, sizes = labels_array(test), [example.patient for example in test], largest_lesions(test)
     probabilities = probabilities_of(models, images)
-    together = {method: voted_by(vote, probabilities) for method, vote in votes.ways.items()}
+    together = {method: voted_by(vote, probabilities) for method, vote in votes.methods.items()}
     chosen = together[votes.chosen].argmax(axis=1) == labels
     everything = probabilities | together
     thresholds = {item.card.name: item.card.decision_threshold for item in models}
-    thresholds |= {method: vote.decision_threshold for method, vote in votes.ways.items()}
+    thresholds |= {method: vote.decision_threshold for method, vote in votes.methods.items()}
     return {
         "labels": CLASS_LABELS[: next(iter(probabilities.values())).shape[1]],
         "chosen": votes.chosen,
@@ -229,10 +229,10 @@ def _compare_detectors(models: Sequence[Shipped], fusions: Fits, images: np.ndar
     judged = located(test)
     truth, patients = [true_boxes(example) for example in judged], [example.patient for example in judged]
     found = boxes_found(models, images[[example.located for example in test]])
-    together = {method: fused_by(fusion, found) for method, fusion in fusions.ways.items()}
+    together = {method: fused_by(fusion, found) for method, fusion in fusions.methods.items()}
     everything = found | together
     thresholds = {item.card.name: item.card.decision_threshold for item in models}
-    thresholds |= {method: fusion.decision_threshold for method, fusion in fusions.ways.items()}
+    thresholds |= {method: fusion.decision_threshold for method, fusion in fusions.methods.items()}
     return {
         "chosen": fusions.chosen,
         "figures": {

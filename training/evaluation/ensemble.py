@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import optimize, special
 
 from hepar.contracts.cards import Ensemble, FusionMethod, VotingMethod
-from hepar.ensemble.fusion import FoundBox, fuse
+from hepar.ensemble.fusion import FoundBox, FusionParameters, fuse
 from hepar.ensemble.voting import Vote, majority_vote, soft_vote
 from training.evaluation.classification import Floats, Labels, decision_threshold, fitted_temperature
 from training.evaluation.detection import Boxes, average_precision, chosen_threshold
@@ -20,11 +20,8 @@ DEFAULT_FUSION: FusionMethod = "weighted_box_fusion"
 MEMBER_THRESHOLD = 0.01
 # Weights of detectors: their mAP to one of these powers; 0 is equal weights.
 POWERS = (0.0, 1.0, 2.0, 4.0)
-FUSIONS: dict[str, tuple[float, ...]] = {
-    "weighted_box_fusion": (0.4, 0.5, 0.6),
-    "non_maximum_suppression": (0.4, 0.5, 0.6),
-    "soft_non_maximum_suppression": (0.1, 0.3, 0.6),
-}
+OVERLAPS = (0.4, 0.5, 0.6)
+SIGMAS = (0.1, 0.3, 0.6)
 _FLOOR = 1e-12
 
 
@@ -39,8 +36,8 @@ def voted(
     for index in range(len(next(iter(probabilities.values())))):
         labels = tuple(map(str, range(next(iter(probabilities.values())).shape[1])))
         votes = [Vote(name, labels, values[index]) for name, values in probabilities.items()]
-        verdict = majority_vote(votes, 0) if method == "majority_vote" else soft_vote(votes, 0, weights, temperature)
-        rows.append([verdict.probabilities[label] for label in labels])
+        decision = majority_vote(votes, 0) if method == "majority_vote" else soft_vote(votes, 0, weights, temperature)
+        rows.append([decision.probabilities[label] for label in labels])
     return np.array(rows)
 
 
@@ -78,23 +75,34 @@ def fitted_votes(probabilities: Mapping[str, Floats], labels: Labels) -> dict[st
 
 
 def fitted_fusions(found: Mapping[str, Sequence[Boxes]], truth: Sequence[Boxes]) -> dict[str, Ensemble]:
-    """Every method of FUSIONS with the parameters of the best mAP at an overlap of 0.5, and then its score threshold.
+    """Every fusion method with the parameters of the best mAP at an overlap of 0.5, and then its score threshold.
 
     Suppression keeps the scores that the detectors give; weighted box fusion has weights by how well each one detects.
     """
     strength = {name: max(average_precision(boxes, truth), 0.01) for name, boxes in found.items()}
-    fusions = {}
-    for method, overlaps in FUSIONS.items():
-        powers = POWERS if method == "weighted_box_fusion" else (0.0,)
-        choices = [(overlap, _weights(strength, power)) for power in powers for overlap in overlaps]
-        overlap, weights = max(
-            choices, key=lambda choice: average_precision(fused(method, found, choice[0], choice[1]), truth)
-        )
+    equal = dict.fromkeys(strength, 1.0)
+    candidates: dict[FusionMethod, list[FusionParameters]] = {
+        "weighted_box_fusion": [
+            FusionParameters("weighted_box_fusion", _weights(strength, power), overlap=overlap)
+            for power in POWERS
+            for overlap in OVERLAPS
+        ],
+        "non_maximum_suppression": [
+            FusionParameters("non_maximum_suppression", equal, overlap=overlap) for overlap in OVERLAPS
+        ],
+        "soft_non_maximum_suppression": [
+            FusionParameters("soft_non_maximum_suppression", equal, sigma=sigma) for sigma in SIGMAS
+        ],
+    }
+    fusions: dict[str, Ensemble] = {}
+    for method, choices in candidates.items():
+        best = max(choices, key=lambda parameters: average_precision(fused(parameters, found), truth))
         fusions[method] = Ensemble(
             method=method,
-            members=weights,
-            decision_threshold=chosen_threshold(fused(method, found, overlap, weights), truth),
-            overlap=overlap,
+            members=dict(best.weights),
+            decision_threshold=chosen_threshold(fused(best, found), truth),
+            overlap=best.overlap,
+            sigma=best.sigma,
             member_threshold=MEMBER_THRESHOLD,
             metrics={},
         )
@@ -106,21 +114,14 @@ def voted_by(ensemble: Ensemble, probabilities: Mapping[str, Floats]) -> Floats:
 
 
 def fused_by(ensemble: Ensemble, found: Mapping[str, Sequence[Boxes]]) -> list[Boxes]:
-    """Raises ValueError for an ensemble that fuses no boxes."""
-    if ensemble.overlap is None:
-        raise ValueError(f"{ensemble.method} has no overlap to fuse by")
-    return fused(ensemble.method, found, ensemble.overlap, ensemble.members)
+    """Raises ValueError for an ensemble that does not fuse boxes."""
+    return fused(FusionParameters.of(ensemble), found)
 
 
-def fused(
-    method: str, found: Mapping[str, Sequence[Boxes]], overlap: float, weights: Mapping[str, float]
-) -> list[Boxes]:
-    """One set of boxes an image, by the very function that is served. found: by detector, one entry an image."""
+def fused(parameters: FusionParameters, found: Mapping[str, Sequence[Boxes]]) -> list[Boxes]:
+    """One set of boxes per image, by the function that is served. found: by detector, one entry per image."""
     images = len(next(iter(found.values())))
-    return [
-        _fused_image(method, {name: rows[index] for name, rows in found.items()}, overlap, weights)
-        for index in range(images)
-    ]
+    return [_fused_image(parameters, {name: rows[index] for name, rows in found.items()}) for index in range(images)]
 
 
 def _weights(strength: Mapping[str, float], power: float) -> dict[str, float]:
@@ -130,14 +131,14 @@ def _weights(strength: Mapping[str, float], power: float) -> dict[str, float]:
     return {name: round(value / mean, 4) for name, value in raised.items()}
 
 
-def _fused_image(method: str, found: Mapping[str, Boxes], overlap: float, weights: Mapping[str, float]) -> Boxes:
+def _fused_image(parameters: FusionParameters, found: Mapping[str, Boxes]) -> Boxes:
     joining = [
         FoundBox(name, tuple(corners.tolist()), float(score), LABELS[label])
         for name, boxes in found.items()
         for corners, score, label in zip(boxes.corners, boxes.scores, boxes.labels, strict=True)
         if score >= MEMBER_THRESHOLD
     ]
-    whole = fuse(method, joining, list(found), overlap, weights)
+    whole = fuse(joining, list(found), parameters)
     return Boxes(
         np.array([box.corners for box in whole], dtype=np.float64).reshape(-1, 4),
         np.array([list[str](LABELS).index(box.label) for box in whole], dtype=np.intp),

@@ -16,23 +16,25 @@ from training.evaluation.ensemble import fused_by, voted_by
 BINS = 10
 
 
-def vote_reference(way: Ensemble, probabilities: Mapping[str, Floats], images: np.ndarray) -> dict[str, Distribution]:
+def vote_reference(
+    ensemble: Ensemble, probabilities: Mapping[str, Floats], images: np.ndarray
+) -> dict[str, Distribution]:
     """probabilities: calibrated, (n, k) by model.  images: (n, h, w) uint8."""
     labels = tuple(map(str, range(next(iter(probabilities.values())).shape[1])))
     disagreements = [
-        disagreement([Vote(name, labels, values[index]) for name, values in probabilities.items()], way.members)[1]
+        disagreement([Vote(name, labels, values[index]) for name, values in probabilities.items()], ensemble.members)[1]
         for index in range(len(images))
     ]
     return {
         "grey_mean": distribution(images.mean(axis=(1, 2))),
-        "confidence": distribution(voted_by(way, probabilities).max(axis=1)),
+        "confidence": distribution(voted_by(ensemble, probabilities).max(axis=1)),
         "disagreement": distribution(np.array(disagreements)),
     }
 
 
-def fusion_reference(way: Ensemble, found: Mapping[str, Sequence[Boxes]]) -> dict[str, Distribution]:
+def fusion_reference(ensemble: Ensemble, found: Mapping[str, Sequence[Boxes]]) -> dict[str, Distribution]:
     """found: by detector, one entry an image."""
-    kept = [boxes.scores[boxes.scores >= way.decision_threshold] for boxes in fused_by(way, found)]
+    kept = [boxes.scores[boxes.scores >= ensemble.decision_threshold] for boxes in fused_by(ensemble, found)]
     return {
         "boxes": distribution(np.array([len(scores) for scores in kept], dtype=float)),
         "best_score": distribution(np.array([max(scores, default=0.0) for scores in kept])),

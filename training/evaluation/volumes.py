@@ -115,7 +115,7 @@ def _ensemble(models: Sequence[Shipped]) -> Ensemble:
     fitted = models[0].card.ensemble if models else None
     if fitted is None:
         raise UnusableData("the models have no fitted ensemble: run `python -m training ensemble` first")
-    return fitted.ways[fitted.default]
+    return fitted.methods[fitted.default]
 
 
 def _above(boxes: Boxes, threshold: float) -> Boxes:

@@ -37,10 +37,10 @@ def write_model_card(card: ModelCard, model: Path, folder: Path) -> Path:
     ]
     if ensemble is not None:
         lines += ["## In its ensemble", "", f"By default: {_in_words(ensemble.default)}.", ""]
-        for way in ensemble.ways.values():
-            members = ", ".join(f"{name} {weight:g}" for name, weight in way.members.items())
-            lines += [f"### {_in_words(way.method).capitalize()}", "", f"Weights: {members}.", ""]
-            lines += [*_figures(way.metrics), ""]
+        for fitted in ensemble.methods.values():
+            members = ", ".join(f"{name} {weight:g}" for name, weight in fitted.members.items())
+            lines += [f"### {_in_words(fitted.method).capitalize()}", "", f"Weights: {members}.", ""]
+            lines += [*_figures(fitted.metrics), ""]
     lines += ["## Limits, and what it must not be used for", "", *(f"- {limit}" for limit in card.limits), ""]
     path.write_text("\n".join(lines))
     return path

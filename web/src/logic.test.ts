@@ -88,8 +88,8 @@ test("an answer is kept, a problem is told, and silence is an error", () => {
 test("a table is quoted, and no file name becomes a formula", () => {
   const entry = (name: string): Entry => ({ id: "1", file: { name } as File, state: "failed", percent: 0 });
   const [, comma, formula] = asCsv([entry('a,"b".png'), entry("=1+1.png")]).split("\r\n");
-  expect(comma).toBe('"a,""b"".png",failed,,,,,');
-  expect(formula).toBe("'=1+1.png,failed,,,,,");
+  expect(comma).toBe('"a,""b"".png",failed,,,,,,,');
+  expect(formula).toBe("'=1+1.png,failed,,,,,,,");
 });
 
 test("no probability is shown as certain", () => {

@@ -157,13 +157,15 @@ export function asCsv(entries: readonly Entry[]): string {
     return [
       file.name,
       state,
+      classification?.outcome,
       classification?.label,
       classification?.probability,
-      classification?.agreement,
+      classification?.agreeing_models,
+      classification?.voting_models,
       detection?.boxes.length,
       detection?.boxes[0]?.score,
     ];
   });
-  const head = ["file", "state", "label", "probability", "agreement", "boxes", "best_score"];
+  const head = ["file", "state", "outcome", "label", "probability", "agreeing_models", "voting_models", "boxes", "best_score"];
   return [head, ...rows].map((row) => row.map(quoted).join(",")).join("\r\n") + "\r\n";
 }

@@ -56,7 +56,7 @@ export interface paths {
          * @description Every classifier, every detector and the input check: its card, with what it measured on held-out patients and
          *     its limits, and whether it answers now.
          *
-         *     A part of the system that cannot be asked is named in `missing`.
+         *     A task whose service does not answer is named in `missing_tasks`.
          */
         get: operations["models"];
         put?: never;
@@ -81,8 +81,8 @@ export interface paths {
          * @description Cholangiocarcinoma, metastasis or no tumour, by a calibrated vote of five networks, with each network's own
          *     answer, how far they agree and how unsure they are.
          *
-         *     Below the ensemble's decision threshold the label is `indeterminate`; an image unlike the abdominal CT that the
-         *     networks learnt from is `out_of_scope`, with the reason and without votes.
+         *     `outcome` is `decided` with a `label`; `indeterminate`, below the ensemble's decision threshold; or `out_of_scope`,
+         *     with the reason and without votes, for an image unlike the abdominal CT that the networks were trained on.
          */
         post: operations["classify"];
         delete?: never;
@@ -774,22 +774,22 @@ export interface components {
         };
         /**
          * Analysis
-         * @description Classification and detection of one image; a part that failed says so in its place.
+         * @description Classification and detection of one image; a part that failed is replaced by its problem.
          */
         Analysis: {
             /**
              * Classification
-             * @description the verdict, or why there is none
+             * @description the classification, or why it failed
              */
             classification: components["schemas"]["Classification"] | components["schemas"]["Problem"];
             /**
              * Detection
-             * @description the boxes, or why there are none
+             * @description the detection, or why it failed
              */
             detection: components["schemas"]["Detection"] | components["schemas"]["Problem"];
             /**
              * Request Id
-             * @description quote it when asking for help
+             * @description identifies this request; include it in a support request
              */
             request_id: string;
             /**
@@ -806,12 +806,12 @@ export interface components {
         AnalysisBatch: {
             /**
              * Items
-             * @description one an image
+             * @description one per image
              */
             items: components["schemas"]["Analysis"][];
             /**
              * Request Id
-             * @description quote it when asking for help
+             * @description identifies this request; include it in a support request
              */
             request_id: string;
             /**
@@ -920,7 +920,7 @@ export interface components {
         };
         /**
          * Box
-         * @description One lesion, in pixels of the image as sent; the origin is the upper left corner, maxima exclusive.
+         * @description One lesion, in pixels of the image as displayed; the origin is the upper left corner, maxima exclusive.
          */
         Box: {
             /**
@@ -955,7 +955,7 @@ export interface components {
             score: number;
             /**
              * Detectors
-             * @description which detectors found it
+             * @description the detectors that found it
              */
             detectors: string[];
             /**
@@ -968,7 +968,7 @@ export interface components {
             ];
             /**
              * Size Mm
-             * @description width and height in millimetres; null where the file does not say the pixel spacing
+             * @description width and height in millimetres; null where the file does not state the pixel spacing
              */
             size_mm: [
                 number,
@@ -987,22 +987,35 @@ export interface components {
         };
         /**
          * Classification
-         * @description The ensemble's verdict.
+         * @description The decision of the ensemble of classifiers.
+         *
+         *     Where the image is out of scope there are no votes and no probabilities: the networks' output means nothing there.
          */
         Classification: {
             /**
-             * Label
-             * @description a label of the models, `indeterminate`, or `out_of_scope`
+             * Outcome
+             * @description `decided`: `label` is the decision. `indeterminate`: no label reaches the ensemble's decision threshold. `out_of_scope`: the input check rejected the image
+             * @enum {string}
              */
-            label: string;
+            outcome: "decided" | "indeterminate" | "out_of_scope";
+            /**
+             * Label
+             * @description the decided label; null unless the outcome is `decided`
+             */
+            label: string | null;
+            /**
+             * Most Probable Label
+             * @description the label with the highest probability; null out of scope
+             */
+            most_probable_label: string | null;
             /**
              * Probability
-             * @description of the most probable label; null, and no votes, where the image is out of scope
+             * @description of the most probable label; null out of scope
              */
             probability: number | null;
             /**
              * Probabilities
-             * @description by label, 0 to 1, summing to 1; empty where the image is out of scope
+             * @description by label, 0 to 1, summing to 1; empty out of scope
              */
             probabilities: {
                 [key: string]: number;
@@ -1011,41 +1024,46 @@ export interface components {
             scope: components["schemas"]["Scope"] | null;
             /**
              * Method
-             * @description how the models decided together
+             * @description how the votes were combined
              * @enum {string}
              */
             method: "soft_vote" | "weighted_vote" | "majority_vote";
             /**
-             * Agreement
-             * @description how many models voted for the most probable label, as `k of n`
+             * Agreeing Models
+             * @description models that voted for the most probable label
              */
-            agreement: string;
+            agreeing_models: number;
+            /**
+             * Voting Models
+             * @description models that voted
+             */
+            voting_models: number;
             /**
              * Entropy
-             * @description of the models' mean, in nats: how unsure they are
+             * @description uncertainty: entropy of the models' mean probabilities, in nats; null out of scope
              */
             entropy: number | null;
             /**
              * Mutual Information
-             * @description the part of the entropy, in nats, that is their disagreement
+             * @description the part of the entropy, in nats, that is due to disagreement; null out of scope
              */
             mutual_information: number | null;
             /**
              * Votes
-             * @description one a model that answered
+             * @description one per model that answered
              */
             votes: components["schemas"]["ModelVote"][];
             /**
-             * Degraded
-             * @description models that should have voted and did not
+             * Missing Models
+             * @description models that should have answered and did not
              */
-            degraded: string[];
-            /** @description of the ensemble, with `explain` */
+            missing_models: string[];
+            /** @description of the ensemble, requested with `explain` */
             explanation?: components["schemas"]["Explanation"] | null;
             image: components["schemas"]["ImageFacts"];
             /**
              * Request Id
-             * @description quote it when asking for help
+             * @description identifies this request; include it in a support request
              */
             request_id: string;
             /**
@@ -1057,17 +1075,17 @@ export interface components {
         };
         /**
          * ClassificationBatch
-         * @description An answer or a problem for every image, in the order they were sent.
+         * @description A result or a problem for every image, in the order they were sent.
          */
         ClassificationBatch: {
             /**
              * Items
-             * @description an answer or a problem an image
+             * @description a result or a problem per image
              */
             items: (components["schemas"]["Classification"] | components["schemas"]["Problem"])[];
             /**
              * Request Id
-             * @description quote it when asking for help
+             * @description identifies this request; include it in a support request
              */
             request_id: string;
             /**
@@ -1143,68 +1161,68 @@ export interface components {
         };
         /**
          * ConfusionMatrix
-         * @description How often which label was said of which.
+         * @description Counts of predicted labels by true label.
          */
         ConfusionMatrix: {
             /**
              * Rows
-             * @description what is true
+             * @description true labels
              */
             rows: string[];
             /**
              * Columns
-             * @description what was said
+             * @description predicted labels
              */
             columns: string[];
             /**
              * Counts
-             * @description by row and column; images, or lesions
+             * @description by row and column: number of images, or of lesions
              */
             counts: number[][];
         };
         /**
          * Curve
-         * @description Points of a line, in order.
+         * @description Points of a curve, in order.
          */
         Curve: {
             /**
              * X
-             * @description along the first axis that is named
+             * @description values on the first axis named in the field that holds the curve
              */
             x: number[];
             /**
              * Y
-             * @description along the second, as many
+             * @description values on the second axis, one for each x
              */
             y: number[];
         };
         /**
          * Curves
-         * @description What a model's graphs are drawn from, on the held-out patients of its figures. A curve has 40 points at most.
+         * @description Data of a model's graphs, measured on the held-out patients. A curve has at most 40 points.
          */
         Curves: {
-            /** @description classifiers: of the likeliest label; detectors: at the decision threshold and an overlap of 0.5 */
+            /** @description classifiers: of the most probable label; detectors: at the decision threshold, overlap 0.5 */
             confusion: components["schemas"]["ConfusionMatrix"];
             /**
              * Roc
-             * @description classifiers, by label: false and true positive rate, label against the rest
+             * @description classifiers, by label: false and true positive rate, one label against the others
              */
             roc?: {
                 [key: string]: components["schemas"]["Curve"];
             };
             /**
              * Reliability
-             * @description classifiers, by tenths of the confidence that have images
+             * @description classifiers, by tenths of the confidence; bins without images are left out
              */
             reliability?: components["schemas"]["ReliabilityBin"][];
-            /** @description detectors: false positives an image and sensitivity, by falling threshold */
+            /** @description detectors: false positives per image and sensitivity, by decreasing threshold */
             froc?: components["schemas"]["Curve"] | null;
             /** @description detectors: recall and precision at an overlap of 0.5 */
             precision_recall?: components["schemas"]["Curve"] | null;
         };
         /**
          * Detection
-         * @description The fused boxes.
+         * @description The boxes of all detectors, fused.
          */
         Detection: {
             /**
@@ -1216,29 +1234,29 @@ export interface components {
             scope: components["schemas"]["Scope"] | null;
             /**
              * Method
-             * @description how boxes of several detectors became one
+             * @description how the boxes of several detectors were combined
              * @enum {string}
              */
             method: "weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression";
             /**
              * Annotated Png
-             * @description the image with its boxes, with `annotate`
+             * @description the image with its boxes drawn, requested with `annotate`
              */
             annotated_png?: string | null;
             /**
              * Detectors
-             * @description one a detector that answered
+             * @description one per detector that answered; empty out of scope
              */
             detectors: components["schemas"]["DetectorReport"][];
             /**
-             * Degraded
-             * @description detectors that should have answered and did not
+             * Missing Models
+             * @description models that should have answered and did not
              */
-            degraded: string[];
+            missing_models: string[];
             image: components["schemas"]["ImageFacts"];
             /**
              * Request Id
-             * @description quote it when asking for help
+             * @description identifies this request; include it in a support request
              */
             request_id: string;
             /**
@@ -1250,17 +1268,17 @@ export interface components {
         };
         /**
          * DetectionBatch
-         * @description An answer or a problem for every image, in the order they were sent.
+         * @description A result or a problem for every image, in the order they were sent.
          */
         DetectionBatch: {
             /**
              * Items
-             * @description an answer or a problem an image
+             * @description a result or a problem per image
              */
             items: (components["schemas"]["Detection"] | components["schemas"]["Problem"])[];
             /**
              * Request Id
-             * @description quote it when asking for help
+             * @description identifies this request; include it in a support request
              */
             request_id: string;
             /**
@@ -1270,53 +1288,56 @@ export interface components {
              */
             notice: string;
         };
-        /** DetectorReport */
+        /**
+         * DetectorReport
+         * @description Result of one detector.
+         */
         DetectorReport: {
             /**
              * Model
-             * @description its name
+             * @description name of the model
              */
             model: string;
             /**
              * Version
-             * @description of the model that answered
+             * @description version of the model that answered
              */
             version: string;
             /**
-             * Boxes
-             * @description boxes above its threshold, before fusion
+             * Box Count
+             * @description boxes above its own decision threshold, before fusion
              */
-            boxes: number;
+            box_count: number;
             /**
              * Duration Ms
-             * @description of the call, milliseconds
+             * @description duration of the call, milliseconds
              */
             duration_ms: number;
         };
         /**
          * Distribution
-         * @description Of one signal over the held-out images, by bins: what later images are compared with.
+         * @description Histogram of one signal over the held-out images: the reference for input drift.
          */
         Distribution: {
             /**
              * Edges
-             * @description between the bins, ascending; a value on an edge is above it
+             * @description edges between the bins, ascending; a value on an edge belongs to the bin above
              */
             edges: number[];
             /**
              * Shares
-             * @description of each bin, one more than edges; together 1
+             * @description share of each bin, one more than there are edges; they sum to 1
              */
             shares: number[];
         };
         /**
          * Ensemble
-         * @description One way for the models of a task to decide together, fitted on validation data.
+         * @description A decision method for the models of one task, with its parameters fitted on validation data.
          */
         Ensemble: {
             /**
              * Method
-             * @description its name
+             * @description name of the method
              */
             method: ("soft_vote" | "weighted_vote" | "majority_vote") | ("weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression");
             /**
@@ -1328,23 +1349,28 @@ export interface components {
             };
             /**
              * Temperature
-             * @description classifiers: of the ensemble's own probabilities
+             * @description classifiers: applied to the logarithm of the combined probabilities
              * @default 1
              */
             temperature: number;
             /**
              * Decision Threshold
-             * @description as a model's own, for the ensemble's answer
+             * @description as in the model card, for the ensemble's result
              */
             decision_threshold: number;
             /**
              * Overlap
-             * @description detectors: intersection over union from which boxes are one; Soft-NMS: sigma
+             * @description weighted box fusion and non-maximum suppression: two boxes with a higher intersection over union are the same lesion
              */
             overlap?: number | null;
             /**
+             * Sigma
+             * @description soft non-maximum suppression: width of the Gaussian penalty
+             */
+            sigma?: number | null;
+            /**
              * Member Threshold
-             * @description detectors: lowest score of a member's box that joins the fusion
+             * @description detectors: boxes of a member below this score are not fused
              * @default 0
              */
             member_threshold: number;
@@ -1355,29 +1381,29 @@ export interface components {
             metrics: {
                 [key: string]: components["schemas"]["Metric"];
             };
-            /** @description null where it was not measured */
+            /** @description null where they were not measured */
             curves?: components["schemas"]["Curves"] | null;
         };
         /**
          * Ensembles
-         * @description Every way, and the one that serves where the caller asks for none. The same in the card of every member.
+         * @description All decision methods of an ensemble. The cards of all its members hold the same.
          */
         Ensembles: {
             /**
              * Default
-             * @description the one that serves where the caller asks for none
+             * @description the method used where the caller does not choose one
              */
             default: ("soft_vote" | "weighted_vote" | "majority_vote") | ("weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression");
             /**
-             * Ways
+             * Methods
              * @description by method
              */
-            ways: {
+            methods: {
                 [key: string]: components["schemas"]["Ensemble"];
             };
             /**
              * Reference
-             * @description of the default way's answers and of the images, by signal: see docs/operations
+             * @description by signal: distribution over the held-out images, for the default method; see docs/operations
              */
             reference?: {
                 [key: string]: components["schemas"]["Distribution"];
@@ -1385,17 +1411,17 @@ export interface components {
         };
         /**
          * Explanation
-         * @description Where in the image the evidence for a label lies: its class activation map.
+         * @description Class activation map: the regions of the image that support a label.
          */
         Explanation: {
             /**
              * Label
-             * @description what the map speaks for
+             * @description the label that the map supports
              */
             label: string;
             /**
              * Activation Map
-             * @description rows over the image's height of columns over its width; 0..1, all 0 where nothing speaks for it
+             * @description rows (over the image's height) of columns (over its width), 0 to 1; all 0 where no region supports the label
              */
             activation_map: number[][];
             /**
@@ -1405,13 +1431,40 @@ export interface components {
             overlay_png: string;
             /**
              * Share In Boxes
-             * @description of the map inside the detected boxes; known where both were asked
+             * @description share of the map that lies inside the detected boxes; null without a detection
              */
             share_in_boxes?: number | null;
         };
         /**
+         * FieldError
+         * @description One part of a request that is not valid.
+         */
+        FieldError: {
+            /**
+             * Location
+             * @description which part of the request holds it
+             * @enum {string}
+             */
+            location: "body" | "query" | "path" | "header";
+            /**
+             * Pointer
+             * @description JSON Pointer (RFC 6901) into that part, for example `/email`; empty for the part as a whole
+             */
+            pointer: string;
+            /**
+             * Code
+             * @description stable name of the rule that was broken, for example `missing` or `too_long`
+             */
+            code: string;
+            /**
+             * Message
+             * @description the rule in words
+             */
+            message: string;
+        };
+        /**
          * ImageFacts
-         * @description The image as it was understood.
+         * @description Properties of the image as it was decoded.
          */
         ImageFacts: {
             /**
@@ -1426,13 +1479,13 @@ export interface components {
             height: number;
             /**
              * Format
-             * @description found from the bytes
+             * @description detected from the bytes
              * @enum {string}
              */
             format: "PNG" | "JPEG" | "TIFF" | "BMP" | "WEBP" | "DICOM";
             /**
              * Pixel Spacing Mm
-             * @description distance of rows and of columns, millimetres; null where the file does not say
+             * @description distance between rows and between columns, millimetres; null where the file does not state it
              */
             pixel_spacing_mm: [
                 number,
@@ -1440,11 +1493,14 @@ export interface components {
             ] | null;
             /**
              * Warnings
-             * @description what a reader of the result should know about the picture
+             * @description what a reader of the result should know about the image
              */
             warnings: string[];
         };
-        /** InputSize */
+        /**
+         * InputSize
+         * @description Size of the image that a network takes.
+         */
         InputSize: {
             /**
              * Height
@@ -1464,7 +1520,7 @@ export interface components {
         Metric: {
             /**
              * Value
-             * @description on all of them
+             * @description measured on all held-out patients
              */
             value: number;
             /**
@@ -1480,7 +1536,7 @@ export interface components {
         };
         /**
          * ModelCard
-         * @description `card.json` beside a model's `config.pbtxt`.
+         * @description `card.json`, in the same folder as a model's `config.pbtxt`.
          */
         ModelCard: {
             /**
@@ -1490,13 +1546,13 @@ export interface components {
             name: string;
             /**
              * Task
-             * @description what it does
+             * @description what the model does
              * @enum {string}
              */
             task: "classification" | "detection" | "input_check";
             /**
              * Architecture
-             * @description in words
+             * @description name of the network architecture
              */
             architecture: string;
             /**
@@ -1519,7 +1575,7 @@ export interface components {
             temperature: number;
             /**
              * Decision Threshold
-             * @description classifiers: below this probability the answer is indeterminate; detectors: boxes below this score are left out; an input check: below this typicality an image is out of scope
+             * @description classifiers: below this probability the outcome is indeterminate; detectors: boxes below this score are left out; an input check: below this typicality an image is out of scope
              */
             decision_threshold: number;
             /**
@@ -1529,44 +1585,44 @@ export interface components {
             metrics: {
                 [key: string]: components["schemas"]["Metric"];
             };
-            /** @description null where they were not measured, or mean nothing */
+            /** @description null where they were not measured or do not apply */
             curves?: components["schemas"]["Curves"] | null;
-            /** @description how it decides together with others; null where it was not fitted */
+            /** @description decision methods together with other models; null where none was fitted */
             ensemble?: components["schemas"]["Ensembles"] | null;
             /**
              * Training Data
-             * @description what it learnt from, with licences
+             * @description the training data and its licences
              */
             training_data: string;
             /**
              * Training Minutes
-             * @description of all its epochs, on the machine it had
+             * @description training time in minutes, on the machine used
              */
             training_minutes?: number | null;
             /**
              * Data Sha256
-             * @description fingerprint of that data
+             * @description SHA-256 over the training data
              */
             data_sha256: string;
             /**
              * Code Sha256
-             * @description fingerprint of the training code
+             * @description SHA-256 over the training code
              */
             code_sha256: string;
             /**
              * Licence
-             * @description of the weights, as an SPDX identifier
+             * @description licence of the weights, as an SPDX identifier
              */
             licence: string;
             /**
              * Date
              * Format: date
-             * @description when it was exported
+             * @description date of the export
              */
             date: string;
             /**
              * Limits
-             * @description what the model must not be used for, and what is known to be weak
+             * @description uses that are excluded, and known weaknesses
              */
             limits: string[];
         };
@@ -1577,15 +1633,15 @@ export interface components {
         ModelList: {
             /**
              * Models
-             * @description in name order
+             * @description sorted by name
              */
             models: components["schemas"]["ServedModel"][];
             /**
-             * Missing
-             * @description parts of the system that could not be asked: `classification`, `detection`
+             * Missing Tasks
+             * @description tasks whose models are not listed because their service did not answer
              * @default []
              */
-            missing: string[];
+            missing_tasks: ("classification" | "detection")[];
             /**
              * Notice
              * @description show it wherever a result is shown
@@ -1595,37 +1651,37 @@ export interface components {
         };
         /**
          * ModelVote
-         * @description What one classifier says.
+         * @description Result of one classifier.
          */
         ModelVote: {
             /**
              * Model
-             * @description its name
+             * @description name of the model
              */
             model: string;
             /**
              * Version
-             * @description of the model that answered
+             * @description version of the model that answered
              */
             version: string;
             /**
              * Label
-             * @description its most probable one
+             * @description the model's most probable label
              */
             label: string;
             /**
              * Probabilities
-             * @description calibrated, 0..1, summing to 1
+             * @description calibrated, by label, 0 to 1, summing to 1
              */
             probabilities: {
                 [key: string]: number;
             };
             /**
              * Duration Ms
-             * @description of the call, milliseconds
+             * @description duration of the call, milliseconds
              */
             duration_ms: number;
-            /** @description with `explain_models` */
+            /** @description requested with `explain_models` */
             explanation?: components["schemas"]["Explanation"] | null;
         };
         /** Page[Account] */
@@ -1700,7 +1756,7 @@ export interface components {
         Problem: {
             /**
              * Type
-             * @description stable URI of the kind of problem, relative to the gateway; a page there tells its cause and cure
+             * @description stable URI of the kind of problem, relative to the gateway; the page there explains its cause and its remedy
              */
             type: string;
             /**
@@ -1720,7 +1776,7 @@ export interface components {
             detail: string;
             /**
              * Request Id
-             * @description quote it when asking for help
+             * @description identifies this request; include it in a support request
              */
             request_id: string;
             /**
@@ -1728,6 +1784,11 @@ export interface components {
              * @description at the token endpoint: the code of RFC 6749, section 5.2
              */
             error?: string | null;
+            /**
+             * Errors
+             * @description the invalid fields, where the request failed validation
+             */
+            errors?: components["schemas"]["FieldError"][] | null;
         };
         /**
          * PublicKey
@@ -1803,38 +1864,48 @@ export interface components {
         ReliabilityBin: {
             /**
              * Confidence
-             * @description mean probability of the label that was said
+             * @description mean probability of the predicted label
              */
             confidence: number;
             /**
              * Accuracy
-             * @description share of them that were right
+             * @description share of the predictions that were correct
              */
             accuracy: number;
             /**
              * Images
-             * @description how many
+             * @description number of images
              */
             images: number;
         };
         /**
          * Scope
-         * @description Is it an image that the networks know? What the input check says.
+         * @description Result of the input check: is the image of the kind that the networks were trained on?
          */
         Scope: {
             /**
              * Model
-             * @description the input check's name
+             * @description name of the input check
              */
             model: string;
             /**
              * Version
-             * @description of the check that answered
+             * @description version of the input check that answered
              */
             version: string;
             /**
+             * In Scope
+             * @description false where the typicality is below the threshold
+             */
+            in_scope: boolean;
+            /**
+             * Reason
+             * @description why the image is out of scope, in words; null where it is in scope
+             */
+            reason: string | null;
+            /**
              * Typicality
-             * @description how like the abdominal CT slices that the networks learnt from
+             * @description similarity to the abdominal CT slices of the training data
              */
             typicality: number;
             /**
@@ -1842,11 +1913,6 @@ export interface components {
              * @description below this typicality an image is out of scope
              */
             threshold: number;
-            /**
-             * Out Of Scope
-             * @description why nothing is said of the image; null where it is in scope
-             */
-            out_of_scope: string | null;
         };
         /**
          * SecondFactor
@@ -1869,14 +1935,14 @@ export interface components {
          * @description One model of the ensemble.
          */
         ServedModel: {
-            /** @description what the model says of itself */
+            /** @description the model card */
             card: components["schemas"]["ModelCard"];
             /**
              * Serving
-             * @description does it answer now?
+             * @description whether it answers now
              */
             serving: boolean;
-            /** @description which of its versions answer; null: the newest */
+            /** @description which of its versions answer; null: only the newest */
             versions?: components["schemas"]["Versions"] | null;
         };
         /**
@@ -1942,89 +2008,89 @@ export interface components {
         };
         /**
          * Versions
-         * @description `versions.json` beside a card: which versions of the model answer. Without it the newest one does.
+         * @description `versions.json` in a model's folder: which versions answer. Without it, the newest does.
          */
         Versions: {
             /**
              * Serving
-             * @description by version, how often it is asked, relative to the others
+             * @description by version: its share of the requests, relative to the others
              */
             serving: {
                 [key: string]: number;
             };
             /**
              * Shadow
-             * @description asked beside and measured; nobody is given their answers
+             * @description versions that get a copy of each request; their results are measured and not returned
              */
             shadow?: string[];
         };
         /**
          * Window
-         * @description The grey levels 0..255 of the model's input span this range, in Hounsfield units.
+         * @description The range of Hounsfield units that the grey levels 0 to 255 of the model's input span.
          */
         Window: {
             /**
              * Low Hu
-             * @description Hounsfield units shown black
+             * @description Hounsfield units displayed as black
              */
             low_hu: number;
             /**
              * High Hu
-             * @description Hounsfield units shown white
+             * @description Hounsfield units displayed as white
              */
             high_hu: number;
         };
         /**
          * BatchEnd
-         * @description The event `end` of a batch: nothing follows it. A stream that ends without it was cut off.
+         * @description Data of the event `end`, the last one of a batch. A stream that ends without it was cut off.
          */
         BatchEnd: {
             /**
              * Count
-             * @description how many items there were
+             * @description number of items sent
              */
             count: number;
         };
         /**
          * ClassificationItem
-         * @description The event `item` of a batch of classifications.
+         * @description Data of the event `item` of a batch of classifications.
          */
         ClassificationItem: {
             /**
              * Index
-             * @description of the image, in the order they were sent
+             * @description position of the image in the request, from 0
              */
             index: number;
             /**
              * Item
-             * @description the answer, or why there is none
+             * @description the result, or why it failed
              */
             item: components["schemas"]["Classification"] | components["schemas"]["Problem"];
         };
         /**
          * DetectionItem
-         * @description The event `item` of a batch of detections.
+         * @description Data of the event `item` of a batch of detections.
          */
         DetectionItem: {
             /**
              * Index
-             * @description of the image, in the order they were sent
+             * @description position of the image in the request, from 0
              */
             index: number;
             /**
              * Item
-             * @description the answer, or why there is none
+             * @description the result, or why it failed
              */
             item: components["schemas"]["Detection"] | components["schemas"]["Problem"];
         };
         /**
          * AnalysisItem
-         * @description The event `item` of a batch of analyses.
+         * @description Data of the event `item` of a batch of analyses.
          */
         AnalysisItem: {
             /**
              * Index
-             * @description of the image, in the order they were sent
+             * @description position of the image in the request, from 0
              */
             index: number;
             /** @description both parts */
@@ -2150,6 +2216,8 @@ export interface components {
         RateLimit: string;
         /** @description seconds to wait before another try */
         "Retry-After": number;
+        /** @description where the new resource is */
+        Location: string;
         /** @description `true` where the answer is that of an earlier request */
         "Idempotency-Replayed": string;
     };
@@ -2378,7 +2446,7 @@ export interface operations {
                      *           "versions": null
                      *         }
                      *       ],
-                     *       "missing": [],
+                     *       "missing_tasks": [],
                      *       "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions."
                      *     }
                      */
@@ -2550,7 +2618,9 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "outcome": "decided",
                      *       "label": "metastasis",
+                     *       "most_probable_label": "metastasis",
                      *       "probability": 0.81,
                      *       "probabilities": {
                      *         "cholangiocarcinoma": 0.12,
@@ -2560,12 +2630,14 @@ export interface operations {
                      *       "scope": {
                      *         "model": "check_input",
                      *         "version": "1",
+                     *         "in_scope": true,
+                     *         "reason": null,
                      *         "typicality": 0.97,
-                     *         "threshold": 0.5,
-                     *         "out_of_scope": null
+                     *         "threshold": 0.5
                      *       },
                      *       "method": "soft_vote",
-                     *       "agreement": "5 of 5",
+                     *       "agreeing_models": 1,
+                     *       "voting_models": 1,
                      *       "entropy": 0.6,
                      *       "mutual_information": 0.03,
                      *       "votes": [
@@ -2582,7 +2654,7 @@ export interface operations {
                      *           "explanation": null
                      *         }
                      *       ],
-                     *       "degraded": [],
+                     *       "missing_models": [],
                      *       "explanation": null,
                      *       "image": {
                      *         "width": 512,
@@ -2841,9 +2913,10 @@ export interface operations {
                      *       "scope": {
                      *         "model": "check_input",
                      *         "version": "1",
+                     *         "in_scope": true,
+                     *         "reason": null,
                      *         "typicality": 0.97,
-                     *         "threshold": 0.5,
-                     *         "out_of_scope": null
+                     *         "threshold": 0.5
                      *       },
                      *       "method": "weighted_box_fusion",
                      *       "annotated_png": null,
@@ -2851,11 +2924,11 @@ export interface operations {
                      *         {
                      *           "model": "detect_yolov5",
                      *           "version": "1",
-                     *           "boxes": 1,
+                     *           "box_count": 1,
                      *           "duration_ms": 14.2
                      *         }
                      *       ],
-                     *       "degraded": [],
+                     *       "missing_models": [],
                      *       "image": {
                      *         "width": 512,
                      *         "height": 512,
@@ -3095,7 +3168,9 @@ export interface operations {
                     /**
                      * @example {
                      *       "classification": {
+                     *         "outcome": "decided",
                      *         "label": "metastasis",
+                     *         "most_probable_label": "metastasis",
                      *         "probability": 0.81,
                      *         "probabilities": {
                      *           "cholangiocarcinoma": 0.12,
@@ -3105,12 +3180,14 @@ export interface operations {
                      *         "scope": {
                      *           "model": "check_input",
                      *           "version": "1",
+                     *           "in_scope": true,
+                     *           "reason": null,
                      *           "typicality": 0.97,
-                     *           "threshold": 0.5,
-                     *           "out_of_scope": null
+                     *           "threshold": 0.5
                      *         },
                      *         "method": "soft_vote",
-                     *         "agreement": "5 of 5",
+                     *         "agreeing_models": 1,
+                     *         "voting_models": 1,
                      *         "entropy": 0.6,
                      *         "mutual_information": 0.03,
                      *         "votes": [
@@ -3127,7 +3204,7 @@ export interface operations {
                      *             "explanation": null
                      *           }
                      *         ],
-                     *         "degraded": [],
+                     *         "missing_models": [],
                      *         "explanation": null,
                      *         "image": {
                      *           "width": 512,
@@ -3170,9 +3247,10 @@ export interface operations {
                      *         "scope": {
                      *           "model": "check_input",
                      *           "version": "1",
+                     *           "in_scope": true,
+                     *           "reason": null,
                      *           "typicality": 0.97,
-                     *           "threshold": 0.5,
-                     *           "out_of_scope": null
+                     *           "threshold": 0.5
                      *         },
                      *         "method": "weighted_box_fusion",
                      *         "annotated_png": null,
@@ -3180,11 +3258,11 @@ export interface operations {
                      *           {
                      *             "model": "detect_yolov5",
                      *             "version": "1",
-                     *             "boxes": 1,
+                     *             "box_count": 1,
                      *             "duration_ms": 14.2
                      *           }
                      *         ],
-                     *         "degraded": [],
+                     *         "missing_models": [],
                      *         "image": {
                      *           "width": 512,
                      *           "height": 512,
@@ -3414,7 +3492,9 @@ export interface operations {
                      * @example {
                      *       "items": [
                      *         {
+                     *           "outcome": "decided",
                      *           "label": "metastasis",
+                     *           "most_probable_label": "metastasis",
                      *           "probability": 0.81,
                      *           "probabilities": {
                      *             "cholangiocarcinoma": 0.12,
@@ -3424,12 +3504,14 @@ export interface operations {
                      *           "scope": {
                      *             "model": "check_input",
                      *             "version": "1",
+                     *             "in_scope": true,
+                     *             "reason": null,
                      *             "typicality": 0.97,
-                     *             "threshold": 0.5,
-                     *             "out_of_scope": null
+                     *             "threshold": 0.5
                      *           },
                      *           "method": "soft_vote",
-                     *           "agreement": "5 of 5",
+                     *           "agreeing_models": 1,
+                     *           "voting_models": 1,
                      *           "entropy": 0.6,
                      *           "mutual_information": 0.03,
                      *           "votes": [
@@ -3446,7 +3528,7 @@ export interface operations {
                      *               "explanation": null
                      *             }
                      *           ],
-                     *           "degraded": [],
+                     *           "missing_models": [],
                      *           "explanation": null,
                      *           "image": {
                      *             "width": 512,
@@ -3711,9 +3793,10 @@ export interface operations {
                      *           "scope": {
                      *             "model": "check_input",
                      *             "version": "1",
+                     *             "in_scope": true,
+                     *             "reason": null,
                      *             "typicality": 0.97,
-                     *             "threshold": 0.5,
-                     *             "out_of_scope": null
+                     *             "threshold": 0.5
                      *           },
                      *           "method": "weighted_box_fusion",
                      *           "annotated_png": null,
@@ -3721,11 +3804,11 @@ export interface operations {
                      *             {
                      *               "model": "detect_yolov5",
                      *               "version": "1",
-                     *               "boxes": 1,
+                     *               "box_count": 1,
                      *               "duration_ms": 14.2
                      *             }
                      *           ],
-                     *           "degraded": [],
+                     *           "missing_models": [],
                      *           "image": {
                      *             "width": 512,
                      *             "height": 512,
@@ -3971,7 +4054,9 @@ export interface operations {
                      *       "items": [
                      *         {
                      *           "classification": {
+                     *             "outcome": "decided",
                      *             "label": "metastasis",
+                     *             "most_probable_label": "metastasis",
                      *             "probability": 0.81,
                      *             "probabilities": {
                      *               "cholangiocarcinoma": 0.12,
@@ -3981,12 +4066,14 @@ export interface operations {
                      *             "scope": {
                      *               "model": "check_input",
                      *               "version": "1",
+                     *               "in_scope": true,
+                     *               "reason": null,
                      *               "typicality": 0.97,
-                     *               "threshold": 0.5,
-                     *               "out_of_scope": null
+                     *               "threshold": 0.5
                      *             },
                      *             "method": "soft_vote",
-                     *             "agreement": "5 of 5",
+                     *             "agreeing_models": 1,
+                     *             "voting_models": 1,
                      *             "entropy": 0.6,
                      *             "mutual_information": 0.03,
                      *             "votes": [
@@ -4003,7 +4090,7 @@ export interface operations {
                      *                 "explanation": null
                      *               }
                      *             ],
-                     *             "degraded": [],
+                     *             "missing_models": [],
                      *             "explanation": null,
                      *             "image": {
                      *               "width": 512,
@@ -4046,9 +4133,10 @@ export interface operations {
                      *             "scope": {
                      *               "model": "check_input",
                      *               "version": "1",
+                     *               "in_scope": true,
+                     *               "reason": null,
                      *               "typicality": 0.97,
-                     *               "threshold": 0.5,
-                     *               "out_of_scope": null
+                     *               "threshold": 0.5
                      *             },
                      *             "method": "weighted_box_fusion",
                      *             "annotated_png": null,
@@ -4056,11 +4144,11 @@ export interface operations {
                      *               {
                      *                 "model": "detect_yolov5",
                      *                 "version": "1",
-                     *                 "boxes": 1,
+                     *                 "box_count": 1,
                      *                 "duration_ms": 14.2
                      *               }
                      *             ],
-                     *             "degraded": [],
+                     *             "missing_models": [],
                      *             "image": {
                      *               "width": 512,
                      *               "height": 512,
@@ -4457,6 +4545,7 @@ export interface operations {
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5504,6 +5593,7 @@ export interface operations {
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5866,6 +5956,7 @@ export interface operations {
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8737,6 +8828,7 @@ export interface operations {
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9098,6 +9190,7 @@ export interface operations {
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content: {

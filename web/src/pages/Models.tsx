@@ -44,8 +44,8 @@ function Compared({ task, models }: { task: string; models: ServedModel[] }) {
   if (models.length === 0) return null;
   const rows: Figures[] = models.map(({ card, serving }) => ({ name: card.name, serving, metrics: card.metrics, curves: card.curves }));
   const ensemble = models[0]?.card.ensemble;
-  for (const [name, way] of Object.entries(ensemble?.ways ?? {})) {
-    if (way) rows.push({ name: name.replaceAll("_", " "), metrics: way.metrics, curves: way.curves });
+  for (const [name, fitted] of Object.entries(ensemble?.methods ?? {})) {
+    if (fitted) rows.push({ name: name.replaceAll("_", " "), metrics: fitted.metrics, curves: fitted.curves });
   }
   const measured = rows.filter((row) => row.curves);
   const first = measured.find((row) => row.name === ensemble?.default.replaceAll("_", " ")) ?? measured[0];

@@ -55,11 +55,10 @@ function Shown({ entry, analysis }: { entry: Entry; analysis: Analysis }) {
 }
 
 export function verdictInWords(say: Say, said: Classification): string {
-  if (said.scope?.out_of_scope) return say("outOfScope", { reason: said.scope.out_of_scope });
-  const best = Object.entries(said.probabilities).toSorted((one, other) => other[1] - one[1])[0]?.[0] ?? "";
-  if (said.label === "indeterminate") return say("indeterminate", { label: labelled(say, best) });
-  const probability = probable(said.probability ?? 0);
-  return say("looksLike", { label: labelled(say, said.label), probability });
+  if (said.outcome === "out_of_scope") return say("outOfScope", { reason: said.scope?.reason ?? "" });
+  const label = labelled(say, said.most_probable_label ?? "");
+  if (said.outcome === "indeterminate") return say("indeterminate", { label });
+  return say("looksLike", { label, probability: probable(said.probability ?? 0) });
 }
 
 function Verdict({ said }: { said: Classification }) {
@@ -71,11 +70,13 @@ function Verdict({ said }: { said: Classification }) {
       </p>
       {said.votes.length > 0 ? (
         <p>
-          {say("agree", { agreement: said.agreement })}; {" "}
+          {say("agree", { agreeing: String(said.agreeing_models), voting: String(said.voting_models) })}; {" "}
           {say("uncertain", { entropy: said.entropy?.toFixed(2) ?? "", mutual: said.mutual_information?.toFixed(2) ?? "" })}.
         </p>
       ) : null}
-      {said.degraded.length > 0 ? <p className="warning">{say("degraded", { models: said.degraded.join(", ") })}</p> : null}
+      {said.missing_models.length > 0 ? (
+        <p className="warning">{say("missingModels", { models: said.missing_models.join(", ") })}</p>
+      ) : null}
       {said.image.warnings.map((text) => (
         <p className="warning" key={text}>
           {text}
@@ -257,7 +258,7 @@ export function resultAsText(say: Say, name: string, analysis: Analysis): string
   if (!isProblem(analysis.classification)) {
     const said = analysis.classification;
     lines.push(verdictInWords(say, said));
-    if (said.votes.length > 0) lines.push(say("agree", { agreement: said.agreement }));
+    if (said.votes.length > 0) lines.push(say("agree", { agreeing: String(said.agreeing_models), voting: String(said.voting_models) }));
     for (const vote of said.votes) {
       lines.push(`  ${vote.model} (${say("version")} ${vote.version}): ${labelled(say, vote.label)}`);
     }

@@ -115,7 +115,7 @@ function said(entry: Entry) {
   const classification = entry.analysis && !isProblem(entry.analysis.classification) ? entry.analysis.classification : undefined;
   const detection = entry.analysis && !isProblem(entry.analysis.detection) ? entry.analysis.detection : undefined;
   return {
-    verdict: classification?.label ?? "",
+    verdict: classification?.label ?? classification?.outcome ?? "",
     probability: classification?.probability ?? undefined,
     boxes: detection?.boxes.length,
   };
