@@ -26,13 +26,13 @@ from hepar.core.errors import ClientError, Forbidden, Unauthenticated
 class AddressInUse(ClientError):
     """Somebody signed up with this address before."""
 
-    status, title, slug = 409, "There is an account with this address", "address-in-use"
+    status, title, slug = 409, "An account with this address exists", "address-in-use"
 
 
 class SignUpClosed(Forbidden):
     """An administrator makes the accounts here."""
 
-    title, slug = "Nobody can sign up here", "sign-up-closed"
+    title, slug = "Sign-up is closed", "sign-up-closed"
 
 
 class WrongPassword(ClientError):
@@ -50,13 +50,13 @@ class WrongCode(ClientError):
 class NoSecondFactor(ClientError):
     """There is nothing to confirm, renew or remove."""
 
-    status, title, slug = 409, "There is no second factor to change", "no-second-factor"
+    status, title, slug = 409, "There is no second factor", "no-second-factor"
 
 
 class SecondFactorActive(ClientError):
     """Remove the one there is first."""
 
-    status, title, slug = 409, "There is a second factor already", "second-factor-active"
+    status, title, slug = 409, "A second factor is already active", "second-factor-active"
 
 
 class LastAdministrator(ClientError):

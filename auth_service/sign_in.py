@@ -51,7 +51,7 @@ class AccountNotActive(Forbidden):
 class InvalidGrant(Unauthenticated):
     """A refresh token that is unknown, was used before, or whose session has ended."""
 
-    title, slug = "The refresh token does not count", "invalid-grant"
+    title, slug = "The refresh token is not valid", "invalid-grant"
     oauth_error = "invalid_grant"
 
 

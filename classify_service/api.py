@@ -19,7 +19,7 @@ from hepar.imaging.annotation import base64_text, overlay_png
 from hepar.serving.decode_workers import image_facts
 from hepar.serving.model_service import BatchDeadlineDep, DeadlineDep, UploadedBatch, UploadedImage
 from hepar.serving.options import VotingChoice, VotingOptions
-from hepar.web.events import EventsWanted, event_stream
+from hepar.web.events import EventsAccepted, event_stream
 from hepar.web.uploads import BATCH_OPENAPI, IMAGE_OPENAPI
 
 router = APIRouter(tags=["classification"], responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}})
@@ -60,7 +60,7 @@ async def classify_batch(
     options: VotingChoice,
     deadline: BatchDeadlineDep,
     batch: UploadedBatch,
-    events: EventsWanted,
+    events: EventsAccepted,
 ) -> ClassificationBatch | EventSourceResponse:
     """Every image is answered on its own, in order; one that fails says so in its place. Or as events, when ready."""
 

@@ -19,7 +19,7 @@ from hepar.imaging.annotation import annotated_png, base64_text
 from hepar.serving.decode_workers import image_facts
 from hepar.serving.model_service import BatchDeadlineDep, DeadlineDep, UploadedBatch, UploadedImage
 from hepar.serving.options import FusionChoice, FusionOptions
-from hepar.web.events import EventsWanted, event_stream
+from hepar.web.events import EventsAccepted, event_stream
 from hepar.web.uploads import BATCH_OPENAPI, IMAGE_OPENAPI
 
 router = APIRouter(tags=["detection"], responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}})
@@ -60,7 +60,7 @@ async def detect_batch(
     options: FusionChoice,
     deadline: BatchDeadlineDep,
     batch: UploadedBatch,
-    events: EventsWanted,
+    events: EventsAccepted,
 ) -> DetectionBatch | EventSourceResponse:
     """Every image is answered on its own, in order; one that fails says so in its place. Or as events, when ready."""
 

@@ -31,7 +31,7 @@ from hepar.core.errors import Forbidden, HeparError
 from hepar.serving.options import FusionChoice, VotingChoice
 from hepar.web.access_tokens import KeyCache, Principal, TokenRules
 from hepar.web.bearer import bearer_token
-from hepar.web.events import EventsWanted, event_stream
+from hepar.web.events import EventsAccepted, event_stream
 from hepar.web.uploads import BATCH_OPENAPI, IMAGE_OPENAPI, MULTIPART_OVERHEAD_BYTES, Frame, check_announced, limited
 from hepar.web.upstream import Upstream
 
@@ -214,7 +214,7 @@ async def classify_batch(
     options: VotingChoice,
     deadline: BatchDeadlineDep,
     upload: BatchUploadDep,
-    events: EventsWanted,
+    events: EventsAccepted,
 ) -> ClassificationBatch | EventSourceResponse:
     """Every image is answered on its own, in the order sent; one that fails is a problem in its place.
 
@@ -243,7 +243,7 @@ async def detect_batch(
     options: FusionChoice,
     deadline: BatchDeadlineDep,
     upload: BatchUploadDep,
-    events: EventsWanted,
+    events: EventsAccepted,
 ) -> DetectionBatch | EventSourceResponse:
     """Every image is answered on its own, in the order sent; one that fails is a problem in its place.
 
@@ -273,7 +273,7 @@ async def analysis_batch(
     fusion: FusionChoice,
     deadline: BatchDeadlineDep,
     upload: BatchUploadDep,
-    events: EventsWanted,
+    events: EventsAccepted,
 ) -> AnalysisBatch | EventSourceResponse:
     """Both parts of every image, in the order sent; a part that fails is a problem in its place.
 

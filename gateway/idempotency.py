@@ -35,7 +35,7 @@ class KeyReused(ClientError):
 class InProgress(ClientError):
     """The first request with the key has no answer yet."""
 
-    status, title, slug = 409, "The first request with this key is under way", "idempotency-in-progress"
+    status, title, slug = 409, "The first request with this key is still in flight", "idempotency-in-progress"
     headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
 
 

@@ -1,4 +1,4 @@
-"""Every kind of problem that the public API answers with: what it means and what to do. Its `type` ends in the name."""
+"""Every type of problem that the public API returns: its cause and what to do. The `type` URI ends in the name."""
 
 from __future__ import annotations
 
@@ -9,216 +9,216 @@ PREFIX = "/problems/"
 
 @dataclass(frozen=True)
 class ProblemType:
-    """A page of the documentation. statuses: with which it comes."""
+    """A page of the documentation. statuses: the HTTP statuses that it is returned with."""
 
     title: str
     statuses: tuple[int, ...]
     cause: str
-    cure: str
+    action: str
 
 
 PROBLEM_TYPES: dict[str, ProblemType] = {
     "invalid-request": ProblemType(
         "The request is not valid",
         (400, 422),
-        "A field, a parameter or the body is missing or not what the OpenAPI document says; `detail` names it.",
-        "Mend what `detail` names. The same request will fail again.",
+        "A field, a parameter or the body is missing or does not match the OpenAPI document; `errors` lists them.",
+        "Correct the fields in `errors`. The same request will fail again.",
     ),
     "unreadable-image": ProblemType(
         "The file is not a readable image",
         (422,),
-        "The bytes begin like an image but are broken, cut off, empty, too small, without any contrast, or take "
-        "longer than a slice may take to decode.",
-        "Open the file in another viewer; export the slice again. Send one whole file, not a part of it.",
+        "The file starts like an image but is damaged, incomplete, empty, too small, without contrast, or takes longer "
+        "to decode than a single slice may take.",
+        "Open the file in another viewer and export the slice again. Send one complete file.",
     ),
     "unsupported-media": ProblemType(
         "The format is not supported",
         (415,),
-        "The bytes are not PNG, JPEG, TIFF, BMP, WebP or DICOM CT, or the Content-Type is neither multipart/form-"
-        "data nor that of an image. What a file is is found from its bytes, never from its name.",
-        "Send one of these formats. Of DICOM only CT is read; other modalities are refused.",
+        "The file is not PNG, JPEG, TIFF, BMP, WebP or DICOM CT, or the Content-Type is neither multipart/form-data "
+        "nor an image type. The format is detected from the bytes, never from the file name.",
+        "Send one of these formats. Only CT is read from DICOM; other modalities are refused.",
     ),
     "too-large": ProblemType(
         "The upload is too large",
         (413,),
-        "More bytes, pixels, frames or images than the published limits: 20 MB and 64 megapixels a picture, 64 MB a"
-        " DICOM file or a batch, 32 images a batch, 64 KB of any other body.",
-        "Send single slices, not volumes; split a batch.",
+        "The upload exceeds a published limit: 20 MB and 64 megapixels for a picture, 64 MB for a DICOM file or a "
+        "batch, 32 images in a batch, 64 KB for any other body.",
+        "Send single slices instead of volumes; split the batch.",
     ),
     "bad-content-length": ProblemType(
         "The Content-Length is not a number",
         (400,),
-        "The header Content-Length holds something else than digits.",
-        "Leave it to your HTTP library.",
+        "The Content-Length header contains something other than digits.",
+        "Let your HTTP library set this header.",
     ),
     "headers-too-large": ProblemType(
         "The headers are too large",
         (431,),
-        "More than 100 headers, or more than 16 KB of them.",
+        "The request has more than 100 headers, or more than 16 KB of headers.",
         "Remove cookies and headers that this API does not need.",
     ),
     "url-too-long": ProblemType(
         "The address is too long",
         (414,),
-        "Path and query have more than 4 KB.",
-        "Ask for fewer things in one request.",
+        "Path and query together exceed 4 KB.",
+        "Split the request into several.",
     ),
     "unknown-host": ProblemType(
         "The Host header is not acceptable",
         (400,),
-        "The request names no host, two hosts, or one that this server does not serve.",
-        "Use the address that you were given; operators add names to HEPAR_GATEWAY_HOSTS.",
+        "The request has no Host header, two of them, or one that this server does not serve.",
+        "Use the address that you were given. Operators add names to HEPAR_GATEWAY_HOSTS.",
     ),
     "http-404": ProblemType(
-        "There is nothing here",
+        "Not found",
         (404,),
-        "The path is none of this API.",
+        "This API has no such path.",
         "See the OpenAPI document at /v1/openapi.json.",
     ),
     "http-405": ProblemType(
-        "This method is not allowed here",
+        "The method is not allowed",
         (405,),
         "The path exists, but not with this method.",
-        "The header Allow names those that it has.",
+        "The Allow header lists the methods of this path.",
     ),
     "unauthenticated": ProblemType(
         "Sign in first",
         (401,),
-        "There is no access token, or it has expired, was revoked or does not count here.",
-        "Get a token from POST /v1/token and send it as `Authorization: Bearer <token>`. Access tokens live for ten"
-        " minutes: exchange the refresh token for a new one.",
+        "The access token is missing, expired, revoked or not valid for this server.",
+        "Get a token from POST /v1/token and send it as `Authorization: Bearer <token>`. Access tokens are valid for "
+        "ten minutes; use the refresh token to get a new one.",
     ),
     "forbidden": ProblemType(
         "Not allowed",
         (403,),
-        "The token is good but lacks the scope that `detail` names: the account's role does not include it.",
+        "The token is valid but lacks the scope named in `detail`: the account's role does not include it.",
         "Ask an administrator for another role.",
     ),
     "rate-limited": ProblemType(
         "Too many requests from you",
         (429,),
-        "This account, or this network address, sent more requests than its share. The headers RateLimit-Policy and "
-        "RateLimit tell the share and what is left of it.",
-        "Wait for the seconds of Retry-After. Batches count as one request.",
+        "This account or network address exceeded its rate limit. The headers RateLimit-Policy and RateLimit give the "
+        "limit and what remains of it.",
+        "Wait for the seconds in Retry-After. A batch counts as one request.",
     ),
     "busy": ProblemType(
         "Too many requests at the moment",
         (503,),
-        "The server has as many requests under way as it takes; it keeps no queue.",
-        "Wait for the seconds of Retry-After and send the request again.",
+        "The server has as many requests in flight as it accepts. It keeps no queue.",
+        "Wait for the seconds in Retry-After and send the request again.",
     ),
     "unavailable": ProblemType(
         "Not available at the moment",
         (503,),
-        "A part of the system that this answer needs does not answer now.",
-        "Wait for the seconds of Retry-After and send the request again. /readyz says which part it is.",
+        "A component that this request needs is not available.",
+        "Wait for the seconds in Retry-After and send the request again. /readyz names the component.",
     ),
     "below-quorum": ProblemType(
         "Too few models answered",
         (503,),
-        "Some networks answered, but fewer than the operator asks for before a verdict is given.",
-        "Wait for the seconds of Retry-After and send the request again.",
+        "Some models answered, but fewer than the operator requires for a result.",
+        "Wait for the seconds in Retry-After and send the request again.",
     ),
     "deadline-exceeded": ProblemType(
-        "The answer was not ready in time",
+        "The response was not ready in time",
         (504,),
-        "The work took longer than the server's limit, or than your own X-Hepar-Timeout-Ms.",
-        "Grant more time if you granted little; else send the request again later.",
+        "The request took longer than the server's limit or than your own X-Hepar-Timeout-Ms.",
+        "Increase X-Hepar-Timeout-Ms if it is short; otherwise send the request again later.",
     ),
     "upload-too-slow": ProblemType(
         "The upload did not arrive in time",
         (408,),
-        "The body stopped arriving, or arrived so slowly that the request ran out of time.",
+        "The upload stopped, or was so slow that it exceeded the time limit.",
         "Send it again over a better connection.",
     ),
     "bad-upstream": ProblemType(
-        "A part of the system gave a wrong answer",
+        "An internal component returned an invalid response",
         (502,),
-        "An answer inside the system broke its own promise and was not passed on.",
-        "Tell the operator the request_id.",
+        "A response inside the system did not match its contract and was discarded.",
+        "Report the request_id to the operator.",
     ),
     "internal-error": ProblemType(
-        "Something went wrong on our side",
+        "Internal error",
         (500,),
-        "A fault of this software. Nothing of it is told to the outside.",
-        "Tell the operator the request_id: the server's log has the reason beside it.",
+        "A defect of this software. Its details are not disclosed.",
+        "Report the request_id to the operator: the server's log has the cause.",
     ),
     "idempotency-key-reused": ProblemType(
         "The idempotency key belongs to another request",
         (422,),
-        "The Idempotency-Key was used before, with another path, query or body.",
-        "Make a new key for each new request; keep it only for repeating the very same one.",
+        "The Idempotency-Key was used before with another path, query or body.",
+        "Create a new key for each request. Use the same key only to repeat the same request.",
     ),
     "idempotency-in-progress": ProblemType(
-        "The first request with this key is under way",
+        "The first request with this key is still in flight",
         (409,),
         "A request with the same Idempotency-Key has not been answered yet.",
-        "Wait for the seconds of Retry-After and send it again: you get the answer of the first.",
+        "Wait for the seconds in Retry-After and send it again: you get the response of the first request.",
     ),
     "address-in-use": ProblemType(
-        "There is an account with this address",
+        "An account with this address exists",
         (409,),
-        "Somebody signed up with this e-mail address before.",
+        "Someone has already signed up with this e-mail address.",
         "Sign in, or use another address.",
     ),
     "sign-up-closed": ProblemType(
-        "Nobody can sign up here",
+        "Sign-up is closed",
         (403,),
-        "The operator closed sign-up.",
+        "The operator has disabled sign-up.",
         "Ask an administrator for an account.",
     ),
     "weak-password": ProblemType(
         "The password is too easy to guess",
         (422,),
-        "It is shorter than 15 characters (12 with a second factor), common, or holds your name or address.",
-        "Choose a long phrase. No special characters are asked for.",
+        "It is shorter than 15 characters (12 with a second factor), common, or contains your name or address.",
+        "Choose a long passphrase. Special characters are not required.",
     ),
     "wrong-password": ProblemType(
         "The password is wrong",
         (403,),
-        "The password that confirms this change is not yours.",
-        "Type it again; after several attempts the account waits.",
+        "The password that confirms this change is not the account's password.",
+        "Enter it again. After several wrong attempts there is a waiting time.",
     ),
     "wrong-credentials": ProblemType(
         "The address or the password is wrong",
         (401,),
-        "No active account has this address and password. Which of the two is wrong is not told.",
-        "Type both again; after several attempts the account waits.",
+        "No active account has this address and password. The response does not say which of the two is wrong.",
+        "Enter both again. After several wrong attempts there is a waiting time.",
     ),
     "second-factor-required": ProblemType(
         "Send the code of your second factor as `otp`",
         (401,),
         "The account has a second factor.",
-        "Repeat the request with the field `otp`: the code of your authenticator, or a recovery code.",
+        "Repeat the request with the field `otp`: a code of your authenticator or a recovery code.",
     ),
     "wrong-code": ProblemType(
         "The code is wrong or was used before",
         (403,),
-        "A code counts for 30 seconds and once.",
+        "A code is valid for 30 seconds and single-use.",
         "Wait for the next code; check the clock of your device.",
     ),
     "no-second-factor": ProblemType(
-        "There is no second factor to change",
+        "There is no second factor",
         (409,),
-        "The account has none, or it was not confirmed.",
-        "Begin one with POST /v1/users/me/second-factor.",
+        "The account has no second factor, or it was not confirmed.",
+        "Start with POST /v1/users/me/second-factor.",
     ),
     "second-factor-active": ProblemType(
-        "There is a second factor already",
+        "A second factor is already active",
         (409,),
-        "The account has one.",
-        "Remove it before you begin another.",
+        "The account already has a second factor.",
+        "Remove it before you set up another.",
     ),
     "account-not-active": ProblemType(
         "The account is not active",
         (403,),
-        "It waits for approval, or an administrator deactivated it.",
+        "The account waits for approval, or an administrator deactivated it.",
         "Ask an administrator.",
     ),
     "invalid-grant": ProblemType(
-        "The refresh token does not count",
+        "The refresh token is not valid",
         (401,),
-        "It expired, was used before (then its whole session has ended) or was revoked.",
+        "It expired, was revoked, or was used before; a token that is used twice ends its whole session.",
         "Sign in again.",
     ),
     "wrong-client": ProblemType(
@@ -230,30 +230,30 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "too-many-attempts": ProblemType(
         "Too many attempts",
         (429,),
-        "Several wrong passwords or codes for this account or from this address.",
-        "Wait for the seconds of Retry-After; each further attempt makes it longer.",
+        "There were several wrong passwords or codes for this account or from this network address.",
+        "Wait for the seconds in Retry-After; each further attempt increases the waiting time.",
     ),
     "last-administrator": ProblemType(
         "This is the last administrator",
         (409,),
-        "Without it nobody could administer the system.",
-        "Make somebody else an administrator first.",
+        "Without this account nobody could administer the system.",
+        "Make another account an administrator first.",
     ),
     "no-such-account": ProblemType("There is no such account", (404,), "No account has this id.", "List the accounts."),
     "not-pending": ProblemType(
         "The account does not wait for approval",
         (409,),
-        "It was approved, deactivated or never had to wait.",
-        "Look at its state first.",
+        "It was approved or deactivated, or never needed approval.",
+        "Read the account's status first.",
     ),
     "no-such-session": ProblemType(
-        "There is no such session", (404,), "It ended, or is none of yours.", "List your sessions."
+        "There is no such session", (404,), "It has ended, or belongs to another account.", "List your sessions."
     ),
     "no-such-client": ProblemType("There is no such client", (404,), "No client has this id.", "List the clients."),
     "too-many-secrets": ProblemType(
         "The client has too many secrets",
         (409,),
-        "A client has two at most: the one in use, and the next one.",
-        "Take away the older one first.",
+        "A client has at most two secrets: the current one and its successor.",
+        "Remove the older one first.",
     ),
 }

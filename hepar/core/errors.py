@@ -28,7 +28,7 @@ class HeparError(Exception):
     """
 
     status: ClassVar[int] = 500
-    title: ClassVar[str] = "Something went wrong on our side"
+    title: ClassVar[str] = "Internal error"
     slug: ClassVar[str] = "internal-error"
     headers: ClassVar[dict[str, str]] = {}
     oauth_error: ClassVar[str | None] = None
@@ -83,7 +83,7 @@ class UnsupportedMedia(ClientError):
 class NotFound(ClientError):
     """No route, or a part of a path that names nothing."""
 
-    status, title, slug = 404, "There is nothing here", "http-404"
+    status, title, slug = 404, "Not found", "http-404"
 
 
 class Unavailable(HeparError):
@@ -96,10 +96,10 @@ class Unavailable(HeparError):
 class DeadlineExceeded(HeparError):
     """The answer was not ready in time."""
 
-    status, title, slug = 504, "The answer was not ready in time", "deadline-exceeded"
+    status, title, slug = 504, "The response was not ready in time", "deadline-exceeded"
 
 
 class BadUpstream(HeparError):
     """A part of the system answered something it must not."""
 
-    status, title, slug = 502, "A part of the system gave a wrong answer", "bad-upstream"
+    status, title, slug = 502, "An internal component returned an invalid response", "bad-upstream"

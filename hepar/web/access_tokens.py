@@ -1,7 +1,7 @@
-"""Access tokens: one strict reading, and the public keys it needs.
+"""Access tokens: strict verification, and the public keys it needs.
 
-python-jose answers some hostile tokens with exceptions that are not its own, and accepts claims of wrong types;
-what it is given is checked before it, and what it returns after it. RFC 8725, RFC 9068, HARDENING.md.
+python-jose raises foreign exceptions for some hostile tokens and accepts claims of wrong types. Its input is therefore
+checked before the call and its output after it. RFC 8725, RFC 9068.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ _TIME_CLAIMS = ("exp", "iat", "nbf")
 
 @dataclass(frozen=True)
 class Principal:
-    """Who is calling, as their token says.
+    """The caller, as the token states.
 
-    expires_at: seconds since 1970.  session: the sign-in that the token came from; None for a client's.
+    expires_at: seconds since 1970.  session: the session that the token belongs to; None for a client's token.
     """
 
     subject: str
@@ -61,10 +61,10 @@ class TokenRules:
 
 
 def read_token(token: str, keys: Mapping[str, Key], rules: TokenRules, now: float | None = None) -> Principal:
-    """Checks form, signature and every claim.
+    """Verifies form, signature and every claim.
 
     keys: verification keys by kid.  now: seconds since 1970, the clock's by default.
-    Raises Unauthenticated for anything else than a valid token, whatever the library makes of it.
+    Raises Unauthenticated for anything but a valid token, whatever the library raises.
     """
     try:
         return _read(token, keys, rules, time.time() if now is None else now)
@@ -75,7 +75,7 @@ def read_token(token: str, keys: Mapping[str, Key], rules: TokenRules, now: floa
 
 
 def token_key_id(token: str) -> str:
-    """The `kid` a token names, before anything of it is believed. Raises Unauthenticated."""
+    """The `kid` of a token that is not verified yet. Raises Unauthenticated."""
     try:
         return str(_checked_header(token)["kid"])
     except Unauthenticated:
@@ -122,7 +122,7 @@ def _read(token: str, keys: Mapping[str, Key], rules: TokenRules, now: float) ->
 
 
 def _strict_object(content: bytes) -> dict[str, Any]:
-    """One JSON object without names that come twice, and without NaN or Infinity. Raises ValueError."""
+    """One JSON object without duplicate names, NaN or Infinity. Raises ValueError."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len({name for name, _ in pairs}) != len(pairs):
@@ -139,9 +139,9 @@ def _strict_object(content: bytes) -> dict[str, Any]:
 
 
 class KeyCache:
-    """The public keys of auth_service: fetched on an unknown kid, at most every `interval_s`, kept through outages.
+    """The public keys of auth_service: fetched for an unknown kid, at most once per `interval_s`, kept during outages.
 
-    What readiness checks fetch meanwhile does not count: else a key that is newer would be refused for so long.
+    Fetches by readiness checks do not count for the interval: a newer key would otherwise be refused for that long.
     """
 
     def __init__(self, fetch: Callable[[], Awaitable[PublicKeys]], interval_s: float = 3.0) -> None:
@@ -152,9 +152,9 @@ class KeyCache:
         self._keys: dict[str, Key] = {}
 
     async def principal(self, token: str, rules: TokenRules) -> Principal:
-        """Reads a token, fetching keys first where it names an unknown one.
+        """Verifies a token; fetches the keys first where it names an unknown one.
 
-        Raises Unauthenticated, and Unavailable while no key has ever been had.
+        Raises Unauthenticated, and Unavailable as long as no key was ever fetched.
         """
         if token_key_id(token) not in self._keys:
             await self.refresh(missed=True)
@@ -163,7 +163,7 @@ class KeyCache:
         return read_token(token, self._keys, rules)
 
     async def refresh(self, *, missed: bool = False) -> bool:
-        """Fetches the keys unless that was tried just now; True when keys are known. Whoever comes meanwhile waits.
+        """Fetches the keys unless that was just tried; True when keys are known. Parallel callers wait for one fetch.
 
         missed: a token names a key that is not among them.
         """
@@ -181,5 +181,5 @@ class KeyCache:
 
 
 def verification_keys(published: PublicKeys) -> dict[str, Key]:
-    """Key objects by kid, for ES256 and nothing else."""
+    """Key objects by kid, for ES256 only."""
     return {key.kid: jwk.construct(key.model_dump(), ALGORITHM) for key in published.keys}

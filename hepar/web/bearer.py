@@ -9,7 +9,7 @@ from hepar.core.errors import Unauthenticated
 
 
 class _Bearer(OAuth2PasswordBearer):
-    """Tells the OpenAPI document how to sign in; reads the header strictly."""
+    """Declares the security scheme in the OpenAPI document, and parses the header strictly."""
 
     async def __call__(self, request: HTTPConnection) -> str:
         headers = request.headers.getlist("authorization")

@@ -1,4 +1,4 @@
-"""Swagger UI and ReDoc without internet, and a page for each kind of problem."""
+"""Swagger UI and ReDoc from local files, and a page for each problem type."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _install_problems(app: FastAPI) -> None:
             raise NotFound
         text = (
             f"<h1>{escape(kind.title)}</h1><p><code>{PREFIX}{name}</code>, status {_statuses(kind)}</p>"
-            f"<h2>Cause</h2><p>{escape(kind.cause)}</p><h2>Cure</h2><p>{escape(kind.cure)}</p>"
+            f"<h2>Cause</h2><p>{escape(kind.cause)}</p><h2>What to do</h2><p>{escape(kind.action)}</p>"
             f'<p><a href="{PREFIX.rstrip("/")}">All problems</a></p>'
         )
         return _page(kind.title, "", text)
@@ -96,10 +96,10 @@ def problems_page() -> str:
         "# Problems",
         "",
         "Every error is `application/problem+json` (RFC 9457). Its `type` is one of these, relative to the gateway,",
-        "which serves a page at that address. Made by `make openapi`; do not edit.",
+        "which serves a page at that path. Written by `make openapi`; do not edit.",
         "",
     ]
     for name, kind in PROBLEM_TYPES.items():
         lines += [f"## `{PREFIX}{name}`", "", f"**{kind.title}**, status {_statuses(kind)}.", ""]
-        lines += [f"*Cause.* {kind.cause}", "", f"*Cure.* {kind.cure}", ""]
+        lines += [f"*Cause.* {kind.cause}", "", f"*What to do.* {kind.action}", ""]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Server-sent events (WHATWG HTML, section 9.2): the answers of a batch as they become ready."""
+"""Server-sent events (WHATWG HTML, section 9.2): the results of a batch as they become ready."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ MEDIA_TYPE = "text/event-stream"
 _PING_S = 15
 
 
-async def _wants_events(request: Request) -> bool:
+async def _accepts_events(request: Request) -> bool:
     return MEDIA_TYPE in request.headers.get("accept", "")
 
 
-EventsWanted = Annotated[bool, Depends(_wants_events)]
+EventsAccepted = Annotated[bool, Depends(_accepts_events)]
 
 
 async def event_stream(items: AsyncIterator[BaseModel]) -> EventSourceResponse:
-    """An `item` event each, then `end` with their number.
+    """One `item` event per item, then `end` with their number.
 
-    The first is waited for: what goes wrong before it is an answer with a status of its own. Raises what `items` does.
+    Waits for the first item, so that an error before it becomes a response with its own status. Raises what `items`
+    raises.
     """
     first = await anext(items, None)
 

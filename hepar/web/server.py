@@ -1,4 +1,4 @@
-"""uvicorn with what it lacks: an end to headers that do not come, and a drain that begins with readiness."""
+"""uvicorn with a time limit for headers, and a shutdown that first turns readiness off."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-HEADERS_S = 10.0
+MAX_HEADERS_S = 10.0
 
 
 class HeaderTimeoutProtocol(HttpToolsProtocol):
-    """Closes a connection whose request line and headers are not whole within HEADERS_S (slow loris)."""
+    """Closes a connection whose request line and headers are not complete within MAX_HEADERS_S (slow loris)."""
 
-    _impatience: asyncio.TimerHandle | None = None
+    _header_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._wait_for_headers()
+        self._start_header_timer()
 
     def data_received(self, data: bytes) -> None:
-        if self._impatience is None and (self.cycle is None or self.cycle.response_complete):
-            self._wait_for_headers()
+        if self._header_timer is None and (self.cycle is None or self.cycle.response_complete):
+            self._start_header_timer()
         super().data_received(data)
 
     def on_headers_complete(self) -> None:
-        self._stop_waiting()
+        self._stop_header_timer()
         super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_waiting()
+        self._stop_header_timer()
         super().connection_lost(exc)
 
-    def _wait_for_headers(self) -> None:
-        self._impatience = self.loop.call_later(HEADERS_S, self.transport.close)
+    def _start_header_timer(self) -> None:
+        self._header_timer = self.loop.call_later(MAX_HEADERS_S, self.transport.close)
 
-    def _stop_waiting(self) -> None:
-        if self._impatience is not None:
-            self._impatience.cancel()
-            self._impatience = None
+    def _stop_header_timer(self) -> None:
+        if self._header_timer is not None:
+            self._header_timer.cancel()
+            self._header_timer = None
 
 
 class DrainingServer(uvicorn.Server):
-    """At the first SIGTERM or Ctrl-C `app.state.draining` turns true; the listener closes `delay_s` later."""
+    """At the first SIGTERM or Ctrl-C `app.state.draining` becomes true; the listener closes `delay_s` seconds later."""
 
     def __init__(self, config: uvicorn.Config, app: FastAPI, delay_s: float) -> None:
         super().__init__(config)

@@ -1,4 +1,4 @@
-"""An image out of a request body, raw or multipart, held in memory and never on disk."""
+"""Images from a request body, raw or multipart, held in memory and never on disk."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ MULTIPART_OVERHEAD_BYTES = 64 * 1024
 RAW_TYPES = ("image/", "application/dicom", "application/octet-stream")
 
 
-class LengthRequired(ClientError):
-    """A Content-Length that is no number."""
+class InvalidContentLength(ClientError):
+    """A Content-Length that is not a number."""
 
     status, title, slug = 400, "The Content-Length is not a number", "bad-content-length"
 
 
 def check_announced(request: Request, bytes_max: int) -> None:
-    """Refuses by the headers alone, before a byte of the body is read.
+    """Checks the headers before the body is read.
 
-    Raises TooLarge, LengthRequired and UnsupportedMedia.
+    Raises TooLarge, InvalidContentLength and UnsupportedMedia.
     """
     announced = request.headers.get("content-length")
     if announced is not None:
         if not announced.isascii() or not announced.isdigit():
-            raise LengthRequired
+            raise InvalidContentLength
         if int(announced) > bytes_max + MULTIPART_OVERHEAD_BYTES:
             raise TooLarge(f"at most {bytes_max} bytes")
     kind, _ = _content_type(request)
@@ -48,7 +48,7 @@ def check_announced(request: Request, bytes_max: int) -> None:
 
 
 async def limited(chunks: AsyncIterator[bytes], bytes_max: int) -> AsyncIterator[bytes]:
-    """The same chunks, until they are more than `bytes_max` in all: then TooLarge."""
+    """The same chunks. Raises TooLarge when they exceed `bytes_max` in total."""
     total = 0
     async for chunk in chunks:
         total += len(chunk)
@@ -61,10 +61,10 @@ async def limited(chunks: AsyncIterator[bytes], bytes_max: int) -> AsyncIterator
 async def read_images(
     request: Request, bytes_max: int, images_max: int, batch_bytes_max: int
 ) -> list[bytes | HeparError]:
-    """Every part named `image`, in order: its bytes, or why it is none (empty, or over `bytes_max`).
+    """Every part named `image`, in order: its bytes, or the error of a part that is empty or exceeds `bytes_max`.
 
-    Raises TooLarge (over `batch_bytes_max` or `images_max` in all), UnsupportedMedia where the body is not multipart,
-    and InvalidRequest for a broken body or one without an image.
+    Raises TooLarge (more than `batch_bytes_max` or `images_max` in total), UnsupportedMedia for a body that is not
+    multipart, and InvalidRequest for a malformed body or one without an image.
     """
     check_announced(request, batch_bytes_max)
     kind, boundary = _content_type(request)
@@ -117,7 +117,7 @@ def _content_type(request: Request) -> tuple[str, str]:
 
 @dataclass
 class _Collector:
-    """Callbacks of the push parser: keeps the bodies of the parts named `image` and nothing else."""
+    """Callbacks of the push parser: collects the bodies of the parts named `image` and nothing else."""
 
     images_max: int
     images: list[bytearray] = field(default_factory=list)
@@ -164,7 +164,7 @@ def _invalid_body(message: str) -> InvalidRequest:
 
 
 class _TooManyParts(Exception):
-    """More images than the route takes."""
+    """More images than the route accepts."""
 
 
 async def _image_parts(body: AsyncIterator[bytes], boundary: str, images_max: int) -> list[bytearray]:
@@ -185,7 +185,7 @@ async def _image_parts(body: AsyncIterator[bytes], boundary: str, images_max: in
         async for chunk in body:
             parser.write(chunk)
     except (MultipartParseError, UnicodeEncodeError) as error:
-        raise _invalid_body("the multipart body is broken") from error
+        raise _invalid_body("the multipart body is malformed") from error
     except _TooManyParts as error:
         if images_max == 1:
             message = f"send exactly one part named `{IMAGE_FIELD}`; this request has more"
@@ -196,12 +196,12 @@ async def _image_parts(body: AsyncIterator[bytes], boundary: str, images_max: in
     return collector.images
 
 
-Frame = Annotated[int | None, Query(ge=0, lt=FRAMES_MAX, description="of a multi-frame DICOM object, from 0")]
+Frame = Annotated[int | None, Query(ge=0, lt=FRAMES_MAX, description="frame of a multi-frame DICOM object, from 0")]
 _BINARY = {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
 BATCH_OPENAPI = {
     "requestBody": {
         "required": True,
-        "description": f"CT images, each in a part named `{IMAGE_FIELD}`. What they are is found from their bytes.",
+        "description": f"CT images, each in a part named `{IMAGE_FIELD}`. Their formats are detected from their bytes.",
         "content": {
             "multipart/form-data": {
                 "schema": {
@@ -216,7 +216,7 @@ BATCH_OPENAPI = {
 IMAGE_OPENAPI = {
     "requestBody": {
         "required": True,
-        "description": "The CT image: PNG, JPEG, TIFF, BMP, WebP or DICOM. What it is is found from its bytes.",
+        "description": "The CT image: PNG, JPEG, TIFF, BMP, WebP or DICOM. The format is detected from the bytes.",
         "content": {
             "multipart/form-data": {
                 "schema": {

@@ -51,6 +51,6 @@ def test_no_page_tells_of_an_error_that_does_not_exist(errors: list[type[HeparEr
 
 def test_every_page_says_why_and_what_to_do() -> None:
     for known in PROBLEM_TYPES.values():
-        for words in (known.cause, known.cure):
+        for words in (known.cause, known.action):
             assert words[0].isupper() or words[0] == "`"
             assert words.endswith(".")

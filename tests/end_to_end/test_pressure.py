@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from hepar.web.request_body import MAX_PAUSE_S
-from hepar.web.server import HEADERS_S
+from hepar.web.server import MAX_HEADERS_S
 from local_stack.settings import on_free_ports
 from tests.end_to_end.conftest import Stack
 from tests.support.pictures import encoded, gradient
@@ -97,12 +97,12 @@ def test_slow_half_open_and_never_ending_requests_end_within_their_limits(
         return until_closed(connection, every_s=0.5, byte=b"1\r\nx\r\n")
 
     shapes: list[tuple[Callable[[], tuple[float, bytes]], float, bytes]] = [
-        (silent, HEADERS_S, b""),
-        (slow_loris, HEADERS_S, b""),
+        (silent, MAX_HEADERS_S, b""),
+        (slow_loris, MAX_HEADERS_S, b""),
         (stalled_upload, MAX_PAUSE_S, b"HTTP/1.1 408"),
         (stalled_form, MAX_PAUSE_S, b"HTTP/1.1 408"),
         # Answered at the deadline; what comes after the answer is a request that never has its headers.
-        (never_ending, DEADLINE_S + HEADERS_S, b"HTTP/1.1 504"),
+        (never_ending, DEADLINE_S + MAX_HEADERS_S, b"HTTP/1.1 504"),
     ]
     with ThreadPoolExecutor(len(shapes)) as pool:
         ends = [pool.submit(shape) for shape, _, _ in shapes]
