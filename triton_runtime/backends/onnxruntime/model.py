@@ -44,7 +44,7 @@ class TritonPythonModel:
     def execute(self, requests):
         """One run of the network for all requests of a shape that Triton put into this batch."""
         inputs = [
-            [pb_utils.get_input_tensor_by_name(request, name).as_numpy() for name in self._inputs]
+            [np.from_dlpack(pb_utils.get_input_tensor_by_name(request, name)) for name in self._inputs]
             for request in requests
         ]
         responses = [None] * len(requests)
@@ -106,7 +106,7 @@ def _shape(arrays):
 def _response(request, outputs):
     wanted = request.requested_output_names()
     return pb_utils.InferenceResponse(
-        [pb_utils.Tensor(name, np.ascontiguousarray(outputs[name])) for name in outputs if name in wanted]
+        [pb_utils.Tensor.from_dlpack(name, np.ascontiguousarray(outputs[name])) for name in outputs if name in wanted]
     )
 
 
