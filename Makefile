@@ -4,8 +4,15 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-# Any Python 3.11; a virtual environment that happens to be active does not matter.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# A new environment is made with the newest supported Python that runs, or with the one you name: make demo PYTHON=python3.12.
+# A virtual environment that happens to be active does not matter.
+SUPPORTED_PYTHONS := 3.13 3.12 3.11
+version_of = $(shell $(1) -E -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2> /dev/null)
+PYTHON ?= $(or $(firstword $(foreach version,$(SUPPORTED_PYTHONS),$(and $(call version_of,python$(version)),python$(version)))),python3)
+# Expanded before a recipe's first line runs, so that nothing is removed or installed for an unsupported Python.
+python = $(if $(filter $(SUPPORTED_PYTHONS),$(call version_of,$(PYTHON))),$(PYTHON),$(error \
+  Hepar needs Python 3.11, 3.12 or 3.13, but $(PYTHON) $(or $(addprefix is Python ,$(call version_of,$(PYTHON))),cannot be run). \
+  Name another: make demo PYTHON=python3.13))
 DATA ?= ../shared/data/msd-liver-slices
 CONFIG ?= compact
 # One of `python -m training train --help`, or all of them.
@@ -186,7 +193,7 @@ clean: ## remove environments, state and caches
 .venv/.serve: requirements/serve.txt
 	@echo "Setting up .venv (the services) ..."
 	@rm -rf .venv
-	@$(PYTHON) -m venv .venv
+	@$(python) -m venv .venv
 	@.venv/bin/python $(PIP) --require-hashes -r requirements/serve.txt
 	@touch $@
 
@@ -225,14 +232,14 @@ web/dist/.complete: web/node_modules/.complete $(TYPESCRIPT) web/index.html $(sh
 .venv-triton/.complete: requirements/triton.txt
 	@echo "Setting up .venv-triton (Triton) ..."
 	@rm -rf .venv-triton
-	@$(PYTHON) -m venv .venv-triton
-	@.venv-triton/bin/python $(PIP) --require-hashes -r requirements/triton.txt
+	@$(python) -m venv .venv-triton
+	@.venv-triton/bin/python $(PIP) --require-hashes --no-deps -r requirements/triton.txt
 	@touch $@
 
 .venv-training/.complete: requirements/training.txt
 	@echo "Setting up .venv-training (several GB) ..."
 	@rm -rf .venv-training
-	@$(PYTHON) -m venv .venv-training
+	@$(python) -m venv .venv-training
 	@.venv-training/bin/python $(PIP) -r requirements/training.txt
 	@touch $@
 

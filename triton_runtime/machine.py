@@ -87,6 +87,6 @@ def find_package(environment: Path) -> TritonPackage:
     if not package.server.is_file() or not package.stub.is_file():
         raise UnsuitableMachine(
             f"{environment} has no Triton for Python {package.python_version}. "
-            f"Remove it and run `make setup` with Python 3.11."
+            "Remove it and run `make setup`."
         )
     return package

@@ -71,6 +71,20 @@ def test_answers_are_those_of_the_network_for_each_image_of_a_batch(triton: Runn
     assert logits == pytest.approx(np.array([[0, 1, 0], [0.8, 1, 0], [4, 1, 0]]), abs=1e-5)
 
 
+def test_every_pixel_reaches_the_network_and_every_value_comes_back(triton: RunningTriton) -> None:
+    """The activation map of each label is the image less 127.5."""
+    client = grpcclient.InferenceServerClient(triton.grpc)
+    pixels = np.random.default_rng(1).integers(0, 256, (2, SIZE, SIZE, 1), dtype=np.uint8)
+    tensor = grpcclient.InferInput("image", list(pixels.shape), "UINT8")
+    tensor.set_data_from_numpy(pixels)
+    result = client.infer("looking", [tensor])
+    assert result is not None
+    activation = np.asarray(result.as_numpy("activation"))
+    assert activation.dtype == np.float32
+    wanted = pixels.transpose(0, 3, 1, 2).astype(np.float32) - 127.5
+    assert activation == pytest.approx(np.broadcast_to(wanted, (2, 3, SIZE, SIZE)))
+
+
 def test_requests_that_triton_batched_are_run_together_and_answered_apart(triton: RunningTriton) -> None:
     async def scenario() -> None:
         async with TritonClient(triton.grpc) as client:
