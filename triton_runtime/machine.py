@@ -86,7 +86,6 @@ def find_package(environment: Path) -> TritonPackage:
         )
     if not package.server.is_file() or not package.stub.is_file():
         raise UnsuitableMachine(
-            f"{environment} has no Triton for Python {package.python_version}. "
-            "Remove it and run `make setup`."
+            f"{environment} has no Triton for Python {package.python_version}. Remove it and run `make setup`."
         )
     return package

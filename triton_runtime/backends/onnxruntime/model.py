@@ -7,6 +7,7 @@ parameters it reads `intra_op_thread_count`, `inter_op_thread_count` (default 1 
 Spinning is off by default: several sessions share few cores (docs/decisions/0003).
 """
 
+import ctypes
 import json
 import sys
 import time
@@ -18,6 +19,7 @@ import onnxruntime
 import triton_python_backend_utils as pb_utils
 
 _SPINNING = "session.intra_op.allow_spinning"
+_USED_CAPSULE = b"used_dltensor"  # DLPack's own name; the capsule keeps a pointer to these bytes
 
 
 class TritonPythonModel:
@@ -106,8 +108,17 @@ def _shape(arrays):
 def _response(request, outputs):
     wanted = request.requested_output_names()
     return pb_utils.InferenceResponse(
-        [pb_utils.Tensor.from_dlpack(name, np.ascontiguousarray(outputs[name])) for name in outputs if name in wanted]
+        [_tensor(name, np.ascontiguousarray(outputs[name])) for name in outputs if name in wanted]
     )
+
+
+def _tensor(name, array):
+    """Triton's stub was built for NumPy 1 and misreads arrays of NumPy 2, so the two exchange tensors by DLPack."""
+    capsule = array.__dlpack__()
+    tensor = pb_utils.Tensor.from_dlpack(name, capsule)
+    # Triton marks the capsule as used by another name than DLPack's, which NumPy reports as an error when it frees it.
+    ctypes.pythonapi.PyCapsule_SetName(ctypes.py_object(capsule), _USED_CAPSULE)
+    return tensor
 
 
 def _error(message):
