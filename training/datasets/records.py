@@ -96,7 +96,7 @@ def boxes_of_mask(mask: BoolImage, tumour_type: str) -> tuple[TypedBox, ...]:
     parts, _ = ndimage.label(mask)
     boxes = []
     for number, place in enumerate(ndimage.find_objects(parts), start=1):
-        if int((parts[place] == number).sum()) >= SMALLEST_LESION_PX:
+        if place is not None and int((parts[place] == number).sum()) >= SMALLEST_LESION_PX:
             rows, columns = place
             boxes.append(TypedBox(columns.start, rows.start, columns.stop, rows.stop, tumour_type))
     return tuple(boxes)
