@@ -1,4 +1,4 @@
-"""What people do with their own account."""
+"""Operations on the caller's own account."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from hepar.core.errors import ClientError, Forbidden, Unauthenticated
 
 
 class AddressInUse(ClientError):
-    """Somebody signed up with this address before."""
+    """The address belongs to an existing account."""
 
     status, title, slug = 409, "An account with this address exists", "address-in-use"
 
 
 class SignUpClosed(Forbidden):
-    """An administrator makes the accounts here."""
+    """Only administrators create accounts."""
 
     title, slug = "Sign-up is closed", "sign-up-closed"
 
 
 class WrongPassword(ClientError):
-    """The current password that a change asks for is not right."""
+    """The current password, which confirms a change, is wrong."""
 
     status, title, slug = 403, "The password is wrong", "wrong-password"
 
@@ -48,25 +48,25 @@ class WrongCode(ClientError):
 
 
 class NoSecondFactor(ClientError):
-    """There is nothing to confirm, renew or remove."""
+    """There is no second factor to confirm, renew or remove."""
 
     status, title, slug = 409, "There is no second factor", "no-second-factor"
 
 
 class SecondFactorActive(ClientError):
-    """Remove the one there is first."""
+    """The account has a second factor, which must be removed first."""
 
     status, title, slug = 409, "A second factor is already active", "second-factor-active"
 
 
 class LastAdministrator(ClientError):
-    """Somebody must be left who can administer."""
+    """The system would have no active administrator."""
 
     status, title, slug = 409, "This is the last administrator", "last-administrator"
 
 
 async def sign_up(dependencies: AuthDependencies, form: SignUp, origin: str | None) -> StoredAccount:
-    """Raises SignUpClosed, WeakPassword, AddressInUse; of several at once the database lets one win."""
+    """Raises SignUpClosed, WeakPassword and AddressInUse; of parallel sign-ups with one address, one succeeds."""
     if dependencies.settings.signup == "closed":
         raise SignUpClosed
     status = "pending" if dependencies.settings.signup == "approval" else "active"
@@ -88,7 +88,7 @@ async def new_account(
         created_at=datetime.now(UTC),
     )
     try:
-        async with dependencies.changing() as session:
+        async with dependencies.audited_transaction() as session:
             session.add(account)
             await session.flush()
             await dependencies.audit.append(session, "signed_up", actor, account.id, role=role, status=status)
@@ -98,7 +98,7 @@ async def new_account(
 
 
 async def change_profile(dependencies: AuthDependencies, caller: Caller, name: str) -> StoredAccount:
-    async with dependencies.changing() as session:
+    async with dependencies.audited_transaction() as session:
         account = await _own(session, caller)
         account.name = name
         await dependencies.audit.append(session, "profile_changed", caller.actor, account.id)
@@ -106,7 +106,7 @@ async def change_profile(dependencies: AuthDependencies, caller: Caller, name: s
 
 
 async def change_password(dependencies: AuthDependencies, caller: Caller, form: PasswordChange) -> None:
-    """Ends all sessions, this one too. Raises WrongPassword, WeakPassword, TooManyAttempts."""
+    """Ends all sessions, including the current one. Raises WrongPassword, WeakPassword, TooManyAttempts."""
     person = caller.person
     await confirm_password(dependencies, caller, form.current_password)
     own_words, second_factor = [person.email, person.name], person.totp_confirmed_at is not None
@@ -114,7 +114,7 @@ async def change_password(dependencies: AuthDependencies, caller: Caller, form: 
         form.new_password, own_words, second_factor=second_factor, pointer="/new_password"
     )
     stored = await dependencies.hasher.hash(form.new_password)
-    async with dependencies.changing() as session:
+    async with dependencies.audited_transaction() as session:
         account = await _own(session, caller)
         account.password_hash = stored
         await end_sessions(session, account.id)
@@ -122,9 +122,9 @@ async def change_password(dependencies: AuthDependencies, caller: Caller, form: 
 
 
 async def delete_account(dependencies: AuthDependencies, caller: Caller, form: Confirmation) -> None:
-    """What is left is its id in the audit. Raises WrongPassword, WrongCode, LastAdministrator, TooManyAttempts."""
+    """Only its id remains, in the audit log. Raises WrongPassword, WrongCode, LastAdministrator, TooManyAttempts."""
     await confirm_password(dependencies, caller, form.password)
-    async with dependencies.changing() as session:
+    async with dependencies.audited_transaction() as session:
         account = await _own(session, caller)
         if account.totp_confirmed_at is not None:
             await use_second_factor(dependencies, session, account, form.code or "", caller.actor)
@@ -134,28 +134,31 @@ async def delete_account(dependencies: AuthDependencies, caller: Caller, form: C
 
 
 async def begin_second_factor(dependencies: AuthDependencies, caller: Caller) -> SecondFactor:
-    """A secret that counts once a code of it has been shown. Raises SecondFactorActive."""
+    """Creates a secret, which becomes active once a code confirms it. Raises SecondFactorActive."""
     secret = fresh_secret()
-    async with dependencies.changing() as session:
+    async with dependencies.audited_transaction() as session:
         account = await _own(session, caller)
         if account.totp_confirmed_at is not None:
             raise SecondFactorActive
-        account.totp_secret = dependencies.secret_key.sealed(secret)
+        account.totp_secret = dependencies.secret_key.encrypt(secret)
         account.last_totp_step = None
         await dependencies.audit.append(session, "second_factor_begun", caller.actor, account.id)
     return SecondFactor(secret=secret, uri=provisioning_uri(secret, account.email))
 
 
 async def confirm_second_factor(dependencies: AuthDependencies, caller: Caller, code: str) -> list[str]:
-    """Active from now on; returns the recovery codes. Raises NoSecondFactor, SecondFactorActive, WrongCode."""
+    """Activates the second factor and returns the recovery codes.
+
+    Raises NoSecondFactor, SecondFactorActive, WrongCode and TooManyAttempts.
+    """
     await dependencies.throttle.begin(f"second factor of {caller.person.id}", caller.origin)
-    async with dependencies.changing() as session:
+    async with dependencies.audited_transaction() as session:
         account = await _own(session, caller)
         if account.totp_confirmed_at is not None:
             raise SecondFactorActive
         if account.totp_secret is None:
             raise NoSecondFactor
-        step = accepted_step(dependencies.secret_key.opened(account.totp_secret), code, datetime.now(UTC), None)
+        step = accepted_step(dependencies.secret_key.decrypt(account.totp_secret), code, datetime.now(UTC), None)
         if step is None:
             raise WrongCode
         account.totp_confirmed_at, account.last_totp_step = datetime.now(UTC), step
@@ -166,9 +169,9 @@ async def confirm_second_factor(dependencies: AuthDependencies, caller: Caller, 
 
 
 async def renew_recovery_codes(dependencies: AuthDependencies, caller: Caller, form: Confirmation) -> list[str]:
-    """The old ones no longer count. Raises WrongPassword, NoSecondFactor, WrongCode, TooManyAttempts."""
+    """Replaces the previous codes. Raises WrongPassword, NoSecondFactor, WrongCode, TooManyAttempts."""
     await confirm_password(dependencies, caller, form.password)
-    async with dependencies.changing() as session:
+    async with dependencies.audited_transaction() as session:
         account = await _own(session, caller)
         if account.totp_confirmed_at is None:
             raise NoSecondFactor
@@ -179,11 +182,11 @@ async def renew_recovery_codes(dependencies: AuthDependencies, caller: Caller, f
 
 
 async def remove_second_factor(dependencies: AuthDependencies, caller: Caller, form: Confirmation) -> None:
-    """Raises WrongPassword, NoSecondFactor, WrongCode, and WeakPassword where it is too short to stand alone."""
+    """Raises WrongPassword, NoSecondFactor, WrongCode, and WeakPassword for a password that is too short on its own."""
     await confirm_password(dependencies, caller, form.password)
     if len(form.password) < PASSWORD_CHARACTERS_MIN:
         await dependencies.hasher.require_strong(form.password, [], second_factor=False)
-    async with dependencies.changing() as session:
+    async with dependencies.audited_transaction() as session:
         account = await _own(session, caller)
         if account.totp_confirmed_at is None:
             raise NoSecondFactor
@@ -194,7 +197,7 @@ async def remove_second_factor(dependencies: AuthDependencies, caller: Caller, f
 
 
 async def own_sessions(dependencies: AuthDependencies, caller: Caller) -> list[StoredSession]:
-    """Those that are open, newest first; at most a hundred."""
+    """The open sessions, newest first; at most 100."""
     async with dependencies.database.reading() as session:
         opened = (StoredSession.account_id == caller.person.id) & StoredSession.ended_at.is_(None)
         current = opened & (StoredSession.expires_at > datetime.now(UTC))
@@ -203,8 +206,8 @@ async def own_sessions(dependencies: AuthDependencies, caller: Caller) -> list[S
 
 
 async def end_own_sessions(dependencies: AuthDependencies, caller: Caller, only: str | None = None) -> int:
-    """All, or one of them; returns how many were open."""
-    async with dependencies.changing() as session:
+    """Ends all of them, or one; returns how many were open."""
+    async with dependencies.audited_transaction() as session:
         ended = await end_sessions(session, caller.person.id, only)
         if ended:
             await dependencies.audit.append(
@@ -226,10 +229,13 @@ async def confirm_password(dependencies: AuthDependencies, caller: Caller, passw
 async def use_second_factor(
     dependencies: AuthDependencies, session: AsyncSession, account: StoredAccount, code: str, actor: Actor
 ) -> None:
-    """Takes a code of the authenticator or a recovery code, each once. `account` is locked. Raises WrongCode."""
+    """Accepts a code of the authenticator or a recovery code, both single-use. `account` is locked.
+
+    Raises NoSecondFactor and WrongCode.
+    """
     if account.totp_secret is None:
         raise NoSecondFactor
-    secret = dependencies.secret_key.opened(account.totp_secret)
+    secret = dependencies.secret_key.decrypt(account.totp_secret)
     step = accepted_step(secret, code, datetime.now(UTC), account.last_totp_step)
     if step is not None:
         account.last_totp_step = step
@@ -253,7 +259,7 @@ async def require_another_administrator(session: AsyncSession, account: StoredAc
 
 
 async def account_of_address(session: AsyncSession, email: str) -> StoredAccount | None:
-    """PostgreSQL cannot be asked for a NUL; nobody's address has one."""
+    """None where there is no such account. PostgreSQL refuses a NUL character, which no address contains."""
     if "\x00" in email:
         return None
     return (await session.scalars(select(StoredAccount).where(StoredAccount.email == email.lower()))).one_or_none()
@@ -262,7 +268,7 @@ async def account_of_address(session: AsyncSession, email: str) -> StoredAccount
 async def _own(session: AsyncSession, caller: Caller) -> StoredAccount:
     account = await locked_account(session, caller.person.id)
     if account is None or account.status != "active":
-        raise Unauthenticated("the account is gone")
+        raise Unauthenticated("the account no longer exists")
     return account
 
 

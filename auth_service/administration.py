@@ -1,4 +1,4 @@
-"""What administrators do with other people's accounts, and what they read of the audit."""
+"""Operations of administrators on other accounts, and reading the audit log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class NoSuchAccount(ClientError):
 
 
 class NotPending(ClientError):
-    """Only an account that waits for it can be approved."""
+    """Only a pending account can be approved."""
 
     status, title, slug = 409, "The account does not wait for approval", "not-pending"
 
@@ -30,7 +30,7 @@ class NotPending(ClientError):
 async def accounts(
     dependencies: AuthDependencies, page: PageRequest, status: AccountStatus | None, role: Role | None
 ) -> tuple[list[StoredAccount], str | None]:
-    """Oldest first, all or those of one status or role."""
+    """Oldest first, optionally of one status or role."""
     wanted = select(StoredAccount)
     if status is not None:
         wanted = wanted.where(StoredAccount.status == status)
@@ -51,7 +51,7 @@ async def account(dependencies: AuthDependencies, account_id: str) -> StoredAcco
 
 async def approve(dependencies: AuthDependencies, caller: Caller, account_id: str) -> StoredAccount:
     """Raises NoSuchAccount, NotPending."""
-    async with dependencies.changing() as session:
+    async with dependencies.audited_transaction() as session:
         found = await _locked(session, account_id)
         if found.status != "pending":
             raise NotPending
@@ -61,8 +61,8 @@ async def approve(dependencies: AuthDependencies, caller: Caller, account_id: st
 
 
 async def change_role(dependencies: AuthDependencies, caller: Caller, account_id: str, role: Role) -> StoredAccount:
-    """Its open sessions have at most the new role's scopes. Raises NoSuchAccount, LastAdministrator."""
-    async with dependencies.changing() as session:
+    """Tokens of its open sessions are limited to the new role's scopes. Raises NoSuchAccount, LastAdministrator."""
+    async with dependencies.audited_transaction() as session:
         found = await _locked(session, account_id)
         if found.role != role:
             await require_another_administrator(session, found)
@@ -74,8 +74,8 @@ async def change_role(dependencies: AuthDependencies, caller: Caller, account_id
 
 
 async def deactivate(dependencies: AuthDependencies, caller: Caller, account_id: str) -> StoredAccount:
-    """Ends its sessions; doing it twice is no error. Raises NoSuchAccount, LastAdministrator."""
-    async with dependencies.changing() as session:
+    """Ends its sessions. Idempotent. Raises NoSuchAccount, LastAdministrator."""
+    async with dependencies.audited_transaction() as session:
         found = await _locked(session, account_id)
         if found.status != "deactivated":
             await require_another_administrator(session, found)
@@ -87,7 +87,7 @@ async def deactivate(dependencies: AuthDependencies, caller: Caller, account_id:
 
 async def reactivate(dependencies: AuthDependencies, caller: Caller, account_id: str) -> StoredAccount:
     """Raises NoSuchAccount."""
-    async with dependencies.changing() as session:
+    async with dependencies.audited_transaction() as session:
         found = await _locked(session, account_id)
         if found.status == "deactivated":
             found.status = "active"
@@ -96,8 +96,8 @@ async def reactivate(dependencies: AuthDependencies, caller: Caller, account_id:
 
 
 async def delete(dependencies: AuthDependencies, caller: Caller, account_id: str) -> None:
-    """What is left is its id in the audit. Raises NoSuchAccount, LastAdministrator."""
-    async with dependencies.changing() as session:
+    """Only its id remains, in the audit log. Raises NoSuchAccount, LastAdministrator."""
+    async with dependencies.audited_transaction() as session:
         found = await _locked(session, account_id)
         await require_another_administrator(session, found)
         await session.delete(found)
@@ -107,7 +107,7 @@ async def delete(dependencies: AuthDependencies, caller: Caller, account_id: str
 async def sign_ins(
     dependencies: AuthDependencies, account_id: str, limit: int, before: int | None
 ) -> list[StoredAuditEntry]:
-    """Newest first. before: the number of the last entry of the page before."""
+    """Newest first. before: the number of the last entry of the previous page."""
     wanted = select(StoredAuditEntry).where(
         StoredAuditEntry.subject == account_id, StoredAuditEntry.event.in_(SIGN_IN_EVENTS)
     )
@@ -118,7 +118,7 @@ async def sign_ins(
 
 
 async def audit_entries(dependencies: AuthDependencies, limit: int, after: int) -> list[StoredAuditEntry]:
-    """Oldest first, from the entry after number `after` on."""
+    """Oldest first, starting after entry number `after`."""
     wanted = select(StoredAuditEntry).where(StoredAuditEntry.number > after)
     async with dependencies.database.reading() as session:
         return list((await session.scalars(wanted.order_by(StoredAuditEntry.number).limit(limit))).all())

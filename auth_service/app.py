@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from auth_service.api import install_routes
 from auth_service.audit import AuditLog
-from auth_service.dependencies import AuthDependencies, forget_stale
+from auth_service.dependencies import AuthDependencies, delete_expired_rows
 from auth_service.keys import KeyRing
 from auth_service.migrations import MIGRATIONS
 from auth_service.passwords import PasswordHasher
@@ -29,7 +29,7 @@ _CLEANING_S = 3600
 
 
 @asynccontextmanager
-async def open_house(settings: AuthSettings) -> AsyncIterator[AuthDependencies]:
+async def open_dependencies(settings: AuthSettings) -> AsyncIterator[AuthDependencies]:
     """Everything that routes and commands work with. Raises BadSigningKey, BadSecretKey."""
     secret_key = load_secret_key(settings.secret_key_file)
     given = settings.signing_key.get_secret_value() if settings.signing_key else None
@@ -47,7 +47,7 @@ async def open_house(settings: AuthSettings) -> AsyncIterator[AuthDependencies]:
 def create_app(settings: AuthSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_house(settings) as dependencies:
+        async with open_dependencies(settings) as dependencies:
             if settings.migrate_at_start:
                 await dependencies.database.migrate()
 
@@ -72,7 +72,7 @@ def create_app(settings: AuthSettings) -> FastAPI:
 async def _clean(dependencies: AuthDependencies, stopping: asyncio.Event) -> None:
     while not stopping.is_set():
         try:
-            await forget_stale(dependencies)
+            await delete_expired_rows(dependencies)
         except HeparError as error:
             _log.warning("stale rows stay", extra={"reason": error.detail})
         with contextlib.suppress(TimeoutError):

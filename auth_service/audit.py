@@ -1,6 +1,6 @@
-"""The audit: what happened to accounts and keys, each entry chained to the one before by an HMAC.
+"""The audit log: events of accounts and keys, each entry chained to the previous one by an HMAC.
 
-No password, token, e-mail address or patient data is in it: people and systems are named by their ids.
+It contains no password, token, e-mail address or patient data: people and systems are named by their ids.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _BATCH = 500
 
 @dataclass(frozen=True)
 class Actor:
-    """Who did it (None: nobody known) and from where (None: not over the network)."""
+    """Who caused an event (None: unknown) and from which address (None: not over the network)."""
 
     id: str | None
     origin: str | None = None
 
 
 class BrokenChain(Exception):
-    """The message names the first entry that does not follow from the one before."""
+    """The message names the first entry that does not follow from the previous one."""
 
 
 class AuditLog:
@@ -49,13 +49,13 @@ class AuditLog:
         self._key = key
 
     async def lock(self, session: AsyncSession) -> None:
-        """Whoever comes second waits for the first one's commit."""
+        """Serialises writers: a second one waits for the commit of the first."""
         await session.scalars(select(StoredAuditHead).with_for_update())
 
     async def append(
         self, session: AsyncSession, event: Event, actor: Actor, subject: str | None = None, **details: str
     ) -> None:
-        """Within the transaction of what happened: both are kept, or neither is."""
+        """In the transaction of the event itself: both are committed, or neither."""
         head = (await session.scalars(select(StoredAuditHead).with_for_update())).one()
         entry = StoredAuditEntry(
             number=head.number + 1,
@@ -72,14 +72,14 @@ class AuditLog:
         session.add(entry)
         head.number, head.hash = entry.number, entry.hash
         await session.flush()
-        # The log goes elsewhere: whoever rewrites the table cannot rewrite what was said there.
+        # The log is stored elsewhere: an attacker who rewrites the table cannot rewrite it as well.
         ACCOUNT_EVENTS.labels(event).inc()
         _log.info("audit", extra={"event": event, "audit_number": entry.number, "audit_hash": entry.hash})
 
     async def verify(self, database: Database, anchor: tuple[int, str] | None = None) -> tuple[int, str]:
-        """Reads the whole chain; returns the number and hash of its end.
+        """Reads the whole chain; returns the number and hash of its last entry.
 
-        anchor: a number and its hash as the log said them. Raises BrokenChain naming the first broken entry.
+        anchor: a number and its hash as logged. Raises BrokenChain naming the first broken entry.
         """
         expected, previous = 1, "0" * 64
         async with database.reading() as session:

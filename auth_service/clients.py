@@ -1,6 +1,6 @@
-"""Hospital systems that sign in by themselves.
+"""Clients: hospital systems that sign in with a secret.
 
-Secrets are shown once and stored as hashes; the older ones count for a while after a new one was made.
+Secrets are shown once and stored as hashes. After a new one is created, the older ones stay valid for a limited time.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ SECRETS_MAX = 5
 
 
 class NoSuchClient(ClientError):
-    """There is no client, or no secret of it, with this id."""
+    """There is no active client, or no secret of it, with this id."""
 
     status, title, slug = 404, "There is no such client", "no-such-client"
 
 
 class TooManySecrets(ClientError):
-    """Remove one that is no longer used."""
+    """A secret that is no longer used must be removed first."""
 
     status, title, slug = 409, "The client has too many secrets", "too-many-secrets"
 
 
 @dataclass(frozen=True)
 class ClientRecord:
-    """secret: the one just made, in the clear; it is never seen again."""
+    """fresh: id and plain text of the secret that was just created; it is shown this once."""
 
     client: StoredClient
     secrets: list[StoredClientSecret]
@@ -48,7 +48,7 @@ async def register(dependencies: AuthDependencies, caller: Caller, form: ClientR
     client = StoredClient(
         id=uuid.uuid4().hex, name=form.name, scope=" ".join(sorted(set(form.scopes))), created_at=datetime.now(UTC)
     )
-    async with dependencies.changing() as session:
+    async with dependencies.audited_transaction() as session:
         session.add(client)
         await session.flush()
         secret, stored = _fresh_secret(session, client.id)
@@ -64,9 +64,9 @@ async def clients(dependencies: AuthDependencies, page: PageRequest) -> tuple[li
 
 
 async def add_secret(dependencies: AuthDependencies, caller: Caller, client_id: str) -> ClientRecord:
-    """The others go on counting for `secret_overlap_s`. Raises NoSuchClient, TooManySecrets."""
+    """The other secrets stay valid for `secret_overlap_s` seconds. Raises NoSuchClient, TooManySecrets."""
     now = datetime.now(UTC)
-    async with dependencies.changing() as session:
+    async with dependencies.audited_transaction() as session:
         client = await _active(session, client_id)
         current = [
             row for row in await _secrets_of(session, client_id) if row.expires_at is None or row.expires_at > now
@@ -84,8 +84,8 @@ async def add_secret(dependencies: AuthDependencies, caller: Caller, client_id: 
 
 
 async def remove_secret(dependencies: AuthDependencies, caller: Caller, client_id: str, secret_id: str) -> None:
-    """It no longer counts. Raises NoSuchClient."""
-    async with dependencies.changing() as session:
+    """The secret is invalid immediately. Raises NoSuchClient."""
+    async with dependencies.audited_transaction() as session:
         found = await session.get(StoredClientSecret, secret_id)
         if found is None or found.client_id != client_id:
             raise NoSuchClient
@@ -94,8 +94,8 @@ async def remove_secret(dependencies: AuthDependencies, caller: Caller, client_i
 
 
 async def deactivate(dependencies: AuthDependencies, caller: Caller, client_id: str) -> None:
-    """Its tokens end too. Raises NoSuchClient."""
-    async with dependencies.changing() as session:
+    """Its tokens become invalid as well. Raises NoSuchClient."""
+    async with dependencies.audited_transaction() as session:
         one = (StoredClient.id == client_id) & StoredClient.deactivated_at.is_(None)
         changed = await session.execute(update(StoredClient).where(one).values(deactivated_at=datetime.now(UTC)))
         if getattr(changed, "rowcount", 0) != 1:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from auth_service.accounts import new_account
-from auth_service.app import open_house
+from auth_service.app import open_dependencies
 from auth_service.audit import Actor, BrokenChain
 from auth_service.dependencies import AuthDependencies
 from auth_service.keys import BadSigningKey
@@ -25,16 +25,20 @@ PASSWORD_VARIABLE = "HEPAR_ADMIN_PASSWORD"  # noqa: S105  the variable's name
 
 
 def run_command(settings: AuthSettings, arguments: Sequence[str]) -> int:
-    """0 where it was done; 1, with one line that says why, where not."""
+    """Returns 0 on success, otherwise 1 with one line that names the reason."""
     parser = argparse.ArgumentParser(prog="python -m auth_service", description="Without a command: serve.")
     commands = parser.add_subparsers(dest="command", required=True)
-    creating = commands.add_parser("create-admin", help=f"asks for the password, or reads {PASSWORD_VARIABLE}")
+    creating = commands.add_parser(
+        "create-admin", help=f"create an administrator; the password is prompted for or read from {PASSWORD_VARIABLE}"
+    )
     creating.add_argument("email")
     creating.add_argument("--name", default="")
-    commands.add_parser("rotate-key", help="a fresh key signs; the one before stays published while its tokens count")
-    verifying = commands.add_parser("verify-audit", help="reads the whole chain; names the first broken entry")
-    verifying.add_argument("--anchor", metavar="NUMBER:HASH", help="an entry as the log named it")
-    migrating = commands.add_parser("migrate", help="brings the database to the newest version, or to another")
+    commands.add_parser(
+        "rotate-key", help="sign with a new key; the previous one stays published until its tokens expire"
+    )
+    verifying = commands.add_parser("verify-audit", help="verify the whole audit log; names the first broken entry")
+    verifying.add_argument("--anchor", metavar="NUMBER:HASH", help="an entry as it was logged")
+    migrating = commands.add_parser("migrate", help="migrate the database to the newest revision, or to another")
     migrating.add_argument("revision", nargs="?", default="head")
     chosen = parser.parse_args(arguments)
     try:
@@ -53,22 +57,22 @@ def run_command(settings: AuthSettings, arguments: Sequence[str]) -> int:
 
 
 async def _run(settings: AuthSettings, chosen: argparse.Namespace) -> None:
-    async with open_house(settings) as dependencies:
+    async with open_dependencies(settings) as dependencies:
         if chosen.command == "migrate":
             await dependencies.database.migrate(chosen.revision)
-            said = f"the database is at {chosen.revision}"
+            message = f"the database is at {chosen.revision}"
         elif chosen.command == "create-admin":
-            said = await _create_admin(dependencies, chosen.email, chosen.name)
+            message = await _create_admin(dependencies, chosen.email, chosen.name)
         elif chosen.command == "rotate-key":
-            said = await _rotate_key(dependencies)
+            message = await _rotate_key(dependencies)
         else:
             number, digest = await dependencies.audit.verify(dependencies.database, _anchor(chosen.anchor))
-            said = f"{number} entries, unbroken; the last one is {number}:{digest}"
-    print(said)  # noqa: T201
+            message = f"{number} entries, chain intact; the last one is {number}:{digest}"
+    print(message)  # noqa: T201
 
 
 async def _create_admin(dependencies: AuthDependencies, email: str, name: str) -> str:
-    """There is no default password: it is asked for."""
+    """There is no default password."""
     await dependencies.database.migrate()
     password = os.environ.get(PASSWORD_VARIABLE) or getpass.getpass("Password (15 characters or more): ")
     form = SignUp(email=email, password=password, name=name)
@@ -80,9 +84,9 @@ async def _rotate_key(dependencies: AuthDependencies) -> str:
     await dependencies.database.migrate()
     before = dependencies.issuer.keys.signing().public.kid
     after = dependencies.issuer.keys.rotate().kid
-    async with dependencies.changing() as session:
+    async with dependencies.audited_transaction() as session:
         await dependencies.audit.append(session, "key_rotated", Actor(None), None, before=before, after=after)
-    return f"{after} signs now; {before} stays published until its tokens have ended"
+    return f"{after} signs from now on; {before} stays published until its tokens have expired"
 
 
 def _anchor(text: str | None) -> tuple[int, str] | None:

@@ -1,4 +1,4 @@
-"""What the rooms of auth_service work with, and whom they serve."""
+"""The dependencies of auth_service's operations, and the authenticated caller."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from hepar.web.access_tokens import Principal, TokenRules, read_token, verificat
 
 @dataclass(frozen=True)
 class AuthDependencies:
-    """Made by the app's lifespan, and by the command line."""
+    """Created by the app's lifespan and by the command line."""
 
     settings: AuthSettings
     database: Database
@@ -38,8 +38,8 @@ class AuthDependencies:
     secret_key: SecretKey
 
     @asynccontextmanager
-    async def changing(self) -> AsyncIterator[AsyncSession]:
-        """A transaction with the audit's end locked first, so that no two changes can wait for one another."""
+    async def audited_transaction(self) -> AsyncIterator[AsyncSession]:
+        """A transaction that first locks the head of the audit log, so that no two changes can deadlock."""
         async with self.database.writing() as session:
             await self.audit.lock(session)
             yield session
@@ -55,7 +55,7 @@ class AuthDependencies:
 
 @dataclass(frozen=True)
 class Caller:
-    """Whose token it is, and where from. account: None for a client, which has no account."""
+    """The owner of the token. account: None for a client.  origin: the network address."""
 
     principal: Principal
     account: StoredAccount | None
@@ -73,10 +73,10 @@ class Caller:
         return self.account
 
 
-async def caller_of(dependencies: AuthDependencies, token: str, scope: str | None, origin: str | None) -> Caller:
-    """Asks the database too, so that a revoked token, an ended session or a deactivated account ends at once here.
+async def authenticate(dependencies: AuthDependencies, token: str, scope: str | None, origin: str | None) -> Caller:
+    """Checks the database as well: a revoked token, an ended session or a deactivated account is refused at once.
 
-    Raises Unauthenticated, and Forbidden where the token lacks `scope` or the account's role no longer gives it.
+    Raises Unauthenticated, and Forbidden where the token lacks `scope` or the account's role no longer includes it.
     """
     principal = dependencies.principal(token)
     async with dependencies.database.reading() as session:
@@ -95,7 +95,7 @@ async def _person_of(session: AsyncSession, principal: Principal) -> StoredAccou
     if principal.session is None:
         client = await session.get(StoredClient, principal.subject)
         if client is None or client.deactivated_at is not None:
-            raise Unauthenticated("the client is gone")
+            raise Unauthenticated("the client no longer exists")
         return None
     account = await session.get(StoredAccount, principal.subject)
     signed_in = await session.get(StoredSession, principal.session)
@@ -111,7 +111,7 @@ def role_of(account: StoredAccount) -> Role:
 
 
 async def locked_account(session: AsyncSession, account_id: str) -> StoredAccount | None:
-    """The account, for a change that nobody else makes at the same time."""
+    """The account, locked until the end of the transaction."""
     found = await session.scalars(select(StoredAccount).where(StoredAccount.id == account_id).with_for_update())
     return found.one_or_none()
 
@@ -125,11 +125,11 @@ async def end_sessions(session: AsyncSession, account_id: str, only: str | None 
     return int(getattr(changed, "rowcount", 0))
 
 
-async def forget_stale(dependencies: AuthDependencies) -> None:
-    """Rows that decide nothing any more: expired revocations, sessions that ended a day ago, old throttles."""
+async def delete_expired_rows(dependencies: AuthDependencies) -> None:
+    """Deletes expired revocations, sessions that ended a day ago and old failure counts."""
     now = datetime.now(UTC)
     async with dependencies.database.writing() as session:
         await session.execute(delete(StoredRevocation).where(StoredRevocation.expires_at < now))
         over = (StoredSession.expires_at < now) | (StoredSession.ended_at < now - timedelta(days=1))
         await session.execute(delete(StoredSession).where(over))
-    await dependencies.throttle.forget_old()
+    await dependencies.throttle.delete_expired()

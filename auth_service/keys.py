@@ -1,7 +1,7 @@
-"""The keys that sign access tokens: one signs, the ones before it are published until their tokens have ended.
+"""The keys that sign access tokens: one signs; its predecessors stay published until their tokens have expired.
 
 <folder>/<time>-<kid>.pem    EC P-256 private keys, mode 600; the newest signs
-<folder>/<time>-<kid>.json   public key of one that was rotated out, and when
+<folder>/<time>-<kid>.json   public key of a retired one, with the time
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from hepar.web.access_tokens import ALGORITHM, LEEWAY_S
 
 
 class BadSigningKey(Exception):
-    """A key is not an EC P-256 private key of ours alone; the message says what is wrong."""
+    """The key is not an EC P-256 private key that only its owner can read; the message names the reason."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ class SigningKey:
 
 
 class KeyRing:
-    """Keys in a folder, read again when the folder changes; or one from the environment, that nobody rotates here."""
+    """Keys in a folder, read again when it changes; or one key from the environment, which is not rotated here."""
 
     def __init__(self, folder: Path, access_token_s: int, pem: str | None = None) -> None:
-        """Makes the first key where there is none. Raises BadSigningKey."""
+        """Creates the first key where there is none. Raises BadSigningKey."""
         self._folder = folder
         self._access_token_s = access_token_s
         self._given = SigningKey.from_pem(pem.encode(), "HEPAR_AUTH_SIGNING_KEY") if pem else None
@@ -68,7 +68,7 @@ class KeyRing:
         self.signing()
 
     def signing(self) -> SigningKey:
-        """The key of today. Raises BadSigningKey where the folder has become unusable."""
+        """The current key. Raises BadSigningKey where the folder is unusable."""
         if self._given is not None:
             return self._given
         changed = self._folder.stat().st_mtime_ns
@@ -78,18 +78,18 @@ class KeyRing:
         return self._signing
 
     def published(self, now: float | None = None) -> list[PublicKey]:
-        """Today's key first, then those whose tokens may still be about."""
+        """The current key first, then those whose tokens may still be valid. now: seconds since 1970."""
         moment = time.time() if now is None else now
         signing = self.signing().public
         return [signing, *(key for key, until in self._retired if until > moment and key.kid != signing.kid)]
 
     def rotate(self) -> PublicKey:
-        """A fresh key signs from now on; the private part of the one before is gone.
+        """Creates a new current key and deletes the private part of its predecessor.
 
         Raises BadSigningKey where the key comes from the environment.
         """
         if self._given is not None:
-            raise BadSigningKey("the key comes from HEPAR_AUTH_SIGNING_KEY: give the services another one there")
+            raise BadSigningKey("the key comes from HEPAR_AUTH_SIGNING_KEY: change it there")
         before = self._private_files()
         fresh = SigningKey.fresh()
         self._write(fresh)
@@ -109,12 +109,12 @@ class KeyRing:
     def _read(self) -> tuple[SigningKey, list[tuple[PublicKey, float]]]:
         files = self._private_files()
         if not files:
-            raise BadSigningKey(f"{self._folder} holds no key any more")
+            raise BadSigningKey(f"{self._folder} contains no key")
         keys = []
         for file in files:
             require_private(file, BadSigningKey)
             keys.append(SigningKey.from_pem(file.read_bytes(), str(file)))
-        # Of two private keys the older one is being rotated out just now: it is published as long as it is there.
+        # Two private keys exist during a rotation: the older one stays published as long as it is there.
         retired = [(key.public, float("inf")) for key in keys[:-1]]
         for file in sorted(self._folder.glob("*.json")):
             row = json.loads(file.read_bytes())

@@ -1,4 +1,4 @@
-"""Passwords: argon2id, hashed and checked by two threads; which ones are accepted (NIST SP 800-63B-4)."""
+"""Passwords: hashing with argon2id in two threads, and the rules for new ones (NIST SP 800-63B-4)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zxcvbn import zxcvbn
 from hepar.contracts.accounts import PASSWORD_CHARACTERS_MIN, PASSWORD_CHARACTERS_MIN_WITH_SECOND_FACTOR
 from hepar.core.errors import ClientError, InvalidField
 
-# OWASP's smallest argon2id setting, 19 MiB: HARDENING.md has what it costs. Two threads bound the memory.
+# OWASP's minimum for argon2id, 19 MiB. Two threads bound the memory.
 _SCHEME = argon2.using(type="ID", memory_cost=19 * 1024, time_cost=2, parallelism=1)  # type: ignore[no-untyped-call]
 _GUESSES_LOG10_MIN = 10.0
 _ESTIMATED_CHARACTERS = 72
@@ -31,14 +31,14 @@ class WeakPassword(ClientError):
 
 @dataclass(frozen=True)
 class Check:
-    """matches: the password is right.  rehashed: its hash with today's parameters, where the stored one is older."""
+    """matches: the password is right.  rehashed: a new hash where the stored one has outdated parameters."""
 
     matches: bool
     rehashed: str | None = None
 
 
 class PasswordHasher:
-    """Unicode is normalised first (NFKC, NIST SP 800-63B-4 section 3.1.1.2), so that keyboards may differ."""
+    """Normalises Unicode first (NFKC, NIST SP 800-63B-4 section 3.1.1.2), because keyboards encode differently."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="argon2")
@@ -48,7 +48,7 @@ class PasswordHasher:
         return await self._run(_SCHEME.hash, normalised(password))
 
     async def check(self, password: str, stored: str | None) -> Check:
-        """No match, after the same work, where there is no such account (`stored` is None)."""
+        """stored: None for an unknown account; the check then takes the same time and fails."""
         matches = await self._run(_SCHEME.verify, normalised(password), stored or self._nobody)
         if not matches or stored is None:
             return Check(matches=False)

@@ -1,4 +1,4 @@
-"""Who may do what: a role gives scopes, and a token has some of them."""
+"""Roles and the scopes that they grant."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ SCOPES: dict[Role, frozenset[str]] = {
 
 
 def granted(allowed: frozenset[str], asked: str | None) -> str:
-    """The scopes of a token: what is asked for and allowed, or all that is allowed; in a stable order."""
+    """The scopes of a token, sorted: those requested and allowed, or all that are allowed."""
     wanted = allowed if not asked or not asked.strip() else allowed & frozenset(asked.split())
     return " ".join(sorted(wanted))

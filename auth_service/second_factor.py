@@ -22,12 +22,12 @@ def fresh_secret() -> str:
 
 
 def provisioning_uri(secret: str, email: str) -> str:
-    """What an authenticator application reads from a QR code."""
+    """The otpauth URI that authenticator applications read from a QR code."""
     return TOTP(secret).provisioning_uri(name=email, issuer_name=ISSUER)
 
 
 def accepted_step(secret: str, code: str, now: datetime, last_step: int | None) -> int | None:
-    """The 30 s step whose code this is: the present one or its neighbours; None for a wrong or already used code."""
+    """The 30 s time step of the code: the current one or a neighbour. None for a wrong or already used code."""
     totp = TOTP(secret)
     present = int(now.timestamp()) // _INTERVAL_S
     for step in (present, present - 1, present + 1):
@@ -38,12 +38,12 @@ def accepted_step(secret: str, code: str, now: datetime, last_step: int | None) 
 
 
 def fresh_recovery_codes() -> list[str]:
-    """Each 80 bits, in four groups of four characters."""
+    """80 bits each, in four groups of four characters."""
     codes = ["".join(secrets.choice(_CODE_ALPHABET) for _ in range(16)) for _ in range(RECOVERY_CODES)]
     return ["-".join(code[start : start + 4] for start in range(0, 16, 4)) for code in codes]
 
 
 def recovery_hash(code: str) -> str:
-    """SHA-256; spaces, dashes and case do not count."""
+    """SHA-256; spaces, dashes and case are ignored."""
     plain = "".join(character for character in code.upper() if character.isalnum())
     return hashlib.sha256(plain.encode(errors="replace")).hexdigest()

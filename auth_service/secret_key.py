@@ -1,4 +1,4 @@
-"""One secret of this installation, from which the key of each purpose is derived."""
+"""The installation's secret, from which a key for each purpose is derived."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DIFFERENT_BYTES_MIN = 10  # 32 random bytes have fewer with a chance below 1e-2
 
 
 class BadSecretKey(Exception):
-    """The secret is missing, too short, or may be read by others; the message says which."""
+    """The secret is missing, too short, or readable by others; the message names the reason."""
 
 
 class SecretKey:
@@ -32,14 +32,14 @@ class SecretKey:
         """32 bytes, the same for the same purpose."""
         return HKDF(hashes.SHA256(), _BYTES, None, purpose.encode()).derive(self._secret)
 
-    def sealed(self, text: str) -> str:
+    def encrypt(self, text: str) -> str:
         """Encrypted and authenticated (Fernet)."""
         return self._box().encrypt(text.encode()).decode()
 
-    def opened(self, sealed: str) -> str:
-        """Raises BadSecretKey for what another key sealed."""
+    def decrypt(self, token: str) -> str:
+        """Raises BadSecretKey for a value that another key encrypted."""
         try:
-            return self._box().decrypt(sealed.encode()).decode()
+            return self._box().decrypt(token.encode()).decode()
         except InvalidToken as error:
             raise BadSecretKey("the secret key is not the one that the database was written with") from error
 
@@ -48,7 +48,7 @@ class SecretKey:
 
 
 def load_secret_key(file: Path) -> SecretKey:
-    """Made where there is none: 32 random bytes, mode 600. Raises BadSecretKey."""
+    """Creates it where there is none: 32 random bytes, mode 600. Raises BadSecretKey."""
     if not file.exists():
         write_private(file, os.urandom(_BYTES))
     require_private(file, BadSecretKey)
@@ -56,7 +56,7 @@ def load_secret_key(file: Path) -> SecretKey:
 
 
 def write_private(file: Path, content: bytes) -> None:
-    """Whole, mode 600, or not at all; whoever comes second leaves what the first one wrote."""
+    """Writes the file atomically with mode 600; an existing file is left as it is."""
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_suffix(f".{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -79,11 +79,11 @@ def write_private(file: Path, content: bytes) -> None:
 
 
 def require_private(file: Path, error: type[Exception]) -> None:
-    """Raises `error` where others than its owner may read the file.
+    """Raises `error` where anyone but the owner may read the file.
 
-    Where it is given to us by somebody else, as Kubernetes gives a Secret to a pod's group, the group may read it too.
+    The group may read it too where another user owns it, as with a Kubernetes Secret that is mounted for a pod's group.
     """
     facts = file.stat()
     others = 0o037 if facts.st_uid != os.getuid() else 0o077
     if facts.st_mode & others:
-        raise error(f"{file} may be read by others than its owner: chmod 600 it")
+        raise error(f"{file} can be read by others than its owner: run chmod 600 on it")

@@ -24,32 +24,39 @@ class AuthSettings(ServiceSettings):
         pattern=r"^(sqlite\+aiosqlite|postgresql\+asyncpg)://",
         repr=False,
     )
-    migrate_at_start: bool = Field(default=True, description="else `python -m auth_service migrate` does it")
+    migrate_at_start: bool = Field(
+        default=True, description="false: run `python -m auth_service migrate` before the start"
+    )
     keys_folder: Path = Field(
-        default=Path("var/auth/keys"), description="EC P-256 private keys, PEM, mode 600; the first is made at start"
+        default=Path("var/auth/keys"), description="EC P-256 private keys, PEM, mode 600; the first is created at start"
     )
     signing_key: SecretStr | None = Field(
         default=None, description="a private key in PEM, instead of the folder", repr=False
     )
     secret_key_file: Path = Field(
         default=Path("var/auth/secret.key"),
-        description="32 random bytes or more, mode 600, made at first start: seals second factors and the audit",
+        description="at least 32 random bytes, mode 600, created at first start: protects second factors and the audit",
     )
     issuer: str = "hepar-auth"
     audience: str = "hepar"
-    public_url: str = Field(default="http://127.0.0.1:8080", pattern="^https?://", description="of the gateway")
-    access_token_s: int = Field(default=600, ge=30, le=3600, description="seconds that a token counts")
-    session_s: int = Field(default=30 * 86400, ge=60, description="longest time between two times of signing in")
-    session_idle_s: int = Field(default=86400, ge=60, description="a session that is not refreshed ends after this")
+    public_url: str = Field(
+        default="http://127.0.0.1:8080", pattern="^https?://", description="public address of the gateway"
+    )
+    access_token_s: int = Field(default=600, ge=30, le=3600, description="seconds that an access token is valid")
+    session_s: int = Field(default=30 * 86400, ge=60, description="longest lifetime of a session")
+    session_idle_s: int = Field(
+        default=86400, ge=60, description="a session that is not refreshed ends after this time"
+    )
     secret_overlap_s: int = Field(
-        default=7 * 86400, ge=0, description="how long a client's older secrets count after a new one was made"
+        default=7 * 86400, ge=0, description="how long a client's older secrets stay valid after a new one is created"
     )
     signup: Literal["open", "approval", "closed"] = "open"
     signup_role: Literal["clinician", "researcher", "integrator"] = Field(
-        default="researcher", description="of people who sign up by themselves"
+        default="researcher", description="role of accounts created by sign-up"
     )
     proxies: list[str] = Field(
-        default=["127.0.0.1", "::1"], description="addresses or networks of the gateway, whose X-Forwarded-For counts"
+        default=["127.0.0.1", "::1"],
+        description="addresses or networks of the gateway, whose X-Forwarded-For is believed",
     )
 
     @field_validator("proxies")
@@ -60,10 +67,10 @@ class AuthSettings(ServiceSettings):
         return given
 
     @model_validator(mode="after")
-    def _given_secrets(self) -> Self:
-        """In production nothing is made up at the start: a second copy of the service would make up another one."""
+    def _secrets_in_production(self) -> Self:
+        """In production no secret is generated: each replica would generate its own."""
         if self.production and not self.secret_key_file.is_file():
-            raise ValueError(f"production makes no secret: there is no file {self.secret_key_file}")
+            raise ValueError(f"production generates no secret: there is no file {self.secret_key_file}")
         if self.production and self.database_url.startswith("sqlite"):
             raise ValueError("production keeps accounts in PostgreSQL: set HEPAR_AUTH_DATABASE_URL")
         return self

@@ -1,4 +1,4 @@
-"""Tokens for people and for hospital systems: the three grants of the token endpoint, and revocation."""
+"""The token endpoint: the password, refresh token and client credentials grants, and revocation."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from hepar.core.errors import Forbidden, Unauthenticated
 
 
 class WrongCredentials(Unauthenticated):
-    """One answer for an unknown address and for a wrong password."""
+    """The same error for an unknown address and for a wrong password."""
 
     title, slug = "The address or the password is wrong", "wrong-credentials"
     oauth_error = "invalid_grant"
 
 
 class SecondFactorRequired(Unauthenticated):
-    """The password was right; a code is wanted as well."""
+    """The password was right; a code of the second factor is required as well."""
 
     title, slug = "Send the code of your second factor as `otp`", "second-factor-required"
     oauth_error = "invalid_grant"
@@ -56,7 +56,7 @@ class InvalidGrant(Unauthenticated):
 
 
 class WrongClient(Unauthenticated):
-    """One answer for an unknown client and for a wrong secret."""
+    """The same error for an unknown client and for a wrong secret."""
 
     title, slug = "The client or its secret is wrong", "wrong-client"
     oauth_error = "invalid_client"
@@ -65,7 +65,7 @@ class WrongClient(Unauthenticated):
 async def by_password(
     dependencies: AuthDependencies, email: str, password: str, code: str | None, asked: str | None, origin: str | None
 ) -> AccessToken:
-    """RFC 6749, section 4.3. Every refusal takes the same work and is counted, whichever of both is wrong.
+    """RFC 6749, section 4.3. Every refusal takes the same work and is counted, whichever of the two is wrong.
 
     Raises TooManyAttempts, WrongCredentials, AccountNotActive, SecondFactorRequired, WrongCode.
     """
@@ -85,7 +85,7 @@ async def by_password(
         raise SecondFactorRequired
     actor = Actor(found.id, origin)
     try:
-        async with dependencies.changing() as session:
+        async with dependencies.audited_transaction() as session:
             account = await locked_account(session, found.id)
             if account is None or account.status != "active" or account.password_hash != found.password_hash:
                 raise WrongCredentials
@@ -109,13 +109,13 @@ async def by_password(
 async def by_refresh_token(
     dependencies: AuthDependencies, token: str, asked: str | None, origin: str | None
 ) -> AccessToken:
-    """RFC 6749, section 6, rotated (RFC 9700, section 4.14): a token that comes twice ends its whole family.
+    """RFC 6749, section 6, with rotation (RFC 9700, section 4.14): a token that is used twice ends its whole family.
 
     Raises InvalidGrant.
     """
     now = datetime.now(UTC)
     grant: tuple[str, str, str, str] | None = None
-    async with dependencies.changing() as session:
+    async with dependencies.audited_transaction() as session:
         family = await _family_of(session, _hash(token))
         if family is not None:
             opened, account = family
@@ -138,7 +138,7 @@ async def _family_of(session: AsyncSession, digest: str) -> tuple[StoredSession,
 
 
 async def _first_use(session: AsyncSession, digest: str, now: datetime) -> bool:
-    """One statement decides between several who come at once."""
+    """One UPDATE decides between parallel callers."""
     unused = (StoredRefreshToken.hash == digest) & StoredRefreshToken.used_at.is_(None)
     taken = await session.execute(update(StoredRefreshToken).where(unused).values(used_at=now))
     return getattr(taken, "rowcount", 0) == 1
@@ -158,7 +158,7 @@ async def by_client(
     """RFC 6749, section 4.4. Raises TooManyAttempts, WrongClient."""
     await dependencies.throttle.begin(f"client {client_id}", origin)
     scope: str | None = None
-    async with dependencies.changing() as session:
+    async with dependencies.audited_transaction() as session:
         client = await _client_of(session, client_id, secret)
         if client is None:
             await dependencies.audit.append(
@@ -175,7 +175,7 @@ async def by_client(
 
 
 async def _client_of(session: AsyncSession, client_id: str, secret: str) -> StoredClient | None:
-    """The active client whose secret it is. PostgreSQL cannot be asked for a NUL; no client's id has one."""
+    """The active client that the secret belongs to. PostgreSQL refuses a NUL character, which no id contains."""
     if "\x00" in client_id:
         return None
     known = (StoredClientSecret.hash == _hash(secret)) & (StoredClientSecret.client_id == client_id)
@@ -186,7 +186,7 @@ async def _client_of(session: AsyncSession, client_id: str, secret: str) -> Stor
 
 
 async def revoke(dependencies: AuthDependencies, token: str, origin: str | None) -> None:
-    """RFC 7009: a refresh token takes its session with it, an access token itself; anything else is nothing."""
+    """RFC 7009: a refresh token ends its session, an access token becomes invalid; anything else is ignored."""
     try:
         principal = dependencies.principal(token)
     except Unauthenticated:
@@ -196,17 +196,17 @@ async def revoke(dependencies: AuthDependencies, token: str, origin: str | None)
         token_id=principal.token_id[:64], expires_at=datetime.fromtimestamp(principal.expires_at + 60, UTC)
     )
     try:
-        async with dependencies.changing() as session:
+        async with dependencies.audited_transaction() as session:
             session.add(revocation)
             await session.flush()
             actor = Actor(principal.subject, origin)
             await dependencies.audit.append(session, "token_revoked", actor, principal.subject)
     except IntegrityError:
-        return  # it was revoked before
+        return  # already revoked
 
 
 async def _revoke_refresh_token(dependencies: AuthDependencies, token: str, origin: str | None) -> None:
-    async with dependencies.changing() as session:
+    async with dependencies.audited_transaction() as session:
         stored = await session.get(StoredRefreshToken, _hash(token))
         opened = await session.get(StoredSession, stored.session_id) if stored else None
         if opened is not None and await end_sessions(session, opened.account_id, opened.id):
@@ -215,7 +215,7 @@ async def _revoke_refresh_token(dependencies: AuthDependencies, token: str, orig
 
 
 async def _refused(dependencies: AuthDependencies, subject: str | None, reason: str, origin: str | None) -> None:
-    async with dependencies.changing() as session:
+    async with dependencies.audited_transaction() as session:
         await dependencies.audit.append(session, "sign_in_refused", Actor(None, origin), subject, reason=reason)
 
 

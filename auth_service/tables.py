@@ -1,4 +1,4 @@
-"""The tables of auth_service. Times are UTC; secrets are stored as hashes, but for the second factor's, encrypted."""
+"""The tables of auth_service. Times are UTC. Secrets are hashed; the second factor's is encrypted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Base(DeclarativeBase):
 class StoredAccount(PagedRow, Base):
     """One person. The address is stored in lower case and is unique.
 
-    totp_secret: encrypted.  last_totp_step: a code counts once.
+    totp_secret: encrypted.  last_totp_step: makes codes single-use.
     """
 
     __tablename__ = "accounts"
@@ -36,7 +36,7 @@ class StoredAccount(PagedRow, Base):
 
 
 class StoredRecoveryCode(Base):
-    """Stands in for the second factor once. hash: SHA-256."""
+    """A single-use replacement for a code of the second factor. hash: SHA-256."""
 
     __tablename__ = "recovery_codes"
 
@@ -45,7 +45,7 @@ class StoredRecoveryCode(Base):
 
 
 class StoredSession(Base):
-    """One signing in and all refreshes that follow from it: a token family."""
+    """One sign-in and all refreshes that follow from it: a token family."""
 
     __tablename__ = "sessions"
 
@@ -59,7 +59,7 @@ class StoredSession(Base):
 
 
 class StoredRefreshToken(Base):
-    """Counts once. hash: SHA-256 of the opaque token."""
+    """Single-use. hash: SHA-256 of the opaque token."""
 
     __tablename__ = "refresh_tokens"
 
@@ -70,7 +70,7 @@ class StoredRefreshToken(Base):
 
 
 class StoredRevocation(Base):
-    """An access token that no longer counts, until it would have expired anyway."""
+    """A revoked access token; the row is deleted after the token's expiry."""
 
     __tablename__ = "revoked_tokens"
 
@@ -79,7 +79,7 @@ class StoredRevocation(Base):
 
 
 class StoredClient(PagedRow, Base):
-    """A hospital system that signs in by itself."""
+    """A hospital system that signs in with a secret."""
 
     __tablename__ = "clients"
     __table_args__ = (Index("ix_clients_created_at_id", "created_at", "id"),)
@@ -92,7 +92,7 @@ class StoredClient(PagedRow, Base):
 
 
 class StoredClientSecret(Base):
-    """One of a client's secrets: two at once while it is being rotated. hash: SHA-256 of 256 random bits."""
+    """One of a client's secrets; there are several during a rotation. hash: SHA-256 of 256 random bits."""
 
     __tablename__ = "client_secrets"
 
@@ -104,7 +104,7 @@ class StoredClientSecret(Base):
 
 
 class StoredThrottle(Base):
-    """Failed attempts of late. key: SHA-256 of what they were made on, an address or an origin."""
+    """Recent failed attempts. key: SHA-256 of the account or the origin."""
 
     __tablename__ = "throttles"
 
@@ -114,7 +114,7 @@ class StoredThrottle(Base):
 
 
 class StoredAuditEntry(Base):
-    """Append-only. hash: HMAC over the canonical entry and the hash of the one before."""
+    """Append-only. hash: HMAC over the canonical entry and the hash of the previous one."""
 
     __tablename__ = "audit_entries"
     __table_args__ = (Index("ix_audit_entries_subject_number", "subject", "number"),)
@@ -131,7 +131,7 @@ class StoredAuditEntry(Base):
 
 
 class StoredAuditHead(Base):
-    """One row: whoever appends locks it."""
+    """One row, which every writer locks."""
 
     __tablename__ = "audit_head"
 

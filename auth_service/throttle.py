@@ -16,11 +16,11 @@ from auth_service.tables import StoredThrottle
 from hepar.core.errors import ClientError
 from hepar.storage.database import Database
 
-FORGOTTEN_AFTER = timedelta(hours=1)
+FAILURES_EXPIRE_AFTER = timedelta(hours=1)
 
 
 class TooManyAttempts(ClientError):
-    """Wait first. The same for accounts that exist and for those that do not."""
+    """The same for existing and unknown accounts."""
 
     status, title, slug = 429, "Too many attempts", "too-many-attempts"
 
@@ -33,34 +33,34 @@ class TooManyAttempts(ClientError):
 
 
 @dataclass(frozen=True)
-class Pace:
-    """`free` failures cost nothing; then each doubles the delay, from 1 s; from `locked_at` on it is `lock_s`."""
+class BackoffPolicy:
+    """No delay for the first `free` failures; each further one doubles it, from 1 s; after `lock_after`: `lock_s`."""
 
     free: int
-    locked_at: int
+    lock_after: int
     lock_s: int
 
     def delay_s(self, failures: int) -> float:
         if failures < self.free:
             return 0
-        return self.lock_s if failures >= self.locked_at else min(2 ** (failures - self.free), self.lock_s)
+        return self.lock_s if failures >= self.lock_after else min(2 ** (failures - self.free), self.lock_s)
 
 
-ACCOUNT = Pace(free=3, locked_at=10, lock_s=900)
-ORIGIN = Pace(free=30, locked_at=100, lock_s=900)  # a hospital may have one address for all its people
+ACCOUNT = BackoffPolicy(free=3, lock_after=10, lock_s=900)
+ORIGIN = BackoffPolicy(free=30, lock_after=100, lock_s=900)  # a hospital may share one address
 
 
 class Throttle:
-    """Counts attempts before they are made, so that many at once are no way around it."""
+    """Counts attempts before they are executed, so that parallel attempts cannot bypass the limit."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._database = database
         self._clock = clock
 
     async def begin(self, account: str, origin: str | None) -> None:
-        """Counts one attempt as failed until `succeeded` says otherwise.
+        """Counts one attempt as failed until `succeeded` is called.
 
-        account: what the attempt names, whether it exists or not.  Raises TooManyAttempts, and counts nothing then.
+        account: the name given, whether it exists or not.  Raises TooManyAttempts, and then counts nothing.
         """
         now = self._clock()
         async with self._database.writing() as session:
@@ -69,26 +69,26 @@ class Throttle:
                     await _count(session, _key(kind, value), pace, now)
 
     async def succeeded(self, session: AsyncSession, account: str, origin: str | None) -> None:
-        """The account's failures are forgotten, and this attempt was none of its origin's."""
+        """Deletes the account's failures and subtracts this attempt from those of its origin."""
         await session.execute(delete(StoredThrottle).where(StoredThrottle.key == _key("account", account.casefold())))
         if origin is not None:
             one_less = update(StoredThrottle).where(StoredThrottle.key == _key("origin", origin))
             await session.execute(one_less.values(failures=StoredThrottle.failures - 1))
 
-    async def forget_old(self) -> None:
-        """Rows that no longer slow anybody down."""
+    async def delete_expired(self) -> None:
+        """Deletes counts that no longer cause a delay."""
         async with self._database.writing() as session:
-            old = StoredThrottle.last_failure_at < self._clock() - FORGOTTEN_AFTER
+            old = StoredThrottle.last_failure_at < self._clock() - FAILURES_EXPIRE_AFTER
             await session.execute(delete(StoredThrottle).where(old))
 
 
-async def _count(session: AsyncSession, key: str, pace: Pace, now: datetime) -> None:
-    """One statement inserts the row and locks it, also between two that come at once."""
+async def _count(session: AsyncSession, key: str, pace: BackoffPolicy, now: datetime) -> None:
+    """Inserts the row where it is missing, then locks it: safe for parallel attempts."""
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     fresh = insert(StoredThrottle).values(key=key, failures=0, last_failure_at=now).on_conflict_do_nothing()
     await session.execute(fresh)
     row = (await session.scalars(select(StoredThrottle).where(StoredThrottle.key == key).with_for_update())).one()
-    failures = row.failures if now - row.last_failure_at < FORGOTTEN_AFTER else 0
+    failures = row.failures if now - row.last_failure_at < FAILURES_EXPIRE_AFTER else 0
     waited_s = (now - row.last_failure_at).total_seconds()
     delay_s = pace.delay_s(failures)
     if waited_s < delay_s:

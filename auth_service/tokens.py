@@ -14,7 +14,7 @@ from hepar.web.access_tokens import ALGORITHM, TOKEN_TYPE
 
 @dataclass(frozen=True)
 class TokenIssuer:
-    """Signs tokens with today's key."""
+    """Signs tokens with the current key."""
 
     keys: KeyRing
     issuer: str
@@ -22,7 +22,7 @@ class TokenIssuer:
     lifetime_s: int
 
     def issue(self, subject: str, scope: str, session: str | None = None) -> str:
-        """session: the family that the token belongs to; a client's tokens belong to none."""
+        """session: the token family; None for a client's tokens."""
         now = int(time.time())
         key = self.keys.signing()
         claims = {

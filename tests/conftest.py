@@ -89,7 +89,7 @@ def auth(auth_settings: AuthSettings) -> Iterator[AuthTestClient]:
 
 
 @pytest.fixture
-def time_stands_still(auth: AuthTestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def frozen_time(auth: AuthTestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """For whoever counts attempts: a busy machine would else wait out a delay of one second by itself."""
     now = datetime.now(UTC)
     monkeypatch.setattr(auth.dependencies.throttle, "_clock", lambda: now)

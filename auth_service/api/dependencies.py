@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
 
-from auth_service.dependencies import AuthDependencies, Caller, caller_of
+from auth_service.dependencies import AuthDependencies, Caller, authenticate
 from auth_service.roles import ACCOUNT, AUDIT, CLIENTS, USERS
 from auth_service.tables import StoredAccount
 from hepar.contracts.accounts import PAGE_MAX, Account, AccountStatus
@@ -34,12 +34,12 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _house(request: Request) -> AuthDependencies:
+def _dependencies(request: Request) -> AuthDependencies:
     dependencies: AuthDependencies = request.app.state.dependencies
     return dependencies
 
 
-Dependencies = Annotated[AuthDependencies, Depends(_house)]
+Dependencies = Annotated[AuthDependencies, Depends(_dependencies)]
 TokenDep = Annotated[str, Depends(bearer_token)]
 
 
@@ -64,7 +64,7 @@ OriginDep = Annotated[str | None, Depends(_origin)]
 
 def _caller(scope: str | None) -> Callable[[TokenDep, Dependencies, OriginDep], Awaitable[Caller]]:
     async def caller(token: TokenDep, dependencies: Dependencies, origin: OriginDep) -> Caller:
-        return await caller_of(dependencies, token, scope, origin)
+        return await authenticate(dependencies, token, scope, origin)
 
     return caller
 

@@ -228,7 +228,7 @@ def test_the_secret_key_is_one_and_is_ours_alone(tmp_path: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o600
     assert load_secret_key(file).derived("audit") == first.derived("audit") != first.derived("other")
     with pytest.raises(BadSecretKey, match="not the one that the database was written with"):
-        SecretKey(bytes(range(32))).opened(first.sealed("text"))
+        SecretKey(bytes(range(32))).decrypt(first.encrypt("text"))
     with pytest.raises(BadSecretKey, match="has 31 bytes"):
         SecretKey(b"x" * 31)
     with pytest.raises(BadSecretKey, match="a sample"):

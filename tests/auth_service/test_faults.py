@@ -253,7 +253,7 @@ def _token(auth: AuthTestClient) -> str:
         (b"x" * 10_000_000, 413),
         (b"x" * (MAX_SMALL_BODY_BYTES + 1), 413),
         (b"[" * 10_000, 400),
-        (b'{"email":' * 7_000, 400),
+        (b'{"email":' * 7_000, 400 if sys.version_info < (3, 13) else 422),  # 3.13 reads to the missing end
         (b"\xff\xfe{", 400),
         (b"", 422),
         (b'{"email": "a@b.example", "email": "c@d.example", "password": "x"}', 422),
@@ -292,7 +292,7 @@ def test_names_of_all_the_world_are_kept(auth: AuthTestClient) -> None:
     ("variables", "said"),
     [
         ({"HEPAR_AUTH_PROXIES": '["the gateway"]'}, "does not appear to be an IPv4 or IPv6 network"),
-        ({"HEPAR_AUTH_PRODUCTION": "true", "HEPAR_AUTH_DOCS": "false"}, "production makes no secret"),
+        ({"HEPAR_AUTH_PRODUCTION": "true", "HEPAR_AUTH_DOCS": "false"}, "production generates no secret"),
         (
             {"HEPAR_AUTH_PRODUCTION": "true", "HEPAR_AUTH_DOCS": "false", "HEPAR_AUTH_SECRET_KEY_FILE": __file__},
             "production keeps accounts in PostgreSQL",

@@ -7,18 +7,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from auth_service.throttle import ACCOUNT, ORIGIN, Pace, Throttle, TooManyAttempts
+from auth_service.throttle import ACCOUNT, ORIGIN, BackoffPolicy, Throttle, TooManyAttempts
 from tests.support.auth_client import EMAIL, PASSWORD, AuthTestClient
 
 WRONG = "a wrong but long password"
 
 
 def test_the_delay_doubles_and_ends_in_a_lock_for_a_quarter_of_an_hour() -> None:
-    pace = Pace(free=3, locked_at=10, lock_s=900)
+    pace = BackoffPolicy(free=3, lock_after=10, lock_s=900)
     assert [pace.delay_s(failures) for failures in range(11)] == [0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 900]
 
 
-@pytest.mark.usefixtures("time_stands_still")
+@pytest.mark.usefixtures("frozen_time")
 @pytest.mark.parametrize("email", [EMAIL, "nobody@example.org"])
 def test_the_fourth_attempt_in_a_row_must_wait_whether_the_account_exists_or_not(
     auth: AuthTestClient, email: str
@@ -32,7 +32,7 @@ def test_the_fourth_attempt_in_a_row_must_wait_whether_the_account_exists_or_not
     assert refused.json()["type"].endswith("/too-many-attempts")
 
 
-@pytest.mark.usefixtures("time_stands_still")
+@pytest.mark.usefixtures("frozen_time")
 def test_many_at_once_are_no_way_around_it(auth: AuthTestClient) -> None:
     auth.sign_up()
     with ThreadPoolExecutor(20) as pool:
@@ -89,7 +89,7 @@ def test_failures_are_forgotten_after_an_hour_and_their_rows_removed(auth: AuthT
         for _ in range(ACCOUNT.free):
             await throttle.begin("account", None)
         clock.now += timedelta(hours=2)
-        await throttle.forget_old()
+        await throttle.delete_expired()
         async with auth.dependencies.database.reading() as session:
             return int((await session.scalars(select(func.count()).select_from(StoredThrottle))).one())
 
@@ -97,7 +97,7 @@ def test_failures_are_forgotten_after_an_hour_and_their_rows_removed(auth: AuthT
     assert auth.client.portal.call(attempts) == 0
 
 
-@pytest.mark.usefixtures("time_stands_still")
+@pytest.mark.usefixtures("frozen_time")
 def test_changing_a_password_is_no_way_to_guess_it(auth: AuthTestClient) -> None:
     auth.sign_up()
     bearer = auth.bearer()

@@ -254,7 +254,7 @@ def test_what_decides_nothing_any_more_is_forgotten(auth: AuthTestClient) -> Non
 
     from sqlalchemy import func, select, update
 
-    from auth_service.dependencies import forget_stale
+    from auth_service.dependencies import delete_expired_rows
     from auth_service.tables import StoredRefreshToken, StoredRevocation, StoredSession
 
     auth.sign_up()
@@ -269,7 +269,7 @@ def test_what_decides_nothing_any_more_is_forgotten(auth: AuthTestClient) -> Non
                 await session.execute(update(StoredRevocation).values(expires_at=long_ago))
                 over = StoredSession.ended_at.is_not(None)
                 await session.execute(update(StoredSession).where(over).values(ended_at=long_ago))
-        await forget_stale(auth.dependencies)
+        await delete_expired_rows(auth.dependencies)
         async with auth.dependencies.database.reading() as session:
             tables = (StoredSession, StoredRefreshToken, StoredRevocation)
             return [(await session.scalars(select(func.count()).select_from(table))).one() for table in tables]
