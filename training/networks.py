@@ -256,10 +256,11 @@ def export(network: Network, run: Run, repository: Path) -> ModelCard:
     """
     from training.evaluation.judgement import judge
     from training.export.parity import require_parity
+    from training.export.passes import optimise
     from training.export.repository import write_model
     from training.export.weights import store_weights_as_float16
 
-    exact = network.graph(run)
+    exact = optimise(network.graph(run))
     exact_bytes = exact.SerializeToString()
     probe = parity_images(run)
     expected = network.framework_answers(run, probe)
