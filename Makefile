@@ -102,6 +102,10 @@ bench-memory: setup .venv/.dev ## memory of every process over 10,000 images of 
 bench-viewer: setup .venv/.dev web/dist/.complete ## milliseconds a frame in the viewer, with an image of 2,048 x 2,048
 	.venv/bin/python -m tests.browser.fluency docs/bench/viewer.json
 
+.PHONY: profile-graphs
+profile-graphs: setup .venv/.dev ## the ten most expensive nodes of each model, before and after the graph passes: docs/bench/graphs.md
+	.venv/bin/python -m bench.graphs
+
 .PHONY: bench-tune
 bench-tune: setup .venv/.dev ## what threads, instances and batching give on this machine
 	.venv/bin/python -m bench tune

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import shutil
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from bench.machine import machine
 from bench.measurement import (
     START_AND_STOP_S,
     Cell,
@@ -93,15 +93,6 @@ def _throughput(arguments: argparse.Namespace) -> None:
     print(*(f"{name}: {size / 1e6:.0f} MB" for name, size in memory.items()), sep="\n")
     write(rows, memory, machine(), arguments.out)
     print(arguments.out / "throughput.json")
-
-
-def machine() -> str:
-    """What the figures were measured on."""
-    model = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-        platform.processor(),
-    )
-    return f"{os.cpu_count()} cores of {model}, {psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()}"
 
 
 def _memory(workload: Workload, requests: int, step: int) -> None:

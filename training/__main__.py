@@ -17,6 +17,7 @@ from hepar.imaging.ct_image import Window
 from training.command_line import ALL, parsed_arguments
 from training.configuration import load_configuration
 from training.datasets.records import Leakage, NotThisDataset, ReadOptions
+from training.export.parity import Unlike
 from training.networks import NETWORKS, Run, export, train
 from training.pictures import lesion_sheet, write_samples
 from training.prepare import CLASS_LABELS, data_fingerprint, prepare
@@ -37,7 +38,7 @@ def main() -> int:
     try:
         _run(arguments)
     except (
-        UnusableData, Leakage, NotTrained, NotThisDataset, NotLetIn, UnknownVersion, FileNotFoundError,
+        UnusableData, Leakage, NotTrained, NotThisDataset, NotLetIn, UnknownVersion, Unlike, FileNotFoundError,
         FileExistsError, ValidationError,
     ) as error:  # fmt: skip
         print(error, file=sys.stderr)
@@ -217,6 +218,16 @@ def _fit_ensembles(arguments: argparse.Namespace, run: Run) -> None:
                 print(f"  {name:<28} {_readable(metric)}")
 
 
+def _optimise_graphs(arguments: argparse.Namespace, _run: Run) -> None:
+    from training.export.optimisation import optimise_repository
+
+    changed = 0
+    for graph in optimise_repository(arguments.repository, sorted(arguments.images.glob("*.png"))):
+        print(graph.sentence(), flush=True)
+        changed += 1
+    print(f"{changed} graphs of {arguments.repository} changed")
+
+
 def _report(arguments: argparse.Namespace, run: Run) -> None:
     from training.evaluation.comparison import compare
     from training.evaluation.report import write_report
@@ -311,6 +322,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, Run], None]] = {
     "evaluate": _work,
     "cross-validate": _cross_validate,
     "ensemble": _fit_ensembles,
+    "optimise-graphs": _optimise_graphs,
     "report": _report,
     "promote": _promote,
     "rollback": _roll_back,

@@ -57,6 +57,8 @@ def parsed_arguments(description: str | None) -> argparse.Namespace:
     volumes = commands.add_parser("volumes", help="what the shipped ensembles say of whole volumes, slice by slice")
     volumes.add_argument("--volume", action="append", required=True, metavar="IMAGE[,LABELS]", help="NIfTI or DICOM")
     volumes.add_argument("--out", type=Path, help="write the figures there, as JSON")
+    optimising = commands.add_parser("optimise-graphs", help="apply the graph passes to what is in the repository")
+    optimising.add_argument("--images", type=Path, default=Path("samples"), help="PNG files to compare the outputs on")
     sheet = commands.add_parser("lesion-sheet", help="a contact sheet of synthesised lesions")
     sheet.add_argument("--data", type=Path, help="the folder msd-liver-slices, for real livers beside phantoms")
     sheet.add_argument("--out", type=Path, default=Path("var/lesion-sheet.png"))

@@ -7,14 +7,13 @@ from onnx import NodeProto, TensorProto, numpy_helper
 
 from training.export.passes.editor import GraphEditor, attributes, axes_of
 
-
 _TRUTH = ("Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Equal", "And", "Or", "Not")
 
 
 def suppress_by_matrix_product(editor: GraphEditor) -> bool:
     """ReduceMax(suppresses * keep[:, :, None], axis 1) < c, with 0 < c < 1: keep[:, None, :] @ suppresses < c.
 
-    Both tensors, (n, m, m) and (n, m), hold only 0 and 1: a sum is 0 where the maximum is 0, and at least 1 where it is 1.
+    Both tensors, (n, m, m) and (n, m), hold only 0 and 1: a sum is 0 where the maximum is 0, at least 1 where it is 1.
     The product needs no intermediate of (n, m, m).
     """
     for node in editor.nodes:
