@@ -28,7 +28,7 @@ from training.versions import current, leading
 OUT = Path("docs/bench")
 LISTED_NODES = 10
 _TIMEOUT_S = 300.0
-_SUMS = {"classify_": "five classifiers", "detect_": "three detectors"}
+_SUMS = {"classify_": "classifiers", "detect_": "detectors"}
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def summary(models: list[ModelFigures]) -> list[str]:
     rows += [_summary_row(model.name, [model]) for model in models]
     for prefix, title in _SUMS.items():
         if members := [model for model in models if model.name.startswith(prefix)]:
-            rows.append(_summary_row(f"sum of the {title}", members))
+            rows.append(_summary_row(f"sum of {title} ({len(members)})", members))
     return rows
 
 

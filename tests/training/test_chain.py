@@ -20,6 +20,7 @@ import torchvision  # noqa: F401  before TensorFlow, which else crashes it
 from hepar.contracts.cards import ModelCard
 from training.configuration import ClassifierArchitecture, Configuration, load_configuration
 from training.evaluation.served import run_model_on
+from training.export.passes import optimise
 from training.networks import NETWORKS
 from training.prepare import CLASS_LABELS, read_manifest
 
@@ -128,6 +129,21 @@ def test_weights_are_stored_in_half_the_bytes(exported: Path) -> None:
     large = [tensor for tensor in graph.initializer if np.prod(tensor.dims) >= 256]
     halves = [tensor for tensor in large if tensor.data_type == onnx.TensorProto.FLOAT16]
     assert len(halves) >= 0.5 * len(large) > 0
+
+
+def test_an_exported_graph_went_through_the_passes(exported: Path) -> None:
+    model = onnx.load(exported / "1" / "model.onnx")
+    written = model.SerializeToString()
+    assert optimise(model).SerializeToString() == written, "a pass finds something left to do"
+    kinds = {node.op_type for node in model.graph.node}
+    (first,) = [node.op_type for node in model.graph.node if "image" in node.input]
+    if exported.name.startswith("classify_"):
+        assert first == "Reshape", "before the arithmetic on every pixel"
+    elif exported.name == "detect_faster_rcnn":
+        assert "ScatterND" in kinds
+        assert "ScatterElements" not in kinds
+    elif exported.name.startswith("detect_"):
+        assert "MatMul" in kinds, "the rounds of suppression"
 
 
 def test_training_that_is_finished_is_not_done_again(exported: Path, prepared: Path) -> None:
