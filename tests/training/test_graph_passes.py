@@ -149,6 +149,7 @@ def changed(text: str, old: str, new: str) -> onnx.ModelProto:
 @pytest.mark.parametrize(
     ("text", "old", "new"),
     [
+        (SCALING, '["" : 17]', '["" : 12]'),
         (SCALING, "graph (uint8[n,32,48,1] image)", "graph (uint8[n,32,24,2] image)"),
         (SCALING, "scaled = Mul(grey, scale)\n  shifted = Sub(shift, scaled)", "shifted = Identity(grey)"),
         (PAIRS, "(float[n,200,200] y)", "(float[n,200,200] y, float[n,200,200,2] clipped)"),

@@ -1,7 +1,8 @@
 """Graph passes that every exported graph gets.
 
 ONNX Runtime's own optimisers run whenever a session loads a graph, and onnxslim makes none faster after them: neither
-finds the patterns below. A pass keeps the results and computes them in a way that is cheap on a CPU.
+finds the patterns below. A pass keeps the results and computes them in a way that is cheap on a CPU. It works on the
+graph, not on the exporter, so that shipped graphs whose checkpoints are gone get it too.
 """
 
 from __future__ import annotations
@@ -31,11 +32,18 @@ PASSES: tuple[Pass, ...] = (
 )
 
 
+OLDEST_OPSET = 13
+"""Softmax, Squeeze and Unsqueeze mean something else in older ones."""
+
+
 def optimise(model: onnx.ModelProto) -> onnx.ModelProto:
     """Applies every pass until none finds its pattern. Changes `model` in place and returns it.
 
-    Inputs, outputs and their shapes stay. Raises onnx.checker.ValidationError where a pass made an invalid graph.
+    Inputs, outputs and their shapes stay. A graph of an opset below OLDEST_OPSET is not changed at all.
+    Raises onnx.checker.ValidationError where a pass made an invalid graph.
     """
+    if any(opset.domain in {"", "ai.onnx"} and opset.version < OLDEST_OPSET for opset in model.opset_import):
+        return model
     changed = False
     for rewrite in PASSES:
         while rewrite(editor := GraphEditor(model)):
