@@ -28,15 +28,16 @@ from training.versions import current, leading
 OUT = Path("docs/bench")
 LISTED_NODES = 10
 _TIMEOUT_S = 300.0
+_METHOD = "One thread, batch of one; a graph: median CPU time of a run; a node: its fastest run."
 _SUMS = {"classify_": "classifiers", "detect_": "detectors"}
 
 
 @dataclass(frozen=True)
 class GraphFigures:
-    """One graph of one model. run_ms: median of whole runs. nodes: of `bench.node_profile`, all of them."""
+    """One graph of one model. cpu_ms: median of whole runs on one thread. nodes: all, of `bench.node_profile`."""
 
     size_bytes: int
-    run_ms: float
+    cpu_ms: float
     nodes: list[dict[str, Any]]
 
     @property
@@ -62,7 +63,7 @@ def main() -> int:
     models = []
     try:
         for model in measure(settings.triton_model_repository, arguments.before, python, arguments.runs):
-            print(f"{model.name}: {model.before.run_ms:.2f} ms before, {model.after.run_ms:.2f} ms after", flush=True)
+            print(f"{model.name}: {model.before.cpu_ms:.2f} CPU ms before, {model.after.cpu_ms:.2f} after", flush=True)
             models.append(model)
     except MeasurementFailed as error:
         print(error, file=sys.stderr)
@@ -84,8 +85,8 @@ def measure(repository: Path, before: Path | None, python: Path, runs: int) -> I
             files = [_graph_in(before / card.parent.name) if before is not None else file, optimised]
             answer = _profiled(files, image, python, runs)
             figures = [
-                GraphFigures(path.stat().st_size, run_ms, nodes)
-                for path, run_ms, nodes in zip(files, answer["run_ms"], answer["nodes"], strict=True)
+                GraphFigures(path.stat().st_size, cpu_ms, nodes)
+                for path, cpu_ms, nodes in zip(files, answer["cpu_ms"], answer["nodes"], strict=True)
             ]
             yield ModelFigures(card.parent.name, *figures)
 
@@ -118,12 +119,17 @@ def write(models: list[ModelFigures], machine_name: str, folder: Path) -> list[P
     """graphs.md for people; graphs.json with the same nodes and figures."""
     folder.mkdir(parents=True, exist_ok=True)
     table, figures = folder / "graphs.md", folder / "graphs.json"
-    lines = ["Made by `make profile-graphs`; do not edit.", "", f"{machine_name}, one thread.", ""]
+    lines = ["Made by `make profile-graphs`; do not edit.", "", f"{machine_name}. {_METHOD}", ""]
     lines += [*summary(models), ""]
     for model in models:
         lines += [f"## {model.name}", ""]
         for title, graph in (("Before", model.before), ("After", model.after)):
-            lines += [f"{title}, {graph.nodes_ms:.2f} ms in {len(graph.nodes)} nodes:", "", *node_table(graph), ""]
+            lines += [
+                f"{title}, {graph.nodes_ms:.2f} ms in {len(graph.nodes)} nodes:",
+                "",
+                *node_table(graph),
+                "",
+            ]
     table.write_text("\n".join(lines[:-1]) + "\n")
     document = {"machine": machine_name, "models": {model.name: _plain(model) for model in models}}
     figures.write_text(json.dumps(document, indent=1) + "\n")
@@ -133,7 +139,7 @@ def write(models: list[ModelFigures], machine_name: str, folder: Path) -> list[P
 def summary(models: list[ModelFigures]) -> list[str]:
     """A row a model, and a row for all models of a kind of work."""
     rows = [
-        "| model | before, ms | after, ms | after / before | bytes before | bytes after |",
+        "| model | before, CPU ms | after, CPU ms | after / before | bytes before | bytes after |",
         "|---|---|---|---|---|---|",
     ]
     rows += [_summary_row(model.name, [model]) for model in models]
@@ -145,7 +151,7 @@ def summary(models: list[ModelFigures]) -> list[str]:
 
 def _summary_row(name: str, models: list[ModelFigures]) -> str:
     before, after = [model.before for model in models], [model.after for model in models]
-    before_ms, after_ms = sum(graph.run_ms for graph in before), sum(graph.run_ms for graph in after)
+    before_ms, after_ms = sum(graph.cpu_ms for graph in before), sum(graph.cpu_ms for graph in after)
     before_bytes, after_bytes = sum(graph.size_bytes for graph in before), sum(graph.size_bytes for graph in after)
     times = f"{before_ms:.2f} | {after_ms:.2f} | {after_ms / before_ms:.2f}"
     return f"| {name} | {times} | {before_bytes} | {after_bytes} |"
