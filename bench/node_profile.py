@@ -45,7 +45,7 @@ def cpu_times_ms(files: list[str], image: np.ndarray, runs: int) -> list[float]:
 
 
 def node_times(file: str, image: np.ndarray, runs: int) -> list[dict[str, Any]]:
-    """Every node that ran, the most expensive first: name, operator, shape of its first output, ms in its fastest run."""
+    """Every node that ran, most expensive first: name, operator, shape of its first output, ms in its fastest run."""
     options = _options()
     with tempfile.TemporaryDirectory() as folder:
         options.enable_profiling = True
