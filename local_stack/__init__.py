@@ -1,1 +1,1 @@
-"""The whole house on one machine: what `make run` and `make demo` start."""
+"""The whole stack on one machine, for `make run` and `make demo`."""

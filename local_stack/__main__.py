@@ -6,8 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from hepar.core.settings import load_settings
 from local_stack.checks import CannotStart
 from local_stack.demo import DemoFailed, run_demo
 from local_stack.settings import StackSettings
@@ -17,22 +16,18 @@ from local_stack.supervisor import run_stack
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local_stack", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("run", help="start everything, until Ctrl-C")
+    run = commands.add_parser("run", help="start the stack and run until Ctrl-C")
     run.add_argument("--quiet", action="store_true", help="no progress line and no hints")
-    demo = commands.add_parser("demo", help="one image through everything")
+    demo = commands.add_parser("demo", help="analyse one image and stop")
     demo.add_argument("image", type=Path)
     arguments = parser.parse_args()
     try:
         if arguments.command == "demo":
             run_demo(arguments.image)
             return 0
-        return run_stack(StackSettings(), hints=not arguments.quiet)
+        return run_stack(load_settings(StackSettings), hints=not arguments.quiet)
     except (CannotStart, DemoFailed) as error:
         print(error, file=sys.stderr)
-    except ValidationError as error:
-        for fault in error.errors():
-            variable = "HEPAR_" + "_".join(str(part) for part in fault["loc"]).upper()
-            print(f"{variable}: {fault['msg']} (given: {fault['input']!r})", file=sys.stderr)
     return 1
 
 

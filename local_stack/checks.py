@@ -1,4 +1,4 @@
-"""What can be known to go wrong before anything is started: one clear line each."""
+"""Checks before the start, each with a one-line error message."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _REMEDY = "`git checkout -- {}` or `make export`"
 
 
 class CannotStart(Exception):
-    """The stack cannot start; the message is one line for the person who started it."""
+    """The stack cannot start; the message is one line for the user."""
 
 
 def check_all(settings: StackSettings) -> None:
-    """Raises CannotStart with the first thing found wrong."""
+    """Raises CannotStart for the first failed check."""
     _check_models(settings)
     _check_triton(settings)
     for variable, port in settings.ports().items():

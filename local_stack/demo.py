@@ -1,4 +1,4 @@
-"""`make demo`: one image through the whole house, and everything stopped again."""
+"""`make demo`: starts the stack, analyses one image and stops the stack."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _MEGABYTE = 1e6
 
 
 class DemoFailed(Exception):
-    """The demo cannot show a result; the message says why."""
+    """The demo has no result to show; the message states the reason."""
 
 
 def run_demo(image: Path) -> None:
-    """Signs up, signs in, posts the image, prints the verdict, writes the picture. Raises DemoFailed."""
+    """Signs up, signs in, posts the image, prints the result and writes the annotated image. Raises DemoFailed."""
     if not image.is_file():
         raise DemoFailed(f"there is no file {image}")
     shutil.rmtree(FOLDER, ignore_errors=True)
@@ -45,12 +45,12 @@ def run_demo(image: Path) -> None:
     with running_stack(settings, FOLDER) as process:
         memory = _memory_bytes(process.pid)
         answer = _analyse(settings, image)
-        lines = verdict_lines(image, answer)
+        lines = result_lines(image, answer)
         print("\n" + "\n".join(lines) + "\n")
         picture = FOLDER / f"{image.stem}.png"
         boxes = answer.detection.boxes if isinstance(answer.detection, Detection) else []
         picture.write_bytes(annotated_png(decode(image.read_bytes()), boxes, lines[0]))
-        print(f"The annotated picture: {picture}")
+        print(f"Annotated image: {picture}")
     print(f"Memory of all processes while idle: {memory / _MEGABYTE:.0f} MB")
     sizes = sum(_folder_bytes(folder) for folder in (Path(".venv"), settings.triton_environment))
     print(f"Environments on disk: {sizes / _MEGABYTE:.0f} MB")
@@ -61,9 +61,9 @@ def run_demo(image: Path) -> None:
 
 @contextmanager
 def running_stack(settings: StackSettings, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The stack as a process of its own, its state and logs in `folder`; ready on entry, gone on exit.
+    """Runs the stack as a separate process with state and logs in `folder`: ready on entry, stopped on exit.
 
-    Raises DemoFailed with the last lines of the log when it does not become ready.
+    Raises DemoFailed with the last lines of the log when the stack does not become ready.
     """
     log_file = folder / "stack.log"
     environment = settings.environment() | {
@@ -101,9 +101,9 @@ def running_stack(settings: StackSettings, folder: Path) -> Iterator[subprocess.
 def _analyse(settings: StackSettings, image: Path) -> Analysis:
     email, password = "demo@example.org", secrets.token_urlsafe(24)
     with httpx.Client(base_url=settings.gateway_url, timeout=60, trust_env=False) as client:
-        _good(client.post("/v1/users", json={"email": email, "password": password}))
+        _checked(client.post("/v1/users", json={"email": email, "password": password}))
         print(f"Signed up as {email}.")
-        token = _good(client.post("/v1/token", data={"username": email, "password": password})).json()
+        token = _checked(client.post("/v1/token", data={"username": email, "password": password})).json()
         print("Signed in.")
         with image.open("rb") as file:
             answer = client.post(
@@ -111,18 +111,18 @@ def _analyse(settings: StackSettings, image: Path) -> Analysis:
                 files={"image": (image.name, file, "application/octet-stream")},
                 headers={"Authorization": f"Bearer {token['access_token']}"},
             )
-    return Analysis.model_validate_json(_good(answer).content)
+    return Analysis.model_validate_json(_checked(answer).content)
 
 
-def _good(response: httpx.Response) -> httpx.Response:
+def _checked(response: httpx.Response) -> httpx.Response:
     if response.is_error:
         problem = Problem.model_validate_json(response.content)
         raise DemoFailed(f"{problem.title}: {problem.detail}")
     return response
 
 
-def verdict_lines(image: Path, answer: Analysis) -> list[str]:
-    """The answer as a person reads it; the first line is the headline."""
+def result_lines(image: Path, answer: Analysis) -> list[str]:
+    """The result as text; the first line is the headline."""
     return [
         *_classification_lines(image, answer.classification),
         *_detection_lines(answer.detection),

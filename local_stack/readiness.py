@@ -1,4 +1,4 @@
-"""Waiting for the gateway to say that everything behind it can answer."""
+"""Waits until the gateway reports that every component is ready."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import httpx
 
 from local_stack.settings import StackSettings
 
-_SIGNS = {True: "ready", False: "starting"}
+_STATES = {True: "ready", False: "starting"}
 
 
 class NotReady(Exception):
-    """The stack did not become ready; the message says which part."""
+    """The stack did not become ready; the message names the component."""
 
 
 def wait_until_ready(settings: StackSettings, timeout_s: float, alive: Callable[[], bool], show: bool = True) -> float:
-    """Asks /readyz until it answers 200; returns the seconds that took.
+    """Polls /readyz until it returns 200; returns the seconds waited.
 
-    alive: False ends the wait at once.  Raises NotReady.
+    alive: the wait ends when it returns False.  Raises NotReady.
     """
     started = time.monotonic()
     parts: dict[str, bool] = {}
@@ -44,7 +44,7 @@ def wait_until_ready(settings: StackSettings, timeout_s: float, alive: Callable[
 
 
 def _show(parts: dict[str, bool], waited: float, *, last: bool) -> None:
-    line = "  ".join(f"{name} {_SIGNS[ready]}" for name, ready in parts.items()) or "gateway starting"
+    line = "  ".join(f"{name} {_STATES[ready]}" for name, ready in parts.items()) or "gateway starting"
     if sys.stderr.isatty():
         print(f"\r{waited:5.1f} s  {line}\033[K", end="\n" if last else "", file=sys.stderr, flush=True)
     elif last:

@@ -1,4 +1,4 @@
-"""Where each process of the local stack listens, and the environment that tells the others."""
+"""Ports of the local stack, and the environment variables that pass them to its processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class StackSettings(BaseSettings):
-    """Read from the variables that the processes themselves read: HEPAR_GATEWAY_PORT and so on."""
+    """Read from the variables of the processes themselves, such as HEPAR_GATEWAY_PORT."""
 
     model_config = SettingsConfigDict(env_prefix="HEPAR_", extra="ignore", protected_namespaces=())
 
@@ -39,11 +39,11 @@ class StackSettings(BaseSettings):
         return f"http://{LOOPBACK}:{self.gateway_port}"
 
     def ports(self) -> dict[str, int]:
-        """Environment variable to port."""
+        """Ports by environment variable."""
         return {f"HEPAR_{name.upper()}": port for name, port in self.model_dump().items() if name.endswith("_port")}
 
     def environment(self) -> dict[str, str]:
-        """For the processes of the Procfile: this Python first on PATH, and every address."""
+        """The environment of the Procfile's processes: this Python first on PATH, and all addresses."""
         triton = f"{LOOPBACK}:{self.triton_grpc_port}"
         repository = str(self.triton_model_repository)
         return os.environ | {
@@ -62,7 +62,7 @@ class StackSettings(BaseSettings):
 
 
 def on_free_ports() -> StackSettings:
-    """The settings of the environment, but with ports that nobody uses now."""
+    """The settings of the environment with ports that are free now."""
     names = [name for name in StackSettings.model_fields if name.endswith("_port")]
     sockets = [socket.socket() for _ in names]
     try:

@@ -1,6 +1,6 @@
-"""Triton and the four services under one supervisor (honcho): one ends, all end.
+"""Runs Triton and the four services under one supervisor (honcho): when one ends, all are stopped.
 
-Triton itself is the exception: its keeper (triton_runtime) starts it again, and the others go on meanwhile.
+The exception is Triton itself: triton_runtime restarts it while the services keep running.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from local_stack.settings import StackSettings
 
 PROCFILE = Path("Procfile")
 START_TIMEOUT_S = 120
-# honcho kills after five seconds; requests under way and Triton's shared memory deserve longer.
+# honcho kills after five seconds; requests in flight and Triton's shared memory need more time.
 honcho.manager.KILL_WAIT = 30
 
 
 def run_stack(settings: StackSettings, *, hints: bool) -> int:
-    """Starts everything and returns when everything has ended, with the first failure's exit status.
+    """Starts all processes and returns when all have ended, with the exit status of the first failure.
 
     Raises CannotStart. Must run in the main thread: honcho installs its signal handlers there.
     """
     check_all(settings)
     if not PROCFILE.is_file():
-        raise CannotStart("there is no Procfile here: start from the repository's root")
+        raise CannotStart("no Procfile in this folder: start from the root of the repository")
     manager = honcho.manager.Manager(Printer(sys.stdout, colour=sys.stdout.isatty()))
     environment = settings.environment()
     for name, command in parse_procfile(PROCFILE.read_text()).processes.items():
@@ -45,7 +45,7 @@ def _announce(settings: StackSettings, manager: honcho.manager.Manager) -> None:
     try:
         wait_until_ready(settings, START_TIMEOUT_S, lambda: manager.returncode is None)
     except NotReady as error:
-        print(f"\nHepar did not start: {error}. The lines above say why.", file=sys.stderr, flush=True)
+        print(f"\nHepar did not start: {error}. See the lines above.", file=sys.stderr, flush=True)
         manager.terminate()
         return
     print(_hints(settings), file=sys.stderr, flush=True)
@@ -54,7 +54,7 @@ def _announce(settings: StackSettings, manager: honcho.manager.Manager) -> None:
 def _hints(settings: StackSettings) -> str:
     url = settings.gateway_url
     return f"""
-Hepar is ready at {url} (API pages: {url}/docs). Ctrl-C ends everything.
+Hepar is ready at {url} (API pages: {url}/docs). Ctrl-C stops it.
 Research software, not a medical device. Try it in another terminal:
 
   curl -s {url}/v1/users -H 'Content-Type: application/json' \\

@@ -1,1 +1,1 @@
-"""Triton for a machine without a GPU or Docker: the real server from PyPI, and how it is started."""
+"""Runs the Triton server of the PyPI package, for machines without a GPU or Docker."""

@@ -10,14 +10,14 @@ from triton_runtime.machine import TritonPackage
 from triton_runtime.settings import TritonSettings
 
 BACKENDS = Path(__file__).parent / "backends"
-_OURS = "onnxruntime"
+_BACKEND = "onnxruntime"
 _RESTRICTED = "shared-memory,model-repository,model-config,statistics,trace,logging"
 
 
 def assemble_backends(package: TritonPackage, folder: Path) -> Path:
-    """A backend directory with Triton's own `python` and our Python-based `onnxruntime`, made anew.
+    """Recreates the backend directory: Triton's own `python` and our Python-based `onnxruntime`.
 
-    Triton wants both side by side, as files and not as links; the package ships the first in pieces.
+    Triton needs both in one directory, as files and not as links; the package ships the first one in parts.
     """
     shutil.rmtree(folder, ignore_errors=True)
     python = folder / "python"
@@ -25,12 +25,12 @@ def assemble_backends(package: TritonPackage, folder: Path) -> Path:
     for file in ("libtriton_python.so", "triton_python_backend_utils.py"):
         shutil.copy2(package.python_backend / file, python / file)
     shutil.copy2(package.stub, python / "triton_python_backend_stub")
-    shutil.copytree(BACKENDS / _OURS, folder / _OURS, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(BACKENDS / _BACKEND, folder / _BACKEND, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 
 
 def server_environment(environment: Path, package: TritonPackage) -> dict[str, str]:
-    """PATH decides which Python the stub runs: it starts isolated and ignores PYTHONPATH."""
+    """The stub runs the first Python on PATH; it starts isolated and ignores PYTHONPATH."""
     libraries = [str(package.libpython.parent), str(package.site_packages / "nvidia_pytriton.libs")]
     inherited = os.environ.get("LD_LIBRARY_PATH")
     return os.environ | {
@@ -42,13 +42,13 @@ def server_environment(environment: Path, package: TritonPackage) -> dict[str, s
 
 
 def server_command(settings: TritonSettings, package: TritonPackage, backends: Path, shm_prefix: str) -> list[str]:
-    """Everything that is not for our services is off: shared files, cloud front ends, tracing."""
+    """Disables everything that the services do not need: cloud front ends, tracing, auto-completion."""
     command = [
         str(package.server),
         f"--model-repository={settings.model_repository.resolve()}",
         f"--backend-directory={backends.resolve()}",
-        f"--backend-config={_OURS},shm-region-prefix-name={shm_prefix}",
-        f"--backend-config={_OURS},shm-default-byte-size=4194304",
+        f"--backend-config={_BACKEND},shm-region-prefix-name={shm_prefix}",
+        f"--backend-config={_BACKEND},shm-default-byte-size=4194304",
         "--model-control-mode=poll",
         "--repository-poll-secs=2",
         "--exit-on-error=false",

@@ -1,4 +1,4 @@
-"""Keeps one tritonserver running: starts it, starts it again when it dies, leaves nothing behind."""
+"""Keeps one tritonserver running: starts it, restarts it after a crash, and cleans up after it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from triton_runtime.settings import TritonSettings
 
 _PR_SET_PDEATHSIG = 1
 _LONGEST_DELAY_S = 30.0
-_SETTLED_S = 60.0
+_STABLE_AFTER_S = 60.0
 
 
 class Keeper:
     """Runs in the main thread until SIGTERM or SIGINT.
 
-    A server that dies (a crash, `kill -9`, out of memory) is started again after `restart_delay_s`, which
-    doubles up to 30 s while it keeps dying within a minute; meanwhile the services answer 503.
+    A server that dies (a crash, `kill -9`, out of memory) is restarted after `restart_delay_s`, which doubles up to
+    30 s as long as the server dies within a minute. The services answer 503 in between.
     """
 
     def __init__(self, settings: TritonSettings) -> None:
@@ -49,9 +49,9 @@ class Keeper:
             status = self._run_once()
             if self._stopping.is_set():
                 break
-            if time.monotonic() - started > _SETTLED_S:
+            if time.monotonic() - started > _STABLE_AFTER_S:
                 delay_s = self._settings.restart_delay_s
-            _say(f"Triton ended with status {status}; it starts again in {delay_s:g} s")
+            _report(f"Triton ended with status {status}; restarting in {delay_s:g} s")
             self._stopping.wait(delay_s)
             delay_s = min(2 * delay_s, _LONGEST_DELAY_S)
 
@@ -69,9 +69,9 @@ class Keeper:
                 preexec_fn=_die_with_parent,  # noqa: PLW1509  one thread at this point
             )
         self._server = server
-        _say(f"Triton started as process {server.pid}; its log is {log_file}")
+        _report(f"Triton started as process {server.pid}; its log is {log_file}")
         if self._stopping.is_set():
-            self._ask_to_stop(server)
+            self._request_stop(server)
         try:
             while True:
                 try:
@@ -80,7 +80,7 @@ class Keeper:
                     if self._stopping.is_set():
                         return self._wait_for_stop(server)
         finally:
-            self._sweep(server)
+            self._clean_up(server)
 
     def _wait_for_stop(self, server: subprocess.Popen[bytes]) -> int:
         try:
@@ -92,18 +92,18 @@ class Keeper:
     def _stop(self, _signal: int, _frame: FrameType | None) -> None:
         self._stopping.set()
         if self._server is not None:
-            self._ask_to_stop(self._server)
+            self._request_stop(self._server)
 
     @staticmethod
-    def _ask_to_stop(server: subprocess.Popen[bytes]) -> None:
+    def _request_stop(server: subprocess.Popen[bytes]) -> None:
         if server.poll() is None:
             server.terminate()
 
-    def _sweep(self, server: subprocess.Popen[bytes]) -> None:
-        """Ends stub processes that outlived their server and removes its shared memory."""
-        with contextlib.suppress(ProcessLookupError):  # the usual case: all of the group has ended
+    def _clean_up(self, server: subprocess.Popen[bytes]) -> None:
+        """Kills stub processes that outlived their server and removes its shared memory."""
+        with contextlib.suppress(ProcessLookupError):  # the usual case: the whole process group has ended
             os.killpg(server.pid, signal.SIGKILL)
-        for region in Path("/dev/shm").glob(f"{self._shm_prefix}*"):  # noqa: S108  where Linux keeps it
+        for region in Path("/dev/shm").glob(f"{self._shm_prefix}*"):  # noqa: S108  the POSIX shared memory folder of Linux
             region.unlink(missing_ok=True)
 
 
@@ -111,5 +111,5 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _say(line: str) -> None:
+def _report(line: str) -> None:
     print(line, file=sys.stderr, flush=True)  # noqa: T201  the supervisor's log

@@ -1,8 +1,8 @@
-"""`python -m triton_runtime.lint [REPOSITORY]`: do configurations, graphs and cards of a model repository agree?
+"""`python -m triton_runtime.lint [REPOSITORY]`: checks that configurations, graphs and cards of a repository agree.
 
-Every config.pbtxt and configs/*.pbtxt is read by Triton's own schema, so that an unknown or misspelt field is a fault;
-then names, types and shapes are held against the ONNX graphs and the promise of docs/models.md. Needs the packages of
-`dev`.
+Every config.pbtxt and configs/*.pbtxt is parsed with Triton's own schema, so that an unknown or misspelt field is an
+error. Names, types and shapes are compared with the ONNX graphs and the contract of docs/models.md. Needs the packages
+of `dev`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Tensor:
 
 
 def faults(repository: Path) -> list[str]:
-    """One line a fault, with its file; empty where all is well."""
+    """One line per fault, with its file; empty where there is none."""
     folders = sorted(path for path in repository.iterdir() if path.is_dir())
     if not folders:
         return [f"{repository}: no model"]
@@ -60,7 +60,7 @@ def _of_model(folder: Path) -> Iterator[str]:
         return
     graphs = sorted(folder.glob("*/model.onnx"))
     if not graphs:
-        yield f"{folder}: no version holds a model.onnx"
+        yield f"{folder}: no version has a model.onnx"
     named = _versions(folder)
     for version in sorted(named - {graph.parent.name for graph in graphs}):
         yield f"{folder / 'versions.json'}: there is no version {version}"

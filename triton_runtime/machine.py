@@ -1,4 +1,4 @@
-"""Can Triton run on this machine? If not, exactly why, and what to do."""
+"""Checks that Triton can run on this machine; errors state the reason and the remedy."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _INSPECT = (
 
 
 class UnsuitableMachine(Exception):
-    """Triton cannot run here; the message says why and what to do."""
+    """Triton cannot run here; the message states the reason and the remedy."""
 
 
 @dataclass(frozen=True)
 class TritonPackage:
-    """What the environment holds. libpython: the shared library that Triton's Python stub loads."""
+    """The Triton package in its environment. libpython: the shared library that Triton's Python stub loads."""
 
     python_version: str
     libpython: Path
@@ -65,7 +65,7 @@ def check_machine(system: str | None = None, machine: str | None = None, glibc: 
 
 
 def find_package(environment: Path) -> TritonPackage:
-    """Looks into the environment that `make setup` fills.
+    """Inspects the environment that `make setup` creates.
 
     Raises UnsuitableMachine when it is missing, incomplete, or its Python has no shared libpython.
     """

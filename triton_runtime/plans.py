@@ -1,8 +1,8 @@
-"""`python -m triton_runtime.plans MODELS OUT`: the frame of a model repository of native TensorRT plans.
+"""`python -m triton_runtime.plans MODELS OUT`: prepares a model repository of native TensorRT plans.
 
-Writes each model's card, a config.pbtxt for the backend `tensorrt`, and OUT/build.sh, which makes the plans:
-`deploy/make-tensorrt` runs it inside NVIDIA's image, for a plan belongs to the GPU and the TensorRT that made it. Needs
-the packages of `dev`.
+Writes each model's card, a config.pbtxt for the backend `tensorrt`, and OUT/build.sh, which builds the plans:
+`deploy/make-tensorrt` runs it inside NVIDIA's image, because a plan is valid only for the GPU and TensorRT version that
+built it. Needs the packages of `dev`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from triton_runtime.lint import batched, parsed
 TRTEXEC = "/usr/src/tensorrt/bin/trtexec"
 
 
-def write_frame(models: Path, out: Path) -> Path:
-    """models: a repository that `triton_runtime.lint` finds nothing in. Returns build.sh; OUT must not be there yet."""
+def prepare_repository(models: Path, out: Path) -> Path:
+    """models: a repository without lint findings.  out: must not exist.  Returns the path of build.sh."""
     out.mkdir(parents=True)
     lines = [
         "#!/bin/sh",
-        "# Made by triton_runtime.plans; runs inside NVIDIA's Triton image, with MODELS and OUT mounted.",
+        "# Written by triton_runtime.plans; runs inside NVIDIA's Triton image, with MODELS and OUT mounted.",
         "set -eu",
     ]
     for folder in sorted(path.parent for path in models.glob("*/card.json")):
@@ -44,7 +44,7 @@ def write_frame(models: Path, out: Path) -> Path:
 
 
 def native(configuration: dict[str, Any]) -> dict[str, Any]:
-    """The same model as a plan: another backend, and no accelerator, for the plan is one."""
+    """The configuration of the same model as a plan: another backend, and no accelerator setting."""
     kept = {key: value for key, value in configuration.items() if key != "optimization"}
     return kept | {"backend": "tensorrt"}
 
@@ -69,4 +69,4 @@ def _as_text(configuration: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    print(write_frame(Path(sys.argv[1]), Path(sys.argv[2])))  # noqa: T201  a command
+    print(prepare_repository(Path(sys.argv[1]), Path(sys.argv[2])))  # noqa: T201  a command

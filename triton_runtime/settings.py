@@ -1,4 +1,4 @@
-"""Where Triton listens, what it serves, and how patient its keeper is."""
+"""Settings of the Triton runtime."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class TritonSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="HEPAR_TRITON_", extra="ignore", protected_namespaces=())
 
-    address: str = Field(default="127.0.0.1", description="only our services may reach Triton: never a public address")
+    address: str = Field(default="127.0.0.1", description="never public: only the model services may reach Triton")
     http_port: int = Field(default=8000, ge=1, le=65535)
     grpc_port: int = Field(default=8001, ge=1, le=65535)
     metrics_port: int = Field(default=8002, ge=1, le=65535)
@@ -26,8 +26,8 @@ class TritonSettings(BaseSettings):
     )
     restricted_key: SecretStr = Field(
         default=SecretStr(""),
-        description="who does not send it as `hepar-key` may ask for health, metadata and inference alone",
+        description="without it in the header `hepar-key`, only health, metadata and inference are allowed",
     )
-    trace_url: str = Field(default="", description="OTLP over HTTP, .../v1/traces: Triton's own spans go there")
+    trace_url: str = Field(default="", description="OTLP over HTTP, .../v1/traces: where Triton sends its own spans")
     stop_timeout_s: float = Field(default=15, gt=0, description="between asking Triton to stop and killing it")
-    restart_delay_s: float = Field(default=1, gt=0, description="before Triton is started again; doubles up to 30 s")
+    restart_delay_s: float = Field(default=1, gt=0, description="before Triton is restarted; doubles up to 30 s")

@@ -66,7 +66,7 @@ class ServiceSettings(BaseSettings):
         return self
 
 
-AnySettings = TypeVar("AnySettings", bound=ServiceSettings)
+AnySettings = TypeVar("AnySettings", bound=BaseSettings)
 
 
 def load_settings(settings_class: type[AnySettings]) -> AnySettings:
@@ -91,7 +91,7 @@ def load_settings(settings_class: type[AnySettings]) -> AnySettings:
         raise SystemExit(2) from None
 
 
-def _exit_on_unknown_variables(settings_class: type[ServiceSettings], variables: Iterable[str]) -> None:
+def _exit_on_unknown_variables(settings_class: type[BaseSettings], variables: Iterable[str]) -> None:
     prefix = str(settings_class.model_config.get("env_prefix", ""))
     own = {prefix + name.upper() for name in settings_class.model_fields}
     foreign = tuple(other for other in _COMPONENT_PREFIXES if other != prefix)

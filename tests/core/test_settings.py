@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from pydantic_settings import BaseSettings
 
 from auth_service.settings import AuthSettings
 from classify_service.settings import ClassifySettings
 from detect_service.settings import DetectSettings
 from gateway.settings import GatewaySettings
-from hepar.core.settings import _COMPONENT_PREFIXES, _TOOL_VARIABLES, ServiceSettings, load_settings
+from hepar.core.settings import _COMPONENT_PREFIXES, _TOOL_VARIABLES, load_settings
 from triton_runtime.settings import TritonSettings
 
-SETTINGS = (AuthSettings, ClassifySettings, DetectSettings, GatewaySettings)
+SETTINGS = (AuthSettings, ClassifySettings, DetectSettings, GatewaySettings, TritonSettings)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +44,7 @@ def test_unknown_variable_stops_the_start(
 
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_variables_of_other_components_and_tools_are_accepted(
-    monkeypatch: pytest.MonkeyPatch, settings: type[ServiceSettings]
+    monkeypatch: pytest.MonkeyPatch, settings: type[BaseSettings]
 ) -> None:
     for prefix in _COMPONENT_PREFIXES:
         if prefix != settings.model_config.get("env_prefix"):
@@ -52,7 +55,7 @@ def test_variables_of_other_components_and_tools_are_accepted(
 
 
 def test_every_component_has_a_prefix_that_the_check_knows() -> None:
-    own = {settings.model_config.get("env_prefix") for settings in (*SETTINGS, TritonSettings)}
+    own = {settings.model_config.get("env_prefix") for settings in SETTINGS}
     assert own == set(_COMPONENT_PREFIXES)
 
 
@@ -60,3 +63,16 @@ def test_every_tool_variable_is_still_in_use() -> None:
     listed = ["git", "grep", "-hoE", "HEPAR_[A-Z_]+", "--", ".", ":!hepar/core/settings.py", ":!docs", ":!tests"]
     found = subprocess.run(listed, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]).stdout
     assert set(re.findall(r"HEPAR_[A-Z_]+", found)) >= _TOOL_VARIABLES
+
+
+@pytest.mark.parametrize(
+    "module", ["gateway", "auth_service", "classify_service", "detect_service", "triton_runtime", "local_stack run"]
+)
+def test_every_process_refuses_a_misspelt_variable(module: str, tmp_path: Path) -> None:
+    environment = os.environ | {"HEPAR_GATWAY_PORT": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-m", *module.split()]
+    ended = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("HEPAR_GATWAY_PORT: there is no such variable; the nearest known one is HEPAR_")

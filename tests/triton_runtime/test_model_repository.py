@@ -10,7 +10,7 @@ import pytest
 from hepar.contracts.cards import ModelCard
 from hepar.inference import read_cards
 from triton_runtime.lint import batched, faults, main, parsed
-from triton_runtime.plans import write_frame
+from triton_runtime.plans import prepare_repository
 
 REPOSITORY = Path(__file__).parents[2] / "triton_models"
 FOLDERS = sorted(path for path in REPOSITORY.iterdir() if path.is_dir())
@@ -76,7 +76,7 @@ def test_the_linter_ends_with_what_it_found(
 
 
 def test_native_plans_get_a_repository_of_their_own(tmp_path: Path) -> None:
-    script = write_frame(REPOSITORY, tmp_path / "plans")
+    script = prepare_repository(REPOSITORY, tmp_path / "plans")
     commands = script.read_text()
     for folder in FOLDERS:
         configuration, original = (

@@ -1,6 +1,6 @@
 """A Triton backend named `onnxruntime`, in Python: runs `<model>/<version>/model.onnx` on the CPU.
 
-It stands in for the official backend of that name, so that one model repository serves both. Triton
+It replaces the official backend of that name, so that the same model repository works with both. Triton
 starts one process of it for each instance of `instance_group`. Of the official backend's
 parameters it reads `intra_op_thread_count`, `inter_op_thread_count` (default 1 each) and `execution_mode`
 (0 sequential, 1 parallel); any parameter named `session.*` becomes a session entry of ONNX Runtime.
@@ -44,7 +44,7 @@ class TritonPythonModel:
         )
 
     def execute(self, requests):
-        """One run of the network for all requests of a shape that Triton put into this batch."""
+        """Runs the network once for all requests of the same shape in this batch."""
         inputs = [
             [np.from_dlpack(pb_utils.get_input_tensor_by_name(request, name)) for name in self._inputs]
             for request in requests
@@ -60,12 +60,12 @@ class TritonPythonModel:
         for run in runs:
             try:
                 answers = self._run([inputs[index] for index in run])
-            except Exception as error:  # noqa: BLE001  whatever it is, the caller gets it as an error response
-                if len(run) > 1:  # one bad request must not spoil its neighbours
+            except Exception as error:  # noqa: BLE001  the client gets any error as an error response
+                if len(run) > 1:  # one bad request must not fail the others
                     for index in run:
                         self._answer([index], requests, inputs, responses)
                     continue
-                responses[run[0]] = _error(f"{self._name} could not answer: {error}")
+                responses[run[0]] = _error(f"{self._name} failed: {error}")
                 continue
             for index, outputs in zip(run, answers):
                 responses[index] = _response(requests[index], outputs)
@@ -101,7 +101,7 @@ def _session_options(parameters):
 
 
 def _shape(arrays):
-    """What must agree for requests to share a run: every axis but the batch, and the type."""
+    """Requests with equal values can share a run: every axis but the batch, and the type."""
     return [(array.shape[1:], array.dtype.str) for array in arrays]
 
 
