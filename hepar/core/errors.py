@@ -22,7 +22,7 @@ class InvalidField:
 
 
 class HeparError(Exception):
-    """An error with a meaning for the caller.
+    """An error with a meaning for the client.
 
     slug: the stable end of its problem type.  fields: the invalid parts of the request, where they are known.
     """
@@ -39,24 +39,24 @@ class HeparError(Exception):
         self.fields = fields
 
     def response_headers(self) -> dict[str, str]:
-        """Those of its class; an error that knows more says more."""
+        """The headers of its class; subclasses with more information override it."""
         return self.headers
 
 
 class ClientError(HeparError):
-    """The caller can mend it."""
+    """The client can correct it."""
 
     status, title, slug = 400, "The request is not valid", "invalid-request"
 
 
 class InvalidRequest(ClientError):
-    """A field is missing or wrong."""
+    """A field is missing or invalid."""
 
     status, slug = 422, "invalid-request"
 
 
 class Unauthenticated(ClientError):
-    """No token, or one that does not count."""
+    """The token is missing or invalid."""
 
     status, title, slug = 401, "Sign in first", "unauthenticated"
     headers: ClassVar[dict[str, str]] = {"WWW-Authenticate": "Bearer"}
@@ -75,31 +75,31 @@ class TooLarge(ClientError):
 
 
 class UnsupportedMedia(ClientError):
-    """A format that is not read here."""
+    """The format is not supported."""
 
     status, title, slug = 415, "The format is not supported", "unsupported-media"
 
 
 class NotFound(ClientError):
-    """No route, or a part of a path that names nothing."""
+    """No such route or resource."""
 
     status, title, slug = 404, "Not found", "http-404"
 
 
 class Unavailable(HeparError):
-    """A part of the system that this answer needs does not answer now."""
+    """A component that the response needs is not available."""
 
     status, title, slug = 503, "Not available at the moment", "unavailable"
     headers: ClassVar[dict[str, str]] = {"Retry-After": "5"}
 
 
 class DeadlineExceeded(HeparError):
-    """The answer was not ready in time."""
+    """The response was not ready in time."""
 
     status, title, slug = 504, "The response was not ready in time", "deadline-exceeded"
 
 
 class BadUpstream(HeparError):
-    """A part of the system answered something it must not."""
+    """A component returned a response that breaks its contract."""
 
     status, title, slug = 502, "An internal component returned an invalid response", "bad-upstream"

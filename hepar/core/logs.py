@@ -1,4 +1,4 @@
-"""JSON lines on standard output: one for each request, and whatever else happens."""
+"""JSON log lines on standard output: one per request, and other events."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Context(logging.Filter):
 def configure_logging(service: str, level: str = "INFO") -> None:
     """All loggers of the process write JSON with time, level, service and request id.
 
-    Nothing of an image, a name, a password or a token belongs in a log line.
+    Log lines must not contain image data, names, passwords or tokens.
     """
     output = logging.StreamHandler(sys.stdout)
     output.setFormatter(

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from hepar.contracts.models import ServedModel
 from hepar.core.errors import HeparError, InvalidField, InvalidRequest, Unavailable
-from hepar.core.metrics import DEGRADED
+from hepar.core.metrics import MISSING_MODELS
 from hepar.core.settings import ServiceSettings
 from hepar.inference.triton import TritonClient
 from hepar.inference.version_routing import VersionRouting
@@ -69,7 +69,7 @@ async def ask_all(
     if len(votes) < needed:
         raise BelowQuorum(f"{len(votes)} of {len(models)} models answered, {needed} are needed; ask again soon")
     for model in missing:
-        DEGRADED.labels(model).inc()
+        MISSING_MODELS.labels(model).inc()
     return votes, missing
 
 

@@ -9,7 +9,7 @@ from itertools import islice
 from hepar.contracts.analyses import Scope
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import HeparError
-from hepar.core.metrics import DEGRADED, OUT_OF_SCOPE
+from hepar.core.metrics import MISSING_MODELS, OUT_OF_SCOPE
 from hepar.imaging.letterbox import LetterboxCache
 from hepar.inference import ModelRepositoryWatcher, TritonClient
 from hepar.inference.triton import Expected
@@ -54,7 +54,7 @@ class ScopeCheck:
             answer = await self._triton.infer(card.name, pixels, _EXPECTED, deadline, version)
         except HeparError as error:
             _log.warning("input check failed", extra={"model": card.name, "reason": error.detail})
-            DEGRADED.labels(card.name).inc()
+            MISSING_MODELS.labels(card.name).inc()
             return ScopeResult(None, [card.name])
         typicality = min(float(answer.outputs["typicality"][0]), 1.0)
         reason = None

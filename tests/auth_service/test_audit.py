@@ -147,9 +147,9 @@ def test_commands_migrate_rotate_and_verify(auth_settings: AuthSettings) -> None
     assert command(auth_settings, "migrate").returncode == 0
     first = command(auth_settings, "rotate-key")
     assert first.returncode == 0, first.stderr
-    assert "signs now" in first.stdout
+    assert "signs from now on" in first.stdout
     checked = command(auth_settings, "verify-audit")
-    assert checked.stdout.startswith("1 entries, unbroken; the last one is 1:")
+    assert checked.stdout.startswith("1 entries, chain intact; the last one is 1:")
     anchor = checked.stdout.split()[-1]
     assert command(auth_settings, "verify-audit", "--anchor", anchor).returncode == 0
     for wrong, words in (("2:abc", "entry 2 is missing"), ("x", "is not NUMBER:HASH")):
@@ -234,7 +234,7 @@ def test_the_secret_key_is_one_and_is_ours_alone(tmp_path: Path) -> None:
     with pytest.raises(BadSecretKey, match="a sample"):
         SecretKey(b"change-me-" * 4)
     file.chmod(0o640)
-    with pytest.raises(BadSecretKey, match="may be read by others"):
+    with pytest.raises(BadSecretKey, match="can be read by others"):
         load_secret_key(file)
 
 
@@ -246,5 +246,5 @@ def test_a_secret_that_an_orchestrator_gives_may_be_read_by_our_group(tmp_path: 
     file.chmod(0o440)
     load_secret_key(file)
     file.chmod(0o444)
-    with pytest.raises(BadSecretKey, match="may be read by others"):
+    with pytest.raises(BadSecretKey, match="can be read by others"):
         load_secret_key(file)

@@ -209,7 +209,7 @@ def test_the_key_may_come_from_the_environment(auth_settings: AuthSettings, monk
     ("content", "mode", "words"),
     [
         (b"no key", 0o600, "is not a private key in PEM"),
-        (None, 0o644, "may be read by others"),
+        (None, 0o644, "can be read by others"),
         (b"rsa", 0o600, "is not an EC P-256 key"),
     ],
 )
@@ -236,7 +236,7 @@ def test_a_folder_that_lost_its_key_is_noticed(tmp_path: Path) -> None:
     keys = KeyRing(tmp_path, 600)
     for file in tmp_path.glob("*.pem"):
         file.unlink()
-    with pytest.raises(BadSigningKey, match="no key any more"):
+    with pytest.raises(BadSigningKey, match="contains no key"):
         keys.signing()
 
 

@@ -78,7 +78,7 @@ def test_a_model_that_does_not_answer_is_named_and_the_others_vote(triton: Runni
     with client_for(triton.grpc, repository) as client:
         answer = classify(client, encoded(gradient()))
         assert answer.missing_models == ["classify_absent"]
-        assert REGISTRY.get_sample_value("hepar_degraded_total", {"model": "classify_absent"}) == 1
+        assert REGISTRY.get_sample_value("hepar_missing_models_total", {"model": "classify_absent"}) == 1
         assert REGISTRY.get_sample_value("hepar_model_failures_total", {"model": "classify_absent"}) == 1
         assert len(answer.votes) == 2
         assert client.get("/readyz").status_code == 200

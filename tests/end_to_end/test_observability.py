@@ -73,7 +73,7 @@ def test_a_request_is_counted_by_every_service_that_worked_for_it(watched: Watch
     after = measured(settings.gateway_metrics_port)
     route = ("POST", "/v1/analyses", "200")
     assert after["hepar_requests_total"][route] == before.get("hepar_requests_total", {}).get(route, 0) + 1
-    assert after["hepar_requests_under_way"][()] == 0
+    assert after["hepar_requests_in_flight"][()] == 0
     assert after["hepar_stage_seconds_count"][("classification",)] >= 1
     classify = measured(settings.classify_metrics_port)
     assert classify["hepar_votes_total"][("metastasis", "classify_tiny", "1")] >= 1

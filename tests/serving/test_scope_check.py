@@ -112,12 +112,12 @@ def test_without_its_check_a_service_answers_and_names_what_is_missing(
 ) -> None:
     """One is not loaded, the other answers what is not a number."""
     write_input_check(repository, name)
-    before = counted("hepar_degraded_total", model=name)
+    before = counted("hepar_missing_models_total", model=name)
     with both_services(triton, repository) as clients:
         for answer in answers(clients, DARK):
             assert answer.scope is None
             assert answer.missing_models == [name]
-        assert counted("hepar_degraded_total", model=name) == before + 2
+        assert counted("hepar_missing_models_total", model=name) == before + 2
         assert all(client.get("/readyz").status_code == 200 for client in clients)
 
 
