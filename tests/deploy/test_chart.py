@@ -35,7 +35,7 @@ MAY_REACH = {
 Document = dict[str, Any]
 
 if HELM is None:
-    sys.stderr.write("tests/deploy/test_chart.py is left out: there is no helm (.ci/install-helm)\n")
+    sys.stderr.write("tests/deploy/test_chart.py is skipped: there is no helm (.ci/install-helm)\n")
 pytestmark = pytest.mark.skipif(HELM is None, reason="there is no helm (.ci/install-helm)")
 
 
