@@ -1,4 +1,4 @@
-"""Who may do what: every route with every role and every defect that a token can have."""
+"""Authorisation: every route with every role and every defect of a token."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ TABLE: dict[tuple[str, str], str | None] = {
 GUARDED = [route for route, scope in TABLE.items() if scope is not None]
 
 
-def test_the_table_has_every_route_of_the_app(auth: AuthTestClient) -> None:
+def test_the_access_table_lists_every_route(auth: AuthTestClient) -> None:
     document = auth.client.get("/openapi.json").json()
     routes = {(method.upper(), path) for path, operations in document["paths"].items() for method in operations}
     assert routes == set(TABLE)
@@ -74,7 +74,7 @@ def call(auth: AuthTestClient, route: tuple[str, str], headers: Any) -> int:  # 
 
 
 @pytest.mark.parametrize("role", get_args(Role))
-def test_every_role_gets_in_where_its_scopes_say_and_nowhere_else(auth: AuthTestClient, role: Role) -> None:
+def test_a_role_reaches_exactly_the_routes_of_its_scopes(auth: AuthTestClient, role: Role) -> None:
     auth.administrator()
     auth.person(role)
     for route, scope in TABLE.items():
@@ -86,7 +86,7 @@ def test_every_role_gets_in_where_its_scopes_say_and_nowhere_else(auth: AuthTest
             assert status == 403, route
 
 
-def test_a_client_gets_in_nowhere_here(auth: AuthTestClient) -> None:
+def test_a_client_token_reaches_no_account_route(auth: AuthTestClient) -> None:
     administrator = auth.administrator()
     client = auth.client.post("/v1/clients", json={"name": "PACS"}, headers=administrator).json()
     secret = client["secrets"][0]["secret"]
@@ -97,7 +97,7 @@ def test_a_client_gets_in_nowhere_here(auth: AuthTestClient) -> None:
 
 
 @pytest.mark.parametrize("scope", ["", "analyses", "models"])
-def test_a_token_with_too_small_a_scope_gets_in_nowhere(auth: AuthTestClient, scope: str) -> None:
+def test_a_token_without_the_scope_is_refused(auth: AuthTestClient, scope: str) -> None:
     auth.person("administrator")
     bearer = auth.bearer(scope=scope or "none")
     for route in GUARDED:
@@ -106,7 +106,7 @@ def test_a_token_with_too_small_a_scope_gets_in_nowhere(auth: AuthTestClient, sc
 
 @dataclass
 class Forge:
-    """What an attacker, or a careless client, makes of tokens. person: whose tokens they would be."""
+    """Creates defective tokens. person: the account that they name."""
 
     auth: AuthTestClient
     person: str
@@ -126,7 +126,7 @@ class Forge:
         return document
 
     def signed(self, claims: dict[str, Any] | bytes, key: SigningKey | None = None, **header: Any) -> str:  # noqa: ANN401
-        """A right signature over whatever is given."""
+        """A valid signature over the given claims."""
         content = claims if isinstance(claims, bytes) else json.dumps(claims).encode()
         head = {"alg": "ES256", "kid": self.key.public.kid, "typ": "at+jwt"} | header
         return self.sealed(json.dumps({k: v for k, v in head.items() if v is not None}).encode(), content, key)
@@ -182,7 +182,7 @@ class Forge:
         return token
 
     def of(self, email: str, change: str) -> str:
-        """A token of somebody who was deactivated or deleted since."""
+        """A token of an account that was deactivated or deleted afterwards."""
         identity = self.auth.person("administrator", email)
         token = str(self.auth.tokens(email)["access_token"])
         administrator = self.auth.bearer()
@@ -317,7 +317,7 @@ for number, where in enumerate(("header", "claims", "signature")):
         )
 
 
-def test_a_token_with_any_defect_gets_in_nowhere(auth: AuthTestClient) -> None:
+def test_a_defective_token_is_refused_everywhere(auth: AuthTestClient) -> None:
     assert len(DEFECTS) >= 60
     forge = Forge(auth, auth.person("administrator"))
     assert call(auth, ("GET", "/v1/users"), {"authorization": f"Bearer {forge.signed(forge.claims())}"}) == 200
@@ -343,7 +343,7 @@ HEADERS: dict[str, list[tuple[str, str]]] = {
 
 
 @pytest.mark.parametrize("name", HEADERS)
-def test_a_good_token_in_a_wrong_place_gets_in_nowhere(auth: AuthTestClient, name: str) -> None:
+def test_a_valid_token_in_the_wrong_place_is_refused(auth: AuthTestClient, name: str) -> None:
     auth.person("administrator")
     token = auth.tokens()["access_token"]
     headers = [(key, value.replace("TOKEN", token)) for key, value in HEADERS[name]]
@@ -354,6 +354,6 @@ def test_a_good_token_in_a_wrong_place_gets_in_nowhere(auth: AuthTestClient, nam
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-def test_a_password_is_no_token(auth: AuthTestClient) -> None:
+def test_a_password_is_not_accepted_as_a_token(auth: AuthTestClient) -> None:
     auth.person("administrator")
     assert call(auth, ("GET", "/v1/users"), {"authorization": f"Bearer {PASSWORD}"}) == 401

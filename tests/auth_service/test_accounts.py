@@ -1,4 +1,4 @@
-"""What people and administrators do with accounts, on SQLite and on PostgreSQL."""
+"""Operations on accounts by their owners and by administrators, on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_changed_password_ends_all_sessions(auth: AuthTestClient) -> None:
     assert auth.tokens(password=NEW_PASSWORD)
 
 
-def test_a_password_is_not_changed_without_the_one_before_nor_to_a_weak_one(auth: AuthTestClient) -> None:
+def test_changing_a_password_requires_the_current_one_and_a_strong_new_one(auth: AuthTestClient) -> None:
     auth.sign_up()
     bearer = auth.bearer()
     assert change_password(auth, bearer, current="a wrong but long password") == 403
@@ -49,7 +49,7 @@ def test_a_password_is_not_changed_without_the_one_before_nor_to_a_weak_one(auth
     assert auth.tokens()
 
 
-def test_an_account_is_deleted_with_its_password_and_is_gone(auth: AuthTestClient) -> None:
+def test_an_account_is_deleted_after_password_confirmation(auth: AuthTestClient) -> None:
     identity = auth.sign_up().json()["id"]
     bearer, tokens = auth.bearer(), auth.tokens()
     wrong = auth.client.request("DELETE", "/v1/users/me", json={"password": "wrong"}, headers=bearer)
@@ -75,7 +75,7 @@ def test_sessions_are_listed_and_ended_one_by_one_or_all(auth: AuthTestClient) -
     assert [auth.me(bearer).status_code for bearer in (first, second, third)] == [401, 401, 401]
 
 
-def test_nobody_ends_another_ones_session(auth: AuthTestClient) -> None:
+def test_sessions_of_other_accounts_cannot_be_ended(auth: AuthTestClient) -> None:
     auth.sign_up()
     auth.sign_up("bob@example.org")
     mine, other = auth.bearer(), auth.bearer("bob@example.org")
@@ -84,7 +84,7 @@ def test_nobody_ends_another_ones_session(auth: AuthTestClient) -> None:
     assert auth.me(mine).status_code == 200
 
 
-def test_the_sign_in_history_tells_refusals_too_page_by_page(auth: AuthTestClient) -> None:
+def test_the_sign_in_history_lists_refusals_page_by_page(auth: AuthTestClient) -> None:
     identity = auth.sign_up().json()["id"]
     auth.sign_in(password="a wrong but long password")
     origin = {"x-forwarded-for": "192.0.2.7"}
@@ -129,7 +129,7 @@ def test_administrators_list_accounts_in_pages(auth: AuthTestClient) -> None:
 
 
 @pytest.mark.parametrize("role", get_args(Role))
-def test_a_new_role_counts_at_once_where_it_takes_away(auth: AuthTestClient, role: str) -> None:
+def test_a_reduced_role_applies_immediately(auth: AuthTestClient, role: str) -> None:
     administrator = auth.administrator()
     identity = auth.person("administrator")
     bearer = auth.bearer()
@@ -139,7 +139,7 @@ def test_a_new_role_counts_at_once_where_it_takes_away(auth: AuthTestClient, rol
     assert auth.me(bearer).json()["role"] == role
 
 
-def test_a_deactivated_account_is_out_at_once_until_it_is_reactivated(auth: AuthTestClient) -> None:
+def test_a_deactivated_account_is_refused_until_it_is_reactivated(auth: AuthTestClient) -> None:
     administrator = auth.administrator()
     identity = auth.sign_up().json()["id"]
     tokens = auth.tokens()
@@ -166,7 +166,7 @@ def test_administrators_delete_accounts(auth: AuthTestClient) -> None:
         assert answer.status_code == 404, path
 
 
-def test_the_last_administrator_stays_one(auth: AuthTestClient) -> None:
+def test_the_last_administrator_cannot_be_removed(auth: AuthTestClient) -> None:
     administrator = auth.administrator()
     identity = auth.me(administrator).json()["id"]
     tries = [
@@ -179,7 +179,7 @@ def test_the_last_administrator_stays_one(auth: AuthTestClient) -> None:
     assert auth.me(administrator).json()["role"] == "administrator"
 
 
-def test_of_two_administrators_who_depose_each_other_one_stays(auth: AuthTestClient) -> None:
+def test_two_administrators_cannot_remove_each_other_in_parallel(auth: AuthTestClient) -> None:
     first, second = auth.administrator("one@example.org"), auth.administrator("two@example.org")
     identities = [auth.me(bearer).json()["id"] for bearer in (first, second)]
     with ThreadPoolExecutor(2) as pool:

@@ -1,4 +1,4 @@
-"""The audit's chain, the commands, the migrations, on SQLite and on PostgreSQL."""
+"""The audit log, the commands and the migrations, on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def busy(auth: AuthTestClient) -> tuple[int, str]:
 ENTRY = StoredAuditEntry.number
 
 
-def test_an_untouched_chain_is_unbroken_and_its_head_may_be_kept_elsewhere(auth: AuthTestClient) -> None:
+def test_an_unmodified_chain_is_valid_and_its_head_can_be_stored_elsewhere(auth: AuthTestClient) -> None:
     number, digest = busy(auth)
     assert number == 6
     assert verified(auth, (number, digest)) == (number, digest)
@@ -71,7 +71,7 @@ def test_a_missing_entry_is_named(auth: AuthTestClient) -> None:
         verified(auth)
 
 
-def test_a_cut_end_is_noticed_by_the_head_and_with_its_head_by_the_log(auth: AuthTestClient) -> None:
+def test_a_truncated_chain_is_detected_by_its_head_and_a_removed_head_by_the_log(auth: AuthTestClient) -> None:
     number, digest = busy(auth)
     tamper(auth, delete(StoredAuditEntry).where(ENTRY.in_([number])))
     with pytest.raises(BrokenChain, match="the head names entry 6, but the chain ends with 5"):
@@ -92,8 +92,8 @@ def test_a_cut_end_is_noticed_by_the_head_and_with_its_head_by_the_log(auth: Aut
         verified(auth, (5, digest))
 
 
-def test_nothing_is_done_that_cannot_be_audited(auth: AuthTestClient) -> None:
-    """The entry is in the transaction of its effect: where it cannot be written, nothing is done."""
+def test_a_change_fails_when_its_audit_entry_cannot_be_written(auth: AuthTestClient) -> None:
+    """The audit entry is in the transaction of the change."""
     auth.sign_up()
     tamper(auth, delete(StoredAuditHead))
     assert auth.sign_up("bob@example.org").status_code == 500
@@ -102,7 +102,7 @@ def test_nothing_is_done_that_cannot_be_audited(auth: AuthTestClient) -> None:
     assert auth.sign_up("bob@example.org").status_code == 201
 
 
-def test_administrators_read_the_audit_in_pages_and_no_secret_is_in_it(auth: AuthTestClient) -> None:
+def test_administrators_page_through_the_audit_log_which_contains_no_secret(auth: AuthTestClient) -> None:
     administrator = auth.administrator()
     auth.sign_up()
     auth.sign_in(password="a wrong but long password")
@@ -125,7 +125,7 @@ def command(settings: AuthSettings, *arguments: str, **environment: str) -> subp
     return subprocess.run(ours, env=variables, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_the_first_administrator_is_made_by_a_command(auth_settings: AuthSettings) -> None:
+def test_a_command_creates_the_first_administrator(auth_settings: AuthSettings) -> None:
     weak = command(auth_settings, "create-admin", EMAIL, HEPAR_ADMIN_PASSWORD="passwordpassword")
     assert weak.returncode == 1
     assert "too easy to guess" in weak.stderr
@@ -164,7 +164,7 @@ def tables(connection: object) -> dict[str, set[str]]:
     return {name: {column["name"] for column in inspector.get_columns(name)} for name in inspector.get_table_names()}
 
 
-def test_migrations_lead_from_empty_to_what_the_code_expects_and_back(database_url: str) -> None:
+def test_migrations_create_the_tables_of_the_code_and_can_be_reverted(database_url: str) -> None:
     async def there_and_back() -> list[dict[str, set[str]]]:
         async with open_database(database_url, MIGRATIONS, "accounts") as database:
             seen = []
@@ -181,7 +181,7 @@ def test_migrations_lead_from_empty_to_what_the_code_expects_and_back(database_u
     assert again == up
 
 
-def test_two_services_that_start_at_once_migrate_once(database_url: str) -> None:
+def test_two_services_that_start_together_migrate_once(database_url: str) -> None:
     async def both() -> None:
         async with (
             open_database(database_url, MIGRATIONS, "accounts") as one,
@@ -193,8 +193,8 @@ def test_two_services_that_start_at_once_migrate_once(database_url: str) -> None
     asyncio.run(both())
 
 
-def test_accounts_of_the_first_version_live_on(database_url: str, auth_settings: AuthSettings) -> None:
-    """Its table was made without migrations."""
+def test_accounts_of_the_first_version_survive_the_migration(database_url: str, auth_settings: AuthSettings) -> None:
+    """The first version created its table without migrations."""
 
     async def first_version() -> None:
         async with open_database(database_url, MIGRATIONS, "accounts"):
@@ -222,7 +222,7 @@ def test_accounts_of_the_first_version_live_on(database_url: str, auth_settings:
     assert (account["id"], account["role"], account["status"]) == ("a", "researcher", "active")
 
 
-def test_the_secret_key_is_one_and_is_ours_alone(tmp_path: Path) -> None:
+def test_the_secret_key_is_created_once_and_must_be_private(tmp_path: Path) -> None:
     file = tmp_path / "deep" / "secret.key"
     first = load_secret_key(file)
     assert file.stat().st_mode & 0o777 == 0o600
@@ -239,7 +239,7 @@ def test_the_secret_key_is_one_and_is_ours_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file to somebody else")
-def test_a_secret_that_an_orchestrator_gives_may_be_read_by_our_group(tmp_path: Path) -> None:
+def test_a_mounted_secret_of_another_owner_may_be_group_readable(tmp_path: Path) -> None:
     file = tmp_path / "secret.key"
     load_secret_key(file)
     os.chown(file, 12345, os.getgid())

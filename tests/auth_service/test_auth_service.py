@@ -1,4 +1,4 @@
-"""auth_service: signing up and in, on SQLite and on PostgreSQL."""
+"""auth_service: sign-up and sign-in, on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -45,21 +45,21 @@ def test_the_published_key_verifies_the_token(auth: AuthTestClient) -> None:
     assert principal.session
 
 
-def test_fewer_scopes_than_allowed_may_be_asked_for_and_no_more(auth: AuthTestClient) -> None:
+def test_a_token_can_be_limited_to_fewer_scopes_but_not_extended(auth: AuthTestClient) -> None:
     auth.sign_up()
     assert auth.tokens(scope="analyses users")["scope"] == "analyses"
     assert auth.tokens(scope="users")["scope"] == ""
     assert auth.me(auth.bearer(scope="analyses")).status_code == 403
 
 
-def test_an_address_is_taken_once_whatever_its_case(auth: AuthTestClient) -> None:
+def test_an_address_is_unique_regardless_of_case(auth: AuthTestClient) -> None:
     created = auth.sign_up()
     assert (created.status_code, created.headers["location"]) == (201, f"/v1/users/{created.json()['id']}")
     assert auth.sign_up("ADA@example.org").status_code == 409
     assert auth.tokens("Ada@Example.org")
 
 
-def test_unknown_address_and_wrong_password_get_the_same_answer(auth: AuthTestClient) -> None:
+def test_unknown_address_and_wrong_password_get_the_same_response(auth: AuthTestClient) -> None:
     auth.sign_up()
     answers = [auth.sign_in(email, "another long password") for email in (EMAIL, "nobody@example.org")]
     assert [answer.status_code for answer in answers] == [401, 401]
@@ -80,7 +80,7 @@ def test_unknown_address_and_wrong_password_take_the_same_time(auth: AuthTestCli
     assert 0.5 < statistics.median(known / unknown for known, unknown in rounds) < 2
 
 
-def test_passwords_that_look_the_same_are_the_same(auth: AuthTestClient) -> None:
+def test_passwords_are_compared_in_normalised_unicode(auth: AuthTestClient) -> None:
     assert auth.sign_up(password="un mot de passe tr\u00e8s long").status_code == 201
     assert auth.tokens(password="un mot de passe tre\u0300s long")
 
@@ -96,9 +96,7 @@ def test_passwords_that_look_the_same_are_the_same(auth: AuthTestClient) -> None
         ("i am Lovelace the first", "the account's name or address"),
     ],
 )
-def test_passwords_that_are_easy_to_guess_are_refused_and_it_says_why(
-    auth: AuthTestClient, password: str, words: str
-) -> None:
+def test_weak_passwords_are_refused_with_the_reason(auth: AuthTestClient, password: str, words: str) -> None:
     answer = auth.sign_up(password=password, name="Ada Lovelace")
     assert answer.status_code == 422
     assert answer.json()["type"].endswith("/weak-password")
@@ -123,9 +121,7 @@ def test_passwords_that_are_easy_to_guess_are_refused_and_it_says_why(
         {"email": "a" * 250 + "@example.org", "password": PASSWORD},
     ],
 )
-def test_a_form_that_is_wrong_is_refused_and_the_password_is_not_repeated(
-    auth: AuthTestClient, form: dict[str, str]
-) -> None:
+def test_an_invalid_form_is_refused_without_echoing_the_password(auth: AuthTestClient, form: dict[str, str]) -> None:
     answer = auth.client.post("/v1/users", json=form)
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
@@ -147,7 +143,7 @@ def test_a_form_that_is_wrong_is_refused_and_the_password_is_not_repeated(
         ({"grant_type": "refresh_token", "refresh_token": "\x00"}, 401),
     ],
 )
-def test_a_token_that_cannot_be_given_is_a_clear_refusal(
+def test_an_impossible_token_request_is_refused_clearly(
     auth: AuthTestClient, form: dict[str, str], status: int
 ) -> None:
     auth.sign_up()
@@ -191,7 +187,7 @@ def test_the_password_is_stored_as_an_argon2id_hash_only(tmp_path: Path) -> None
     assert refresh_token.encode() not in written
 
 
-def test_a_hash_of_weaker_parameters_is_made_anew_at_the_next_sign_in(auth: AuthTestClient) -> None:
+def test_a_hash_with_outdated_parameters_is_replaced_at_the_next_sign_in(auth: AuthTestClient) -> None:
     from passlib.hash import argon2
     from sqlalchemy import select, update
 
@@ -215,14 +211,14 @@ def test_a_hash_of_weaker_parameters_is_made_anew_at_the_next_sign_in(auth: Auth
     assert auth.tokens()
 
 
-def test_of_fifty_who_sign_up_at_once_with_one_address_one_wins(auth: AuthTestClient) -> None:
+def test_one_of_fifty_parallel_sign_ups_with_one_address_succeeds(auth: AuthTestClient) -> None:
     with ThreadPoolExecutor(50) as pool:
         statuses = list(pool.map(lambda _: auth.sign_up().status_code, range(50)))
     assert sorted(statuses) == [201] + [409] * 49
     assert auth.events() == ["signed_up"]
 
 
-def test_where_approval_is_asked_for_an_account_waits(auth_settings: AuthSettings) -> None:
+def test_an_account_waits_for_approval_where_the_setting_requires_it(auth_settings: AuthSettings) -> None:
     with TestClient(create_app(changed(auth_settings, signup="approval")), base_url="http://127.0.0.1") as client:
         auth = AuthTestClient(client)
         administrator = auth.administrator()
@@ -240,12 +236,12 @@ def test_where_approval_is_asked_for_an_account_waits(auth_settings: AuthSetting
         assert auth.tokens()
 
 
-def test_where_signing_up_is_closed_nobody_can(auth_settings: AuthSettings) -> None:
+def test_sign_up_can_be_closed(auth_settings: AuthSettings) -> None:
     with TestClient(create_app(changed(auth_settings, signup="closed")), base_url="http://127.0.0.1") as client:
         answer = AuthTestClient(client).sign_up()
         assert answer.status_code == 403
         assert answer.json()["type"].endswith("/sign-up-closed")
 
 
-def test_readiness_asks_the_database(auth: AuthTestClient) -> None:
+def test_readiness_checks_the_database(auth: AuthTestClient) -> None:
     assert auth.client.get("/readyz").json() == {"ready": True, "parts": {"database": True}}

@@ -1,4 +1,4 @@
-"""auth_service when things go wrong: the database gone, the process killed, and whatever people send."""
+"""Faults of auth_service: a missing database, a killed process, arbitrary input."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_crashed_postgresql_gives_503_and_recovers(tmp_path: Path) -> None:
 
 @contextmanager
 def served(configured: AuthSettings) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """auth_service as a process of its own."""
+    """auth_service as a separate process."""
     port = on_free_ports().auth_port
     variables = os.environ | {
         "HEPAR_AUTH_DATABASE_URL": configured.database_url,
@@ -118,7 +118,7 @@ def served(configured: AuthSettings) -> Iterator[tuple[subprocess.Popen[bytes], 
         process.wait(10)
 
 
-def test_a_kill_in_the_middle_of_200_sign_ups_loses_none_that_was_answered(auth_settings: AuthSettings) -> None:
+def test_a_kill_during_200_sign_ups_loses_no_acknowledged_account(auth_settings: AuthSettings) -> None:
     answered: list[str] = []
     enough = threading.Event()
 
@@ -164,8 +164,8 @@ QUICK = settings(
 )
 
 
-def test_clients_who_go_in_the_middle_hold_nobody_up(auth_settings: AuthSettings) -> None:
-    """A change that has begun ends, whoever waits for it: else its transaction would keep all others waiting."""
+def test_disconnecting_clients_do_not_block_others(auth_settings: AuthSettings) -> None:
+    """A change completes although its client is gone: its open transaction would block all others."""
     with served(auth_settings) as (_, url):
         httpx.post(f"{url}/v1/users", json={"email": EMAIL, "password": PASSWORD}).raise_for_status()
         form = {"username": EMAIL, "password": PASSWORD}
@@ -193,9 +193,7 @@ def is_refusal_or_success(answer: Any) -> None:  # noqa: ANN401  the test client
 
 @QUICK
 @given(name=ANY_TEXT, password=ANY_TEXT, email=st.one_of(ANY_TEXT, st.emails()))
-def test_whatever_is_signed_up_with_is_taken_or_refused(
-    auth: AuthTestClient, name: str, password: str, email: str
-) -> None:
+def test_any_sign_up_input_is_accepted_or_refused(auth: AuthTestClient, name: str, password: str, email: str) -> None:
     is_refusal_or_success(auth.client.post("/v1/users", json={"name": name, "password": password, "email": email}))
 
 
@@ -209,7 +207,7 @@ def test_whatever_is_signed_up_with_is_taken_or_refused(
     ),
     grant=st.sampled_from(["password", "refresh_token", "client_credentials", "other"]),
 )
-def test_whatever_is_signed_in_with_is_taken_or_refused(auth: AuthTestClient, form: dict[str, str], grant: str) -> None:
+def test_any_sign_in_input_is_accepted_or_refused(auth: AuthTestClient, form: dict[str, str], grant: str) -> None:
     sent = {name: value.encode("utf-8", "replace").decode() for name, value in form.items()} | {"grant_type": grant}
     is_refusal_or_success(auth.client.post("/v1/token", data=sent))
     is_refusal_or_success(auth.client.post("/v1/token/revoke", data={"token": sent.get("username", "x")}))
@@ -223,7 +221,7 @@ JSON = st.recursive(
 
 @QUICK
 @given(document=JSON)
-def test_any_json_is_a_refusal_where_a_form_is_expected(auth: AuthTestClient, document: object) -> None:
+def test_json_is_refused_where_a_form_is_expected(auth: AuthTestClient, document: object) -> None:
     bearer = {"authorization": f"Bearer {_token(auth)}"}
     for method, path in (
         ("POST", "/v1/users"),
@@ -239,7 +237,7 @@ def test_any_json_is_a_refusal_where_a_form_is_expected(auth: AuthTestClient, do
 
 
 def _token(auth: AuthTestClient) -> str:
-    """Of one administrator, kept: hypothesis uses one auth for all examples."""
+    """The cached token of one administrator: hypothesis uses one `auth` for all examples."""
     kept = getattr(auth, "kept", None)
     if kept is None:
         kept = auth.administrator()["authorization"].split()[1]
@@ -272,14 +270,14 @@ def _token(auth: AuthTestClient) -> str:
         "password",
     ],
 )
-def test_a_hostile_body_is_a_clear_refusal(auth: AuthTestClient, content: bytes, status: int) -> None:
+def test_a_hostile_body_is_refused_clearly(auth: AuthTestClient, content: bytes, status: int) -> None:
     answer = auth.client.post("/v1/users", content=content, headers={"content-type": "application/json"})
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert "lone surrogate" not in answer.text
 
 
-def test_names_of_all_the_world_are_kept(auth: AuthTestClient) -> None:
+def test_names_in_any_script_are_preserved(auth: AuthTestClient) -> None:
     auth.sign_up()
     bearer = auth.bearer()
     for name in ("Žofie Müller-Šťastná", "李小龍", "د. فاطمة", "Ἀριστοτέλης", "👩‍⚕️ Dr. O'Neill"):
@@ -299,7 +297,7 @@ def test_names_of_all_the_world_are_kept(auth: AuthTestClient) -> None:
         ),
     ],
 )
-def test_a_setting_that_cannot_be_meant_stops_the_start(
+def test_an_invalid_setting_stops_the_start(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variables: dict[str, str], said: str
 ) -> None:
     monkeypatch.setenv("HEPAR_AUTH_SECRET_KEY_FILE", "/nowhere/secret.key")

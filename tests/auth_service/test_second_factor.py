@@ -15,7 +15,7 @@ SHORT_PASSWORD = "twelve chars!"
 
 
 def enrolled(auth: AuthTestClient) -> tuple[dict[str, str], TOTP, list[str]]:
-    """Signed up, with a second factor confirmed by the code of half a minute ago, so that the present one is fresh."""
+    """An account whose second factor was confirmed with the previous code, so that the current one is unused."""
     auth.sign_up()
     bearer = auth.bearer()
     begun = auth.client.post("/v1/users/me/second-factor", headers=bearer)
@@ -35,7 +35,7 @@ def confirmation(method: str, path: str, auth: AuthTestClient, bearer: dict[str,
     return auth.client.request(method, path, json={"password": PASSWORD} | form, headers=bearer).status_code
 
 
-def test_signing_in_asks_for_a_code_once_it_is_confirmed(auth: AuthTestClient) -> None:
+def test_sign_in_requires_a_code_after_the_second_factor_is_confirmed(auth: AuthTestClient) -> None:
     bearer, totp, codes = enrolled(auth)
     assert auth.me(bearer).json()["second_factor"] is True
     assert len(set(codes)) == 10
@@ -51,7 +51,7 @@ def test_signing_in_asks_for_a_code_once_it_is_confirmed(auth: AuthTestClient) -
     assert auth.sign_in(otp="000000").status_code == 403
 
 
-def test_a_code_that_two_send_at_once_counts_for_one(auth: AuthTestClient) -> None:
+def test_a_code_sent_twice_in_parallel_is_accepted_once(auth: AuthTestClient) -> None:
     _, totp, _ = enrolled(auth)
     code = totp.now()
     with ThreadPoolExecutor(2) as pool:
@@ -59,7 +59,7 @@ def test_a_code_that_two_send_at_once_counts_for_one(auth: AuthTestClient) -> No
     assert statuses == [200, 403]
 
 
-def test_a_recovery_code_stands_in_once_however_it_is_typed(auth: AuthTestClient) -> None:
+def test_a_recovery_code_is_single_use_in_any_spelling(auth: AuthTestClient) -> None:
     _, _, codes = enrolled(auth)
     assert auth.sign_in(otp=codes[0].lower().replace("-", " ")).status_code == 200
     assert auth.sign_in(otp=codes[0]).status_code == 403
@@ -67,7 +67,7 @@ def test_a_recovery_code_stands_in_once_however_it_is_typed(auth: AuthTestClient
     assert auth.events().count("recovery_code_used") == 2
 
 
-def test_renewed_recovery_codes_replace_the_ones_before(auth: AuthTestClient) -> None:
+def test_renewed_recovery_codes_replace_the_previous_ones(auth: AuthTestClient) -> None:
     bearer, totp, codes = enrolled(auth)
     path = "/v1/users/me/recovery-codes"
     assert confirmation("POST", path, auth, bearer) == 403, "the code is missing"
@@ -91,7 +91,7 @@ def test_a_second_factor_is_removed_with_password_and_code(auth: AuthTestClient)
     assert auth.sign_in().status_code == 200
 
 
-def test_with_a_second_factor_twelve_characters_are_enough_and_it_cannot_be_removed_then(auth: AuthTestClient) -> None:
+def test_twelve_characters_suffice_with_a_second_factor_which_then_cannot_be_removed(auth: AuthTestClient) -> None:
     bearer, totp, codes = enrolled(auth)
     form = {"current_password": PASSWORD, "new_password": SHORT_PASSWORD}
     assert auth.client.put("/v1/users/me/password", json=form, headers=bearer).status_code == 204
@@ -101,7 +101,7 @@ def test_with_a_second_factor_twelve_characters_are_enough_and_it_cannot_be_remo
     assert auth.me(bearer).json()["second_factor"] is True
 
 
-def test_nothing_is_confirmed_that_was_not_begun_or_with_a_wrong_code(auth: AuthTestClient) -> None:
+def test_confirmation_needs_a_pending_second_factor_and_a_right_code(auth: AuthTestClient) -> None:
     auth.sign_up()
     bearer = auth.bearer()
     path = "/v1/users/me/second-factor"
@@ -112,13 +112,13 @@ def test_nothing_is_confirmed_that_was_not_begun_or_with_a_wrong_code(auth: Auth
 
 
 @pytest.mark.usefixtures("frozen_time")
-def test_codes_cannot_be_guessed_in_a_row(auth: AuthTestClient) -> None:
+def test_guessing_codes_is_throttled(auth: AuthTestClient) -> None:
     enrolled(auth)
     statuses = [auth.sign_in(otp=f"{number:06d}").status_code for number in range(ACCOUNT.free + 2)]
     assert statuses[-1] == 429
 
 
-def test_an_account_with_a_second_factor_is_deleted_with_a_code_only(auth: AuthTestClient) -> None:
+def test_deleting_an_account_with_a_second_factor_requires_a_code(auth: AuthTestClient) -> None:
     bearer, totp, _ = enrolled(auth)
     assert confirmation("DELETE", "/v1/users/me", auth, bearer) == 403
     assert confirmation("DELETE", "/v1/users/me", auth, bearer, code=totp.now()) == 204

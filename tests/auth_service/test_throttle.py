@@ -1,4 +1,4 @@
-"""Guessing is slow, for accounts that exist and for those that do not."""
+"""Throttling of attempts on existing and unknown accounts."""
 
 from __future__ import annotations
 
@@ -13,16 +13,14 @@ from tests.support.auth_client import EMAIL, PASSWORD, AuthTestClient
 WRONG = "a wrong but long password"
 
 
-def test_the_delay_doubles_and_ends_in_a_lock_for_a_quarter_of_an_hour() -> None:
+def test_the_delay_doubles_up_to_a_lock_of_fifteen_minutes() -> None:
     pace = BackoffPolicy(free=3, lock_after=10, lock_s=900)
     assert [pace.delay_s(failures) for failures in range(11)] == [0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 900]
 
 
 @pytest.mark.usefixtures("frozen_time")
 @pytest.mark.parametrize("email", [EMAIL, "nobody@example.org"])
-def test_the_fourth_attempt_in_a_row_must_wait_whether_the_account_exists_or_not(
-    auth: AuthTestClient, email: str
-) -> None:
+def test_the_fourth_attempt_is_delayed_for_existing_and_unknown_accounts(auth: AuthTestClient, email: str) -> None:
     auth.sign_up()
     statuses = [auth.sign_in(email, WRONG).status_code for _ in range(ACCOUNT.free)]
     assert statuses == [401] * ACCOUNT.free
@@ -33,7 +31,7 @@ def test_the_fourth_attempt_in_a_row_must_wait_whether_the_account_exists_or_not
 
 
 @pytest.mark.usefixtures("frozen_time")
-def test_many_at_once_are_no_way_around_it(auth: AuthTestClient) -> None:
+def test_parallel_attempts_do_not_bypass_the_throttle(auth: AuthTestClient) -> None:
     auth.sign_up()
     with ThreadPoolExecutor(20) as pool:
         statuses = list(pool.map(lambda _: auth.sign_in(password=WRONG).status_code, range(20)))
@@ -41,7 +39,7 @@ def test_many_at_once_are_no_way_around_it(auth: AuthTestClient) -> None:
     assert statuses.count(401) + statuses.count(429) == 20
 
 
-def test_success_forgets_what_was_before(auth: AuthTestClient) -> None:
+def test_success_resets_the_failures(auth: AuthTestClient) -> None:
     auth.sign_up()
     for _ in range(3):
         assert [auth.sign_in(password=WRONG).status_code for _ in range(2)] == [401, 401]
@@ -56,7 +54,7 @@ class Clock:
         return self.now
 
 
-def test_who_tries_many_accounts_is_slowed_by_where_they_come_from(auth: AuthTestClient) -> None:
+def test_attempts_on_many_accounts_are_throttled_by_origin(auth: AuthTestClient) -> None:
     clock = Clock()
     throttle = Throttle(auth.dependencies.database, clock)
 
@@ -74,7 +72,7 @@ def test_who_tries_many_accounts_is_slowed_by_where_they_come_from(auth: AuthTes
     auth.client.portal.call(attempts)
 
 
-def test_failures_are_forgotten_after_an_hour_and_their_rows_removed(auth: AuthTestClient) -> None:
+def test_failures_expire_after_an_hour_and_their_rows_are_deleted(auth: AuthTestClient) -> None:
     from sqlalchemy import func, select
 
     from auth_service.tables import StoredThrottle
@@ -98,7 +96,7 @@ def test_failures_are_forgotten_after_an_hour_and_their_rows_removed(auth: AuthT
 
 
 @pytest.mark.usefixtures("frozen_time")
-def test_changing_a_password_is_no_way_to_guess_it(auth: AuthTestClient) -> None:
+def test_guessing_the_password_by_changing_it_is_throttled(auth: AuthTestClient) -> None:
     auth.sign_up()
     bearer = auth.bearer()
     form = {"current_password": WRONG, "new_password": "quite another long phrase"}
@@ -108,7 +106,7 @@ def test_changing_a_password_is_no_way_to_guess_it(auth: AuthTestClient) -> None
     assert statuses == [403] * ACCOUNT.free + [429]
 
 
-def test_only_the_gateway_may_say_where_a_call_comes_from(auth: AuthTestClient) -> None:
+def test_only_the_gateway_can_set_the_origin_of_a_request(auth: AuthTestClient) -> None:
     auth.sign_up()
     form = {"username": EMAIL, "password": PASSWORD}
     for said, believed in (

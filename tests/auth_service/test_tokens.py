@@ -35,7 +35,7 @@ def test_a_refresh_token_gives_new_tokens_of_the_same_session(auth: AuthTestClie
     assert len(sessions.json()["items"]) == 1
 
 
-def test_a_refresh_token_that_comes_again_ends_its_family(auth: AuthTestClient) -> None:
+def test_reuse_of_a_refresh_token_ends_its_family(auth: AuthTestClient) -> None:
     auth.sign_up()
     first = auth.tokens()
     second = auth.refresh(first["refresh_token"]).json()
@@ -46,7 +46,7 @@ def test_a_refresh_token_that_comes_again_ends_its_family(auth: AuthTestClient) 
     assert auth.tokens(), "signing in again works"
 
 
-def test_of_fifty_simultaneous_refreshes_one_succeeds_and_the_family_ends_once(auth: AuthTestClient) -> None:
+def test_one_of_fifty_parallel_refreshes_succeeds_and_the_family_ends_once(auth: AuthTestClient) -> None:
     auth.sign_up()
     tokens = auth.tokens()
     with ThreadPoolExecutor(50) as pool:
@@ -58,7 +58,7 @@ def test_of_fifty_simultaneous_refreshes_one_succeeds_and_the_family_ends_once(a
 
 
 @pytest.mark.parametrize("ends", ["session_s", "session_idle_s"])
-def test_a_session_ends_in_time(auth_settings: AuthSettings, ends: str) -> None:
+def test_a_session_expires(auth_settings: AuthSettings, ends: str) -> None:
     settings = auth_settings.model_copy(update={ends: 0})
     with TestClient(create_app(settings), base_url="http://127.0.0.1") as client:
         auth = AuthTestClient(client)
@@ -72,7 +72,7 @@ def revoke(auth: AuthTestClient, token: str) -> int:
     return auth.client.post("/v1/token/revoke", data={"token": token}).status_code
 
 
-def test_revoked_tokens_do_not_count(auth: AuthTestClient) -> None:
+def test_revoked_tokens_are_refused(auth: AuthTestClient) -> None:
     auth.sign_up()
     first, second = auth.tokens(), auth.tokens()
     bearer = {"authorization": f"Bearer {first['access_token']}"}
@@ -103,7 +103,7 @@ def client_token(auth: AuthTestClient, client_id: str, secret: str, **more: str)
     return auth.client.post("/v1/token", data=form)
 
 
-def test_a_hospital_system_signs_in_by_itself(auth: AuthTestClient) -> None:
+def test_a_hospital_system_signs_in_with_client_credentials(auth: AuthTestClient) -> None:
     auth.person("integrator")
     client = registered(auth, auth.bearer(), scopes=["analyses", "models"])
     (stored,) = client["secrets"]
@@ -125,7 +125,7 @@ def test_a_hospital_system_signs_in_by_itself(auth: AuthTestClient) -> None:
     assert auth.me({"authorization": f"Bearer {tokens['access_token']}"}).status_code == 403, "it has no account"
 
 
-def test_a_secret_is_shown_once_and_rotated_without_standing_still(auth: AuthTestClient) -> None:
+def test_a_client_secret_is_shown_once_and_rotated_without_downtime(auth: AuthTestClient) -> None:
     administrator = auth.administrator()
     client = registered(auth, administrator)
     first = client["secrets"][0]
@@ -148,7 +148,7 @@ def test_a_secret_is_shown_once_and_rotated_without_standing_still(auth: AuthTes
     assert auth.client.post(f"/v1/clients/{client['id']}/secrets", headers=administrator).status_code == 409
 
 
-def test_an_older_secret_ends_when_its_overlap_is_over(auth_settings: AuthSettings) -> None:
+def test_an_older_secret_expires_after_the_overlap(auth_settings: AuthSettings) -> None:
     settings = auth_settings.model_copy(update={"secret_overlap_s": 0})
     with TestClient(create_app(settings), base_url="http://127.0.0.1") as http:
         auth = AuthTestClient(http)
@@ -159,7 +159,7 @@ def test_an_older_secret_ends_when_its_overlap_is_over(auth_settings: AuthSettin
         assert client_token(auth, client["id"], fresh).status_code == 200
 
 
-def test_a_deactivated_client_is_out(auth: AuthTestClient) -> None:
+def test_a_deactivated_client_is_refused(auth: AuthTestClient) -> None:
     administrator = auth.administrator()
     client = registered(auth, administrator)
     secret = client["secrets"][0]["secret"]
@@ -171,7 +171,7 @@ def test_a_deactivated_client_is_out(auth: AuthTestClient) -> None:
     assert auth.client.get("/v1/clients", headers=administrator).json()["items"][0]["active"] is False
 
 
-def test_a_rotated_key_signs_at_once_and_the_one_before_verifies_until_its_tokens_end(auth: AuthTestClient) -> None:
+def test_a_new_key_signs_at_once_and_its_predecessor_verifies_until_its_tokens_expire(auth: AuthTestClient) -> None:
     auth.sign_up()
     before = auth.bearer()
     old = auth.dependencies.issuer.keys.signing().public.kid
@@ -213,7 +213,7 @@ def test_the_key_may_come_from_the_environment(auth_settings: AuthSettings, monk
         (b"rsa", 0o600, "is not an EC P-256 key"),
     ],
 )
-def test_a_key_that_is_not_ours_alone_stops_the_start(
+def test_a_key_that_others_can_read_stops_the_start(
     tmp_path: Path, content: bytes | None, mode: int, words: str
 ) -> None:
     KeyRing(tmp_path, 600)
@@ -232,7 +232,7 @@ def test_a_key_that_is_not_ours_alone_stops_the_start(
         KeyRing(tmp_path, 600)
 
 
-def test_a_folder_that_lost_its_key_is_noticed(tmp_path: Path) -> None:
+def test_a_missing_key_in_the_folder_is_reported(tmp_path: Path) -> None:
     keys = KeyRing(tmp_path, 600)
     for file in tmp_path.glob("*.pem"):
         file.unlink()
@@ -240,7 +240,7 @@ def test_a_folder_that_lost_its_key_is_noticed(tmp_path: Path) -> None:
         keys.signing()
 
 
-def test_discovery_says_where_what_is(auth: AuthTestClient) -> None:
+def test_the_discovery_document_lists_the_endpoints(auth: AuthTestClient) -> None:
     document = auth.client.get("/.well-known/oauth-authorization-server").json()
     assert document["issuer"] == "hepar-auth"
     assert document["token_endpoint"] == "http://127.0.0.1:8080/v1/token"
@@ -249,7 +249,7 @@ def test_discovery_says_where_what_is(auth: AuthTestClient) -> None:
     assert PASSWORD not in str(document)
 
 
-def test_what_decides_nothing_any_more_is_forgotten(auth: AuthTestClient) -> None:
+def test_expired_rows_are_deleted(auth: AuthTestClient) -> None:
     from datetime import UTC, datetime, timedelta
 
     from sqlalchemy import func, select, update

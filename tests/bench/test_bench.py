@@ -1,4 +1,4 @@
-"""What the benchmark computes and what it changes; the load itself is `make bench`."""
+"""The computations and variants of the benchmark; the load itself is `make bench`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def cell(target: str, throughput: float, latency_ms: float) -> Cell:
     return Cell("classification", target, 4, [throughput, throughput, 100 * throughput], [latency_ms] * 99 + [900.0])
 
 
-def test_every_target_is_held_against_the_fastest_setting() -> None:
+def test_every_target_is_compared_with_the_fastest_setting() -> None:
     slow, fast, other = map(str, SETTINGS)
     rows = rows_of([cell(slow, 10, 90), cell(fast, 40, 20), cell(other, 30, 30), cell("gateway", 36, 29)])
     gateway = rows[-1]
@@ -42,7 +42,7 @@ def parsed(text: str) -> model_config_pb2.ModelConfig:  # pyright: ignore[report
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
-def test_a_variant_changes_what_it_says_and_nothing_else(variant: Variant) -> None:
+def test_a_variant_changes_only_its_setting(variant: Variant) -> None:
     shipped_text = (REPOSITORY / "classify_resnet" / "config.pbtxt").read_text()
     shipped, made = parsed(shipped_text), parsed(changed(shipped_text, variant))
     assert made.parameters["intra_op_thread_count"].string_value == str(variant.threads or 1)

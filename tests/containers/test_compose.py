@@ -1,4 +1,4 @@
-"""The production shape, from outside through TLS and from inside each container; in the order of the file."""
+"""The production stack, from outside through TLS and from inside each container; tests run in this order."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def bearer(client: httpx.Client, email: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
 
-def test_only_the_edge_is_published_and_only_here(containers: Containers) -> None:
+def test_only_the_edge_publishes_a_port_and_only_on_loopback(containers: Containers) -> None:
     bound = {
         (name, port, one["HostIp"])
         for name in CORE
@@ -91,7 +91,7 @@ def test_only_the_edge_is_published_and_only_here(containers: Containers) -> Non
     assert bound == {("edge", "8443/tcp", "127.0.0.1")}
 
 
-def test_a_stranger_is_let_in_and_gets_a_verdict_through_tls(
+def test_a_new_user_is_approved_and_gets_a_result_through_tls(
     containers: Containers, client: httpx.Client, administrator: dict[str, str]
 ) -> None:
     email = f"{secrets.token_hex(4)}@example.org"
@@ -111,7 +111,7 @@ def test_a_stranger_is_let_in_and_gets_a_verdict_through_tls(
     assert client.get("/metrics").status_code == 404
 
 
-def test_the_address_of_the_caller_is_the_one_that_the_edge_saw(
+def test_the_client_address_is_the_one_seen_by_the_edge(
     containers: Containers, client: httpx.Client, administrator: dict[str, str]
 ) -> None:
     """A header that the caller makes up changes nothing."""
@@ -125,7 +125,7 @@ def test_the_address_of_the_caller_is_the_one_that_the_edge_saw(
     assert not any(origin.startswith("172.30.25") for origin in origins if origin), origins
 
 
-def test_what_the_edge_says_itself_is_problem_json(containers: Containers, client: httpx.Client) -> None:
+def test_errors_of_the_edge_are_problem_documents(containers: Containers, client: httpx.Client) -> None:
     answer = client.post("/v1/analyses", content=b"x" * (67 * 1024 * 1024), headers=RAW)
     assert answer.status_code == 413
     assert answer.headers["content-type"] == "application/problem+json"
@@ -148,7 +148,7 @@ def test_old_tls_is_refused(containers: Containers) -> None:
 
 
 @pytest.mark.parametrize("service", MAY_REACH)
-def test_from_inside_only_what_is_needed_can_be_reached(containers: Containers, service: str) -> None:
+def test_a_container_reaches_only_what_it_needs(containers: Containers, service: str) -> None:
     """Triton only from the two services, PostgreSQL only from auth and the gateway; only the edge has a way out."""
     code = _KNOCK.format(doors=json.dumps(DOORS))
     reached = set(json.loads(containers.inside(service, code)))
@@ -156,7 +156,7 @@ def test_from_inside_only_what_is_needed_can_be_reached(containers: Containers, 
 
 
 @pytest.mark.parametrize("service", CORE)
-def test_a_container_has_no_more_rights_than_it_needs(containers: Containers, service: str) -> None:
+def test_a_container_has_minimal_privileges(containers: Containers, service: str) -> None:
     facts = inspected(service)
     assert facts["HostConfig"]["ReadonlyRootfs"]
     assert "no-new-privileges" in str(facts["HostConfig"]["SecurityOpt"])
@@ -175,7 +175,7 @@ def test_a_container_has_no_more_rights_than_it_needs(containers: Containers, se
         assert wrote[1] in ("OSError", "PermissionError")
 
 
-def test_prometheus_reads_every_service_and_triton(containers: Containers, administrator: dict[str, str]) -> None:
+def test_prometheus_scrapes_every_service_and_triton(containers: Containers, administrator: dict[str, str]) -> None:
     containers.compose("--profile", "observability", "up", "-d", "--no-build", "--no-deps", "prometheus")
     up: dict[str, str] = {}
     with httpx.Client(base_url="http://127.0.0.1:9090", timeout=10, trust_env=False) as prometheus:
@@ -204,7 +204,7 @@ def test_prometheus_reads_every_service_and_triton(containers: Containers, admin
 
 @dataclass
 class Load:
-    """Callers who repeat what was not answered, with the same Idempotency-Key, as our clients do."""
+    """Clients that repeat unanswered requests with the same Idempotency-Key, as ours do."""
 
     headers: dict[str, str]
     stop: asyncio.Event = field(default_factory=asyncio.Event)
@@ -268,7 +268,7 @@ async def killed_in_turn(containers: Containers, load: Load, services: list[str]
 
 
 @pytest.mark.timeout(600)
-def test_each_container_is_killed_under_load_and_no_accepted_request_is_lost(
+def test_killing_any_container_under_load_loses_no_accepted_request(
     containers: Containers, client: httpx.Client, administrator: dict[str, str]
 ) -> None:
     load = Load(bearer(client, ADMINISTRATOR))
@@ -288,7 +288,7 @@ def test_each_container_is_killed_under_load_and_no_accepted_request_is_lost(
 
 
 @pytest.mark.timeout(400)
-def test_a_backup_brings_back_accounts_and_keys_after_everything_is_gone(
+def test_a_backup_restores_accounts_and_keys_after_total_loss(
     containers: Containers, client: httpx.Client, administrator: dict[str, str], tmp_path: Path
 ) -> None:
     bearer(client, ADMINISTRATOR)

@@ -45,11 +45,11 @@ def test_every_error_has_its_page_with_its_title_and_status(errors: list[type[He
         assert error.title == known.title, error
 
 
-def test_no_page_tells_of_an_error_that_does_not_exist(errors: list[type[HeparError]]) -> None:
+def test_every_page_belongs_to_an_existing_error(errors: list[type[HeparError]]) -> None:
     assert set(PROBLEM_TYPES) == {error.slug for error in errors} | BY_THE_FRAMEWORK
 
 
-def test_every_page_says_why_and_what_to_do() -> None:
+def test_every_page_states_cause_and_action() -> None:
     for known in PROBLEM_TYPES.values():
         for words in (known.cause, known.action):
             assert words[0].isupper() or words[0] == "`"

@@ -1,4 +1,4 @@
-"""The Helm chart, rendered: valid for Kubernetes, of the restricted profile, and as narrow as docker-compose.yml."""
+"""The rendered Helm chart: valid for Kubernetes, restricted profile, minimal network policies."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_every_pod_is_of_the_restricted_profile_and_has_limits(values: str) -> N
         assert not any("hostPath" in volume for volume in pod.get("volumes", []))
 
 
-def test_a_claim_of_models_is_read_by_all_who_need_them() -> None:
+def test_a_models_claim_is_mounted_by_every_component_that_reads_it() -> None:
     """So that a promotion is taken up without a restart."""
     for name in ("hepar-triton", "hepar-classify", "hepar-detect"):
         pod = pods("claim")[name]["spec"]
@@ -99,7 +99,7 @@ def test_a_claim_of_models_is_read_by_all_who_need_them() -> None:
 
 
 @pytest.mark.parametrize("values", KINDS_OF_VALUES)
-def test_an_update_takes_nothing_away_before_the_new_is_ready(values: str) -> None:
+def test_an_update_removes_no_pod_before_the_new_one_is_ready(values: str) -> None:
     budgets = of_kind(values, "PodDisruptionBudget")
     for name, deployment in of_kind(values, "Deployment").items():
         assert deployment["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}, name
@@ -114,7 +114,7 @@ def test_an_update_takes_nothing_away_before_the_new_is_ready(values: str) -> No
     assert "pre-upgrade" in job["metadata"]["annotations"]["helm.sh/hook"]
 
 
-def test_the_gpu_part_scales_by_its_own_queue_and_apart_from_the_rest() -> None:
+def test_triton_scales_by_its_own_queue_independently_of_the_services() -> None:
     (scaled,) = of_kind("gpu", "ScaledObject").values()
     assert scaled["spec"]["scaleTargetRef"]["name"] == "hepar-triton"
     (trigger,) = scaled["spec"]["triggers"]
@@ -155,7 +155,7 @@ def allowed(policies: list[Document], mine: dict[str, str], other: dict[str, str
 
 
 @pytest.mark.parametrize("caller", MAY_REACH)
-def test_only_what_is_needed_can_be_reached(caller: str) -> None:
+def test_policies_allow_only_the_needed_connections(caller: str) -> None:
     policies = list(of_kind("default", "NetworkPolicy").values())
     labels = {name.removeprefix("hepar-"): template["metadata"]["labels"] for name, template in pods("default").items()}
     reached = {
@@ -168,7 +168,7 @@ def test_only_what_is_needed_can_be_reached(caller: str) -> None:
     assert reached == MAY_REACH[caller]
 
 
-def test_the_same_images_are_named_as_compose_builds() -> None:
+def test_the_chart_uses_the_images_that_compose_builds() -> None:
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     built = {
         service["image"].rpartition("/")[2].partition(":")[0] for service in compose.values() if "build" in service

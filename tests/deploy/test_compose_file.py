@@ -22,7 +22,7 @@ HARDENING = (
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_service_has_a_version_limits_and_no_rights(name: str) -> None:
+def test_a_service_has_a_version_limits_and_minimal_privileges(name: str) -> None:
     service = SERVICES[name]
     assert ":" in service["image"].replace("${", "").split("/")[-1]
     assert "mem_limit" in service
@@ -35,7 +35,7 @@ def test_a_service_has_a_version_limits_and_no_rights(name: str) -> None:
     assert service["user"].startswith("0:") == (name == "cache-owner")
 
 
-def test_only_the_edge_leads_in_and_only_it_and_what_watches_leads_out() -> None:
+def test_only_the_edge_and_monitoring_are_on_the_public_network() -> None:
     leads_out = {name for name, network in FILE["networks"].items() if not (network or {}).get("internal")}
     assert leads_out == {"public"}
     on_it = {name for name, service in SERVICES.items() if "public" in service.get("networks", [])}
@@ -46,7 +46,7 @@ def test_only_the_edge_leads_in_and_only_it_and_what_watches_leads_out() -> None
         assert all(port.startswith(("127.0.0.1:", "${HEPAR_ADDRESS:-127.0.0.1}:")) for port in published), name
 
 
-def test_triton_is_on_no_network_but_that_of_the_two_services() -> None:
+def test_triton_and_postgresql_are_only_on_internal_networks() -> None:
     assert SERVICES["triton"]["networks"] == SERVICES["triton-gpu"]["networks"] == ["models"]
     on_it = {name for name, service in SERVICES.items() if "models" in service.get("networks", [])}
     assert on_it == {"classify", "detect", "triton", "triton-gpu", "prometheus"}
@@ -56,7 +56,7 @@ def test_triton_is_on_no_network_but_that_of_the_two_services() -> None:
     assert on_state == {"gateway", "postgres"}
 
 
-def test_the_gpu_has_nvidias_server_with_everything_else_off() -> None:
+def test_the_gpu_profile_uses_nvidias_server_with_hardening_flags() -> None:
     triton = SERVICES["triton-gpu"]
     assert triton["profiles"] == ["gpu"]
     version = re.search(r"tritonserver:(\d+)\.(\d+)-py3", triton["image"])
@@ -70,7 +70,7 @@ def test_the_gpu_has_nvidias_server_with_everything_else_off() -> None:
     assert triton["secrets"] == ["hepar_triton_restricted_key"]
 
 
-def test_secrets_are_files_that_are_made_here_and_never_committed() -> None:
+def test_secrets_are_generated_files_that_are_never_committed() -> None:
     made = (ROOT / "deploy" / "make-secrets").read_text()
     for name, secret in FILE["secrets"].items():
         assert secret == {"file": f"./deploy/secrets/{name}"}
@@ -79,7 +79,7 @@ def test_secrets_are_files_that_are_made_here_and_never_committed() -> None:
     assert not re.search(r"PASSWORD: |SECRET_KEY: |DATABASE_URL: ", (ROOT / "docker-compose.yml").read_text())
 
 
-def test_what_is_needed_has_come_before() -> None:
+def test_services_wait_for_their_dependencies() -> None:
     for name, service in SERVICES.items():
         for needed, how in service.get("depends_on", {}).items():
             assert how["condition"] == ("service_completed_successfully" if needed in ONCE else "service_healthy"), name

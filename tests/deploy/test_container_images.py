@@ -1,4 +1,4 @@
-"""What each image of deploy/Dockerfile holds is enough to start its service."""
+"""The content of each image of deploy/Dockerfile is enough to start its service."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def copied(target: str) -> set[str]:
 
 
 @pytest.mark.parametrize("target", SERVICES)
-def test_a_service_starts_with_what_its_image_holds(target: str) -> None:
+def test_a_service_starts_with_the_packages_of_its_image(target: str) -> None:
     lock, modules = SERVICES[target]
     held = {name.replace("_", "-") for name in locked(lock)}
     there = metadata.packages_distributions()
@@ -83,7 +83,7 @@ def test_a_service_starts_with_what_its_image_holds(target: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_every_service_has_a_target_that_runs_as_somebody_without_rights() -> None:
+def test_every_service_runs_as_an_unprivileged_user() -> None:
     for target in [*SERVICES, "edge"]:
         own, *under = stages(target)
         assert re.search(r"^USER (10001:10001|101:101)$", own, re.MULTILINE), target

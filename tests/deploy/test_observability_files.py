@@ -1,4 +1,4 @@
-"""Alerts and dashboards speak only of what is measured, and every alert has its runbook."""
+"""Alerts and dashboards use existing metrics, and every alert has a runbook."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def spoken_of(expression: str) -> set[str]:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
-def test_an_alert_speaks_of_what_is_measured_and_has_a_runbook(rule: dict[str, object]) -> None:
+def test_an_alert_uses_existing_metrics_and_has_a_runbook(rule: dict[str, object]) -> None:
     names = spoken_of(str(rule["expr"]))
     assert names
     assert names <= measured()
@@ -50,7 +50,7 @@ def test_an_alert_speaks_of_what_is_measured_and_has_a_runbook(rule: dict[str, o
     assert anchor == str(rule["alert"]).lower()
 
 
-def test_every_panel_speaks_of_what_is_measured() -> None:
+def test_every_panel_uses_existing_metrics() -> None:
     panels = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
     assert len(panels) > 20
     for panel in panels:

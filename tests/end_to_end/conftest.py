@@ -66,7 +66,7 @@ def signed_in(client: httpx.Client) -> dict[str, str]:
 
 @contextmanager
 def tiny_stack(folder: Path, **variables: str) -> Iterator[Stack]:
-    """A stack of its own, with what its processes find in the environment beside their addresses."""
+    """A separate stack, with additional environment variables for its processes."""
     repository = tiny_repository(folder / "models")
     settings = on_free_ports().model_copy(update={"triton_model_repository": repository})
     with pytest.MonkeyPatch.context() as environment:

@@ -1,4 +1,4 @@
-"""One stack that is measured and traced: what Prometheus and an OTLP receiver are told of a real request."""
+"""Metrics and traces of a real request, as Prometheus and an OTLP receiver see them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def measured(port: int) -> dict[str, dict[tuple[str, ...], float]]:
     return samples
 
 
-def test_a_request_is_counted_by_every_service_that_worked_for_it(watched: Watched) -> None:
+def test_a_request_is_counted_by_every_service_involved(watched: Watched) -> None:
     settings = watched.settings
     before = measured(settings.gateway_metrics_port)
     assert analyse(watched).status_code == 200
@@ -89,7 +89,7 @@ def test_a_request_is_counted_by_every_service_that_worked_for_it(watched: Watch
     assert measured(settings.auth_metrics_port)["hepar_account_events_total"][("signed_in",)] >= 1
 
 
-def test_nothing_is_measured_where_clients_come_in(watched: Watched) -> None:
+def test_metrics_are_not_reachable_on_the_public_port(watched: Watched) -> None:
     assert httpx.get(f"{watched.settings.gateway_url}/metrics", trust_env=False).status_code == 404
 
 
@@ -117,7 +117,7 @@ def test_one_trace_goes_through_all_services_to_triton(watched: Watched) -> None
     assert "COMPUTE_START" in {event for one in own for event in one.events}
 
 
-def test_a_trace_that_its_beginner_does_not_record_is_not_recorded(watched: Watched) -> None:
+def test_an_unsampled_trace_is_not_recorded(watched: Watched) -> None:
     quiet, loud = secrets.token_hex(16), secrets.token_hex(16)
     analyse(watched, traceparent=f"00-{quiet}-{secrets.token_hex(8)}-00")
     analyse(watched, traceparent=f"00-{loud}-{secrets.token_hex(8)}-01")
@@ -132,7 +132,7 @@ def logged(watched: Watched, trace_id: str) -> list[str]:
 
 
 @pytest.mark.parametrize("api", ["v2/repository/index", "v2/systemsharedmemory/region/x/register"])
-def test_triton_refuses_what_our_services_never_ask_for(watched: Watched, api: str) -> None:
+def test_triton_refuses_apis_that_the_services_do_not_use(watched: Watched, api: str) -> None:
     answer = httpx.post(f"http://127.0.0.1:{watched.settings.triton_http_port}/{api}", json={}, trust_env=False)
     assert answer.status_code in (403, 404), answer.text
     assert "restricted" in answer.text or answer.status_code == 404

@@ -1,4 +1,4 @@
-"""Slow, half-open, never-ending, ambiguous and far too many: each has an end, and none takes the gateway with it."""
+"""Slow, half-open, endless, ambiguous and too many requests: all end, and the gateway survives."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def until_closed(connection: socket.socket, every_s: float | None = None, byte: 
     return time.monotonic() - began, said
 
 
-def test_slow_half_open_and_never_ending_requests_end_within_their_limits(
+def test_slow_half_open_and_endless_requests_are_ended_within_their_limits(
     client: httpx.Client, bearer: dict[str, str], stack: Stack
 ) -> None:
     def silent() -> tuple[float, bytes]:
@@ -130,7 +130,7 @@ def test_slow_half_open_and_never_ending_requests_end_within_their_limits(
         "Content-Length: -1",
     ],
 )
-def test_a_request_with_two_readings_is_refused_and_the_connection_closed(stack: Stack, shape: str) -> None:
+def test_an_ambiguous_request_is_refused_and_the_connection_closed(stack: Stack, shape: str) -> None:
     """What follows would be a second request to somebody who reads the first one differently."""
     hidden = f"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:{stack.settings.gateway_port}\r\n\r\n"
     connection = connect(stack)
@@ -142,9 +142,7 @@ def test_a_request_with_two_readings_is_refused_and_the_connection_closed(stack:
     assert b"alive" not in said
 
 
-def test_of_200_clients_at_once_every_one_is_answered_or_told_to_come_later(
-    bearer: dict[str, str], stack: Stack
-) -> None:
+def test_200_parallel_clients_are_all_answered_or_told_to_retry(bearer: dict[str, str], stack: Stack) -> None:
     statuses: Counter[int] = Counter()
     content, together = encoded(gradient(128, 128)), threading.Barrier(200)
 
@@ -189,7 +187,7 @@ def gateway_alone(folder: Path, **environment: str) -> Iterator[tuple[httpx.Clie
         process.wait()
 
 
-def test_a_gateway_that_is_told_to_stop_says_that_it_is_not_ready_and_finishes(tmp_path: Path) -> None:
+def test_a_stopping_gateway_reports_not_ready_and_finishes_its_requests(tmp_path: Path) -> None:
     with gateway_alone(tmp_path, drain_delay_s="2") as (client, process):
         process.send_signal(signal.SIGTERM)
         time.sleep(0.5)
@@ -200,7 +198,7 @@ def test_a_gateway_that_is_told_to_stop_says_that_it_is_not_ready_and_finishes(t
 
 
 @pytest.mark.parametrize(("trusted", "statuses"), [('["127.0.0.1"]', [401] * 4), ("[]", [401, 401, 429, 429])])
-def test_only_a_trusted_proxy_says_for_whom_it_asks(tmp_path: Path, trusted: str, statuses: list[int]) -> None:
+def test_only_a_trusted_proxy_can_set_the_client_address(tmp_path: Path, trusted: str, statuses: list[int]) -> None:
     with gateway_alone(tmp_path, trusted_proxies=trusted, address_per_minute="2") as (client, _):
         asked = [
             client.get("/v1/models", headers={"x-forwarded-for": f"192.0.2.{number}"}).status_code

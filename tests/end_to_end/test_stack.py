@@ -1,4 +1,4 @@
-"""An image in, a verdict out, and every kind of bad input, through processes and sockets."""
+"""Analyses and invalid input through real processes and sockets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def analyse(client: httpx.Client, bearer: dict[str, str], content: bytes, kind: 
     return Analysis.model_validate_json(answer.content)
 
 
-def test_an_image_in_a_verdict_and_boxes_out(client: httpx.Client, bearer: dict[str, str]) -> None:
+def test_an_image_gets_a_classification_and_boxes(client: httpx.Client, bearer: dict[str, str]) -> None:
     answer = analyse(client, bearer, encoded(gradient(128, 128)))
     assert isinstance(answer.classification, Classification)
     assert isinstance(answer.detection, Detection)
@@ -45,7 +45,7 @@ def test_multipart_jpeg_and_dicom_work_too(client: httpx.Client, bearer: dict[st
     assert answer.classification.image.pixel_spacing_mm == (0.8, 0.7)
 
 
-def test_who_am_i(client: httpx.Client, bearer: dict[str, str]) -> None:
+def test_the_own_profile_can_be_read(client: httpx.Client, bearer: dict[str, str]) -> None:
     assert client.get("/v1/users/me", headers=bearer).json()["email"] == EMAIL
 
 
@@ -76,7 +76,7 @@ def test_bad_files_get_a_clear_4xx(
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("token", [None, "", "x", "e30.e30.AA", "W1tbW1tbW1tb.e30.AA"])
-def test_no_token_or_a_wrong_one_is_401(client: httpx.Client, path: str, token: str | None) -> None:
+def test_a_missing_or_invalid_token_is_401(client: httpx.Client, path: str, token: str | None) -> None:
     headers = PNG if token is None else PNG | {"authorization": f"Bearer {token}".strip()}
     answer = client.post(path, content=encoded(gradient()), headers=headers)
     assert answer.status_code == 401
@@ -84,7 +84,7 @@ def test_no_token_or_a_wrong_one_is_401(client: httpx.Client, path: str, token: 
     assert Problem.model_validate_json(answer.content).status == 401
 
 
-def test_a_token_of_which_one_letter_changed_is_401(client: httpx.Client, bearer: dict[str, str]) -> None:
+def test_a_token_with_one_changed_letter_is_401(client: httpx.Client, bearer: dict[str, str]) -> None:
     token = bearer["authorization"]
     place = token.rindex(".") + 10
     forged = token[:place] + ("A" if token[place] != "A" else "B") + token[place + 1 :]
@@ -115,7 +115,7 @@ def test_the_request_id_travels_through_all_services_to_triton(
     }
 
 
-def test_the_gateway_streams_and_does_not_hold_the_upload(
+def test_the_gateway_streams_uploads_in_constant_memory(
     client: httpx.Client, bearer: dict[str, str], stack: Stack
 ) -> None:
     """64 MB raise its memory by less than 4 MB, also while they pass."""
@@ -152,14 +152,14 @@ def test_every_service_has_its_own_openapi_page(stack: Stack) -> None:
         assert httpx.get(f"{address}/readyz").json()["ready"] is True
 
 
-def test_no_secret_is_in_any_log(client: httpx.Client, bearer: dict[str, str], stack: Stack) -> None:
+def test_logs_contain_no_secret(client: httpx.Client, bearer: dict[str, str], stack: Stack) -> None:
     client.post("/v1/token", data={"username": EMAIL, "password": "a wrong but long password"})
     logs = stack.logs() + (stack.folder / "triton.log").read_text()
     for secret in (PASSWORD, "a wrong but long password", bearer["authorization"].split()[1], EMAIL):
         assert secret not in logs
 
 
-def test_a_killed_triton_makes_the_stack_unready_within_5_s_and_comes_back(
+def test_a_killed_triton_makes_the_stack_not_ready_within_5_s_and_recovers(
     client: httpx.Client, bearer: dict[str, str], stack: Stack
 ) -> None:
     def post() -> httpx.Response:

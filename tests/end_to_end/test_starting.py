@@ -1,4 +1,4 @@
-"""`make run` and `make demo` as their commands: what they print, and that nothing outlives them."""
+"""`make run` and `make demo` as commands: their output, and that they leave no process behind."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def tiny(folder: Path) -> StackSettings:
     return on_free_ports().model_copy(update={"triton_model_repository": repository})
 
 
-def test_ctrl_c_ends_everything_after_the_hints_were_true(tmp_path: Path) -> None:
+def test_the_printed_commands_work_and_ctrl_c_stops_everything(tmp_path: Path) -> None:
     settings = tiny(tmp_path)
     process = start(["run"], environment_for(settings, tmp_path))
     assert process.stderr is not None
@@ -80,7 +80,7 @@ def test_ctrl_c_ends_everything_after_the_hints_were_true(tmp_path: Path) -> Non
     assert alive == []
 
 
-def test_a_service_that_dies_ends_the_stack(tmp_path: Path) -> None:
+def test_a_dying_service_stops_the_stack(tmp_path: Path) -> None:
     settings = tiny(tmp_path)
     process = start(["run"], environment_for(settings, tmp_path))
     deadline = time.monotonic() + 60
@@ -133,7 +133,7 @@ def test_a_wrong_setting_gets_one_clear_line(tmp_path: Path) -> None:
     assert errors.startswith("HEPAR_GATEWAY_PORT: Input should be a valid integer")
 
 
-def test_a_service_that_cannot_start_says_why_and_ends_the_stack(tmp_path: Path) -> None:
+def test_a_service_that_cannot_start_reports_why_and_stops_the_stack(tmp_path: Path) -> None:
     settings = tiny(tmp_path)
     key = tmp_path / "keys" / "0-key.pem"
     key.parent.mkdir()
@@ -150,7 +150,7 @@ def demo(image: str | Path) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize("label", ["cholangiocarcinoma", "metastasis", "no_tumour"])
-def test_the_demo_shows_the_verdict_of_the_trained_networks(label: str) -> None:
+def test_the_demo_prints_the_result_of_the_shipped_networks(label: str) -> None:
     status, output, errors = demo(f"samples/{label}.png")
     assert status == 0, errors
     assert f"{label}.png: {label} (probability 0." in output or f"{label}.png: {label} (probability 1." in output
@@ -166,7 +166,7 @@ def test_the_demo_shows_the_verdict_of_the_trained_networks(label: str) -> None:
     "image",
     ["../shared/data/msd-liver-slices/images/10089_131.png", "../shared/data/dicom/ct-liver-3slice/02.dcm"],
 )
-def test_the_demo_takes_real_slices(image: str) -> None:
+def test_the_demo_accepts_real_slices(image: str) -> None:
     if not (REPOSITORY / image).is_file():
         pytest.skip(f"{image} is not on this machine: its licence keeps it out of the repository")
     status, output, errors = demo(image)
@@ -176,7 +176,7 @@ def test_the_demo_takes_real_slices(image: str) -> None:
 
 
 @pytest.mark.parametrize(("content", "words"), [(None, "there is no file"), (b"text", "WebP nor DICOM")])
-def test_a_demo_that_cannot_succeed_says_why(tmp_path: Path, content: bytes | None, words: str) -> None:
+def test_a_failing_demo_states_the_reason(tmp_path: Path, content: bytes | None, words: str) -> None:
     image = tmp_path / "image.png"
     if content is not None:
         image.write_bytes(content)

@@ -1,4 +1,4 @@
-"""A new version beside the serving one, on a real Triton under load: shadow, canary, whole, and back within seconds."""
+"""Shadow, canary, promotion and rollback of a model version on a real Triton under load."""
 
 from __future__ import annotations
 
@@ -78,9 +78,7 @@ def caller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Caller, P
             asking.join()
 
 
-def test_a_version_is_watched_tried_taken_and_left_without_a_failed_request(
-    caller: tuple[Caller, Path], tmp_path: Path
-) -> None:
+def test_shadow_canary_promotion_and_rollback_fail_no_request(caller: tuple[Caller, Path], tmp_path: Path) -> None:
     asking, folder = caller
     write_classifier(tmp_path, MODEL, (2.0, 0.0, 0.0))
     card = ModelCard.model_validate_json((tmp_path / MODEL / "card.json").read_bytes())

@@ -22,7 +22,7 @@ def settings_for(repository: Path) -> StackSettings:
     return on_free_ports().model_copy(update={"triton_model_repository": repository})
 
 
-def test_a_stack_with_everything_in_place_may_start(repository: Path) -> None:
+def test_a_complete_stack_passes_the_checks(repository: Path) -> None:
     check_all(settings_for(repository))
 
 

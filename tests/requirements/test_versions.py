@@ -68,7 +68,7 @@ def test_an_image_holds_the_versions_that_are_tested(image: str) -> None:
         assert versions == tested[package], package
 
 
-def test_what_packages_ask_for_with_extras_is_locked_with_them() -> None:
+def test_extras_that_packages_require_are_locked() -> None:
     """Else pip 23 takes the newest release for the extra, and then refuses it for want of a hash."""
     text = (REQUIREMENTS / "dev.txt").read_text()
     asked = []

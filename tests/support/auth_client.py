@@ -1,4 +1,4 @@
-"""What people do at auth_service, in the words of tests."""
+"""A test client with the operations of auth_service."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EMAIL, PASSWORD = "ada@example.org", "a long enough password"
 
 
 class AuthTestClient:
-    """A client of auth_service's app, in its own process."""
+    """A test client of auth_service's app, in this process."""
 
     def __init__(self, client: TestClient) -> None:
         self.client = client
@@ -46,7 +46,7 @@ class AuthTestClient:
         return self.client.post("/v1/token", data=form)
 
     def person(self, role: Role = "researcher", email: str = EMAIL, status: str = "active") -> str:
-        """Makes an account behind the counter; returns its id."""
+        """Creates an account without HTTP; returns its id."""
 
         async def make() -> str:
             form = SignUp(email=email, password=PASSWORD)
@@ -63,7 +63,7 @@ class AuthTestClient:
         return self.client.get("/v1/users/me", headers=bearer)
 
     def audit(self) -> list[dict[str, Any]]:
-        """Every entry, read behind the counter."""
+        """Every audit entry, read without HTTP."""
 
         async def read() -> list[dict[str, Any]]:
             from auth_service.administration import audit_entries

@@ -1,4 +1,4 @@
-"""Images that are broken, lie, or want too much: made on the spot, by name."""
+"""Generated images that are damaged, inconsistent or too large, by name."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def flipped(content: bytes, seed: int, count: int) -> Iterator[bytes]:
 
 
 def hostile() -> dict[str, bytes]:
-    """What must be refused, each for a reason of its own."""
+    """Input that must be refused, each for a different reason."""
     grey = textured()
     return {
         "no pixel": png_header_only(0, 0),

@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture(scope="session", autouse=True)
 def one_event_loop() -> Iterator[None]:
-    """Lends all clients the portal of one thread, where each would start a thread of its own.
+    """Makes all clients share the portal of one thread; by default each starts its own thread.
 
     SQLAlchemy's greenlets leave a state behind with every thread that ends. Under coverage the hundreds of threads of
     a whole run ended in a loop inside greenlet that no timeout reaches.

@@ -1,4 +1,4 @@
-"""The gateway before real services, for the tests of all its sides."""
+"""The gateway with real services behind it, for tests."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ DARK = encoded(nearly_flat(0))
 
 @dataclass
 class Misbehaving:
-    """A service that answers what it is told to, after reading as much as it is told to."""
+    """A service with a configurable response, body reading and delay."""
 
     status: int = 200
     body: bytes = b"{}"

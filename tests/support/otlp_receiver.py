@@ -1,4 +1,4 @@
-"""A receiver of OTLP traces over HTTP, for tests: what an exporter sent, span by span."""
+"""A receiver of OTLP traces over HTTP that records every span."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Receiver:
         return [one for one in list(self.spans) if one.trace_id == trace_id]
 
     def wait_for(self, trace_id: str, services: set[str], seconds: float = 30) -> list[ReceivedSpan]:
-        """The spans of a trace once all services have told of theirs; whatever there is at the end of the time."""
+        """The spans of a trace once all services have reported, or those received when the time is over."""
         ends = time.monotonic() + seconds
         while time.monotonic() < ends and not services <= {one.service for one in self.of_trace(trace_id)}:
             time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""Images for tests, made on the spot."""
+"""Generated images for tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real PostgreSQL from a wheel, on a socket in a folder of its own."""
+"""A real PostgreSQL from a wheel, on a Unix socket in a temporary folder."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class PostgreSql:
         self._folder = folder
 
     def new_database(self) -> str:
-        """The URL of an empty one."""
+        """The URL of a new, empty database."""
         name = f"t{uuid.uuid4().hex}"
         self._server.psql(f"CREATE DATABASE {name};")
         return f"postgresql+asyncpg://postgres@/{name}?host={self._folder}"
 
     def crash(self) -> None:
-        """PostgreSQL's immediate shutdown; a polite one waits for its clients."""
+        """PostgreSQL's immediate shutdown; a smart one waits for its clients."""
         os.kill(self._server.get_pid(), signal.SIGQUIT)
 
     def start(self) -> None:

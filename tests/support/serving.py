@@ -1,4 +1,4 @@
-"""A real HTTP server for an app, in a thread, for as long as a test needs it."""
+"""A real HTTP server for an app, in a thread."""
 
 from __future__ import annotations
 

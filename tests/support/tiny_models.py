@@ -1,4 +1,4 @@
-"""Tiny ONNX models that keep the model promise, with answers a test can compute by hand."""
+"""Tiny ONNX models that keep the model contract, with outputs that a test can compute by hand."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def write_detector(
     label: int,
     **card: object,
 ) -> None:
-    """Always the same one box."""
+    """A detector that always returns the same box."""
     boxes = np.zeros((1, 100, 4), dtype=np.float32)
     boxes[0, 0] = box
     scores = np.zeros((1, 100), dtype=np.float32)
@@ -232,7 +232,7 @@ def _write(
 
 
 def card_document(name: str, task: str, labels: list[str], side: int = SIZE) -> dict[str, object]:
-    """A card that is valid, and says nothing."""
+    """A minimal valid card."""
     return {
         "name": name,
         "task": task,

@@ -25,12 +25,12 @@ LIARS: dict[str, tuple[tuple[float, float, float, float], float, int]] = {
     "negative_label": ((0.1, 0.1, 0.5, 0.5), 0.5, -1),
     "far_outside": ((0.1, 0.1, 7.0, 0.5), 0.5, 0),
 }
-"""Detectors that answer what none may."""
+"""Detectors with invalid outputs."""
 
 
 @dataclass(frozen=True)
 class RunningTriton:
-    """pid: of its keeper.  log_file: Triton's own."""
+    """pid: of the keeper process.  log_file: of Triton itself."""
 
     settings: StackSettings
     repository: Path

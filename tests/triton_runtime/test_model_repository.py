@@ -1,4 +1,4 @@
-"""Every shipped model keeps the promise of docs/models.md, and the linter finds whatever breaks it."""
+"""Every shipped model keeps the contract of docs/models.md, and the linter reports violations."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_configurations_graphs_and_cards_agree() -> None:
         ("1/model.onnx", None, None, "no version holds a model.onnx"),
     ],
 )
-def test_the_linter_finds_a_fault(tmp_path: Path, file: str, old: str | None, new: str | None, said: str) -> None:
+def test_the_linter_reports_a_fault(tmp_path: Path, file: str, old: str | None, new: str | None, said: str) -> None:
     shutil.copytree(REPOSITORY / "classify_unet", tmp_path / "classify_unet")
     broken = tmp_path / "classify_unet" / file
     if old is None or new is None:
@@ -65,7 +65,7 @@ def test_the_linter_finds_a_fault(tmp_path: Path, file: str, old: str | None, ne
     assert any(said in fault for fault in found), found
 
 
-def test_the_linter_ends_with_what_it_found(
+def test_the_linter_exit_status_reflects_the_faults(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.argv", ["lint", str(tmp_path)])
@@ -75,7 +75,7 @@ def test_the_linter_ends_with_what_it_found(
     assert main() == 0
 
 
-def test_native_plans_get_a_repository_of_their_own(tmp_path: Path) -> None:
+def test_native_plans_get_a_separate_repository(tmp_path: Path) -> None:
     script = prepare_repository(REPOSITORY, tmp_path / "plans")
     commands = script.read_text()
     for folder in FOLDERS:
@@ -92,7 +92,7 @@ def test_native_plans_get_a_repository_of_their_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-def test_a_cpu_has_one_thread_a_model_and_a_gpu_larger_batches(folder: Path) -> None:
+def test_cpu_configurations_use_one_thread_and_gpu_configurations_larger_batches(folder: Path) -> None:
     cpu, gpu = parsed(folder / "config.pbtxt"), parsed(folder / "configs" / "gpu.pbtxt")
     assert cpu["parameters"]["intra_op_thread_count"] == {"string_value": "1"}
     assert cpu["parameters"]["session.intra_op.allow_spinning"] == {"string_value": "0"}
@@ -101,7 +101,7 @@ def test_a_cpu_has_one_thread_a_model_and_a_gpu_larger_batches(folder: Path) -> 
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-def test_a_card_says_where_the_model_comes_from_and_what_it_is_not_for(folder: Path) -> None:
+def test_a_card_states_provenance_and_limits(folder: Path) -> None:
     card = card_of(folder)
     assert card.name == folder.name
     assert card.metrics

@@ -51,7 +51,7 @@ def test_the_backend_runs_in_tritons_own_environment_with_the_threads_of_the_con
     assert f"{Path('.venv-triton').resolve()}, 1 thread(s)" in triton.log_file.read_text()
 
 
-def test_all_listen_on_the_loopback_address_only(triton: RunningTriton) -> None:
+def test_triton_listens_on_the_loopback_address_only(triton: RunningTriton) -> None:
     (server,) = psutil.Process(triton.pid).children()
     listening = [row.laddr for row in server.net_connections("tcp") if row.status == psutil.CONN_LISTEN]
     assert {address.ip.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
@@ -62,7 +62,7 @@ def test_all_listen_on_the_loopback_address_only(triton: RunningTriton) -> None:
     }
 
 
-def test_answers_are_those_of_the_network_for_each_image_of_a_batch(triton: RunningTriton) -> None:
+def test_outputs_are_correct_for_each_image_of_a_batch(triton: RunningTriton) -> None:
     client = grpcclient.InferenceServerClient(triton.grpc)
     tensor = grpcclient.InferInput("image", [3, SIZE, SIZE, 1], "UINT8")
     values = np.array([0, 51, 255], dtype=np.uint8)
@@ -71,7 +71,7 @@ def test_answers_are_those_of_the_network_for_each_image_of_a_batch(triton: Runn
     assert logits == pytest.approx(np.array([[0, 1, 0], [0.8, 1, 0], [4, 1, 0]]), abs=1e-5)
 
 
-def test_every_pixel_reaches_the_network_and_every_value_comes_back(triton: RunningTriton) -> None:
+def test_every_pixel_reaches_the_network_and_every_value_is_returned(triton: RunningTriton) -> None:
     """The activation map of each label is the image less 127.5."""
     client = grpcclient.InferenceServerClient(triton.grpc)
     pixels = np.random.default_rng(1).integers(0, 256, (2, SIZE, SIZE, 1), dtype=np.uint8)
@@ -86,7 +86,7 @@ def test_every_pixel_reaches_the_network_and_every_value_comes_back(triton: Runn
     assert "PyCapsule" not in triton.log_file.read_text()  # how NumPy reports memory that is not released as it expects
 
 
-def test_requests_that_triton_batched_are_run_together_and_answered_apart(triton: RunningTriton) -> None:
+def test_batched_requests_are_run_together_and_answered_separately(triton: RunningTriton) -> None:
     async def scenario() -> None:
         async with TritonClient(triton.grpc) as client:
             expected = {"logits": Expected((3,), "f")}
@@ -107,7 +107,7 @@ def _executions(triton: RunningTriton, model: str) -> int:
     return int(rows[0]["execution_count"])
 
 
-def test_a_request_the_network_cannot_run_gets_an_error_and_its_neighbours_get_answers(triton: RunningTriton) -> None:
+def test_a_failing_request_gets_an_error_and_the_rest_of_its_batch_succeeds(triton: RunningTriton) -> None:
     client = grpcclient.InferenceServerClient(triton.grpc)
     answers: queue.Queue[tuple[str, bool]] = queue.Queue()
 
@@ -128,7 +128,7 @@ def test_a_request_of_another_shape_is_refused(triton: RunningTriton) -> None:
         client.infer("classify_steady", [image_tensor(0, size=32)])
 
 
-def test_our_client_checks_what_triton_answers(triton: RunningTriton) -> None:
+def test_the_client_validates_the_outputs_of_triton(triton: RunningTriton) -> None:
     image = np.zeros((SIZE, SIZE), dtype=np.uint8)
 
     async def infer(model: str, expected: dict[str, Expected], deadline_s: float = 20.0) -> None:
@@ -145,7 +145,7 @@ def test_our_client_checks_what_triton_answers(triton: RunningTriton) -> None:
         asyncio.run(infer("classify_steady", {"logits": Expected((3,), "f")}, deadline_s=0.0))
 
 
-def test_a_graph_that_takes_no_batch_is_asked_without_one(triton: RunningTriton) -> None:
+def test_a_graph_without_batch_axis_is_called_without_one(triton: RunningTriton) -> None:
     async def scenario() -> None:
         async with TritonClient(triton.grpc) as client:
             expected = {"logits": Expected((3,), "f"), "activation": Expected((3, -1, -1), "f")}
@@ -159,7 +159,7 @@ def test_a_graph_that_takes_no_batch_is_asked_without_one(triton: RunningTriton)
     asyncio.run(scenario())
 
 
-def test_a_value_that_is_not_finite_is_a_wrong_answer(triton: RunningTriton, tmp_path: Path) -> None:
+def test_a_non_finite_output_is_rejected(triton: RunningTriton, tmp_path: Path) -> None:
     from hepar.inference.triton import _checked
 
     assert _checked("m", "logits", np.zeros((1, 3)), Expected((3,), "f")).shape == (3,)
@@ -169,7 +169,7 @@ def test_a_value_that_is_not_finite_is_a_wrong_answer(triton: RunningTriton, tmp
 
 
 def start_keeper(folder: Path) -> tuple[RunningTriton, subprocess.Popen[bytes]]:
-    """A Triton of the test's own, ready, with one model."""
+    """A separate Triton with one model, ready."""
     repository = folder / "models"
     write_classifier(repository, "classify_one", (0.0, 1.0, 0.0))
     settings = on_free_ports().model_copy(update={"triton_model_repository": repository})
@@ -185,7 +185,7 @@ def start_keeper(folder: Path) -> tuple[RunningTriton, subprocess.Popen[bytes]]:
     return running, keeper
 
 
-def test_a_killed_triton_is_started_again_and_a_stop_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_killed_triton_is_restarted_and_a_stop_leaves_nothing_running(tmp_path: Path) -> None:
     running, keeper = start_keeper(tmp_path)
     try:
         (server,) = psutil.Process(keeper.pid).children()

@@ -33,7 +33,7 @@ def kid(issuer: TokenIssuer) -> str:
 
 
 def signed(issuer: TokenIssuer, claims: dict[str, Any], headers: dict[str, Any] | None = None) -> str:
-    """A token with a right signature and whatever else the test wants."""
+    """A token with a valid signature and the given claims."""
     header = {"kid": kid(issuer), "typ": "at+jwt"} | (headers or {})
     return str(jws.sign(json.dumps(claims).encode(), issuer.keys.signing().pem, headers=header, algorithm="ES256"))
 
@@ -73,7 +73,7 @@ _CLAIMS = ("exp", "iat", "nbf", "iss", "aud", "sub", "jti", "scope")
         if not (isinstance(value, str) and claim in ("sub", "jti", "scope"))  # there, any text is right
     ],
 )
-def test_every_claim_must_be_there_and_of_its_type(issuer: TokenIssuer, claim: str, value: object) -> None:
+def test_every_claim_is_required_and_typed(issuer: TokenIssuer, claim: str, value: object) -> None:
     claims = good_claims(issuer)
     if value is _MISSING:
         del claims[claim]
@@ -84,7 +84,7 @@ def test_every_claim_must_be_there_and_of_its_type(issuer: TokenIssuer, claim: s
 
 
 @pytest.mark.parametrize("value", ["Infinity", "-Infinity", "NaN", "1" + "0" * 400])
-def test_numbers_that_are_none_are_refused(issuer: TokenIssuer, value: str) -> None:
+def test_non_finite_numbers_are_refused(issuer: TokenIssuer, value: str) -> None:
     claims = json.dumps(good_claims(issuer) | {"exp": "?"}).replace('"?"', value)
     token = jws.sign(
         claims.encode(),
@@ -160,7 +160,7 @@ def test_a_signature_by_another_key_is_refused(issuer: TokenIssuer) -> None:
         "bnVsbA.e30.AA",
     ],
 )
-def test_hostile_tokens_are_refused_and_nothing_else(issuer: TokenIssuer, token: str) -> None:
+def test_hostile_tokens_raise_only_unauthenticated(issuer: TokenIssuer, token: str) -> None:
     with pytest.raises(Unauthenticated):
         read(issuer, token)
 
@@ -190,7 +190,7 @@ def _same_bytes(one: str, other: str) -> bool:
     return raw(one) == raw(other)
 
 
-def test_the_signing_key_is_made_once_and_is_private(tmp_path: Path) -> None:
+def test_the_signing_key_is_created_once_with_private_permissions(tmp_path: Path) -> None:
     folder = tmp_path / "deep"
     pem = KeyRing(folder, 600).signing().pem
     assert KeyRing(folder, 600).signing().pem == pem
@@ -207,7 +207,7 @@ def test_a_key_of_another_curve_is_refused() -> None:
         SigningKey.from_pem(other, "it")
 
 
-def test_keys_are_fetched_on_an_unknown_kid_but_not_for_each(issuer: TokenIssuer) -> None:
+def test_keys_are_fetched_for_an_unknown_kid_at_a_limited_rate(issuer: TokenIssuer) -> None:
     calls = 0
 
     async def fetch() -> PublicKeys:
@@ -244,7 +244,7 @@ def test_a_key_that_is_newer_than_the_last_readiness_check_is_found(issuer: Toke
     assert known == []
 
 
-def test_known_keys_outlive_an_outage_and_unknown_ones_are_told_apart(issuer: TokenIssuer) -> None:
+def test_known_keys_survive_an_outage_and_unknown_ones_are_refused(issuer: TokenIssuer) -> None:
     answers: list[PublicKeys | Exception] = [
         Unavailable(),
         PublicKeys(keys=issuer.keys.published()),

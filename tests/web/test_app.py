@@ -1,4 +1,4 @@
-"""Guard, uploads and errors, as an app made by new_app shows them."""
+"""The request guard, uploads and errors of an app created by new_app."""
 
 from __future__ import annotations
 
@@ -141,12 +141,12 @@ def test_an_upload_of_unknown_length_is_stopped_at_the_limit(client: TestClient)
     assert problem(answer).status == 413
 
 
-def test_a_length_that_is_no_number_is_refused(client: TestClient) -> None:
+def test_a_content_length_that_is_not_a_number_is_refused(client: TestClient) -> None:
     answer = client.post("/upload", content=b"abc", headers={"content-type": "image/png", "content-length": "-3"})
     assert problem(answer).type.endswith("bad-content-length")
 
 
-def test_a_small_body_is_small(client: TestClient) -> None:
+def test_other_bodies_are_limited_to_64_kilobytes(client: TestClient) -> None:
     assert client.post("/notes", json={"text": "x" * 60_000}).status_code == 200
     assert problem(client.post("/notes", json={"text": "x" * 70_000})).status == 413
 
@@ -172,21 +172,21 @@ def test_a_problem_lists_each_invalid_field(
     assert all(error.message in document.detail for error in document.errors)
 
 
-def test_unknown_addresses_and_methods_are_problems_too(client: TestClient) -> None:
+def test_unknown_paths_and_methods_return_problems(client: TestClient) -> None:
     assert problem(client.get("/nothing")).status == 404
     wrong = client.get("/notes")
     assert problem(wrong).status == 405
     assert wrong.headers["allow"] == "POST"
 
 
-def test_a_bug_tells_nothing_of_itself(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unexpected_error_discloses_nothing(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     answer = client.get("/bug")
     assert problem(answer).status == 500
     assert "secret" not in answer.text
     assert "secret detail" in caplog.text
 
 
-def test_unavailable_says_when_to_come_back(client: TestClient) -> None:
+def test_unavailable_has_a_retry_after_header(client: TestClient) -> None:
     assert client.get("/away").headers["retry-after"] == "5"
 
 
@@ -196,18 +196,18 @@ def test_other_hosts_are_refused(client: TestClient, host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:8080", "LOCALHOST:1", "[::1]:80", "[::1]"])
-def test_our_hosts_are_accepted(client: TestClient, host: str) -> None:
+def test_configured_hosts_are_accepted(client: TestClient, host: str) -> None:
     assert client.get("/healthz", headers={"host": host}).status_code == 200
 
 
-def test_too_many_or_too_large_headers_and_addresses_are_refused(client: TestClient) -> None:
+def test_too_many_headers_large_headers_and_long_urls_are_refused(client: TestClient) -> None:
     many = [(f"x-{number}", "1") for number in range(100)]
     assert problem(client.get("/healthz", headers=many)).status == 431
     assert problem(client.get("/healthz", headers={"x-large": "a" * 17_000})).status == 431
     assert problem(client.get("/healthz?" + "a" * 5000)).status == 414
 
 
-def test_a_good_request_id_is_kept_and_a_bad_one_replaced(client: TestClient) -> None:
+def test_a_well_formed_request_id_is_kept_and_another_replaced(client: TestClient) -> None:
     kept = client.post("/notes", json={"text": ""}, headers={"x-request-id": "abcdef-12345"})
     assert kept.json()["id"] == kept.headers["x-request-id"] == "abcdef-12345"
     replaced = client.post("/notes", json={"text": ""}, headers={"x-request-id": 'x"} forged'})
@@ -230,9 +230,7 @@ def test_log_lines_are_json_with_service_and_request_id(client: TestClient, caps
     assert "secret" not in line
 
 
-def test_readiness_is_logged_when_it_changes_and_not_each_time_it_is_asked(
-    client: TestClient, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_readiness_is_logged_only_when_it_changes(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "hepar")
     assert isinstance(client.app, FastAPI)
     for part_ready in (False, False, True, True, False):
@@ -242,7 +240,7 @@ def test_readiness_is_logged_when_it_changes_and_not_each_time_it_is_asked(
     assert ours == ["not ready", "ready", "not ready"]
 
 
-def test_a_wrong_setting_stops_the_start_with_its_name(
+def test_an_invalid_setting_stops_the_start_with_its_name(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Settings(ServiceSettings):
@@ -257,7 +255,7 @@ def test_a_wrong_setting_stops_the_start_with_its_name(
     assert load_settings(Settings).port == 1234
 
 
-def test_a_wrong_secret_is_named_and_not_shown(
+def test_an_invalid_secret_is_named_but_not_printed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Settings(ServiceSettings):
@@ -276,7 +274,7 @@ def test_a_wrong_secret_is_named_and_not_shown(
     ("variable", "value", "said"),
     [("LOG_LEVEL", "DEBUG", "no debug logs"), ("DOCS", "true", "no documentation pages")],
 )
-def test_production_refuses_what_is_for_development(
+def test_production_refuses_development_settings(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variable: str, value: str, said: str
 ) -> None:
     class Settings(ServiceSettings):
@@ -303,9 +301,9 @@ def test_secrets_are_read_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 @pytest.mark.parametrize(
     ("header", "low", "high"), [("2000", 1.5, 2.0), ("999999999", 5, 10), ("-5", 5, 10), ("soon", 5, 10), (None, 5, 10)]
 )
-def test_a_caller_may_ask_for_less_time_but_not_for_more(header: str | None, low: float, high: float) -> None:
+def test_a_caller_can_shorten_the_deadline_but_not_extend_it(header: str | None, low: float, high: float) -> None:
     assert low < Deadline.from_header(header, 10).remaining_s() < high
 
 
-def test_a_deadline_that_has_passed_still_leaves_a_call_a_moment() -> None:
+def test_an_expired_deadline_leaves_one_millisecond() -> None:
     assert Deadline.after(-5).remaining_s() == 0.001
