@@ -1,1 +1,1 @@
-"""Image in, one calibrated vote of all classifiers out."""
+"""Classification of CT images by a calibrated vote of all classifiers."""

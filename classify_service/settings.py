@@ -3,7 +3,7 @@
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from hepar.serving.models import ModelServiceSettings
+from hepar.serving.settings import ModelServiceSettings
 
 
 class ClassifySettings(ModelServiceSettings):

@@ -1,4 +1,4 @@
-"""Versions that are only watched: asked beside the serving one, and nobody waits for what they say."""
+"""Shadow versions: they get a copy of each request, and their labels are compared with those of the serving version."""
 
 from __future__ import annotations
 
@@ -6,41 +6,44 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Protocol
 
+from hepar.contracts.cards import ModelCard
 from hepar.core.errors import HeparError
 from hepar.core.metrics import SHADOW_VOTES
-from hepar.ensemble.voting import Vote
 
-UNDER_WAY_MAX = 16
+IN_FLIGHT_MAX = 16
 
 
-class Voted(Protocol):
-    """What an answer holds."""
+class LabelledOutput(Protocol):
+    """Output of one model."""
 
     @property
-    def vote(self) -> Vote: ...
+    def card(self) -> ModelCard: ...
+
+    @property
+    def label(self) -> str: ...
 
 
-class Shadow:
-    """Counts how often a watched version says what the serving one said."""
+class ShadowVersions:
+    """Counts how often a shadow version has the same label as the serving version."""
 
     def __init__(self) -> None:
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._in_flight: set[asyncio.Task[None]] = set()
 
-    def ask(self, given: Vote, version: str, answer: Coroutine[None, None, Voted]) -> None:
-        """Where as many are under way as may be, this one is left out."""
-        if len(self._under_way) >= UNDER_WAY_MAX:
-            answer.close()
+    def compare(self, served: LabelledOutput, version: str, call: Coroutine[None, None, LabelledOutput]) -> None:
+        """Runs `call` in the background; skips it where IN_FLIGHT_MAX calls are in flight."""
+        if len(self._in_flight) >= IN_FLIGHT_MAX:
+            call.close()
             return
-        task = asyncio.create_task(_compare(given, version, answer))
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        task = asyncio.create_task(_compare(served, version, call))
+        self._in_flight.add(task)
+        task.add_done_callback(self._in_flight.discard)
 
 
-async def _compare(given: Vote, version: str, answer: Coroutine[None, None, Voted]) -> None:
+async def _compare(served: LabelledOutput, version: str, call: Coroutine[None, None, LabelledOutput]) -> None:
     try:
-        said = (await answer).vote.label
+        label = (await call).label
     except HeparError:
         outcome = "failed"
     else:
-        outcome = "same" if said == given.label else "other"
-    SHADOW_VOTES.labels(given.model, version, outcome).inc()
+        outcome = "same" if label == served.label else "other"
+    SHADOW_VOTES.labels(served.card.name, version, outcome).inc()

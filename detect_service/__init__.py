@@ -1,1 +1,1 @@
-"""Image in, one fused set of lesion boxes out."""
+"""Detection of lesions in CT images by all detectors."""

@@ -1,27 +1,24 @@
-"""detect_service: wiring."""
+"""The app of detect_service."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 
 from detect_service.api import UPLOAD_PATHS, router
 from detect_service.detectors import Detectors
 from detect_service.settings import DetectSettings
-from hepar.serving.model_service import models_on_triton
-from hepar.web.app import new_app
+from hepar.serving.app import new_model_service_app
 
 
 def create_app(settings: DetectSettings) -> FastAPI:
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with models_on_triton(app, settings, "detection") as (triton, models, check):
-            app.state.detectors = detectors = Detectors(triton, models, check, settings.quorum, settings.fusion_overlap)
-            app.state.readiness = detectors.readiness
-            yield
-
-    app = new_app("Hepar detect_service", "One image, one fused set of boxes", settings, lifespan, UPLOAD_PATHS)
-    app.include_router(router)
-    return app
+    return new_model_service_app(
+        "Hepar detect_service",
+        "Detection of lesions in CT images",
+        settings,
+        router,
+        UPLOAD_PATHS,
+        "detection",
+        partial(Detectors, overlap=settings.fusion_overlap),
+    )

@@ -1,143 +1,127 @@
-"""All detectors on one image, at once, within one deadline."""
+"""Detection of lesions by all detectors of the model repository."""
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from hepar.contracts.analyses import Box, Detection, DetectorReport
 from hepar.contracts.cards import Ensemble, FusionMethod, ModelCard
-from hepar.contracts.models import ServedModel
-from hepar.core.deadlines import Deadline
-from hepar.core.errors import InvalidField, InvalidRequest
 from hepar.core.metrics import BOX_SCORE, BOXES
-from hepar.core.request_context import stage
+from hepar.core.request_context import current_request_id
 from hepar.ensemble.fusion import FoundBox, FusedBox, FusionParameters, fuse
-from hepar.imaging import CtImage
-from hepar.imaging.letterbox import LetterboxCache, LetterboxTransform
-from hepar.inference import ModelRepositoryWatcher, ModelSet, TritonClient
-from hepar.inference.triton import Answer, Expected
-from hepar.serving.drift_monitor import Watch
-from hepar.serving.models import ask_all, chosen, served_models
+from hepar.imaging.annotation import annotated_png, base64_text
+from hepar.imaging.letterbox import LetterboxTransform
+from hepar.imaging.prepared import PreparedImage
+from hepar.inference import ModelSet
+from hepar.inference.triton import ExpectedOutput, InferenceResult
+from hepar.serving.decode_workers import image_facts
+from hepar.serving.model_service import ImageRequest, ModelBackend, ModelService
 from hepar.serving.options import FusionOptions
-from hepar.serving.scope_check import ScopeCheck, ScopeResult
+from hepar.serving.scope_check import ScopeResult
 
-DEFAULT: FusionMethod = "weighted_box_fusion"
+DEFAULT_METHOD: FusionMethod = "weighted_box_fusion"
 _ROWS = 100
-_SOFT_SIGMA = 0.5
+_DEFAULT_SIGMA = 0.5
+_SCORE_MIN = 1e-6
 _EXPECTED = {
-    "boxes": Expected((_ROWS, 4), "f", -1.0, 2.0),  # a network may draw a box over the edge; it is clipped
-    "scores": Expected((_ROWS,), "f", 0.0, 1.001),
+    "boxes": ExpectedOutput((_ROWS, 4), "f", -1.0, 2.0),  # a box may reach over the edge; it is clipped
+    "scores": ExpectedOutput((_ROWS,), "f", 0.0, 1.001),
 }
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What one detector found. joining: the boxes that go into the fusion; boxes: those above its own threshold."""
+class DetectorOutput:
+    """Output of one detector. transform: where the image lies in the network's input."""
 
-    model: str
-    version: str
-    duration_ms: float
-    boxes: list[FoundBox]
-    joining: list[FoundBox]
-
-
-@dataclass(frozen=True)
-class Findings:
-    """The fused boxes, what each detector found, what the input check says, and the models that did not answer."""
-
-    fused: list[FusedBox]
-    method: FusionMethod
-    findings: list[Finding]
-    missing: list[str]
-    look: ScopeResult
-
-
-class Detectors:
-    """The detectors that the model repository has cards for, as it is now."""
-
-    def __init__(
-        self, triton: TritonClient, models: ModelRepositoryWatcher, check: ScopeCheck, quorum: int, overlap: float
-    ) -> None:
-        self._triton = triton
-        self._models = models
-        self._check = check
-        self._quorum = quorum
-        self._overlap = overlap
-        self._watch = Watch("detection")
-
-    async def find(self, image: CtImage, deadline: Deadline, options: FusionOptions) -> Findings:
-        """Raises InvalidRequest for a detector or a method that is not offered, and what `ask_all` raises."""
-        models = self._models.current
-        names = chosen(models.cards, options.detectors, "detectors")
-        way = self._way(models, options.fusion)
-        letterboxes = LetterboxCache(image.pixels)
-
-        async def ask(model: str) -> Finding:
-            version, card = models.offers[model].pick()
-            pixels, placement = letterboxes.to(card.input.height, card.input.width)
-            expected = _EXPECTED | {"labels": Expected((_ROWS,), "i", 0, len(card.labels) - 1)}
-            answer = await self._triton.infer(model, pixels, expected, deadline, version)
-            threshold = card.decision_threshold if models.ensemble is None else way.member_threshold
-            joining = boxes_in_image(model, card, answer, placement, threshold)
-            boxes = [box for box in joining if box.score >= card.decision_threshold]
-            return Finding(model, answer.version, answer.duration_ms, boxes, joining)
-
-        with stage("models"):
-            look, (findings, missing) = await asyncio.gather(
-                self._check.look(letterboxes, deadline), ask_all(names, ask, self._quorum)
-            )
-        if look.out_of_scope:  # what the networks see in an image that they do not know means nothing
-            return Findings([], cast("FusionMethod", way.method), [], missing + look.missing, look)
-        found = [box for finding in findings for box in finding.joining]
-        answered = [finding.model for finding in findings]
-        fused = fuse(found, answered, FusionParameters.of(way))
-        kept = [box for box in fused if box.score >= way.decision_threshold]
-        BOXES.observe(len(kept))
-        for box in kept:
-            BOX_SCORE.observe(box.score)
-        if not missing and options.fusion is None and not options.detectors:
-            self._watch.note(models, {"boxes": len(kept), "best_score": max((box.score for box in kept), default=0.0)})
-        return Findings(kept, cast("FusionMethod", way.method), findings, missing + look.missing, look)
-
-    def _way(self, models: ModelSet, method: FusionMethod | None) -> Ensemble:
-        """The fitted one; equal weights and the settings' overlap where the models were not fitted together."""
-        fitted = models.ensemble
-        if fitted is not None:
-            if method is not None and method not in fitted.methods:
-                message = f"the models have no {method}; they have {', '.join(fitted.methods)}"
-                raise InvalidRequest(message, InvalidField("query", "/fusion", "unknown_method", message))
-            return fitted.methods[method or fitted.default]
-        soft = method == "soft_non_maximum_suppression"
-        return Ensemble(
-            method=method or DEFAULT,
-            members=dict.fromkeys(models.cards, 1.0) or {"none": 1.0},
-            decision_threshold=0.0,
-            overlap=None if soft else self._overlap,
-            sigma=_SOFT_SIGMA if soft else None,
-            metrics={},
-        )
-
-    async def served(self) -> list[ServedModel]:
-        """These and their input check, and who answers now."""
-        return await served_models(self._triton, dict(self._models.current.offers) | self._check.offers)
-
-    async def readiness(self) -> dict[str, bool]:
-        names = list(self._models.current.cards)
-        ready = await self._triton.ready_models(names)
-        return {"detectors": 0 < min(self._quorum, len(names)) <= sum(ready.values())}
+    card: ModelCard
+    result: InferenceResult
+    transform: LetterboxTransform
 
 
 @dataclass(frozen=True)
 class BoxSize:
-    """Width and height, to a tenth."""
+    """Width and height, rounded to a tenth. size_mm: None where the pixel spacing is unknown."""
 
     size_px: tuple[float, float]
     size_mm: tuple[float, float] | None
 
 
+class Detectors(ModelService[FusionOptions, DetectorOutput, Detection]):
+    """Finds lesions by the fused boxes of all detectors."""
+
+    task = "detection"
+    models_parameter = "detectors"
+    method_parameter = "fusion"
+
+    def __init__(self, backend: ModelBackend, overlap: float) -> None:
+        """overlap: intersection over union for detectors that were not fitted together."""
+        super().__init__(backend)
+        self._overlap = overlap
+
+    def unfitted_ensemble(self, models: ModelSet, method: str | None) -> Ensemble:
+        """Equal weights, and each detector's own decision threshold."""
+        soft = method == "soft_non_maximum_suppression"
+        return Ensemble(
+            method=cast("FusionMethod", method or DEFAULT_METHOD),
+            members=dict.fromkeys(models.cards, 1.0) or {"none": 1.0},
+            decision_threshold=0.0,
+            overlap=None if soft else self._overlap,
+            sigma=_DEFAULT_SIGMA if soft else None,
+            metrics={},
+        )
+
+    async def call_model(self, model: str, request: ImageRequest[FusionOptions]) -> DetectorOutput:
+        version, card = request.models.routings[model].choose_version()
+        network_input = request.image.inputs[card.input.height, card.input.width]
+        expected = _EXPECTED | {"labels": ExpectedOutput((_ROWS,), "i", 0, len(card.labels) - 1)}
+        result = await self._backend.triton.infer(model, network_input.pixels, expected, request.deadline, version)
+        return DetectorOutput(card, result, network_input.transform)
+
+    def combine(
+        self,
+        request: ImageRequest[FusionOptions],
+        outputs: Sequence[DetectorOutput],
+        scope: ScopeResult,
+        missing: list[str],
+    ) -> Detection:
+        ensemble, fitted = request.ensemble, request.models.ensemble is not None
+        found: list[FoundBox] = []
+        reports: list[DetectorReport] = []
+        for output in outputs:
+            threshold = ensemble.member_threshold if fitted else output.card.decision_threshold
+            boxes = boxes_in_image(output, threshold)
+            found += boxes
+            reports.append(_report(output, boxes))
+        fused = fuse(found, [report.model for report in reports], FusionParameters.of(ensemble))
+        spacing_mm = request.image.spacing_mm
+        kept = [_box(box, spacing_mm) for box in fused if box.score >= ensemble.decision_threshold]
+        return Detection(
+            boxes=kept,
+            scope=scope.scope,
+            method=cast("FusionMethod", ensemble.method),
+            annotated_png=_annotated_png(request, kept, scope) if request.options.annotate else None,
+            detectors=reports,
+            missing_models=missing,
+            image=image_facts(request.image),
+            request_id=current_request_id(),
+        )
+
+    def record_metrics(self, result: Detection) -> None:
+        if result.scope is None or result.scope.in_scope:
+            BOXES.observe(len(result.boxes))
+            for box in result.boxes:
+                BOX_SCORE.observe(box.score)
+
+    def drift_signals(self, image: PreparedImage, result: Detection) -> dict[str, float]:
+        """boxes: number.  best_score: 0 to 1, 0 without boxes."""
+        del image
+        return {"boxes": len(result.boxes), "best_score": max((box.score for box in result.boxes), default=0.0)}
+
+
 def measured(corners: tuple[float, float, float, float], spacing_mm: tuple[float, float] | None) -> BoxSize:
-    """corners: x_min, y_min, x_max, y_max in pixels.  spacing_mm: of rows and of columns, None where unknown."""
+    """corners: x_min, y_min, x_max, y_max in pixels.  spacing_mm: between rows and between columns."""
     width, height = corners[2] - corners[0], corners[3] - corners[1]
     size_px = (round(width, 1), round(height, 1))
     if spacing_mm is None:
@@ -145,16 +129,51 @@ def measured(corners: tuple[float, float, float, float], spacing_mm: tuple[float
     return BoxSize(size_px, (round(width * spacing_mm[1], 1), round(height * spacing_mm[0], 1)))
 
 
-def boxes_in_image(
-    model: str, card: ModelCard, answer: Answer, placement: LetterboxTransform, threshold: float
-) -> list[FoundBox]:
-    """Rows at or above the threshold, in pixels of the image; boxes without area are left out."""
-    scores, labels = answer.outputs["scores"], answer.outputs["labels"]
-    used = scores >= max(threshold, 1e-6)
-    found = []
-    corners = placement.to_image(answer.outputs["boxes"][used])
-    for (x_min, y_min, x_max, y_max), score, label in zip(corners, scores[used], labels[used], strict=True):
+def boxes_in_image(output: DetectorOutput, threshold: float) -> list[FoundBox]:
+    """The boxes with a score of at least `threshold`, in pixels of the image; boxes without area are left out."""
+    tensors, labels = output.result.outputs, output.card.labels
+    used = tensors["scores"] >= max(threshold, _SCORE_MIN)
+    corners = output.transform.to_image(tensors["boxes"][used])
+    boxes = []
+    for row, score, label in zip(corners, tensors["scores"][used], tensors["labels"][used], strict=True):
+        x_min, y_min, x_max, y_max = map(float, row)
         if x_max > x_min and y_max > y_min:
-            box = (float(x_min), float(y_min), float(x_max), float(y_max))
-            found.append(FoundBox(model, box, min(float(score), 1.0), card.labels[int(label)]))
-    return found
+            box = (x_min, y_min, x_max, y_max)
+            boxes.append(FoundBox(output.card.name, box, min(float(score), 1.0), labels[int(label)]))
+    return boxes
+
+
+def _report(output: DetectorOutput, boxes: Sequence[FoundBox]) -> DetectorReport:
+    return DetectorReport(
+        model=output.card.name,
+        version=output.result.version,
+        box_count=sum(box.score >= output.card.decision_threshold for box in boxes),
+        duration_ms=round(output.result.duration_ms, 1),
+    )
+
+
+def _annotated_png(request: ImageRequest[FusionOptions], boxes: Sequence[Box], scope: ScopeResult) -> str | None:
+    """Base64 text."""
+    if request.image.preview is None:
+        return None
+    count = f"{len(boxes)} {'box' if len(boxes) == 1 else 'boxes'}"
+    headline = "out of scope" if scope.out_of_scope else f"{count}, {request.ensemble.method.replace('_', ' ')}"
+    return base64_text(annotated_png(request.image.preview, boxes, headline))
+
+
+def _box(box: FusedBox, spacing_mm: tuple[float, float] | None) -> Box:
+    size = measured(box.corners, spacing_mm)
+    x_min, y_min, x_max, y_max = (round(corner, 1) for corner in box.corners)
+    return Box(
+        x_min=x_min,
+        y_min=y_min,
+        x_max=x_max,
+        y_max=y_max,
+        label=box.label,
+        score=round(box.score, 4),
+        detectors=list(box.detectors),
+        size_px=size.size_px,
+        size_mm=size.size_mm,
+        longest_diameter_px=max(size.size_px),
+        longest_diameter_mm=None if size.size_mm is None else max(size.size_mm),
+    )

@@ -3,7 +3,7 @@
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from hepar.serving.models import ModelServiceSettings
+from hepar.serving.settings import ModelServiceSettings
 
 
 class DetectSettings(ModelServiceSettings):
@@ -13,5 +13,8 @@ class DetectSettings(ModelServiceSettings):
 
     port: int = Field(default=8103, ge=1, le=65535)
     fusion_overlap: float = Field(
-        default=0.55, gt=0, lt=1, description="intersection over union from which boxes of detectors are one lesion"
+        default=0.55,
+        gt=0,
+        lt=1,
+        description="without a fitted ensemble: two boxes with a higher intersection over union are one lesion",
     )

@@ -21,6 +21,7 @@ from hepar.contracts.base import RESEARCH_USE_NOTICE
 from hepar.contracts.problems import Problem
 from hepar.imaging import decode
 from hepar.imaging.annotation import annotated_png
+from hepar.imaging.prepared import make_preview
 from local_stack.readiness import wait_until_ready
 from local_stack.settings import StackSettings, on_free_ports
 from local_stack.supervisor import START_TIMEOUT_S
@@ -49,7 +50,7 @@ def run_demo(image: Path) -> None:
         print("\n" + "\n".join(lines) + "\n")
         picture = FOLDER / f"{image.stem}.png"
         boxes = answer.detection.boxes if isinstance(answer.detection, Detection) else []
-        picture.write_bytes(annotated_png(decode(image.read_bytes()), boxes, lines[0]))
+        picture.write_bytes(annotated_png(make_preview(decode(image.read_bytes())), boxes, lines[0]))
         print(f"Annotated image: {picture}")
     print(f"Memory of all processes while idle: {memory / _MEGABYTE:.0f} MB")
     sizes = sum(_folder_bytes(folder) for folder in (Path(".venv"), settings.triton_environment))

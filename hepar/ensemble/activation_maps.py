@@ -1,4 +1,4 @@
-"""Where the networks looked: class activation maps of several models to one, in the extent of the image. Pure."""
+"""Class activation maps: from a network's input to the extent of the image, and from several models to one. Pure."""
 
 from __future__ import annotations
 
@@ -10,31 +10,37 @@ from PIL import Image
 
 from hepar.imaging.letterbox import LetterboxTransform
 
-Map = NDArray[np.float64]
+ActivationMap = NDArray[np.float64]
 MAP_SIDE = 64
 
 
-def evidence(activation: NDArray[np.floating], placement: LetterboxTransform) -> Map:
-    """One label's class activation map (Zhou et al., CVPR 2016) to (MAP_SIDE, MAP_SIDE) over the image, 0..1.
+def map_on_image(activation: NDArray[np.floating], transform: LetterboxTransform) -> ActivationMap:
+    """One label's class activation map (Zhou et al., CVPR 2016), resampled to (MAP_SIDE, MAP_SIDE) over the image.
 
-    activation: (h, w) over the network's input. Only what speaks for the label counts: negative values are 0, and the
-    highest is 1; all are 0 where nothing speaks for it.
+    activation: (h, w) over the network's input.  transform: where the image lies in that input.
+    Negative values, which are against the label, become 0; the maximum becomes 1. Without a positive value all are 0.
     """
     positive = np.maximum(np.asarray(activation, dtype=np.float32), 0)
-    size = (placement.input_width, placement.input_height)
-    spread = Image.fromarray(positive).resize(size, Image.Resampling.BILINEAR)
-    left, top = placement.left, placement.top
-    extent = (left, top, left + placement.width * placement.scale, top + placement.height * placement.scale)
-    on_image = spread.resize((MAP_SIDE, MAP_SIDE), Image.Resampling.BOX, box=extent)
+    size = (transform.input_width, transform.input_height)
+    resampled = Image.fromarray(positive).resize(size, Image.Resampling.BILINEAR)
+    left, top = transform.left, transform.top
+    extent = (left, top, left + transform.width * transform.scale, top + transform.height * transform.scale)
+    on_image = resampled.resize((MAP_SIDE, MAP_SIDE), Image.Resampling.BOX, box=extent)
     values = np.maximum(np.asarray(on_image, dtype=np.float64), 0)
     highest = float(values.max())
     return values / highest if highest > 0 else values
 
 
-def ensemble_activation_map(maps: Mapping[str, Map], weights: Mapping[str, float]) -> Map:
-    """The mean of the models' maps by the weights that their votes have, 0..1. maps: at least one.
+def ensemble_activation_map(maps: Mapping[str, ActivationMap], weights: Mapping[str, float]) -> ActivationMap:
+    """Mean of the models' maps, 0 to 1, weighted as their votes are.
 
-    Equal weights where all given are 0.
+    maps: by model, at least one.  weights: by model; equal where those of all maps are 0.
     """
-    own = [weights.get(model, 0.0) for model in maps]
-    return np.asarray(np.average(list(maps.values()), axis=0, weights=own if sum(own) > 0 else None))
+    used = [weights.get(model, 0.0) for model in maps]
+    return np.asarray(np.average(list(maps.values()), axis=0, weights=used if sum(used) > 0 else None))
+
+
+def as_rows(values: ActivationMap) -> list[list[float]]:
+    """For JSON, rounded to three decimals."""
+    rounded: list[list[float]] = np.round(values, 3).tolist()
+    return rounded

@@ -1,4 +1,4 @@
-"""Bytes to pixels a network can read, and pictures of what it found."""
+"""Decoding of images, preparation for the networks, and rendering of results."""
 
 from hepar.imaging.ct_image import CtImage, Window
 from hepar.imaging.decoding import decode

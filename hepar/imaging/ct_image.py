@@ -1,4 +1,4 @@
-"""One axial CT slice as the networks see it."""
+"""One axial CT slice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ImageFormat = Literal["PNG", "JPEG", "TIFF", "BMP", "WEBP", "DICOM"]
 
 @dataclass(frozen=True)
 class Window:
-    """Grey levels 0..255 span low_hu..high_hu."""
+    """The grey levels 0 to 255 span low_hu to high_hu, in Hounsfield units."""
 
     low_hu: float
     high_hu: float
@@ -26,15 +26,15 @@ class Window:
 
 
 LIVER_WINDOW = Window(0.0, 250.0)
-"""The window the shipped networks were trained in: docs/decisions/0004."""
+"""The window that the shipped networks were trained with: docs/decisions/0004."""
 
 
 @dataclass(frozen=True)
 class CtImage:
     """pixels: (height, width) uint8 in standard radiological display (patient's right on the left).
 
-    spacing_mm: distance of rows and of columns, where the file says it.
-    warnings: what a reader of the result should know about the picture.
+    spacing_mm: distance between rows and between columns; None where the file does not state it.
+    warnings: what a reader of the result should know about the image.
     """
 
     pixels: GreyImage

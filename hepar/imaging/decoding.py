@@ -1,4 +1,4 @@
-"""Uploaded bytes to a CtImage. The format is found from the bytes, never from a name or header."""
+"""Decoding of image files. The format is detected from the bytes, never from a name or header."""
 
 from __future__ import annotations
 
@@ -28,18 +28,19 @@ _SIGNATURES: tuple[tuple[bytes, ImageFormat], ...] = (
     (b"BM", "BMP"),
 )
 
-# Pillow only warns up to twice the limit.
+# Up to twice its limit Pillow only warns.
 Image.MAX_IMAGE_PIXELS = PIXELS_MAX
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
 def decode(content: bytes, window: Window = LIVER_WINDOW, frame: int | None = None) -> CtImage:
-    """Reads PNG and TIFF of 8 and 16 bits, JPEG, BMP, WebP, and DICOM CT of the usual transfer syntaxes.
+    """Reads PNG and TIFF of 8 and 16 bits, JPEG, BMP, WebP, and DICOM CT in common transfer syntaxes.
 
-    window: applied to DICOM, whose values are Hounsfield units; pictures are taken as windowed already.
-    frame: of a multi-frame DICOM object, from 0; the first without it.
-    Raises UnreadableImage (no image, or a broken one), UnsupportedImage (not read here) and
-    ImageTooLarge (over 64 megapixels, 16,384 on a side, or a picture of over 20 MB). Nothing else leaves this function.
+    window: applied to DICOM, whose values are Hounsfield units; other formats are assumed to be windowed already.
+    frame: of a multi-frame DICOM object, from 0; the first by default.
+    Raises UnreadableImage (not an image, or a damaged one), UnsupportedImage (a format that is not read) and
+    ImageTooLarge (over 64 megapixels, 16,384 pixels on a side, or over 20 MB for other formats than DICOM), and nothing
+    else.
     """
     try:
         return _decode(content, window, frame)
@@ -49,8 +50,8 @@ def decode(content: bytes, window: Window = LIVER_WINDOW, frame: int | None = No
         raise ImageTooLarge(f"over {PIXELS_MAX} pixels") from error
     except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException:  # noqa: BLE001  decoders raise many classes, one in Rust even one that is no Exception
-        raise UnreadableImage("the file is broken or ends too early") from None
+    except BaseException:  # noqa: BLE001  decoders raise many classes; one in Rust is no Exception
+        raise UnreadableImage("the file is damaged or incomplete") from None
 
 
 def _decode(content: bytes, window: Window, frame: int | None) -> CtImage:
@@ -73,7 +74,7 @@ def _picture_format(content: bytes) -> ImageFormat | None:
 
 
 def check_size(width: int, height: int) -> None:
-    """Raises ImageTooLarge, or UnreadableImage where there is too little to look at."""
+    """Raises ImageTooLarge, or UnreadableImage for an image of too few pixels."""
     if width > SIDE_MAX or height > SIDE_MAX or width * height > PIXELS_MAX:
         raise ImageTooLarge(f"{width} x {height} pixels; at most {SIDE_MAX} on a side and {PIXELS_MAX} in all")
     if width < SIDE_MIN or height < SIDE_MIN:
@@ -91,28 +92,28 @@ def _decode_picture(content: bytes, name: ImageFormat) -> CtImage:
     if image.mode == "F":
         raise UnsupportedImage("pictures of floating-point numbers are not read; send 8 or 16 bits")
     if image.mode.startswith("I"):
-        grey, more = _from_sixteen_bits(np.asarray(image))
-        return _looked_at(grey, name, [*notes, *more])
+        grey, bit_notes = _from_sixteen_bits(np.asarray(image))
+        return _ct_image(grey, name, [*notes, *bit_notes])
     if image.mode == "L":
-        return _looked_at(np.asarray(image), name, notes)
+        return _ct_image(np.asarray(image), name, notes)
     colours = _without_alpha(image)
     coloured = (np.ptp(np.asarray(colours), axis=2) > _COLOUR_TOLERANCE).mean() > _COLOURED_SHARE
     if coloured:
         notes.append("The picture is coloured; it was read as grey.")
-    return _looked_at(np.asarray(colours.convert("L")), name, notes)
+    return _ct_image(np.asarray(colours.convert("L")), name, notes)
 
 
 def _from_sixteen_bits(values: np.ndarray) -> tuple[GreyImage, list[str]]:
-    """The upper eight bits. What uses twelve only, as scanners do, is taken for twelve."""
+    """The upper eight bits; of an image with values below 4096, as scanners write them, the upper eight of twelve."""
     if values.min() < 0 or values.max() > 65_535:
         raise UnsupportedImage("pictures of more than 16 bits are not read; send 8 or 16 bits")
-    twelve = int(values.max()) < _TWELVE_BITS
-    notes = ["The picture uses 12 of its 16 bits; it was read as 12 bits."] if twelve else []
-    return np.asarray(values.astype(np.uint16) >> (4 if twelve else 8), dtype=np.uint8), notes
+    twelve_bits = int(values.max()) < _TWELVE_BITS
+    notes = ["The picture uses 12 of its 16 bits; it was read as 12 bits."] if twelve_bits else []
+    return np.asarray(values.astype(np.uint16) >> (4 if twelve_bits else 8), dtype=np.uint8), notes
 
 
 def _without_alpha(image: Image.Image) -> Image.Image:
-    """RGB; what is transparent is black, as air is."""
+    """RGB; transparent pixels become black, as air is."""
     if "A" not in image.getbands() and "transparency" not in image.info:
         return image.convert("RGB")
     opaque = image.convert("RGBA")
@@ -120,7 +121,7 @@ def _without_alpha(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(black, opaque).convert("RGB")
 
 
-def _looked_at(grey: GreyImage, name: ImageFormat, notes: list[str]) -> CtImage:
+def _ct_image(grey: GreyImage, name: ImageFormat, notes: list[str]) -> CtImage:
     if int(grey.max()) - int(grey.min()) < _GREY_RANGE_MIN:
-        raise UnreadableImage("the picture is one flat grey")
+        raise UnreadableImage("the picture has no contrast")
     return CtImage(grey, name, None, tuple(notes))

@@ -1,4 +1,4 @@
-"""DICOM CT to Hounsfield units to grey, one frame of it."""
+"""Decoding of one frame of a DICOM CT object: Hounsfield units, then grey levels."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from hepar.contracts.limits import FRAMES_MAX
 from hepar.imaging.ct_image import CtImage, Window
 from hepar.imaging.errors import ImageTooLarge, UnreadableImage, UnsupportedImage
 
-# Its warnings quote values, and a value may be a name: what we need is checked here, the rest does not matter.
+# Its warnings quote values, and a value may be a patient's name. The values that are used are checked here.
 config.settings.reading_validation_mode = config.IGNORE
 
 INFLATED_BYTES_MAX = 256 * 1024 * 1024
@@ -50,13 +50,13 @@ _COMPRESSED = (
     JPEGLSNearLossless, JPEG2000Lossless, JPEG2000,
 )  # fmt: skip
 _ALIGNED = 0.9
-_NO_ORIENTATION = "The file does not say how the patient lies; standard radiological display is assumed."
+_NO_ORIENTATION = "The file does not state the patient's orientation; standard radiological display is assumed."
 _NOT_AXIAL = "The slice is not a standard axial one; the result may be wrong."
-_TURNED = "The slice was turned to standard radiological display; boxes are those of the turned picture."
+_REORIENTED = "The slice was reoriented to standard radiological display; boxes refer to the reoriented image."
 
 
 def looks_like_dicom(content: bytes) -> bool:
-    """The DICM prefix after a preamble of zeros or with TIFF magic; others may hide a program (CVE-2019-11687)."""
+    """DICM after a preamble of zeros or a TIFF header; another preamble may be a program (CVE-2019-11687)."""
     if content[_PREAMBLE_BYTES : _PREAMBLE_BYTES + 4] != b"DICM":
         return False
     preamble = content[:_PREAMBLE_BYTES]
@@ -66,10 +66,10 @@ def looks_like_dicom(content: bytes) -> bool:
 def decode_dicom(
     content: bytes, window: Window, check_size: Callable[[int, int], None], frame: int | None = None
 ) -> CtImage:
-    """Reads one CT slice. The transfer syntax and the sizes are looked at before anything is inflated or decoded.
+    """Reads one CT slice. The transfer syntax and the sizes are checked before anything is inflated or decoded.
 
-    check_size: called with (width, height) before pixels are touched.  frame: from 0; the first without it.
-    Raises UnsupportedImage, UnreadableImage, ImageTooLarge; pydicom's own errors pass through to the caller's guard.
+    check_size: called with (width, height) before pixels are touched.  frame: from 0; the first by default.
+    Raises UnsupportedImage, UnreadableImage, ImageTooLarge; other errors come from pydicom, for damaged files.
     """
     meta = _file_meta(content)
     syntax = UID(str(meta.get("TransferSyntaxUID", "")))
@@ -81,20 +81,21 @@ def decode_dicom(
         dataset = pydicom.dcmread(io.BytesIO(content))
     if dataset.get("Modality") != "CT":
         raise UnsupportedImage(f"the DICOM object's modality is {dataset.get('Modality', 'missing')}, not CT")
-    index, notes = _chosen_frame(dataset, frame)
+    index, notes = _frame_index(dataset, frame)
     _check_pixels(dataset, syntax, check_size)
     stored = np.asarray(pixel_array(dataset, index=index), dtype=np.float32)
     if stored.ndim != 2:
         raise UnsupportedImage("only greyscale DICOM is read")
-    grey, more = _grey(dataset, index, stored, window)
+    grey, unit_notes = _grey(dataset, index, stored, window)
     if dataset.PhotometricInterpretation == "MONOCHROME1":
         grey = np.asarray(255 - grey, dtype=np.uint8)
-    shown, spacing_mm, again = _as_displayed(dataset, index, grey)
-    return CtImage(np.ascontiguousarray(shown), "DICOM", spacing_mm, (*notes, *more, *again))
+    displayed, spacing_mm, orientation_notes = _as_displayed(dataset, index, grey)
+    warnings = (*notes, *unit_notes, *orientation_notes)
+    return CtImage(np.ascontiguousarray(displayed), "DICOM", spacing_mm, warnings)
 
 
 def _file_meta(content: bytes) -> pydicom.Dataset:
-    """The file meta group alone: dcmread would inflate a deflated data set, however large, before we know."""
+    """Only the file meta group: dcmread would inflate a deflated data set before its size can be checked."""
     file = io.BytesIO(content)
     file.seek(_PREAMBLE_BYTES + 4)
 
@@ -105,7 +106,7 @@ def _file_meta(content: bytes) -> pydicom.Dataset:
 
 
 def _inflated(content: bytes, meta: pydicom.Dataset) -> pydicom.Dataset:
-    """Inflates with a bound. Raises ImageTooLarge."""
+    """Inflates at most INFLATED_BYTES_MAX. Raises ImageTooLarge."""
     start = _PREAMBLE_BYTES + 4 + 12 + int(meta.FileMetaInformationGroupLength)
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     body = inflater.decompress(content[start:], INFLATED_BYTES_MAX)
@@ -117,8 +118,8 @@ def _inflated(content: bytes, meta: pydicom.Dataset) -> pydicom.Dataset:
     return dataset
 
 
-def _chosen_frame(dataset: pydicom.Dataset, frame: int | None) -> tuple[int, list[str]]:
-    """Its index, and a note where there are others. Raises ImageTooLarge, UnreadableImage."""
+def _frame_index(dataset: pydicom.Dataset, frame: int | None) -> tuple[int, list[str]]:
+    """The index of the frame, and a note where there are others. Raises ImageTooLarge, UnreadableImage."""
     frames = int(dataset.get("NumberOfFrames", 1) or 1)
     if frames > FRAMES_MAX:
         raise ImageTooLarge(f"{frames} frames; at most {FRAMES_MAX}")
@@ -147,7 +148,7 @@ def _check_pixels(dataset: pydicom.Dataset, syntax: UID, check_size: Callable[[i
 def _grey(
     dataset: pydicom.Dataset, index: int, stored: NDArray[np.float32], window: Window
 ) -> tuple[NDArray[np.uint8], list[str]]:
-    """Hounsfield units in our window; without a rescale in the file's own window, which the values then need."""
+    """Grey levels of Hounsfield units in `window`; without a rescale, of the stored values in the file's own window."""
     slope = _from_group(dataset, index, "PixelValueTransformationSequence", "RescaleSlope")
     intercept = _from_group(dataset, index, "PixelValueTransformationSequence", "RescaleIntercept")
     if slope is not None or intercept is not None:
@@ -158,11 +159,11 @@ def _grey(
         shown = np.asarray(apply_voi_lut(stored, dataset), dtype=np.float32)
     spread = float(np.ptp(shown)) or 1.0
     scaled = np.asarray(np.rint((shown - shown.min()) * (255 / spread)), dtype=np.uint8)
-    return scaled, ["The file does not say its Hounsfield units; it was read in its own window."]
+    return scaled, ["The file has no Hounsfield units; it was read in its own window."]
 
 
 def _from_group(dataset: pydicom.Dataset, index: int, sequence: str, name: str) -> Any:  # noqa: ANN401  any element
-    """An element of the object itself, or of the frame's functional groups (PS3.3 C.7.6.16); None where it is not."""
+    """An element of the object, or of the frame's functional groups (PS3.3 C.7.6.16); None where it is missing."""
     if name in dataset:
         return dataset[name].value
     for groups, place in (("PerFrameFunctionalGroupsSequence", index), ("SharedFunctionalGroupsSequence", 0)):
@@ -177,7 +178,7 @@ def _from_group(dataset: pydicom.Dataset, index: int, sequence: str, name: str) 
 def _finite(value: object, name: str) -> float:
     number = float(str(value))
     if not math.isfinite(number) or abs(number) > 1e6:
-        raise UnreadableImage(f"{name} is not a sensible number")
+        raise UnreadableImage(f"{name} is not a number in a plausible range")
     return number
 
 
@@ -186,28 +187,28 @@ def _spacing(dataset: pydicom.Dataset, index: int) -> tuple[float, float] | None
     if not isinstance(values, MultiValue) or len(values) != 2:
         return None
     rows, columns = float(values[0]), float(values[1])
-    sensible = all(math.isfinite(value) and 0.01 < value < 50 for value in (rows, columns))
-    return (rows, columns) if sensible else None
+    plausible = all(math.isfinite(value) and 0.01 < value < 50 for value in (rows, columns))
+    return (rows, columns) if plausible else None
 
 
 def _as_displayed(
     dataset: pydicom.Dataset, index: int, grey: NDArray[np.uint8]
 ) -> tuple[NDArray[np.uint8], tuple[float, float] | None, list[str]]:
-    """Turned so that columns grow to the patient's left and rows to the back (PS3.3 C.7.6.2), where it is axial."""
+    """An axial slice, reoriented: columns increase to the patient's left, rows to the back (PS3.3 C.7.6.2)."""
     spacing_mm = _spacing(dataset, index)
     orientation = _from_group(dataset, index, "PlaneOrientationSequence", "ImageOrientationPatient")
     if orientation is None:
         return grey, spacing_mm, [_NO_ORIENTATION]
     along_row, along_column = _directions(orientation)
-    across = abs(along_row[0]) < abs(along_row[1])
-    if across:  # rows and columns change places
+    transposed = abs(along_row[0]) < abs(along_row[1])
+    if transposed:
         grey, along_row, along_column = grey.T, along_column, along_row
         spacing_mm = (spacing_mm[1], spacing_mm[0]) if spacing_mm else None
     if abs(along_row[0]) < _ALIGNED or abs(along_column[1]) < _ALIGNED:
         return grey, spacing_mm, [_NOT_AXIAL]
-    turned = grey[:: -1 if along_column[1] < 0 else 1, :: -1 if along_row[0] < 0 else 1]
-    as_sent = along_row[0] > 0 and along_column[1] > 0 and not across
-    return turned, spacing_mm, [] if as_sent else [_TURNED]
+    reoriented = grey[:: -1 if along_column[1] < 0 else 1, :: -1 if along_row[0] < 0 else 1]
+    as_sent = along_row[0] > 0 and along_column[1] > 0 and not transposed
+    return reoriented, spacing_mm, [] if as_sent else [_REORIENTED]
 
 
 def _directions(orientation: Sequence[object]) -> tuple[list[float], list[float]]:

@@ -1,18 +1,18 @@
-"""What can be wrong with an uploaded image. hepar/service gives each its HTTP status."""
+"""Errors of uploaded images. hepar.serving.decode_workers maps each to an HTTP status."""
 
 from __future__ import annotations
 
 
 class ImageError(Exception):
-    """Base of the three; the message is meant for the person who sent the file."""
+    """Base class. The message is meant for the person who sent the file."""
 
 
 class UnreadableImage(ImageError):
-    """The bytes are no image we can read."""
+    """The bytes are not an image, or a damaged one."""
 
 
 class UnsupportedImage(ImageError):
-    """A format, or a kind of DICOM object, that is not read here."""
+    """A format, or a kind of DICOM object, that is not supported."""
 
 
 class ImageTooLarge(ImageError):

@@ -1,4 +1,4 @@
-"""From an image of any size to a network's square input, and boxes back."""
+"""Scaling of an image to the input of a network, and of boxes back to the image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from hepar.imaging.ct_image import GreyImage
 
 @dataclass(frozen=True)
 class LetterboxTransform:
-    """Where the image lies in the network's input, in input pixels: offset of its corner, and its scale."""
+    """Position of the image in the network's input.
+
+    left, top: offset of the image's corner, in input pixels.  scale: input pixels per image pixel.
+    width, height: of the image, in pixels.
+    """
 
     left: float
     top: float
@@ -24,36 +28,24 @@ class LetterboxTransform:
     height: int
 
     def to_image(self, boxes: NDArray[np.floating]) -> NDArray[np.float64]:
-        """(n, 4) boxes, 0..1 of the input, to pixels of the image, clipped to it."""
+        """Boxes (n, 4), 0 to 1 of the input, in pixels of the image, clipped to it."""
         size = np.array([self.input_width, self.input_height] * 2, dtype=np.float64)
         offset = np.array([self.left, self.top] * 2)
         pixels = (np.asarray(boxes, dtype=np.float64).reshape(-1, 4) * size - offset) / self.scale
         return np.asarray(np.clip(pixels, 0, np.array([self.width, self.height] * 2)))
 
     def to_input(self, boxes: NDArray[np.floating]) -> NDArray[np.float64]:
-        """(n, 4) boxes in pixels of the image to 0..1 of the input."""
+        """Boxes (n, 4) in pixels of the image, as 0 to 1 of the input."""
         size = np.array([self.input_width, self.input_height] * 2, dtype=np.float64)
         offset = np.array([self.left, self.top] * 2)
         return np.asarray((np.asarray(boxes, dtype=np.float64).reshape(-1, 4) * self.scale + offset) / size)
 
 
-class LetterboxCache:
-    """One image in the sizes that networks take, each made once."""
+def letterbox(pixels: GreyImage, input_height: int, input_width: int) -> tuple[GreyImage, LetterboxTransform]:
+    """Scales an image (h, w) to fit a network's input, keeping its aspect ratio, centred on black.
 
-    def __init__(self, pixels: GreyImage) -> None:
-        self._pixels = pixels
-        self._made: dict[tuple[int, int], tuple[GreyImage, LetterboxTransform]] = {}
-
-    def to(self, input_height: int, input_width: int) -> tuple[GreyImage, LetterboxTransform]:
-        """As `fit`."""
-        size = (input_height, input_width)
-        if size not in self._made:
-            self._made[size] = fit(self._pixels, *size)
-        return self._made[size]
-
-
-def fit(pixels: GreyImage, input_height: int, input_width: int) -> tuple[GreyImage, LetterboxTransform]:
-    """Scales (h, w) to fit, keeping its proportions, centred on black. Returns (input_height, input_width)."""
+    Returns the input, (input_height, input_width) uint8, and where the image lies in it.
+    """
     height, width = pixels.shape
     scale = min(input_height / height, input_width / width)
     new_width, new_height = max(1, round(width * scale)), max(1, round(height * scale))

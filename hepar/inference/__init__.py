@@ -1,4 +1,4 @@
-"""One asynchronous Triton client: deadlines, retries, health, model cards, checked answers."""
+"""The Triton client (deadlines, retries, circuit breaker, validated outputs) and the model repository."""
 
 from hepar.inference.model_cards import agreed_ensemble, read_cards
 from hepar.inference.repository_watcher import ModelRepositoryWatcher, ModelSet

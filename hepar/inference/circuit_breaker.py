@@ -1,4 +1,4 @@
-"""What keeps a struggling Triton from being asked too much: a budget of retries and a circuit breaker a model."""
+"""Protection of an overloaded Triton: a retry budget, and a circuit breaker per model."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ RETRY_SHARE = 0.1
 RETRIES_SAVED_MAX = 10.0
 FAILURES_MAX = 5
 OPEN_S = 2.0
-FAIR_DEADLINE_S = 1.0
+SUFFICIENT_DEADLINE_S = 1.0
 
 
 class RetryBudget:
-    """Every call earns a tenth of a retry: however broken the server is, it gets at most 1.1 times its usual calls."""
+    """Every call adds a tenth of a retry, so a failing server gets at most 1.1 times its usual calls."""
 
     def __init__(self, share: float = RETRY_SHARE, saved_max: float = RETRIES_SAVED_MAX) -> None:
         self._share, self._saved_max, self._saved = share, saved_max, 0.0
 
     def earn(self) -> None:
+        """Call once per request."""
         self._saved = min(self._saved + self._share, self._saved_max)
 
     def spend(self) -> bool:
-        """Is there a retry left? If so it is taken."""
+        """Takes one retry from the budget; False where none is left."""
         if self._saved < 1:
             return False
         self._saved -= 1
@@ -34,10 +35,11 @@ class RetryBudget:
 
 
 class CircuitBreaker:
-    """Of one model (Nygard, "Release It!", 2nd ed., chapter 5). Closed, open, and half open for one call.
+    """Circuit breaker of one model (Nygard, "Release It!", 2nd ed., chapter 5): closed, open, or half open.
 
-    After `failures_max` failures in a row calls are refused for `open_s`; then one is let through, and its end decides.
-    A deadline that was missed counts only where the call had a second or more: a hasty caller is no fault of the model.
+    After `failures_max` failures in a row, calls are rejected for `open_s`; then one probe is allowed, and its result
+    decides. A missed deadline is a failure only if the call had a second or more: a shorter deadline is the caller's
+    choice.
     """
 
     def __init__(
@@ -50,29 +52,29 @@ class CircuitBreaker:
         self._model, self._failures_max, self._open_s = model, failures_max, open_s
         self._now = now
         self._failures = 0
-        self._opens_again_at = 0.0
+        self._probe_allowed_at = 0.0
         self._probing = False
 
     @property
-    def refusing(self) -> bool:
-        """Open, or half open: calls but a probe are refused."""
+    def is_open(self) -> bool:
+        """Open or half open: only a probe is allowed."""
         return self._failures >= self._failures_max
 
     @contextmanager
     def call(self, deadline: Deadline) -> Iterator[None]:
-        """Raises Unavailable without a call while open, and passes on what the call raises."""
+        """Around one call. Raises Unavailable, without the call, while open; errors of the call pass unchanged."""
         probe = self._failures >= self._failures_max
-        if probe and (self._probing or self._now() < self._opens_again_at):
+        if probe and (self._probing or self._now() < self._probe_allowed_at):
             raise Unavailable(f"{self._model} is not available at the moment")
         self._probing = probe
-        fair = deadline.remaining_s() >= FAIR_DEADLINE_S
+        sufficient = deadline.remaining_s() >= SUFFICIENT_DEADLINE_S
         try:
             yield
         except (Unavailable, BadUpstream):
             self._failed()
             raise
         except DeadlineExceeded:
-            if fair:
+            if sufficient:
                 self._failed()
             raise
         else:
@@ -83,4 +85,4 @@ class CircuitBreaker:
 
     def _failed(self) -> None:
         self._failures += 1
-        self._opens_again_at = self._now() + self._open_s
+        self._probe_allowed_at = self._now() + self._open_s

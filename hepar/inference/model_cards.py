@@ -1,4 +1,4 @@
-"""The model cards beside the models: which networks there are and how to read what they say."""
+"""Reading the model cards of a repository."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from hepar.contracts.cards import Ensembles, ModelCard, Task
 
 
 class BrokenCard(Exception):
-    """A card.json that is not a model card; the message names the file."""
+    """A card.json that is not a valid model card; the message names the file."""
 
 
 def read_cards(repository: Path, task: Task) -> dict[str, ModelCard]:
-    """The cards of one task by model name, in name order.
+    """The cards of one task by model name, sorted by name.
 
     Raises BrokenCard for a card that cannot be read, is invalid, names another model than its folder, or has other
-    labels than its fellows: they could not vote together.
+    labels than the other cards of the task, as these models could not vote together.
     """
     cards: dict[str, ModelCard] = {}
     for file in sorted(repository.glob("*/card.json")):
@@ -38,12 +38,12 @@ def read_cards(repository: Path, task: Task) -> dict[str, ModelCard]:
 
 
 def agreed_ensemble(cards: Mapping[str, ModelCard]) -> Ensembles | None:
-    """What the cards of one task say of their ensemble, where all say the same and it has just these members.
+    """The ensemble of the cards of one task, if all cards hold the same one and its members are exactly these models.
 
-    None where a model joined or left since it was fitted: then the services decide by equal weights.
+    None where a model joined or left since the ensemble was fitted: the services then use equal weights.
     """
-    said = [card.ensemble for card in cards.values()]
-    first = said[0] if said else None
-    if first is None or any(other != first for other in said) or first.members != set(cards):
+    ensembles = [card.ensemble for card in cards.values()]
+    first = ensembles[0] if ensembles else None
+    if first is None or any(other != first for other in ensembles) or first.members != set(cards):
         return None
     return first

@@ -1,4 +1,4 @@
-"""The models of one task that are served now. Follows triton_models/ and Triton while the service runs."""
+"""The models of one task that are served now; changes of the model repository are picked up while the service runs."""
 
 from __future__ import annotations
 
@@ -19,85 +19,94 @@ REFRESH_S = 2.0
 
 @dataclass(frozen=True)
 class ModelSet:
-    """offers: by model name, in name order.  ensemble: how they decide together, where their cards agree on it."""
+    """The models of one task.
 
-    offers: Mapping[str, VersionRouting]
+    routings, cards: by model name, sorted.  ensemble: fitted for exactly these models, None where there is none.
+    """
+
+    routings: Mapping[str, VersionRouting]
     cards: Mapping[str, ModelCard] = field(init=False)
     ensemble: Ensembles | None = field(init=False)
 
     def __post_init__(self) -> None:
-        cards = {name: offer.card for name, offer in self.offers.items()}
+        cards = {name: routing.card for name, routing in self.routings.items()}
         object.__setattr__(self, "cards", cards)
         object.__setattr__(self, "ensemble", agreed_ensemble(cards))
 
+    @property
+    def input_sizes(self) -> set[tuple[int, int]]:
+        """Height and width, in pixels, of the inputs of all models and versions."""
+        return set[tuple[int, int]]().union(*(routing.input_sizes for routing in self.routings.values()))
+
 
 class ModelRepositoryWatcher:
-    """Reads the cards at start and whenever one changes; `current` never changes under a request that holds it.
+    """Reads the cards at start and whenever one changes. `current` is replaced, never modified.
 
-    A model that joins is asked as soon as Triton has loaded it, one whose folder is gone no longer; the same of its
-    versions. A card that cannot be read changes nothing until it can.
+    A new model or version is used as soon as Triton has loaded it, and a removed one no longer. An invalid card leaves
+    `current` as it is until the card is valid.
     """
 
     def __init__(self, triton: TritonClient, repository: Path, task: Task) -> None:
-        """Raises BrokenCard. The cards of the start count at once: who is missing then is missed, not ignored."""
+        """Raises BrokenCard. The models found now are used at once: one that is not loaded is reported as missing."""
         self._triton, self._repository = triton, repository
         self._task: Task = task
-        self._seen = _stamp(repository)
-        self._awaited: set[str] = set()
+        self._stamps = _file_stamps(repository)
+        self._not_loaded: set[str] = set()
         self.current = ModelSet(self._read())
 
-    async def follow(self) -> None:
+    async def run(self) -> None:
         """Runs until it is cancelled."""
         while True:
             await asyncio.sleep(REFRESH_S)
             await self.refresh()
 
     async def refresh(self) -> None:
-        """Takes up what changed since the last look."""
-        stamp = _stamp(self._repository)
-        if stamp == self._seen and not self._awaited:
+        """Applies the changes since the last call."""
+        stamps = _file_stamps(self._repository)
+        if stamps == self._stamps and not self._not_loaded:
             return
         try:
-            offers = self._read()
+            routings = self._read()
         except BrokenCard as error:
-            if stamp != self._seen:
-                _log.warning("model cards not taken up", extra={"reason": str(error)})
-            self._seen = stamp
+            if stamps != self._stamps:
+                _log.warning("model cards not applied", extra={"reason": str(error)})
+            self._stamps = stamps
             return
-        known = self.current.offers
-        changed = [name for name, offer in offers.items() if offer != known.get(name)]
-        loaded = await asyncio.gather(*(self._loaded(name, offers[name]) for name in changed))
-        self._awaited = {name for name, there in zip(changed, loaded, strict=True) if not there}
-        self._seen = stamp
-        # What Triton has not loaded yet stays as it was: away, where it is new.
-        standing = {name: known.get(name) if name in self._awaited else offer for name, offer in offers.items()}
-        taken = ModelSet({name: offer for name, offer in standing.items() if offer is not None})
-        if taken != self.current:
-            for name in known.keys() | taken.offers.keys():
+        known = self.current.routings
+        changed = [name for name, routing in routings.items() if routing != known.get(name)]
+        loaded = await asyncio.gather(*(self._loaded(name, routings[name]) for name in changed))
+        self._not_loaded = {name for name, is_loaded in zip(changed, loaded, strict=True) if not is_loaded}
+        self._stamps = stamps
+        # A model that Triton has not loaded keeps its old routing, or none where it is new.
+        usable = {name: known.get(name) if name in self._not_loaded else routing for name, routing in routings.items()}
+        models = ModelSet({name: routing for name, routing in usable.items() if routing is not None})
+        if models != self.current:
+            for name in known.keys() | models.routings.keys():
                 self._triton.forget(name)
-            self.current = taken
-            _log.info("models taken up", extra={"models": sorted(taken.cards), "versions": _told(taken)})
+            self.current = models
+            _log.info("models changed", extra={"models": sorted(models.cards), "versions": _serving_weights(models)})
 
     def _read(self) -> dict[str, VersionRouting]:
         """Raises BrokenCard."""
         cards = read_cards(self._repository, self._task)
         return {name: read_version_routing(self._repository / name, card) for name, card in cards.items()}
 
-    async def _loaded(self, name: str, offer: VersionRouting) -> bool:
-        return all(await asyncio.gather(*(self._triton.ready(name, version) for version in offer.needed)))
+    async def _loaded(self, name: str, routing: VersionRouting) -> bool:
+        return all(await asyncio.gather(*(self._triton.ready(name, version) for version in routing.required_versions)))
 
 
-def _told(models: ModelSet) -> dict[str, dict[str, float]]:
-    return {name: offer.versions.serving for name, offer in models.offers.items() if offer.versions}
+def _serving_weights(models: ModelSet) -> dict[str, dict[str, float]]:
+    """By model and version."""
+    return {name: routing.versions.serving for name, routing in models.routings.items() if routing.versions}
 
 
-def _stamp(repository: Path) -> dict[str, tuple[int, int]]:
-    """Size and time of every card and versions.json: what differs when one was written, added or removed."""
-    stamp = {}
+def _file_stamps(repository: Path) -> dict[str, tuple[int, int]]:
+    """Modification time and size of every card and versions.json; differs when one was written, added or removed."""
+    stamps = {}
     for file in [*repository.glob("*/card.json"), *repository.glob("*/versions.json")]:
         try:
-            facts = file.stat()
-        except FileNotFoundError:  # removed since it was listed
+            status = file.stat()
+        except FileNotFoundError:  # removed after it was listed
             continue
-        stamp[str(file)] = (facts.st_mtime_ns, facts.st_size)
-    return stamp
+        stamps[str(file)] = (status.st_mtime_ns, status.st_size)
+    return stamps

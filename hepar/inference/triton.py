@@ -1,4 +1,4 @@
-"""Calls to Triton over gRPC. Its answers are input like any other: shape, type and range are checked."""
+"""Calls to Triton over gRPC. Its outputs are validated: shape, type and range."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from hepar.core.tracing import span, trace_headers
 from hepar.inference.circuit_breaker import CircuitBreaker, RetryBudget
 
 Tensor = NDArray[Any]
-# A server that comes back is to be found within a second, not after gRPC's default of up to two minutes.
+# Reconnect within a second after a restart of the server; gRPC's default is up to two minutes.
 _CHANNEL = [
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
@@ -40,8 +40,11 @@ _RETRY_WAIT_MAX_S = 0.1
 
 
 @dataclass(frozen=True)
-class Expected:
-    """What an output must look like: its shape without the batch axis (-1: any), kind ('f' or 'i') and range."""
+class ExpectedOutput:
+    """What an output must be.
+
+    shape: without the batch axis, -1 for any length.  kind: 'f' (float) or 'i' (integer).  low, high: allowed range.
+    """
 
     shape: tuple[int, ...]
     kind: str
@@ -50,8 +53,8 @@ class Expected:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """outputs: by name, each with a batch axis of one removed.  duration_ms: as this client saw it."""
+class InferenceResult:
+    """outputs: by name, without the batch axis.  version: of the model that answered.  duration_ms: of the call."""
 
     outputs: dict[str, Tensor]
     version: str
@@ -59,7 +62,7 @@ class Answer:
 
 
 class TritonClient:
-    """One long-lived connection, with a circuit breaker a model. Use as an async context manager."""
+    """One long-lived connection, with a circuit breaker per model. Use as an async context manager."""
 
     def __init__(self, address: str) -> None:
         self._client = InferenceServerClient(address, channel_args=_CHANNEL)
@@ -76,43 +79,43 @@ class TritonClient:
         await self._client.close()
 
     async def ready(self, model: str, version: str = "") -> bool:
-        """Does it answer now? version: the newest by default. Takes at most a second."""
+        """Whether the model answers now. version: the newest by default. Takes at most a second."""
         try:
             return bool(await self._client.is_model_ready(model, version, client_timeout=_PROBE_TIMEOUT_S))
         except (InferenceServerException, grpc.RpcError):
             return False
 
     async def ready_models(self, names: list[str]) -> dict[str, bool]:
-        """Which of the models answer now; none where the server does not. Takes at most a second."""
+        """Whether each of the models answers now. Takes at most a second."""
         return dict(zip(names, await asyncio.gather(*map(self.ready, names)), strict=True))
 
     def forget(self, model: str) -> None:
-        """What is known of a model that changed or left; the next call asks anew."""
+        """Drops the cached metadata and circuit breakers of a model that changed or was removed."""
         self._batched.pop(model, None)
         for key in [key for key in self._breakers if key.partition(":")[0] == model]:
             del self._breakers[key]
 
     async def _takes_batch(self, model: str, deadline: Deadline) -> bool:
-        """Has the model's input a batch axis? Asked of the server once."""
+        """Whether the model's input has a batch axis. The server is asked once."""
         if model not in self._batched:
             metadata = await self._client.get_model_metadata(model, client_timeout=deadline.remaining_s())
             if metadata is None or not metadata.inputs:
-                raise BadUpstream(f"{model} does not say what it takes")
+                raise BadUpstream(f"{model} has no input metadata")
             self._batched[model] = len(metadata.inputs[0].shape) == _AXES_OF_A_BATCH
         return self._batched[model]
 
     async def infer(
-        self, model: str, image: Tensor, expected: Mapping[str, Expected], deadline: Deadline, version: str = ""
-    ) -> Answer:
+        self, model: str, image: Tensor, expected: Mapping[str, ExpectedOutput], deadline: Deadline, version: str = ""
+    ) -> InferenceResult:
         """One image through one model.
 
-        image: (h, w) uint8.  version: the newest by default.  A call that did not reach the model is tried once more,
-        within the budget of retries.
+        image: (h, w) uint8.  version: the newest by default.  A call that did not reach the model is retried once,
+        within the retry budget.
         Raises Unavailable (at once while the model's circuit breaker is open), DeadlineExceeded, and BadUpstream for
-        an answer of the wrong shape, of another type, or with a value that is not finite or out of range.
+        an output of the wrong shape or type, or with a value that is not finite or out of range.
         """
         self._retries.earn()
-        key = f"{model}:{version}" if version else model  # a new version that fails takes no old one with it
+        key = f"{model}:{version}" if version else model  # a failing new version does not affect the old one
         breaker = self._breakers.setdefault(key, CircuitBreaker(model))
         attempts = tenacity.AsyncRetrying(
             stop=tenacity.stop_after_attempt(2),
@@ -120,28 +123,28 @@ class TritonClient:
             retry=tenacity.retry_if_exception(lambda error: isinstance(error, Unavailable) and self._retries.spend()),
             reraise=True,
         )
-        opened = BREAKER_OPEN.labels(key)
+        breaker_open = BREAKER_OPEN.labels(key)
         try:
             with span(f"triton {model}", SpanKind.CLIENT, **{"hepar.model": model}), breaker.call(deadline):
-                answer: Answer = await attempts(self._infer_once, model, image, expected, deadline, version)
+                result: InferenceResult = await attempts(self._infer_once, model, image, expected, deadline, version)
         except HeparError:
             MODEL_FAILURES.labels(model).inc()
             raise
         finally:
-            opened.set(breaker.refusing)
-        MODEL_SECONDS.labels(model).observe(answer.duration_ms / 1000)
-        return answer
+            breaker_open.set(breaker.is_open)
+        MODEL_SECONDS.labels(model).observe(result.duration_ms / 1000)
+        return result
 
     async def _infer_once(
-        self, model: str, image: Tensor, expected: Mapping[str, Expected], deadline: Deadline, version: str
-    ) -> Answer:
+        self, model: str, image: Tensor, expected: Mapping[str, ExpectedOutput], deadline: Deadline, version: str
+    ) -> InferenceResult:
         started = time.perf_counter()
         try:
             batched = await self._takes_batch(model, deadline)
             array = image[None, :, :, None] if batched else image[:, :, None]
             tensor = InferInput("image", list(array.shape), "UINT8")
             tensor.set_data_from_numpy(array)
-            result = await self._client.infer(
+            response = await self._client.infer(
                 model,
                 [tensor],
                 model_version=version,
@@ -151,33 +154,36 @@ class TritonClient:
                 client_timeout=deadline.remaining_s(),
             )
         except InferenceServerException as error:
-            self._batched.pop(model, None)  # a server that comes back may serve another graph
-            raise _translated(model, error) from error
+            self._batched.pop(model, None)  # after a restart the server may have another graph
+            raise _domain_error(model, error) from error
         duration_ms = (time.perf_counter() - started) * 1000
-        if result is None:
+        if response is None:
             raise BadUpstream(f"{model} gave no answer")
         outputs = {
-            name: _checked(model, name, result.as_numpy(name), what, batched=batched) for name, what in expected.items()
+            name: _validated(model, name, response.as_numpy(name), output, batched=batched)
+            for name, output in expected.items()
         }
-        return Answer(outputs, str(result.get_response().model_version), duration_ms)
+        return InferenceResult(outputs, str(response.get_response().model_version), duration_ms)
 
 
-def _translated(model: str, error: InferenceServerException) -> HeparError:
+def _domain_error(model: str, error: InferenceServerException) -> HeparError:
     if error.status() == "StatusCode.DEADLINE_EXCEEDED":
         return DeadlineExceeded(f"{model} did not answer in time")
     return Unavailable(f"{model} is not available at the moment")
 
 
-def _checked(model: str, name: str, value: Tensor | None, expected: Expected, *, batched: bool = True) -> Tensor:
+def _validated(
+    model: str, name: str, value: Tensor | None, expected: ExpectedOutput, *, batched: bool = True
+) -> Tensor:
     if value is not None and not batched:
         value = value[None]
-    wrong = BadUpstream(f"{model} gave a wrong {name}")
+    invalid = BadUpstream(f"{model} returned an invalid output {name}")
     if value is None or value.ndim != len(expected.shape) + 1 or value.shape[0] != 1:
-        raise wrong
-    if any(want not in (-1, got) for want, got in zip(expected.shape, value.shape[1:], strict=True)):
-        raise wrong
+        raise invalid
+    if any(wanted not in (-1, actual) for wanted, actual in zip(expected.shape, value.shape[1:], strict=True)):
+        raise invalid
     if value.dtype.kind != expected.kind or not np.isfinite(value).all():
-        raise wrong
+        raise invalid
     if value.size and not (expected.low <= value.min() and value.max() <= expected.high):
-        raise wrong
+        raise invalid
     return np.asarray(value[0])

@@ -1,4 +1,4 @@
-"""Which versions of a model answer, and with what card each: `versions.json`, written by `training promote`."""
+"""The versions of a model that answer, and the card of each: `versions.json`, written by `training promote`."""
 
 from __future__ import annotations
 
@@ -19,43 +19,51 @@ NEWEST = ""
 
 @dataclass(frozen=True)
 class VersionRouting:
-    """Of one model. card: beside its configuration.  versions, cards by version: none without a versions.json."""
+    """Versions of one model.
+
+    card: the one in the model's folder.  versions, cards (by version): empty without a versions.json.
+    """
 
     card: ModelCard
     versions: Versions | None = None
     cards: Mapping[str, ModelCard] = field(default_factory=dict)
 
     @property
-    def needed(self) -> list[str]:
-        """The versions that must be loaded before this may be taken up."""
+    def required_versions(self) -> list[str]:
+        """The versions that Triton must have loaded before this routing is used."""
         return [NEWEST] if self.versions is None else [*self.versions.serving, *self.versions.shadow]
 
-    def pick(self, chance: Callable[[], float] = random.random) -> tuple[str, ModelCard]:
-        """A serving version, each as often as its weight says. chance: gives 0 to 1."""
+    @property
+    def input_sizes(self) -> set[tuple[int, int]]:
+        """Height and width, in pixels, of the inputs of all versions."""
+        return {(card.input.height, card.input.width) for card in (self.card, *self.cards.values())}
+
+    def choose_version(self, chance: Callable[[], float] = random.random) -> tuple[str, ModelCard]:
+        """A serving version and its card, chosen at random by weight. chance: returns 0 to 1."""
         if self.versions is None:
             return NEWEST, self.card
         versions, weights = list(self.versions.serving), list(self.versions.serving.values())
-        reached = bisect_right(list(accumulate(weights)), chance() * sum(weights))
-        version = versions[min(reached, len(versions) - 1)]
+        index = bisect_right(list(accumulate(weights)), chance() * sum(weights))
+        version = versions[min(index, len(versions) - 1)]
         return version, self.cards[version]
 
     @property
-    def shadows(self) -> dict[str, ModelCard]:
-        """Versions that are asked beside, and whose answers nobody is given."""
+    def shadow_versions(self) -> dict[str, ModelCard]:
+        """Versions that get a copy of each request; their results are measured and not returned."""
         return {} if self.versions is None else {version: self.cards[version] for version in self.versions.shadow}
 
 
 def read_version_routing(folder: Path, card: ModelCard) -> VersionRouting:
-    """folder: of the model. card: the one beside its configuration, for versions without one of their own.
+    """folder: of the model.  card: the one in that folder, used for versions without a card of their own.
 
-    Raises BrokenCard for a versions.json or a version's card that cannot be read, and for a version that is not there.
+    Raises BrokenCard for an invalid versions.json or version's card, and for a version that does not exist.
     """
     file = folder / "versions.json"
     if not file.is_file():
         return VersionRouting(card)
     try:
         versions = Versions.model_validate_json(file.read_bytes())
-        cards = {one: _card(folder, one, card) for one in [*versions.serving, *versions.shadow]}
+        cards = {version: _card(folder, version, card) for version in [*versions.serving, *versions.shadow]}
     except (OSError, ValidationError) as error:
         raise BrokenCard(f"{file}: {error}") from error
     return VersionRouting(card, versions, cards)

@@ -1,4 +1,4 @@
-"""Many images in one request: each gets an answer or a problem of its own, in the order they came."""
+"""Many images in one request: each gets a result or a problem of its own."""
 
 from __future__ import annotations
 
@@ -9,32 +9,28 @@ from typing import TypeVar
 from hepar.contracts.problems import Problem
 from hepar.core.errors import HeparError
 from hepar.web.problems import problem_of
+from hepar.web.uploads import ImageBytes
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 BATCH_CONCURRENCY = 8
-"""Images under way of one batch: as many as Triton puts into one run of a network."""
+"""Images of one batch in flight: as many as Triton puts into one run of a network."""
 
 
-async def answer_each(
-    images: Sequence[bytes | HeparError], work: Callable[[bytes], Awaitable[Answer]]
-) -> list[Answer | Problem]:
-    """images: bytes, or why there are none."""
-    answers = {index: answer async for index, answer in answers_as_ready(images, work)}
-    return [answers[index] for index in range(len(images))]
+async def results_as_ready(
+    images: Sequence[ImageBytes | HeparError], analyse: Callable[[ImageBytes], Awaitable[Result]]
+) -> AsyncIterator[tuple[int, Result | Problem]]:
+    """The index and the result of each image, in the order in which they become ready.
 
+    images: bytes, or why an upload cannot be used.
+    """
+    slots = asyncio.Semaphore(BATCH_CONCURRENCY)
 
-async def answers_as_ready(
-    images: Sequence[bytes | HeparError], work: Callable[[bytes], Awaitable[Answer]]
-) -> AsyncIterator[tuple[int, Answer | Problem]]:
-    """The same with each image's index, in the order in which they become ready."""
-    places = asyncio.Semaphore(BATCH_CONCURRENCY)
-
-    async def one(index: int, image: bytes | HeparError) -> tuple[int, Answer | Problem]:
+    async def one(index: int, image: ImageBytes | HeparError) -> tuple[int, Result | Problem]:
         if isinstance(image, HeparError):
             return index, problem_of(image)
-        async with places:
+        async with slots:
             try:
-                return index, await work(image)
+                return index, await analyse(image)
             except HeparError as error:
                 return index, problem_of(error)
 
@@ -45,3 +41,9 @@ async def answers_as_ready(
     finally:
         for task in tasks:
             task.cancel()
+
+
+async def in_order(results: AsyncIterator[tuple[int, Result | Problem]]) -> list[Result | Problem]:
+    """All results, in the order of the images."""
+    by_index = {index: result async for index, result in results}
+    return [by_index[index] for index in range(len(by_index))]

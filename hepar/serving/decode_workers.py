@@ -1,4 +1,4 @@
-"""Decoding as a service does it: in a few worker processes with limits of their own, errors as problems."""
+"""Decoding of uploads in a few worker processes with resource limits."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import math
 import multiprocessing
 import os
 import resource
+from collections.abc import Collection
 from concurrent.futures import TimeoutError as FutureTimeoutError
 
 from pebble import ProcessExpired, ProcessPool
@@ -16,8 +17,9 @@ from hepar.contracts.analyses import ImageFacts
 from hepar.core.errors import ClientError, HeparError, TooLarge, UnsupportedMedia
 from hepar.core.metrics import DECODING, INPUT_GREY
 from hepar.core.request_context import stage
-from hepar.imaging import CtImage, decode
+from hepar.imaging import decode
 from hepar.imaging.errors import ImageError, ImageTooLarge, UnreadableImage, UnsupportedImage
+from hepar.imaging.prepared import InputSize, PreparedImage, prepare
 
 ADDRESS_SPACE_BYTES = 3 * 1024**3
 TIME_S = 4.0
@@ -27,7 +29,7 @@ _M_MMAP_THRESHOLD, _RETURNED_BYTES_MIN = -3, 1024 * 1024
 
 
 class UnreadableUpload(ClientError):
-    """The bytes are no image we can read."""
+    """The bytes are not an image that can be read."""
 
     status, title, slug = 422, "The file is not a readable image", "unreadable-image"
 
@@ -40,16 +42,17 @@ _PROBLEMS: dict[type[ImageError], type[HeparError]] = {
 
 
 class ImageDecoder:
-    """Two processes, replaced when they die: a hostile file takes its worker with it and nothing else.
+    """A pool of two processes, replaced when they die: a hostile file affects no other request.
 
-    Decoding is the service's own heavy work, and two cores are what it may take. The workers have no more memory than
-    ADDRESS_SPACE_BYTES, and no more time than `time_s` and CPU_S a file; nothing of a file reaches the disk or a log.
+    All work whose cost depends on the size of the image runs there: decoding, scaling and grey levels. The image at
+    full size never enters the service's own process. A worker has ADDRESS_SPACE_BYTES of memory, and `time_s` and
+    CPU_S of time per file; nothing of a file reaches the disk or a log.
     """
 
     def __init__(self, workers: int = 2, time_s: float = TIME_S) -> None:
         self._time_s = time_s
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([__name__])  # read once, and shared by the workers
+        context.set_forkserver_preload([__name__])  # imported once, and shared by the workers
         self._pool = ProcessPool(
             workers,
             max_tasks=TASKS_PER_WORKER,
@@ -57,51 +60,65 @@ class ImageDecoder:
             initargs=(ADDRESS_SPACE_BYTES,),
             context=context,
         )
-        self._pool.schedule(_ready)  # the first image need not wait for the workers to start
+        self._pool.schedule(_do_nothing)  # starts the workers before the first image
 
-    async def decode(self, content: bytes, frame: int | None = None) -> CtImage:
-        """Raises UnreadableUpload, UnsupportedMedia and TooLarge."""
-        future = self._pool.schedule(_decoded, (content, frame), timeout=self._time_s)
+    async def decode(
+        self,
+        content: bytes | bytearray,
+        frame: int | None = None,
+        *,
+        sizes: Collection[InputSize] = (),
+        with_preview: bool = False,
+    ) -> PreparedImage:
+        """frame: of a multi-frame DICOM object, from 0.  sizes: of the networks' inputs to scale the image to.
+
+        Raises UnreadableUpload, UnsupportedMedia and TooLarge.
+        """
+        arguments = (content, frame, frozenset(sizes), with_preview)
+        future = self._pool.schedule(_decode_and_prepare, arguments, timeout=self._time_s)
         try:
             with stage("decoding"), DECODING.track_inprogress():
-                answer = await asyncio.wrap_future(future)
+                result = await asyncio.wrap_future(future)
         except (FutureTimeoutError, TimeoutError) as error:
             raise UnreadableUpload(f"it cannot be read within {self._time_s:g} s") from error
         except (ProcessExpired, MemoryError) as error:
             raise UnreadableUpload("it cannot be read within the time and memory that a CT slice needs") from error
-        if isinstance(answer, ImageError):
-            raise _PROBLEMS[type(answer)](str(answer))
-        INPUT_GREY.observe(float(answer.pixels.mean()))
-        return answer
+        if isinstance(result, ImageError):
+            raise _PROBLEMS[type(result)](str(result))
+        INPUT_GREY.observe(result.grey_mean)
+        return result
 
     def close(self) -> None:
-        """Ends the workers, whatever they are at."""
+        """Stops the workers, without waiting for their current files."""
         self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()
 
 
-def _ready() -> None:
-    """In a worker."""
+def _do_nothing() -> None:
+    """Runs in a worker."""
 
 
-def _decoded(content: bytes, frame: int | None) -> CtImage | ImageError:
-    """In a worker. The kernel ends it where it uses more CPU than a file may: the pool's clock is a second wall.
+def _decode_and_prepare(
+    content: bytes | bytearray, frame: int | None, sizes: Collection[InputSize], with_preview: bool
+) -> PreparedImage | ImageError:
+    """Runs in a worker. The kernel ends it where a file uses too much CPU; the pool's timeout is a second limit.
 
-    A refusal is returned, not raised: a worker keeps its last exception, and with its frames all that a bomb became.
+    An ImageError is returned, not raised: a worker keeps its last exception, and with its frames the decoded data.
     """
     used = resource.getrusage(resource.RUSAGE_SELF)
     allowed = math.ceil(used.ru_utime + used.ru_stime + CPU_S)
     resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.RLIM_INFINITY))
     try:
-        return decode(content, frame=frame)
+        return prepare(decode(bytes(content), frame=frame), sizes, with_preview=with_preview)
     except ImageError as error:
         return type(error)(str(error))
 
 
 def _confine(address_space_bytes: int) -> None:
-    """Of a worker, once: its memory, no core dump of somebody's picture, and no part in the service's signals.
+    """Runs once in each worker: limits its memory, prevents core dumps, and separates it from the service's signals.
 
-    glibc would raise the size from which memory goes back to the kernel with every large block freed (mallopt(3)).
+    Without mallopt, glibc would raise its mmap threshold with every large block freed, and return less memory
+    (mallopt(3)).
     """
     if hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(_M_MMAP_THRESHOLD, _RETURNED_BYTES_MIN)
@@ -110,8 +127,8 @@ def _confine(address_space_bytes: int) -> None:
     os.setpgid(0, 0)
 
 
-def image_facts(image: CtImage) -> ImageFacts:
-    """What the answer tells of the image."""
+def image_facts(image: PreparedImage) -> ImageFacts:
+    """The image's properties, as a result shows them."""
     return ImageFacts(
         width=image.width,
         height=image.height,

@@ -1,104 +1,172 @@
-"""The wiring that classify_service and detect_service have in common, and what their routes depend on."""
+"""Base of the model services: an image and options in, a result out."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
-from fastapi import Depends, FastAPI, Request
-
-from hepar.contracts.cards import Task
+from hepar.contracts.cards import Ensemble, Task
+from hepar.contracts.models import ServedModel
 from hepar.contracts.problems import Problem
-from hepar.core.deadlines import DEADLINE_HEADER, Deadline
-from hepar.core.errors import HeparError
-from hepar.imaging import CtImage
-from hepar.inference import ModelRepositoryWatcher, TritonClient
-from hepar.serving.batches import answer_each, answers_as_ready
+from hepar.core.deadlines import Deadline
+from hepar.core.errors import HeparError, InvalidField, InvalidRequest
+from hepar.core.request_context import stage
+from hepar.imaging.prepared import PreparedImage
+from hepar.inference import ModelRepositoryWatcher, ModelSet, TritonClient
+from hepar.serving.batches import results_as_ready
 from hepar.serving.decode_workers import ImageDecoder
-from hepar.serving.models import ModelServiceSettings
-from hepar.serving.scope_check import ScopeCheck
-from hepar.web.uploads import Frame, read_image, read_images
-
-Answer = TypeVar("Answer")
-
-
-class NoModels(Exception):
-    """The model repository has no card for this task; the message says where it looked."""
+from hepar.serving.drift_monitor import DriftMonitor
+from hepar.serving.quorum import call_models
+from hepar.serving.scope_check import ScopeCheck, ScopeResult
+from hepar.web.uploads import ImageBytes
 
 
-@asynccontextmanager
-async def models_on_triton(
-    app: FastAPI, settings: ModelServiceSettings, task: Task
-) -> AsyncIterator[tuple[TritonClient, ModelRepositoryWatcher, ScopeCheck]]:
-    """Models, their input check and a connection for as long as the app runs, and what its routes depend on.
+class ModelOptions(Protocol):
+    """What a request may choose."""
 
-    Raises NoModels and BrokenCard.
-    """
-    async with TritonClient(settings.triton) as triton:
-        models = ModelRepositoryWatcher(triton, settings.model_repository, task)
-        if not models.current.cards:
-            raise NoModels(f"{settings.model_repository} has no model card for {task}")
-        app.state.settings = settings
-        app.state.decoder = decoder = ImageDecoder()
-        checks = ModelRepositoryWatcher(triton, settings.model_repository, "input_check")
-        following = [asyncio.create_task(followed.follow()) for followed in (models, checks)]
-        try:
-            yield triton, models, ScopeCheck(triton, checks)
-        finally:
-            for task_of_ours in following:
-                task_of_ours.cancel()
-            decoder.close()
+    @property
+    def method(self) -> str | None:
+        """The decision method; None for the ensemble's default."""
+
+    @property
+    def models(self) -> list[str] | None:
+        """Names of the models to use; None for all."""
+
+    @property
+    def renders(self) -> bool:
+        """Whether the result contains a rendered image."""
 
 
-async def _deadline(request: Request) -> Deadline:
-    settings: ModelServiceSettings = request.app.state.settings
-    return Deadline.from_header(request.headers.get(DEADLINE_HEADER), settings.deadline_s)
-
-
-async def _uploaded_image(request: Request, frame: Frame = None) -> CtImage:
-    settings: ModelServiceSettings = request.app.state.settings
-    decoder: ImageDecoder = request.app.state.decoder
-    return await decoder.decode(await read_image(request, settings.upload_bytes_max), frame)
-
-
-async def _batch_deadline(request: Request) -> Deadline:
-    settings: ModelServiceSettings = request.app.state.settings
-    return Deadline.from_header(request.headers.get(DEADLINE_HEADER), settings.batch_deadline_s)
+Options = TypeVar("Options", bound=ModelOptions)
+Output = TypeVar("Output")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Uploaded files, in order, and what reads them."""
+class ModelBackend:
+    """What a model service works with. quorum: models that must answer."""
 
-    files: list[bytes | HeparError]
+    triton: TritonClient
+    models: ModelRepositoryWatcher
+    scope_check: ScopeCheck
     decoder: ImageDecoder
-
-    async def answers(self, work: Callable[[CtImage], Awaitable[Answer]]) -> list[Answer | Problem]:
-        return await answer_each(self.files, self._decoding(work))
-
-    def answers_as_ready(
-        self, work: Callable[[CtImage], Awaitable[Answer]]
-    ) -> AsyncIterator[tuple[int, Answer | Problem]]:
-        """With the index of each image."""
-        return answers_as_ready(self.files, self._decoding(work))
-
-    def _decoding(self, work: Callable[[CtImage], Awaitable[Answer]]) -> Callable[[bytes], Awaitable[Answer]]:
-        async def one(content: bytes) -> Answer:
-            return await work(await self.decoder.decode(content))
-
-        return one
+    quorum: int
 
 
-async def _uploaded_batch(request: Request) -> Batch:
-    settings: ModelServiceSettings = request.app.state.settings
-    limits = (settings.upload_bytes_max, settings.batch_images_max, settings.batch_bytes_max)
-    return Batch(await read_images(request, *limits), request.app.state.decoder)
+@dataclass(frozen=True)
+class ImageRequest(Generic[Options]):
+    """One image with all that its result depends on. models: as they were when the request came."""
+
+    image: PreparedImage
+    options: Options
+    models: ModelSet
+    ensemble: Ensemble
+    deadline: Deadline
 
 
-BatchDeadlineDep = Annotated[Deadline, Depends(_batch_deadline)]
-UploadedBatch = Annotated[Batch, Depends(_uploaded_batch)]
-DeadlineDep = Annotated[Deadline, Depends(_deadline)]
-UploadedImage = Annotated[CtImage, Depends(_uploaded_image)]
+class ModelService(ABC, Generic[Options, Output, Result]):
+    """Calls all models of one task for each image, at once and within one deadline, and combines their outputs."""
+
+    task: ClassVar[Task]
+    models_parameter: ClassVar[str]
+    """Query parameter that selects models."""
+    method_parameter: ClassVar[str]
+    """Query parameter that selects the decision method."""
+
+    def __init__(self, backend: ModelBackend) -> None:
+        self._backend = backend
+        self._drift = DriftMonitor(self.task)
+
+    @abstractmethod
+    def unfitted_ensemble(self, models: ModelSet, method: str | None) -> Ensemble:
+        """The decision method for models that were not fitted together. Raises InvalidRequest."""
+
+    @abstractmethod
+    async def call_model(self, model: str, request: ImageRequest[Options]) -> Output:
+        """Raises what `TritonClient.infer` raises."""
+
+    @abstractmethod
+    def combine(
+        self, request: ImageRequest[Options], outputs: Sequence[Output], scope: ScopeResult, missing: list[str]
+    ) -> Result:
+        """Runs in a thread. outputs: empty where the image is out of scope.  missing: models that did not answer."""
+
+    @abstractmethod
+    def record_metrics(self, result: Result) -> None:
+        """Called once per image."""
+
+    @abstractmethod
+    def drift_signals(self, image: PreparedImage, result: Result) -> dict[str, float]:
+        """What is compared with the reference in the model cards, by signal."""
+
+    async def analyse(
+        self, content: ImageBytes, options: Options, deadline: Deadline, frame: int | None = None
+    ) -> Result:
+        """content: an image file.  frame: of a multi-frame DICOM object, from 0.
+
+        Raises InvalidRequest for an unknown model or method, and what `ImageDecoder.decode` and `call_models` raise.
+        """
+        backend, models = self._backend, self._backend.models.current
+        names = self._selected_models(models.cards, options)
+        ensemble = self._ensemble(models, options)
+        check = backend.scope_check.routing
+        sizes = models.input_sizes | (check.input_sizes if check else set())
+        image = await backend.decoder.decode(content, frame, sizes=sizes, with_preview=options.renders)
+        request = ImageRequest(image, options, models, ensemble, deadline)
+        with stage("models"):
+            scope, (outputs, missing) = await asyncio.gather(
+                backend.scope_check.check(image, check, deadline),
+                call_models(names, lambda model: self.call_model(model, request), backend.quorum),
+            )
+        used = [] if scope.out_of_scope else outputs  # the networks' output means nothing out of scope
+        result = await asyncio.to_thread(self.combine, request, used, scope, missing + scope.missing)
+        self.record_metrics(result)
+        if not scope.out_of_scope and not missing and options.method is None and not options.models:
+            self._drift.record(models, self.drift_signals(image, result))
+        return result
+
+    def analyse_batch(
+        self, images: Sequence[ImageBytes | HeparError], options: Options, deadline: Deadline
+    ) -> AsyncIterator[tuple[int, Result | Problem]]:
+        """The index and the result of each image, as they become ready."""
+        return results_as_ready(images, lambda content: self.analyse(content, options, deadline))
+
+    async def served_models(self) -> list[ServedModel]:
+        """The models and their input check, sorted by name. Takes at most a second."""
+        routings = dict(self._backend.models.current.routings)
+        if check := self._backend.scope_check.routing:
+            routings[check.card.name] = check
+        ready = await self._backend.triton.ready_models(sorted(routings))
+        return [
+            ServedModel(card=routings[name].card, serving=ready[name], versions=routings[name].versions)
+            for name in sorted(routings)
+        ]
+
+    async def readiness(self) -> dict[str, bool]:
+        """Whether enough models answer now for a result."""
+        names = list(self._backend.models.current.cards)
+        ready = await self._backend.triton.ready_models(names)
+        required = min(self._backend.quorum, len(names))
+        return {self.models_parameter: 0 < required <= sum(ready.values())}
+
+    def _selected_models(self, available: Iterable[str], options: Options) -> list[str]:
+        """Raises InvalidRequest for an unknown name."""
+        names, wanted = list(available), set(options.models or ())
+        if unknown := sorted(wanted - set(names)):
+            message = f"there is no model {', '.join(unknown)}; there are {', '.join(names)}"
+            raise InvalidRequest(message, InvalidField("query", f"/{self.models_parameter}", "unknown_model", message))
+        return [name for name in names if not wanted or name in wanted]
+
+    def _ensemble(self, models: ModelSet, options: Options) -> Ensemble:
+        """Raises InvalidRequest for a method that was not fitted."""
+        fitted, method = models.ensemble, options.method
+        if fitted is None:
+            return self.unfitted_ensemble(models, method)
+        methods = {str(name): ensemble for name, ensemble in fitted.methods.items()}
+        if method is not None and method not in methods:
+            message = f"the models have no {method}; they have {', '.join(fitted.methods)}"
+            raise InvalidRequest(message, InvalidField("query", f"/{self.method_parameter}", "unknown_method", message))
+        return methods[method or fitted.default]

@@ -1,4 +1,4 @@
-"""What a caller may choose about an analysis: the same query parameters at the gateway and behind it."""
+"""Options of an analysis: the query parameters of the gateway and of the model services."""
 
 from __future__ import annotations
 
@@ -15,52 +15,79 @@ _MODELS_MAX = 32
 Options = TypeVar("Options")
 _Models = Annotated[
     list[Annotated[str, Query(max_length=100)]] | None,
-    Query(max_length=_MODELS_MAX, description="ask these alone (repeat the parameter); all where it is left out"),
+    Query(max_length=_MODELS_MAX, description="use only these models (repeat the parameter); all by default"),
 ]
 
 
 @dataclass(frozen=True)
 class VotingOptions:
-    """vote: the ensemble's own method where None."""
+    """Options of a classification."""
 
-    vote: Annotated[VotingMethod | None, Query(description="how the classifiers decide together")] = None
+    vote: Annotated[
+        VotingMethod | None, Query(description="how the votes are combined; by default as the model cards say")
+    ] = None
     classifiers: _Models = None
-    explain: Annotated[bool, Query(description="add the ensemble's activation map, as numbers and as a picture")] = (
-        False
-    )
+    explain: Annotated[bool, Query(description="add the ensemble's activation map, as numbers and as an image")] = False
     explain_models: Annotated[bool, Query(description="add each model's activation map as well")] = False
 
+    @property
+    def method(self) -> str | None:
+        return self.vote
+
+    @property
+    def models(self) -> list[str] | None:
+        return self.classifiers
+
+    @property
+    def renders(self) -> bool:
+        return self.explain or self.explain_models
+
     def query(self) -> list[tuple[str, str]]:
-        """As parameters of the next hop."""
-        chosen: list[tuple[str, str]] = [("vote", self.vote)] if self.vote else []
-        chosen += [("classifiers", name) for name in self.classifiers or ()]
-        return chosen + [(name, "true") for name in ("explain", "explain_models") if getattr(self, name)]
+        """Query parameters of the request to classify_service."""
+        parameters: list[tuple[str, str]] = [("vote", self.vote)] if self.vote else []
+        parameters += [("classifiers", name) for name in self.classifiers or ()]
+        return parameters + [(name, "true") for name in ("explain", "explain_models") if getattr(self, name)]
 
 
 @dataclass(frozen=True)
 class FusionOptions:
-    """fusion: the ensemble's own method where None."""
+    """Options of a detection."""
 
-    fusion: Annotated[FusionMethod | None, Query(description="how boxes of several detectors become one")] = None
+    fusion: Annotated[
+        FusionMethod | None,
+        Query(description="how the boxes of several detectors are combined; by default as the model cards say"),
+    ] = None
     detectors: _Models = None
     annotate: Annotated[bool, Query(description="add the image with its boxes drawn")] = False
 
+    @property
+    def method(self) -> str | None:
+        return self.fusion
+
+    @property
+    def models(self) -> list[str] | None:
+        return self.detectors
+
+    @property
+    def renders(self) -> bool:
+        return self.annotate
+
     def query(self) -> list[tuple[str, str]]:
-        """As parameters of the next hop."""
-        chosen: list[tuple[str, str]] = [("fusion", self.fusion)] if self.fusion else []
-        chosen += [("detectors", name) for name in self.detectors or ()]
-        return chosen + ([("annotate", "true")] if self.annotate else [])
+        """Query parameters of the request to detect_service."""
+        parameters: list[tuple[str, str]] = [("fusion", self.fusion)] if self.fusion else []
+        parameters += [("detectors", name) for name in self.detectors or ()]
+        return parameters + ([("annotate", "true")] if self.annotate else [])
 
 
-def _chosen_as(options: Callable[..., Options]) -> Callable[..., Awaitable[Options]]:
-    """The same parameters as a coroutine: FastAPI takes a thread for anything else, at every request."""
+def _coroutine_of(options: Callable[..., Options]) -> Callable[..., Awaitable[Options]]:
+    """The same parameters as a coroutine: FastAPI runs any other dependency in a thread, for every request."""
 
-    async def choose(**chosen: object) -> Options:
-        return options(**chosen)
+    async def read_options(**parameters: object) -> Options:
+        return options(**parameters)
 
-    vars(choose)["__signature__"] = inspect.signature(options)  # FastAPI reads it
-    return choose
+    vars(read_options)["__signature__"] = inspect.signature(options)  # FastAPI reads it
+    return read_options
 
 
-VotingChoice = Annotated[VotingOptions, Depends(_chosen_as(VotingOptions))]
-FusionChoice = Annotated[FusionOptions, Depends(_chosen_as(FusionOptions))]
+VotingChoice = Annotated[VotingOptions, Depends(_coroutine_of(VotingOptions))]
+FusionChoice = Annotated[FusionOptions, Depends(_coroutine_of(FusionOptions))]

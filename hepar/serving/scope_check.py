@@ -1,27 +1,27 @@
-"""Scope check: is the image of a kind that the networks know? A model of its own answers, in parallel."""
+"""Scope check: is the image of the kind that the networks were trained on? A model of its own answers, in parallel."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from itertools import islice
 
 from hepar.contracts.analyses import Scope
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import HeparError
 from hepar.core.metrics import MISSING_MODELS, OUT_OF_SCOPE
-from hepar.imaging.letterbox import LetterboxCache
+from hepar.imaging.prepared import PreparedImage
 from hepar.inference import ModelRepositoryWatcher, TritonClient
-from hepar.inference.triton import Expected
+from hepar.inference.triton import ExpectedOutput
 from hepar.inference.version_routing import VersionRouting
 
 _log = logging.getLogger(__name__)
-_EXPECTED = {"typicality": Expected((1,), "f", 0.0, 1.001)}
+_EXPECTED = {"typicality": ExpectedOutput((1,), "f", 0.0, 1.001)}
+_REASON = "the image does not resemble the abdominal CT slices that the networks were trained on"
 
 
 @dataclass(frozen=True)
 class ScopeResult:
-    """scope: None where no check answered.  missing: the check that should have."""
+    """scope: None where no input check answered.  missing: the input check, where it should have answered."""
 
     scope: Scope | None
     missing: list[str]
@@ -32,40 +32,41 @@ class ScopeResult:
 
 
 class ScopeCheck:
-    """The input check that the model repository has a card for, as it is now: the first by name of several."""
+    """The input check of the model repository; of several, the first by name."""
 
     def __init__(self, triton: TritonClient, models: ModelRepositoryWatcher) -> None:
         self._triton = triton
         self._models = models
 
     @property
-    def offers(self) -> dict[str, VersionRouting]:
-        """Of the check; empty where there is none."""
-        return dict(islice(self._models.current.offers.items(), 1))
+    def routing(self) -> VersionRouting | None:
+        """Of the input check that is served now; None where there is none."""
+        return next(iter(self._models.current.routings.values()), None)
 
-    async def look(self, image: LetterboxCache, deadline: Deadline) -> ScopeResult:
-        """Never fails: without a check the networks answer alone, and `missing` says so."""
-        offer = next(iter(self.offers.values()), None)
-        if offer is None:
+    async def check(self, image: PreparedImage, routing: VersionRouting | None, deadline: Deadline) -> ScopeResult:
+        """Never fails: without an answer the networks decide alone, and `missing` names the input check.
+
+        image: prepared for the input sizes of `routing`.
+        """
+        if routing is None:
             return ScopeResult(None, [])
-        version, card = offer.pick()
-        pixels, _ = image.to(card.input.height, card.input.width)
+        version, card = routing.choose_version()
+        pixels = image.inputs[card.input.height, card.input.width].pixels
         try:
-            answer = await self._triton.infer(card.name, pixels, _EXPECTED, deadline, version)
+            result = await self._triton.infer(card.name, pixels, _EXPECTED, deadline, version)
         except HeparError as error:
             _log.warning("input check failed", extra={"model": card.name, "reason": error.detail})
             MISSING_MODELS.labels(card.name).inc()
             return ScopeResult(None, [card.name])
-        typicality = min(float(answer.outputs["typicality"][0]), 1.0)
-        reason = None
-        if typicality < card.decision_threshold:
+        typicality = min(float(result.outputs["typicality"][0]), 1.0)
+        in_scope = typicality >= card.decision_threshold
+        if not in_scope:
             OUT_OF_SCOPE.inc()
-            reason = "the image does not resemble the abdominal CT slices that the networks were trained on"
         scope = Scope(
             model=card.name,
-            version=answer.version,
-            in_scope=reason is None,
-            reason=reason,
+            version=result.version,
+            in_scope=in_scope,
+            reason=None if in_scope else _REASON,
             typicality=round(typicality, 4),
             threshold=card.decision_threshold,
         )

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 IMAGE_FIELD = "image"
 MULTIPART_OVERHEAD_BYTES = 64 * 1024
+ImageBytes = bytes | bytearray
+"""An image file. A bytearray is not converted: that would copy it on the event loop."""
 RAW_TYPES = ("image/", "application/dicom", "application/octet-stream")
 
 
@@ -60,7 +62,7 @@ async def limited(chunks: AsyncIterator[bytes], bytes_max: int) -> AsyncIterator
 
 async def read_images(
     request: Request, bytes_max: int, images_max: int, batch_bytes_max: int
-) -> list[bytes | HeparError]:
+) -> list[ImageBytes | HeparError]:
     """Every part named `image`, in order: its bytes, or the error of a part that is empty or exceeds `bytes_max`.
 
     Raises TooLarge (more than `batch_bytes_max` or `images_max` in total), UnsupportedMedia for a body that is not
@@ -77,13 +79,13 @@ async def read_images(
     return [_as_image(image, bytes_max) for image in images]
 
 
-def _as_image(image: bytearray, bytes_max: int) -> bytes | HeparError:
+def _as_image(image: bytearray, bytes_max: int) -> ImageBytes | HeparError:
     if len(image) > bytes_max:
         return TooLarge(f"at most {bytes_max} bytes an image")
-    return bytes(image) if image else _invalid_image("empty", "the image is empty")
+    return image or _invalid_image("empty", "the image is empty")
 
 
-async def read_image(request: Request, bytes_max: int) -> bytes:
+async def read_image(request: Request, bytes_max: int) -> ImageBytes:
     """The image's bytes, at least one and at most `bytes_max`.
 
     Raises TooLarge, UnsupportedMedia, and InvalidRequest for an empty, broken or nameless upload.
@@ -104,7 +106,7 @@ async def read_image(request: Request, bytes_max: int) -> bytes:
         raise TooLarge(f"at most {bytes_max} bytes")
     if not image:
         raise _invalid_image("empty", "the image is empty")
-    return bytes(image)
+    return image
 
 
 def _content_type(request: Request) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from classify_service.app import create_app
 from classify_service.settings import ClassifySettings
 from hepar.contracts.analyses import Classification
 from hepar.inference.model_cards import BrokenCard
-from hepar.serving.model_service import NoModels
+from hepar.serving.app import NoModels
 from tests.support.pictures import ct_dataset, dicom_bytes, encoded, gradient, nearly_flat
 from tests.support.tiny_models import agree_on, write_classifier, write_looking
 from tests.support.triton import RunningTriton
@@ -86,7 +86,7 @@ def test_a_model_that_does_not_answer_is_named_and_the_others_vote(triton: Runni
         refused = client.post("/v1/classifications", content=encoded(gradient()), headers=PNG)
         assert refused.status_code == 503
         assert refused.json()["type"].endswith("/below-quorum")
-        assert refused.json()["detail"] == "2 of 3 models answered, 3 are needed; ask again soon"
+        assert refused.json()["detail"] == "2 of 3 models answered, 3 are required; try again soon"
         assert refused.headers["retry-after"] == "5"
         assert classify(client, encoded(gradient()), classifiers="classify_steady").label == "metastasis"
         assert client.get("/readyz").json() == {"ready": False, "parts": {"classifiers": False}}
@@ -278,7 +278,7 @@ def test_a_model_that_answers_in_another_shape_than_its_card_says_is_a_wrong_ans
     with client_for(triton.grpc, tmp_path) as client:
         answer = client.post("/v1/classifications", content=encoded(gradient()), headers=PNG)
     assert answer.status_code == 502
-    assert "classify_steady gave a wrong logits" in answer.json()["detail"]
+    assert "classify_steady returned an invalid output logits" in answer.json()["detail"]
 
 
 def test_models_of_other_labels_stop_the_start(triton: RunningTriton, tmp_path: Path) -> None:

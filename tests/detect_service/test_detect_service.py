@@ -12,12 +12,12 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from detect_service.app import create_app
-from detect_service.detectors import boxes_in_image
+from detect_service.detectors import DetectorOutput, boxes_in_image
 from detect_service.settings import DetectSettings
 from hepar.contracts.analyses import Detection
 from hepar.contracts.cards import ModelCard
-from hepar.imaging.letterbox import fit
-from hepar.inference.triton import Answer
+from hepar.imaging.letterbox import letterbox
+from hepar.inference.triton import InferenceResult
 from tests.support.pictures import ct_dataset, dicom_bytes, encoded, gradient
 from tests.support.tiny_models import agree_on, write_detector
 from tests.support.triton import LIARS, RunningTriton
@@ -87,17 +87,17 @@ def test_readiness_asks_triton(client: TestClient) -> None:
     assert client.get("/readyz").json() == {"ready": True, "parts": {"detectors": True}}
 
 
-def answer_of(scores: list[float], labels: list[int], boxes: list[list[float]]) -> Answer:
-    return Answer({"scores": np.array(scores), "labels": np.array(labels), "boxes": np.array(boxes)}, "1", 1.0)
+def result_of(scores: list[float], labels: list[int], boxes: list[list[float]]) -> InferenceResult:
+    return InferenceResult({"scores": np.array(scores), "labels": np.array(labels), "boxes": np.array(boxes)}, "1", 1.0)
 
 
 def test_unused_rows_boxes_without_area_and_scores_below_the_threshold_are_left_out(triton: RunningTriton) -> None:
     card = ModelCard.model_validate_json((triton.repository / "detect_left" / "card.json").read_bytes())
-    _, placement = fit(gradient(), 64, 64)
-    answer = answer_of(
+    _, transform = letterbox(gradient(), 64, 64)
+    result = result_of(
         [0.9, 0.8, 0.49, 0.0], [0, 1, 0, 0], [[0, 0, 0.5, 0.5], [0.5, 0.5, 0.5, 0.9], [0, 0, 1, 1], [0, 0, 0, 0]]
     )
-    (box,) = boxes_in_image("m", card, answer, placement, 0.5)
+    (box,) = boxes_in_image(DetectorOutput(card, result, transform), 0.5)
     assert (box.corners, box.label) == ((0, 0, 32, 32), "cholangiocarcinoma")
 
 

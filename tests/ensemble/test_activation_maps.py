@@ -1,4 +1,4 @@
-"""Activation maps over the image, by hand."""
+"""Activation maps over the image, compared with values computed by hand."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hepar.ensemble.activation_maps import MAP_SIDE, ensemble_activation_map, evidence
+from hepar.ensemble.activation_maps import MAP_SIDE, ensemble_activation_map, map_on_image
 from hepar.ensemble.box_shares import share_in_boxes
-from hepar.imaging.letterbox import fit
+from hepar.imaging.letterbox import letterbox
 
 
-def test_the_black_beside_the_image_is_left_out() -> None:
-    """An image twice as wide as high lies in the middle rows of a square input."""
-    _, placement = fit(np.zeros((50, 100), dtype=np.uint8), 64, 64)
+def test_the_letterbox_border_is_cropped() -> None:
+    """An image twice as wide as high occupies the middle rows of a square input."""
+    _, transform = letterbox(np.zeros((50, 100), dtype=np.uint8), 64, 64)
     activation = np.zeros((64, 64))
     activation[:16] = 9.0
     activation[48:] = 9.0
     activation[16:32, :32] = 3.0
-    seen = evidence(activation, placement)
-    assert seen.shape == (MAP_SIDE, MAP_SIDE)
-    assert seen[:30, :30] == pytest.approx(1)
-    assert seen[40:, 40:] == pytest.approx(0)
+    values = map_on_image(activation, transform)
+    assert values.shape == (MAP_SIDE, MAP_SIDE)
+    assert values[:30, :30] == pytest.approx(1)
+    assert values[40:, 40:] == pytest.approx(0)
 
 
-def test_what_speaks_against_a_label_is_no_evidence() -> None:
-    _, placement = fit(np.zeros((64, 64), dtype=np.uint8), 64, 64)
-    assert evidence(np.full((4, 4), -3.0), placement).max() == 0
+def test_what_speaks_against_a_label_is_no_map_on_image() -> None:
+    _, transform = letterbox(np.zeros((64, 64), dtype=np.uint8), 64, 64)
+    assert map_on_image(np.full((4, 4), -3.0), transform).max() == 0
 
 
-def test_models_count_as_their_votes_do() -> None:
+def test_maps_are_weighted_like_votes() -> None:
     maps = {"a": np.ones((2, 2)), "b": np.zeros((2, 2))}
     assert ensemble_activation_map(maps, {"a": 3.0, "b": 1.0}) == pytest.approx(0.75)
     assert ensemble_activation_map(maps, {}) == pytest.approx(0.5)
 
 
-def test_the_share_in_boxes_counts_what_two_boxes_share_once() -> None:
+def test_overlapping_boxes_are_counted_once_in_the_share() -> None:
     even = np.ones((64, 64))
     assert share_in_boxes(even, [(0, 0, 50, 100)], 100, 100) == pytest.approx(0.5)
     assert share_in_boxes(even, [(0, 0, 50, 100), (0, 0, 50, 50)], 100, 100) == pytest.approx(0.5)
@@ -48,7 +48,7 @@ def test_the_share_in_boxes_counts_what_two_boxes_share_once() -> None:
 
 
 @given(st.lists(st.tuples(*[st.floats(0, 90)] * 2, *[st.floats(0, 90)] * 2), max_size=4), st.integers(0, 99))
-def test_a_share_is_between_none_and_all(rows: list[tuple[float, float, float, float]], seed: int) -> None:
+def test_a_share_is_between_zero_and_one(rows: list[tuple[float, float, float, float]], seed: int) -> None:
     values = np.random.default_rng(seed).random((16, 16))
     boxes = [(x, y, x + w, y + h) for x, y, w, h in rows]
     assert 0 <= share_in_boxes(values, boxes, 90, 90) <= 1 + 1e-9

@@ -1,4 +1,4 @@
-"""The index against values worked out by hand, and the window it is taken over."""
+"""The drift index compared with values computed by hand, and its window."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ import pytest
 from pydantic import ValidationError
 
 from hepar.contracts.cards import Distribution
-from hepar.ensemble.drift import IMAGES_MIN, WINDOW, DriftWatch, population_stability_index
+from hepar.ensemble.drift import IMAGES_MIN, WINDOW, DriftStatistics, population_stability_index
 
 HALVES = Distribution(edges=[0.5], shares=[0.5, 0.5])
 
 
-def test_the_index_is_nothing_for_the_same_and_grows_with_the_shift() -> None:
+def test_the_index_is_zero_for_equal_shares_and_grows_with_the_shift() -> None:
     assert population_stability_index([0.5, 0.5], [0.5, 0.5]) == 0
     assert population_stability_index([0.5, 0.5], [0.75, 0.25]) == pytest.approx(0.25 * math.log(3))
     assert math.isfinite(population_stability_index([0.5, 0.5], [1, 0]))
 
 
-def test_a_watch_speaks_only_of_enough_images_and_of_known_signals() -> None:
-    watch = DriftWatch({"confidence": HALVES})
+def test_an_index_needs_enough_images_and_a_reference() -> None:
+    statistics = DriftStatistics({"confidence": HALVES})
     for _ in range(IMAGES_MIN - 1):
-        watch.observe({"confidence": 0.9, "something else": 1.0})
-    assert watch.indices() == {}
-    watch.observe({"confidence": 0.9})
-    assert watch.indices()["confidence"] > 0.2
-    assert watch.images() == IMAGES_MIN
+        statistics.observe({"confidence": 0.9, "something else": 1.0})
+    assert statistics.indices() == {}
+    statistics.observe({"confidence": 0.9})
+    assert statistics.indices()["confidence"] > 0.2
+    assert statistics.image_count() == IMAGES_MIN
 
 
-def test_a_watch_forgets_what_is_long_ago() -> None:
-    watch = DriftWatch({"confidence": HALVES})
+def test_old_values_leave_the_window() -> None:
+    statistics = DriftStatistics({"confidence": HALVES})
     for _ in range(WINDOW):
-        watch.observe({"confidence": 0.9})
-    for turn in range(WINDOW):
-        watch.observe({"confidence": turn % 2})
-    assert watch.indices()["confidence"] == pytest.approx(0)
-    assert watch.images() == WINDOW
+        statistics.observe({"confidence": 0.9})
+    for number in range(WINDOW):
+        statistics.observe({"confidence": number % 2})
+    assert statistics.indices()["confidence"] == pytest.approx(0)
+    assert statistics.image_count() == WINDOW
 
 
 def test_a_distribution_has_one_share_more_than_edges() -> None:

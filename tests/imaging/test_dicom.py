@@ -32,11 +32,11 @@ def test_monochrome1_is_turned_over() -> None:
     assert image.pixels[0, 0] > image.pixels[0, -1]
 
 
-def test_missing_and_unusual_orientation_are_told() -> None:
-    silent, sagittal = ct_dataset(HU), ct_dataset(HU)
-    del silent.ImageOrientationPatient
+def test_missing_and_unusual_orientations_are_warned_about() -> None:
+    unoriented, sagittal = ct_dataset(HU), ct_dataset(HU)
+    del unoriented.ImageOrientationPatient
     sagittal.ImageOrientationPatient = ["0", "1", "0", "0", "0", "-1"]
-    assert "how the patient lies" in decode(dicom_bytes(silent)).warnings[0]
+    assert "does not state the patient's orientation" in decode(dicom_bytes(unoriented)).warnings[0]
     assert "not a standard axial" in decode(dicom_bytes(sagittal)).warnings[0]
 
 

@@ -13,7 +13,8 @@ from hepar.imaging import decode
 from hepar.imaging.annotation import annotated_png
 from hepar.imaging.decoding import PICTURE_BYTES_MAX
 from hepar.imaging.errors import ImageError, ImageTooLarge, UnreadableImage, UnsupportedImage
-from hepar.imaging.letterbox import fit
+from hepar.imaging.letterbox import letterbox
+from hepar.imaging.prepared import make_preview
 from tests.support.pictures import encoded, gradient, png_header_only
 
 
@@ -162,7 +163,7 @@ def test_damaged_files_raise_nothing_but_image_errors(data: st.DataObject) -> No
 
 
 def test_fitting_keeps_proportions_and_boxes_come_back_where_they_were() -> None:
-    pixels, placement = fit(gradient(100, 200), 64, 64)
+    pixels, placement = letterbox(gradient(100, 200), 64, 64)
     assert pixels.shape == (64, 64)
     assert (pixels[:16] == 0).all()
     assert (pixels[48:] == 0).all()
@@ -173,7 +174,7 @@ def test_fitting_keeps_proportions_and_boxes_come_back_where_they_were() -> None
 
 
 def test_fitting_changes_nothing_where_sizes_agree() -> None:
-    pixels, placement = fit(gradient(), 64, 64)
+    pixels, placement = letterbox(gradient(), 64, 64)
     assert (pixels == gradient()).all()
     assert placement.to_image(np.array([0.25, 0.5, 0.75, 1.0])).tolist() == [[16, 32, 48, 64]]
 
@@ -196,7 +197,7 @@ def test_the_annotated_picture_shows_the_box_and_carries_nothing_of_the_source()
         longest_diameter_px=32,
         longest_diameter_mm=None,
     )
-    content = annotated_png(decode(buffer.getvalue()), [box], "a headline")
+    content = annotated_png(make_preview(decode(buffer.getvalue())), [box], "a headline")
     picture = Image.open(io.BytesIO(content))
     assert picture.size == (768, 768 + 56)
     assert picture.getpixel((16 * 12, 16 * 12 + 28)) == (0x2E, 0xC4, 0xFF)

@@ -39,9 +39,9 @@ def add(folder: Path, candidate: Path, version: str = "2") -> None:
 
 
 def test_without_a_file_the_newest_answers(folder: Path) -> None:
-    offer = read_version_routing(folder, card_of(folder))
-    assert offer.pick() == (NEWEST, card_of(folder))
-    assert offer.needed == [NEWEST]
+    routing = read_version_routing(folder, card_of(folder))
+    assert routing.choose_version() == (NEWEST, card_of(folder))
+    assert routing.required_versions == [NEWEST]
     assert current(folder) == Versions(serving={"1": 1.0})
 
 
@@ -50,9 +50,9 @@ def test_a_version_that_is_put_in_is_loaded_and_asked_by_nobody(folder: Path, ca
     assert present(folder) == ["1", "2"]
     assert current(folder) == Versions(serving={"1": 1.0})
     assert parsed(folder / "config.pbtxt")["version_policy"]["specific"]["versions"] == ["1", "2"]
-    offer = read_version_routing(folder, card_of(folder))
-    assert offer.pick()[0] == "1"
-    assert offer.pick()[1].temperature == 1.0
+    routing = read_version_routing(folder, card_of(folder))
+    assert routing.choose_version()[0] == "1"
+    assert routing.choose_version()[1].temperature == 1.0
     with pytest.raises(FileExistsError, match="another number"):
         add(folder, candidate)
 
@@ -60,12 +60,12 @@ def test_a_version_that_is_put_in_is_loaded_and_asked_by_nobody(folder: Path, ca
 def test_each_version_is_asked_as_often_as_its_weight_says_with_its_own_card(folder: Path, candidate: Path) -> None:
     add(folder, candidate)
     share(folder, Versions(serving={"1": 3.0, "2": 1.0}))
-    offer = read_version_routing(folder, card_of(folder))
+    routing = read_version_routing(folder, card_of(folder))
     points = iter([step / 400 for step in range(400)])
-    asked = Counter(offer.pick(lambda: next(points))[0] for _ in range(400))
+    asked = Counter(routing.choose_version(lambda: next(points))[0] for _ in range(400))
     assert asked == {"1": 300, "2": 100}
-    assert {version: card.temperature for version, card in offer.cards.items()} == {"1": 1.0, "2": 2.0}
-    assert offer.needed == ["1", "2"]
+    assert {version: card.temperature for version, card in routing.cards.items()} == {"1": 1.0, "2": 2.0}
+    assert routing.required_versions == ["1", "2"]
 
 
 def test_who_leads_has_its_card_beside_the_configuration_and_the_way_back_is_open(

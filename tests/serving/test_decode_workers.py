@@ -1,4 +1,4 @@
-"""Worker processes that decode: what kills one is a refusal, and the next file is read."""
+"""Decode workers: a file that kills a worker is rejected, and the next file is read."""
 
 from __future__ import annotations
 
@@ -28,10 +28,12 @@ def decoder() -> Iterator[ImageDecoder]:
 
 
 def decoded(decoder: ImageDecoder, content: bytes, frame: int | None = None) -> np.ndarray:
-    return asyncio.run(decoder.decode(content, frame)).pixels
+    preview = asyncio.run(decoder.decode(content, frame, with_preview=True)).preview
+    assert preview is not None
+    return preview.pixels
 
 
-def test_pictures_and_dicom_are_decoded_elsewhere(decoder: ImageDecoder) -> None:
+def test_pictures_and_dicom_are_decoded_by_workers(decoder: ImageDecoder) -> None:
     assert np.array_equal(decoded(decoder, encoded(gradient())), gradient())
     assert decoded(decoder, dicom_bytes(ct_dataset(HU))).shape == HU.shape
 
@@ -44,41 +46,41 @@ def test_pictures_and_dicom_are_decoded_elsewhere(decoder: ImageDecoder) -> None
         (png_header_only(40_000, 64), TooLarge),
     ],
 )
-def test_refusals_come_back_as_problems(decoder: ImageDecoder, content: bytes, problem: type[HeparError]) -> None:
+def test_rejected_files_become_problems(decoder: ImageDecoder, content: bytes, problem: type[HeparError]) -> None:
     with pytest.raises(problem):
         decoded(decoder, content)
 
 
-def test_a_bomb_is_refused_and_memory_is_given_back(decoder: ImageDecoder) -> None:
+def test_a_decompression_bomb_is_rejected_and_the_worker_goes_on(decoder: ImageDecoder) -> None:
     with pytest.raises(HeparError) as refused:
         decoded(decoder, hostile()["rle bomb"])
     assert refused.value.status in (413, 422)
     assert np.array_equal(decoded(decoder, encoded(gradient())), gradient())
 
 
-def _sleep(content: bytes, frame: int | None) -> object:
+def _sleep(*arguments: object) -> object:
     time.sleep(60)
-    return content, frame
+    return arguments
 
 
-def _eat(content: bytes, frame: int | None) -> object:
-    return [bytearray(64 * 1024**2) for _ in range(200)], content, frame
+def _allocate(*arguments: object) -> object:
+    return [bytearray(64 * 1024**2) for _ in range(200)], arguments
 
 
-def _die(content: bytes, frame: int | None) -> object:
+def _crash(*arguments: object) -> object:
     import os
     import signal
 
     os.kill(os.getpid(), signal.SIGSEGV)
-    return content, frame
+    return arguments
 
 
-@pytest.mark.parametrize("deed", [_sleep, _eat, _die])
-def test_a_worker_that_hangs_grows_or_dies_is_replaced(
-    decoder: ImageDecoder, deed: Callable[[bytes, int | None], object], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("fault", [_sleep, _allocate, _crash])
+def test_a_worker_that_hangs_runs_out_of_memory_or_crashes_is_replaced(
+    decoder: ImageDecoder, fault: Callable[..., object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(images, "_decoded", deed)
+        patch.setattr(images, "_decode_and_prepare", fault)
         began = time.monotonic()
         with pytest.raises(UnreadableUpload, match="it cannot be read within"):
             decoded(decoder, b"x")
@@ -86,8 +88,8 @@ def test_a_worker_that_hangs_grows_or_dies_is_replaced(
     assert np.array_equal(decoded(decoder, encoded(gradient())), gradient())
 
 
-def _spin(content: bytes, frame: int | None) -> object:
-    """In the worker: the service's own `_decoded`, whose decoder never ends. The worker dies of it."""
+def _loop_forever(content: bytes, frame: int | None, *_others: object) -> object:
+    """Runs in the worker: `_decode_and_prepare` with a decoder that never ends."""
 
     def endless(_content: bytes, **_options: object) -> object:
         while True:
@@ -96,15 +98,15 @@ def _spin(content: bytes, frame: int | None) -> object:
     patch = pytest.MonkeyPatch()
     patch.setattr(images, "CPU_S", 0.1)
     patch.setattr(images, "decode", endless)
-    return images._decoded(content, frame)
+    return images._decode_and_prepare(content, frame, (), with_preview=False)
 
 
-def test_a_file_has_only_so_much_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel ends it long before the pool's clock would."""
+def test_the_cpu_time_of_a_file_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel ends the worker long before the pool's timeout."""
     decoder = ImageDecoder(time_s=60)
     try:
         with monkeypatch.context() as patch:
-            patch.setattr(images, "_decoded", _spin)
+            patch.setattr(images, "_decode_and_prepare", _loop_forever)
             with pytest.raises(UnreadableUpload, match="the time and memory that a CT slice needs"):
                 decoded(decoder, b"x")
         assert np.array_equal(decoded(decoder, encoded(gradient())), gradient())
@@ -112,7 +114,7 @@ def test_a_file_has_only_so_much_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
         decoder.close()
 
 
-def test_many_at_once_are_all_answered(decoder: ImageDecoder) -> None:
+def test_many_files_at_once_are_all_decoded(decoder: ImageDecoder) -> None:
     async def all_at_once() -> list[object]:
         work: list[Awaitable[object]] = [decoder.decode(encoded(gradient())) for _ in range(20)]
         return await asyncio.gather(*work)
@@ -120,7 +122,7 @@ def test_many_at_once_are_all_answered(decoder: ImageDecoder) -> None:
     assert len(asyncio.run(all_at_once())) == 20
 
 
-def test_closing_ends_the_workers(tmp_path: Path) -> None:
+def test_closing_stops_the_workers(tmp_path: Path) -> None:
     decoder = ImageDecoder()
     decoded(decoder, encoded(gradient()))
     workers = [

@@ -1,4 +1,4 @@
-"""Drift as a gauge: taken of the reference in the models' cards, and begun anew with another one."""
+"""Input drift as a metric, by the reference in the model cards."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hepar.contracts.cards import Distribution
 from hepar.ensemble.drift import IMAGES_MIN
 from hepar.inference import ModelSet, read_cards
 from hepar.inference.version_routing import VersionRouting
-from hepar.serving.drift_monitor import Watch
+from hepar.serving.drift_monitor import DriftMonitor
 from tests.support.tiny_models import agree_on, write_classifier
 
 
@@ -30,22 +30,22 @@ def drift(signal: str) -> float | None:
     return REGISTRY.get_sample_value("hepar_drift_psi", {"signal": signal})
 
 
-def test_a_shift_is_seen_and_another_reference_begins_anew(tmp_path: Path) -> None:
-    watch = Watch("classification")
+def test_a_shift_is_measured_and_a_new_reference_starts_again(tmp_path: Path) -> None:
+    monitor = DriftMonitor("classification")
     first = models(tmp_path / "first", "test_confidence")
     for _ in range(IMAGES_MIN):
-        watch.note(first, {"test_confidence": 0.9})
+        monitor.record(first, {"test_confidence": 0.9})
     assert (drift("test_confidence") or 0) > 0.2
     assert REGISTRY.get_sample_value("hepar_drift_images", {"task": "classification"}) == IMAGES_MIN
     second = models(tmp_path / "second", "test_other")
-    watch.note(second, {"test_other": 0.9})
+    monitor.record(second, {"test_other": 0.9})
     assert drift("test_confidence") is None
     assert drift("test_other") is None
 
 
-def test_models_without_a_reference_are_not_watched(tmp_path: Path) -> None:
-    watch = Watch("detection")
+def test_models_without_a_reference_have_no_drift_metric(tmp_path: Path) -> None:
+    monitor = DriftMonitor("detection")
     without = models(tmp_path)
     for _ in range(IMAGES_MIN):
-        watch.note(without, {"test_nothing": 0.9})
+        monitor.record(without, {"test_nothing": 0.9})
     assert drift("test_nothing") is None

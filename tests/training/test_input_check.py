@@ -12,7 +12,7 @@ from PIL import Image
 from hepar.contracts.cards import ModelCard
 from hepar.imaging import decode
 from hepar.imaging.ct_image import Window
-from hepar.imaging.letterbox import fit
+from hepar.imaging.letterbox import letterbox
 from training.datasets.dicom import read_dicom_series
 from training.datasets.records import Fault, ReadOptions
 from training.evaluation.served import run_model_on
@@ -54,7 +54,9 @@ def test_what_is_no_ct_is_refused(
 
 
 def test_the_samples_pass(card: ModelCard) -> None:
-    images = [fit(decode(path.read_bytes()).pixels, SIDE, SIDE)[0] for path in (REPOSITORY / "samples").glob("*.png")]
+    images = [
+        letterbox(decode(path.read_bytes()).pixels, SIDE, SIDE)[0] for path in (REPOSITORY / "samples").glob("*.png")
+    ]
     assert len(images) == 3
     assert accepted(np.stack(images), card).all()
 
@@ -72,13 +74,13 @@ def test_real_series_of_other_hospitals_pass(card: ModelCard, series: str) -> No
     read = list(read_dicom_series(folder, options))
     slices = [item for item in read if not isinstance(item, Fault)]
     assert len(slices) == len(read) >= 3
-    assert accepted(np.stack([fit(item.grey, SIDE, SIDE)[0] for item in slices]), card).mean() >= 0.95
+    assert accepted(np.stack([letterbox(item.grey, SIDE, SIDE)[0] for item in slices]), card).mean() >= 0.95
 
 
 def test_a_ct_with_its_greys_inverted_is_refused(card: ModelCard) -> None:
     path = REPOSITORY / "samples" / "no_tumour.png"
     upright = np.asarray(Image.open(path))
-    inverted = fit(255 - upright, SIDE, SIDE)[0]
+    inverted = letterbox(255 - upright, SIDE, SIDE)[0]
     assert not accepted(inverted[None], card).any()
 
 
@@ -94,7 +96,9 @@ def test_a_pelvis_is_refused_and_the_liver_of_the_same_person_passes(card: Model
     hu = np.asarray(image.dataobj, dtype=np.float32)
     low, high = card.window.low_hu, card.window.high_hu
     grey = np.clip((hu - low) / (high - low) * 255, 0, 255).astype(np.uint8)
-    slices = [fit(np.ascontiguousarray(np.rot90(grey[:, :, k])[:, ::-1]), SIDE, SIDE)[0] for k in range(hu.shape[2])]
+    slices = [
+        letterbox(np.ascontiguousarray(np.rot90(grey[:, :, k])[:, ::-1]), SIDE, SIDE)[0] for k in range(hu.shape[2])
+    ]
     passed = accepted(np.stack(slices), card)
     pelvis = slice(0, 30)  # from the thighs to the iliac crests
     assert not passed[pelvis].any()

@@ -22,7 +22,7 @@ from tritonclient.utils import InferenceServerException
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import BadUpstream, DeadlineExceeded, Unavailable
 from hepar.inference import TritonClient
-from hepar.inference.triton import Expected
+from hepar.inference.triton import ExpectedOutput
 from local_stack.settings import on_free_ports
 from tests.support.tiny_models import SIZE, write_classifier
 from tests.support.triton import RunningTriton, wait_for_triton
@@ -89,7 +89,7 @@ def test_every_pixel_reaches_the_network_and_every_value_is_returned(triton: Run
 def test_batched_requests_are_run_together_and_answered_separately(triton: RunningTriton) -> None:
     async def scenario() -> None:
         async with TritonClient(triton.grpc) as client:
-            expected = {"logits": Expected((3,), "f")}
+            expected = {"logits": ExpectedOutput((3,), "f")}
             pixels = [np.full((SIZE, SIZE), value, dtype=np.uint8) for value in range(0, 160, 10)]
             answers = await asyncio.gather(
                 *(client.infer("classify_bright", image, expected, Deadline.after(20)) for image in pixels)
@@ -131,24 +131,26 @@ def test_a_request_of_another_shape_is_refused(triton: RunningTriton) -> None:
 def test_the_client_validates_the_outputs_of_triton(triton: RunningTriton) -> None:
     image = np.zeros((SIZE, SIZE), dtype=np.uint8)
 
-    async def infer(model: str, expected: dict[str, Expected], deadline_s: float = 20.0) -> None:
+    async def infer(model: str, expected: dict[str, ExpectedOutput], deadline_s: float = 20.0) -> None:
         async with TritonClient(triton.grpc) as client:
             await client.infer(model, image, expected, Deadline.after(deadline_s))
 
-    asyncio.run(infer("classify_steady", {"logits": Expected((3,), "f"), "activation": Expected((3, -1, -1), "f")}))
-    for wrong in (Expected((4,), "f"), Expected((3, 1), "f"), Expected((3,), "i")):
+    asyncio.run(
+        infer("classify_steady", {"logits": ExpectedOutput((3,), "f"), "activation": ExpectedOutput((3, -1, -1), "f")})
+    )
+    for wrong in (ExpectedOutput((4,), "f"), ExpectedOutput((3, 1), "f"), ExpectedOutput((3,), "i")):
         with pytest.raises(BadUpstream):
             asyncio.run(infer("classify_steady", {"logits": wrong}))
     with pytest.raises(Unavailable):
-        asyncio.run(infer("no_such_model", {"logits": Expected((3,), "f")}))
+        asyncio.run(infer("no_such_model", {"logits": ExpectedOutput((3,), "f")}))
     with pytest.raises(DeadlineExceeded):
-        asyncio.run(infer("classify_steady", {"logits": Expected((3,), "f")}, deadline_s=0.0))
+        asyncio.run(infer("classify_steady", {"logits": ExpectedOutput((3,), "f")}, deadline_s=0.0))
 
 
 def test_a_graph_without_batch_axis_is_called_without_one(triton: RunningTriton) -> None:
     async def scenario() -> None:
         async with TritonClient(triton.grpc) as client:
-            expected = {"logits": Expected((3,), "f"), "activation": Expected((3, -1, -1), "f")}
+            expected = {"logits": ExpectedOutput((3,), "f"), "activation": ExpectedOutput((3, -1, -1), "f")}
             pixels = [np.full((SIZE, SIZE), value, dtype=np.uint8) for value in (0, 51, 255)]
             answers = await asyncio.gather(
                 *(client.infer("single", image, expected, Deadline.after(20)) for image in pixels)
@@ -160,12 +162,12 @@ def test_a_graph_without_batch_axis_is_called_without_one(triton: RunningTriton)
 
 
 def test_a_non_finite_output_is_rejected(triton: RunningTriton, tmp_path: Path) -> None:
-    from hepar.inference.triton import _checked
+    from hepar.inference.triton import _validated
 
-    assert _checked("m", "logits", np.zeros((1, 3)), Expected((3,), "f")).shape == (3,)
+    assert _validated("m", "logits", np.zeros((1, 3)), ExpectedOutput((3,), "f")).shape == (3,)
     for value in (np.array([[0, np.nan, 0]]), np.array([[0, np.inf, 0]]), np.zeros((2, 3)), None):
         with pytest.raises(BadUpstream):
-            _checked("m", "logits", value, Expected((3,), "f"))
+            _validated("m", "logits", value, ExpectedOutput((3,), "f"))
 
 
 def start_keeper(folder: Path) -> tuple[RunningTriton, subprocess.Popen[bytes]]:

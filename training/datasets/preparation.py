@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from hepar.imaging.letterbox import LetterboxTransform, fit
+from hepar.imaging.letterbox import LetterboxTransform, letterbox
 from training.configuration import DataConfiguration
 from training.datasets import splitting
 from training.datasets.collection import Record, read_collection
@@ -114,7 +114,7 @@ def _usable(records: Sequence[Record]) -> tuple[list[Record], list[LeftOut]]:
 
 def _fitted(record: Record, folder: Path, data: DataConfiguration) -> tuple[np.ndarray, LetterboxTransform]:
     with Image.open(folder / record.path, formats=("PNG",)) as image:
-        return fit(np.asarray(image), data.input_size_px, data.input_size_px)
+        return letterbox(np.asarray(image), data.input_size_px, data.input_size_px)
 
 
 def _lesions(record: Record, folder: Path, data: DataConfiguration) -> BoolImage | None:
@@ -122,7 +122,7 @@ def _lesions(record: Record, folder: Path, data: DataConfiguration) -> BoolImage
     if record.lesion_mask is None or any(box[-1] not in LABELS for box in record.boxes):
         return None
     with Image.open(folder / record.lesion_mask, formats=("PNG",)) as image:
-        grey, _ = fit(np.asarray(image.convert("L")), data.input_size_px, data.input_size_px)
+        grey, _ = letterbox(np.asarray(image.convert("L")), data.input_size_px, data.input_size_px)
     return np.asarray(grey > 127)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hepar.contracts.cards import Ensemble
 from hepar.imaging.ct_image import Window
-from hepar.imaging.letterbox import LetterboxTransform, fit
+from hepar.imaging.letterbox import LetterboxTransform, letterbox
 from training.datasets.dicom import read_dicom_series
 from training.datasets.nifti import read_nifti
 from training.datasets.records import Fault, Read, ReadOptions, SourceSlice
@@ -67,7 +67,7 @@ def judge_volume(models: Sequence[Shipped], image: Path, labels: Path | None) ->
     card = models[0].card
     window = Window(card.window.low_hu, card.window.high_hu)
     slices = _slices(_read(image, labels, ReadOptions(window, every_nth=1)))
-    fitted = [fit(item.grey, card.input.width, card.input.height) for item in slices]
+    fitted = [letterbox(item.grey, card.input.width, card.input.height) for item in slices]
     images = np.stack([grey for grey, _ in fitted])
     classifiers, detectors = of_task(models, "classification"), of_task(models, "detection")
     vote, fusion = _ensemble(classifiers), _ensemble(detectors)

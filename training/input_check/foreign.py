@@ -15,7 +15,7 @@ from pydicom.pixels import pixel_array
 from hepar.imaging import decode
 from hepar.imaging.ct_image import GreyImage
 from hepar.imaging.errors import ImageError
-from hepar.imaging.letterbox import fit
+from hepar.imaging.letterbox import letterbox
 
 TEXT = "Find and classify liver tumours on CT. Research software, not a medical device. "
 _OTHER_MODALITIES = {"MR", "US", "NM", "PT", "CR", "DX", "XA", "RF", "OT", "MG", "SC"}
@@ -33,7 +33,7 @@ def foreign_images(side: int) -> dict[str, NDArray[np.uint8]]:
 
 
 def _fitted(images: list[GreyImage], side: int) -> NDArray[np.uint8]:
-    return np.stack([fit(image, side, side)[0] for image in images])
+    return np.stack([letterbox(image, side, side)[0] for image in images])
 
 
 def _photographs() -> list[GreyImage]:

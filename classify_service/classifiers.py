@@ -1,0 +1,227 @@
+"""Classification by all classifiers of the model repository."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from classify_service.shadow import ShadowVersions
+from hepar.contracts.analyses import Classification, Explanation, ModelVote
+from hepar.contracts.cards import Ensemble, ModelCard, VotingMethod
+from hepar.core.errors import InvalidField, InvalidRequest
+from hepar.core.metrics import CONFIDENCE, DECISIONS, DISAGREEMENT, VOTES
+from hepar.core.request_context import current_request_id
+from hepar.ensemble.activation_maps import ActivationMap, as_rows, ensemble_activation_map, map_on_image
+from hepar.ensemble.voting import Decision, Vote, calibrated_probabilities, disagreement, majority_vote, soft_vote
+from hepar.imaging.annotation import base64_text, overlay_png
+from hepar.imaging.letterbox import LetterboxTransform
+from hepar.imaging.prepared import PreparedImage, Preview
+from hepar.inference import ModelSet
+from hepar.inference.triton import ExpectedOutput, Tensor
+from hepar.serving.decode_workers import image_facts
+from hepar.serving.model_service import ImageRequest, ModelBackend, ModelService
+from hepar.serving.options import VotingOptions
+from hepar.serving.scope_check import ScopeResult
+
+DEFAULT_METHOD: VotingMethod = "soft_vote"
+_LOGITS_MAX = 1e4
+
+
+@dataclass(frozen=True)
+class ClassifierOutput:
+    """Output of one classifier.
+
+    logits: (labels,).  activation: (labels, h, w) over the network's input, None unless requested.
+    transform: where the image lies in that input.
+    """
+
+    card: ModelCard
+    version: str
+    duration_ms: float
+    logits: Tensor
+    activation: Tensor | None
+    transform: LetterboxTransform
+
+    @property
+    def label(self) -> str:
+        """The most probable label."""
+        return self.card.labels[int(self.logits.argmax())]
+
+    def vote(self) -> Vote:
+        probabilities = calibrated_probabilities(self.logits, self.card.temperature)
+        return Vote(self.card.name, tuple(self.card.labels), probabilities)
+
+    def activation_map(self, label: str) -> ActivationMap | None:
+        if self.activation is None:
+            return None
+        return map_on_image(self.activation[self.card.labels.index(label)], self.transform)
+
+
+class Classifiers(ModelService[VotingOptions, ClassifierOutput, Classification]):
+    """Classifies images by a vote of all classifiers."""
+
+    task = "classification"
+    models_parameter = "classifiers"
+    method_parameter = "vote"
+
+    def __init__(self, backend: ModelBackend) -> None:
+        super().__init__(backend)
+        self._shadow_versions = ShadowVersions()
+
+    def unfitted_ensemble(self, models: ModelSet, method: str | None) -> Ensemble:
+        """Equal weights, and the highest decision threshold of the models."""
+        if method == "weighted_vote":
+            message = "these models were not fitted together: there are no weights to vote by"
+            raise InvalidRequest(message, InvalidField("query", "/vote", "not_fitted", message))
+        return Ensemble(
+            method=cast("VotingMethod", method or DEFAULT_METHOD),
+            members=dict.fromkeys(models.cards, 1.0) or {"none": 1.0},
+            decision_threshold=max((card.decision_threshold for card in models.cards.values()), default=0.0),
+            metrics={},
+        )
+
+    async def call_model(self, model: str, request: ImageRequest[VotingOptions]) -> ClassifierOutput:
+        """Shadow versions get the same image afterwards; nothing waits for them."""
+        routing = request.models.routings[model]
+        output = await self._call_version(*routing.choose_version(), request)
+        for version, card in routing.shadow_versions.items():
+            self._shadow_versions.compare(output, version, self._call_version(version, card, request))
+        return output
+
+    async def _call_version(
+        self, version: str, card: ModelCard, request: ImageRequest[VotingOptions]
+    ) -> ClassifierOutput:
+        network_input = request.image.inputs[card.input.height, card.input.width]
+        labels = len(card.labels)
+        expected = {"logits": ExpectedOutput((labels,), "f", -_LOGITS_MAX, _LOGITS_MAX)}
+        if request.options.renders:
+            expected["activation"] = ExpectedOutput((labels, -1, -1), "f")
+        result = await self._backend.triton.infer(card.name, network_input.pixels, expected, request.deadline, version)
+        outputs = result.outputs
+        return ClassifierOutput(
+            card,
+            result.version,
+            result.duration_ms,
+            outputs["logits"],
+            outputs.get("activation"),
+            network_input.transform,
+        )
+
+    def combine(
+        self,
+        request: ImageRequest[VotingOptions],
+        outputs: Sequence[ClassifierOutput],
+        scope: ScopeResult,
+        missing: list[str],
+    ) -> Classification:
+        method = cast("VotingMethod", request.ensemble.method)
+        if scope.out_of_scope:
+            return _out_of_scope(method, request.image, scope, missing)
+        votes = [output.vote() for output in outputs]
+        weights = _weights(request.ensemble, votes)
+        decision = _decision(request.ensemble, votes, weights)
+        label = decision.most_probable_label
+        entropy, mutual_information = disagreement(votes, weights)
+        maps = {output.card.name: output.activation_map(label) for output in outputs}
+        preview, options = request.image.preview, request.options
+        return Classification(
+            outcome="decided" if decision.decided else "indeterminate",
+            label=label if decision.decided else None,
+            most_probable_label=label,
+            probability=decision.probability,
+            probabilities=decision.probabilities,
+            scope=scope.scope,
+            method=method,
+            agreeing_models=decision.agreeing_models,
+            voting_models=len(votes),
+            entropy=round(entropy, 4),
+            mutual_information=round(mutual_information, 4),
+            votes=[
+                _model_vote(
+                    output,
+                    vote,
+                    _explanation(label, maps[vote.model], preview, vote.model) if options.explain_models else None,
+                )
+                for output, vote in zip(outputs, votes, strict=True)
+            ],
+            missing_models=missing,
+            explanation=_ensemble_explanation(label, maps, weights, preview) if options.explain else None,
+            image=image_facts(request.image),
+            request_id=current_request_id(),
+        )
+
+    def record_metrics(self, result: Classification) -> None:
+        DECISIONS.labels(result.outcome, result.label or "").inc()
+        if result.probability is not None and result.mutual_information is not None:
+            CONFIDENCE.observe(result.probability)
+            DISAGREEMENT.observe(result.mutual_information)
+        for vote in result.votes:
+            VOTES.labels(vote.model, vote.version, vote.label).inc()
+
+    def drift_signals(self, image: PreparedImage, result: Classification) -> dict[str, float]:
+        """grey_mean: 0 to 255.  confidence: 0 to 1.  disagreement: in nats."""
+        return {
+            "grey_mean": image.grey_mean,
+            "confidence": result.probability or 0.0,
+            "disagreement": result.mutual_information or 0.0,
+        }
+
+
+def _weights(ensemble: Ensemble, votes: Sequence[Vote]) -> Mapping[str, float]:
+    """By model; equal where all models with a weight are missing."""
+    if sum(ensemble.members.get(vote.model, 0.0) for vote in votes) > 0:
+        return ensemble.members
+    return dict.fromkeys((vote.model for vote in votes), 1.0)
+
+
+def _decision(ensemble: Ensemble, votes: Sequence[Vote], weights: Mapping[str, float]) -> Decision:
+    if ensemble.method == "majority_vote":
+        return majority_vote(votes, ensemble.decision_threshold)
+    return soft_vote(votes, ensemble.decision_threshold, weights, ensemble.temperature)
+
+
+def _out_of_scope(method: VotingMethod, image: PreparedImage, scope: ScopeResult, missing: list[str]) -> Classification:
+    return Classification(
+        outcome="out_of_scope",
+        label=None,
+        most_probable_label=None,
+        probability=None,
+        probabilities={},
+        scope=scope.scope,
+        method=method,
+        agreeing_models=0,
+        voting_models=0,
+        entropy=None,
+        mutual_information=None,
+        votes=[],
+        missing_models=missing,
+        image=image_facts(image),
+        request_id=current_request_id(),
+    )
+
+
+def _model_vote(output: ClassifierOutput, vote: Vote, explanation: Explanation | None) -> ModelVote:
+    return ModelVote(
+        model=vote.model,
+        version=output.version,
+        label=vote.label,
+        probabilities=dict(zip(vote.labels, vote.probabilities.tolist(), strict=True)),
+        duration_ms=round(output.duration_ms, 1),
+        explanation=explanation,
+    )
+
+
+def _ensemble_explanation(
+    label: str, maps: Mapping[str, ActivationMap | None], weights: Mapping[str, float], preview: Preview | None
+) -> Explanation | None:
+    available = {model: values for model, values in maps.items() if values is not None}
+    combined = ensemble_activation_map(available, weights) if available else None
+    return _explanation(label, combined, preview, "ensemble")
+
+
+def _explanation(label: str, values: ActivationMap | None, preview: Preview | None, source: str) -> Explanation | None:
+    if values is None or preview is None:
+        return None
+    picture = overlay_png(preview, values, f"{source}: activation map for {label}")
+    return Explanation(label=label, activation_map=as_rows(values), overlay_png=base64_text(picture))

@@ -1,0 +1,92 @@
+"""The app of a model service, and what its routes depend on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+
+from hepar.contracts.cards import Task
+from hepar.core.deadlines import DEADLINE_HEADER, Deadline
+from hepar.core.errors import HeparError
+from hepar.inference import ModelRepositoryWatcher, TritonClient
+from hepar.serving.decode_workers import ImageDecoder
+from hepar.serving.model_service import ModelBackend, ModelService, Options, Output, Result
+from hepar.serving.scope_check import ScopeCheck
+from hepar.serving.settings import ModelServiceSettings
+from hepar.web.app import new_app
+from hepar.web.uploads import ImageBytes, read_image, read_images
+
+
+class NoModels(Exception):
+    """The model repository has no card for this task; the message names the repository."""
+
+
+def new_model_service_app(
+    title: str,
+    summary: str,
+    settings: ModelServiceSettings,
+    router: APIRouter,
+    upload_paths: frozenset[str],
+    task: Task,
+    make_service: Callable[[ModelBackend], ModelService[Options, Output, Result]],
+) -> FastAPI:
+    """`app.state.service` is the service while the app runs. Its start raises NoModels and BrokenCard."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.settings = settings
+        async with _model_backend(settings, task) as backend:
+            app.state.service = service = make_service(backend)
+            app.state.readiness = service.readiness
+            yield
+
+    app = new_app(title, summary, settings, lifespan, upload_paths)
+    app.include_router(router)
+    return app
+
+
+@asynccontextmanager
+async def _model_backend(settings: ModelServiceSettings, task: Task) -> AsyncIterator[ModelBackend]:
+    async with TritonClient(settings.triton) as triton:
+        models = ModelRepositoryWatcher(triton, settings.model_repository, task)
+        if not models.current.cards:
+            raise NoModels(f"{settings.model_repository} has no model card for {task}")
+        checks = ModelRepositoryWatcher(triton, settings.model_repository, "input_check")
+        watching = [asyncio.create_task(watcher.run()) for watcher in (models, checks)]
+        decoder = ImageDecoder()
+        try:
+            yield ModelBackend(triton, models, ScopeCheck(triton, checks), decoder, settings.quorum)
+        finally:
+            for watcher in watching:
+                watcher.cancel()
+            decoder.close()
+
+
+async def _deadline(request: Request) -> Deadline:
+    settings: ModelServiceSettings = request.app.state.settings
+    return Deadline.from_header(request.headers.get(DEADLINE_HEADER), settings.deadline_s)
+
+
+async def _batch_deadline(request: Request) -> Deadline:
+    settings: ModelServiceSettings = request.app.state.settings
+    return Deadline.from_header(request.headers.get(DEADLINE_HEADER), settings.batch_deadline_s)
+
+
+async def _uploaded_image(request: Request) -> ImageBytes:
+    settings: ModelServiceSettings = request.app.state.settings
+    return await read_image(request, settings.upload_bytes_max)
+
+
+async def _uploaded_images(request: Request) -> list[ImageBytes | HeparError]:
+    settings: ModelServiceSettings = request.app.state.settings
+    return await read_images(request, settings.upload_bytes_max, settings.batch_images_max, settings.batch_bytes_max)
+
+
+DeadlineDep = Annotated[Deadline, Depends(_deadline)]
+BatchDeadlineDep = Annotated[Deadline, Depends(_batch_deadline)]
+UploadedImage = Annotated[ImageBytes, Depends(_uploaded_image)]
+UploadedImages = Annotated[list[ImageBytes | HeparError], Depends(_uploaded_images)]
