@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from bench.event_loop import longest_callbacks
 from bench.machine import machine
 from bench.measurement import (
     START_AND_STOP_S,
@@ -50,12 +51,15 @@ def main() -> int:
     tuning.add_argument("--clients", type=int, nargs="+", default=[1, 4])
     tuning.add_argument("--seconds", type=float, default=5)
     tuning.add_argument("--rounds", type=int, default=2)
+    commands.add_parser("event-loop", help="longest callback of a model service with a 64-megapixel image in flight")
     arguments = parser.parse_args()
     try:
         if arguments.command == "throughput":
             _throughput(arguments)
         elif arguments.command == "memory":
             _memory(arguments.workload, arguments.requests, arguments.step)
+        elif arguments.command == "event-loop":
+            _event_loop()
         else:
             _tune(arguments.clients, arguments.seconds, arguments.rounds)
     except (MeasurementFailed, DemoFailed) as error:
@@ -109,6 +113,15 @@ def _memory(workload: Workload, requests: int, step: int) -> None:
             )
     for name, first in sizes[0].items():
         print(f"{name}: {(sizes[-1][name] / first - 1) * 100:+.1f} % from request {step} to {requests}")
+
+
+def _event_loop() -> None:
+    with running_house() as house:
+        for longest in longest_callbacks(house.settings, FOLDER):
+            print(
+                f"{longest.request}: {longest.cpu_ms:.1f} ms of CPU, {longest.wall_ms:.1f} ms of wall-clock time",
+                flush=True,
+            )
 
 
 def _tune(clients: list[int], seconds: float, rounds: int) -> None:

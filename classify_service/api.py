@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
-from sse_starlette import EventSourceResponse
+from fastapi import APIRouter, Depends, Request, Response
 
 from classify_service.classifiers import Classifiers
 from hepar.contracts.analyses import Classification, ClassificationBatch, ClassificationItem
 from hepar.contracts.models import ModelList
 from hepar.contracts.problems import Problem
 from hepar.core.request_context import current_request_id
-from hepar.serving.app import BatchDeadlineDep, DeadlineDep, UploadedImage, UploadedImages
+from hepar.serving.app import BatchDeadlineDep, DeadlineDep, UploadedImage, UploadedImages, json_response
 from hepar.serving.batches import in_order
 from hepar.serving.options import VotingChoice
 from hepar.web.events import EventsAccepted, event_stream
@@ -37,12 +36,14 @@ async def models(service: Service) -> ModelList:
     return ModelList(models=await service.served_models())
 
 
-@router.post("/v1/classifications", summary="Classify one CT image", openapi_extra=IMAGE_OPENAPI)
+@router.post(
+    "/v1/classifications", response_model=Classification, summary="Classify one CT image", openapi_extra=IMAGE_OPENAPI
+)
 async def classify(
     service: Service, options: VotingChoice, deadline: DeadlineDep, image: UploadedImage, frame: Frame = None
-) -> Classification:
+) -> Response:
     """Cholangiocarcinoma, metastasis or no tumour, with each model's vote."""
-    return await service.analyse(image, options, deadline, frame)
+    return await json_response(await service.analyse(image, options, deadline, frame))
 
 
 @router.post(
@@ -53,9 +54,10 @@ async def classify(
 )
 async def classify_batch(
     service: Service, options: VotingChoice, deadline: BatchDeadlineDep, images: UploadedImages, events: EventsAccepted
-) -> ClassificationBatch | EventSourceResponse:
+) -> Response:
     """A result or a problem for every image, in the order they were sent, or as events as they become ready."""
     results = service.analyse_batch(images, options, deadline)
     if events:
         return await event_stream(ClassificationItem(index=index, item=item) async for index, item in results)
-    return ClassificationBatch(items=await in_order(results), request_id=current_request_id())
+    batch = ClassificationBatch(items=await in_order(results), request_id=current_request_id())
+    return await json_response(batch)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
-from sse_starlette import EventSourceResponse
+from fastapi import APIRouter, Depends, Request, Response
 
 from detect_service.detectors import Detectors
 from hepar.contracts.analyses import Detection, DetectionBatch, DetectionItem
 from hepar.contracts.models import ModelList
 from hepar.contracts.problems import Problem
 from hepar.core.request_context import current_request_id
-from hepar.serving.app import BatchDeadlineDep, DeadlineDep, UploadedImage, UploadedImages
+from hepar.serving.app import BatchDeadlineDep, DeadlineDep, UploadedImage, UploadedImages, json_response
 from hepar.serving.batches import in_order
 from hepar.serving.options import FusionChoice
 from hepar.web.events import EventsAccepted, event_stream
@@ -37,12 +36,14 @@ async def models(service: Service) -> ModelList:
     return ModelList(models=await service.served_models())
 
 
-@router.post("/v1/detections", summary="Find lesions in one CT image", openapi_extra=IMAGE_OPENAPI)
+@router.post(
+    "/v1/detections", response_model=Detection, summary="Find lesions in one CT image", openapi_extra=IMAGE_OPENAPI
+)
 async def detect(
     service: Service, options: FusionChoice, deadline: DeadlineDep, image: UploadedImage, frame: Frame = None
-) -> Detection:
+) -> Response:
     """Boxes of lesions, fused over all detectors."""
-    return await service.analyse(image, options, deadline, frame)
+    return await json_response(await service.analyse(image, options, deadline, frame))
 
 
 @router.post(
@@ -53,9 +54,10 @@ async def detect(
 )
 async def detect_batch(
     service: Service, options: FusionChoice, deadline: BatchDeadlineDep, images: UploadedImages, events: EventsAccepted
-) -> DetectionBatch | EventSourceResponse:
+) -> Response:
     """A result or a problem for every image, in the order they were sent, or as events as they become ready."""
     results = service.analyse_batch(images, options, deadline)
     if events:
         return await event_stream(DetectionItem(index=index, item=item) async for index, item in results)
-    return DetectionBatch(items=await in_order(results), request_id=current_request_id())
+    batch = DetectionBatch(items=await in_order(results), request_id=current_request_id())
+    return await json_response(batch)

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
+from hepar.contracts.base import Document
 from hepar.contracts.cards import Task
 from hepar.core.deadlines import DEADLINE_HEADER, Deadline
 from hepar.core.errors import HeparError
@@ -64,6 +65,12 @@ async def _model_backend(settings: ModelServiceSettings, task: Task) -> AsyncIte
             for watcher in watching:
                 watcher.cancel()
             decoder.close()
+
+
+async def json_response(document: Document) -> Response:
+    """Serialised in a thread: with rendered images a document has several megabytes."""
+    content = await asyncio.to_thread(document.model_dump_json)
+    return Response(content, media_type="application/json")
 
 
 async def _deadline(request: Request) -> Deadline:

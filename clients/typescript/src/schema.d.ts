@@ -2276,7 +2276,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -2346,7 +2346,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -2514,7 +2514,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -2524,7 +2524,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -2545,7 +2545,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -2560,15 +2560,15 @@ export interface operations {
     classify: {
         parameters: {
             query?: {
-                /** @description how the classifiers decide together */
+                /** @description how the votes are combined; by default as the model cards say */
                 vote?: ("soft_vote" | "weighted_vote" | "majority_vote") | null;
-                /** @description ask these alone (repeat the parameter); all where it is left out */
+                /** @description use only these models (repeat the parameter); all by default */
                 classifiers?: string[] | null;
-                /** @description add the ensemble's activation map, as numbers and as a picture */
+                /** @description add the ensemble's activation map, as numbers and as an image */
                 explain?: boolean;
                 /** @description add each model's activation map as well */
                 explain_models?: boolean;
-                /** @description of a multi-frame DICOM object, from 0 */
+                /** @description frame of a multi-frame DICOM object, from 0 */
                 frame?: number | null;
             };
             header?: {
@@ -2591,7 +2591,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description The CT image: PNG, JPEG, TIFF, BMP, WebP or DICOM. What it is is found from its bytes. */
+        /** @description The CT image: PNG, JPEG, TIFF, BMP, WebP or DICOM. The format is detected from the bytes. */
         requestBody: {
             content: {
                 "multipart/form-data": {
@@ -2713,7 +2713,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The first request with this key is under way](/problems/idempotency-in-progress) */
+            /** @description [The first request with this key is still in flight](/problems/idempotency-in-progress) */
             409: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -2784,7 +2784,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -2794,7 +2794,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -2815,7 +2815,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -2830,13 +2830,13 @@ export interface operations {
     detect: {
         parameters: {
             query?: {
-                /** @description how boxes of several detectors become one */
+                /** @description how the boxes of several detectors are combined; by default as the model cards say */
                 fusion?: ("weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression") | null;
-                /** @description ask these alone (repeat the parameter); all where it is left out */
+                /** @description use only these models (repeat the parameter); all by default */
                 detectors?: string[] | null;
                 /** @description add the image with its boxes drawn */
                 annotate?: boolean;
-                /** @description of a multi-frame DICOM object, from 0 */
+                /** @description frame of a multi-frame DICOM object, from 0 */
                 frame?: number | null;
             };
             header?: {
@@ -2859,7 +2859,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description The CT image: PNG, JPEG, TIFF, BMP, WebP or DICOM. What it is is found from its bytes. */
+        /** @description The CT image: PNG, JPEG, TIFF, BMP, WebP or DICOM. The format is detected from the bytes. */
         requestBody: {
             content: {
                 "multipart/form-data": {
@@ -2986,7 +2986,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The first request with this key is under way](/problems/idempotency-in-progress) */
+            /** @description [The first request with this key is still in flight](/problems/idempotency-in-progress) */
             409: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -3057,7 +3057,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -3067,7 +3067,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -3088,7 +3088,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -3103,21 +3103,21 @@ export interface operations {
     analysis: {
         parameters: {
             query?: {
-                /** @description how the classifiers decide together */
+                /** @description how the votes are combined; by default as the model cards say */
                 vote?: ("soft_vote" | "weighted_vote" | "majority_vote") | null;
-                /** @description ask these alone (repeat the parameter); all where it is left out */
+                /** @description use only these models (repeat the parameter); all by default */
                 classifiers?: string[] | null;
-                /** @description add the ensemble's activation map, as numbers and as a picture */
+                /** @description add the ensemble's activation map, as numbers and as an image */
                 explain?: boolean;
                 /** @description add each model's activation map as well */
                 explain_models?: boolean;
-                /** @description how boxes of several detectors become one */
+                /** @description how the boxes of several detectors are combined; by default as the model cards say */
                 fusion?: ("weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression") | null;
-                /** @description ask these alone (repeat the parameter); all where it is left out */
+                /** @description use only these models (repeat the parameter); all by default */
                 detectors?: string[] | null;
                 /** @description add the image with its boxes drawn */
                 annotate?: boolean;
-                /** @description of a multi-frame DICOM object, from 0 */
+                /** @description frame of a multi-frame DICOM object, from 0 */
                 frame?: number | null;
             };
             header?: {
@@ -3140,7 +3140,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description The CT image: PNG, JPEG, TIFF, BMP, WebP or DICOM. What it is is found from its bytes. */
+        /** @description The CT image: PNG, JPEG, TIFF, BMP, WebP or DICOM. The format is detected from the bytes. */
         requestBody: {
             content: {
                 "multipart/form-data": {
@@ -3323,7 +3323,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The first request with this key is under way](/problems/idempotency-in-progress) */
+            /** @description [The first request with this key is still in flight](/problems/idempotency-in-progress) */
             409: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -3394,7 +3394,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -3404,7 +3404,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -3425,7 +3425,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -3440,11 +3440,11 @@ export interface operations {
     classify_batch: {
         parameters: {
             query?: {
-                /** @description how the classifiers decide together */
+                /** @description how the votes are combined; by default as the model cards say */
                 vote?: ("soft_vote" | "weighted_vote" | "majority_vote") | null;
-                /** @description ask these alone (repeat the parameter); all where it is left out */
+                /** @description use only these models (repeat the parameter); all by default */
                 classifiers?: string[] | null;
-                /** @description add the ensemble's activation map, as numbers and as a picture */
+                /** @description add the ensemble's activation map, as numbers and as an image */
                 explain?: boolean;
                 /** @description add each model's activation map as well */
                 explain_models?: boolean;
@@ -3469,7 +3469,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description CT images, each in a part named `image`. What they are is found from their bytes. */
+        /** @description CT images, each in a part named `image`. Their formats are detected from their bytes. */
         requestBody: {
             content: {
                 "multipart/form-data": {
@@ -3599,7 +3599,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The first request with this key is under way](/problems/idempotency-in-progress) */
+            /** @description [The first request with this key is still in flight](/problems/idempotency-in-progress) */
             409: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -3670,7 +3670,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -3680,7 +3680,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -3701,7 +3701,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -3716,9 +3716,9 @@ export interface operations {
     detect_batch: {
         parameters: {
             query?: {
-                /** @description how boxes of several detectors become one */
+                /** @description how the boxes of several detectors are combined; by default as the model cards say */
                 fusion?: ("weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression") | null;
-                /** @description ask these alone (repeat the parameter); all where it is left out */
+                /** @description use only these models (repeat the parameter); all by default */
                 detectors?: string[] | null;
                 /** @description add the image with its boxes drawn */
                 annotate?: boolean;
@@ -3743,7 +3743,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description CT images, each in a part named `image`. What they are is found from their bytes. */
+        /** @description CT images, each in a part named `image`. Their formats are detected from their bytes. */
         requestBody: {
             content: {
                 "multipart/form-data": {
@@ -3878,7 +3878,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The first request with this key is under way](/problems/idempotency-in-progress) */
+            /** @description [The first request with this key is still in flight](/problems/idempotency-in-progress) */
             409: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -3949,7 +3949,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -3959,7 +3959,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -3980,7 +3980,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -3995,17 +3995,17 @@ export interface operations {
     analysis_batch: {
         parameters: {
             query?: {
-                /** @description how the classifiers decide together */
+                /** @description how the votes are combined; by default as the model cards say */
                 vote?: ("soft_vote" | "weighted_vote" | "majority_vote") | null;
-                /** @description ask these alone (repeat the parameter); all where it is left out */
+                /** @description use only these models (repeat the parameter); all by default */
                 classifiers?: string[] | null;
-                /** @description add the ensemble's activation map, as numbers and as a picture */
+                /** @description add the ensemble's activation map, as numbers and as an image */
                 explain?: boolean;
                 /** @description add each model's activation map as well */
                 explain_models?: boolean;
-                /** @description how boxes of several detectors become one */
+                /** @description how the boxes of several detectors are combined; by default as the model cards say */
                 fusion?: ("weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression") | null;
-                /** @description ask these alone (repeat the parameter); all where it is left out */
+                /** @description use only these models (repeat the parameter); all by default */
                 detectors?: string[] | null;
                 /** @description add the image with its boxes drawn */
                 annotate?: boolean;
@@ -4030,7 +4030,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description CT images, each in a part named `image`. What they are is found from their bytes. */
+        /** @description CT images, each in a part named `image`. Their formats are detected from their bytes. */
         requestBody: {
             content: {
                 "multipart/form-data": {
@@ -4221,7 +4221,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The first request with this key is under way](/problems/idempotency-in-progress) */
+            /** @description [The first request with this key is still in flight](/problems/idempotency-in-progress) */
             409: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4292,7 +4292,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4302,7 +4302,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4323,7 +4323,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4464,7 +4464,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4474,7 +4474,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4495,7 +4495,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4573,7 +4573,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Nobody can sign up here](/problems/sign-up-closed) */
+            /** @description [Sign-up is closed](/problems/sign-up-closed) */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4593,7 +4593,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [There is an account with this address](/problems/address-in-use); [The first request with this key is under way](/problems/idempotency-in-progress) */
+            /** @description [An account with this address exists](/problems/address-in-use); [The first request with this key is still in flight](/problems/idempotency-in-progress) */
             409: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4654,7 +4654,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4664,7 +4664,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4685,7 +4685,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4806,7 +4806,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4816,7 +4816,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4837,7 +4837,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4985,7 +4985,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4995,7 +4995,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5016,7 +5016,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5166,7 +5166,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5176,7 +5176,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5197,7 +5197,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5335,7 +5335,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5345,7 +5345,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5366,7 +5366,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5462,7 +5462,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [There is no second factor to change](/problems/no-second-factor); [There is a second factor already](/problems/second-factor-active) */
+            /** @description [There is no second factor](/problems/no-second-factor); [A second factor is already active](/problems/second-factor-active) */
             409: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5523,7 +5523,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5533,7 +5533,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5554,7 +5554,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5636,7 +5636,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [There is a second factor already](/problems/second-factor-active); [The first request with this key is under way](/problems/idempotency-in-progress) */
+            /** @description [A second factor is already active](/problems/second-factor-active); [The first request with this key is still in flight](/problems/idempotency-in-progress) */
             409: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5697,7 +5697,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5707,7 +5707,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5728,7 +5728,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5815,7 +5815,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [There is no second factor to change](/problems/no-second-factor) */
+            /** @description [There is no second factor](/problems/no-second-factor) */
             409: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5876,7 +5876,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5886,7 +5886,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5907,7 +5907,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6011,7 +6011,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [There is no second factor to change](/problems/no-second-factor); [The first request with this key is under way](/problems/idempotency-in-progress) */
+            /** @description [There is no second factor](/problems/no-second-factor); [The first request with this key is still in flight](/problems/idempotency-in-progress) */
             409: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6072,7 +6072,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6082,7 +6082,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6103,7 +6103,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6227,7 +6227,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6237,7 +6237,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6258,7 +6258,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6366,7 +6366,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6376,7 +6376,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6397,7 +6397,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6528,7 +6528,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6538,7 +6538,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6559,7 +6559,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6697,7 +6697,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6707,7 +6707,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6728,7 +6728,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6827,7 +6827,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The address or the password is wrong](/problems/wrong-credentials); [Send the code of your second factor as `otp`](/problems/second-factor-required); [The refresh token does not count](/problems/invalid-grant); [The client or its secret is wrong](/problems/wrong-client) */
+            /** @description [The address or the password is wrong](/problems/wrong-credentials); [Send the code of your second factor as `otp`](/problems/second-factor-required); [The refresh token is not valid](/problems/invalid-grant); [The client or its secret is wrong](/problems/wrong-client) */
             401: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6857,7 +6857,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The first request with this key is under way](/problems/idempotency-in-progress) */
+            /** @description [The first request with this key is still in flight](/problems/idempotency-in-progress) */
             409: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6918,7 +6918,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6928,7 +6928,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6949,7 +6949,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7026,7 +7026,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The first request with this key is under way](/problems/idempotency-in-progress) */
+            /** @description [The first request with this key is still in flight](/problems/idempotency-in-progress) */
             409: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7087,7 +7087,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7097,7 +7097,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7118,7 +7118,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7262,7 +7262,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7272,7 +7272,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7293,7 +7293,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7434,7 +7434,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7444,7 +7444,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7465,7 +7465,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7564,7 +7564,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The account does not wait for approval](/problems/not-pending); [The first request with this key is under way](/problems/idempotency-in-progress) */
+            /** @description [The account does not wait for approval](/problems/not-pending); [The first request with this key is still in flight](/problems/idempotency-in-progress) */
             409: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7625,7 +7625,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7635,7 +7635,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7656,7 +7656,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7829,7 +7829,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7839,7 +7839,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7860,7 +7860,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7959,7 +7959,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [This is the last administrator](/problems/last-administrator); [The first request with this key is under way](/problems/idempotency-in-progress) */
+            /** @description [This is the last administrator](/problems/last-administrator); [The first request with this key is still in flight](/problems/idempotency-in-progress) */
             409: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8020,7 +8020,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8030,7 +8030,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8051,7 +8051,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8150,7 +8150,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The first request with this key is under way](/problems/idempotency-in-progress) */
+            /** @description [The first request with this key is still in flight](/problems/idempotency-in-progress) */
             409: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8211,7 +8211,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8221,7 +8221,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8242,7 +8242,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8393,7 +8393,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8403,7 +8403,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8424,7 +8424,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8566,7 +8566,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8576,7 +8576,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8597,7 +8597,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8746,7 +8746,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8756,7 +8756,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8777,7 +8777,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8894,7 +8894,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The first request with this key is under way](/problems/idempotency-in-progress) */
+            /** @description [The first request with this key is still in flight](/problems/idempotency-in-progress) */
             409: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8955,7 +8955,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8965,7 +8965,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8986,7 +8986,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9117,7 +9117,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9127,7 +9127,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9148,7 +9148,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9256,7 +9256,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The client has too many secrets](/problems/too-many-secrets); [The first request with this key is under way](/problems/idempotency-in-progress) */
+            /** @description [The client has too many secrets](/problems/too-many-secrets); [The first request with this key is still in flight](/problems/idempotency-in-progress) */
             409: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9317,7 +9317,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9327,7 +9327,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9348,7 +9348,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9481,7 +9481,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9491,7 +9491,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9512,7 +9512,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9617,7 +9617,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9627,7 +9627,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9648,7 +9648,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9763,7 +9763,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Something went wrong on our side](/problems/internal-error) */
+            /** @description [Internal error](/problems/internal-error) */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9773,7 +9773,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A part of the system gave a wrong answer](/problems/bad-upstream) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
             502: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9794,7 +9794,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The answer was not ready in time](/problems/deadline-exceeded) */
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
