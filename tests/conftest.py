@@ -16,8 +16,14 @@ from tests.support.auth_client import AuthTestClient
 from tests.support.event_loop import one_event_loop
 from tests.support.gateway_client import around
 from tests.support.postgresql import PostgreSql, postgresql_server
-from tests.support.tiny_models import write_broken, write_classifier, write_detector, write_input_check, write_looking
-from tests.support.triton import LIARS, SHIPPED, RunningTriton, running_triton
+from tests.support.tiny_models import (
+    write_broken,
+    write_classifier,
+    write_detector,
+    write_input_check,
+    write_mapped_classifier,
+)
+from tests.support.triton import INVALID_DETECTORS, SHIPPED, RunningTriton, running_triton
 
 __all__ = ["around", "one_event_loop"]
 
@@ -32,22 +38,22 @@ def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTriton]:
     write_detector(repository, "detect_right", (0.27, 0.25, 0.5, 0.5), 0.5, 1)
     write_classifier(repository, "single", (0.0, 1.0, 0.0), brightness_gain=4.0, batched=False)
     write_broken(repository, "broken")
-    write_looking(repository, "looking")
+    write_mapped_classifier(repository, "mapped")
     write_input_check(repository, "check_brightness")
     write_input_check(repository, "check_nothing", gain=float("nan"))
     shutil.copytree(SHIPPED / "check_input", repository / "check_input")
-    for name, (box, score, label) in LIARS.items():
+    for name, (box, score, label) in INVALID_DETECTORS.items():
         write_detector(repository, name, box, score, label)
     write_classifier(repository, "not_a_number", (float("nan"), 1.0, 0.0))
     unasked = (
         "single",
         "broken",
-        "looking",
+        "mapped",
         "check_brightness",
         "check_nothing",
         "check_input",
         "not_a_number",
-        *LIARS,
+        *INVALID_DETECTORS,
     )
     for name in unasked:  # without a card they are of no service's ensemble
         (repository / name / "card.json").unlink()

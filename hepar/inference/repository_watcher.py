@@ -22,21 +22,20 @@ class ModelSet:
     """The models of one task.
 
     routings, cards: by model name, sorted.  ensemble: fitted for exactly these models, None where there is none.
+    input_sizes: height and width, in pixels, of the inputs of all models and versions.
     """
 
     routings: Mapping[str, VersionRouting]
     cards: Mapping[str, ModelCard] = field(init=False)
     ensemble: Ensembles | None = field(init=False)
+    input_sizes: frozenset[tuple[int, int]] = field(init=False)
 
     def __post_init__(self) -> None:
         cards = {name: routing.card for name, routing in self.routings.items()}
         object.__setattr__(self, "cards", cards)
         object.__setattr__(self, "ensemble", agreed_ensemble(cards))
-
-    @property
-    def input_sizes(self) -> set[tuple[int, int]]:
-        """Height and width, in pixels, of the inputs of all models and versions."""
-        return set[tuple[int, int]]().union(*(routing.input_sizes for routing in self.routings.values()))
+        sizes = {size for routing in self.routings.values() for size in routing.input_sizes}
+        object.__setattr__(self, "input_sizes", frozenset(sizes))
 
 
 class ModelRepositoryWatcher:

@@ -18,7 +18,7 @@ from hepar.contracts.analyses import Classification
 from hepar.inference.model_cards import BrokenCard
 from hepar.serving.app import NoModels
 from tests.support.pictures import ct_dataset, dicom_bytes, encoded, gradient, nearly_flat
-from tests.support.tiny_models import agree_on, write_classifier, write_looking
+from tests.support.tiny_models import agree_on, write_classifier, write_mapped_classifier
 from tests.support.triton import RunningTriton
 
 PNG = {"content-type": "image/png"}
@@ -35,13 +35,15 @@ def client(triton: RunningTriton) -> Iterator[TestClient]:
         yield client
 
 
-def classify(client: TestClient, content: bytes, kind: str = "image/png", **chosen: str | list[str]) -> Classification:
-    answer = client.post("/v1/classifications", params=chosen, content=content, headers={"content-type": kind})
+def classify(
+    client: TestClient, content: bytes, kind: str = "image/png", **parameters: str | list[str]
+) -> Classification:
+    answer = client.post("/v1/classifications", params=parameters, content=content, headers={"content-type": kind})
     assert answer.status_code == 200, answer.text
     return Classification.model_validate_json(answer.content)
 
 
-def test_a_dark_image_and_a_bright_one_get_the_votes_the_networks_compute(client: TestClient) -> None:
+def test_votes_are_those_that_the_networks_compute(client: TestClient) -> None:
     dark, bright = classify(client, encoded(nearly_flat(0))), classify(client, encoded(nearly_flat(255)))
     assert dark.label == "metastasis"
     assert bright.votes[0].label == "cholangiocarcinoma"
@@ -56,7 +58,7 @@ def test_a_dark_image_and_a_bright_one_get_the_votes_the_networks_compute(client
     assert "not a medical device" in dark.notice
 
 
-def test_jpeg_and_dicom_are_read_too(client: TestClient) -> None:
+def test_jpeg_and_dicom_are_classified(client: TestClient) -> None:
     assert classify(client, encoded(gradient(), "JPEG"), "image/jpeg").image.format == "JPEG"
     hu = np.tile(np.linspace(-100, 300, 80).astype(np.int32), (50, 1))
     answer = classify(client, dicom_bytes(ct_dataset(hu)), "application/dicom")
@@ -65,13 +67,13 @@ def test_jpeg_and_dicom_are_read_too(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(("content", "status"), [(b"text", 415), (encoded(gradient())[:60], 422), (b"", 422)])
-def test_what_is_no_image_is_a_client_error(client: TestClient, content: bytes, status: int) -> None:
+def test_an_invalid_image_is_a_client_error(client: TestClient, content: bytes, status: int) -> None:
     answer = client.post("/v1/classifications", content=content, headers=PNG)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_a_model_that_does_not_answer_is_named_and_the_others_vote(triton: RunningTriton, tmp_path: Path) -> None:
+def test_a_model_that_does_not_answer_is_reported_and_the_others_vote(triton: RunningTriton, tmp_path: Path) -> None:
     repository = tmp_path / "models"
     shutil.copytree(triton.repository, repository)
     write_classifier(repository, "classify_absent", (1, 0, 0))
@@ -92,7 +94,7 @@ def test_a_model_that_does_not_answer_is_named_and_the_others_vote(triton: Runni
         assert client.get("/readyz").json() == {"ready": False, "parts": {"classifiers": False}}
 
 
-def test_a_threshold_none_reaches_makes_the_answer_indeterminate(triton: RunningTriton, tmp_path: Path) -> None:
+def test_the_outcome_is_indeterminate_below_the_threshold(triton: RunningTriton, tmp_path: Path) -> None:
     repository = tmp_path / "models"
     shutil.copytree(triton.repository / "classify_steady", repository / "classify_steady")
     card = repository / "classify_steady" / "card.json"
@@ -116,7 +118,7 @@ def test_a_threshold_none_reaches_makes_the_answer_indeterminate(triton: Running
         ({"method": "soft_vote", "temperature": 0.1, "decision_threshold": 0.9}, "cholangiocarcinoma"),
     ],
 )
-def test_the_models_decide_together_as_their_cards_were_fitted(
+def test_the_fitted_method_of_the_cards_decides(
     triton: RunningTriton, tmp_path: Path, fitted: dict[str, object], label: str | None
 ) -> None:
     """On a white image one model is for cholangiocarcinoma (0.94), the other for metastasis (0.58)."""
@@ -128,24 +130,27 @@ def test_the_models_decide_together_as_their_cards_were_fitted(
     assert (answer.outcome, answer.label) == ("indeterminate" if label is None else "decided", label)
 
 
-def test_the_answer_says_how_unsure_the_models_are_and_how_far_they_disagree(client: TestClient) -> None:
-    """By hand: entropy of the mean, less the mean of the entropies."""
+def test_entropy_and_mutual_information_match_values_computed_by_hand(client: TestClient) -> None:
+    """Entropy of the mean, minus the mean of the entropies."""
     answer = classify(client, encoded(nearly_flat(255)))
-    opinions = np.array([list(vote.probabilities.values()) for vote in answer.votes])
+    probabilities = np.array([list(vote.probabilities.values()) for vote in answer.votes])
 
     def entropy(p: np.ndarray) -> float:
         return float(-(p * np.log(p)).sum())
 
-    whole, own = entropy(opinions.mean(axis=0)), np.mean([entropy(opinion) for opinion in opinions])
-    assert answer.entropy == pytest.approx(whole, abs=1e-3)
-    assert answer.mutual_information == pytest.approx(whole - own, abs=1e-3)
+    entropy_of_mean, mean_entropy = (
+        entropy(probabilities.mean(axis=0)),
+        np.mean([entropy(row) for row in probabilities]),
+    )
+    assert answer.entropy == pytest.approx(entropy_of_mean, abs=1e-3)
+    assert answer.mutual_information == pytest.approx(entropy_of_mean - mean_entropy, abs=1e-3)
     assert answer.mutual_information is not None
     assert answer.mutual_information > 0.1
     alone = classify(client, encoded(nearly_flat(255)), classifiers="classify_steady")
     assert (alone.mutual_information, alone.agreeing_models, alone.voting_models) == (0, 1, 1)
 
 
-def test_a_method_and_models_may_be_chosen(triton: RunningTriton, tmp_path: Path) -> None:
+def test_a_request_can_choose_the_method_and_the_models(triton: RunningTriton, tmp_path: Path) -> None:
     repository = tmp_path / "models"
     shutil.copytree(triton.repository, repository)
     names = ["classify_bright", "classify_steady"]
@@ -156,19 +161,19 @@ def test_a_method_and_models_may_be_chosen(triton: RunningTriton, tmp_path: Path
     )
     white = encoded(nearly_flat(255))
     with client_for(triton.grpc, repository) as client:
-        said = classify(client, white)
-        assert (said.method, said.label) == ("soft_vote", "cholangiocarcinoma")
-        said = classify(client, white, vote="weighted_vote")
-        assert (said.method, said.label) == ("weighted_vote", "metastasis")
-        said = classify(client, white, vote="majority_vote")
-        assert (said.method, said.probability) == ("majority_vote", 0.5)
+        answer = classify(client, white)
+        assert (answer.method, answer.label) == ("soft_vote", "cholangiocarcinoma")
+        answer = classify(client, white, vote="weighted_vote")
+        assert (answer.method, answer.label) == ("weighted_vote", "metastasis")
+        answer = classify(client, white, vote="majority_vote")
+        assert (answer.method, answer.probability) == ("majority_vote", 0.5)
         both = classify(client, white, classifiers=names)
         assert [vote.model for vote in both.votes] == names
         assert [v.model for v in classify(client, white, classifiers="classify_steady").votes] == ["classify_steady"]
 
 
 @pytest.mark.parametrize(
-    ("chosen", "reason"),
+    ("parameters", "reason"),
     [
         ({"classifiers": "detect_left"}, "there is no model detect_left; there are classify_bright, classify_steady"),
         ({"vote": "weighted_vote"}, "not fitted together"),
@@ -176,17 +181,17 @@ def test_a_method_and_models_may_be_chosen(triton: RunningTriton, tmp_path: Path
         ({"classifiers": ["x"] * 33}, "classifiers: List should have at most 32 items"),
     ],
 )
-def test_a_choice_that_is_none_is_refused(client: TestClient, chosen: dict[str, str], reason: str) -> None:
-    answer = client.post("/v1/classifications", params=chosen, content=encoded(gradient()), headers=PNG)
+def test_invalid_options_are_rejected(client: TestClient, parameters: dict[str, str], reason: str) -> None:
+    answer = client.post("/v1/classifications", params=parameters, content=encoded(gradient()), headers=PNG)
     assert answer.status_code == 422
     assert reason in answer.json()["detail"]
 
 
-def test_a_majority_without_a_fit_counts_votes(client: TestClient) -> None:
+def test_a_majority_vote_needs_no_fit(client: TestClient) -> None:
     assert classify(client, encoded(nearly_flat(0)), vote="majority_vote").probability == 1
 
 
-def test_a_method_that_was_not_fitted_is_refused(triton: RunningTriton, tmp_path: Path) -> None:
+def test_a_method_that_was_not_fitted_is_rejected(triton: RunningTriton, tmp_path: Path) -> None:
     repository = tmp_path / "models"
     shutil.copytree(triton.repository, repository)
     agree_on(repository, ["classify_bright", "classify_steady"], method="soft_vote", decision_threshold=0.5)
@@ -198,14 +203,14 @@ def test_a_method_that_was_not_fitted_is_refused(triton: RunningTriton, tmp_path
         assert "they have soft_vote" in answer.json()["detail"]
 
 
-def picture_of(text: str) -> Image.Image:
+def decoded_png(text: str) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(text)))
 
 
-def test_an_explanation_shows_where_the_evidence_lies(triton: RunningTriton, tmp_path: Path) -> None:
-    """One network looks at what is bright, here the right half of a wide image; the other has no map to speak of."""
+def test_an_explanation_shows_the_activation_maps(triton: RunningTriton, tmp_path: Path) -> None:
+    """The map of one network is the brightness, here the right half of a wide image; that of the other is uniform."""
     repository = tmp_path / "models"
-    write_looking(repository, "looking")
+    write_mapped_classifier(repository, "mapped")
     write_classifier(repository, "classify_steady", (0, 1, 0))
     half = np.zeros((60, 120), dtype=np.uint8)
     half[:, 60:] = 250
@@ -213,25 +218,25 @@ def test_an_explanation_shows_where_the_evidence_lies(triton: RunningTriton, tmp
         plain = classify(client, encoded(half))
         assert (plain.explanation, plain.votes[0].explanation) == (None, None)
         answer = classify(client, encoded(half), explain="true", explain_models="true")
-    looking = answer.votes[1].explanation
-    assert looking is not None
-    assert looking.label == "metastasis"
-    values = np.array(looking.activation_map)
+    explanation = answer.votes[1].explanation
+    assert explanation is not None
+    assert explanation.label == "metastasis"
+    values = np.array(explanation.activation_map)
     assert values[:, :30].max() == 0
     assert values[:, 34:].min() > 0.95
-    assert looking.share_in_boxes is None
-    left, right = (picture_of(looking.overlay_png).getpixel((x, 28 + 200)) for x in (100, 700))
+    assert explanation.share_in_boxes is None
+    left, right = (decoded_png(explanation.overlay_png).getpixel((x, 28 + 200)) for x in (100, 700))
     assert left == (0, 0, 0)
     assert isinstance(right, tuple)
-    assert right[0] > 240 > 200 > right[2], "warm over white"
-    assert picture_of(looking.overlay_png).info == {}
+    assert right[0] > 240 > 200 > right[2], "a warm colour over white"
+    assert decoded_png(explanation.overlay_png).info == {}
     assert answer.explanation is not None
     together = np.array(answer.explanation.activation_map)
-    assert together[:, :30] == pytest.approx(0.5), "the steady one speaks for everywhere alike"
+    assert together[:, :30] == pytest.approx(0.5), "the map of the other model is uniform"
     assert together[:, 34:].min() > 0.95
 
 
-def test_a_value_that_is_not_finite_leaves_its_model_out(triton: RunningTriton, tmp_path: Path) -> None:
+def test_a_model_with_an_output_that_is_not_finite_is_left_out(triton: RunningTriton, tmp_path: Path) -> None:
     repository = tmp_path / "models"
     write_classifier(repository, "not_a_number", (0, 1, 0))
     with client_for(triton.grpc, repository) as client:
@@ -242,7 +247,7 @@ def test_a_value_that_is_not_finite_leaves_its_model_out(triton: RunningTriton, 
         assert classify(client, encoded(gradient())).missing_models == ["not_a_number"]
 
 
-def test_a_model_without_weight_decides_when_it_is_the_only_one_left(triton: RunningTriton, tmp_path: Path) -> None:
+def test_a_model_with_weight_zero_decides_where_no_other_answers(triton: RunningTriton, tmp_path: Path) -> None:
     repository = tmp_path / "models"
     shutil.copytree(triton.repository / "classify_steady", repository / "classify_steady")
     write_classifier(repository, "classify_absent", (9, 0, 0))
@@ -253,8 +258,8 @@ def test_a_model_without_weight_decides_when_it_is_the_only_one_left(triton: Run
     assert (answer.label, answer.missing_models) == ("metastasis", ["classify_absent"])
 
 
-def test_a_model_that_joined_later_ends_the_fitted_agreement(triton: RunningTriton, tmp_path: Path) -> None:
-    """Then equal weights and the cards' own thresholds decide."""
+def test_a_model_added_after_the_fit_disables_the_fitted_ensemble(triton: RunningTriton, tmp_path: Path) -> None:
+    """Equal weights and the thresholds of the cards are used instead."""
     repository = tmp_path / "models"
     shutil.copytree(triton.repository, repository)
     agree_on(repository, ["classify_steady"], method="soft_vote", decision_threshold=0.99)
@@ -262,7 +267,7 @@ def test_a_model_that_joined_later_ends_the_fitted_agreement(triton: RunningTrit
         assert classify(client, encoded(nearly_flat(0))).label == "metastasis"
 
 
-def test_without_triton_the_answer_is_503_and_comes_soon(triton: RunningTriton) -> None:
+def test_without_triton_the_response_is_503_or_504(triton: RunningTriton) -> None:
     with client_for("127.0.0.1:9", triton.repository) as client:
         answer = client.post("/v1/classifications", content=encoded(gradient()), headers=PNG)
         assert answer.status_code in (503, 504)
@@ -271,9 +276,7 @@ def test_without_triton_the_answer_is_503_and_comes_soon(triton: RunningTriton) 
         assert client.get("/healthz").status_code == 200
 
 
-def test_a_model_that_answers_in_another_shape_than_its_card_says_is_a_wrong_answer(
-    triton: RunningTriton, tmp_path: Path
-) -> None:
+def test_an_output_of_another_shape_than_the_card_states_is_a_502(triton: RunningTriton, tmp_path: Path) -> None:
     write_classifier(tmp_path, "classify_steady", (0, 1, 0), labels=["a", "b", "c", "d"])
     with client_for(triton.grpc, tmp_path) as client:
         answer = client.post("/v1/classifications", content=encoded(gradient()), headers=PNG)
@@ -281,19 +284,19 @@ def test_a_model_that_answers_in_another_shape_than_its_card_says_is_a_wrong_ans
     assert "classify_steady returned an invalid output logits" in answer.json()["detail"]
 
 
-def test_models_of_other_labels_stop_the_start(triton: RunningTriton, tmp_path: Path) -> None:
+def test_models_with_different_labels_prevent_the_start(triton: RunningTriton, tmp_path: Path) -> None:
     write_classifier(tmp_path, "classify_bright", (0, 1, 0))
     write_classifier(tmp_path, "classify_steady", (0, 1, 0), labels=["cholangiocarcinoma", "metastasis"])
     with pytest.raises(BrokenCard, match="other labels than classify_bright"), client_for(triton.grpc, tmp_path):
         pass
 
 
-def test_a_repository_without_classifiers_stops_the_start(tmp_path: Path) -> None:
+def test_a_repository_without_classifiers_prevents_the_start(tmp_path: Path) -> None:
     with pytest.raises(NoModels, match="no model card for classification"), client_for("127.0.0.1:9", tmp_path):
         pass
 
 
-def test_the_openapi_page_describes_the_upload(client: TestClient) -> None:
+def test_the_openapi_document_describes_the_upload(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     body = document["paths"]["/v1/classifications"]["post"]["requestBody"]["content"]
     pictures = {f"image/{kind}" for kind in ("png", "jpeg", "tiff", "bmp", "webp")}

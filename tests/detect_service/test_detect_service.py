@@ -20,7 +20,7 @@ from hepar.imaging.letterbox import letterbox
 from hepar.inference.triton import InferenceResult
 from tests.support.pictures import ct_dataset, dicom_bytes, encoded, gradient
 from tests.support.tiny_models import agree_on, write_detector
-from tests.support.triton import LIARS, RunningTriton
+from tests.support.triton import INVALID_DETECTORS, RunningTriton
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def client_for(triton: RunningTriton, repository: Path) -> TestClient:
     return TestClient(create_app(settings), base_url="http://127.0.0.1")
 
 
-def detect(client: TestClient, content: bytes, **chosen: str) -> Detection:
-    answer = client.post("/v1/detections", params=chosen, files={"image": ("x.png", content)})
+def detect(client: TestClient, content: bytes, **parameters: str) -> Detection:
+    answer = client.post("/v1/detections", params=parameters, files={"image": ("x.png", content)})
     assert answer.status_code == 200, answer.text
     return Detection.model_validate_json(answer.content)
 
@@ -65,7 +65,7 @@ def test_boxes_of_both_detectors_are_fused_in_pixels_of_the_image(client: TestCl
         ({"method": "weighted_box_fusion", "overlap": 0.5, "decision_threshold": 0.71}, []),
     ],
 )
-def test_boxes_are_fused_as_the_cards_were_fitted(
+def test_the_fitted_method_of_the_cards_fuses_the_boxes(
     triton: RunningTriton, tmp_path: Path, fitted: dict[str, object], scores: list[float]
 ) -> None:
     repository = tmp_path / "models"
@@ -77,7 +77,7 @@ def test_boxes_are_fused_as_the_cards_were_fitted(
     assert [box.score for box in answer.boxes] == pytest.approx(scores, abs=0.001)
 
 
-def test_boxes_of_an_image_that_is_not_square_lie_in_it(client: TestClient) -> None:
+def test_boxes_of_an_image_that_is_not_square_lie_inside_it(client: TestClient) -> None:
     (box,) = detect(client, encoded(gradient(64, 128))).boxes
     assert 0 <= box.y_min < box.y_max <= 64
     assert (box.y_min, box.y_max) == pytest.approx((0, 32), abs=0.1)
@@ -101,13 +101,11 @@ def test_unused_rows_boxes_without_area_and_scores_below_the_threshold_are_left_
     assert (box.corners, box.label) == ((0, 0, 32, 32), "cholangiocarcinoma")
 
 
-@pytest.mark.parametrize("liar", LIARS)
-def test_scores_labels_and_boxes_out_of_range_are_a_wrong_answer(
-    triton: RunningTriton, tmp_path: Path, liar: str
-) -> None:
-    """Alone it makes a 502; beside an honest detector it is left out and named."""
+@pytest.mark.parametrize("invalid", INVALID_DETECTORS)
+def test_outputs_out_of_range_are_a_502(triton: RunningTriton, tmp_path: Path, invalid: str) -> None:
+    """Alone it causes a 502; together with a valid detector it is left out and reported."""
     repository = tmp_path / "models"
-    write_detector(repository, liar, *LIARS[liar])
+    write_detector(repository, invalid, *INVALID_DETECTORS[invalid])
     with client_for(triton, repository) as client:
         answer = client.post("/v1/detections", files={"image": ("x.png", encoded(gradient()))})
         assert answer.status_code == 502
@@ -115,11 +113,11 @@ def test_scores_labels_and_boxes_out_of_range_are_a_wrong_answer(
     shutil.copytree(triton.repository / "detect_left", repository / "detect_left")
     with client_for(triton, repository) as client:
         together = detect(client, encoded(gradient()))
-    assert together.missing_models == [liar]
+    assert together.missing_models == [invalid]
     assert [box.detectors for box in together.boxes] == [["detect_left"]]
 
 
-def test_a_method_and_detectors_may_be_chosen(client: TestClient) -> None:
+def test_a_request_can_choose_the_method_and_the_detectors(client: TestClient) -> None:
     content = encoded(gradient(128, 128))
     assert detect(client, content).method == "weighted_box_fusion"
     kept = detect(client, content, fusion="non_maximum_suppression")
@@ -157,7 +155,7 @@ def test_an_invalid_parameter_is_named_in_the_problem(
     assert message in answer.json()["detail"]
 
 
-def test_a_method_that_was_not_fitted_is_refused(triton: RunningTriton, tmp_path: Path) -> None:
+def test_a_method_that_was_not_fitted_is_rejected(triton: RunningTriton, tmp_path: Path) -> None:
     repository = tmp_path / "models"
     shutil.copytree(triton.repository, repository)
     names = ["detect_left", "detect_right"]
@@ -169,8 +167,8 @@ def test_a_method_that_was_not_fitted_is_refused(triton: RunningTriton, tmp_path
         assert "they have non_maximum_suppression" in answer.json()["detail"]
 
 
-def test_sizes_are_in_pixels_and_in_millimetres_where_the_spacing_is_known(client: TestClient) -> None:
-    """The file says 0.8 mm between rows and 0.7 mm between columns."""
+def test_sizes_are_in_pixels_and_with_a_known_spacing_in_millimetres(client: TestClient) -> None:
+    """The spacing of the file is 0.8 mm between rows and 0.7 mm between columns."""
     hu = np.tile(np.linspace(-100, 300, 128).astype(np.int32), (128, 1))
     (box,) = detect(client, dicom_bytes(ct_dataset(hu)), detectors="detect_left").boxes
     assert box.size_px == (32, 32)
@@ -180,7 +178,7 @@ def test_sizes_are_in_pixels_and_in_millimetres_where_the_spacing_is_known(clien
     assert (unknown.size_mm, unknown.longest_diameter_mm) == (None, None)
 
 
-def test_the_image_with_its_boxes_comes_on_request(client: TestClient) -> None:
+def test_the_annotated_image_is_returned_on_request(client: TestClient) -> None:
     assert detect(client, encoded(gradient(128, 128))).annotated_png is None
     answer = detect(client, encoded(gradient(128, 128)), annotate="true", detectors="detect_left")
     assert answer.annotated_png is not None

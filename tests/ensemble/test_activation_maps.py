@@ -25,7 +25,7 @@ def test_the_letterbox_border_is_cropped() -> None:
     assert values[40:, 40:] == pytest.approx(0)
 
 
-def test_what_speaks_against_a_label_is_no_map_on_image() -> None:
+def test_negative_activation_becomes_zero() -> None:
     _, transform = letterbox(np.zeros((64, 64), dtype=np.uint8), 64, 64)
     assert map_on_image(np.full((4, 4), -3.0), transform).max() == 0
 

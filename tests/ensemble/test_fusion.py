@@ -25,13 +25,13 @@ def parameters_of(method: FusionMethod, weights: dict[str, float]) -> FusionPara
     return FusionParameters(method, weights, overlap=0.5)
 
 
-def test_overlap_is_shared_over_union_and_zero_for_boxes_apart() -> None:
+def test_intersection_over_union_is_zero_for_disjoint_boxes() -> None:
     assert intersection_over_union((0, 0, 10, 10), (5, 0, 15, 10)) == pytest.approx(1 / 3)
     assert intersection_over_union((0, 0, 10, 10), (10, 0, 20, 10)) == 0
     assert intersection_over_union((0, 0, 10, 10), (0, 20, 10, 30)) == 0
 
 
-def test_two_detectors_that_agree_become_one_box_weighted_by_score() -> None:
+def test_boxes_of_two_detectors_are_averaged_by_score() -> None:
     boxes = [
         FoundBox("a", (0, 0, 10, 10), 0.9, "metastasis"),
         FoundBox("b", (0, 0, 13, 10), 0.3, "metastasis"),
@@ -42,12 +42,12 @@ def test_two_detectors_that_agree_become_one_box_weighted_by_score() -> None:
     assert fused.detectors == ("a", "b")
 
 
-def test_a_box_only_one_of_three_detectors_saw_counts_a_third() -> None:
+def test_a_box_of_one_of_three_detectors_gets_a_third_of_its_score() -> None:
     (fused,) = weighted_box_fusion([FoundBox("a", (0, 0, 10, 10), 0.9, "metastasis")], detectors=3, overlap=0.55)
     assert fused.score == pytest.approx(0.3)
 
 
-def test_labels_and_distant_boxes_are_kept_apart_and_the_best_comes_first() -> None:
+def test_labels_and_disjoint_boxes_are_not_fused_and_the_best_is_first() -> None:
     boxes = [
         FoundBox("a", (0, 0, 10, 10), 0.5, "metastasis"),
         FoundBox("b", (0, 0, 10, 10), 0.6, "cholangiocarcinoma"),
@@ -61,11 +61,11 @@ def test_labels_and_distant_boxes_are_kept_apart_and_the_best_comes_first() -> N
     ]
 
 
-def test_nothing_found_fuses_to_nothing() -> None:
+def test_fusing_no_boxes_returns_no_boxes() -> None:
     assert weighted_box_fusion([], detectors=1, overlap=0.5) == []
 
 
-def test_suppression_keeps_the_best_box_and_names_who_else_found_it() -> None:
+def test_suppression_keeps_the_best_box_and_adds_the_other_detectors() -> None:
     boxes = [
         FoundBox("a", (0, 0, 10, 10), 0.6, "metastasis"),
         FoundBox("b", (1, 0, 11, 10), 0.9, "metastasis"),
@@ -80,7 +80,7 @@ def test_suppression_keeps_the_best_box_and_names_who_else_found_it() -> None:
     ]
 
 
-def test_soft_suppression_weakens_by_the_gaussian_of_the_overlap() -> None:
+def test_soft_suppression_reduces_scores_by_a_gaussian_of_the_overlap() -> None:
     boxes = [FoundBox("a", (0, 0, 10, 10), 0.9, "metastasis"), FoundBox("b", (0, 0, 10, 5), 0.8, "metastasis")]
     best, other = soft_non_maximum_suppression(boxes, sigma=0.5)
     assert best.score == 0.9
@@ -95,7 +95,7 @@ def test_soft_suppression_weakens_by_the_gaussian_of_the_overlap() -> None:
         max_size=12,
     )
 )
-def test_every_fusion_gives_sorted_scores_no_higher_than_the_best(method: FusionMethod, rows: list[Any]) -> None:
+def test_fused_scores_are_sorted_and_not_higher_than_the_best(method: FusionMethod, rows: list[Any]) -> None:
     boxes = [FoundBox(by, (x, y, x + w, y + h), score, "metastasis") for x, y, w, h, score, by in rows]
     fused = fuse(boxes, "abc", parameters_of(method, dict.fromkeys("abc", 1.0)))
     scores = [box.score for box in fused]
@@ -104,7 +104,7 @@ def test_every_fusion_gives_sorted_scores_no_higher_than_the_best(method: Fusion
     assert max(scores, default=0) <= max((box.score for box in boxes), default=0) + 1e-9
 
 
-def test_a_trusted_detector_alone_counts_for_more_than_a_doubted_one_alone() -> None:
+def test_the_weight_of_a_detector_scales_its_boxes() -> None:
     boxes = [
         FoundBox("trusted", (0, 0, 10, 10), 0.5, "metastasis"),
         FoundBox("doubted", (30, 30, 40, 40), 0.5, "metastasis"),
@@ -119,7 +119,7 @@ def test_a_trusted_detector_alone_counts_for_more_than_a_doubted_one_alone() -> 
     assert alone.score == pytest.approx(0.5), "only ratios among those that answered count"
 
 
-def test_a_fused_score_is_one_at_most() -> None:
+def test_a_fused_score_is_at_most_one() -> None:
     weights = {"trusted": 9.0, "doubted": 1.0}
     boxes = [FoundBox("trusted", (0, 0, 9, 9), 1.0, "metastasis")] * 2
     (box,) = fuse(boxes, list(weights), parameters_of("weighted_box_fusion", weights))

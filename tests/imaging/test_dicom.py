@@ -25,7 +25,7 @@ def test_hounsfield_units_are_windowed_and_the_spacing_is_kept() -> None:
     assert (image.pixels == expected).all()
 
 
-def test_monochrome1_is_turned_over() -> None:
+def test_monochrome1_is_inverted() -> None:
     dataset = ct_dataset(HU)
     dataset.PhotometricInterpretation = "MONOCHROME1"
     image = decode(dicom_bytes(dataset))
@@ -41,7 +41,7 @@ def test_missing_and_unusual_orientations_are_warned_about() -> None:
 
 
 @pytest.mark.parametrize("spacing", [None, ["0.8"], ["0", "0"], ["1e9", "1"]])
-def test_a_spacing_that_cannot_be_true_is_left_out(spacing: list[str] | None) -> None:
+def test_an_implausible_spacing_is_left_out(spacing: list[str] | None) -> None:
     dataset = ct_dataset(HU)
     if spacing is None:
         del dataset.PixelSpacing
@@ -72,18 +72,18 @@ def changed(**elements: object) -> Dataset:
         (changed(ImageOrientationPatient=["1", "0", "0"]), UnreadableImage, "six values"),
     ],
 )
-def test_what_cannot_be_read_is_refused_with_its_reason(dataset: Dataset, error: type[ImageError], words: str) -> None:
+def test_unreadable_objects_are_rejected_with_a_reason(dataset: Dataset, error: type[ImageError], words: str) -> None:
     with pytest.raises(error, match=words):
         decode(dicom_bytes(dataset))
 
 
 @pytest.mark.parametrize("intercept", [b"inf   ", b"nan   ", b"words "])
-def test_a_rescale_value_that_is_no_number_is_refused(intercept: bytes) -> None:
+def test_a_rescale_value_that_is_not_a_number_is_rejected(intercept: bytes) -> None:
     with pytest.raises(UnreadableImage):
         decode(dicom_bytes(ct_dataset(HU)).replace(b"-1024 ", intercept))
 
 
-def test_an_object_without_pixels_is_refused() -> None:
+def test_an_object_without_pixels_is_rejected() -> None:
     dataset = ct_dataset(HU)
     del dataset.PixelData
     with pytest.raises(UnreadableImage, match="no pixels"):
@@ -91,7 +91,7 @@ def test_an_object_without_pixels_is_refused() -> None:
 
 
 def ct_of(name: str) -> Dataset:
-    """One of pydicom's MR files of a syntax, called a CT."""
+    """One of pydicom's MR files with the given transfer syntax, its modality changed to CT."""
     path = get_testdata_file(name)
     assert isinstance(path, str)
     dataset = pydicom.dcmread(path)
@@ -137,7 +137,7 @@ def test_every_transfer_syntax_has_a_decoder() -> None:
     assert all(get_decoder(syntax).is_available for syntax in _COMPRESSED)
 
 
-def test_other_transfer_syntaxes_are_named() -> None:
+def test_an_unsupported_transfer_syntax_is_named() -> None:
     content = bytearray(dicom_bytes(ct_dataset(HU)))
     place = content.index(b"1.2.840.10008.1.2.1\0")
     content[place : place + 20] = b"1.2.840.10008.9.9.9\0"
@@ -150,7 +150,7 @@ def deflated(dataset: FileDataset) -> bytes:
     return dicom_bytes(dataset)
 
 
-def test_a_deflated_data_set_is_read_and_a_bomb_is_refused_before_it_is_inflated(
+def test_a_deflated_data_set_is_read_and_a_bomb_is_rejected_before_it_is_inflated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert np.array_equal(decode(deflated(ct_dataset(HU))).pixels, decode(dicom_bytes(ct_dataset(HU))).pixels)
@@ -159,7 +159,7 @@ def test_a_deflated_data_set_is_read_and_a_bomb_is_refused_before_it_is_inflated
         decode(deflated(ct_dataset(HU)))
 
 
-def test_of_a_multi_frame_object_one_frame_is_read() -> None:
+def test_one_frame_of_a_multi_frame_object_is_read() -> None:
     content = dicom_bytes(multi_frame(3))
     first, third = decode(content), decode(content, frame=2)
     assert first.warnings == ("The object has 3 frames; the first was read.",)
@@ -185,9 +185,7 @@ SLANTED = np.arange(48 * 64, dtype=np.int32).reshape(48, 64) // 13
         (["0", "-1", "0", "1", "0", "0"], SLANTED[::-1].T),
     ],
 )
-def test_an_axial_slice_is_shown_the_standard_way_however_it_was_stored(
-    orientation: list[str], stored: np.ndarray
-) -> None:
+def test_an_axial_slice_is_reoriented_to_standard_display(orientation: list[str], stored: np.ndarray) -> None:
     dataset = ct_dataset(np.ascontiguousarray(stored))
     dataset.ImageOrientationPatient = orientation
     image = decode(dicom_bytes(dataset))
@@ -197,7 +195,7 @@ def test_an_axial_slice_is_shown_the_standard_way_however_it_was_stored(
     assert image.spacing_mm == ((0.7, 0.8) if across else (0.8, 0.7))
 
 
-def test_without_a_rescale_the_files_own_window_is_taken_and_it_says_so() -> None:
+def test_without_a_rescale_the_files_own_window_is_used_with_a_warning() -> None:
     dataset = ct_dataset(HU)
     for name in ("RescaleSlope", "RescaleIntercept"):
         delattr(dataset, name)
@@ -209,7 +207,7 @@ def test_without_a_rescale_the_files_own_window_is_taken_and_it_says_so() -> Non
     assert int(image.pixels[0, np.abs(HU[0] - 100).argmin()]) == pytest.approx(127, abs=8)
 
 
-def test_a_preamble_that_may_hide_a_program_is_no_dicom() -> None:
+def test_a_file_whose_preamble_may_be_a_program_is_not_dicom() -> None:
     content = bytearray(dicom_bytes(ct_dataset(HU)))
     content[:2] = b"MZ"
     with pytest.raises(UnsupportedImage):
@@ -218,7 +216,7 @@ def test_a_preamble_that_may_hide_a_program_is_no_dicom() -> None:
     assert decode(bytes(content)).format == "DICOM"
 
 
-def test_deeply_nested_sequences_are_unreadable_not_a_crash() -> None:
+def test_deeply_nested_sequences_are_rejected() -> None:
     item = b"\xfe\xff\x00\xe0\xff\xff\xff\xff"
     sequence = b"\x40\x00\x75\x02SQ\x00\x00\xff\xff\xff\xff"
     whole = dicom_bytes(ct_dataset(HU))

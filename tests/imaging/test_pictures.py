@@ -49,14 +49,14 @@ def test_a_webp_is_read_as_grey() -> None:
 
 
 @pytest.mark.parametrize("form", ["PNG", "TIFF"])
-def test_sixteen_bits_of_which_twelve_are_used_are_read_as_twelve(form: str) -> None:
+def test_sixteen_bits_with_twelve_used_are_read_as_twelve(form: str) -> None:
     image = decode(encoded(gradient().astype(np.uint16) << 4, form))
     assert np.array_equal(image.pixels, gradient())
     assert "12 of its 16 bits" in image.warnings[0]
     assert np.array_equal(decode(encoded(gradient().astype(np.uint16) << 8, form)).pixels, gradient())
 
 
-def test_a_picture_lies_as_its_exif_says() -> None:
+def test_the_exif_orientation_is_applied() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # turn a quarter to the right
     buffer = io.BytesIO()
@@ -64,7 +64,7 @@ def test_a_picture_lies_as_its_exif_says() -> None:
     assert np.array_equal(decode(buffer.getvalue()).pixels, np.rot90(gradient(40, 60), -1))
 
 
-def test_what_is_transparent_is_black_and_palettes_are_resolved() -> None:
+def test_transparent_pixels_are_black_and_palettes_are_resolved() -> None:
     grey = gradient()
     alpha = np.full_like(grey, 255)
     alpha[:32] = 0
@@ -79,7 +79,7 @@ def test_what_is_transparent_is_black_and_palettes_are_resolved() -> None:
     assert np.array_equal(decode(buffer.getvalue()).pixels, 255 - grey)
 
 
-def test_of_several_pictures_in_one_file_the_first_is_read() -> None:
+def test_the_first_of_several_pictures_in_a_file_is_read() -> None:
     buffer = io.BytesIO()
     pages = [Image.fromarray(gradient()), Image.fromarray(255 - gradient())]
     pages[0].save(buffer, "TIFF", save_all=True, append_images=pages[1:])
@@ -89,19 +89,19 @@ def test_of_several_pictures_in_one_file_the_first_is_read() -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, 1e30, 0.5])
-def test_floating_point_pictures_are_refused(value: float) -> None:
+def test_floating_point_pictures_are_rejected(value: float) -> None:
     values = gradient().astype(np.float32)
     values[0, 0] = value
     with pytest.raises(UnsupportedImage, match="floating-point"):
         decode(encoded(values, "TIFF"))
 
 
-def test_more_than_sixteen_bits_are_refused() -> None:
+def test_more_than_sixteen_bits_are_rejected() -> None:
     with pytest.raises(UnsupportedImage, match="more than 16 bits"):
         decode(encoded(gradient().astype(np.int32) * 100_000, "TIFF"))
 
 
-def test_a_picture_has_no_frames_to_choose_from() -> None:
+def test_a_frame_number_is_rejected_for_other_formats_than_dicom() -> None:
     with pytest.raises(UnsupportedImage, match="frames"):
         decode(encoded(gradient()), frame=1)
 
@@ -110,7 +110,7 @@ FORMS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_picture_cut_anywhere_is_refused_or_read_and_nothing_else(form: str) -> None:
+def test_a_truncated_picture_is_rejected_or_read(form: str) -> None:
     whole = encoded(gradient(96, 96), form)
     for end in range(0, len(whole), 64):
         try:
@@ -145,14 +145,14 @@ def test_a_coloured_picture_is_read_with_a_warning_and_a_grey_rgb_one_without() 
         "empty", "text", "gif", "truncated png", "truncated jpeg", "flat", "tiny", "wide", "bomb", "huge bomb", "bytes",
     ],
 )  # fmt: skip
-def test_what_is_no_ct_image_is_refused_with_its_reason(content: bytes, error: type[ImageError]) -> None:
+def test_invalid_pictures_are_rejected_with_a_reason(content: bytes, error: type[ImageError]) -> None:
     with pytest.raises(error):
         decode(content)
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.data())
-def test_damaged_files_raise_nothing_but_image_errors(data: st.DataObject) -> None:
+def test_damaged_files_raise_only_image_errors(data: st.DataObject) -> None:
     whole = bytearray(data.draw(st.sampled_from([encoded(gradient(), form) for form in FORMS])))
     for _ in range(data.draw(st.integers(1, 8))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
@@ -162,7 +162,7 @@ def test_damaged_files_raise_nothing_but_image_errors(data: st.DataObject) -> No
         assert str(error)  # noqa: PT017  either outcome is right, a third is not
 
 
-def test_fitting_keeps_proportions_and_boxes_come_back_where_they_were() -> None:
+def test_letterboxing_keeps_the_aspect_ratio_and_boxes_are_mapped_back() -> None:
     pixels, placement = letterbox(gradient(100, 200), 64, 64)
     assert pixels.shape == (64, 64)
     assert (pixels[:16] == 0).all()
@@ -173,13 +173,13 @@ def test_fitting_keeps_proportions_and_boxes_come_back_where_they_were() -> None
     assert outside == pytest.approx(np.array([[0, 0, 100, 100]]))
 
 
-def test_fitting_changes_nothing_where_sizes_agree() -> None:
+def test_letterboxing_an_image_of_the_input_size_changes_nothing() -> None:
     pixels, placement = letterbox(gradient(), 64, 64)
     assert (pixels == gradient()).all()
     assert placement.to_image(np.array([0.25, 0.5, 0.75, 1.0])).tolist() == [[16, 32, 48, 64]]
 
 
-def test_the_annotated_picture_shows_the_box_and_carries_nothing_of_the_source() -> None:
+def test_the_annotated_image_shows_the_box_and_no_metadata_of_the_source() -> None:
     buffer = io.BytesIO()
     exif = Image.Exif()
     exif[0x010E] = "Jane Doe"

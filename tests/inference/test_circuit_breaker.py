@@ -1,4 +1,4 @@
-"""The budget of retries and the circuit breaker, on a clock of the test's own."""
+"""The retry budget and the circuit breaker, with a clock controlled by the test."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def is_open(breaker: CircuitBreaker) -> bool:
         return True
 
 
-def test_a_hundred_calls_never_make_more_than_ten_retries() -> None:
+def test_a_hundred_calls_make_at_most_ten_retries() -> None:
     budget = RetryBudget()
     spent = 0
     for _ in range(100):
@@ -48,7 +48,7 @@ def test_a_hundred_calls_never_make_more_than_ten_retries() -> None:
     assert 9 <= spent <= 10
 
 
-def test_a_long_quiet_time_saves_ten_retries_and_no_more() -> None:
+def test_the_budget_saves_at_most_ten_retries() -> None:
     budget = RetryBudget()
     for _ in range(10_000):
         budget.earn()
@@ -56,7 +56,7 @@ def test_a_long_quiet_time_saves_ten_retries_and_no_more() -> None:
 
 
 @pytest.mark.parametrize("error", [Unavailable(), BadUpstream(), DeadlineExceeded()])
-def test_failures_in_a_row_open_it_and_it_opens_for_one_call_after_a_while(
+def test_failures_in_a_row_open_the_breaker_and_a_probe_is_allowed_later(
     breaker: CircuitBreaker, clock: Clock, error: HeparError
 ) -> None:
     for _ in range(3):
@@ -70,7 +70,7 @@ def test_failures_in_a_row_open_it_and_it_opens_for_one_call_after_a_while(
     assert not is_open(breaker), "it takes as many failures as before"
 
 
-def test_a_failed_probe_opens_it_again(breaker: CircuitBreaker, clock: Clock) -> None:
+def test_a_failed_probe_opens_the_breaker_again(breaker: CircuitBreaker, clock: Clock) -> None:
     for _ in range(3):
         fail(breaker)
     clock.now += 2.1
@@ -80,20 +80,20 @@ def test_a_failed_probe_opens_it_again(breaker: CircuitBreaker, clock: Clock) ->
     assert not is_open(breaker)
 
 
-def test_an_answer_between_failures_begins_the_count_anew(breaker: CircuitBreaker) -> None:
+def test_a_success_resets_the_failure_count(breaker: CircuitBreaker) -> None:
     for _ in range(4):
         fail(breaker)
         fail(breaker)
         assert not is_open(breaker)
 
 
-def test_a_hasty_caller_is_no_fault_of_the_model(breaker: CircuitBreaker) -> None:
+def test_a_missed_short_deadline_is_not_a_failure_of_the_model(breaker: CircuitBreaker) -> None:
     for _ in range(10):
         fail(breaker, DeadlineExceeded(), seconds=0.2)
     assert not is_open(breaker)
 
 
-def test_a_probe_that_was_cancelled_leaves_room_for_the_next(breaker: CircuitBreaker, clock: Clock) -> None:
+def test_a_cancelled_probe_allows_another(breaker: CircuitBreaker, clock: Clock) -> None:
     for _ in range(3):
         fail(breaker)
     clock.now += 2.1

@@ -1,4 +1,4 @@
-"""What a model card may not say."""
+"""Invalid model cards."""
 
 from __future__ import annotations
 

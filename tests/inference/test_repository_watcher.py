@@ -1,4 +1,4 @@
-"""Models that join, change and leave while a service runs."""
+"""Models that are added, changed and removed while a service runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WITHIN_S = 40
 
 
 def place(repositories: list[Path], name: str, staging: Path, bias: tuple[float, float, float]) -> None:
-    """As docs/models.md says: written elsewhere, then moved in one step."""
+    """As in docs/models.md: written elsewhere, then moved in one step."""
     write_classifier(staging, name, bias)
     for repository in repositories:
         copy = staging / f"copy-of-{name}"
@@ -32,10 +32,10 @@ def place(repositories: list[Path], name: str, staging: Path, bias: tuple[float,
     shutil.rmtree(staging / name)
 
 
-def until(said: Callable[[], Classification], wanted: Callable[[Classification], bool]) -> Classification:
-    """Every answer on the way must be one, too."""
+def wait_until(classify: Callable[[], Classification], expected: Callable[[Classification], bool]) -> Classification:
+    """Each intermediate response must be valid, too."""
     deadline = time.monotonic() + WITHIN_S
-    while not wanted(answer := said()):
+    while not expected(answer := classify()):
         assert time.monotonic() < deadline, answer
         time.sleep(0.3)
     return answer
@@ -43,7 +43,7 @@ def until(said: Callable[[], Classification], wanted: Callable[[Classification],
 
 @pytest.fixture
 def repository(triton: RunningTriton, tmp_path: Path) -> Iterator[Path]:
-    """The service's own view of the models; Triton's is shared with other tests."""
+    """The service's own copy of the models; Triton's is shared with other tests."""
     view = tmp_path / "models"
     view.mkdir()
     shutil.copytree(triton.repository / "classify_steady", view / "classify_steady")
@@ -52,37 +52,37 @@ def repository(triton: RunningTriton, tmp_path: Path) -> Iterator[Path]:
         shutil.rmtree(triton.repository / name, ignore_errors=True)
 
 
-def test_a_model_joins_changes_and_leaves_without_a_restart(
+def test_a_model_is_added_changed_and_removed_without_a_restart(
     triton: RunningTriton, repository: Path, tmp_path: Path
 ) -> None:
     settings = ClassifySettings(triton=triton.grpc, model_repository=repository, deadline_s=10)
     with TestClient(create_app(settings), base_url="http://127.0.0.1") as client:
 
-        def said() -> Classification:
+        def classify() -> Classification:
             answer = client.post(
                 "/v1/classifications", content=encoded(nearly_flat(0)), headers={"content-type": "image/png"}
             )
             assert answer.status_code == 200, answer.text
             return Classification.model_validate_json(answer.content)
 
-        assert [vote.model for vote in said().votes] == ["classify_steady"]
+        assert [vote.model for vote in classify().votes] == ["classify_steady"]
         place([triton.repository, repository], "classify_late", tmp_path / "staging", (4, 0, 0))
-        joined = until(said, lambda answer: len(answer.votes) == 2)
+        joined = wait_until(classify, lambda answer: len(answer.votes) == 2)
         assert joined.missing_models == []
         assert {vote.model: vote.label for vote in joined.votes}["classify_late"] == "cholangiocarcinoma"
 
         newer = tmp_path / "newer"
         write_classifier(newer, "classify_late", (0, 0, 4))
         (newer / "classify_late" / "1").rename(triton.repository / "classify_late" / "2")
-        changed = until(said, lambda answer: answer.votes[0].version == "2")
+        changed = wait_until(classify, lambda answer: answer.votes[0].version == "2")
         assert changed.votes[0].label == "no_tumour"
 
         shutil.rmtree(repository / "classify_late")
-        left = until(said, lambda answer: len(answer.votes) == 1)
+        left = wait_until(classify, lambda answer: len(answer.votes) == 1)
         assert (left.label, left.missing_models) == ("metastasis", [])
 
 
-def test_a_card_is_not_taken_up_before_triton_has_its_model_or_while_it_is_broken(
+def test_a_card_is_not_used_before_its_model_is_loaded_or_while_it_is_invalid(
     triton: RunningTriton, repository: Path
 ) -> None:
     async def scenario() -> None:
@@ -113,7 +113,7 @@ def test_a_card_is_not_taken_up_before_triton_has_its_model_or_while_it_is_broke
     asyncio.run(scenario())
 
 
-def test_a_service_whose_models_all_left_says_so(triton: RunningTriton, repository: Path) -> None:
+def test_a_service_without_any_model_left_is_not_ready(triton: RunningTriton, repository: Path) -> None:
     settings = ClassifySettings(triton=triton.grpc, model_repository=repository, deadline_s=10)
     with TestClient(create_app(settings), base_url="http://127.0.0.1") as client:
         shutil.rmtree(repository / "classify_steady")

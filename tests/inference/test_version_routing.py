@@ -1,4 +1,4 @@
-"""Versions of a model: which one is asked, what may be read of them, and how they are put in and left."""
+"""Versions of a model: routing, reading, adding and rolling back."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def add(folder: Path, candidate: Path, version: str = "2") -> None:
     put_in(folder, version, candidate / "1" / "model.onnx", card_of(candidate))
 
 
-def test_without_a_file_the_newest_answers(folder: Path) -> None:
+def test_without_a_versions_file_the_newest_version_answers(folder: Path) -> None:
     routing = read_version_routing(folder, card_of(folder))
     assert routing.choose_version() == (NEWEST, card_of(folder))
     assert routing.required_versions == [NEWEST]
     assert current(folder) == Versions(serving={"1": 1.0})
 
 
-def test_a_version_that_is_put_in_is_loaded_and_asked_by_nobody(folder: Path, candidate: Path) -> None:
+def test_an_added_version_is_loaded_and_gets_no_requests(folder: Path, candidate: Path) -> None:
     add(folder, candidate)
     assert present(folder) == ["1", "2"]
     assert current(folder) == Versions(serving={"1": 1.0})
@@ -57,7 +57,7 @@ def test_a_version_that_is_put_in_is_loaded_and_asked_by_nobody(folder: Path, ca
         add(folder, candidate)
 
 
-def test_each_version_is_asked_as_often_as_its_weight_says_with_its_own_card(folder: Path, candidate: Path) -> None:
+def test_versions_get_requests_by_weight_and_use_their_own_cards(folder: Path, candidate: Path) -> None:
     add(folder, candidate)
     share(folder, Versions(serving={"1": 3.0, "2": 1.0}))
     routing = read_version_routing(folder, card_of(folder))
@@ -68,7 +68,7 @@ def test_each_version_is_asked_as_often_as_its_weight_says_with_its_own_card(fol
     assert routing.required_versions == ["1", "2"]
 
 
-def test_who_leads_has_its_card_beside_the_configuration_and_the_way_back_is_open(
+def test_the_card_of_the_leading_version_is_the_models_card_and_a_rollback_is_possible(
     folder: Path, candidate: Path
 ) -> None:
     add(folder, candidate)
@@ -80,8 +80,8 @@ def test_who_leads_has_its_card_beside_the_configuration_and_the_way_back_is_ope
     assert leading(current(folder)) == "1"
 
 
-def test_how_the_models_decide_together_outlives_a_change_of_versions(folder: Path, candidate: Path) -> None:
-    """A candidate's card knows of no ensemble: the others' agreement must not end with it."""
+def test_the_fitted_ensemble_survives_a_change_of_versions(folder: Path, candidate: Path) -> None:
+    """The card of a candidate has no ensemble; the one of the other cards must remain valid."""
     agree_on(folder.parent, [folder.name], method="soft_vote", decision_threshold=0.5)
     fitted = card_of(folder).ensemble
     assert fitted is not None
@@ -92,9 +92,7 @@ def test_how_the_models_decide_together_outlives_a_change_of_versions(folder: Pa
         assert agreed_ensemble({folder.name: card_of(folder)}) == fitted
 
 
-def test_an_ensemble_that_is_fitted_anew_stays_when_the_versions_are_shared_again(
-    folder: Path, candidate: Path
-) -> None:
+def test_a_refitted_card_survives_a_change_of_weights(folder: Path, candidate: Path) -> None:
     add(folder, candidate)
     share(folder, Versions(serving={"2": 1.0}))
     write_card(folder, card_of(folder).model_copy(update={"decision_threshold": 0.7}))
@@ -104,7 +102,7 @@ def test_an_ensemble_that_is_fitted_anew_stays_when_the_versions_are_shared_agai
     assert read_version_routing(folder, card_of(folder)).cards["1"].decision_threshold == 0.5
 
 
-def test_only_what_is_there_may_be_named(folder: Path) -> None:
+def test_unknown_versions_are_rejected(folder: Path) -> None:
     with pytest.raises(UnknownVersion, match="has no version 7; it has 1"):
         share(folder, Versions(serving={"7": 1.0}))
     with pytest.raises(ValidationError, match="cannot serve and be a shadow"):
@@ -123,13 +121,13 @@ def test_only_what_is_there_may_be_named(folder: Path) -> None:
         ('{"serving": {"1": 0}}', "greater than 0"),
     ],
 )
-def test_a_file_that_is_broken_is_told(folder: Path, text: str, said: str) -> None:
+def test_an_invalid_versions_file_is_reported(folder: Path, text: str, said: str) -> None:
     (folder / "versions.json").write_text(text)
     with pytest.raises(BrokenCard, match=said):
         read_version_routing(folder, card_of(folder))
 
 
-def test_a_version_of_another_model_is_told(folder: Path, candidate: Path) -> None:
+def test_a_version_of_another_model_is_reported(folder: Path, candidate: Path) -> None:
     add(folder, candidate)
     file = folder / "2" / "card.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"labels": ["a", "b", "c"]}))
@@ -138,7 +136,7 @@ def test_a_version_of_another_model_is_told(folder: Path, candidate: Path) -> No
         read_version_routing(folder, card_of(folder))
 
 
-def test_the_linter_knows_of_versions(tmp_path: Path) -> None:
+def test_the_linter_checks_versions(tmp_path: Path) -> None:
     shipped = Path(__file__).parents[2] / "triton_models" / "classify_unet"
     folder = tmp_path / "classify_unet"
     shutil.copytree(shipped, folder)

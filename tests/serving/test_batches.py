@@ -38,18 +38,18 @@ def client(triton: RunningTriton) -> Iterator[TestClient]:
         yield client
 
 
-def test_answers_come_in_the_order_of_the_images_each_with_its_own_error(client: TestClient) -> None:
+def test_results_are_in_the_order_of_the_images_each_with_its_own_error(client: TestClient) -> None:
     files = parts(WHITE, BROKEN, BLACK, b"", b"text", b"\x89PNG" + bytes(20_000))
     answer = client.post("/v1/classifications/batch", files=files)
     assert answer.status_code == 200, answer.text
     items = ClassificationBatch.model_validate_json(answer.content).items
-    said = [item.votes[0].label if isinstance(item, Classification) else item.status for item in items]
-    assert said == ["cholangiocarcinoma", 422, "metastasis", 422, 415, 413]
+    outcomes = [item.votes[0].label if isinstance(item, Classification) else item.status for item in items]
+    assert outcomes == ["cholangiocarcinoma", 422, "metastasis", 422, 415, 413]
     assert {item.request_id for item in items} == {answer.headers["x-request-id"]}
 
 
-def test_images_of_a_batch_run_together_in_triton(client: TestClient, triton: RunningTriton) -> None:
-    """By its own statistics: runs by how many images each had."""
+def test_triton_runs_images_of_a_batch_together(client: TestClient, triton: RunningTriton) -> None:
+    """By Triton's statistics: number of runs by batch size."""
 
     def runs() -> dict[int, int]:
         (row,) = httpx2.get(f"{triton.http}/v2/models/classify_bright/stats").json()["model_stats"]
@@ -64,9 +64,9 @@ def test_images_of_a_batch_run_together_in_triton(client: TestClient, triton: Ru
     assert max(size for size, count in gained.items() if count) > 1
 
 
-def test_options_hold_for_every_image(client: TestClient) -> None:
-    chosen = {"classifiers": "classify_steady", "explain": "true"}
-    items = client.post("/v1/classifications/batch", params=chosen, files=parts(BLACK, WHITE)).json()["items"]
+def test_options_apply_to_every_image(client: TestClient) -> None:
+    parameters = {"classifiers": "classify_steady", "explain": "true"}
+    items = client.post("/v1/classifications/batch", params=parameters, files=parts(BLACK, WHITE)).json()["items"]
     assert [(item["agreeing_models"], item["voting_models"]) for item in items] == [(1, 1)] * 2
     assert all(item["explanation"]["overlay_png"] for item in items)
 
@@ -81,7 +81,7 @@ def test_options_hold_for_every_image(client: TestClient) -> None:
         ({"content": b"--x\r\nnonsense", "headers": MULTIPART}, 422, "multipart body"),
     ],
 )
-def test_what_is_no_batch_is_refused_as_a_whole(
+def test_an_invalid_batch_is_rejected_as_a_whole(
     client: TestClient, request_of: dict[str, object], status: int, reason: str
 ) -> None:
     answer = client.post("/v1/classifications/batch", **request_of)  # type: ignore[arg-type]
@@ -89,7 +89,7 @@ def test_what_is_no_batch_is_refused_as_a_whole(
     assert reason in answer.json()["detail"]
 
 
-def test_the_gateway_puts_both_parts_of_every_image_together(around: Surroundings) -> None:
+def test_the_gateway_combines_both_parts_of_every_image(around: Surroundings) -> None:
     with gateway(around) as client:
         headers = bearer(around)
         answer = client.post("/v1/analyses/batch", files=parts(BLACK, BROKEN, WHITE), headers=headers)
@@ -108,7 +108,7 @@ def test_the_gateway_puts_both_parts_of_every_image_together(around: Surrounding
         assert len(DetectionBatch.model_validate_json(other.content).items) == 2
 
 
-def test_a_service_that_fails_as_a_whole_says_so_beside_every_image(around: Surroundings) -> None:
+def test_the_failure_of_a_service_is_reported_for_every_image(around: Surroundings) -> None:
     with gateway(around, detect_url=NOWHERE) as client:
         answer = client.post("/v1/analyses/batch", files=parts(BLACK, WHITE), headers=bearer(around))
         assert [item["detection"]["status"] for item in answer.json()["items"]] == [503, 503]
@@ -121,7 +121,7 @@ def test_a_service_that_fails_as_a_whole_says_so_beside_every_image(around: Surr
         assert problem(answer).status == 503
 
 
-def test_services_that_tell_of_different_images_are_a_wrong_answer(around: Surroundings) -> None:
+def test_services_that_return_different_numbers_of_images_are_a_502(around: Surroundings) -> None:
     nothing = Misbehaving(body=DetectionBatch(items=[], request_id="r").model_dump_json().encode())
     with serving(nothing) as url, gateway(around, detect_url=url) as client:
         answer = client.post("/v1/analyses/batch", files=parts(BLACK), headers=bearer(around))

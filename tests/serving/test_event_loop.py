@@ -25,7 +25,7 @@ from detect_service.app import create_app as create_detect
 from detect_service.settings import DetectSettings
 from hepar.imaging.letterbox import letterbox
 from tests.support.pictures import encoded, gradient
-from tests.support.tiny_models import write_looking
+from tests.support.tiny_models import write_mapped_classifier
 from tests.support.triton import RunningTriton
 
 LARGE = encoded(gradient(2_000, 2_000))
@@ -77,7 +77,7 @@ def test_the_profiler_sees_image_work() -> None:
 def test_classification_does_no_image_work_on_the_loop(
     triton: RunningTriton, tmp_path: Path, parameters: dict[str, str]
 ) -> None:
-    write_looking(tmp_path, "looking")
+    write_mapped_classifier(tmp_path, "mapped")
     shutil.copytree(triton.repository / "classify_steady", tmp_path / "classify_steady")
     app = create_classify(ClassifySettings(triton=triton.grpc, model_repository=tmp_path))
     answer, calls = asyncio.run(image_work_on_the_loop(app, "/v1/classifications", **parameters))

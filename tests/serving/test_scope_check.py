@@ -1,4 +1,4 @@
-"""Is it an abdominal CT at all? Both services ask a real Triton: a tiny check computed by hand, and the shipped one."""
+"""The scope check of both services on a real Triton, with a tiny input check and with the shipped one."""
 
 from __future__ import annotations
 
@@ -50,22 +50,18 @@ def answers(clients: tuple[TestClient, TestClient], content: bytes) -> tuple[Cla
 
 @pytest.fixture
 def repository(triton: RunningTriton, tmp_path: Path) -> Path:
-    """What the services believe: the cards of the test's models, and no input check yet."""
+    """The services' own copy of the cards, without an input check."""
     return Path(shutil.copytree(triton.repository, tmp_path / "models", ignore=shutil.ignore_patterns("check_*")))
 
 
-def test_an_image_that_the_networks_do_not_know_gets_a_reason_and_no_cancer_type(
-    triton: RunningTriton, repository: Path
-) -> None:
+def test_an_image_out_of_scope_gets_a_reason_and_no_label(triton: RunningTriton, repository: Path) -> None:
     write_input_check(repository, "check_brightness")
-    refused, told = (
-        counted("hepar_out_of_scope_total"),
-        counted("hepar_decisions_total", outcome="out_of_scope", label=""),
-    )
+    rejected = counted("hepar_out_of_scope_total")
+    decisions = counted("hepar_decisions_total", outcome="out_of_scope", label="")
     with both_services(triton, repository) as clients:
         classified, detected = answers(clients, DARK)
-    assert counted("hepar_out_of_scope_total") == refused + 2, "by both services, which share this process"
-    assert counted("hepar_decisions_total", outcome="out_of_scope", label="") == told + 1
+    assert counted("hepar_out_of_scope_total") == rejected + 2, "counted by both services, which share this process"
+    assert counted("hepar_decisions_total", outcome="out_of_scope", label="") == decisions + 1
     assert (classified.outcome, classified.label, classified.most_probable_label) == ("out_of_scope", None, None)
     assert (classified.probability, classified.probabilities, classified.votes) == (None, {}, [])
     assert (classified.entropy, classified.mutual_information, classified.explanation) == (None, None, None)
@@ -87,7 +83,7 @@ def counted(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0
 
 
-def test_an_image_in_scope_is_answered_and_says_how_typical_it_is(triton: RunningTriton, repository: Path) -> None:
+def test_an_image_in_scope_gets_a_result_with_its_typicality(triton: RunningTriton, repository: Path) -> None:
     write_input_check(repository, "check_brightness")
     with both_services(triton, repository) as clients:
         classified, detected = answers(clients, BRIGHT)
@@ -100,17 +96,17 @@ def test_an_image_in_scope_is_answered_and_says_how_typical_it_is(triton: Runnin
         assert (answer.scope.in_scope, answer.scope.reason) == (True, None)
 
 
-def test_the_threshold_is_the_cards(triton: RunningTriton, repository: Path) -> None:
+def test_the_threshold_is_that_of_the_card(triton: RunningTriton, repository: Path) -> None:
     write_input_check(repository, "check_brightness", decision_threshold=0.95)
     with both_services(triton, repository) as clients:
         assert answers(clients, BRIGHT)[0].outcome == "out_of_scope"
 
 
 @pytest.mark.parametrize("name", ["check_absent", "check_nothing"])
-def test_without_its_check_a_service_answers_and_names_what_is_missing(
+def test_a_service_without_its_input_check_answers_and_reports_it_missing(
     triton: RunningTriton, repository: Path, name: str
 ) -> None:
-    """One is not loaded, the other answers what is not a number."""
+    """One is not loaded, the output of the other is not a number."""
     write_input_check(repository, name)
     before = counted("hepar_missing_models_total", model=name)
     with both_services(triton, repository) as clients:
@@ -121,7 +117,7 @@ def test_without_its_check_a_service_answers_and_names_what_is_missing(
         assert all(client.get("/readyz").status_code == 200 for client in clients)
 
 
-def test_a_repository_without_a_check_is_not_degraded(triton: RunningTriton, repository: Path) -> None:
+def test_a_repository_without_an_input_check_reports_nothing_missing(triton: RunningTriton, repository: Path) -> None:
     with both_services(triton, repository) as clients:
         for answer in answers(clients, DARK):
             assert (answer.scope, answer.missing_models) == (None, [])
@@ -146,7 +142,7 @@ def sunset() -> Image.Image:
 
 
 @pytest.mark.parametrize("picture", [text, noise, sunset])
-def test_the_shipped_check_refuses_what_is_no_ct(
+def test_the_shipped_input_check_rejects_images_that_are_not_ct(
     triton: RunningTriton, repository: Path, picture: Callable[[], Image.Image]
 ) -> None:
     shutil.copytree(SHIPPED / "check_input", repository / "check_input")
@@ -158,7 +154,7 @@ def test_the_shipped_check_refuses_what_is_no_ct(
 
 
 @pytest.mark.parametrize("sample", sorted(Path("samples").glob("*.png")), ids=lambda path: path.stem)
-def test_the_shipped_check_knows_the_samples(triton: RunningTriton, repository: Path, sample: Path) -> None:
+def test_the_shipped_input_check_accepts_the_samples(triton: RunningTriton, repository: Path, sample: Path) -> None:
     shutil.copytree(SHIPPED / "check_input", repository / "check_input")
     with both_services(triton, repository) as clients:
         for answer in answers(clients, sample.read_bytes()):

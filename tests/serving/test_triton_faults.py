@@ -1,6 +1,6 @@
-"""Triton hung, killed, slow, and a model unloaded under load: right answers or honest errors, and back without restart.
+"""Triton hung, killed, slow, and a model unloaded under load: correct results or errors, and recovery without restart.
 
-A Triton of these tests' own: what they do to it others must not see.
+These tests have a Triton of their own, so that other tests are not affected.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def own(tmp_path: Path) -> Iterator[RunningTriton]:
 
 @pytest.fixture
 def view(own: RunningTriton, tmp_path: Path) -> Path:
-    """The cards as the service sees them: it goes on asking a model that Triton lost."""
+    """The service's own copy of the cards: it still calls a model that Triton has unloaded."""
     copy = tmp_path / "view"
     shutil.copytree(own.repository, copy)
     return copy
@@ -83,7 +83,7 @@ def until_it_answers(client: TestClient) -> None:
     assert ask(client).json()["label"] == "metastasis"
 
 
-def test_a_hung_triton_costs_no_more_than_the_deadline_and_after_a_few_tries_nothing(
+def test_a_hung_triton_ends_in_timeouts_and_then_in_open_circuit_breakers(
     own: RunningTriton, client: TestClient
 ) -> None:
     server = server_of(own)
@@ -103,7 +103,7 @@ def test_a_hung_triton_costs_no_more_than_the_deadline_and_after_a_few_tries_not
     until_it_answers(client)
 
 
-def test_a_killed_triton_is_started_again_and_the_service_finds_it(own: RunningTriton, client: TestClient) -> None:
+def test_the_service_reconnects_to_a_restarted_triton(own: RunningTriton, client: TestClient) -> None:
     before = server_of(own).pid
     os.kill(before, signal.SIGKILL)
     assert ask(client).status_code in (503, 504)
@@ -126,7 +126,7 @@ def test_a_slow_model_is_left_out_at_the_deadline(own: RunningTriton, view: Path
         assert answer.json()["label"] == "metastasis"
 
 
-def test_a_model_unloaded_under_load_is_named_and_the_others_answer(own: RunningTriton, client: TestClient) -> None:
+def test_a_model_unloaded_under_load_is_reported_and_the_others_answer(own: RunningTriton, client: TestClient) -> None:
     with ThreadPoolExecutor(4) as pool:
         answers = [pool.submit(ask, client) for _ in range(40)]
         shutil.rmtree(own.repository / "classify_two")

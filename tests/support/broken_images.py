@@ -36,7 +36,7 @@ STEP = 64
 
 
 def textured() -> np.ndarray:
-    """Grey of a pattern that does not compress to nothing: a cut loses pixels."""
+    """A pattern that does not compress well, so that a truncated file loses pixels."""
     rng = np.random.default_rng(7)
     return np.asarray(np.clip(np.cumsum(rng.integers(-9, 10, (48, 64)), axis=1) + 128, 0, 255), dtype=np.uint8)
 
@@ -89,7 +89,7 @@ def whole_images() -> dict[str, bytes]:
 
 
 def truncated(content: bytes) -> Iterator[bytes]:
-    """Ending at every 64th byte."""
+    """Truncated at every 64th byte."""
     for length in range(STEP, len(content), STEP):
         yield content[:length]
 
@@ -143,7 +143,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def _png_bomb(width: int, height: int) -> bytes:
-    """64 megapixels of one grey, to the last pixel, in some 60 KB: flat, and large while that is found out."""
+    """64 megapixels of one grey level in about 60 KB: without contrast, and large when decoded."""
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     squeezer = zlib.compressobj(9)
     rows = b"".join(squeezer.compress(bytes(width + 1)) for _ in range(height)) + squeezer.flush()
@@ -151,18 +151,18 @@ def _png_bomb(width: int, height: int) -> bytes:
 
 
 def _tiff_bomb() -> bytes:
-    """Says that it has 60,000 pixels a side."""
+    """Its header states 60,000 pixels on a side."""
     content = encoded(textured(), "TIFF")
     return _tiff_with(_tiff_with(content, 256, 60_000), 257, 60_000)
 
 
 def _zip_tiff_bomb() -> bytes:
-    """64 megapixels of one grey in some 70 KB: the strips inflate to a thousand times their size."""
+    """64 megapixels of one grey level in about 70 KB: the strips inflate to a thousand times their size."""
     return encoded(np.zeros((4_000, 16_000), dtype=np.uint8), "TIFF", compression="tiff_adobe_deflate")
 
 
 def _tiff_with(content: bytes, tag: int, value: int) -> bytes:
-    """A little-endian TIFF whose entry of a tag says another short or long value."""
+    """A little-endian TIFF with another short or long value for a tag."""
     changed = bytearray(content)
     (directory,) = struct.unpack_from("<I", content, 4)
     (entries,) = struct.unpack_from("<H", content, directory)
@@ -193,7 +193,7 @@ def _deflated_bomb() -> bytes:
 
 
 def _rle_bomb() -> bytes:
-    """64 megapixels of 16 bits in a handful of bytes: segments that end at once."""
+    """64 megapixels of 16 bits in a few bytes: segments that end immediately."""
     dataset = ct_dataset(FRAME_HU)
     dataset.Rows, dataset.Columns = 4_000, 16_000
     header = np.array([2, 64, 66, *[0] * 13], dtype="<u4").tobytes()
@@ -201,7 +201,7 @@ def _rle_bomb() -> bytes:
 
 
 def _nested(depth: int) -> bytes:
-    """Sequences in sequences, deeper than Python recurses."""
+    """Sequences nested deeper than Python's recursion limit."""
     content = dicom_bytes(ct_dataset(FRAME_HU))
     place = content.index(struct.pack("<HH", 0x7FE0, 0x0010))
     opening = struct.pack("<HH2sHI", 0x0040, 0xA730, b"SQ", 0, 0xFFFFFFFF)

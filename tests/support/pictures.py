@@ -21,7 +21,7 @@ def gradient(height: int = 64, width: int = 64) -> NDArray[np.uint8]:
 
 
 def nearly_flat(grey: int, side: int = 64) -> NDArray[np.uint8]:
-    """One grey but for its first row, which gives it enough range to be a picture."""
+    """One grey level except for the first row, which gives the image enough contrast to be accepted."""
     pixels = np.full((side, side), grey, dtype=np.uint8)
     pixels[0] = 255 - grey
     return pixels
@@ -34,7 +34,7 @@ def encoded(pixels: NDArray[np.generic], form: str = "PNG", **options: object) -
 
 
 def png_header_only(width: int, height: int) -> bytes:
-    """A PNG that claims a size and has next to no pixels."""
+    """A PNG with the given size in its header and almost no pixel data."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -69,7 +69,7 @@ FRAME_HU = np.tile(np.linspace(-200, 400, 64).astype(np.int32), (48, 1))
 
 
 def multi_frame(frames: int) -> Dataset:
-    """An enhanced CT, each frame 10 HU above the one before: what is said of the pixels stands in functional groups."""
+    """An enhanced CT with pixel attributes in functional groups; each frame is 10 HU above the one before."""
     dataset = ct_dataset(FRAME_HU)
     dataset.NumberOfFrames = frames
     stack = np.stack([(FRAME_HU + 10 * index + 1024).astype(np.uint16) for index in range(frames)])

@@ -113,8 +113,8 @@ def agree_on(repository: Path, names: list[str], *others: dict[str, object], **d
         file.write_text(json.dumps(json.loads(file.read_text()) | {"ensemble": ensemble}))
 
 
-def write_looking(repository: Path, name: str, **card: object) -> None:
-    """A classifier for metastasis (0.58) whose activation map, of every label, is the image less mid-grey."""
+def write_mapped_classifier(repository: Path, name: str, **card: object) -> None:
+    """A classifier for metastasis (0.58). The activation map of every label is the image minus mid-grey."""
     nodes = [
         helper.make_node("Cast", ["image"], ["grey"], to=TensorProto.FLOAT),
         helper.make_node("Transpose", ["grey"], ["planes"], perm=[0, 3, 1, 2]),
@@ -167,7 +167,7 @@ def write_slow(repository: Path, name: str, products: int = 24, **card: object) 
 
 
 def write_broken(repository: Path, name: str) -> None:
-    """A graph that fails for a whole batch in which any pixel is not 0: a reshape that does not fit."""
+    """A graph whose reshape fails for a batch in which any pixel is not 0."""
     nodes = [
         helper.make_node("Cast", ["image"], ["grey"], to=TensorProto.INT64),
         helper.make_node("ReduceMax", ["grey"], ["brightest"], keepdims=0),

@@ -18,7 +18,7 @@ from local_stack.settings import StackSettings, on_free_ports
 
 READY_WITHIN_S = 90
 SHIPPED = Path("triton_models")
-LIARS: dict[str, tuple[tuple[float, float, float, float], float, int]] = {
+INVALID_DETECTORS: dict[str, tuple[tuple[float, float, float, float], float, int]] = {
     "score_over_one": ((0.1, 0.1, 0.5, 0.5), 1.5, 0),
     "score_below_zero": ((0.1, 0.1, 0.5, 0.5), -0.1, 0),
     "unknown_label": ((0.1, 0.1, 0.5, 0.5), 0.5, 2),

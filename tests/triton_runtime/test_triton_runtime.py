@@ -77,7 +77,7 @@ def test_every_pixel_reaches_the_network_and_every_value_is_returned(triton: Run
     pixels = np.random.default_rng(1).integers(0, 256, (2, SIZE, SIZE, 1), dtype=np.uint8)
     tensor = grpcclient.InferInput("image", list(pixels.shape), "UINT8")
     tensor.set_data_from_numpy(pixels)
-    result = client.infer("looking", [tensor])
+    result = client.infer("mapped", [tensor])
     assert result is not None
     activation = np.asarray(result.as_numpy("activation"))
     assert activation.dtype == np.float32
