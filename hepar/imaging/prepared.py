@@ -54,7 +54,7 @@ class PreparedImage:
 
 
 def prepare(image: CtImage, sizes: Collection[InputSize], *, with_preview: bool) -> PreparedImage:
-    """sizes: of the inputs of the networks that will be asked."""
+    """sizes: of the inputs of the networks that will be called."""
     return PreparedImage(
         width=image.width,
         height=image.height,

@@ -30,14 +30,17 @@ class ModelOptions(Protocol):
     @property
     def method(self) -> str | None:
         """The decision method; None for the ensemble's default."""
+        ...
 
     @property
     def models(self) -> list[str] | None:
         """Names of the models to use; None for all."""
+        ...
 
     @property
     def renders(self) -> bool:
         """Whether the result contains a rendered image."""
+        ...
 
 
 Options = TypeVar("Options", bound=ModelOptions)
