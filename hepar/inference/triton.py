@@ -177,13 +177,18 @@ def _validated(
 ) -> Tensor:
     if value is not None and not batched:
         value = value[None]
-    invalid = BadUpstream(f"{model} returned an invalid output {name}")
-    if value is None or value.ndim != len(expected.shape) + 1 or value.shape[0] != 1:
-        raise invalid
-    if any(wanted not in (-1, actual) for wanted, actual in zip(expected.shape, value.shape[1:], strict=True)):
-        raise invalid
-    if value.dtype.kind != expected.kind or not np.isfinite(value).all():
-        raise invalid
-    if value.size and not (expected.low <= value.min() and value.max() <= expected.high):
-        raise invalid
+    if value is None or not _is_valid(value, expected):
+        raise BadUpstream(f"{model} returned an invalid output {name}")
     return np.asarray(value[0])
+
+
+def _is_valid(value: Tensor, expected: ExpectedOutput) -> bool:
+    """value: with a batch axis, whose length must be one."""
+    shape = (1, *expected.shape)
+    if value.ndim != len(shape) or value.dtype.kind != expected.kind:
+        return False
+    if any(wanted not in (-1, actual) for wanted, actual in zip(shape, value.shape, strict=True)):
+        return False
+    if not np.isfinite(value).all():
+        return False
+    return not value.size or bool(expected.low <= value.min() and value.max() <= expected.high)

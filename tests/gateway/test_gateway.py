@@ -132,7 +132,8 @@ def test_uploads_need_a_token_with_the_right_scope_and_a_right_size(around: Surr
 def test_accounts_are_passed_on(around: Surroundings) -> None:
     form = {"email": "grace@example.org", "password": "a long enough password"}
     with gateway(around) as client:
-        assert client.post("/v1/users", json=form).status_code == 201
+        created = client.post("/v1/users", json=form)
+        assert (created.status_code, created.headers["location"]) == (201, f"/v1/users/{created.json()['id']}")
         assert problem(client.post("/v1/users", json=form)).status == 409
         wrong = client.post("/v1/token", data={"username": form["email"], "password": "another long password"})
         assert problem(wrong).status == 401
