@@ -202,7 +202,7 @@ def test_a_killed_triton_is_restarted_and_a_stop_leaves_nothing_running(tmp_path
     finally:
         keeper.send_signal(signal.SIGTERM)
         assert keeper.wait(30) == 0
-    assert "it starts again in 0.2 s" in (tmp_path / "keeper.log").read_text()
+    assert "restarting in 0.2 s" in (tmp_path / "keeper.log").read_text()
     _, alive = psutil.wait_procs(family, timeout=5)
     assert alive == []
     assert list(Path("/dev/shm").glob(f"hepar_triton_{keeper.pid}_*")) == []  # noqa: S108
