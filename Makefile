@@ -106,6 +106,10 @@ bench-viewer: setup .venv/.dev web/dist/.complete ## measure milliseconds per fr
 profile-graphs: setup .venv/.dev ## the ten most expensive nodes of each model, before and after the graph passes: docs/bench/graphs.md
 	.venv/bin/python -m bench.graphs
 
+.PHONY: bench-event-loop
+bench-event-loop: setup .venv/.dev ## measure the longest event-loop callback while a 64-megapixel image is analysed
+	.venv/bin/python -m bench event-loop
+
 .PHONY: bench-tune
 bench-tune: setup .venv/.dev ## measure threads, instances and batching on this machine
 	.venv/bin/python -m bench tune
