@@ -1,6 +1,6 @@
-/** A front end's way: sign in, send a picture, show the verdict. Node.js 22.18 or newer runs it as it is. */
+/** Sign in, send one image, print the result. Runs without a build step on Node.js 22.18 or newer. */
 import { readFile } from "node:fs/promises";
-import { answered, createHepar, isProblem, uploaded } from "../../clients/typescript/src/index.ts";
+import { createHepar, dataOrThrow, imageForm, isProblem } from "../../clients/typescript/src/index.ts";
 
 const { HEPAR_URL = "http://127.0.0.1:8080", HEPAR_EMAIL = "", HEPAR_PASSWORD = "" } = process.env;
 const file = process.argv[2] ?? "samples/metastasis.png";
@@ -8,20 +8,20 @@ const file = process.argv[2] ?? "samples/metastasis.png";
 let token: string | undefined;
 const hepar = createHepar(HEPAR_URL, { current: () => token });
 
-const signedIn = answered(
+const accessToken = dataOrThrow(
   await hepar.POST("/v1/token", {
     body: { grant_type: "password", username: HEPAR_EMAIL, password: HEPAR_PASSWORD },
     bodySerializer: (form) => new URLSearchParams(form as Record<string, string>),
     headers: { "Content-Type": "application/x-www-form-urlencoded" },
   }),
 );
-token = signedIn.access_token;
+token = accessToken.access_token;
 
 const image = new Blob([await readFile(file)]);
-const analysis = answered(
+const analysis = dataOrThrow(
   await hepar.POST("/v1/analyses", {
     params: { query: { explain: true } },
-    body: uploaded(image) as never,
+    body: imageForm(image) as never,
     bodySerializer: (form) => form,
   }),
 );

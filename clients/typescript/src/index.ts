@@ -1,4 +1,4 @@
-/** The Hepar gateway, typed: every path, parameter and answer as docs/openapi.json has it. */
+/** Typed client of the Hepar gateway. Paths, parameters and responses come from docs/openapi.json. */
 import createClient, { type Client, type Middleware } from "openapi-fetch";
 import type { components, paths } from "./schema.d.ts";
 
@@ -6,13 +6,13 @@ export type Schemas = components["schemas"];
 export type Problem = Schemas["Problem"];
 export type HeparClient = Client<paths>;
 
-/** Where the access token comes from: `renew` is asked once when the gateway refuses it. */
-export interface Tokens {
+/** Supplies the access token. `renew` is called once when the gateway answers 401. */
+export interface TokenSource {
   current(): string | undefined;
   renew?(): Promise<string | undefined>;
 }
 
-/** What the gateway refused. `problem.type` leads to a page of the gateway with cause and cure. */
+/** An error response of the gateway. `problem.type` is the path of a page that explains the cause and the remedy. */
 export class HeparProblem extends Error {
   readonly problem: Problem;
 
@@ -22,23 +22,30 @@ export class HeparProblem extends Error {
   }
 }
 
-/** A client of one gateway. Every POST gets an Idempotency-Key unless the caller gives one. */
-export function createHepar(baseUrl: string, tokens?: Tokens): HeparClient {
+/** A client of one gateway. Every POST gets an Idempotency-Key unless the caller sets one. */
+export function createHepar(baseUrl: string, tokens?: TokenSource): HeparClient {
   const client = createClient<paths>({ baseUrl });
-  client.use(withKey);
-  if (tokens !== undefined) client.use(withToken(tokens));
+  client.use(idempotencyKeyMiddleware);
+  if (tokens !== undefined) client.use(bearerTokenMiddleware(tokens));
   return client;
 }
 
-/** The answer, or HeparProblem thrown. */
-export function answered<Answer>(result: { data?: Answer; error?: unknown; response: Response }): Answer {
+/** Returns the response body, or throws HeparProblem. */
+export function dataOrThrow<Data>(result: { data?: Data; error?: unknown; response: Response }): Data {
   if (result.data !== undefined) return result.data;
-  if (isProblem(result.error)) throw new HeparProblem(result.error);
-  throw new Error(`status ${result.response.status} without a problem: is there a Hepar gateway?`);
+  throwOnError(result);
+  throw new Error(`status ${result.response.status} without a body`);
 }
 
-/** The body of an upload: one image, or several, in parts named `image`. */
-export function uploaded(...images: Blob[]): FormData {
+/** Throws HeparProblem for an error response. For operations whose success has no body. */
+export function throwOnError(result: { error?: unknown; response: Response }): void {
+  if (result.response.ok) return;
+  if (isProblem(result.error)) throw new HeparProblem(result.error);
+  throw new Error(`status ${result.response.status} without a problem document: is this address a Hepar gateway?`);
+}
+
+/** The multipart body of an upload: each image is a part named `image`. */
+export function imageForm(...images: Blob[]): FormData {
   const form = new FormData();
   for (const image of images) form.append("image", image);
   return form;
@@ -48,7 +55,7 @@ export function isProblem(value: unknown): value is Problem {
   return typeof value === "object" && value !== null && "type" in value && "request_id" in value && "status" in value;
 }
 
-const withKey: Middleware = {
+const idempotencyKeyMiddleware: Middleware = {
   onRequest({ request }) {
     if (request.method === "POST" && !request.headers.has("Idempotency-Key")) {
       request.headers.set("Idempotency-Key", crypto.randomUUID());
@@ -57,25 +64,29 @@ const withKey: Middleware = {
   },
 };
 
-function withToken(tokens: Tokens): Middleware {
-  const repeats = new Map<string, Request>();
+function bearerTokenMiddleware(tokens: TokenSource): Middleware {
+  // A request body can be read only once, so each request is cloned before it is sent.
+  const clones = new Map<string, Request>();
   return {
     onRequest({ id, request }) {
       const token = tokens.current();
       if (token !== undefined && !request.headers.has("Authorization")) {
         request.headers.set("Authorization", `Bearer ${token}`);
-        if (tokens.renew !== undefined) repeats.set(id, request.clone());
+        if (tokens.renew !== undefined) clones.set(id, request.clone());
       }
       return request;
     },
     async onResponse({ id, response }) {
-      const repeat = repeats.get(id);
-      repeats.delete(id);
-      if (response.status !== 401 || repeat === undefined || tokens.renew === undefined) return response;
+      const retry = clones.get(id);
+      clones.delete(id);
+      if (response.status !== 401 || retry === undefined || tokens.renew === undefined) return response;
       const token = await tokens.renew();
       if (token === undefined) return response;
-      repeat.headers.set("Authorization", `Bearer ${token}`);
-      return fetch(repeat);
+      retry.headers.set("Authorization", `Bearer ${token}`);
+      return fetch(retry);
+    },
+    onError({ id }) {
+      clones.delete(id);
     },
   };
 }
