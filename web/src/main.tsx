@@ -1,22 +1,21 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { BrowserRouter } from "react-router";
-import { App } from "./app.tsx";
-import { Speaking } from "./i18n.tsx";
-import { SignedIn } from "./session.tsx";
+import { App } from "./App.tsx";
+import { LanguageProvider } from "./i18n/LanguageProvider.tsx";
+import { SessionProvider } from "./session/SessionProvider.tsx";
 import "./style.css";
 
 const root = document.getElementById("app");
-if (root !== null) {
-  createRoot(root).render(
-    <StrictMode>
-      <Speaking>
-        <SignedIn>
-          <BrowserRouter>
-            <App />
-          </BrowserRouter>
-        </SignedIn>
-      </Speaking>
-    </StrictMode>,
-  );
-}
+if (root === null) throw new Error("index.html has no element #app");
+createRoot(root).render(
+  <StrictMode>
+    <LanguageProvider>
+      <SessionProvider>
+        <BrowserRouter>
+          <App />
+        </BrowserRouter>
+      </SessionProvider>
+    </LanguageProvider>
+  </StrictMode>,
+);

@@ -1,7 +1,8 @@
-/** The viewer's arithmetic, without a canvas. */
+/** The arithmetic of the viewer, without a canvas. */
 
+/** Where the image is on the screen. */
 export interface View {
-  /** Screen pixels an image pixel. */
+  /** Screen pixels per image pixel. */
   zoom: number;
   /** Of the image's upper left corner, in screen pixels. */
   left: number;
@@ -13,53 +14,69 @@ export interface Point {
   y: number;
 }
 
+export interface Size {
+  width: number;
+  height: number;
+}
+
+export interface Line {
+  from: Point;
+  to: Point;
+}
+
+/** Millimetres between rows and between columns. */
+export interface Spacing {
+  row: number;
+  column: number;
+}
+
 const ZOOM_MIN = 0.05;
 const ZOOM_MAX = 40;
 
-/** The whole image, centred. Pixels that are not square are drawn square: sizes come from the spacing. */
-export function fitted(width: number, height: number, room: { width: number; height: number }): View {
-  const zoom = Math.min(room.width / width, room.height / height);
-  return { zoom, left: (room.width - width * zoom) / 2, top: (room.height - height * zoom) / 2 };
+/** The whole image, centred in the viewport. */
+export function fittedView(image: Size, viewport: Size): View {
+  const zoom = Math.min(viewport.width / image.width, viewport.height / image.height);
+  return { zoom, left: (viewport.width - image.width * zoom) / 2, top: (viewport.height - image.height * zoom) / 2 };
 }
 
-/** Zoomed by a factor, the point of the screen staying where it is. */
-export function zoomed(view: View, factor: number, at: Point): View {
+/** Zoomed by a factor; the image point under `fixed` (screen pixels) stays there. */
+export function zoomedView(view: View, factor: number, fixed: Point): View {
   const zoom = Math.min(ZOOM_MAX, Math.max(ZOOM_MIN, view.zoom * factor));
-  const by = zoom / view.zoom;
-  return { zoom, left: at.x - (at.x - view.left) * by, top: at.y - (at.y - view.top) * by };
+  const ratio = zoom / view.zoom;
+  return { zoom, left: fixed.x - (fixed.x - view.left) * ratio, top: fixed.y - (fixed.y - view.top) * ratio };
 }
 
-export function moved(view: View, x: number, y: number): View {
+export function movedView(view: View, x: number, y: number): View {
   return { ...view, left: view.left + x, top: view.top + y };
 }
 
-export function toImage(view: View, at: Point): Point {
-  return { x: (at.x - view.left) / view.zoom, y: (at.y - view.top) / view.zoom };
+export function toImage(view: View, screen: Point): Point {
+  return { x: (screen.x - view.left) / view.zoom, y: (screen.y - view.top) / view.zoom };
 }
 
-/** The length of a line on the image: in millimetres where the spacing is known, else in pixels. */
-export function measured(from: Point, to: Point, spacing?: { row: number; column: number }): string {
+/** In millimetres if the spacing is known, otherwise in pixels. */
+export function lineLength({ from, to }: Line, spacing?: Spacing): { length: number; unit: "mm" | "px" } {
   const across = (to.x - from.x) * (spacing?.column ?? 1);
   const down = (to.y - from.y) * (spacing?.row ?? 1);
-  return `${Math.hypot(across, down).toFixed(1)} ${spacing ? "mm" : "px"}`;
+  return { length: Math.hypot(across, down), unit: spacing ? "mm" : "px" };
 }
 
 /**
- * Grey values through a window to opaque pixels, as DICOM's linear function does (PS3.3, C.11.2.1.2.1).
+ * Writes grey values through a window as opaque pixels: the linear function of DICOM PS3.3, C.11.2.1.2.1.
  *
- * out: RGBA in one number each, as ImageData holds them on a little-endian machine.
+ * pixels: RGBA in one number each, in the byte order of ImageData on a little-endian machine.
  */
-export function greys(
+export function applyWindow(
   values: Float32Array,
   window: { width: number; centre: number },
   inverted: boolean,
-  out: Uint32Array,
+  pixels: Uint32Array,
 ): void {
   const low = window.centre - window.width / 2;
   const scale = 255 / Math.max(window.width, 1e-6);
   const flip = inverted ? 255 : 0;
   for (let index = 0; index < values.length; index += 1) {
     const grey = Math.min(255, Math.max(0, (values[index]! - low) * scale + 0.5)) & 255;
-    out[index] = 0xff000000 | ((grey ^ flip) * 0x010101);
+    pixels[index] = 0xff000000 | ((grey ^ flip) * 0x010101);
   }
 }

@@ -1,0 +1,70 @@
+/** The frame around every page, and the routes. */
+import { lazy, Suspense } from "react";
+import { Outlet, Route, Routes } from "react-router";
+import { Header } from "./components/Header.tsx";
+import { RequireAccount } from "./components/RequireAccount.tsx";
+import { useOnline } from "./components/useOnline.ts";
+import { useStartAtTop } from "./components/useStartAtTop.ts";
+import { useTranslator } from "./i18n/LanguageProvider.tsx";
+import { AccountPage } from "./pages/AccountPage.tsx";
+import { AdministrationPage } from "./pages/AdministrationPage.tsx";
+import { HelpPage } from "./pages/HelpPage.tsx";
+import { HomePage } from "./pages/HomePage.tsx";
+import { ModelsPage } from "./pages/ModelsPage.tsx";
+import { NotFoundPage } from "./pages/NotFoundPage.tsx";
+import { SignInPage } from "./pages/SignInPage.tsx";
+import { SignUpPage } from "./pages/SignUpPage.tsx";
+import { useSession } from "./session/SessionProvider.tsx";
+
+const UploadPage = lazy(() => import("./pages/UploadPage.tsx"));
+const ResultPage = lazy(() => import("./pages/ResultPage.tsx"));
+
+export function App() {
+  const translator = useTranslator();
+  const { sessionEnded } = useSession();
+  const online = useOnline();
+  useStartAtTop("main");
+  return (
+    <>
+      <a className="skip" href="#main">
+        {translator.text("skip")}
+      </a>
+      <Header />
+      {online ? null : <Alert text={translator.text("offline")} />}
+      {sessionEnded ? <Alert text={translator.text("sessionEnded")} /> : null}
+      <main id="main" tabIndex={-1}>
+        <Suspense fallback={<p role="status">{translator.text("loading")}</p>}>
+          <Pages />
+        </Suspense>
+      </main>
+      <footer>{translator.text("notice")}</footer>
+    </>
+  );
+}
+
+function Pages() {
+  return (
+    <Routes>
+      <Route path="/" element={<HomePage />} />
+      <Route path="/sign-in" element={<SignInPage />} />
+      <Route path="/sign-up" element={<SignUpPage />} />
+      <Route path="/help" element={<HelpPage />} />
+      <Route element={<RequireAccount><Outlet /></RequireAccount>}>
+        <Route path="/upload" element={<UploadPage />} />
+        <Route path="/results/:id" element={<ResultPage />} />
+        <Route path="/models" element={<ModelsPage />} />
+        <Route path="/account" element={<AccountPage />} />
+        <Route path="/administration" element={<AdministrationPage />} />
+      </Route>
+      <Route path="*" element={<NotFoundPage />} />
+    </Routes>
+  );
+}
+
+function Alert({ text }: { text: string }) {
+  return (
+    <p className="error" role="alert">
+      {text}
+    </p>
+  );
+}

@@ -1,0 +1,23 @@
+/** The gateway's API: the TypeScript client and the types that the pages use. */
+import type { Schemas } from "../../clients/typescript/src/index.ts";
+
+export type Account = Schemas["Account"];
+export type Analysis = Schemas["Analysis"];
+export type Box = Detection["boxes"][number];
+export type Classification = Schemas["Classification"];
+export type Curves = Schemas["Curves"];
+export type Detection = Schemas["Detection"];
+export type ServedModel = Schemas["ServedModel"];
+export type {
+  HeparClient,
+  Problem,
+  Schemas,
+  TokenSource,
+} from "../../clients/typescript/src/index.ts";
+export {
+  createHepar,
+  dataOrThrow,
+  HeparProblem,
+  isProblem,
+  throwOnError,
+} from "../../clients/typescript/src/index.ts";

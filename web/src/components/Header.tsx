@@ -1,0 +1,71 @@
+import { useEffect, useState } from "react";
+import { NavLink, useNavigate } from "react-router";
+import { useLanguage, useTranslator } from "../i18n/LanguageProvider.tsx";
+import type { Language } from "../i18n/translator.ts";
+import { useSession } from "../session/SessionProvider.tsx";
+
+const THEME_STORAGE_KEY = "hepar-theme";
+
+export function Header() {
+  return (
+    <header>
+      <NavLink to="/" className="brand">
+        Hepar
+      </NavLink>
+      <Navigation />
+      <Appearance />
+    </header>
+  );
+}
+
+function Navigation() {
+  const translator = useTranslator();
+  const { account, signOut } = useSession();
+  const navigate = useNavigate();
+  async function leave(): Promise<void> {
+    // First, so that the next user does not return to a page of this one.
+    await navigate("/sign-in");
+    signOut();
+  }
+  return (
+    <nav aria-label="Hepar">
+      {account ? (
+        <>
+          <NavLink to="/upload">{translator.text("upload")}</NavLink>
+          <NavLink to="/models">{translator.text("models")}</NavLink>
+          <NavLink to="/account">{translator.text("account")}</NavLink>
+          {account.role === "administrator" ? <NavLink to="/administration">{translator.text("administration")}</NavLink> : null}
+        </>
+      ) : null}
+      <NavLink to="/help">{translator.text("help")}</NavLink>
+      {account === null ? <NavLink to="/sign-in">{translator.text("signIn")}</NavLink> : null}
+      {account === null ? <NavLink to="/sign-up">{translator.text("signUp")}</NavLink> : null}
+      {account ? (
+        <button type="button" onClick={() => void leave()}>
+          {translator.text("signOut")}
+        </button>
+      ) : null}
+    </nav>
+  );
+}
+
+function Appearance() {
+  const { language, translator, setLanguage } = useLanguage();
+  const [theme, setTheme] = useState(() => localStorage.getItem(THEME_STORAGE_KEY) ?? "dark");
+  useEffect(() => {
+    document.documentElement.dataset["theme"] = theme;
+    localStorage.setItem(THEME_STORAGE_KEY, theme);
+  }, [theme]);
+  return (
+    <div className="appearance">
+      <select aria-label={translator.text("theme")} value={theme} onChange={(event) => setTheme(event.target.value)}>
+        <option value="dark">{translator.text("dark")}</option>
+        <option value="light">{translator.text("light")}</option>
+      </select>
+      <select aria-label={translator.text("language")} value={language} onChange={(event) => setLanguage(event.target.value as Language)}>
+        <option value="en">English</option>
+        <option value="de">Deutsch</option>
+      </select>
+    </div>
+  );
+}

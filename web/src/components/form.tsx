@@ -1,0 +1,44 @@
+import { useId, useState, type FormEvent, type InputHTMLAttributes } from "react";
+
+interface FieldProps extends InputHTMLAttributes<HTMLInputElement> {
+  label: string;
+  hint?: string;
+}
+
+export function Field({ label, hint, ...input }: FieldProps) {
+  const id = useId();
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      <input id={id} aria-describedby={hint ? `${id}-hint` : undefined} {...input} />
+      {hint ? (
+        <p id={`${id}-hint`} className="quiet">
+          {hint}
+        </p>
+      ) : null}
+    </div>
+  );
+}
+
+/** Submits a form once at a time. action: gets a function that returns the value of a field by its name. */
+export function useForm(action: (field: (name: string) => string) => Promise<void>) {
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>();
+  async function submit(form: HTMLFormElement): Promise<void> {
+    const data = new FormData(form);
+    setBusy(true);
+    setError(undefined);
+    try {
+      await action((name) => String(data.get(name) ?? ""));
+    } catch (reason) {
+      setError(reason);
+    } finally {
+      setBusy(false);
+    }
+  }
+  function onSubmit(event: FormEvent<HTMLFormElement>): void {
+    event.preventDefault();
+    void submit(event.currentTarget);
+  }
+  return { onSubmit, busy, error };
+}

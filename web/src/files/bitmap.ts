@@ -1,0 +1,29 @@
+/** Formats that the browser decodes: PNG, JPEG, BMP and WebP. */
+import { formatFact, FULL_RANGE, type Inspection, type Kind } from "./inspection.ts";
+
+export async function inspectBitmap(kind: Kind, file: Blob): Promise<Inspection> {
+  const unknown: Inspection = { kind, facts: [], frames: 1 };
+  let bitmap: ImageBitmap;
+  try {
+    bitmap = await createImageBitmap(file);
+  } catch {
+    return unknown;
+  }
+  const { width, height } = bitmap;
+  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  if (context === null) return unknown;
+  context.drawImage(bitmap, 0, 0);
+  const { data } = context.getImageData(0, 0, width, height);
+  const values = new Float32Array(width * height);
+  for (let index = 0; index < values.length; index += 1) {
+    const offset = index * 4;
+    values[index] = luma(data[offset] ?? 0, data[offset + 1] ?? 0, data[offset + 2] ?? 0);
+  }
+  const picture = { width, height, values, window: FULL_RANGE, inverted: false, hounsfield: false };
+  return { kind, facts: [formatFact(kind, width, height)], frames: 1, picture };
+}
+
+/** ITU-R BT.601. */
+export function luma(red: number, green: number, blue: number): number {
+  return 0.299 * red + 0.587 * green + 0.114 * blue;
+}

@@ -1,0 +1,77 @@
+/** German titles and remedies of the gateway's problem types, by the last part of `type`. */
+export interface ProblemText {
+  title: string;
+  remedy: string;
+}
+
+const LATER = "Versuchen Sie es in Kürze erneut.";
+const REPORT = "Nennen Sie dem Betreiber die Nummer der Anfrage.";
+const ASK = "Wenden Sie sich an die Verwaltung.";
+
+export const deProblems: Record<string, ProblemText> = {
+  "invalid-request": { title: "Die Anfrage ist ungültig", remedy: "Korrigieren Sie die genannten Angaben." },
+  "unreadable-image": {
+    title: "Die Datei ist kein lesbares Bild",
+    remedy: "Öffnen Sie die Datei in einem anderen Programm und exportieren Sie die Schicht erneut.",
+  },
+  "unsupported-media": {
+    title: "Das Format wird nicht unterstützt",
+    remedy: "Verwenden Sie PNG, JPEG, TIFF, BMP, WebP oder DICOM-CT.",
+  },
+  "too-large": { title: "Die Datei ist zu groß", remedy: "Verwenden Sie einzelne Schichten statt ganzer Volumen." },
+  "bad-content-length": { title: "Content-Length ist keine Zahl", remedy: REPORT },
+  "headers-too-large": { title: "Die Kopfzeilen sind zu groß", remedy: "Löschen Sie die Cookies dieser Seite." },
+  "url-too-long": { title: "Die Adresse ist zu lang", remedy: REPORT },
+  "unknown-host": { title: "Der Server ist unter dieser Adresse nicht erreichbar", remedy: "Verwenden Sie die Adresse, die Ihnen genannt wurde." },
+  "http-404": { title: "Diese Adresse gibt es nicht", remedy: REPORT },
+  "http-405": { title: "Diese Methode ist hier nicht erlaubt", remedy: REPORT },
+  unauthenticated: { title: "Bitte melden Sie sich an", remedy: "Melden Sie sich erneut an." },
+  forbidden: { title: "Nicht erlaubt", remedy: "Ihre Rolle umfasst diese Funktion nicht. Bitten Sie die Verwaltung um eine andere Rolle." },
+  "rate-limited": { title: "Zu viele Anfragen von Ihrem Konto", remedy: LATER },
+  busy: { title: "Der Server ist ausgelastet", remedy: LATER },
+  unavailable: { title: "Zurzeit nicht verfügbar", remedy: LATER },
+  "below-quorum": { title: "Zu wenige Modelle haben geantwortet", remedy: LATER },
+  "deadline-exceeded": { title: "Das Ergebnis lag nicht rechtzeitig vor", remedy: LATER },
+  "upload-too-slow": { title: "Die Datei kam nicht rechtzeitig an", remedy: "Versuchen Sie es mit einer besseren Verbindung erneut." },
+  "bad-upstream": { title: "Ein Teil des Systems hat fehlerhaft geantwortet", remedy: REPORT },
+  "internal-error": { title: "Interner Fehler", remedy: REPORT },
+  "idempotency-key-reused": { title: "Der Idempotency-Key gehört zu einer anderen Anfrage", remedy: REPORT },
+  "idempotency-in-progress": { title: "Die erste Anfrage mit diesem Schlüssel läuft noch", remedy: LATER },
+  "address-in-use": {
+    title: "Zu dieser Adresse gibt es bereits ein Konto",
+    remedy: "Melden Sie sich an oder verwenden Sie eine andere Adresse.",
+  },
+  "sign-up-closed": { title: "Die Registrierung ist geschlossen", remedy: "Bitten Sie die Verwaltung um ein Konto." },
+  "weak-password": {
+    title: "Das Passwort ist zu leicht zu erraten",
+    remedy: "Wählen Sie einen langen Satz ohne Ihren Namen und Ihre Adresse.",
+  },
+  "wrong-password": { title: "Das Passwort ist falsch", remedy: "Geben Sie es erneut ein. Nach mehreren Fehlversuchen wird das Konto vorübergehend gesperrt." },
+  "wrong-credentials": {
+    title: "Die Adresse oder das Passwort ist falsch",
+    remedy: "Geben Sie beides erneut ein. Nach mehreren Fehlversuchen wird das Konto vorübergehend gesperrt.",
+  },
+  "second-factor-required": {
+    title: "Der Code des zweiten Faktors ist erforderlich",
+    remedy: "Geben Sie den Code Ihrer Authenticator-App oder einen Wiederherstellungscode ein.",
+  },
+  "wrong-code": {
+    title: "Der Code ist falsch oder wurde bereits verwendet",
+    remedy: "Warten Sie auf den nächsten Code und prüfen Sie die Uhr Ihres Geräts.",
+  },
+  "no-second-factor": { title: "Es ist kein zweiter Faktor eingerichtet", remedy: "Richten Sie zuerst einen ein." },
+  "second-factor-active": { title: "Es ist bereits ein zweiter Faktor eingerichtet", remedy: "Entfernen Sie ihn zuerst." },
+  "account-not-active": { title: "Das Konto ist nicht aktiv", remedy: `Es wartet auf Freigabe oder wurde gesperrt. ${ASK}` },
+  "invalid-grant": { title: "Die Sitzung ist nicht mehr gültig", remedy: "Melden Sie sich erneut an." },
+  "wrong-client": { title: "Die Client-Kennung oder das Geheimnis ist falsch", remedy: ASK },
+  "too-many-attempts": { title: "Zu viele Versuche", remedy: "Warten Sie einige Minuten. Jeder weitere Versuch verlängert die Wartezeit." },
+  "last-administrator": {
+    title: "Dies ist das letzte Konto der Verwaltung",
+    remedy: "Geben Sie zuerst einem anderen Konto die Rolle Verwaltung.",
+  },
+  "no-such-account": { title: "Dieses Konto gibt es nicht", remedy: "Laden Sie die Liste neu." },
+  "not-pending": { title: "Das Konto wartet nicht auf Freigabe", remedy: "Laden Sie die Liste neu." },
+  "no-such-session": { title: "Diese Sitzung gibt es nicht", remedy: "Laden Sie die Seite neu." },
+  "no-such-client": { title: "Diesen Client gibt es nicht", remedy: "Laden Sie die Liste neu." },
+  "too-many-secrets": { title: "Der Client hat zu viele Geheimnisse", remedy: "Entfernen Sie zuerst das ältere." },
+};

@@ -1,0 +1,111 @@
+/** The user's own account. */
+import { useCallback } from "react";
+import { useNavigate } from "react-router";
+import { dataOrThrow, throwOnError, type Schemas } from "../api.ts";
+import { ErrorBox } from "../components/ErrorBox.tsx";
+import { Field, useForm } from "../components/form.tsx";
+import { usePageTitle } from "../components/usePageTitle.ts";
+import { useResource } from "../components/useResource.ts";
+import { useTranslator } from "../i18n/LanguageProvider.tsx";
+import { useSession } from "../session/SessionProvider.tsx";
+import { SecondFactor } from "./SecondFactor.tsx";
+import { PASSWORD_LENGTH } from "./SignUpPage.tsx";
+
+const PASSWORD_MIN_WITH_SECOND_FACTOR = 12;
+
+export function AccountPage() {
+  const translator = useTranslator();
+  const { account } = useSession();
+  usePageTitle(translator.text("account"));
+  if (!account) return null;
+  return (
+    <section className="narrow">
+      <h1>{translator.text("account")}</h1>
+      <p>
+        {account.email}, {translator.term(account.role)}
+      </p>
+      <ChangePassword hasSecondFactor={account.second_factor} />
+      <SecondFactor active={account.second_factor} />
+      <Sessions />
+    </section>
+  );
+}
+
+function ChangePassword({ hasSecondFactor }: { hasSecondFactor: boolean }) {
+  const translator = useTranslator();
+  const { hepar, signOut } = useSession();
+  const navigate = useNavigate();
+  const { onSubmit, busy, error } = useForm(async (field) => {
+    const body = { current_password: field("current"), new_password: field("new") };
+    throwOnError(await hepar.PUT("/v1/users/me/password", { body }));
+    await navigate("/sign-in", { state: { message: "passwordChanged" } });
+    signOut();
+  });
+  return (
+    <form onSubmit={onSubmit}>
+      <h2>{translator.text("changePassword")}</h2>
+      <Field
+        name="current"
+        label={translator.text("currentPassword")}
+        type="password"
+        autoComplete="current-password"
+        required
+      />
+      <Field
+        name="new"
+        label={translator.text("newPassword")}
+        hint={translator.text("passwordHint")}
+        type="password"
+        autoComplete="new-password"
+        {...PASSWORD_LENGTH}
+        minLength={hasSecondFactor ? PASSWORD_MIN_WITH_SECOND_FACTOR : PASSWORD_LENGTH.minLength}
+        required
+      />
+      <ErrorBox error={error} />
+      <button disabled={busy}>{translator.text("changePassword")}</button>
+    </form>
+  );
+}
+
+function Sessions() {
+  const translator = useTranslator();
+  const { hepar } = useSession();
+  const { data, error, reload, setError } = useResource(
+    useCallback(async () => dataOrThrow(await hepar.GET("/v1/users/me/sessions", { params: {} })).items, [hepar]),
+  );
+  async function end(id: string): Promise<void> {
+    try {
+      throwOnError(await hepar.DELETE("/v1/users/me/sessions/{session_id}", { params: { path: { session_id: id } } }));
+      await reload();
+    } catch (reason) {
+      setError(reason);
+    }
+  }
+  return (
+    <>
+      <h2>{translator.text("sessions")}</h2>
+      <ErrorBox error={error} />
+      <ul>
+        {data?.map((session) => (
+          <SessionEntry key={session.id} session={session} onEnd={() => void end(session.id)} />
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function SessionEntry({ session, onEnd }: { session: Schemas["Session"]; onEnd(): void }) {
+  const translator = useTranslator();
+  return (
+    <li>
+      {translator.dateTime(session.last_used_at)}{" "}
+      {session.current ? (
+        <strong>{translator.text("currentSession")}</strong>
+      ) : (
+        <button type="button" onClick={onEnd}>
+          {translator.text("endSession")}
+        </button>
+      )}
+    </li>
+  );
+}

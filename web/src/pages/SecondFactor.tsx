@@ -1,0 +1,97 @@
+/** Sets up and removes the second factor (TOTP). */
+import { useState } from "react";
+import { dataOrThrow, throwOnError } from "../api.ts";
+import { ErrorBox } from "../components/ErrorBox.tsx";
+import { Field, useForm } from "../components/form.tsx";
+import { useTranslator } from "../i18n/LanguageProvider.tsx";
+import { useSession } from "../session/SessionProvider.tsx";
+
+export function SecondFactor({ active }: { active: boolean }) {
+  const translator = useTranslator();
+  const [secret, setSecret] = useState<string>();
+  const [codes, setCodes] = useState<readonly string[]>([]);
+  function onConfirmed(recoveryCodes: readonly string[]): void {
+    setCodes(recoveryCodes);
+    setSecret(undefined);
+  }
+  return (
+    <>
+      <h2>{translator.text("secondFactor")}</h2>
+      <p>{translator.text(active ? "secondFactorOn" : "secondFactorOff")}</p>
+      {codes.length > 0 ? <RecoveryCodes codes={codes} /> : null}
+      {active ? <RemoveForm onRemoved={() => setCodes([])} /> : null}
+      {!active && secret === undefined ? <SetUpForm onSecret={setSecret} /> : null}
+      {!active && secret !== undefined ? <ConfirmForm secret={secret} onConfirmed={onConfirmed} /> : null}
+    </>
+  );
+}
+
+function RecoveryCodes({ codes }: { codes: readonly string[] }) {
+  const translator = useTranslator();
+  return (
+    <>
+      <p>{translator.text("recoveryCodes")}</p>
+      <ul className="codes">
+        {codes.map((code) => (
+          <li key={code}>
+            <code>{code}</code>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function SetUpForm({ onSecret }: { onSecret(secret: string): void }) {
+  const translator = useTranslator();
+  const { hepar } = useSession();
+  const { onSubmit, busy, error } = useForm(async () => {
+    onSecret(dataOrThrow(await hepar.POST("/v1/users/me/second-factor")).secret);
+  });
+  return (
+    <form onSubmit={onSubmit}>
+      <ErrorBox error={error} />
+      <button disabled={busy}>{translator.text("setUp")}</button>
+    </form>
+  );
+}
+
+function ConfirmForm({ secret, onConfirmed }: { secret: string; onConfirmed(codes: readonly string[]): void }) {
+  const translator = useTranslator();
+  const { hepar, reloadAccount } = useSession();
+  const { onSubmit, busy, error } = useForm(async (field) => {
+    const { codes } = dataOrThrow(await hepar.PUT("/v1/users/me/second-factor", { body: { code: field("code") } }));
+    onConfirmed(codes);
+    await reloadAccount();
+  });
+  return (
+    <form onSubmit={onSubmit}>
+      <p>{translator.text("secretHint")}</p>
+      <p>
+        <code>{secret}</code>
+      </p>
+      <Field name="code" label={translator.text("code")} autoComplete="one-time-code" inputMode="numeric" required />
+      <ErrorBox error={error} />
+      <button disabled={busy}>{translator.text("confirm")}</button>
+    </form>
+  );
+}
+
+function RemoveForm({ onRemoved }: { onRemoved(): void }) {
+  const translator = useTranslator();
+  const { hepar, reloadAccount } = useSession();
+  const { onSubmit, busy, error } = useForm(async (field) => {
+    const body = { password: field("password"), code: field("code") };
+    throwOnError(await hepar.DELETE("/v1/users/me/second-factor", { body }));
+    onRemoved();
+    await reloadAccount();
+  });
+  return (
+    <form onSubmit={onSubmit}>
+      <Field name="password" label={translator.text("password")} type="password" autoComplete="current-password" required />
+      <Field name="code" label={translator.text("code")} autoComplete="one-time-code" required />
+      <ErrorBox error={error} />
+      <button disabled={busy}>{translator.text("removeSecondFactor")}</button>
+    </form>
+  );
+}

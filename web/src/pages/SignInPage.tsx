@@ -1,0 +1,51 @@
+import { useState } from "react";
+import { Link, useLocation, useNavigate } from "react-router";
+import { HeparProblem } from "../api.ts";
+import { ErrorBox } from "../components/ErrorBox.tsx";
+import { Field, useForm } from "../components/form.tsx";
+import { usePageTitle } from "../components/usePageTitle.ts";
+import type { MessageKey } from "../i18n/en.ts";
+import { useTranslator } from "../i18n/LanguageProvider.tsx";
+import { useSession } from "../session/SessionProvider.tsx";
+
+/** What other pages pass when they navigate here. */
+interface NavigationState {
+  returnTo?: string;
+  message?: MessageKey;
+}
+
+export function SignInPage() {
+  const translator = useTranslator();
+  const { signIn } = useSession();
+  const navigate = useNavigate();
+  const { returnTo = "/upload", message } = (useLocation().state ?? {}) as NavigationState;
+  const [needsCode, setNeedsCode] = useState(false);
+  usePageTitle(translator.text("signIn"));
+  const { onSubmit, busy, error } = useForm(async (field) => {
+    try {
+      await signIn(field("email"), field("password"), field("otp"));
+    } catch (reason) {
+      if (reason instanceof HeparProblem && reason.problem.type.endsWith("/second-factor-required")) setNeedsCode(true);
+      throw reason;
+    }
+    await navigate(returnTo, { replace: true });
+  });
+  return (
+    <section className="narrow">
+      <h1>{translator.text("signIn")}</h1>
+      {message ? <p role="status">{translator.text(message)}</p> : null}
+      <form onSubmit={onSubmit}>
+        <Field name="email" label={translator.text("email")} type="email" autoComplete="username" required />
+        <Field name="password" label={translator.text("password")} type="password" autoComplete="current-password" required />
+        {needsCode ? <Field name="otp" label={translator.text("code")} autoComplete="one-time-code" required /> : null}
+        <ErrorBox error={error} />
+        <button className="primary" disabled={busy}>
+          {translator.text("signIn")}
+        </button>
+      </form>
+      <p>
+        {translator.text("needAccount")} <Link to="/sign-up">{translator.text("signUp")}</Link>
+      </p>
+    </section>
+  );
+}

@@ -1,0 +1,28 @@
+/** Choose images, analyse them, see what became of each. */
+import { useEffect } from "react";
+import { usePageTitle } from "../components/usePageTitle.ts";
+import { chosenFiles } from "../files/dropped.ts";
+import { useTranslator } from "../i18n/LanguageProvider.tsx";
+import { useQueueItems } from "../queue/UploadQueue.ts";
+import { useSession } from "../session/SessionProvider.tsx";
+import { DropZone } from "./upload/DropZone.tsx";
+import { QueueList } from "./upload/QueueList.tsx";
+
+export default function UploadPage() {
+  const translator = useTranslator();
+  const { queue } = useSession();
+  const items = useQueueItems(queue);
+  usePageTitle(translator.text("upload"));
+  useEffect(() => {
+    const onPaste = (event: ClipboardEvent) => queue.add(chosenFiles(event.clipboardData?.files ?? []));
+    document.addEventListener("paste", onPaste);
+    return () => document.removeEventListener("paste", onPaste);
+  }, [queue]);
+  return (
+    <section>
+      <h1>{translator.text("upload")}</h1>
+      <DropZone onFiles={(files) => queue.add(files)} />
+      {items.length > 0 ? <QueueList items={items} queue={queue} /> : null}
+    </section>
+  );
+}

@@ -1,0 +1,81 @@
+/** The ensemble's result in words, warnings, and the votes. */
+import type { Analysis, Classification } from "../../api.ts";
+import { useTranslator } from "../../i18n/LanguageProvider.tsx";
+import { agreementOf, detectionOf, missingModelsOf, outcomeText, warningsOf } from "../../results.ts";
+
+type Vote = Classification["votes"][number];
+
+export function Findings({ classification, analysis }: { classification: Classification; analysis: Analysis }) {
+  const translator = useTranslator();
+  const detection = detectionOf(analysis);
+  const missing = new Set([...missingModelsOf(classification), ...(detection ? missingModelsOf(detection) : [])]);
+  return (
+    <>
+      <p className="verdict" role="status">
+        {outcomeText(translator, classification)}
+      </p>
+      {classification.votes.length > 0 ? <Agreement classification={classification} /> : null}
+      {missing.size > 0 ? (
+        <p className="warning">{translator.text("missingModels", { models: [...missing].join(", ") })}</p>
+      ) : null}
+      {warningsOf(analysis).map((warning) => (
+        <p className="warning" lang="en" key={warning}>
+          {warning}
+        </p>
+      ))}
+      {classification.votes.length > 0 ? <Votes votes={classification.votes} /> : null}
+    </>
+  );
+}
+
+function Agreement({ classification }: { classification: Classification }) {
+  const translator = useTranslator();
+  const { entropy, mutual_information: disagreement } = classification;
+  const uncertainty =
+    entropy === null || disagreement === null
+      ? ""
+      : `; ${translator.text("uncertainty", {
+          entropy: translator.number(entropy, 2),
+          disagreement: translator.number(disagreement, 2),
+        })}`;
+  return (
+    <p>
+      {translator.text("agreement", agreementOf(classification))}
+      {uncertainty}.
+    </p>
+  );
+}
+
+function Votes({ votes }: { votes: readonly Vote[] }) {
+  const translator = useTranslator();
+  return (
+    <table className="votes">
+      <caption>{translator.text("votes")}</caption>
+      <tbody>
+        {votes.map((vote) => (
+          <tr key={vote.model}>
+            <th scope="row">{vote.model.replace("classify_", "")}</th>
+            <td>
+              {Object.entries(vote.probabilities).map(([label, probability]) => (
+                <ProbabilityBar key={label} label={translator.term(label)} probability={probability} />
+              ))}
+            </td>
+            <td className="quiet">
+              {translator.text("modelVersion", { version: vote.version, duration: Math.round(vote.duration_ms) })}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function ProbabilityBar({ label, probability }: { label: string; probability: number }) {
+  const translator = useTranslator();
+  return (
+    <span className="bar">
+      <meter min={0} max={1} value={Number(probability.toFixed(2))} aria-label={label} />
+      {label} {translator.probability(probability)}
+    </span>
+  );
+}

@@ -1,0 +1,93 @@
+/** The viewer with its controls, and the table of lesions. */
+import { useMemo, useState } from "react";
+import type { Analysis, Box, Classification } from "../../api.ts";
+import { useTranslator } from "../../i18n/LanguageProvider.tsx";
+import type { Picture } from "../../files/inspection.ts";
+import { boxSizeText, classificationOf, detectionOf } from "../../results.ts";
+import type { DisplaySettings } from "../../viewer/display.ts";
+import type { ActivationMap } from "../../viewer/drawing.ts";
+import type { View } from "../../viewer/geometry.ts";
+import { Viewer } from "../../viewer/Viewer.tsx";
+import { DisplayTools, OverlayTools, type OverlaySettings } from "./ViewerTools.tsx";
+
+const NO_OVERLAY = { boxes: [], opacity: 0 };
+
+interface ImagePanelProps {
+  picture: Picture;
+  analysis: Analysis;
+}
+
+export function ImagePanel({ picture, analysis }: ImagePanelProps) {
+  const translator = useTranslator();
+  const [display, setDisplay] = useState<DisplaySettings>({ window: picture.window, inverted: false, ruler: false, sideBySide: false });
+  const [overlaySettings, setOverlaySettings] = useState<OverlaySettings>({ threshold: 0, map: "", opacity: 0.4 });
+  const [view, setView] = useState<View>();
+  const { overlay, maps } = useOverlay(analysis, overlaySettings);
+  const viewer = { picture, display, onDisplay: setDisplay, view, onView: setView };
+  return (
+    <div className="image-panel">
+      <div className={display.sideBySide ? "pair" : "single"}>
+        {display.sideBySide ? <Viewer {...viewer} overlay={NO_OVERLAY} /> : null}
+        <Viewer {...viewer} overlay={overlay} />
+      </div>
+      <p id="viewer-help" className="quiet">
+        {translator.text("viewerHelp")}
+      </p>
+      <div className="tools">
+        <DisplayTools settings={display} hounsfield={picture.hounsfield} onChange={setDisplay} onFit={() => setView(undefined)} />
+        <OverlayTools settings={overlaySettings} maps={[...maps.keys()]} onChange={setOverlaySettings} />
+      </div>
+      <p role="status">
+        {overlay.boxes.length > 0 ? translator.text("boxesFound", { count: overlay.boxes.length }) : translator.text("noBoxes")}
+      </p>
+      {overlay.boxes.length > 0 ? <BoxTable boxes={overlay.boxes} /> : null}
+    </div>
+  );
+}
+
+function useOverlay(analysis: Analysis, { threshold, map, opacity }: OverlaySettings) {
+  const maps = useMemo(() => activationMaps(classificationOf(analysis)), [analysis]);
+  const overlay = useMemo(() => {
+    const boxes = detectionOf(analysis)?.boxes.filter((box) => box.score >= threshold) ?? [];
+    return { boxes, map: maps.get(map), opacity };
+  }, [analysis, maps, threshold, map, opacity]);
+  return { overlay, maps };
+}
+
+/** By model, and under "ensemble" that of the ensemble. */
+function activationMaps(classification: Classification | undefined): Map<string, ActivationMap> {
+  const maps = new Map<string, ActivationMap>();
+  if (classification?.explanation) maps.set("ensemble", classification.explanation.activation_map);
+  for (const { model, explanation } of classification?.votes ?? []) {
+    if (explanation) maps.set(model, explanation.activation_map);
+  }
+  return maps;
+}
+
+function BoxTable({ boxes }: { boxes: readonly Box[] }) {
+  const translator = useTranslator();
+  return (
+    <table className="boxes">
+      <thead>
+        <tr>
+          {(["number", "label", "score", "size", "detectedBy"] as const).map((key) => (
+            <th scope="col" key={key}>
+              {translator.text(key)}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {boxes.map((box, index) => (
+          <tr key={index}>
+            <th scope="row">{index + 1}</th>
+            <td>{translator.term(box.label)}</td>
+            <td>{translator.number(box.score, 2)}</td>
+            <td>{boxSizeText(translator, box)}</td>
+            <td className="quiet">{box.detectors.map((name) => name.replace("detect_", "")).join(", ")}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}

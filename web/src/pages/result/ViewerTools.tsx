@@ -1,0 +1,109 @@
+import { Slider } from "../../components/Slider.tsx";
+import type { Window } from "../../files/inspection.ts";
+import { useTranslator } from "../../i18n/LanguageProvider.tsx";
+import type { DisplaySettings } from "../../viewer/display.ts";
+
+/** What is drawn over the image. */
+export interface OverlaySettings {
+  /** Minimum score of a box. */
+  threshold: number;
+  /** Empty for none. */
+  map: string;
+  opacity: number;
+}
+
+const HU_LIMITS = { width: 2000, centreMin: -500, centreMax: 1000 };
+const GREY_LIMITS = { width: 510, centreMin: 0, centreMax: 255 };
+
+interface DisplayToolsProps {
+  settings: DisplaySettings;
+  hounsfield: boolean;
+  onChange(settings: DisplaySettings): void;
+  onFit(): void;
+}
+
+export function DisplayTools({ settings, hounsfield, onChange, onFit }: DisplayToolsProps) {
+  const translator = useTranslator();
+  const { window } = settings;
+  const limits = hounsfield ? HU_LIMITS : GREY_LIMITS;
+  const toggle = (key: "inverted" | "ruler" | "sideBySide") => onChange({ ...settings, [key]: !settings[key] });
+  const setWindow = (changes: Partial<Window>) => onChange({ ...settings, window: { ...window, ...changes } });
+  function toggleSideBySide(): void {
+    toggle("sideBySide");
+    onFit();
+  }
+  return (
+    <>
+      <button type="button" onClick={onFit}>
+        {translator.text("fit")}
+      </button>
+      <Toggle label={translator.text("invert")} pressed={settings.inverted} onClick={() => toggle("inverted")} />
+      <Toggle label={translator.text("ruler")} pressed={settings.ruler} onClick={() => toggle("ruler")} />
+      <Toggle label={translator.text("sideBySide")} pressed={settings.sideBySide} onClick={toggleSideBySide} />
+      <Slider
+        label={translator.text("windowWidth")}
+        value={window.width}
+        min={1}
+        max={limits.width}
+        step={1}
+        onChange={(width) => setWindow({ width })}
+      />
+      <Slider
+        label={translator.text("windowCentre")}
+        value={window.centre}
+        min={limits.centreMin}
+        max={limits.centreMax}
+        step={1}
+        onChange={(centre) => setWindow({ centre })}
+      />
+    </>
+  );
+}
+
+function Toggle({ label, pressed, onClick }: { label: string; pressed: boolean; onClick(): void }) {
+  return (
+    <button type="button" aria-pressed={pressed} onClick={onClick}>
+      {label}
+    </button>
+  );
+}
+
+interface OverlayToolsProps {
+  settings: OverlaySettings;
+  /** Names of the available activation maps. */
+  maps: readonly string[];
+  onChange(settings: OverlaySettings): void;
+}
+
+export function OverlayTools({ settings, maps, onChange }: OverlayToolsProps) {
+  const translator = useTranslator();
+  const change = (changes: Partial<OverlaySettings>) => onChange({ ...settings, ...changes });
+  const threshold = (
+    <Slider
+      label={translator.text("threshold")}
+      value={settings.threshold}
+      min={0}
+      max={1}
+      step={0.01}
+      onChange={(value) => change({ threshold: value })}
+    />
+  );
+  if (maps.length === 0) return threshold;
+  return (
+    <>
+      {threshold}
+      <label>
+        {translator.text("activationMap")}
+        <select value={settings.map} onChange={(event) => change({ map: event.target.value })}>
+          <option value="">{translator.text("mapNone")}</option>
+          {maps.map((name) => (
+            <option key={name} value={name}>
+              {name === "ensemble" ? translator.text("mapEnsemble") : name}
+            </option>
+          ))}
+        </select>
+      </label>
+      <Slider label={translator.text("opacity")} value={settings.opacity} min={0} max={1} step={0.05} onChange={(opacity) => change({ opacity })} />
+    </>
+  );
+}

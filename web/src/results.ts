@@ -1,0 +1,82 @@
+/** Reads the parts of an analysis. The only place that knows how the API encodes the outcome. */
+import { isProblem, type Analysis, type Classification, type Detection } from "./api.ts";
+import type { Translator } from "./i18n/translator.ts";
+
+export function classificationOf(analysis: Analysis | undefined): Classification | undefined {
+  return analysis === undefined || isProblem(analysis.classification) ? undefined : analysis.classification;
+}
+
+export function detectionOf(analysis: Analysis | undefined): Detection | undefined {
+  return analysis === undefined || isProblem(analysis.detection) ? undefined : analysis.detection;
+}
+
+/** A class, `indeterminate` or `out_of_scope`. */
+export function outcomeOf(classification: Classification): string {
+  return classification.label;
+}
+
+/** How many of the models voted for the most probable class. */
+export function agreementOf(classification: Classification): { votes: number; models: number } {
+  const [votes = 0, models = 0] = classification.agreement.split(" of ").map(Number);
+  return { votes, models };
+}
+
+export function missingModelsOf(part: Classification | Detection): string[] {
+  return part.degraded;
+}
+
+/** Notes about the image, each once. */
+export function warningsOf(analysis: Analysis | undefined): string[] {
+  const parts = [classificationOf(analysis), detectionOf(analysis)];
+  return [...new Set(parts.flatMap((part) => part?.image.warnings ?? []))];
+}
+
+export function outcomeText(translator: Translator, classification: Classification): string {
+  const outcome = outcomeOf(classification);
+  const { scope, probabilities, probability } = classification;
+  if (outcome === "out_of_scope") {
+    const written = (value: number | undefined) => (value === undefined ? "?" : translator.number(value, 2));
+    return translator.text("outOfScope", { typicality: written(scope?.typicality), threshold: written(scope?.threshold) });
+  }
+  if (outcome === "indeterminate") return translator.text("indeterminate", { label: translator.term(mostProbable(probabilities)) });
+  return translator.text("classifiedAs", {
+    label: translator.term(outcome),
+    probability: translator.probability(probability ?? 0),
+  });
+}
+
+function mostProbable(probabilities: Record<string, number>): string {
+  const [best] = Object.entries(probabilities).toSorted((one, other) => other[1] - one[1]);
+  return best?.[0] ?? "";
+}
+
+/** In millimetres if the pixel spacing is known, otherwise in pixels. */
+export function boxSizeText(translator: Translator, box: Detection["boxes"][number]): string {
+  const [width, height] = box.size_mm ?? box.size_px;
+  return `${translator.decimal(width)} × ${translator.decimal(height)} ${box.size_mm ? "mm" : "px"}`;
+}
+
+export function boxText(translator: Translator, box: Detection["boxes"][number], number: number): string {
+  return translator.text("box", {
+    number,
+    label: translator.term(box.label),
+    score: translator.number(box.score, 2),
+    detectors: box.detectors.join(", "),
+    size: boxSizeText(translator, box),
+  });
+}
+
+/** For the clipboard. */
+export function resultText(translator: Translator, title: string, analysis: Analysis): string {
+  const lines = [title];
+  const classification = classificationOf(analysis);
+  if (classification !== undefined) {
+    lines.push(outcomeText(translator, classification));
+    if (classification.votes.length > 0) lines.push(translator.text("agreement", agreementOf(classification)));
+    for (const { model, version, label } of classification.votes) {
+      lines.push(`  ${translator.text("modelNameAndVersion", { model, version })}: ${translator.term(label)}`);
+    }
+  }
+  for (const [index, box] of (detectionOf(analysis)?.boxes ?? []).entries()) lines.push(boxText(translator, box, index + 1));
+  return [...lines, translator.text("requestId", { id: analysis.request_id }), translator.text("notice")].join("\n");
+}

@@ -1,0 +1,113 @@
+/** The signed-in account, the API client and the upload queue that belongs to the account. */
+import { createContext, use, useEffect, useMemo, useState, type ReactNode } from "react";
+import { createHepar, dataOrThrow, type Account, type HeparClient } from "../api.ts";
+import { UploadQueue } from "../queue/UploadQueue.ts";
+import { Tokens } from "./tokens.ts";
+
+export interface Session {
+  hepar: HeparClient;
+  queue: UploadQueue;
+  /** undefined until it is known, null if nobody is signed in. */
+  account: Account | null | undefined;
+  /** The gateway ended the session; the user did not sign out. */
+  sessionEnded: boolean;
+  signIn(email: string, password: string, otp: string): Promise<void>;
+  signOut(): void;
+  reloadAccount(): Promise<void>;
+}
+
+interface State {
+  account: Account | null | undefined;
+  sessionEnded: boolean;
+}
+
+const Context = createContext<Session | null>(null);
+
+export function SessionProvider({ children }: { children: ReactNode }) {
+  const [state, setState] = useState<State>({ account: undefined, sessionEnded: false });
+  const [manager] = useState(() => new SessionManager(setState));
+  useEffect(() => {
+    void manager.restore();
+  }, [manager]);
+  const session = useMemo<Session>(
+    () => ({
+      ...state,
+      hepar: manager.hepar,
+      queue: manager.queue,
+      signIn: (email, password, otp) => manager.signIn(email, password, otp),
+      signOut: () => manager.signOut(),
+      reloadAccount: () => manager.reloadAccount(),
+    }),
+    [state, manager],
+  );
+  return <Context value={session}>{children}</Context>;
+}
+
+export function useSession(): Session {
+  const session = use(Context);
+  if (session === null) throw new Error("useSession needs a SessionProvider above it");
+  return session;
+}
+
+/** Images and results never outlive the session of the user who chose them. */
+class SessionManager {
+  private readonly tokens = new Tokens(() => this.onSessionEnd());
+  readonly hepar = createHepar("", this.tokens);
+  readonly queue = new UploadQueue(this.tokens);
+  private queueOwnerId: string | undefined;
+  private signOutCount = 0;
+
+  constructor(private readonly setState: (state: State) => void) {}
+
+  async restore(): Promise<void> {
+    if (!this.tokens.hasSession) {
+      this.setState({ account: null, sessionEnded: false });
+      return;
+    }
+    try {
+      if ((await this.tokens.renew()) !== undefined) await this.reloadAccount();
+    } catch {
+      this.setState({ account: null, sessionEnded: false });
+    }
+  }
+
+  async signIn(email: string, password: string, otp: string): Promise<void> {
+    // Nothing of the previous user may be sent with the token of the next one.
+    this.queue.pause();
+    try {
+      await this.tokens.signIn(email, password, otp);
+    } catch (error) {
+      if (this.tokens.hasSession) this.queue.resume();
+      throw error;
+    }
+    try {
+      await this.reloadAccount();
+    } catch (error) {
+      this.signOut();
+      throw error;
+    }
+  }
+
+  signOut(): void {
+    this.signOutCount += 1;
+    this.queue.clear();
+    this.queueOwnerId = undefined;
+    this.tokens.signOut();
+    this.setState({ account: null, sessionEnded: false });
+  }
+
+  async reloadAccount(): Promise<void> {
+    const { signOutCount } = this;
+    const account = dataOrThrow(await this.hepar.GET("/v1/users/me"));
+    if (signOutCount !== this.signOutCount) return;
+    if (account.id !== this.queueOwnerId) this.queue.clear();
+    this.queueOwnerId = account.id;
+    this.queue.resume();
+    this.setState({ account, sessionEnded: false });
+  }
+
+  private onSessionEnd(): void {
+    this.queue.pause();
+    this.setState({ account: null, sessionEnded: true });
+  }
+}

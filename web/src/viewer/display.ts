@@ -1,0 +1,9 @@
+import type { Window } from "../files/inspection.ts";
+
+/** How the image is displayed. */
+export interface DisplaySettings {
+  window: Window;
+  inverted: boolean;
+  ruler: boolean;
+  sideBySide: boolean;
+}

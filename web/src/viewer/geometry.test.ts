@@ -1,0 +1,49 @@
+import { expect, test } from "vitest";
+import { applyWindow, fittedView, lineLength, toImage, zoomedView } from "./geometry.ts";
+import { lineAt, rulerAfterKey } from "./ruler.ts";
+
+test("the fitted view shows the whole image, centred", () => {
+  expect(fittedView({ width: 200, height: 100 }, { width: 400, height: 400 })).toEqual({ zoom: 2, left: 0, top: 100 });
+});
+
+test("zooming keeps the image point under the pointer", () => {
+  const view = fittedView({ width: 512, height: 512 }, { width: 700, height: 500 });
+  const pointer = { x: 123, y: 45 };
+  const before = toImage(view, pointer);
+  const after = toImage(zoomedView(view, 1.7, pointer), pointer);
+  expect(after.x).toBeCloseTo(before.x);
+  expect(after.y).toBeCloseTo(before.y);
+});
+
+test("the zoom is limited", () => {
+  let view = fittedView({ width: 10, height: 10 }, { width: 100, height: 100 });
+  for (let times = 0; times < 50; times += 1) view = zoomedView(view, 2, { x: 0, y: 0 });
+  expect(view.zoom).toBe(40);
+  for (let times = 0; times < 50; times += 1) view = zoomedView(view, 0.5, { x: 0, y: 0 });
+  expect(view.zoom).toBe(0.05);
+});
+
+test("the ruler uses row and column spacing, and pixels without spacing", () => {
+  const line = { from: { x: 0, y: 0 }, to: { x: 3, y: 4 } };
+  expect(lineLength(line)).toEqual({ length: 5, unit: "px" });
+  const { length, unit } = lineLength(line, { row: 2, column: 1 });
+  expect(length).toBeCloseTo(Math.hypot(3, 8));
+  expect(unit).toBe("mm");
+});
+
+test("keys move, restart and remove the ruler", () => {
+  const line = { from: { x: 1, y: 1 }, to: { x: 5, y: 5 } };
+  expect(rulerAfterKey(line, "ArrowRight", { x: 1, y: 0 }, 10)).toEqual({ from: { x: 1, y: 1 }, to: { x: 15, y: 5 } });
+  expect(rulerAfterKey(line, "Enter", undefined, 10)).toEqual(lineAt({ x: 5, y: 5 }));
+  expect(rulerAfterKey(line, "Escape", undefined, 10)).toBeUndefined();
+});
+
+test("a window maps its ends to black and white, inverted to white and black", () => {
+  const pixels = new Uint32Array(3);
+  const bytes = new Uint8ClampedArray(pixels.buffer);
+  applyWindow(Float32Array.of(0, 125, 250), { width: 250, centre: 125 }, false, pixels);
+  expect([bytes[0], bytes[4], bytes[8], bytes[3]]).toEqual([0, 128, 255, 255]);
+  expect([bytes[4], bytes[5], bytes[6]]).toEqual([128, 128, 128]);
+  applyWindow(Float32Array.of(-1000, 125, 9000), { width: 250, centre: 125 }, true, pixels);
+  expect([bytes[0], bytes[4], bytes[8]]).toEqual([255, 127, 0]);
+});

@@ -1,0 +1,58 @@
+import { useEffect, useMemo, type RefObject } from "react";
+import type { Picture, Window } from "../files/inspection.ts";
+import { useTranslator } from "../i18n/LanguageProvider.tsx";
+import { drawBox, drawRuler, mapCanvas, type Overlay } from "./drawing.ts";
+import type { Line, Size, View } from "./geometry.ts";
+import { WindowedImage } from "./WindowedImage.ts";
+
+/** Pixels are shown as squares from this zoom. */
+const SHARP_ZOOM = 4;
+
+interface Scene {
+  picture: Picture;
+  window: Window;
+  inverted: boolean;
+  overlay: Overlay;
+  view: View | undefined;
+  viewport: Size | undefined;
+  ruler: { line: Line; text: string } | undefined;
+}
+
+/** Draws the scene whenever a part of it changes. */
+export function useCanvas(canvas: RefObject<HTMLCanvasElement | null>, scene: Scene): void {
+  const translator = useTranslator();
+  const { picture, window, inverted, overlay, view, viewport, ruler } = scene;
+  const image = useMemo(() => new WindowedImage(picture), [picture]);
+  const map = useMemo(() => (overlay.map ? mapCanvas(overlay.map) : undefined), [overlay.map]);
+  useEffect(() => {
+    if (!view || !viewport) return;
+    const context = prepare(canvas.current, viewport);
+    if (!context) return;
+    context.translate(view.left, view.top);
+    context.scale(view.zoom, view.zoom);
+    context.imageSmoothingEnabled = view.zoom < SHARP_ZOOM;
+    context.drawImage(image.render(window, inverted), 0, 0);
+    if (map && overlay.opacity > 0) {
+      context.globalAlpha = overlay.opacity;
+      context.imageSmoothingEnabled = true;
+      context.drawImage(map, 0, 0, picture.width, picture.height);
+      context.globalAlpha = 1;
+    }
+    for (const [index, box] of overlay.boxes.entries()) {
+      drawBox(context, box, `${index + 1}: ${translator.number(box.score, 2)}`, view.zoom);
+    }
+    if (ruler) drawRuler(context, ruler.line, ruler.text, view.zoom);
+  }, [canvas, image, window, inverted, map, overlay, view, viewport, ruler, picture, translator]);
+}
+
+/** The canvas in the resolution of the screen, black. */
+function prepare(canvas: HTMLCanvasElement | null, viewport: Size): CanvasRenderingContext2D | null {
+  const context = canvas?.getContext("2d");
+  if (!canvas || !context) return null;
+  canvas.width = Math.round(viewport.width * devicePixelRatio);
+  canvas.height = Math.round(viewport.height * devicePixelRatio);
+  context.scale(devicePixelRatio, devicePixelRatio);
+  context.fillStyle = "#000";
+  context.fillRect(0, 0, viewport.width, viewport.height);
+  return context;
+}
