@@ -100,7 +100,7 @@ bench-memory: setup .venv/.dev ## measure the memory of every process over 10,00
 
 .PHONY: bench-viewer
 bench-viewer: setup .venv/.dev web/dist/.complete ## measure milliseconds per frame in the viewer, with a 2,048 x 2,048 image
-	.venv/bin/python -m tests.browser.fluency docs/bench/viewer.json
+	.venv/bin/python -m tests.browser.viewer_benchmark docs/bench/viewer.json
 
 .PHONY: profile-graphs
 profile-graphs: setup .venv/.dev ## the ten most expensive nodes of each model, before and after the graph passes: docs/bench/graphs.md

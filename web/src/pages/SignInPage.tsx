@@ -4,21 +4,14 @@ import { HeparProblem } from "../api.ts";
 import { ErrorBox } from "../components/ErrorBox.tsx";
 import { Field, useForm } from "../components/form.tsx";
 import { usePageTitle } from "../components/usePageTitle.ts";
-import type { MessageKey } from "../i18n/en.ts";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
 import { useSession } from "../session/SessionProvider.tsx";
 
-/** What other pages pass when they navigate here. */
-interface NavigationState {
-  returnTo?: string;
-  message?: MessageKey;
-}
-
 export function SignInPage() {
   const translator = useTranslator();
-  const { signIn } = useSession();
+  const { signIn, signOutReason } = useSession();
   const navigate = useNavigate();
-  const { returnTo = "/upload", message } = (useLocation().state ?? {}) as NavigationState;
+  const { returnTo = "/upload" } = (useLocation().state ?? {}) as { returnTo?: string };
   const [needsCode, setNeedsCode] = useState(false);
   usePageTitle(translator.text("signIn"));
   const { onSubmit, busy, error } = useForm(async (field) => {
@@ -33,7 +26,7 @@ export function SignInPage() {
   return (
     <section className="narrow">
       <h1>{translator.text("signIn")}</h1>
-      {message ? <p role="status">{translator.text(message)}</p> : null}
+      {signOutReason === "passwordChanged" ? <p role="status">{translator.text("passwordChanged")}</p> : null}
       <form onSubmit={onSubmit}>
         <Field name="email" label={translator.text("email")} type="email" autoComplete="username" required />
         <Field name="password" label={translator.text("password")} type="password" autoComplete="current-password" required />

@@ -4,27 +4,28 @@ import { createHepar, dataOrThrow, type Account, type HeparClient } from "../api
 import { UploadQueue } from "../queue/UploadQueue.ts";
 import { Tokens } from "./tokens.ts";
 
+export type SignOutReason = "userSignedOut" | "passwordChanged" | "sessionEnded";
+
 export interface Session {
   hepar: HeparClient;
   queue: UploadQueue;
   /** undefined until it is known, null if nobody is signed in. */
   account: Account | null | undefined;
-  /** The gateway ended the session; the user did not sign out. */
-  sessionEnded: boolean;
+  /** Why nobody is signed in; undefined for a visitor who never was. */
+  signOutReason: SignOutReason | undefined;
   signIn(email: string, password: string, otp: string): Promise<void>;
-  signOut(): void;
+  signOut(reason: SignOutReason): void;
   reloadAccount(): Promise<void>;
 }
 
-interface State {
-  account: Account | null | undefined;
-  sessionEnded: boolean;
-}
+type State = Pick<Session, "account" | "signOutReason">;
+
+const VISITOR: State = { account: null, signOutReason: undefined };
 
 const Context = createContext<Session | null>(null);
 
 export function SessionProvider({ children }: { children: ReactNode }) {
-  const [state, setState] = useState<State>({ account: undefined, sessionEnded: false });
+  const [state, setState] = useState<State>({ account: undefined, signOutReason: undefined });
   const [manager] = useState(() => new SessionManager(setState));
   useEffect(() => {
     void manager.restore();
@@ -35,7 +36,7 @@ export function SessionProvider({ children }: { children: ReactNode }) {
       hepar: manager.hepar,
       queue: manager.queue,
       signIn: (email, password, otp) => manager.signIn(email, password, otp),
-      signOut: () => manager.signOut(),
+      signOut: (reason) => manager.signOut(reason),
       reloadAccount: () => manager.reloadAccount(),
     }),
     [state, manager],
@@ -61,13 +62,13 @@ class SessionManager {
 
   async restore(): Promise<void> {
     if (!this.tokens.hasSession) {
-      this.setState({ account: null, sessionEnded: false });
+      this.setState(VISITOR);
       return;
     }
     try {
       if ((await this.tokens.renew()) !== undefined) await this.reloadAccount();
     } catch {
-      this.setState({ account: null, sessionEnded: false });
+      this.setState(VISITOR);
     }
   }
 
@@ -83,17 +84,17 @@ class SessionManager {
     try {
       await this.reloadAccount();
     } catch (error) {
-      this.signOut();
+      this.signOut("userSignedOut");
       throw error;
     }
   }
 
-  signOut(): void {
+  signOut(reason: SignOutReason): void {
     this.signOutCount += 1;
     this.queue.clear();
     this.queueOwnerId = undefined;
     this.tokens.signOut();
-    this.setState({ account: null, sessionEnded: false });
+    this.setState({ account: null, signOutReason: reason });
   }
 
   async reloadAccount(): Promise<void> {
@@ -103,11 +104,11 @@ class SessionManager {
     if (account.id !== this.queueOwnerId) this.queue.clear();
     this.queueOwnerId = account.id;
     this.queue.resume();
-    this.setState({ account, sessionEnded: false });
+    this.setState({ account, signOutReason: undefined });
   }
 
   private onSessionEnd(): void {
     this.queue.pause();
-    this.setState({ account: null, sessionEnded: true });
+    this.setState({ account: null, signOutReason: "sessionEnded" });
   }
 }
