@@ -67,27 +67,29 @@ function activationMaps(classification: Classification | undefined): Map<string,
 function BoxTable({ boxes }: { boxes: readonly Box[] }) {
   const translator = useTranslator();
   return (
-    <table className="boxes">
-      <thead>
-        <tr>
-          {(["number", "label", "score", "size", "detectedBy"] as const).map((key) => (
-            <th scope="col" key={key}>
-              {translator.text(key)}
-            </th>
-          ))}
-        </tr>
-      </thead>
-      <tbody>
-        {boxes.map((box, index) => (
-          <tr key={index}>
-            <th scope="row">{index + 1}</th>
-            <td>{translator.term(box.label)}</td>
-            <td>{translator.number(box.score, 2)}</td>
-            <td>{boxSizeText(translator, box)}</td>
-            <td className="quiet">{box.detectors.map((name) => name.replace("detect_", "")).join(", ")}</td>
+    <div className="wide" tabIndex={0} role="region" aria-label={translator.text("boxes")}>
+      <table className="boxes">
+        <thead>
+          <tr>
+            {(["number", "label", "score", "size", "detectedBy"] as const).map((key) => (
+              <th scope="col" key={key}>
+                {translator.text(key)}
+              </th>
+            ))}
           </tr>
-        ))}
-      </tbody>
-    </table>
+        </thead>
+        <tbody>
+          {boxes.map((box, index) => (
+            <tr key={index}>
+              <th scope="row">{index + 1}</th>
+              <td>{translator.term(box.label)}</td>
+              <td>{translator.number(box.score, 2)}</td>
+              <td>{boxSizeText(translator, box)}</td>
+              <td className="quiet">{box.detectors.map((name) => name.replace("detect_", "")).join(", ")}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
