@@ -39,7 +39,7 @@ def test_every_page_is_german_with_decimal_commas(page: Page) -> None:
     sign_up(page)
     page.get_by_label("Language").select_option("de")
     choose(page, payload("schicht.png", BRIGHT), payload("schwarz.png", BLACK))
-    page.get_by_role("button", name="2 auswerten").click()
+    page.get_by_role("button", name="2 Bilder auswerten").click()
     expect(page.get_by_role("link", name="Öffnen")).to_have_count(2)
     assert_german(page)
     expect(row_of(page, "schicht.png")).to_contain_text(re.compile(r"Metastase0,\d\d"))

@@ -39,7 +39,7 @@ export const de: Messages = {
   chooseFiles: "Dateien auswählen",
   chooseFolder: "Ordner auswählen",
   formats: "PNG, JPEG, TIFF, BMP oder WebP bis 20 MB; DICOM-CT bis 64 MB. Das Format wird am Inhalt erkannt, nicht am Dateinamen.",
-  analyseCount: "{count} auswerten",
+  analyseCount: { one: "{count} Bild auswerten", other: "{count} Bilder auswerten" },
   clear: "Liste leeren",
   preview: "Vorschau",
   actions: "Aktionen",
@@ -170,7 +170,7 @@ export const de: Messages = {
   serverDown: "Der Server antwortet nicht. Ihre Eingaben bleiben erhalten; bitte versuchen Sie es später erneut.",
   sessionEnded:
     "Ihre Sitzung ist beendet. Bitte melden Sie sich erneut an. Ihre Auswahl bleibt erhalten, bis sich jemand anderes anmeldet.",
-  remedy: "Was zu tun ist",
+  remedy: "Mehr dazu (englisch)",
   requestId: "Anfrage {id}",
   helpText:
     "Wählen Sie eine oder mehrere axiale CT-Schichten der Leber aus. Hepar zeigt zu jeder Schicht das Ergebnis, die Stimme jedes Netzes, erkannte Läsionen und die Bildbereiche, auf die sich die Netze stützen. Alle Einzelbilder einer Multi-Frame-Datei werden als Serie ausgewertet, mit einem Ergebnis je Einzelbild. Nicht auswertbar bedeutet, dass das Bild den Schichten nicht ähnelt, mit denen die Netze trainiert wurden. Unbestimmt bedeutet, dass die Netze für eine Entscheidung zu unsicher sind. Wie verlässlich die Werte sind, zeigt die Seite Modelle.",

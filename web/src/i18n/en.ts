@@ -39,7 +39,7 @@ export const en = {
   chooseFiles: "Choose files",
   chooseFolder: "Choose a folder",
   formats: "PNG, JPEG, TIFF, BMP or WebP up to 20 MB; DICOM CT up to 64 MB. The format is detected from the content, not from the file name.",
-  analyseCount: "Analyse {count}",
+  analyseCount: { one: "Analyse {count} image", other: "Analyse {count} images" },
   clear: "Clear the list",
   preview: "Preview",
   actions: "Actions",

@@ -52,19 +52,32 @@ function Task({ task, models }: { task: string; models: readonly ServedModel[] }
   return (
     <article>
       <h2>{translator.term(task)}</h2>
-      <label>
-        {translator.text("metric")}{" "}
-        <select value={metric} onChange={(event) => setMetric(event.target.value)}>
-          {metrics.map((name) => (
-            <option key={name} value={name}>
-              {translator.term(name)}
-            </option>
-          ))}
-        </select>
-      </label>
+      {metrics.length > 0 ? <MetricSelect metrics={metrics} selected={metric} onSelect={setMetric} /> : null}
       <MetricTable measured={measured} metric={metric} />
       <Graphs measured={measured} initial={models[0]?.card.ensemble?.default} />
     </article>
+  );
+}
+
+interface MetricSelectProps {
+  metrics: readonly string[];
+  selected: string;
+  onSelect(metric: string): void;
+}
+
+function MetricSelect({ metrics, selected, onSelect }: MetricSelectProps) {
+  const translator = useTranslator();
+  return (
+    <label>
+      {translator.text("metric")}{" "}
+      <select value={selected} onChange={(event) => onSelect(event.target.value)}>
+        {metrics.map((name) => (
+          <option key={name} value={name}>
+            {translator.term(name)}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }
 
