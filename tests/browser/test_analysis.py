@@ -94,7 +94,11 @@ def test_an_indeterminate_result_and_missing_models_are_named(page: Page) -> Non
     def change(route: Route) -> None:
         response = route.fetch()
         document = response.json()
-        document["classification"] |= {"label": "indeterminate", "degraded": ["classify_three"]}
+        document["classification"] |= {
+            "outcome": "indeterminate",
+            "label": None,
+            "missing_models": ["classify_three"],
+        }
         route.fulfill(response=response, json=document)
 
     sign_up(page)

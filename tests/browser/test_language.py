@@ -76,11 +76,23 @@ def test_every_page_is_german_with_decimal_commas(page: Page) -> None:
     assert_german(page)
 
 
-def test_problems_are_german(page: Page) -> None:
+def test_problems_and_invalid_fields_are_german(page: Page) -> None:
     page.goto("/sign-in")
     page.get_by_label("Language").select_option("de")
+    alert = page.get_by_role("alert")
     page.get_by_label("E-Mail-Adresse").fill("nobody@example.org")
     page.get_by_label("Passwort").fill(PASSWORD)
     page.get_by_role("button", name="Anmelden").click()
-    expect(page.get_by_role("alert")).to_contain_text("Die Adresse oder das Passwort ist falsch")
-    expect(page.get_by_role("alert")).to_contain_text("Geben Sie beides erneut ein.")
+    expect(alert).to_contain_text("Die Adresse oder das Passwort ist falsch")
+    expect(alert).to_contain_text("Geben Sie beides erneut ein.")
+    page.get_by_role("link", name="Registrieren").first.click()
+    page.get_by_label("E-Mail-Adresse").fill("somebody@example.org")
+    page.get_by_label("Passwort").fill("aaaaaaaaaaaaaaaa")
+    page.get_by_role("button", name="Registrieren").click()
+    expect(alert).to_contain_text("Das Passwort ist zu leicht zu erraten")
+    expect(alert.get_by_role("listitem")).to_have_text(
+        ["Passwort: ist weit verbreitet oder folgt einem bekannten Muster"]
+    )
+    page.get_by_label("Sprache").select_option("en")
+    expect(alert).to_contain_text("The password is too easy to guess")
+    expect(alert.get_by_role("listitem")).to_contain_text(["Password: "])

@@ -94,7 +94,7 @@ def test_files_that_cannot_be_read_are_named_before_they_are_sent(page: Page) ->
     page.get_by_label("Filter").fill("")
     with page.expect_download() as download:
         page.get_by_role("button", name="Export as CSV").click()
-    assert "ct.dcm,,done,metastasis" in Path(download.value.path()).read_text()
+    assert "ct.dcm,,done,decided,metastasis" in Path(download.value.path()).read_text()
 
 
 @pytest.mark.parametrize("action", ["pasted", "dropped"])

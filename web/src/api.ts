@@ -7,6 +7,7 @@ export type Box = Detection["boxes"][number];
 export type Classification = Schemas["Classification"];
 export type Curves = Schemas["Curves"];
 export type Detection = Schemas["Detection"];
+export type FieldError = Schemas["FieldError"];
 export type ServedModel = Schemas["ServedModel"];
 export type {
   HeparClient,

@@ -1,4 +1,4 @@
-/** Reads the parts of an analysis. The only place that knows how the API encodes the outcome. */
+/** Reads the parts of an analysis and puts them into words. */
 import { isProblem, type Analysis, type Classification, type Detection } from "./api.ts";
 import type { Translator } from "./i18n/translator.ts";
 
@@ -10,19 +10,14 @@ export function detectionOf(analysis: Analysis | undefined): Detection | undefin
   return analysis === undefined || isProblem(analysis.detection) ? undefined : analysis.detection;
 }
 
-/** A class, `indeterminate` or `out_of_scope`. */
-export function outcomeOf(classification: Classification): string {
-  return classification.label;
+/** The decided class, or `indeterminate` or `out_of_scope`. */
+export function decisionOf({ outcome, label }: Classification): string {
+  return label ?? outcome;
 }
 
 /** How many of the models voted for the most probable class. */
 export function agreementOf(classification: Classification): { votes: number; models: number } {
-  const [votes = 0, models = 0] = classification.agreement.split(" of ").map(Number);
-  return { votes, models };
-}
-
-export function missingModelsOf(part: Classification | Detection): string[] {
-  return part.degraded;
+  return { votes: classification.agreeing_models, models: classification.voting_models };
 }
 
 /** Notes about the image, each once. */
@@ -32,22 +27,14 @@ export function warningsOf(analysis: Analysis | undefined): string[] {
 }
 
 export function outcomeText(translator: Translator, classification: Classification): string {
-  const outcome = outcomeOf(classification);
-  const { scope, probabilities, probability } = classification;
+  const { outcome, scope, most_probable_label: mostProbable, probability } = classification;
+  const label = translator.term(mostProbable ?? "");
   if (outcome === "out_of_scope") {
     const written = (value: number | undefined) => (value === undefined ? "?" : translator.number(value, 2));
     return translator.text("outOfScope", { typicality: written(scope?.typicality), threshold: written(scope?.threshold) });
   }
-  if (outcome === "indeterminate") return translator.text("indeterminate", { label: translator.term(mostProbable(probabilities)) });
-  return translator.text("classifiedAs", {
-    label: translator.term(outcome),
-    probability: translator.probability(probability ?? 0),
-  });
-}
-
-function mostProbable(probabilities: Record<string, number>): string {
-  const [best] = Object.entries(probabilities).toSorted((one, other) => other[1] - one[1]);
-  return best?.[0] ?? "";
+  if (outcome === "indeterminate") return translator.text("indeterminate", { label });
+  return translator.text("classifiedAs", { label, probability: translator.probability(probability ?? 0) });
 }
 
 /** In millimetres if the pixel spacing is known, otherwise in pixels. */

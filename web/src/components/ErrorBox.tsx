@@ -1,9 +1,21 @@
 /** An error in the user's language, with what to do next. */
-import { HeparProblem, type Problem } from "../api.ts";
-import { deProblems } from "../i18n/deProblems.ts";
+import { HeparProblem, type FieldError, type Problem } from "../api.ts";
+import { deFieldErrors, deProblems } from "../i18n/deProblems.ts";
+import type { MessageKey } from "../i18n/en.ts";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
 
 const PROBLEM_PAGES = "/problems/";
+/** By the JSON Pointer of the field. */
+const FIELD_LABELS: Record<string, MessageKey> = {
+  "/email": "email",
+  "/username": "email",
+  "/password": "password",
+  "/current_password": "currentPassword",
+  "/new_password": "newPassword",
+  "/name": "name",
+  "/code": "code",
+  "/otp": "code",
+};
 
 /** error: undefined shows nothing. Anything but a HeparProblem means that the gateway did not respond. */
 export function ErrorBox({ error }: { error: unknown }) {
@@ -19,13 +31,13 @@ export function ErrorBox({ error }: { error: unknown }) {
 
 function ProblemBox({ problem }: { problem: Problem }) {
   const translator = useTranslator();
-  const { title, detail, type, request_id: id } = problem;
+  const { title, type, request_id: id } = problem;
   const translated = translator.language === "de" ? deProblems[type.slice(PROBLEM_PAGES.length)] : undefined;
   return (
     <div className="error" role="alert">
       <strong>{translated?.title ?? title}</strong>
       {translated ? <p>{translated.remedy}</p> : null}
-      {detail && detail !== title ? <p lang="en">{detail}</p> : null}
+      <Details problem={problem} />
       {type.startsWith(PROBLEM_PAGES) ? (
         <p>
           <a href={type} target="_blank" rel="noreferrer">
@@ -35,5 +47,32 @@ function ProblemBox({ problem }: { problem: Problem }) {
         </p>
       ) : null}
     </div>
+  );
+}
+
+/** The invalid fields; without any, the detail, which repeats them otherwise. */
+function Details({ problem: { title, detail, errors } }: { problem: Problem }) {
+  if (errors && errors.length > 0) {
+    return (
+      <ul>
+        {errors.map((field) => (
+          <InvalidField key={`${field.location}${field.pointer} ${field.code}`} field={field} />
+        ))}
+      </ul>
+    );
+  }
+  return detail && detail !== title ? <p lang="en">{detail}</p> : null;
+}
+
+function InvalidField({ field: { pointer, code, message } }: { field: FieldError }) {
+  const translator = useTranslator();
+  const label = FIELD_LABELS[pointer];
+  const name = label ? translator.text(label) : pointer;
+  const translated = translator.language === "de" ? deFieldErrors[code] : undefined;
+  return (
+    <li>
+      {name ? `${name}: ` : ""}
+      {translated ?? <span lang="en">{message}</span>}
+    </li>
   );
 }

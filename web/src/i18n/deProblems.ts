@@ -75,3 +75,16 @@ export const deProblems: Record<string, ProblemText> = {
   "no-such-client": { title: "Diesen Client gibt es nicht", remedy: "Laden Sie die Liste neu." },
   "too-many-secrets": { title: "Der Client hat zu viele Geheimnisse", remedy: "Entfernen Sie zuerst das ältere." },
 };
+
+/** German texts of invalid fields, by `code`. The gateway's English message is shown for other codes. */
+export const deFieldErrors: Record<string, string> = {
+  missing: "fehlt",
+  too_short: "ist zu kurz",
+  string_too_short: "ist zu kurz",
+  string_too_long: "ist zu lang",
+  string_pattern_mismatch: "hat nicht die verlangte Form",
+  value_error: "ist ungültig",
+  contains_own_words: "enthält Ihren Namen oder Ihre Adresse",
+  too_common: "ist weit verbreitet oder folgt einem bekannten Muster",
+  incomplete: "kam unvollständig an",
+};

@@ -88,7 +88,7 @@ function measuredOf(models: readonly ServedModel[]): Measured[] {
     metrics: card.metrics,
     curves: card.curves,
   }));
-  const methods = Object.entries(models[0]?.card.ensemble?.ways ?? {}).flatMap<Measured>(([name, method]) =>
+  const methods = Object.entries(models[0]?.card.ensemble?.methods ?? {}).flatMap<Measured>(([name, method]) =>
     method ? [{ name, metrics: method.metrics, curves: method.curves }] : [],
   );
   return [...single, ...methods];

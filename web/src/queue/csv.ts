@@ -1,8 +1,8 @@
 /** The list as CSV (RFC 4180), for programs: the same columns and number format in every language. */
-import { agreementOf, classificationOf, detectionOf, outcomeOf } from "../results.ts";
+import { classificationOf, detectionOf } from "../results.ts";
 import type { QueueItem } from "./items.ts";
 
-const HEADER = ["file", "frame", "state", "outcome", "probability", "agreeing_models", "voting_models", "boxes", "best_score"];
+const HEADER = ["file", "frame", "state", "outcome", "label", "probability", "agreeing_models", "voting_models", "boxes", "best_score"];
 
 /** frame: from 1; empty for a file with a single image. */
 export function toCsv(items: readonly QueueItem[]): string {
@@ -12,15 +12,15 @@ export function toCsv(items: readonly QueueItem[]): string {
 function rowOf({ name, frame, state, analysis }: QueueItem): unknown[] {
   const classification = classificationOf(analysis);
   const boxes = detectionOf(analysis)?.boxes;
-  const agreement = classification && agreementOf(classification);
   return [
     name,
     frame && frame.index + 1,
     state,
-    classification && outcomeOf(classification),
+    classification?.outcome,
+    classification?.label,
     classification?.probability,
-    agreement?.votes,
-    agreement?.models,
+    classification?.agreeing_models,
+    classification?.voting_models,
     boxes?.length,
     boxes?.[0]?.score,
   ];

@@ -3,7 +3,7 @@ import { HeparProblem, type Analysis } from "../api.ts";
 import type { Inspection } from "../files/inspection.ts";
 import { toCsv } from "./csv.ts";
 import { inspectedItems, newItem, type QueueItem } from "./items.ts";
-import { outcomeCounts, rowsOf, sortRows } from "./rows.ts";
+import { decisionCounts, rowsOf, sortRows } from "./rows.ts";
 import { parseResponse, uploadRequest } from "./upload.ts";
 
 const problem = { type: "/problems/too-large", title: "t", status: 413, detail: "d", request_id: "r" };
@@ -13,7 +13,8 @@ function item(name: string, changes: Partial<QueueItem> = {}): QueueItem {
 }
 
 function analysis(label: string, probability: number): Analysis {
-  return { classification: { label, probability, agreement: "2 of 3" }, detection: problem } as unknown as Analysis;
+  const classification = { outcome: "decided", label, probability, agreeing_models: 2, voting_models: 3 };
+  return { classification, detection: problem } as unknown as Analysis;
 }
 
 test("a response is a result, a problem, or an error without a problem", () => {
@@ -27,14 +28,14 @@ test("a response is a result, a problem, or an error without a problem", () => {
 
 test("CSV fields are quoted, and no file name becomes a formula", () => {
   const [, comma, formula] = toCsv([item('a,"b".png', { state: "failed" }), item("=1+1.png", { state: "failed" })]).split("\r\n");
-  expect(comma).toBe('"a,""b"".png",,failed,,,,,,');
-  expect(formula).toBe("'=1+1.png,,failed,,,,,,");
+  expect(comma).toBe('"a,""b"".png",,failed,,,,,,,');
+  expect(formula).toBe("'=1+1.png,,failed,,,,,,,");
 });
 
 test("CSV has the outcome and the votes as separate numbers", () => {
   const [header, row] = toCsv([item("a.dcm", { state: "done", analysis: analysis("metastasis", 0.75) })]).split("\r\n");
-  expect(header).toBe("file,frame,state,outcome,probability,agreeing_models,voting_models,boxes,best_score");
-  expect(row).toBe("a.dcm,,done,metastasis,0.75,2,3,,");
+  expect(header).toBe("file,frame,state,outcome,label,probability,agreeing_models,voting_models,boxes,best_score");
+  expect(row).toBe("a.dcm,,done,decided,metastasis,0.75,2,3,,");
 });
 
 const threeFrames: Inspection = { kind: "DICOM", facts: [], frames: 3 };
@@ -54,9 +55,9 @@ test("a file with more frames than the API accepts is refused with the numbers",
   expect(refused?.inspection?.refusal).toEqual({ key: "tooManyFrames", values: { count: 2001, maximum: 2000 } });
 });
 
-test("outcomes are counted, most frequent first", () => {
+test("decisions are counted, most frequent first", () => {
   const done = (label: string) => item("a.dcm", { analysis: analysis(label, 0.9) });
-  expect(outcomeCounts([done("metastasis"), done("no_tumour"), done("no_tumour"), item("b.dcm")])).toEqual([
+  expect(decisionCounts([done("metastasis"), done("no_tumour"), done("no_tumour"), item("b.dcm")])).toEqual([
     ["no_tumour", 2],
     ["metastasis", 1],
   ]);

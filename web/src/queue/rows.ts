@@ -1,6 +1,6 @@
 /** The rows of the upload list: single images, and multi-frame files as one row each. */
 import type { Translator } from "../i18n/translator.ts";
-import { classificationOf, detectionOf, outcomeOf } from "../results.ts";
+import { classificationOf, detectionOf, decisionOf } from "../results.ts";
 import type { QueueItem } from "./items.ts";
 
 export const COLUMNS = ["file", "state", "result", "probability", "boxes"] as const;
@@ -18,7 +18,8 @@ export interface Row {
 }
 
 export interface ItemSummary {
-  outcome: string | undefined;
+  /** The decided class, `indeterminate` or `out_of_scope`. */
+  decision: string | undefined;
   probability: number | undefined;
   boxes: number | undefined;
 }
@@ -26,7 +27,7 @@ export interface ItemSummary {
 export function summaryOf(item: QueueItem): ItemSummary {
   const classification = classificationOf(item.analysis);
   return {
-    outcome: classification && outcomeOf(classification),
+    decision: classification && decisionOf(classification),
     probability: classification?.probability ?? undefined,
     boxes: detectionOf(item.analysis)?.boxes.length,
   };
@@ -37,11 +38,11 @@ export function rowsOf(items: readonly QueueItem[]): Row[] {
   return [...groups].map(([id, grouped]) => ({ id, items: grouped }));
 }
 
-/** How many frames have each outcome, most frequent first. */
-export function outcomeCounts(items: readonly QueueItem[]): [outcome: string, count: number][] {
-  const outcomes = items.map((item) => summaryOf(item).outcome).filter((outcome) => outcome !== undefined);
-  return [...Map.groupBy(outcomes, (outcome) => outcome)]
-    .map<[string, number]>(([outcome, all]) => [outcome, all.length])
+/** How many frames have each decision, most frequent first. */
+export function decisionCounts(items: readonly QueueItem[]): [decision: string, count: number][] {
+  const decisions = items.map((item) => summaryOf(item).decision).filter((decision) => decision !== undefined);
+  return [...Map.groupBy(decisions, (decision) => decision)]
+    .map<[string, number]>(([decision, all]) => [decision, all.length])
     .toSorted((one, other) => other[1] - one[1]);
 }
 
@@ -49,7 +50,7 @@ export function outcomeCounts(items: readonly QueueItem[]): [outcome: string, co
 export function filterRows(rows: readonly Row[], text: string, translator: Translator): Row[] {
   const wanted = text.toLowerCase();
   return rows.filter(({ items }) =>
-    items.some((item) => `${item.name} ${translator.term(summaryOf(item).outcome ?? "")}`.toLowerCase().includes(wanted)),
+    items.some((item) => `${item.name} ${translator.term(summaryOf(item).decision ?? "")}`.toLowerCase().includes(wanted)),
   );
 }
 
@@ -63,7 +64,7 @@ export function sortRows(rows: readonly Row[], sorting: Sorting | undefined): Ro
 function sortKey({ items }: Row, column: Column): string | number {
   if (column === "file") return items[0]?.name ?? "";
   if (column === "state") return items[0]?.state ?? "";
-  if (column === "result") return outcomeCounts(items)[0]?.[0] ?? "";
+  if (column === "result") return decisionCounts(items)[0]?.[0] ?? "";
   const values = items.map((item) => summaryOf(item)[column] ?? -1);
   return column === "boxes" ? values.reduce((sum, value) => sum + value, 0) : Math.max(...values);
 }

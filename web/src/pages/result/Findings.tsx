@@ -1,14 +1,13 @@
 /** The ensemble's result in words, warnings, and the votes. */
 import type { Analysis, Classification } from "../../api.ts";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
-import { agreementOf, detectionOf, missingModelsOf, outcomeText, warningsOf } from "../../results.ts";
+import { agreementOf, detectionOf, outcomeText, warningsOf } from "../../results.ts";
 
 type Vote = Classification["votes"][number];
 
 export function Findings({ classification, analysis }: { classification: Classification; analysis: Analysis }) {
   const translator = useTranslator();
-  const detection = detectionOf(analysis);
-  const missing = new Set([...missingModelsOf(classification), ...(detection ? missingModelsOf(detection) : [])]);
+  const missing = new Set([...classification.missing_models, ...(detectionOf(analysis)?.missing_models ?? [])]);
   return (
     <>
       <p className="verdict" role="status">

@@ -15,7 +15,7 @@ export function FrameNavigation({ current, series }: FrameNavigationProps) {
   const done = series.filter((item) => item.analysis !== undefined);
   const position = done.findIndex((item) => item.id === current.id);
   const optionText = (item: QueueItem) =>
-    `${(item.frame?.index ?? 0) + 1}: ${translator.term(summaryOf(item).outcome ?? item.state)}`;
+    `${(item.frame?.index ?? 0) + 1}: ${translator.term(summaryOf(item).decision ?? item.state)}`;
   return (
     <nav className="tools" aria-label={translator.text("frame")}>
       <FrameLink item={done[position - 1]} text={translator.text("previousFrame")} />

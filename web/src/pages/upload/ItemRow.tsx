@@ -43,14 +43,14 @@ export function Facts({ facts }: { facts: readonly Text[] }) {
 /** State, result, probability and number of lesions of one image. */
 export function ResultCells({ item }: { item: QueueItem }) {
   const translator = useTranslator();
-  const { outcome, probability, boxes } = summaryOf(item);
+  const { decision, probability, boxes } = summaryOf(item);
   return (
     <>
       <td>
         <State item={item} />
       </td>
       <td>
-        {outcome ? translator.term(outcome) : ""}
+        {decision ? translator.term(decision) : ""}
         {warningsOf(item.analysis).map((warning) => (
           <div className="warning" lang="en" key={warning}>
             {warning}

@@ -3,7 +3,7 @@ import { useState } from "react";
 import { Link } from "react-router";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import { isFinished, type QueueItem } from "../../queue/items.ts";
-import { outcomeCounts, summaryOf } from "../../queue/rows.ts";
+import { decisionCounts, summaryOf } from "../../queue/rows.ts";
 import type { UploadQueue } from "../../queue/UploadQueue.ts";
 import { FrameRange } from "./FrameRange.tsx";
 import { Facts, ItemActions, ResultCells } from "./ItemRow.tsx";
@@ -61,7 +61,7 @@ function SeriesRow({ seriesId, frames, queue, expanded, onExpand }: SeriesRowPro
   );
 }
 
-/** Progress, how many frames have each outcome, and the number of lesions in all frames. */
+/** Progress, how many frames have each decision, and the number of lesions in all frames. */
 function SeriesCells({ frames }: { frames: readonly QueueItem[] }) {
   const translator = useTranslator();
   const selected = frames.filter((item) => item.state !== "excluded");
@@ -75,9 +75,9 @@ function SeriesCells({ frames }: { frames: readonly QueueItem[] }) {
         {failed > 0 ? <div className="warning">{translator.text("seriesFailed", { count: failed })}</div> : null}
       </td>
       <td>
-        {outcomeCounts(frames).map(([outcome, count]) => (
-          <div key={outcome}>
-            {translator.term(outcome)}: {translator.text("frames", { count })}
+        {decisionCounts(frames).map(([decision, count]) => (
+          <div key={decision}>
+            {translator.term(decision)}: {translator.text("frames", { count })}
           </div>
         ))}
       </td>
