@@ -86,6 +86,7 @@ def test_problems_and_invalid_fields_are_german(page: Page) -> None:
     expect(alert).to_contain_text("Die Adresse oder das Passwort ist falsch")
     expect(alert).to_contain_text("Geben Sie beides erneut ein.")
     page.get_by_role("link", name="Registrieren").first.click()
+    page.get_by_role("heading", name="Registrieren").wait_for()
     page.get_by_label("E-Mail-Adresse").fill("somebody@example.org")
     page.get_by_label("Passwort").fill("aaaaaaaaaaaaaaaa")
     page.get_by_role("button", name="Registrieren").click()
