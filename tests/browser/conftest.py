@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, FilePayload, Locator, Page, Route, sync_playwright
+from playwright.sync_api import Browser, FilePayload, Locator, Page, Route, expect, sync_playwright
 
 from local_stack.demo import running_stack
 from local_stack.settings import on_free_ports
@@ -23,6 +23,9 @@ from tests.support.tiny_models import write_classifier, write_detector, write_in
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PASSWORD = "a long enough password"
 BRIGHT, BLACK = encoded(gradient(256, 256)), encoded(nearly_flat(5, 256))
+
+# The machine may be busy: an assertion that holds passes at once, however long it may wait.
+expect.set_options(timeout=60_000)
 
 REQUIREMENTS = {
     "Chromium (Debian: apt-get install chromium)": CHROMIUM is not None,

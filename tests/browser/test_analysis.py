@@ -131,7 +131,7 @@ def test_a_rate_limited_image_is_sent_again_after_the_time_that_the_gateway_asks
 @pytest.mark.parametrize("address", ["/docs", "/redoc"])
 def test_the_api_documentation_works_under_the_content_security_policy(page: Page, address: str) -> None:
     page.goto(address)
-    expect(page.get_by_text("Classify one CT image").filter(visible=True).first).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Classify one CT image").filter(visible=True).first).to_be_visible()
 
 
 def test_the_printed_result_has_no_controls(page: Page) -> None:

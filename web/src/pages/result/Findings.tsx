@@ -1,5 +1,6 @@
 /** The ensemble's result in words, warnings, and the votes. */
 import type { Analysis, Classification } from "../../api.ts";
+import { ImageWarning } from "../../components/ImageWarning.tsx";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import { agreementOf, detectionOf, outcomeText, warningsOf } from "../../results.ts";
 
@@ -18,9 +19,7 @@ export function Findings({ classification, analysis }: { classification: Classif
         <p className="warning">{translator.text("missingModels", { models: [...missing].join(", ") })}</p>
       ) : null}
       {warningsOf(analysis).map((warning) => (
-        <p className="warning" lang="en" key={warning}>
-          {warning}
-        </p>
+        <ImageWarning key={warning} warning={warning} />
       ))}
       {classification.votes.length > 0 ? <Votes votes={classification.votes} /> : null}
     </>

@@ -1,5 +1,6 @@
 import { Link } from "react-router";
 import { ErrorBox } from "../../components/ErrorBox.tsx";
+import { ImageWarning } from "../../components/ImageWarning.tsx";
 import type { Text } from "../../files/inspection.ts";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import { isInFlight, type QueueItem } from "../../queue/items.ts";
@@ -52,9 +53,7 @@ export function ResultCells({ item }: { item: QueueItem }) {
       <td>
         {decision ? translator.term(decision) : ""}
         {warningsOf(item.analysis).map((warning) => (
-          <div className="warning" lang="en" key={warning}>
-            {warning}
-          </div>
+          <ImageWarning key={warning} warning={warning} />
         ))}
       </td>
       <td>{probability === undefined ? "" : translator.probability(probability)}</td>

@@ -1,0 +1,29 @@
+/** German texts of the gateway's warnings about an image, which have no codes. $1 is the number in the warning. */
+const PATTERNS: readonly (readonly [RegExp, string])[] = [
+  [/^The file has (\d+) pictures; the first was read\.$/, "Die Datei enthält $1 Bilder; ausgewertet wurde das erste."],
+  [/^The object has (\d+) frames; the first was read\.$/, "Die Datei enthält $1 Einzelbilder; ausgewertet wurde das erste."],
+  [/^The picture is coloured; it was read as grey\.$/, "Das Bild ist farbig; es wurde in Graustufen umgewandelt."],
+  [/^The picture uses 12 of its 16 bits; it was read as 12 bits\.$/, "Das Bild nutzt 12 seiner 16 Bits; es wurde als 12-Bit-Bild gelesen."],
+  [
+    /^The file does not say how the patient lies; standard radiological display is assumed\.$/,
+    "Die Datei gibt die Lage des Patienten nicht an; die radiologische Standardansicht wird angenommen.",
+  ],
+  [
+    /^The slice is not a standard axial one; the result may be wrong\.$/,
+    "Die Schicht ist keine axiale Standardschicht; das Ergebnis kann falsch sein.",
+  ],
+  [
+    /^The slice was turned to standard radiological display; boxes are those of the turned picture\.$/,
+    "Die Schicht wurde in die radiologische Standardansicht gedreht; die Rahmen gelten für das gedrehte Bild.",
+  ],
+  [
+    /^The file does not say its Hounsfield units; it was read in its own window\.$/,
+    "Die Datei enthält keine Angaben zu Hounsfield-Einheiten; sie wurde mit ihrem eigenen Fenster gelesen.",
+  ],
+];
+
+/** undefined for a warning that is not known here. */
+export function germanWarning(warning: string): string | undefined {
+  const known = PATTERNS.find(([pattern]) => pattern.test(warning));
+  return known && warning.replace(known[0], known[1]);
+}
