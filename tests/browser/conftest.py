@@ -186,6 +186,11 @@ def hold_requests(page: Page, pattern: str, times: int | None = None) -> list[Ro
     return held
 
 
+def wait_until_drawn(page: Page) -> None:
+    """Ten frames: enough for React, layout and canvas to follow the last event, however slow the machine is."""
+    page.evaluate("async () => { for (let i = 0; i < 10; i += 1) await new Promise(requestAnimationFrame); }")
+
+
 def row_of(page: Page, name: str) -> Locator:
     """The row of the upload list or of a table with this text."""
     return page.get_by_role("row").filter(has_text=name)

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from local_stack.demo import running_stack
 from local_stack.settings import on_free_ports
-from tests.browser.conftest import CHROMIUM, create_administrator, file_input, sign_in
+from tests.browser.conftest import CHROMIUM, create_administrator, file_input, sign_in, wait_until_drawn
 from tests.end_to_end.conftest import Stack
 
 SAMPLES = sorted(Path("samples").glob("*.png"))
@@ -62,11 +62,11 @@ def _capture_pages(page: Page, path_of: Callable[[str], Path]) -> None:
     page.get_by_role("row").filter(has_text="metastasis.png").get_by_role("link", name="Open").click()
     page.locator(".verdict").wait_for()
     page.get_by_label("Activation map").select_option("ensemble")
-    page.wait_for_timeout(300)
+    wait_until_drawn(page)
     page.screenshot(path=path_of("result"), full_page=True)
     for name in ("models", "account"):
         page.get_by_role("link", name=name.capitalize()).click()
-        page.wait_for_timeout(600)
+        page.wait_for_load_state("networkidle")
         page.screenshot(path=path_of(name), full_page=True)
 
 

@@ -22,6 +22,7 @@ from tests.browser.conftest import (
     payload,
     sign_in,
     sign_up,
+    wait_until_drawn,
 )
 from tests.end_to_end.conftest import Stack
 
@@ -35,10 +36,10 @@ def test_the_viewer_is_operated_by_keys(page: Page) -> None:
     open_result(page)
     canvas = page.locator("canvas[role=img]")
     canvas.focus()
-    page.wait_for_timeout(200)
+    wait_until_drawn(page)
 
     def screenshot() -> bytes:
-        page.wait_for_timeout(100)
+        wait_until_drawn(page)
         return canvas.screenshot()
 
     for key in ("+", "ArrowLeft", "[", ".", "i"):
@@ -135,7 +136,7 @@ def test_every_page_is_accessible(page: Page, web: Stack, theme: str, width: int
     for path in ("models", "account"):
         page.goto(f"/{path}")
         page.get_by_role("heading", level=1).wait_for()
-        page.wait_for_timeout(300)
+        page.wait_for_load_state("networkidle")
         check(page, path)
     page.get_by_role("button", name="Sign out").click()
     sign_in(page, create_administrator(web))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import BLACK, BRIGHT, analyse, open_result, payload, row_of, sign_up
+from tests.browser.conftest import BLACK, BRIGHT, analyse, open_result, payload, row_of, sign_up, wait_until_drawn
 
 
 def test_from_sign_up_to_a_result(page: Page) -> None:
@@ -159,7 +159,7 @@ def test_the_activation_map_of_each_model_is_shown_with_its_opacity(page: Page) 
     canvas = page.locator("canvas[role=img]")
 
     def screenshot() -> bytes:
-        page.wait_for_timeout(150)
+        wait_until_drawn(page)
         return canvas.screenshot()
 
     plain = screenshot()

@@ -18,6 +18,7 @@ from tests.browser.conftest import (
     payload,
     row_of,
     sign_up,
+    wait_until_drawn,
 )
 from tests.support.pictures import compressed, ct_dataset, dicom_bytes, encoded, jpeg_lossless
 
@@ -54,7 +55,7 @@ def test_compressed_files_have_a_preview(page: Page) -> None:
     )
     thumbnails = page.locator(".queue canvas")
     expect(thumbnails).to_have_count(8)
-    page.wait_for_timeout(200)
+    wait_until_drawn(page)
     greys = thumbnail_greys(thumbnails)
     for same in (greys[:4], greys[4:]):
         assert np.ptp(same[0]) > 150

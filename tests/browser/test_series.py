@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 from pydicom.fileset import FileSet
 
-from tests.browser.conftest import BRIGHT, choose, payload, row_of, sign_up
+from tests.browser.conftest import BRIGHT, choose, payload, row_of, sign_up, wait_until_drawn
 from tests.support.pictures import FRAME_HU, ct_dataset, dicom_bytes, gradient, multi_frame
 
 FRAMES = 5
@@ -80,7 +80,7 @@ def viewer_greys(page: Page) -> np.ndarray:
     """One line across the image, without boxes."""
     page.get_by_label("Minimum score").fill("1")
     page.get_by_text("No lesion above the threshold").wait_for()
-    page.wait_for_timeout(200)
+    wait_until_drawn(page)
     line = page.locator("canvas[role=img]").evaluate(
         "c => [...c.getContext('2d').getImageData(0, Math.round(c.height / 2), c.width, 1).data]"
     )

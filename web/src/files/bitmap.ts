@@ -1,5 +1,5 @@
 /** Formats that the browser decodes: PNG, JPEG, BMP and WebP. */
-import { formatFact, FULL_RANGE, type Inspection, type Kind } from "./inspection.ts";
+import { formatFact, FULL_RANGE, luma, type Inspection, type Kind } from "./picture.ts";
 
 export async function inspectBitmap(kind: Kind, file: Blob): Promise<Inspection> {
   const unknown: Inspection = { kind, facts: [], frames: 1 };
@@ -21,9 +21,4 @@ export async function inspectBitmap(kind: Kind, file: Blob): Promise<Inspection>
   }
   const picture = { width, height, values, window: FULL_RANGE, inverted: false, hounsfield: false };
   return { kind, facts: [formatFact(kind, width, height)], frames: 1, picture };
-}
-
-/** ITU-R BT.601. */
-export function luma(red: number, green: number, blue: number): number {
-  return 0.299 * red + 0.587 * green + 0.114 * blue;
 }

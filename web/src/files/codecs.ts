@@ -1,7 +1,7 @@
 /** Decoders for compressed DICOM and for TIFF. Loaded only when such a file is chosen. */
 import daikon from "daikon";
 import { decode } from "tiff";
-import { luma } from "./bitmap.ts";
+import { luma } from "./picture.ts";
 import { singlePageTiff } from "./tiffPages.ts";
 
 const TWELVE_BITS = 4096;

@@ -1,5 +1,5 @@
 import dicomParser from "dicom-parser";
-import { formatFact, type Inspection, type Picture, type Text } from "./inspection.ts";
+import { formatFact, type Inspection, type Picture, type Text } from "./picture.ts";
 
 const SOFT_TISSUE_HU = { width: 250, centre: 125 };
 const MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10";

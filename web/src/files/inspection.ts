@@ -3,51 +3,11 @@ import type { MessageKey } from "../i18n/en.ts";
 import type { Values } from "../i18n/translator.ts";
 import { inspectBitmap } from "./bitmap.ts";
 import { inspectDicom } from "./dicom.ts";
+import type { Inspection, Kind } from "./picture.ts";
 import { inspectTiff } from "./tiff.ts";
-
-export type Kind = "PNG" | "JPEG" | "TIFF" | "BMP" | "WEBP" | "DICOM";
-
-/** The limit of the API. */
-export const FRAMES_MAX = 2_000;
-
-/** Grey values, row by row. */
-export interface Picture {
-  width: number;
-  height: number;
-  values: Float32Array;
-  window: Window;
-  /** Low values are bright, as in MONOCHROME1. */
-  inverted: boolean;
-  spacing_mm?: { row: number; column: number };
-  /** Values are Hounsfield units; otherwise 0 to 255. */
-  hounsfield: boolean;
-}
-
-/** The range of values that is shown from black to white. */
-export interface Window {
-  width: number;
-  centre: number;
-}
-
-export interface Text {
-  key: MessageKey;
-  values: Values;
-}
-
-export interface Inspection {
-  kind: Kind | undefined;
-  /** For display. */
-  facts: Text[];
-  frames: number;
-  /** Why the file is not sent. */
-  refusal?: Text;
-  /** Of the frame asked for; undefined if this browser cannot decode it. */
-  picture?: Picture;
-}
 
 const MEGABYTE = 1_000_000;
 const UPLOAD_MB_MAX: Record<Kind, number> = { PNG: 20, JPEG: 20, TIFF: 20, BMP: 20, WEBP: 20, DICOM: 64 };
-export const FULL_RANGE: Window = { width: 255, centre: 127.5 };
 
 export function kindOf(bytes: Uint8Array): Kind | undefined {
   const startsWith = (...expected: number[]) => expected.every((byte, index) => bytes[index] === byte);
@@ -79,8 +39,4 @@ export async function inspectFile(file: Blob, frame = 0): Promise<Inspection> {
 
 function refused(kind: Kind | undefined, key: MessageKey, values: Values): Inspection {
   return { kind, facts: [], frames: 1, refusal: { key, values } };
-}
-
-export function formatFact(format: string, width: number, height: number): Text {
-  return { key: "factFormat", values: { format, width, height } };
 }

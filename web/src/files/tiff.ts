@@ -1,4 +1,4 @@
-import { formatFact, FULL_RANGE, type Inspection, type Text } from "./inspection.ts";
+import { formatFact, FULL_RANGE, type Inspection, type Text } from "./picture.ts";
 import { pageOffsets } from "./tiffPages.ts";
 
 export async function inspectTiff(bytes: Uint8Array<ArrayBuffer>, page: number): Promise<Inspection> {

@@ -1,5 +1,5 @@
 /** The pages of a TIFF: a linked list of image file directories (TIFF 6.0, section 2). */
-import { FRAMES_MAX } from "./inspection.ts";
+import { FRAMES_MAX } from "./picture.ts";
 
 const HEADER_FIRST_OFFSET = 4;
 const ENTRY_BYTES = 12;

@@ -1,6 +1,6 @@
 /** What the queue holds: one item per image, or per frame of a multi-frame file. */
 import type { Analysis } from "../api.ts";
-import { FRAMES_MAX, type Inspection } from "../files/inspection.ts";
+import { FRAMES_MAX, type Inspection } from "../files/picture.ts";
 
 export type ItemState = "waiting" | "sending" | "working" | "done" | "failed" | "cancelled" | "excluded";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { HeparProblem, type Analysis } from "../api.ts";
-import type { Inspection } from "../files/inspection.ts";
+import type { Inspection } from "../files/picture.ts";
 import { toCsv } from "./csv.ts";
 import { inspectedItems, newItem, type QueueItem } from "./items.ts";
 import { decisionCounts, rowsOf, sortRows } from "./rows.ts";

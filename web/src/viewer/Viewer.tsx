@@ -1,6 +1,6 @@
 /** Shows one slice with its overlay. Canvas 2D: see docs/decisions/0017. */
 import { useMemo, useRef, useState } from "react";
-import type { Picture } from "../files/inspection.ts";
+import type { Picture } from "../files/picture.ts";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
 import { boxText } from "../results.ts";
 import type { DisplaySettings } from "./display.ts";

@@ -1,4 +1,4 @@
-import type { Picture, Window } from "../files/inspection.ts";
+import type { Picture, Window } from "../files/picture.ts";
 import { applyWindow } from "./geometry.ts";
 
 /** A picture as a canvas. It is redrawn only when the window changes. */

@@ -1,4 +1,4 @@
-import type { Window } from "../files/inspection.ts";
+import type { Window } from "../files/picture.ts";
 
 /** How the image is displayed. */
 export interface DisplaySettings {

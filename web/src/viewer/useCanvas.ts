@@ -1,5 +1,5 @@
 import { useEffect, useMemo, type RefObject } from "react";
-import type { Picture, Window } from "../files/inspection.ts";
+import type { Picture, Window } from "../files/picture.ts";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
 import { drawBox, drawRuler, mapCanvas, type Overlay } from "./drawing.ts";
 import type { Line, Size, View } from "./geometry.ts";

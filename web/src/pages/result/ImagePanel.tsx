@@ -2,7 +2,7 @@
 import { useMemo, useState } from "react";
 import type { Analysis, Box, Classification } from "../../api.ts";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
-import type { Picture } from "../../files/inspection.ts";
+import type { Picture } from "../../files/picture.ts";
 import { boxSizeText, classificationOf, detectionOf } from "../../results.ts";
 import type { DisplaySettings } from "../../viewer/display.ts";
 import type { ActivationMap } from "../../viewer/drawing.ts";

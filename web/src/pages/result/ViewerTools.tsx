@@ -1,5 +1,5 @@
 import { Slider } from "../../components/Slider.tsx";
-import type { Window } from "../../files/inspection.ts";
+import type { Window } from "../../files/picture.ts";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import type { DisplaySettings } from "../../viewer/display.ts";
 

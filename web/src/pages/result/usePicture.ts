@@ -1,5 +1,6 @@
 import { useEffect, useState } from "react";
-import { inspectFile, type Picture } from "../../files/inspection.ts";
+import { inspectFile } from "../../files/inspection.ts";
+import type { Picture } from "../../files/picture.ts";
 import type { QueueItem } from "../../queue/items.ts";
 
 /** The picture of an item. Those of later frames are decoded when they are shown. */

@@ -1,7 +1,7 @@
 import { Link } from "react-router";
 import { ErrorBox } from "../../components/ErrorBox.tsx";
 import { ImageWarning } from "../../components/ImageWarning.tsx";
-import type { Text } from "../../files/inspection.ts";
+import type { Text } from "../../files/picture.ts";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import { isInFlight, type QueueItem } from "../../queue/items.ts";
 import { summaryOf } from "../../queue/rows.ts";
