@@ -7,9 +7,12 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
+import pytest
+from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Page, expect
 from pydicom.fileset import FileSet
+from pydicom.uid import UID, ExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 
 from tests.browser.conftest import BRIGHT, choose, payload, row_of, sign_up, wait_until_drawn
 from tests.support.pictures import FRAME_HU, ct_dataset, dicom_bytes, gradient, multi_frame
@@ -55,13 +58,15 @@ def test_all_frames_of_a_dicom_file_are_analysed_as_a_series(page: Page) -> None
     expect(page.get_by_role("link", name="Next frame")).to_have_count(0)
 
 
-def test_each_frame_is_displayed_with_its_own_pixels_and_rescale_values(page: Page) -> None:
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, RLELossless, JPEG2000Lossless])
+def test_each_frame_is_displayed_with_its_own_pixels_and_rescale_values(page: Page, syntax: UID) -> None:
     """In the phantom each frame is 10 HU brighter than the one before; the rescale values are in functional groups."""
+    volume = multi_frame(3)
+    if syntax.is_compressed:
+        volume.compress(syntax)
     sign_up(page)
     choose(
-        page,
-        payload("volume.dcm", dicom_bytes(multi_frame(3))),
-        payload("slice.dcm", dicom_bytes(ct_dataset(FRAME_HU + 20))),
+        page, payload("volume.dcm", dicom_bytes(volume)), payload("slice.dcm", dicom_bytes(ct_dataset(FRAME_HU + 20)))
     )
     page.get_by_role("button", name="Analyse 4").click()
     expect(row_of(page, "volume.dcm")).to_contain_text("3 of 3 analysed")
@@ -71,12 +76,13 @@ def test_each_frame_is_displayed_with_its_own_pixels_and_rescale_values(page: Pa
     third_frame = viewer_greys(page)
     page.get_by_role("link", name="Analyse").click()
     row_of(page, "slice.dcm").get_by_role("link", name="Open").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("slice.dcm")
     single = viewer_greys(page)
     assert np.ptp(single) > 100
     np.testing.assert_array_equal(third_frame, single)
 
 
-def viewer_greys(page: Page) -> np.ndarray:
+def viewer_greys(page: Page) -> NDArray[np.int64]:
     """One line across the image, without boxes."""
     page.get_by_label("Minimum score").fill("1")
     page.get_by_text("No lesion above the threshold").wait_for()
