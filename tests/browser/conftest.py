@@ -25,7 +25,8 @@ PASSWORD = "a long enough password"
 BRIGHT, BLACK = encoded(gradient(256, 256)), encoded(nearly_flat(5, 256))
 
 # The machine may be busy: an assertion that holds passes at once, however long it may wait.
-expect.set_options(timeout=60_000)
+TIMEOUT_MS = 60_000
+expect.set_options(timeout=TIMEOUT_MS)
 
 REQUIREMENTS = {
     "Chromium (Debian: apt-get install chromium)": CHROMIUM is not None,
@@ -98,6 +99,7 @@ def page(browser: Browser, web: Stack) -> Iterator[Page]:
     context = browser.new_context(
         base_url=web.settings.gateway_url, viewport={"width": 1280, "height": 900}, locale="en-GB"
     )
+    context.set_default_timeout(TIMEOUT_MS)
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     opened = context.new_page()
     faults: list[str] = []
@@ -122,7 +124,7 @@ def sign_up(page: Page) -> str:
     page.get_by_label("E-mail address").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign up").click()
-    page.get_by_role("heading", name="Analyse").wait_for()
+    expect(page.get_by_role("heading", name="Analyse")).to_be_visible()
     return email
 
 
@@ -172,7 +174,7 @@ def analyse(page: Page, *files: FilePayload) -> None:
 def open_result(page: Page) -> None:
     """Of the only image in the list."""
     page.get_by_role("link", name="Open").click()
-    page.locator(".verdict").wait_for()
+    expect(page.locator(".verdict")).to_be_visible()
 
 
 def hold_requests(page: Page, pattern: str, times: int | None = None) -> list[Route]:
