@@ -64,9 +64,10 @@ def _capture_pages(page: Page, path_of: Callable[[str], Path]) -> None:
     page.get_by_label("Activation map").select_option("ensemble")
     wait_until_drawn(page)
     page.screenshot(path=path_of("result"), full_page=True)
-    for name in ("models", "account"):
+    for name, content in (("models", "main article"), ("account", "main li")):
         page.get_by_role("link", name=name.capitalize()).click()
-        page.wait_for_load_state("networkidle")
+        page.locator(content).first.wait_for()
+        wait_until_drawn(page)
         page.screenshot(path=path_of(name), full_page=True)
 
 
