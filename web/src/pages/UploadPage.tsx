@@ -21,7 +21,7 @@ export default function UploadPage() {
   return (
     <section>
       <h1>{translator.text("upload")}</h1>
-      <DropZone onFiles={(files) => queue.add(files)} />
+      <DropZone queue={queue} />
       {items.length > 0 ? <QueueList items={items} queue={queue} /> : null}
     </section>
   );

@@ -16,6 +16,7 @@ export class UploadQueue {
   // Items that the user has asked to analyse.
   private readonly scheduled = new Set<string>();
   private paused = false;
+  private clearCount = 0;
 
   constructor(private readonly tokens: TokenSource) {}
 
@@ -27,6 +28,13 @@ export class UploadQueue {
 
   find(id: string): QueueItem | undefined {
     return this.items.find((item) => item.id === id);
+  }
+
+  /** Adds files that are still being listed, unless the queue is cleared in the meantime. */
+  async addListed(listing: Promise<Iterable<NamedFile>>): Promise<void> {
+    const { clearCount } = this;
+    const files = await listing;
+    if (clearCount === this.clearCount) this.add(files);
   }
 
   add(files: Iterable<NamedFile>): void {
@@ -65,6 +73,7 @@ export class UploadQueue {
 
   /** Stops every upload and forgets all files and results. */
   clear(): void {
+    this.clearCount += 1;
     for (const id of this.inFlight.keys()) this.abort(id);
     this.scheduled.clear();
     this.replaceAll([]);

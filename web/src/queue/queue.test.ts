@@ -2,9 +2,10 @@ import { expect, test } from "vitest";
 import { HeparProblem, type Analysis } from "../api.ts";
 import type { Inspection } from "../files/picture.ts";
 import { toCsv } from "./csv.ts";
-import { inspectedItems, newItem, type QueueItem } from "./items.ts";
+import { inspectedItems, newItem, type NamedFile, type QueueItem } from "./items.ts";
 import { decisionCounts, rowsOf, sortRows } from "./rows.ts";
 import { parseResponse, uploadRequest } from "./upload.ts";
+import { UploadQueue } from "./UploadQueue.ts";
 
 const problem = { type: "/problems/too-large", title: "t", status: 413, detail: "d", request_id: "r" };
 
@@ -73,4 +74,14 @@ test("rows are sorted by name with numbers as numbers, and by probability", () =
     sortRows(rows, { column, descending }).map((row) => row.items[0]?.name);
   expect(names("file", false)).toEqual(["2.png", "9.png", "10.png"]);
   expect(names("probability", true)).toEqual(["9.png", "10.png", "2.png"]);
+});
+
+test("files that are still being listed when the queue is cleared are not added", async () => {
+  const queue = new UploadQueue({ current: () => undefined });
+  const { promise, resolve } = Promise.withResolvers<NamedFile[]>();
+  const added = queue.addListed(promise);
+  queue.clear();
+  resolve([{ name: "private.png", file: new File([], "private.png") }]);
+  await added;
+  expect(queue.snapshot()).toEqual([]);
 });

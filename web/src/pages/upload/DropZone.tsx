@@ -2,19 +2,19 @@ import { useEffect, useRef, useState, type ChangeEvent, type DragEvent } from "r
 import { chosenFiles, droppedFiles } from "../../files/dropped.ts";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import type { MessageKey } from "../../i18n/en.ts";
-import type { NamedFile } from "../../queue/items.ts";
+import type { UploadQueue } from "../../queue/UploadQueue.ts";
 
 interface DropZoneProps {
-  onFiles(files: NamedFile[]): void;
+  queue: UploadQueue;
 }
 
-export function DropZone({ onFiles }: DropZoneProps) {
+export function DropZone({ queue }: DropZoneProps) {
   const translator = useTranslator();
   const [dragging, setDragging] = useState(false);
-  async function onDrop(event: DragEvent): Promise<void> {
+  function onDrop(event: DragEvent): void {
     event.preventDefault();
     setDragging(false);
-    onFiles(await droppedFiles(event.dataTransfer));
+    void queue.addListed(droppedFiles(event.dataTransfer));
   }
   return (
     <div
@@ -24,12 +24,12 @@ export function DropZone({ onFiles }: DropZoneProps) {
         setDragging(true);
       }}
       onDragLeave={() => setDragging(false)}
-      onDrop={(event) => void onDrop(event)}
+      onDrop={onDrop}
     >
       <p>{translator.text("drop")}</p>
       <div className="tools centred">
-        <FileButton label="chooseFiles" onFiles={onFiles} />
-        <FileButton label="chooseFolder" onFiles={onFiles} folder />
+        <FileButton label="chooseFiles" queue={queue} />
+        <FileButton label="chooseFolder" queue={queue} folder />
       </div>
       <p className="quiet">{translator.text("formats")}</p>
     </div>
@@ -41,14 +41,14 @@ interface FileButtonProps extends DropZoneProps {
   folder?: boolean;
 }
 
-function FileButton({ label, onFiles, folder = false }: FileButtonProps) {
+function FileButton({ label, queue, folder = false }: FileButtonProps) {
   const translator = useTranslator();
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => {
     if (input.current) input.current.webkitdirectory = folder;
   }, [folder]);
   function onChange(event: ChangeEvent<HTMLInputElement>): void {
-    onFiles(chosenFiles(event.target.files ?? []));
+    queue.add(chosenFiles(event.target.files ?? []));
     // Otherwise choosing the same file again would not be reported.
     event.target.value = "";
   }
