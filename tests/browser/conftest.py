@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -186,6 +187,14 @@ def hold_requests(page: Page, pattern: str, times: int | None = None) -> list[Ro
 
     page.route(pattern, hold, times=times)
     return held
+
+
+def wait_for_held(page: Page, held: list[Route], count: int) -> None:
+    """Until hold_requests holds this many requests."""
+    deadline = time.monotonic() + TIMEOUT_MS / 1000
+    while len(held) < count:
+        assert time.monotonic() < deadline, f"{len(held)} of {count} requests arrived"
+        page.wait_for_timeout(50)
 
 
 def wait_until_drawn(page: Page) -> None:

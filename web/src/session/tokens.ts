@@ -42,7 +42,7 @@ export class Tokens implements TokenSource {
     return this.renewal;
   }
 
-  /** The tokens are forgotten at once; the gateway is told in the background. */
+  /** Discards the tokens at once and revokes the session in the background. */
   signOut(): void {
     const refreshToken = sessionStorage.getItem(STORAGE_KEY);
     this.forget();
