@@ -5,19 +5,19 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
   [/^The picture is coloured; it was read as grey\.$/, "Das Bild ist farbig; es wurde in Graustufen umgewandelt."],
   [/^The picture uses 12 of its 16 bits; it was read as 12 bits\.$/, "Das Bild nutzt 12 seiner 16 Bits; es wurde als 12-Bit-Bild gelesen."],
   [
-    /^The file does not say how the patient lies; standard radiological display is assumed\.$/,
-    "Die Datei gibt die Lage des Patienten nicht an; die radiologische Standardansicht wird angenommen.",
+    /^The file does not state the patient's orientation; standard radiological display is assumed\.$/,
+    "Die Datei gibt die Ausrichtung des Patienten nicht an; die radiologische Standardansicht wird angenommen.",
   ],
   [
     /^The slice is not a standard axial one; the result may be wrong\.$/,
     "Die Schicht ist keine axiale Standardschicht; das Ergebnis kann falsch sein.",
   ],
   [
-    /^The slice was turned to standard radiological display; boxes are those of the turned picture\.$/,
-    "Die Schicht wurde in die radiologische Standardansicht gedreht; die Rahmen gelten für das gedrehte Bild.",
+    /^The slice was reoriented to standard radiological display; boxes refer to the reoriented image\.$/,
+    "Die Schicht wurde in die radiologische Standardansicht gebracht; die Rahmen beziehen sich auf das umorientierte Bild.",
   ],
   [
-    /^The file does not say its Hounsfield units; it was read in its own window\.$/,
+    /^The file has no Hounsfield units; it was read in its own window\.$/,
     "Die Datei enthält keine Angaben zu Hounsfield-Einheiten; sie wurde mit ihrem eigenen Fenster gelesen.",
   ],
 ];
