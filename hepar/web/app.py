@@ -21,7 +21,8 @@ from hepar.core.tracing import configure_tracing
 from hepar.web.docs_pages import install_docs_pages
 from hepar.web.guard import RequestGuard
 from hepar.web.problems import install_problem_handlers
-from hepar.web.server import DrainingServer, HeaderTimeoutProtocol
+from hepar.web.protocol import HttpProtocol
+from hepar.web.server import DrainingServer
 
 _log = logging.getLogger(__name__)
 
@@ -111,7 +112,8 @@ def run_app(name: str, app: FastAPI, settings: ServiceSettings, trusted_proxies:
         app,
         host=settings.host,
         port=settings.port,
-        http=HeaderTimeoutProtocol,
+        http=HttpProtocol,
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,

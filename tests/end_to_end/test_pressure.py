@@ -18,8 +18,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from hepar.web.protocol import MAX_HEADERS_S
 from hepar.web.request_body import MAX_PAUSE_S
-from hepar.web.server import MAX_HEADERS_S
 from local_stack.settings import on_free_ports
 from tests.end_to_end.conftest import Stack
 from tests.support.pictures import encoded, gradient
