@@ -1,1 +1,1 @@
-"""From data to served models: phantoms, lesion synthesis, training, evaluation, export."""
+"""Makes the served models from data: phantoms, lesion synthesis, training, evaluation, export."""

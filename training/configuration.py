@@ -1,4 +1,4 @@
-"""One TOML file says everything a training run may vary; both sizes of every network are such files."""
+"""The configuration of a training run: one TOML file. Both sizes of every network are such files."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class DataConfiguration(_Section):
     pixel_spacing_mm: float = Field(gt=0, description="of the prepared slices, after resizing")
     variants_train: int = Field(ge=1, le=100)
     variants_evaluation: int = Field(ge=1, le=100)
-    phantoms: int = Field(ge=0, le=1000, description="phantoms beside real slices, for training only")
+    phantoms: int = Field(ge=0, le=1000, description="phantoms in addition to real slices, for training only")
     real_repeats: int = Field(
-        default=0, ge=0, le=100, description="how often a training patient's real lesions join, under each label"
+        default=0, ge=0, le=100, description="how often real lesions of training patients are used, under each label"
     )
     validation_share: Share
     test_share: Share
@@ -37,17 +37,17 @@ ClassifierName = Literal["resnet", "unet", "resunet", "xception", "densenet"]
 
 
 class ClassifierArchitecture(_Section):
-    """Either of our own blocks (`widths`), or a published backbone of keras.applications."""
+    """Either Hepar's own blocks (`widths`), or a backbone of keras.applications."""
 
     widths: list[int] = Field(default=[], description="channels of each stage; DenseNet: growth rates")
     blocks_per_stage: int = Field(default=1, ge=1)
-    stem_stride: Literal[1, 2, 4] = Field(default=4, description="UNet and ResUNet: where they begin and end")
+    stem_stride: Literal[1, 2, 4] = Field(default=4, description="UNet and ResUNet: input resolution divided by this")
     backbone: Literal["ResNet50", "Xception", "DenseNet121"] | None = None
-    weights: str | None = Field(default=None, description="of the backbone: `imagenet` (fetched) or a local file")
-    epochs: int | None = Field(default=None, ge=1, description="where this one needs more or fewer than the others")
+    weights: str | None = Field(default=None, description="of the backbone: `imagenet` (downloaded) or a local file")
+    epochs: int | None = Field(default=None, ge=1, description="overrides the common number of epochs")
 
     @model_validator(mode="after")
-    def _either(self) -> Self:
+    def _widths_or_backbone(self) -> Self:
         if (self.backbone is None) == (len(self.widths) < 2):
             raise ValueError("an architecture has either two or more widths or a backbone")
         return self
@@ -56,42 +56,50 @@ class ClassifierArchitecture(_Section):
 class ClassifierConfiguration(_Section):
     networks: dict[ClassifierName, ClassifierArchitecture]
     epochs: int = Field(ge=1)
-    frozen_epochs: int = Field(default=0, ge=0, description="the first epochs, that leave the backbone alone")
-    fine_tuning: float = Field(default=0.1, gt=0, le=1, description="share of the learning rate once it is not frozen")
-    patience: int | None = Field(default=None, ge=1, description="epochs without a better validation loss")
-    balance: Literal["repeat", "class_weights", "none"] = Field(
-        default="repeat", description="how rare labels get a say: more often, with more weight, or not"
+    frozen_epochs: int = Field(default=0, ge=0, description="number of first epochs with a frozen backbone")
+    fine_tuning: float = Field(
+        default=0.1, gt=0, le=1, description="factor on the learning rate after the frozen epochs"
     )
-    mixed_precision: bool = Field(default=False, description="bfloat16 where it is faster; weights stay float32")
+    patience: int | None = Field(
+        default=None, ge=1, description="epochs without a better validation loss before training stops"
+    )
+    balance: Literal["repeat", "class_weights", "none"] = Field(
+        default="repeat", description="rare labels are repeated, weighted, or neither"
+    )
+    mixed_precision: bool = Field(default=False, description="computes in bfloat16; weights stay float32")
     batch_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
     label_smoothing: float = Field(ge=0, lt=0.5)
-    rotation_turns: float = Field(ge=0, lt=0.5, description="largest rotation, in turns")
-    translation: float = Field(ge=0, lt=0.5, description="largest shift, as a share of the side")
+    rotation_turns: float = Field(ge=0, lt=0.5, description="maximum rotation, in turns")
+    translation: float = Field(ge=0, lt=0.5, description="maximum shift, as a share of the side")
     zoom: float = Field(ge=0, lt=0.5)
     shear: float = Field(ge=0, lt=0.5)
-    brightness: float = Field(ge=0, lt=0.5, description="largest shift, as a share of the grey range")
+    brightness: float = Field(ge=0, lt=0.5, description="maximum shift, as a share of the grey range")
     contrast: float = Field(ge=0, lt=0.5)
-    noise: float = Field(default=0.0, ge=0, lt=0.5, description="largest standard deviation, share of the grey range")
+    noise: float = Field(
+        default=0.0, ge=0, lt=0.5, description="maximum standard deviation, as a share of the grey range"
+    )
     horizontal_flip: bool
 
 
 class YoloArchitecture(_Section):
-    architecture: str = Field(pattern=r"^yolov[35][a-z0-9-]*\.yaml$", description="a model file that ultralytics ships")
+    architecture: str = Field(pattern=r"^yolov[35][a-z0-9-]*\.yaml$", description="a model file of ultralytics")
     weights: Path | None = Field(default=None, description="a local checkpoint to start from")
-    epochs: int | None = Field(default=None, ge=1, description="where this one needs more or fewer than the others")
+    epochs: int | None = Field(default=None, ge=1, description="overrides the common number of epochs")
 
 
 class FasterRcnnArchitecture(_Section):
     backbone: Literal["resnet18", "resnet50"]
-    weights: Path | None = Field(default=None, description="a local state of the whole network to start from")
-    epochs: int | None = Field(default=None, ge=1, description="where this one needs more or fewer than the others")
-    batch_size: int | None = Field(default=None, ge=1, description="where it is not the others'")
-    learning_rate: float | None = Field(default=None, gt=0, description="where it is not the others'")
+    weights: Path | None = Field(
+        default=None, description="a local file with weights of the whole network to start from"
+    )
+    epochs: int | None = Field(default=None, ge=1, description="overrides the common number of epochs")
+    batch_size: int | None = Field(default=None, ge=1, description="overrides the common value")
+    learning_rate: float | None = Field(default=None, gt=0, description="overrides the common value")
     pyramid_channels: int = Field(default=256, ge=16)
     head_width: int = Field(default=1024, ge=16)
-    anchor_sides_px: list[int] = Field(min_length=5, max_length=5, description="one a level of the pyramid")
+    anchor_sides_px: list[int] = Field(min_length=5, max_length=5, description="one per level of the pyramid")
 
 
 class DetectorConfiguration(_Section):
@@ -106,14 +114,18 @@ class DetectorConfiguration(_Section):
     scale: float = Field(ge=0, lt=1)
     shear_degrees: float = Field(default=0.0, ge=0, lt=45)
     brightness: float = Field(default=0.3, ge=0, lt=1)
-    noise: float = Field(default=0.0, ge=0, lt=0.5, description="Faster R-CNN: standard deviation, share of the range")
-    patience: int | None = Field(default=None, ge=1, description="epochs without a better validation score")
+    noise: float = Field(
+        default=0.0, ge=0, lt=0.5, description="Faster R-CNN: standard deviation, as a share of the range"
+    )
+    patience: int | None = Field(
+        default=None, ge=1, description="epochs without a better validation score before training stops"
+    )
     mosaic: float = Field(ge=0, le=1, description="YOLO: probability")
     horizontal_flip: bool
 
 
-OurLabel = Literal["cholangiocarcinoma", "metastasis", "no_tumour", "other"]
-LABEL_MAP: dict[str, OurLabel] = {
+MappedLabel = Literal["cholangiocarcinoma", "metastasis", "no_tumour", "other"]
+LABEL_MAP: dict[str, MappedLabel] = {
     "ICC": "cholangiocarcinoma",
     "CRLM": "metastasis",
     "BCLM": "metastasis",
@@ -124,8 +136,8 @@ LABEL_MAP: dict[str, OurLabel] = {
 
 
 class Configuration(_Section):
-    label_map: dict[str, OurLabel] = Field(
-        default=LABEL_MAP, description="a dataset's own word for a tumour type to our label; others are left out"
+    label_map: dict[str, MappedLabel] = Field(
+        default=LABEL_MAP, description="maps the tumour types of datasets to labels; other types are not used"
     )
     data: DataConfiguration
     classifier: ClassifierConfiguration
@@ -133,7 +145,7 @@ class Configuration(_Section):
 
 
 def load_configuration(name: str) -> Configuration:
-    """Reads `training/configs/<name>.toml`, or the file itself where `name` is a path.
+    """Reads `training/configs/<name>.toml`, or the file `name` if it ends in .toml.
 
     Raises FileNotFoundError naming the known configurations, and pydantic.ValidationError.
     """
@@ -145,7 +157,7 @@ def load_configuration(name: str) -> Configuration:
 
 
 def code_fingerprint() -> str:
-    """SHA-256 over the training code and its configurations: what made the weights."""
+    """SHA-256 over the training code and its configurations, to record which code produced the weights."""
     digest = hashlib.sha256()
     root = Path(__file__).parent
     for file in sorted([*root.rglob("*.py"), *root.rglob("*.toml")]):

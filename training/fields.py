@@ -1,4 +1,4 @@
-"""Smooth random fields: the one source of organic irregularity in phantoms and lesions."""
+"""Smooth random fields and outlines, from which phantoms and lesions get their irregular shapes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def smooth_field(rng: np.random.Generator, shape: tuple[int, int], scale_px: flo
     """A stationary Gaussian random field of zero mean and unit standard deviation.
 
     shape: (height, width) in pixels.  scale_px: standard deviation of the smoothing kernel.
-    Computed on a coarse grid and enlarged, so that large scales cost no more than small ones.
+    Computed on a coarse grid and interpolated, so that large scales cost no more than small ones.
     """
     step = max(1, int(scale_px / 3))
     coarse = tuple(int(np.ceil(side / step)) + 2 for side in shape)

@@ -1,35 +1,29 @@
-"""Every network Hepar trains: how it is trained, exported and judged, under the name of its served model."""
+"""Every network that Hepar trains, under the name of its served model: how it is trained and turned into a graph."""
 
 from __future__ import annotations
 
-import datetime
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
-from PIL import Image
 
-from hepar.contracts.cards import InputSize, ModelCard, Task, Window
+from hepar.contracts.cards import Task
 from training.configuration import ClassifierName, Configuration, code_fingerprint
-from training.export.parity import Answer, GreyImages, Unlike
+from training.export.parity import Answer, GreyImages
 from training.lesions import LABELS
-from training.prepare import data_fingerprint, labels_of, read_manifest, require_boxes
+from training.prepared.dataset import require_boxes, training_labels
 
 if TYPE_CHECKING:
     import keras  # pyright: ignore[reportMissingImports]
     import onnx
     from torch import nn  # pyright: ignore[reportMissingImports]
 
-LICENCE = "AGPL-3.0-or-later"
-NOT_A_MEDICAL_DEVICE = "Research software, not a medical device: not for diagnosis or treatment decisions."
-PARITY_IMAGES = 32
-
 
 @dataclass(frozen=True)
 class Run:
-    """One training run's folders."""
+    """One training run: its configuration and folders."""
 
     configuration: Configuration
     size: Literal["compact", "full"]
@@ -39,12 +33,12 @@ class Run:
     def data(self) -> Path:
         return self.folder / "data"
 
-    def of(self, name: str) -> Path:
+    def network_folder(self, name: str) -> Path:
         return self.folder / name
 
 
 class Network(Protocol):
-    """A network that can join triton_models/."""
+    """A network that can be trained and exported to triton_models/."""
 
     @property
     def name(self) -> str: ...
@@ -62,13 +56,13 @@ class Network(Protocol):
     def graph(self, run: Run) -> onnx.ModelProto: ...
 
     def framework_answers(self, run: Run, images: GreyImages) -> list[Answer]:
-        """What the framework itself says of images (n, side, side): the graph must say the same."""
+        """The output of the training framework for images (n, side, side), which the graph must reproduce."""
         ...
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """One of the five, in Keras. kind: its name in the configuration."""
+    """One of the five classifiers, in Keras. kind: its name in the configuration."""
 
     kind: ClassifierName
     architecture: str
@@ -79,12 +73,12 @@ class Classifier:
         return f"classify_{self.kind}"
 
     def labels(self, data: Path) -> tuple[str, ...]:
-        return labels_of(data)
+        return training_labels(data)
 
     def train(self, run: Run) -> None:
         from training.classifier.fit import train_classifier
 
-        train_classifier(self.kind, run.configuration, run.data, run.of(self.name))
+        train_classifier(self.kind, run.configuration, run.data, run.network_folder(self.name))
 
     def graph(self, run: Run) -> onnx.ModelProto:
         from training.export.classifier import classifier_graph
@@ -101,7 +95,7 @@ class Classifier:
         from training.classifier.fit import BEST_WEIGHTS, new_classifier
 
         model = new_classifier(self.kind, run.configuration, len(self.labels(run.data)))
-        model.load_weights(run.of(self.name) / BEST_WEIGHTS)
+        model.load_weights(run.network_folder(self.name) / BEST_WEIGHTS)
         return model
 
 
@@ -117,7 +111,7 @@ class Yolo:
     def name(self) -> str:
         return f"detect_{self.kind}"
 
-    def labels(self, data: Path) -> tuple[str, ...]:  # noqa: ARG002  detectors always know both tumours
+    def labels(self, data: Path) -> tuple[str, ...]:  # noqa: ARG002  detectors always distinguish both tumour types
         return LABELS
 
     def train(self, run: Run) -> None:
@@ -125,7 +119,7 @@ class Yolo:
 
         require_boxes(run.data)
         architecture = getattr(run.configuration.detector, self.kind)
-        train_yolo(architecture, run.configuration, run.data, run.of(self.name))
+        train_yolo(architecture, run.configuration, run.data, run.network_folder(self.name))
 
     def graph(self, run: Run) -> onnx.ModelProto:
         from training.export.yolo import yolo_graph
@@ -142,8 +136,8 @@ class Yolo:
         from training.detector.yolo import best_checkpoint, work_offline
         from training.export.yolo import load_network
 
-        work_offline(run.of(self.name))
-        return load_network(best_checkpoint(run.of(self.name)))
+        work_offline(run.network_folder(self.name))
+        return load_network(best_checkpoint(run.network_folder(self.name)))
 
 
 @dataclass(frozen=True)
@@ -162,7 +156,7 @@ class FasterRcnn:
 
         require_boxes(run.data)
         settings = run.configuration.detector.faster_rcnn
-        train_faster_rcnn(settings, run.configuration, run.data, run.of(self.name))
+        train_faster_rcnn(settings, run.configuration, run.data, run.network_folder(self.name))
 
     def graph(self, run: Run) -> onnx.ModelProto:
         from training.export.faster_rcnn import faster_rcnn_graph
@@ -179,15 +173,15 @@ class FasterRcnn:
         from training.detector.faster_rcnn import trained_faster_rcnn
 
         settings = run.configuration.detector.faster_rcnn
-        return trained_faster_rcnn(settings, run.configuration.data.input_size_px, run.of(self.name))
+        return trained_faster_rcnn(settings, run.configuration.data.input_size_px, run.network_folder(self.name))
 
 
 @dataclass(frozen=True)
 class ScopeCheck:
-    """Is it an abdominal CT at all? Fitted, not trained; in torch for its export."""
+    """Decides whether an image is an abdominal CT. Fitted, not trained; implemented in torch for the export."""
 
     name: str = "check_input"
-    architecture: str = "Mahalanobis distance of layout, grey levels and texture from those of the training images"
+    architecture: str = "Mahalanobis distance of layout, grey levels and texture from the training images"
     task: Task = "input_check"
 
     def labels(self, data: Path) -> tuple[str, ...]:  # noqa: ARG002
@@ -196,19 +190,19 @@ class ScopeCheck:
     def train(self, run: Run) -> None:
         from training.input_check.fit import fit_input_check
 
-        fit_input_check(run.data, run.configuration.data.seed, run.of(self.name))
+        fit_input_check(run.data, run.configuration.data.seed, run.network_folder(self.name))
 
     def graph(self, run: Run) -> onnx.ModelProto:
         from training.input_check.fit import fitted_input_check
         from training.input_check.network import input_check_graph
 
         side = run.configuration.data.input_size_px
-        return input_check_graph(fitted_input_check(run.of(self.name)), side, side)
+        return input_check_graph(fitted_input_check(run.network_folder(self.name)), side, side)
 
     def framework_answers(self, run: Run, images: GreyImages) -> list[Answer]:
         from training.input_check.fit import fitted_input_check, typicality
 
-        return list(typicality(fitted_input_check(run.of(self.name)), images))
+        return list(typicality(fitted_input_check(run.network_folder(self.name)), images))
 
 
 _POOLED = "multiple-instance pooling of its class activation map"
@@ -227,83 +221,24 @@ NETWORKS: dict[str, Network] = {network.name: network for network in _ALL}
 
 
 def train(network: Network, run: Run) -> None:
-    """Trains to the end, resuming where it was; notes which code made the weights and how long it took."""
-    folder = run.of(network.name)
+    """Trains to the end, resuming an interrupted run; records the code fingerprint and the training time."""
+    folder = run.network_folder(network.name)
     if (folder / "finished").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
-    note = folder / "code.sha256"
-    if not note.exists():
-        note.write_text(code_fingerprint())
-    before, began = trained_minutes(folder), time.monotonic()
+    fingerprint_file = folder / "code.sha256"
+    if not fingerprint_file.exists():
+        fingerprint_file.write_text(code_fingerprint())
+    minutes_before, started_s = training_minutes(folder), time.monotonic()
     try:
         network.train(run)
         (folder / "finished").touch()
     finally:
-        (folder / "minutes.txt").write_text(f"{before + (time.monotonic() - began) / 60:.2f}")
+        minutes = minutes_before + (time.monotonic() - started_s) / 60
+        (folder / "minutes.txt").write_text(f"{minutes:.2f}")
 
 
-def trained_minutes(folder: Path) -> float:
-    """Of all calls together, interrupted ones too."""
-    note = folder / "minutes.txt"
-    return float(note.read_text()) if note.exists() else 0.0
-
-
-def export(network: Network, run: Run, repository: Path) -> ModelCard:
-    """Writes the model's folder, judged by the very bytes that are shipped.
-
-    Raises Unlike where the graph does not answer as the framework does.
-    """
-    from training.evaluation.judgement import judge
-    from training.export.parity import require_parity
-    from training.export.passes import optimise
-    from training.export.repository import write_model
-    from training.export.weights import store_weights_as_float16
-
-    exact = optimise(network.graph(run))
-    exact_bytes = exact.SerializeToString()
-    probe = parity_images(run)
-    expected = network.framework_answers(run, probe)
-    require_parity(expected, exact_bytes, probe)
-    try:
-        shipped = store_weights_as_float16(exact).SerializeToString()
-        require_parity(expected, shipped, probe)
-    except Unlike:
-        shipped = exact_bytes
-    judgement = judge(network.task, shipped, run.data, None, None)
-    data = run.configuration.data
-    card = ModelCard(
-        name=network.name,
-        task=network.task,
-        architecture=network.architecture,
-        size=run.size,
-        labels=list(network.labels(run.data)),
-        input=InputSize(height=data.input_size_px, width=data.input_size_px),
-        window=Window(low_hu=data.window_low_hu, high_hu=data.window_high_hu),
-        temperature=judgement.temperature,
-        decision_threshold=judgement.decision_threshold,
-        metrics=judgement.metrics,
-        training_data=(run.data / "provenance.txt").read_text().strip(),
-        data_sha256=data_fingerprint(run.data),
-        training_minutes=round(trained_minutes(run.of(network.name)), 1),
-        code_sha256=(run.of(network.name) / "code.sha256").read_text(),
-        licence=LICENCE,
-        date=datetime.datetime.now(datetime.UTC).date(),
-        limits=[NOT_A_MEDICAL_DEVICE, *(run.data / "limits.txt").read_text().splitlines()],
-    )
-    write_model(repository, _parsed(shipped), card)
-    return card
-
-
-def parity_images(run: Run) -> GreyImages:
-    """PARITY_IMAGES of the validation part, evenly spread: (n, side, side) uint8."""
-    examples = read_manifest(run.data, "validation")
-    chosen = examples[:: max(1, len(examples) // PARITY_IMAGES)][:PARITY_IMAGES]
-    paths = [run.data / example.part / "images" / f"{example.name}.png" for example in chosen]
-    return np.stack([np.asarray(Image.open(path)) for path in paths])
-
-
-def _parsed(model: bytes) -> onnx.ModelProto:
-    import onnx
-
-    return onnx.load_model_from_string(model)
+def training_minutes(folder: Path) -> float:
+    """The training time so far, interrupted runs included."""
+    file = folder / "minutes.txt"
+    return float(file.read_text()) if file.exists() else 0.0

@@ -1,84 +1,110 @@
-"""Letting a new version of a model answer: only one that beats the serving one, and only where both can be compared."""
+"""Promotes a new version of a model: it must be significantly better than the served one on the same data."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from hepar.contracts.cards import ModelCard, Versions
-from training.prepare import data_fingerprint
-from training.versions import UnknownVersion, current, leading, present, put_in, read_card, share
+from training.prepared.dataset import data_fingerprint
+from training.versions import (
+    UnknownVersion,
+    add_version,
+    existing_versions,
+    leading_version,
+    read_card,
+    read_versions,
+    write_versions,
+)
 
 
-class NotLetIn(Exception):
-    """The repository stays as it is; the message says why."""
+class PromotionRefused(Exception):
+    """The repository stays as it is; the message gives the reason."""
 
 
-def let_in(folder: Path, version: str, candidate: Path, data: Path) -> str:
-    """Adds a version that wins; nobody asks it yet. Returns how it won.
+def add_better_version(folder: Path, version: str, candidate: Path, data: Path) -> str:
+    """Adds a version if it beats the served one; it serves no requests yet. Returns the result as a sentence.
 
     folder: of the model in the repository.  candidate: the exported folder of the new version.  data: prepared.
-    Raises NotLetIn, and FileExistsError where there is a version of that number.
+    Raises PromotionRefused, and FileExistsError if the version exists.
     """
-    from training.evaluation.contest import hold
+    from training.evaluation.version_comparison import compare_versions
 
-    graph, card = _comparable(folder, candidate, data)
-    contest = hold(folder / leading(current(folder)) / "model.onnx", graph, card, data)
-    if not contest.won:
-        raise NotLetIn(f"{contest.sentence()}; {folder} stays as it is")
-    put_in(folder, version, graph, card)
-    return contest.sentence()
+    model, card = _comparable_candidate(folder, candidate, data)
+    served = folder / leading_version(read_versions(folder)) / "model.onnx"
+    comparison = compare_versions(served, model, card, data)
+    if not comparison.candidate_is_better:
+        raise PromotionRefused(f"{comparison.sentence()}; {folder} is not changed")
+    add_version(folder, version, model, card)
+    return comparison.sentence()
 
 
-def _comparable(folder: Path, candidate: Path, data: Path) -> tuple[Path, ModelCard]:
-    """The candidate's graph and card. Raises NotLetIn for one that cannot stand in the serving one's place."""
-    if not (candidate / "card.json").is_file() or not (there := present(candidate)):
-        raise NotLetIn(
-            f"{candidate} holds no model: run `python -m training --repository ... export {folder.name}` first"
+def _comparable_candidate(folder: Path, candidate: Path, data: Path) -> tuple[Path, ModelCard]:
+    """The ONNX file and card of the candidate.
+
+    Raises PromotionRefused if it is not a version of the same model or was not evaluated on `data`.
+    """
+    versions = existing_versions(candidate)
+    if not (candidate / "card.json").is_file() or not versions:
+        raise PromotionRefused(
+            f"{candidate} has no model: run `python -m training --repository ... export {folder.name}` first"
         )
-    card, serving = read_card(candidate / "card.json"), read_card(folder / "card.json")
+    card, served = read_card(candidate / "card.json"), read_card(folder / "card.json")
     if card.task == "input_check":
-        raise NotLetIn("an input check is judged by its training: there is no contest to let a new one in by")
-    for what in ("name", "task", "labels", "input", "window"):
-        if getattr(card, what) != getattr(serving, what):
-            raise NotLetIn(f"{candidate} has another {what} than {folder}: it is another model, not another version")
+        raise PromotionRefused("there is no paired test for an input check: export it to the repository instead")
+    for field in ("name", "task", "labels", "input", "window"):
+        if getattr(card, field) != getattr(served, field):
+            raise PromotionRefused(
+                f"{candidate} differs from {folder} in its {field}: it is another model, not another version"
+            )
     if not (data / "manifest.jsonl").is_file() or data_fingerprint(data) != card.data_sha256:
-        raise NotLetIn(f"{data} is not the data that {candidate} was judged on: prepare it with the same DATA")
-    return candidate / there[-1] / "model.onnx", card
+        raise PromotionRefused(
+            f"{candidate} was not evaluated on the data in {data}: prepare it from the same source (DATA)"
+        )
+    return candidate / versions[-1] / "model.onnx", card
 
 
-def give_calls(folder: Path, version: str, weight: float) -> Versions:
-    """A version that is there answers this share of the calls (above 0, at most 1), the others what is left."""
-    before = current(folder)
-    others = _scaled({one: its for one, its in before.serving.items() if one != version}, 1 - weight)
-    shadow = [one for one in before.shadow if one != version]
-    return _shared(folder, version, Versions(serving={**others, version: weight if others else 1.0}, shadow=shadow))
+def serve_version(folder: Path, version: str, weight: float) -> Versions:
+    """An existing version gets this share of the requests (above 0, at most 1); the others share the rest."""
+    previous = read_versions(folder)
+    others = _scaled(_without(previous.serving, version), 1 - weight)
+    shadow = [other for other in previous.shadow if other != version]
+    serving = {**others, version: weight if others else 1.0}
+    return _write(folder, version, Versions(serving=serving, shadow=shadow))
 
 
-def watch_only(folder: Path, version: str) -> Versions:
-    """A version that is there is asked beside the others. Raises NotLetIn where no other answers."""
-    before = current(folder)
-    others = _scaled({one: its for one, its in before.serving.items() if one != version}, 1.0)
+def shadow_version(folder: Path, version: str) -> Versions:
+    """An existing version gets a copy of the requests. Raises PromotionRefused if no other version serves."""
+    previous = read_versions(folder)
+    others = _scaled(_without(previous.serving, version), 1.0)
     if not others:
-        raise NotLetIn(f"version {version} answers alone: let another one answer first")
-    shadow = [*(one for one in before.shadow if one != version), version]
-    return _shared(folder, version, Versions(serving=others, shadow=shadow))
+        raise PromotionRefused(f"version {version} is the only serving version: let another version serve first")
+    shadow = [*(other for other in previous.shadow if other != version), version]
+    return _write(folder, version, Versions(serving=others, shadow=shadow))
 
 
 def roll_back(folder: Path, version: str) -> Versions:
-    """A version that is there answers alone."""
-    return _shared(folder, version, Versions(serving={version: 1.0}))
+    """An existing version serves all requests."""
+    return _write(folder, version, Versions(serving={version: 1.0}))
 
 
-def _shared(folder: Path, version: str, versions: Versions) -> Versions:
-    """Raises UnknownVersion, with what would help, for a version that is not there."""
-    if version not in present(folder):
-        there = ", ".join(present(folder)) or "none"
-        raise UnknownVersion(f"{folder} has no version {version}; it has {there}. A new one comes in by --candidate")
-    share(folder, versions)
+def _write(folder: Path, version: str, versions: Versions) -> Versions:
+    """Raises UnknownVersion, with a hint, if the version does not exist."""
+    existing = existing_versions(folder)
+    if version not in existing:
+        raise UnknownVersion(
+            f"{folder} has no version {version}; it has {', '.join(existing) or 'none'}. Add a new one with --candidate"
+        )
+    write_versions(folder, versions)
     return versions
 
 
+def _without(weights: dict[str, float], version: str) -> dict[str, float]:
+    return {other: weight for other, weight in weights.items() if other != version}
+
+
 def _scaled(weights: dict[str, float], total: float) -> dict[str, float]:
-    """To that sum; none where it is 0."""
-    whole = sum(weights.values())
-    return {name: round(weight / whole * total, 6) for name, weight in weights.items()} if total > 0 else {}
+    """The weights scaled to a sum of `total`; empty if that is 0."""
+    if total <= 0:
+        return {}
+    scale = total / sum(weights.values()) if weights else 0.0
+    return {version: round(weight * scale, 6) for version, weight in weights.items()}

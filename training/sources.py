@@ -1,4 +1,4 @@
-"""Where slices come from: the MSD liver selection of shared/data, or phantoms."""
+"""Sources of slices: the MSD liver selection of shared/data, and phantoms."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ PHANTOM_PROVENANCE = "Procedural phantoms of training/phantom with lesions of tr
 
 
 class UnusableData(Exception):
-    """The data folder is not what its loader expects; the message names the file and the fault."""
+    """The data cannot be used; the message names the file or the count and the reason."""
 
 
 @dataclass(frozen=True)
 class LiverSlice:
-    """hu: (h, w) float32.  liver_mask: (h, w) bool.  real_lesions: boxes (x_min, y_min, x_max, y_max) in px.
+    """One slice that shows liver.
 
-    tumour_free: reviewed, nothing seen; only such slices carry synthesised lesions or the label no_tumour.
+    hu: (h, w) Hounsfield units.  liver_mask: (h, w).  real_lesions: boxes (x_min, y_min, x_max, y_max) in pixels.
+    tumour_free: a reviewer saw no lesion; only such slices get synthesised lesions or the label no_tumour.
     """
 
     name: str
@@ -43,7 +44,10 @@ class LiverSlice:
 
 @dataclass(frozen=True)
 class Source:
-    """slices: split by patient.  training_only: never validated or tested on.  provenance: for the model card."""
+    """Slices and where they come from.
+
+    slices: split by patient.  training_only: never used for validation or test.  provenance: for the model card.
+    """
 
     slices: Iterable[LiverSlice]
     training_only: Iterable[LiverSlice]
@@ -51,7 +55,7 @@ class Source:
 
 
 def choose_source(folder: Path | None, data: DataConfiguration) -> Source:
-    """Real slices with phantoms beside them for training, or phantoms alone where there is no folder."""
+    """Real slices plus phantoms for training, or phantoms alone if `folder` is None."""
     phantoms = phantom_slices(data.phantoms, data)
     if folder is None:
         return Source(phantoms, (), PHANTOM_PROVENANCE)
@@ -59,20 +63,20 @@ def choose_source(folder: Path | None, data: DataConfiguration) -> Source:
 
 
 def msd_liver_slices(folder: Path, data: DataConfiguration) -> Iterator[LiverSlice]:
-    """Reads the reviewed slices (`lesion` and `none_seen`); `unclear` ones are left out of everything.
+    """Reads the slices with the review `lesion` or `none_seen`; `unclear` ones are not used at all.
 
     Raises UnusableData for a missing table or image and for a mask of another size.
     """
-    tables = [folder / "slices.csv", folder / "lesions.csv"]
-    for table in tables:
+    slices_table, lesions_table = folder / "slices.csv", folder / "lesions.csv"
+    for table in (slices_table, lesions_table):
         if not table.is_file():
             raise UnusableData(f"{table} is missing: is {folder} the folder msd-liver-slices?")
     lesions: dict[str, list[tuple[int, int, int, int]]] = {}
-    with tables[1].open(newline="") as file:
+    with lesions_table.open(newline="") as file:
         for row in csv.DictReader(file):
             corners = [int(row[key]) for key in ("x_min", "y_min", "x_max", "y_max")]
             lesions.setdefault(row["image"], []).append((corners[0], corners[1], corners[2], corners[3]))
-    with tables[0].open(newline="") as file:
+    with slices_table.open(newline="") as file:
         for row in csv.DictReader(file):
             if row["review"] not in ("lesion", "none_seen"):
                 continue
@@ -93,7 +97,7 @@ def msd_liver_slices(folder: Path, data: DataConfiguration) -> Iterator[LiverSli
 
 
 def phantom_slices(count: int, data: DataConfiguration) -> Iterator[LiverSlice]:
-    """`count` tumour-free phantoms, each its own patient."""
+    """`count` tumour-free phantoms, each as a patient of its own."""
     for number in range(count):
         rng = np.random.default_rng([data.seed, number])
         phantom = abdomen_phantom(rng, data.input_size_px, data.input_size_px * data.pixel_spacing_mm)

@@ -1,7 +1,7 @@
-"""Versions of a model in the repository that Triton serves: putting one in, sharing the calls out, going back.
+"""Versions of a model in the repository that Triton serves: adding one, weighting them, rolling back.
 
-A version is whole before `versions.json` names it, the services take it up only once Triton has loaded it, and it stays
-loaded after it is left: no call ever asks for one that is not there.
+A version is complete before `versions.json` names it. The services use it only once Triton has loaded it, and it stays
+loaded after it is replaced, so that no request is ever sent to a missing version.
 """
 
 from __future__ import annotations
@@ -14,72 +14,77 @@ from pathlib import Path
 from hepar.contracts.cards import ModelCard, Versions
 
 _POLICY = re.compile(r"^version_policy .*\n", re.MULTILINE)
-KEPT = 3
+NEWEST_LOADED = 3
+"""How many of the newest versions stay loaded even if versions.json does not name them."""
 
 
 class UnknownVersion(Exception):
-    """The message says what is missing and where."""
+    """The message names the missing version and the folder."""
 
 
-def present(folder: Path) -> list[str]:
-    """The versions that hold a graph, oldest first."""
-    return sorted((graph.parent.name for graph in folder.glob("*/model.onnx")), key=int)
+def existing_versions(folder: Path) -> list[str]:
+    """The versions that have an ONNX file, oldest first."""
+    return sorted((file.parent.name for file in folder.glob("*/model.onnx")), key=int)
 
 
-def current(folder: Path) -> Versions:
-    """What versions.json says; without one the newest serves. Raises UnknownVersion where there is none at all."""
+def read_versions(folder: Path) -> Versions:
+    """The content of versions.json; without that file, the newest version serves.
+
+    Raises UnknownVersion if the folder has no version.
+    """
     file = folder / "versions.json"
     if file.is_file():
         return Versions.model_validate_json(file.read_bytes())
-    if not (there := present(folder)):
-        raise UnknownVersion(f"{folder} holds no version of a model")
-    return Versions(serving={there[-1]: 1.0})
+    existing = existing_versions(folder)
+    if not existing:
+        raise UnknownVersion(f"{folder} has no version of a model")
+    return Versions(serving={existing[-1]: 1.0})
 
 
-def leading(versions: Versions) -> str:
-    """The version that answers most."""
-    return max(versions.serving, key=lambda one: (versions.serving[one], int(one)))
+def leading_version(versions: Versions) -> str:
+    """The version with the largest weight; the newest of several."""
+    return max(versions.serving, key=lambda version: (versions.serving[version], int(version)))
 
 
-def put_in(folder: Path, version: str, graph: Path, card: ModelCard) -> None:
-    """Adds a version, with its card; nobody asks it yet. Raises FileExistsError where there is one of that number."""
-    kept = current(folder)
-    _keep_cards(folder, kept)
-    place, draft = folder / version, folder / f".{version}.draft"
-    if place.exists():
-        raise FileExistsError(f"{place} is there already: give the new version another number")
+def add_version(folder: Path, version: str, model: Path, card: ModelCard) -> None:
+    """Adds a version with its card; it serves no requests yet. Raises FileExistsError if the version exists."""
+    versions = read_versions(folder)
+    _write_missing_card(folder, versions)
+    target, draft = folder / version, folder / f".{version}.draft"
+    if target.exists():
+        raise FileExistsError(f"{target} already exists: give the new version another number")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir()
-    shutil.copy2(graph, draft / "model.onnx")
-    (draft / "card.json").write_text(_as_text(card))
-    draft.rename(place)
-    _write(folder / "versions.json", kept.model_dump_json(indent=2) + "\n")
-    _load(folder, {*kept.serving, *kept.shadow, version})
+    shutil.copy2(model, draft / "model.onnx")
+    (draft / "card.json").write_text(_card_text(card))
+    draft.rename(target)
+    _write_atomically(folder / "versions.json", versions.model_dump_json(indent=2) + "\n")
+    _write_version_policy(folder, {*versions.serving, *versions.shadow, version})
 
 
-def share(folder: Path, versions: Versions) -> None:
-    """Who answers from now on, and how often. Raises UnknownVersion for a version that is not there."""
-    there = present(folder)
+def write_versions(folder: Path, versions: Versions) -> None:
+    """Sets which versions serve, and with what weight. Raises UnknownVersion if one of them does not exist."""
+    existing = existing_versions(folder)
     for version in [*versions.serving, *versions.shadow]:
-        if version not in there:
-            raise UnknownVersion(f"{folder} has no version {version}; it has {', '.join(there) or 'none'}")
-    before = current(folder)
-    _keep_cards(folder, before)
-    # Those that were asked until now stay loaded: calls under way end, and going back takes no loading.
-    _load(folder, {*before.serving, *before.shadow, *versions.serving, *versions.shadow})
-    _write(folder / "versions.json", versions.model_dump_json(indent=2) + "\n")
-    # How the models decide together was said to all of them at once: it stays, whichever version of this one leads.
-    together = read_card(folder / "card.json").ensemble
-    led = read_card(folder / leading(versions) / "card.json")
-    _write(folder / "card.json", _as_text(led.model_copy(update={"ensemble": together})))
+        if version not in existing:
+            raise UnknownVersion(f"{folder} has no version {version}; it has {', '.join(existing) or 'none'}")
+    previous = read_versions(folder)
+    _write_missing_card(folder, previous)
+    # The previous versions stay loaded: requests in flight complete, and a rollback needs no loading.
+    _write_version_policy(folder, {*previous.serving, *previous.shadow, *versions.serving, *versions.shadow})
+    _write_atomically(folder / "versions.json", versions.model_dump_json(indent=2) + "\n")
+    # The ensemble was fitted for the model, not for one version: it is kept, whichever version leads.
+    ensemble = read_card(folder / "card.json").ensemble
+    card = read_card(folder / leading_version(versions) / "card.json")
+    _write_atomically(folder / "card.json", _card_text(card.model_copy(update={"ensemble": ensemble})))
 
 
 def write_card(folder: Path, card: ModelCard) -> None:
-    """The card of the version that answers most, in every place where it stands."""
-    own = folder / leading(current(folder)) / "card.json"
+    """Writes the card of the leading version, in its own folder and in the model's folder, where such a file exists."""
+    own = folder / leading_version(read_versions(folder)) / "card.json"
     for file in (own, folder / "card.json"):
         if file.is_file():
-            _write(file, _as_text(card))
+            _write_atomically(file, _card_text(card))
 
 
 def read_card(file: Path) -> ModelCard:
@@ -87,30 +92,29 @@ def read_card(file: Path) -> ModelCard:
     return ModelCard.model_validate_json(file.read_bytes())
 
 
-def _as_text(card: ModelCard) -> str:
+def _card_text(card: ModelCard) -> str:
     return card.model_dump_json(indent=2) + "\n"
 
 
-def _keep_cards(folder: Path, versions: Versions) -> None:
-    """A version that came before there were several has its card beside the configuration alone."""
-    own = folder / leading(versions) / "card.json"
+def _write_missing_card(folder: Path, versions: Versions) -> None:
+    """Copies the model's card to the leading version: a model exported as its only version has no card there."""
+    own = folder / leading_version(versions) / "card.json"
     if not own.is_file():
-        _write(own, (folder / "card.json").read_text())
+        _write_atomically(own, (folder / "card.json").read_text())
 
 
-def _load(folder: Path, versions: set[str]) -> None:
-    """Tells Triton which versions to hold, in every configuration: those that are named, and the KEPT newest."""
-    held = sorted({*versions, *present(folder)[-KEPT:]}, key=int)
-    line = f"version_policy {{ specific {{ versions: [ {', '.join(held)} ] }} }}\n"
+def _write_version_policy(folder: Path, versions: set[str]) -> None:
+    """Tells Triton, in every configuration, to load these versions and the NEWEST_LOADED newest ones."""
+    loaded = sorted({*versions, *existing_versions(folder)[-NEWEST_LOADED:]}, key=int)
+    line = f"version_policy {{ specific {{ versions: [ {', '.join(loaded)} ] }} }}\n"
     for file in [folder / "config.pbtxt", *(folder / "configs").glob("*.pbtxt")]:
         text = file.read_text()
-        told = _POLICY.sub(line, text) if _POLICY.search(text) else text.rstrip("\n") + "\n" + line
-        if told != text:
-            _write(file, told)
+        changed = _POLICY.sub(line, text) if _POLICY.search(text) else text.rstrip("\n") + "\n" + line
+        if changed != text:
+            _write_atomically(file, changed)
 
 
-def _write(file: Path, text: str) -> None:
-    """Whole, or not at all."""
+def _write_atomically(file: Path, text: str) -> None:
     draft = file.with_name(f".{file.name}.draft")
     with draft.open("w") as output:
         output.write(text)

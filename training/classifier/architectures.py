@@ -1,4 +1,4 @@
-"""The five classifiers. Each is its features; the head is the same for all."""
+"""The five classifiers: each has its own feature extractor; all share one head."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 from keras import layers
 
 from training.classifier.blocks import (
+    activation_map_head,
     convolution,
     dense_block,
     double_convolution,
-    findings_head,
     residual_block,
     separable_block,
     stem,
@@ -23,17 +23,17 @@ BACKBONE = "backbone"
 
 
 def build_classifier(name: str, architecture: ClassifierArchitecture, side: int, labels: int) -> keras.Model:
-    """A fresh network of CLASSIFIERS, with pretrained features where the configuration names any.
+    """An untrained network of CLASSIFIERS, or one with a pretrained backbone if the configuration names one.
 
     side: of the square input, pixels.  labels: 2 or 3.  Raises ValueError for weights that do not fit.
     """
     image = keras.Input((side, side, 1), name="image")
     features = _pretrained if architecture.backbone else CLASSIFIERS[name]
-    return findings_head(image, features(image, architecture), labels, name)
+    return activation_map_head(image, features(image, architecture), labels, name)
 
 
 def _resnet(image: keras.KerasTensor, architecture: ClassifierArchitecture) -> keras.KerasTensor:
-    """The last stage keeps its resolution for a map fine enough to look at; so it is in all five."""
+    """Residual blocks. The last stage, as in all five, does not reduce the resolution of the activation map."""
     features = stem(image, architecture.widths[0], 4)
     for stage, width in enumerate(architecture.widths):
         for block in range(architecture.blocks_per_stage):
@@ -50,7 +50,10 @@ def _xception(image: keras.KerasTensor, architecture: ClassifierArchitecture) ->
 
 
 def _densenet(image: keras.KerasTensor, architecture: ClassifierArchitecture) -> keras.KerasTensor:
-    """Growth rates are `widths`; between blocks half the channels and, but for the last, half the resolution."""
+    """Dense blocks with growth rates `widths`.
+
+    Between blocks the channels are halved, and the resolution too except before the last block.
+    """
     features = stem(image, 2 * architecture.widths[0], 4)
     for stage, growth in enumerate(architecture.widths):
         if stage:
@@ -62,7 +65,7 @@ def _densenet(image: keras.KerasTensor, architecture: ClassifierArchitecture) ->
 
 
 def _u_shaped(block: Callable[[keras.KerasTensor, int], keras.KerasTensor]) -> Features:
-    """Down and up again, so that the activation map is a segmentation at the stem's resolution."""
+    """An encoder and decoder of `block`: the activation map is a segmentation at the stem's resolution."""
 
     def features_of(image: keras.KerasTensor, architecture: ClassifierArchitecture) -> keras.KerasTensor:
         widths = architecture.widths
@@ -83,7 +86,7 @@ def _u_shaped(block: Callable[[keras.KerasTensor, int], keras.KerasTensor]) -> F
 
 
 def _pretrained(image: keras.KerasTensor, architecture: ClassifierArchitecture) -> keras.KerasTensor:
-    """A published backbone of keras.applications on the grey image in all three channels, scaled as it was trained."""
+    """A backbone of keras.applications. The grey image fills all three channels, scaled as in its training."""
     create, mean, variance = _BACKBONES[str(architecture.backbone)]
     colour = layers.Concatenate()([image, image, image])
     scaled = layers.Normalization(mean=mean, variance=variance)(colour)

@@ -1,6 +1,6 @@
-"""What a training image may look like: Keras layers, one a line of the configuration.
+"""Augmentation of training images: Keras layers, one per setting of the configuration.
 
-All in float32, whatever the network computes in: bfloat16 can count to 256 and no further.
+All layers compute in float32 even with mixed precision: bfloat16 has 8 bits of precision, too few for grey levels.
 """
 
 from __future__ import annotations
@@ -16,37 +16,38 @@ GREY_RANGE = (0, 255)
 
 
 class RandomAffine(layers.Layer):
-    """Rotation, translation, zoom and shear, drawn for each image and made in one bilinear resampling.
+    """Random rotation, translation, zoom and shear per image, applied in one bilinear resampling.
 
-    A layer for each would resample four times: four times the work, and the fine texture gone that tells tumours
-    apart. What moves in from outside is 0. Images (n, h, w, c); the shares are of the side, the rotation is in turns.
+    Separate layers would resample four times: four times the work, and the fine texture that distinguishes the tumour
+    types would be blurred. Pixels from outside the image are 0.
+    Images: (n, h, w, c).  rotation_turns: in turns; the other limits are shares of the image's side.
     """
 
     def __init__(self, rotation_turns: float, translation: float, zoom: float, shear: float, seed: int) -> None:
         super().__init__(dtype="float32")
-        self._reaches = tf.constant([2 * np.pi * rotation_turns, translation, translation, zoom, zoom, shear, shear])
+        self._limits = tf.constant([2 * np.pi * rotation_turns, translation, translation, zoom, zoom, shear, shear])
         self._seed = seed
 
     def call(self, images: tf.Tensor) -> tf.Tensor:
-        drawn = tf.random.uniform((tf.shape(images)[0], 7), -1, 1, seed=self._seed) * self._reaches
-        angle, right, down, wider, taller, shear_x, shear_y = tf.unstack(drawn, axis=1)
+        drawn = tf.random.uniform((tf.shape(images)[0], 7), -1, 1, seed=self._seed) * self._limits
+        angle, shift_x, shift_y, zoom_x, zoom_y, shear_x, shear_y = tf.unstack(drawn, axis=1)
         cosine, sine = tf.cos(angle), tf.sin(angle)
-        # Where an output pixel comes from, about the image's centre: rotated, then sheared, then scaled.
-        xx, xy = (1 + wider) * (cosine + shear_x * sine), (1 + wider) * (shear_x * cosine - sine)
-        yx, yy = (1 + taller) * (sine + shear_y * cosine), (1 + taller) * (cosine - shear_y * sine)
+        # The source position of an output pixel, relative to the centre: rotated, then sheared, then scaled.
+        xx, xy = (1 + zoom_x) * (cosine + shear_x * sine), (1 + zoom_x) * (shear_x * cosine - sine)
+        yx, yy = (1 + zoom_y) * (sine + shear_y * cosine), (1 + zoom_y) * (cosine - shear_y * sine)
         height, width = (tf.cast(side, tf.float32) for side in (tf.shape(images)[1], tf.shape(images)[2]))
         x, y = (width - 1) / 2, (height - 1) / 2
-        nothing = tf.zeros_like(angle)
+        zero = tf.zeros_like(angle)
         transform = tf.stack(
             [
                 xx,
                 xy,
-                x - xx * x - xy * y + right * width,
+                x - xx * x - xy * y + shift_x * width,
                 yx,
                 yy,
-                y - yx * x - yy * y + down * height,
-                nothing,
-                nothing,
+                y - yx * x - yy * y + shift_y * height,
+                zero,
+                zero,
             ],
             axis=1,
         )
@@ -54,32 +55,32 @@ class RandomAffine(layers.Layer):
 
 
 class RandomNoise(layers.Layer):
-    """Gaussian noise of grey levels 0..255; its standard deviation is drawn for each image, from 0 to `largest`."""
+    """Gaussian noise on grey levels 0..255, with a random standard deviation per image from 0 to the maximum."""
 
-    def __init__(self, largest: float, seed: int) -> None:
+    def __init__(self, max_deviation: float, seed: int) -> None:
         super().__init__(dtype="float32")
-        self._largest, self._seed = largest, seed
+        self._max_deviation, self._seed = max_deviation, seed
 
     def call(self, images: tf.Tensor) -> tf.Tensor:
-        deviation = tf.random.uniform((tf.shape(images)[0], 1, 1, 1), 0, self._largest, seed=self._seed)
+        deviation = tf.random.uniform((tf.shape(images)[0], 1, 1, 1), 0, self._max_deviation, seed=self._seed)
         return images + deviation * tf.random.normal(tf.shape(images), seed=self._seed + 1)
 
 
-def geometry(settings: ClassifierConfiguration, seed: int) -> dict[str, layers.Layer]:
-    """Changes that move the lesions with the image, each alone, by its line's name; those set to 0 are left out."""
-    lines = ("rotation_turns", "translation", "zoom", "shear")
-    found: dict[str, layers.Layer] = {}
+def geometric_layers(settings: ClassifierConfiguration, seed: int) -> dict[str, layers.Layer]:
+    """By setting, the changes that move lesions with the image, each on its own; settings of 0 are left out."""
+    names = ("rotation_turns", "translation", "zoom", "shear")
+    by_name: dict[str, layers.Layer] = {}
     if settings.horizontal_flip:
-        found["horizontal_flip"] = _flip(seed)
-    for line in lines:
-        reaches = {other: getattr(settings, other) if other == line else 0.0 for other in lines}
-        if reaches[line]:
-            found[line] = RandomAffine(**reaches, seed=seed)
-    return found
+        by_name["horizontal_flip"] = _flip(seed)
+    for name in names:
+        limits = {other: getattr(settings, other) if other == name else 0.0 for other in names}
+        if limits[name]:
+            by_name[name] = RandomAffine(**limits, seed=seed)
+    return by_name
 
 
-def all_geometry(settings: ClassifierConfiguration, seed: int) -> list[layers.Layer]:
-    """All of them, for training."""
+def combined_geometry(settings: ClassifierConfiguration, seed: int) -> list[layers.Layer]:
+    """All geometric changes for training, the affine ones in one layer."""
     affine = RandomAffine(settings.rotation_turns, settings.translation, settings.zoom, settings.shear, seed)
     return [_flip(seed), affine] if settings.horizontal_flip else [affine]
 
@@ -88,17 +89,17 @@ def _flip(seed: int) -> layers.Layer:
     return layers.RandomFlip("horizontal", seed=seed + 6, dtype="float32")
 
 
-def intensity(settings: ClassifierConfiguration, seed: int) -> dict[str, layers.Layer]:
-    """Changes of the grey levels alone, as another window or another dose would make them."""
-    found: dict[str, layers.Layer] = {}
+def intensity_layers(settings: ClassifierConfiguration, seed: int) -> dict[str, layers.Layer]:
+    """By setting, the changes of grey levels that another window or another dose would cause."""
+    by_name: dict[str, layers.Layer] = {}
     if settings.contrast:
-        found["contrast"] = layers.RandomContrast(
+        by_name["contrast"] = layers.RandomContrast(
             settings.contrast, value_range=GREY_RANGE, seed=seed + 4, dtype="float32"
         )
     if settings.brightness:
-        found["brightness"] = layers.RandomBrightness(
+        by_name["brightness"] = layers.RandomBrightness(
             settings.brightness, value_range=GREY_RANGE, seed=seed + 5, dtype="float32"
         )
     if settings.noise:
-        found["noise"] = RandomNoise(255 * settings.noise, seed + 7)
-    return found
+        by_name["noise"] = RandomNoise(255 * settings.noise, seed + 7)
+    return by_name

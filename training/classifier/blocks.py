@@ -1,4 +1,4 @@
-"""The pieces that the five classifiers are built from, and the head that all of them share."""
+"""The building blocks of the five classifiers, and their common head."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def double_convolution(features: keras.KerasTensor, width: int) -> keras.KerasTe
 
 
 def separable_block(features: keras.KerasTensor, width: int, stride: int = 1) -> keras.KerasTensor:
-    """Two separable convolutions beside a shortcut: Chollet, "Xception", CVPR 2017, figure 5."""
+    """Two separable convolutions with a shortcut: Chollet, "Xception", CVPR 2017, figure 5."""
     shortcut = features
     if stride != 1 or features.shape[-1] != width:
         shortcut = normalised(layers.Conv2D(width, 1, strides=stride, use_bias=False)(features))
@@ -56,7 +56,7 @@ def separable_block(features: keras.KerasTensor, width: int, stride: int = 1) ->
 
 
 def dense_block(features: keras.KerasTensor, growth: int, count: int) -> keras.KerasTensor:
-    """`count` layers that each see all before them: Huang et al., "DenseNet", CVPR 2017, the B variant."""
+    """`count` layers, each fed by all previous ones: Huang et al., "DenseNet", CVPR 2017, the B variant."""
     for _ in range(count):
         new = layers.ReLU()(normalised(features))
         new = convolution(new, 4 * growth, kernel=1)
@@ -65,28 +65,28 @@ def dense_block(features: keras.KerasTensor, growth: int, count: int) -> keras.K
     return features
 
 
-def findings_head(image: keras.KerasTensor, features: keras.KerasTensor, labels: int, name: str) -> keras.Model:
-    """A classifier that says what its activation map shows (docs/decisions/0005).
+def activation_map_head(image: keras.KerasTensor, features: keras.KerasTensor, labels: int, name: str) -> keras.Model:
+    """A classifier whose logits are pooled from its activation map (docs/decisions/0005).
 
     in   image       (n, side, side, 1), grey values 0..255 of any numeric type
     out  logits      (n, labels): the two tumours, and with three labels `no_tumour`
-    out  activation  (n, h, w, 3): evidence for the two tumours and for nothing, which is 0 everywhere
+    out  activation  (n, h, w, 3): evidence for the two tumours; 0 everywhere for the third label, background
 
-    A 1 x 1 convolution gives evidence for each tumour, cell by cell: the class activation map (Zhou et al., "Learning
-    deep features for discriminative localization", CVPR 2016). An image shows what any of its cells shows, so the
-    logits are the map's log-mean-exp over space (Pinheiro and Collobert, "From image-level to pixel-level labeling
-    with convolutional networks", CVPR 2015, eq. 3), nearer to a maximum than to a mean, followed by a small linear
-    layer that starts as the identity.
+    A 1 x 1 convolution gives the evidence for each tumour per cell: the class activation map (Zhou et al., "Learning
+    deep features for discriminative localization", CVPR 2016). An image contains what any of its cells contains, so
+    the logits are the log-mean-exp of the map over space (Pinheiro and Collobert, "From image-level to pixel-level
+    labeling with convolutional networks", CVPR 2015, eq. 3), which is closer to the maximum than to the mean,
+    followed by a small linear layer that is initialised with the identity.
     """
-    findings = layers.Conv2D(2, 1, dtype="float32", name="findings")(features)
-    activation = layers.Concatenate(name="activation")([findings, keras.ops.zeros_like(findings[..., :1])])
+    evidence = layers.Conv2D(2, 1, dtype="float32", name="findings")(features)
+    activation = layers.Concatenate(name="activation")([evidence, keras.ops.zeros_like(evidence[..., :1])])
     pooled = log_mean_exp(activation)[:, :labels]
     logits = layers.Dense(labels, kernel_initializer="identity", dtype="float32", name="logits")(pooled)
     return keras.Model(image, {"logits": logits, "activation": activation}, name=name)
 
 
 def log_mean_exp(activation: keras.KerasTensor) -> keras.KerasTensor:
-    """(n, h, w, k) to (n, k)."""
+    """Pools (n, h, w, k) to (n, k); POOLING_SHARPNESS sets how close to the maximum."""
     _, height, width, _ = activation.shape
     total = keras.ops.logsumexp(POOLING_SHARPNESS * activation, axis=(1, 2))
     return (total - math.log(height * width)) / POOLING_SHARPNESS

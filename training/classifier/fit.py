@@ -1,4 +1,4 @@
-"""Training a classifier: every epoch is a checkpoint, and a stopped run goes on where it was."""
+"""Trains a classifier. Every epoch is a checkpoint, and an interrupted run is resumed."""
 
 from __future__ import annotations
 
@@ -10,30 +10,32 @@ import keras
 import tensorflow as tf
 
 from training.classifier.architectures import BACKBONE, build_classifier
-from training.classifier.inputs import NO_TUMOUR_INDEX, training_batches, validation_batches
+from training.classifier.inputs import training_batches, validation_batches
 from training.configuration import ClassifierName, Configuration
-from training.prepare import CLASS_LABELS, labels_of, read_manifest
+from training.prepared.dataset import CLASS_LABELS, NO_TUMOUR_INDEX, read_manifest, training_labels
 
 BEST_WEIGHTS = "best.weights.h5"
 EPOCHS = "epochs.csv"
 MONITORED = "val_logits_loss"
 LESION_CELL_WEIGHT = 6.0
+# The two phases of training: with a frozen backbone, and with all layers trainable.
+FROZEN, FREE = "frozen", "free"
 
 
 def train_classifier(name: ClassifierName, configuration: Configuration, data: Path, out: Path) -> Path:
-    """Trains one of CLASSIFIERS on `data` (a folder made by prepare); returns the best weights by validation loss.
+    """Trains one of CLASSIFIERS on `data` (a prepared data set); returns the best weights by validation loss.
 
-    Checkpoints lie in `out`: calling it again after an interruption resumes at the last full epoch, optimiser and
-    all. A pretrained backbone is frozen for the first `frozen_epochs`.
-    TensorBoard's logs are in `out/tensorboard`, every epoch's figures in `out/epochs.csv`.
+    Checkpoints are in `out`: after an interruption, the next call resumes at the last complete epoch with the state of
+    the optimiser. A pretrained backbone is frozen for the first `frozen_epochs`.
+    TensorBoard logs are in `out/tensorboard`, the metrics of every epoch in `out/epochs.csv`.
     """
-    before = keras.mixed_precision.global_policy()
+    previous_policy = keras.mixed_precision.global_policy()
     if configuration.classifier.mixed_precision:
         keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
         return _train(name, configuration, data, out)
     finally:
-        keras.mixed_precision.set_global_policy(before)
+        keras.mixed_precision.set_global_policy(previous_policy)
 
 
 def _train(name: ClassifierName, configuration: Configuration, data: Path, out: Path) -> Path:
@@ -42,20 +44,21 @@ def _train(name: ClassifierName, configuration: Configuration, data: Path, out: 
     out.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(configuration.data.seed)
     epochs = settings.networks[name].epochs or settings.epochs
-    labels = len(labels_of(data))
+    labels = len(training_labels(data))
     model = new_classifier(name, configuration, labels)
     cells = model.output["activation"].shape[1]
     train = read_manifest(data, "train")
     training = training_batches(train, data, settings, configuration.data.seed, labels, cells)
     validation = validation_batches(read_manifest(data, "validation"), data, settings, labels, cells)
     frozen = min(settings.frozen_epochs, epochs) if settings.networks[name].backbone else 0
-    for phase, first, last in (("frozen", 0, frozen), ("free", frozen, epochs)):
+    for phase, first, last in ((FROZEN, 0, frozen), (FREE, frozen, epochs)):
         if first == last or (out / f"{phase}.finished").exists():
             continue
-        if phase == "free" and frozen:
+        fine_tuning = phase == FREE and frozen > 0
+        if fine_tuning:
             model.load_weights(best)
-        _set_trainable(model, trainable=phase == "free")
-        learning_rate = settings.learning_rate * (settings.fine_tuning if phase == "free" and frozen else 1.0)
+        _set_trainable(model, trainable=phase == FREE)
+        learning_rate = settings.learning_rate * (settings.fine_tuning if fine_tuning else 1.0)
         _compile(model, configuration, steps=(last - first) * len(training), learning_rate=learning_rate)
         model.fit(
             training,
@@ -75,9 +78,9 @@ def new_classifier(name: ClassifierName, configuration: Configuration, labels: i
 
 
 def lesion_map_loss(target: tf.Tensor, activation: tf.Tensor) -> tf.Tensor:
-    """Cross-entropy of every cell of the activation map against what lies there.
+    """Cross-entropy of every cell of the activation map, (n, h, w, 3), with the label of that cell.
 
-    Lesions fill a few hundredths of a slice: their cells weigh LESION_CELL_WEIGHT times as much.
+    Lesions fill a few per cent of a slice, so their cells have LESION_CELL_WEIGHT times the weight.
     """
     weights = tf.where(tf.range(len(CLASS_LABELS)) == NO_TUMOUR_INDEX, 1.0, LESION_CELL_WEIGHT)
     return -tf.reduce_mean(tf.reduce_sum(weights * target * tf.nn.log_softmax(activation), axis=-1), axis=(1, 2))
@@ -112,18 +115,18 @@ def _callbacks(out: Path, phase: str, patience: int | None, epochs: int) -> list
             mode="min",
             save_best_only=True,
             save_weights_only=True,
-            initial_value_threshold=min(_losses(out), default=None),  # a resumed run must not overwrite a better one
+            initial_value_threshold=min(_losses(out), default=None),  # a resumed run must not overwrite better weights
         ),
         keras.callbacks.CSVLogger(out / EPOCHS, append=True),
         keras.callbacks.TensorBoard(out / "tensorboard", write_graph=False),
         keras.callbacks.BackupAndRestore(out / f"backup_{phase}"),
-        TimeLeft(epochs),
+        RemainingTime(epochs),
     ]
-    return [*callbacks, StopWhenFlat(out, patience)] if patience else callbacks
+    return [*callbacks, EarlyStopping(out, patience)] if patience else callbacks
 
 
-class StopWhenFlat(keras.callbacks.Callback):
-    """Early stopping that remembers, because it reads the epochs on record, what was before an interruption."""
+class EarlyStopping(keras.callbacks.Callback):
+    """Early stopping that works across interruptions, because it reads the recorded epochs."""
 
     def __init__(self, out: Path, patience: int) -> None:
         super().__init__()
@@ -132,30 +135,30 @@ class StopWhenFlat(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002  Keras' signature
         losses = _losses(self._out)
         if len(losses) - 1 - losses.index(min(losses)) >= self._patience:
-            print(f"no better for {self._patience} epochs: training ends")
+            print(f"no improvement for {self._patience} epochs: training stops early")
             self.model.stop_training = True
 
 
-class TimeLeft(keras.callbacks.Callback):
-    """Says after each epoch how long the rest will take."""
+class RemainingTime(keras.callbacks.Callback):
+    """Prints after each epoch how long the remaining epochs will take."""
 
     def __init__(self, epochs: int) -> None:
         super().__init__()
         self._epochs = epochs
-        self._began: tuple[int, float] | None = None
+        self._start: tuple[int, float] | None = None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
-        self._began = self._began or (epoch, time.monotonic())
+        self._start = self._start or (epoch, time.monotonic())
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
-        if self._began:
-            first, since = self._began
-            each_s = (time.monotonic() - since) / (epoch + 1 - first)
-            print(f"about {each_s * (self._epochs - epoch - 1) / 60:.0f} min left")
+        if self._start:
+            first, start_s = self._start
+            seconds_per_epoch = (time.monotonic() - start_s) / (epoch + 1 - first)
+            print(f"about {seconds_per_epoch * (self._epochs - epoch - 1) / 60:.0f} min left")
 
 
 def _losses(out: Path) -> list[float]:
-    """The validation losses on record, one an epoch."""
+    """The recorded validation losses, one per epoch."""
     if not (out / EPOCHS).exists():
         return []
     with (out / EPOCHS).open(newline="") as file:

@@ -1,4 +1,4 @@
-"""From prepared images to batches: the image, its label, and what lies in each cell of the activation map."""
+"""Batches of prepared images, their labels, and the targets of each cell of the activation map."""
 
 from __future__ import annotations
 
@@ -9,20 +9,18 @@ from PIL import Image
 
 from training.classifier import augmentation
 from training.configuration import ClassifierConfiguration
-from training.prepare import CLASS_LABELS, NO_TUMOUR, Example
-
-NO_TUMOUR_INDEX = CLASS_LABELS.index(NO_TUMOUR)
+from training.prepared.dataset import CLASS_LABELS, NO_TUMOUR_INDEX, Example, image_paths
 
 
 def training_batches(
     examples: list[Example], data: Path, settings: ClassifierConfiguration, seed: int, labels: int, cells: int
 ) -> tf.data.Dataset:
-    """Augmented, shuffled anew every epoch, balanced as the configuration says.
+    """Batches for training: augmented, reshuffled every epoch, balanced as configured.
 
-    labels: how many the network tells apart.  cells: of a side of its activation map.
+    labels: number of labels of the network.  cells: side of its activation map, in cells.
     """
-    geometry = augmentation.all_geometry(settings, seed)
-    intensity = augmentation.intensity(settings, seed).values()
+    geometry = augmentation.combined_geometry(settings, seed)
+    intensity = augmentation.intensity_layers(settings, seed).values()
 
     def augment(image: tf.Tensor, label: tf.Tensor, located: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         image = tf.cast(image, tf.float32)
@@ -44,6 +42,7 @@ def training_batches(
 def validation_batches(
     examples: list[Example], data: Path, settings: ClassifierConfiguration, labels: int, cells: int
 ) -> tf.data.Dataset:
+    """Batches for validation: neither augmented nor balanced."""
     dataset = _sources(examples, data).map(_read, num_parallel_calls=2).batch(settings.batch_size)
     return dataset.map(_targets(_side(examples, data), labels, cells, [1.0] * labels)).prefetch(2)
 
@@ -54,7 +53,7 @@ def _side(examples: list[Example], data: Path) -> int:
 
 
 def _sources(examples: list[Example], data: Path) -> tf.data.Dataset:
-    images = [str(data / example.part / "images" / f"{example.name}.png") for example in examples]
+    images = [str(path) for path in image_paths(data, examples)]
     lesions = [str(data / example.part / "lesions" / f"{example.name}.png") for example in examples]
     labels, located = zip(*((example.label, float(example.located)) for example in examples), strict=True)
     return tf.data.Dataset.from_tensor_slices((images, lesions, list(labels), list(located)))
@@ -63,7 +62,7 @@ def _sources(examples: list[Example], data: Path) -> tf.data.Dataset:
 def _read(
     image: tf.Tensor, lesions: tf.Tensor, label: tf.Tensor, located: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The image with a second channel beside it: 255 in the lesions."""
+    """The image with the lesion mask as a second channel: 255 inside lesions."""
     channels = [tf.io.decode_png(tf.io.read_file(path), channels=1) for path in (image, lesions)]
     return tf.concat(channels, axis=-1), label, located
 
@@ -72,16 +71,17 @@ def _targets(side: int, labels: int, cells: int, weights: list[float]) -> object
     def split(
         image: tf.Tensor, label: tf.Tensor, located: tf.Tensor
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor], dict[str, tf.Tensor]]:
-        """Splits the lesion channel off and pools it to the activation map's cells.
+        """Removes the lesion channel and pools it to the cells of the activation map.
 
-        The map learns nothing from an image whose lesions nobody located.
+        The weight of the map is 0 for an image whose lesions are not located.
         """
         image.set_shape((None, side, side, 2))
         step = side // cells
         lesion = tf.nn.max_pool2d(tf.cast(image[..., 1:], tf.float32) / 255, step, step, "VALID")
-        kind = tf.one_hot(label, len(CLASS_LABELS))[:, None, None, :]
-        nothing = tf.one_hot(NO_TUMOUR_INDEX, len(CLASS_LABELS))
-        targets = {"logits": tf.one_hot(label, labels), "activation": lesion * kind + (1 - lesion) * nothing}
+        lesion_target = tf.one_hot(label, len(CLASS_LABELS))[:, None, None, :]
+        background_target = tf.one_hot(NO_TUMOUR_INDEX, len(CLASS_LABELS))
+        activation = lesion * lesion_target + (1 - lesion) * background_target
+        targets = {"logits": tf.one_hot(label, labels), "activation": activation}
         weight = tf.gather(tf.constant(weights), label)
         return image[..., :1], targets, {"logits": weight, "activation": weight * located}
 
@@ -89,13 +89,13 @@ def _targets(side: int, labels: int, cells: int, weights: list[float]) -> object
 
 
 def _repeated(examples: list[Example]) -> list[Example]:
-    """Every label as often as the most frequent one."""
+    """The examples with every label repeated to the count of the most frequent one."""
     by_label = [[item for item in examples if item.label == label] for label in range(len(CLASS_LABELS))]
     most = max(len(group) for group in by_label)
     return [group[index % len(group)] for group in by_label if group for index in range(most)]
 
 
 def _class_weights(examples: list[Example], labels: int) -> list[float]:
-    """Inverse to a label's frequency, 1 on average over the images (scikit-learn's `balanced`)."""
+    """Weights inverse to the label frequency, 1 on average over the images (`balanced` in scikit-learn)."""
     counts = [sum(item.label == label for item in examples) for label in range(labels)]
     return [len(examples) / (labels * max(1, count)) for count in counts]

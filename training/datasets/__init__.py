@@ -1,1 +1,1 @@
-"""Datasets as they come, read into one kind of record: no layout is changed by hand, nothing is dropped in silence."""
+"""Public datasets in their original layouts, read into one kind of record. Whatever cannot be used is reported."""

@@ -1,10 +1,10 @@
-"""Several datasets joined into one manifest, with what could not be used listed by name.
+"""Joins several datasets into one manifest, with a list of what could not be used.
 
-<out>/images/<source>/<name>.png   8-bit greyscale in the configured window, at the dataset's own size
-<out>/liver/<source>/<name>.png    1-bit mask of the liver, where it is known
-<out>/lesions/<source>/<name>.png  1-bit mask of the lesions, where it is known
-<out>/manifest.jsonl               one Record a line
-<out>/faults.jsonl                 one NamedFault a line
+<out>/images/<source>/<name>.png   8-bit greyscale in the configured window, at the original size
+<out>/liver/<source>/<name>.png    1-bit mask of the liver, if known
+<out>/lesions/<source>/<name>.png  1-bit mask of the lesions, if known
+<out>/manifest.jsonl               one Record per line
+<out>/faults.jsonl                 one NamedFault per line
 """
 
 from __future__ import annotations
@@ -26,57 +26,57 @@ from training.datasets.pictures import (
     read_pascal_voc,
     read_yolo,
 )
-from training.datasets.records import Fault, NotThisDataset, Reader, ReadOptions, SourceSlice
+from training.datasets.records import Fault, Reader, ReadOptions, SourceSlice, UnexpectedLayout
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A kind of dataset. licence: of the public set of this layout; the owner's where there is none."""
+    """A dataset layout. licence: of the public dataset with this layout, if there is one."""
 
     read: Reader
     licence: str
 
 
-_OWNERS = "see the dataset"
+_UNKNOWN_LICENCE = "see the dataset"
 LAYOUTS: dict[str, Layout] = {
-    "class_folders": Layout(read_class_folders, _OWNERS),
-    "yolo": Layout(read_yolo, _OWNERS),
-    "pascal_voc": Layout(read_pascal_voc, _OWNERS),
-    "coco": Layout(read_coco, _OWNERS),
-    "csv_boxes": Layout(read_csv_boxes, _OWNERS),
+    "class_folders": Layout(read_class_folders, _UNKNOWN_LICENCE),
+    "yolo": Layout(read_yolo, _UNKNOWN_LICENCE),
+    "pascal_voc": Layout(read_pascal_voc, _UNKNOWN_LICENCE),
+    "coco": Layout(read_coco, _UNKNOWN_LICENCE),
+    "csv_boxes": Layout(read_csv_boxes, _UNKNOWN_LICENCE),
     "lits": Layout(read_lits, "CC BY-SA 4.0"),
     "mct_ltdiag": Layout(read_mct_ltdiag, "CC0 1.0"),
-    "plc_cect": Layout(read_plc_cect, _OWNERS),
+    "plc_cect": Layout(read_plc_cect, _UNKNOWN_LICENCE),
     "crlm": Layout(read_crlm, "CC BY 4.0"),
     "ircadb": Layout(read_ircadb, "CC BY-NC-ND 4.0"),
     "chaos": Layout(read_chaos, "CC BY-NC-SA 4.0"),
-    "dicom_series": Layout(read_dicom_series, _OWNERS),
+    "dicom_series": Layout(read_dicom_series, _UNKNOWN_LICENCE),
 }
 
 
 @dataclass(frozen=True)
 class Source:
-    """One dataset as the command line names it: KIND=FOLDER."""
+    """One dataset, written KIND=FOLDER on the command line."""
 
     kind: str
     folder: Path
 
     @classmethod
-    def parsed(cls, text: str) -> Source:
-        """Raises NotThisDataset for an unknown kind or a folder that is none."""
+    def parse(cls, text: str) -> Source:
+        """Raises UnexpectedLayout for an unknown kind or a missing folder."""
         kind, _, folder = text.partition("=")
         if kind not in LAYOUTS or not folder:
-            raise NotThisDataset(f"{text!r} is not KIND=FOLDER; kinds: {', '.join(LAYOUTS)}")
+            raise UnexpectedLayout(f"{text!r} is not KIND=FOLDER; kinds: {', '.join(LAYOUTS)}")
         if not Path(folder).is_dir():
-            raise NotThisDataset(f"{folder} is not a folder")
+            raise UnexpectedLayout(f"{folder} is not a folder")
         return cls(kind, Path(folder))
 
 
 @dataclass(frozen=True)
 class Record:
-    """One line of the manifest. Boxes: x_min, y_min, x_max, y_max (pixels, maxima exclusive), tumour type, label.
+    """One line of the manifest. boxes: x_min, y_min, x_max, y_max (pixels, maxima exclusive), tumour type, label.
 
-    label: null where the label map does not know the type; such images are kept on record and left out of training.
+    label: None if the label map does not contain the type; such images are listed but not used for training.
     sha256: of the file in the dataset.
     """
 
@@ -92,7 +92,7 @@ class Record:
     spacing_mm: tuple[float, float] | None
     liver_mask: str | None
     lesion_mask: str | None
-    mends: list[str]
+    corrections: list[str]
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def collect(
     out: Path,
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[list[Record], list[NamedFault]]:
-    """Reads all sources into `out`, made anew. Raises NotThisDataset where a folder has not its kind's layout."""
+    """Reads all sources into `out`, which is emptied first. Raises UnexpectedLayout if a folder has another layout."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     records: list[Record] = []
@@ -121,7 +121,7 @@ def collect(
             if isinstance(item, Fault):
                 faults.append(NamedFault(name, item.origin, item.reason))
             else:
-                records.append(_written(item, name, LAYOUTS[source.kind].licence, label_map, out))
+                records.append(_write_slice(item, name, LAYOUTS[source.kind].licence, label_map, out))
         progress(f"{name}: {len(records) - before[0]} images, {len(faults) - before[1]} faults")
     _write_lines(out / "manifest.jsonl", records)
     _write_lines(out / "faults.jsonl", faults)
@@ -134,7 +134,7 @@ def read_collection(folder: Path) -> list[Record]:
         return [Record(**json.loads(line)) for line in file]
 
 
-def _written(item: SourceSlice, source: str, licence: str, label_map: Mapping[str, str], out: Path) -> Record:
+def _write_slice(item: SourceSlice, source: str, licence: str, label_map: Mapping[str, str], out: Path) -> Record:
     path = Path("images") / source / f"{item.name}.png"
     _save(Image.fromarray(item.grey), out / path)
     masks: dict[str, str] = {}
@@ -158,7 +158,7 @@ def _written(item: SourceSlice, source: str, licence: str, label_map: Mapping[st
         spacing_mm=item.spacing_mm,
         liver_mask=masks.get("liver"),
         lesion_mask=masks.get("lesions"),
-        mends=list(item.mends),
+        corrections=list(item.corrections),
     )
 
 

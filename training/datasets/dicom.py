@@ -1,4 +1,4 @@
-"""Datasets of DICOM slices: plain series, Colorectal-Liver-Metastases with SEG, 3D-IRCADb-01, CHAOS."""
+"""Readers of DICOM datasets: plain series, Colorectal-Liver-Metastases with SEG, 3D-IRCADb-01, CHAOS."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from PIL import Image
 from training.datasets.records import (
     UNKNOWN,
     Fault,
-    NotThisDataset,
     Read,
     ReadOptions,
+    UnexpectedLayout,
     Volume,
     file_sha256,
     slices_of,
 )
 
 CRLM_TYPE = "CRLM"
-# What pydicom and highdicom are known to raise for a broken or unreadable file; each becomes a Fault with its words.
+# What pydicom and highdicom raise for a broken or unreadable file; each becomes a Fault with the same message.
 _BROKEN = (OSError, ValueError, AttributeError, KeyError, RuntimeError, NotImplementedError, TypeError)
 
 
 @dataclass(frozen=True)
 class _Series:
-    """Slices from the feet up. hu: (slices, h, w)."""
+    """The slices of one series, from the feet up. hu: (slices, h, w)."""
 
     files: list[Path]
     uids: list[str]
@@ -39,17 +39,17 @@ class _Series:
 
 
 def read_dicom_series(folder: Path, options: ReadOptions) -> Read:
-    """Every CT series below the folder, patient by PatientID where there is one; nobody looked for tumours."""
+    """Every CT series below the folder, grouped by PatientID if present; not reviewed for tumours."""
     found = _files(folder)
     if not found:
-        raise NotThisDataset(f"{folder} has no DICOM file")
+        raise UnexpectedLayout(f"{folder} has no DICOM file")
     yield from (Fault(str(path.relative_to(folder)), reason) for path, reason in found.faults)
     for files in found.series("CT"):
         origin = str(files[0].parent.relative_to(folder))
         try:
-            series = _loaded(files)
+            series = _load_series(files)
         except _BROKEN as error:
-            yield Fault(origin, f"a series that cannot be read: {error}")
+            yield Fault(origin, f"the series cannot be read: {error}")
             continue
         patient = found.patient(files[0]) or origin.replace("/", "_")
         yield from slices_of(
@@ -58,24 +58,24 @@ def read_dicom_series(folder: Path, options: ReadOptions) -> Read:
 
 
 def read_crlm(folder: Path, options: ReadOptions) -> Read:
-    """A CT series and a SEG a patient (segments Liver, Tumor_1 ...); frames that the SEG lacks are empty."""
+    """A CT series and a SEG per patient (segments Liver, Tumor_1 ...); frames missing from the SEG are empty."""
     found = _files(folder)
     segmentations = {found.patient(path): path for files in found.series("SEG") for path in files}
     if not segmentations:
-        raise NotThisDataset(f"{folder} has no DICOM SEG")
+        raise UnexpectedLayout(f"{folder} has no DICOM SEG")
     yield from (Fault(str(path.relative_to(folder)), reason) for path, reason in found.faults)
     for files in found.series("CT"):
         patient, origin = found.patient(files[0]), str(files[0].parent.relative_to(folder))
         segmentation = segmentations.get(patient)
         if segmentation is None:
-            yield Fault(origin, f"no SEG of patient {patient}")
+            yield Fault(origin, f"no SEG for patient {patient}")
             continue
         try:
-            series = _loaded(files)
+            series = _load_series(files)
             lesions = _segments(segmentation, series, "tumor")
             liver = _segments(segmentation, series, "liver") | lesions
         except _BROKEN as error:
-            yield Fault(origin, f"its series or SEG cannot be read: {error}")
+            yield Fault(origin, f"the series or its SEG cannot be read: {error}")
             continue
         yield from slices_of(
             Volume(patient, series.hu, series.spacing_mm, CRLM_TYPE, lesions, liver, origin, file_sha256(segmentation)),
@@ -87,11 +87,11 @@ def read_ircadb(folder: Path, options: ReadOptions) -> Read:
     """3Dircadb1.N/PATIENT_DICOM and MASKS_DICOM/{liver,livertumor*} with files of the same names; types unknown."""
     patients = sorted(path.parent for path in folder.rglob("PATIENT_DICOM") if path.is_dir())
     if not patients:
-        raise NotThisDataset(f"{folder} has no PATIENT_DICOM folder")
+        raise UnexpectedLayout(f"{folder} has no PATIENT_DICOM folder")
     for patient in patients:
         origin = str(patient.relative_to(folder))
         try:
-            series = _loaded(sorted((patient / "PATIENT_DICOM").iterdir()))
+            series = _load_series(sorted((patient / "PATIENT_DICOM").iterdir()))
             masks = patient / "MASKS_DICOM"
             liver = _dicom_masks([masks / "liver"], series)
             lesions = _dicom_masks(sorted(masks.glob("livertumor*")), series)
@@ -108,7 +108,7 @@ def read_chaos(folder: Path, options: ReadOptions) -> Read:
     """CT/N/DICOM_anon and CT/N/Ground (PNG masks of the liver, in the order of the slices' names): healthy donors."""
     patients = sorted(path.parent for path in folder.rglob("DICOM_anon") if (path.parent / "Ground").is_dir())
     if not patients:
-        raise NotThisDataset(f"{folder} has no DICOM_anon beside a Ground folder")
+        raise UnexpectedLayout(f"{folder} has no DICOM_anon folder with a Ground folder next to it")
     for patient in patients:
         origin = str(patient.relative_to(folder))
         files, grounds = sorted((patient / "DICOM_anon").iterdir()), sorted((patient / "Ground").glob("*.png"))
@@ -116,7 +116,7 @@ def read_chaos(folder: Path, options: ReadOptions) -> Read:
             yield Fault(origin, f"{len(files)} slices but {len(grounds)} masks")
             continue
         try:
-            series = _loaded(files)
+            series = _load_series(files)
             by_file = {file: np.asarray(Image.open(mask)) > 0 for file, mask in zip(files, grounds, strict=True)}
             liver = np.stack([by_file[file] for file in series.files])
         except _BROKEN as error:
@@ -135,8 +135,8 @@ def read_chaos(folder: Path, options: ReadOptions) -> Read:
         yield from slices_of(volume, options)
 
 
-class _Found:
-    """The DICOM files below a folder by modality and series, and what looked like DICOM and was none."""
+class _DicomFolder:
+    """The DICOM files below a folder by modality and series, and the files that are not DICOM despite their name."""
 
     def __init__(self) -> None:
         self.faults: list[tuple[Path, str]] = []
@@ -169,16 +169,16 @@ class _Found:
 _HEADER_TAGS = ["SeriesInstanceUID", "Modality", "PatientID"]
 
 
-def _files(folder: Path) -> _Found:
-    found = _Found()
+def _files(folder: Path) -> _DicomFolder:
+    found = _DicomFolder()
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.suffix.lower() in (".dcm", ".ima", ""):
             found.add(path)
     return found
 
 
-def _loaded(files: Iterable[Path]) -> _Series:
-    """Reads and orders slices along the normal of their plane. Raises ValueError for slices of unequal size."""
+def _load_series(files: Iterable[Path]) -> _Series:
+    """Reads slices and orders them along the normal of their plane. Raises ValueError for slices of unequal size."""
     rows = []
     for file in files:
         dataset = pydicom.dcmread(file)
@@ -198,13 +198,13 @@ def _loaded(files: Iterable[Path]) -> _Series:
     )
 
 
-def _segments(file: Path, series: _Series, word: str) -> NDArray[np.bool_]:
-    """(slices, h, w): the union of all segments whose label starts with `word`, empty where the SEG has no frame."""
+def _segments(file: Path, series: _Series, prefix: str) -> NDArray[np.bool_]:
+    """(slices, h, w): the union of all segments whose label starts with `prefix`; empty without a frame."""
     segmentation = highdicom.seg.segread(file)
     numbers = [
         number
         for number in segmentation.segment_numbers
-        if segmentation.get_segment_description(number).segment_label.lower().startswith(word)
+        if segmentation.get_segment_description(number).segment_label.lower().startswith(prefix)
     ]
     if not numbers:
         return np.zeros(series.hu.shape, dtype=bool)

@@ -1,4 +1,4 @@
-"""Datasets of NIfTI volumes: LiTS and MSD Task03, MCT-LTDiag in its TARs, PLC-CECT with its wrong headers."""
+"""Readers of NIfTI datasets: LiTS and MSD Task03, MCT-LTDiag in TAR files, PLC-CECT with its wrong headers."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from training.datasets.records import (
     UNKNOWN,
     Fault,
-    NotThisDataset,
     Read,
     ReadOptions,
+    UnexpectedLayout,
     Volume,
     file_sha256,
     slices_of,
@@ -36,7 +36,7 @@ def read_lits(folder: Path, options: ReadOptions) -> Read:
     """imagesTr/ and labelsTr/ (MSD), or volume-N.nii and segmentation-N.nii (LiTS): 1 liver, 2 tumour, type unknown."""
     pairs = list(_lits_pairs(folder))
     if not pairs:
-        raise NotThisDataset(f"{folder} has neither imagesTr/ with labelsTr/ nor volume-*.nii files")
+        raise UnexpectedLayout(f"{folder} has neither imagesTr/ with labelsTr/ nor volume-*.nii files")
     for image, labels in pairs:
         patient = image.name.split(".")[0].replace("volume-", "lits_")
         yield from read_nifti(image, labels, options, patient, str(image.relative_to(folder)))
@@ -45,37 +45,37 @@ def read_lits(folder: Path, options: ReadOptions) -> Read:
 def read_nifti(image: Path, labels: Path, options: ReadOptions, patient: str, origin: str) -> Read:
     """One volume and its labels as in LiTS: 1 liver, 2 tumour of unknown type."""
     try:
-        hu, spacing_mm = _displayed(nibabel.load(image))
-        marks, _ = _displayed(nibabel.load(labels))
+        hu, spacing_mm = _display_order(nibabel.load(image))
+        marks, _ = _display_order(nibabel.load(labels))
     except _BROKEN as error:
-        yield Fault(origin, f"not readable, or its labels are not: {error}")
+        yield Fault(origin, f"the volume or its labels are not readable: {error}")
         return
     tumours, liver = np.rint(marks) == TUMOUR_LABEL, np.rint(marks) > 0
     yield from slices_of(Volume(patient, hu, spacing_mm, UNKNOWN, tumours, liver, origin, file_sha256(image)), options)
 
 
 def read_mct_ltdiag(folder: Path, options: ReadOptions) -> Read:
-    """One TAR a patient, read without unpacking it; types from meta_info_patient.csv (or .tab).
+    """One TAR file per patient, read without unpacking; types from meta_info_patient.csv (or .tab).
 
     options.phase: nc, art, pvp or delay; pvp by default. Masks are drawn on the portal-venous grid.
     """
     phase = options.phase or "pvp"
     if phase not in _MCT_PHASES:
-        raise NotThisDataset(f"MCT-LTDiag has the phases {', '.join(_MCT_PHASES)}, not {phase}")
+        raise UnexpectedLayout(f"MCT-LTDiag has the phases {', '.join(_MCT_PHASES)}, not {phase}")
     types = _mct_types(folder)
     archives = sorted(folder.rglob("*.tar"))
     if not archives:
-        raise NotThisDataset(f"{folder} has no TAR of a patient")
+        raise UnexpectedLayout(f"{folder} has no TAR file of a patient")
     for archive in archives:
         origin, patient = str(archive.relative_to(folder)), archive.stem
         if patient not in types:
-            yield Fault(origin, "the table of patients does not name it")
+            yield Fault(origin, "it is not in the table of patients")
             continue
         try:
             members = _members(archive, {f"{phase}.nii.gz", "mask_pvp.nii.gz", "liver_mask_pvp.nii.gz"})
-            hu, spacing_mm = _displayed(_parsed(members[f"{phase}.nii.gz"]))
-            tumours, _ = _displayed(_parsed(members["mask_pvp.nii.gz"]))
-            liver, _ = _displayed(_parsed(members["liver_mask_pvp.nii.gz"]))
+            hu, spacing_mm = _display_order(_parsed(members[f"{phase}.nii.gz"]))
+            tumours, _ = _display_order(_parsed(members["mask_pvp.nii.gz"]))
+            liver, _ = _display_order(_parsed(members["liver_mask_pvp.nii.gz"]))
         except (tarfile.TarError, *_BROKEN) as error:
             yield Fault(origin, f"incomplete or not readable: {error}")
             continue
@@ -89,36 +89,36 @@ def read_mct_ltdiag(folder: Path, options: ReadOptions) -> Read:
 def read_plc_cect(folder: Path, options: ReadOptions) -> Read:
     """patient_data.csv with patient_id, phase, cancer_type, ct_path, mask_path, liver_mask_path; headers are wrong.
 
-    options.phase: P, C1, C2 or C3; C2 (portal-venous) by default. What is mended stands in each record: values are
-    8 bits of the window -200..200 HU; a pixel is 400 mm / width; slices are stored from the top down; their spacing
-    is lost.
+    options.phase: P, C1, C2 or C3; C2 (portal-venous) by default. The corrections are listed in each record: values
+    are 8 bits of the window -200..200 HU; a pixel is 400 mm / width; slices are stored from the head down, and their
+    spacing is lost.
     """
     phase = options.phase or "C2"
     table = folder / "patient_data.csv"
     if not table.is_file():
-        raise NotThisDataset(f"{table} is missing")
+        raise UnexpectedLayout(f"{table} is missing")
     with table.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["phase"] == phase]
     if not rows:
-        raise NotThisDataset(f"{table} has no row of phase {phase}")
+        raise UnexpectedLayout(f"{table} has no row of phase {phase}")
     low, high = PLC_WINDOW_HU
     for row in rows:
         path = folder / row["ct_path"]
         try:
-            grey, _ = _displayed(nibabel.load(path))
-            tumours, _ = _displayed(nibabel.load(folder / row["mask_path"]))
-            liver, _ = _displayed(nibabel.load(folder / row["liver_mask_path"]))
+            grey, _ = _display_order(nibabel.load(path))
+            tumours, _ = _display_order(nibabel.load(folder / row["mask_path"]))
+            liver, _ = _display_order(nibabel.load(folder / row["liver_mask_path"]))
         except _BROKEN as error:
-            yield Fault(row["ct_path"], f"not readable, or a mask of it: {error}")
+            yield Fault(row["ct_path"], f"the volume or one of its masks is not readable: {error}")
             continue
         if grey.min() < 0 or grey.max() > 255:
-            yield Fault(row["ct_path"], f"values {grey.min():g} to {grey.max():g} are not the 8 bits it should have")
+            yield Fault(row["ct_path"], f"values {grey.min():g} to {grey.max():g} are not 8-bit grey levels")
             continue
         side_mm = PLC_FIELD_OF_VIEW_MM / grey.shape[2]
-        mends = (
-            f"values are 8 bits of {low:g}..{high:g} HU: scaled back",
-            f"the header's pixel size is wrong: {side_mm:g} mm",
-            "slices were stored from the top down: turned; their spacing is not known",
+        corrections = (
+            f"values are 8-bit grey levels of {low:g}..{high:g} HU: converted to HU",
+            f"the pixel size in the header is wrong: {side_mm:g} mm used",
+            "slices are stored from the head down: reversed; their spacing is not known",
         )
         volume = Volume(
             f"plc_{row['patient_id']}",
@@ -129,15 +129,15 @@ def read_plc_cect(folder: Path, options: ReadOptions) -> Read:
             liver[::-1] > 0,
             row["ct_path"],
             file_sha256(path),
-            mends,
+            corrections,
         )
         yield from slices_of(volume, options)
 
 
-def _displayed(image: Any) -> tuple[NDArray[np.float32], tuple[float, float]]:  # noqa: ANN401  nibabel has no types
+def _display_order(image: Any) -> tuple[NDArray[np.float32], tuple[float, float]]:  # noqa: ANN401  nibabel has no types
     """(slices, h, w) in standard radiological display, from the feet up, and the spacing of rows and columns in mm.
 
-    Canonical axes grow to the patient's right, front and head; a display's to the left and back.
+    Canonical axes point to the patient's right, front and head; those of a display to the left and back.
     """
     canonical = nibabel.as_closest_canonical(image)
     values = np.asarray(canonical.dataobj, dtype=np.float32)
@@ -153,8 +153,8 @@ def _lits_pairs(folder: Path) -> Iterator[tuple[Path, Path]]:
             yield image, image.parent.parent / "labelsTr" / image.name
         elif image.name.startswith("volume-"):
             name = image.name.replace("volume-", "segmentation-")
-            beside = [file for file in sorted(folder.rglob(name)) if file.is_file()]
-            yield image, beside[0] if beside else image.with_name(name)
+            candidates = [file for file in sorted(folder.rglob(name)) if file.is_file()]
+            yield image, candidates[0] if candidates else image.with_name(name)
 
 
 def _mct_types(folder: Path) -> dict[str, str]:
@@ -165,11 +165,11 @@ def _mct_types(folder: Path) -> dict[str, str]:
                 return {
                     row["ID"].strip('"'): row["type"].strip('"') for row in csv.DictReader(file, delimiter=delimiter)
                 }
-    raise NotThisDataset(f"{folder} has no meta_info_patient.csv or .tab")
+    raise UnexpectedLayout(f"{folder} has no meta_info_patient.csv or .tab")
 
 
 def _members(archive: Path, names: set[str]) -> dict[str, bytes]:
-    """The members of these names, wherever in the archive, in memory. Raises KeyError naming the missing."""
+    """The contents of the members with these file names. Raises KeyError for missing ones."""
     found: dict[str, bytes] = {}
     with tarfile.open(archive) as tar:
         for member in tar:

@@ -1,6 +1,6 @@
-"""Datasets of pictures: class folders (the Kaggle layout), YOLO, Pascal VOC, COCO and tables of boxes.
+"""Readers of picture datasets: class folders (the Kaggle layout), YOLO, Pascal VOC, COCO and tables of boxes.
 
-Pictures are taken as windowed already. None of these layouts tells patients: each image is a group of its own.
+Pictures are assumed to be windowed. None of these layouts identifies patients: each image counts as one patient.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from training.datasets.records import (
     NO_TUMOUR,
     UNKNOWN,
     Fault,
-    NotThisDataset,
     Read,
     ReadOptions,
     SourceSlice,
     TypedBox,
+    UnexpectedLayout,
     box_fault,
     file_sha256,
 )
@@ -33,14 +33,14 @@ SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
 def read_class_folders(folder: Path, options: ReadOptions) -> Read:
-    """A folder a tumour type, images inside; YOLO txt files of the same stem beside them are their boxes.
+    """One folder of images per tumour type; YOLO txt files with the same stem have the boxes.
 
-    The type is the folder's, whatever class number the txt says.
+    The type is the name of the folder; the class numbers in the txt files are ignored.
     """
     del options
     classes = [path for path in _folders(folder) if any(_images(path))]
     if not classes:
-        raise NotThisDataset(f"{folder} has no folder of images")
+        raise UnexpectedLayout(f"{folder} has no folder of images")
     for kind in classes:
         for path in _images(kind):
             labels = next((file for file in (path.with_suffix(".txt"), *_label_files(path)) if file.is_file()), None)
@@ -49,14 +49,14 @@ def read_class_folders(folder: Path, options: ReadOptions) -> Read:
 
 
 def read_yolo(folder: Path, options: ReadOptions) -> Read:
-    """`data.yaml` with names, and for each images/x.png a labels/x.txt; an empty or missing one means no tumour."""
+    """`data.yaml` with names, and a labels/x.txt for each images/x.png; an empty or missing one means no tumour."""
     del options
     description = _required(folder / "data.yaml")
     names = yaml.safe_load(description.read_text())["names"]
     names = dict(enumerate(names)) if isinstance(names, list) else names
     paths = [path for path in _all_images(folder) if "images" in path.relative_to(folder).parts]
     if not paths:
-        raise NotThisDataset(f"{folder} has no folder `images`")
+        raise UnexpectedLayout(f"{folder} has no folder `images`")
     for path in paths:
         labels = next((file for file in _label_files(path) if file.is_file()), None)
         rows = (
@@ -89,7 +89,7 @@ def read_coco(folder: Path, options: ReadOptions) -> Read:
     del options
     files = [file for file in sorted(folder.rglob("*.json")) if b'"annotations"' in file.read_bytes()]
     if not files:
-        raise NotThisDataset(f"{folder} has no COCO json with annotations")
+        raise UnexpectedLayout(f"{folder} has no COCO json with annotations")
     paths = {path.name: path for path in _all_images(folder)}
     for file in files:
         document = json.loads(file.read_text())
@@ -123,7 +123,7 @@ def read_csv_boxes(folder: Path, options: ReadOptions) -> Read:
         rows = by_image.pop(path.name, [])
         yield from _slice(folder, path, rows[0][1] if rows else NO_TUMOUR, rows)
     for name in by_image:
-        yield Fault(name, "boxes.csv names it, but there is no such image")
+        yield Fault(name, "boxes.csv names this image, but it does not exist")
 
 
 def _slice(
@@ -134,7 +134,7 @@ def _slice(
     *,
     relative: bool = False,
 ) -> Iterator[SourceSlice | Fault]:
-    """rows: corners in pixels, or (class, x, y, w, h) as shares of the image where `relative`."""
+    """rows: corners in pixels, or (class, x, y, w, h) as shares of the image if `relative`."""
     origin = str(path.relative_to(folder))
     try:
         image = decode(path.read_bytes())
@@ -168,7 +168,7 @@ def _rounded(corners: list[float], kind: str) -> TypedBox:
 
 
 def _voc_box(item: ElementTree.Element) -> list[float]:
-    """VOC counts pixels from 1 and includes the last one."""
+    """VOC counts pixels from 1 and includes the last pixel."""
     values = [float(item.findtext(f"bndbox/{key}") or "nan") for key in ("xmin", "ymin", "xmax", "ymax")]
     if any(value != value for value in values):
         raise ValueError("an object has no bndbox")
@@ -181,7 +181,7 @@ def _yolo_rows(file: Path) -> list[list[float]]:
 
 
 def _label_files(image: Path) -> list[Path]:
-    """Where YOLO tools look: the last folder `images` of the path replaced by `labels`, or one beside."""
+    """Where YOLO tools look: the last folder `images` in the path replaced by `labels`, or a folder `labels`."""
     parts = list(image.with_suffix(".txt").parts)
     places = [index for index, part in enumerate(parts) if part == "images"]
     if places:
@@ -204,5 +204,5 @@ def _all_images(folder: Path) -> list[Path]:
 
 def _required(path: Path) -> Path:
     if not path.exists():
-        raise NotThisDataset(f"{path} is missing")
+        raise UnexpectedLayout(f"{path} is missing")
     return path

@@ -1,4 +1,4 @@
-"""From a collection of real, labelled images to the data set that both frameworks read: nothing synthesised."""
+"""Prepares a data set from a collection of real, labelled images; nothing is synthesised."""
 
 from __future__ import annotations
 
@@ -14,28 +14,21 @@ from training.configuration import DataConfiguration
 from training.datasets import splitting
 from training.datasets.collection import Record, read_collection
 from training.datasets.records import UNKNOWN
-from training.datasets.report import duplicates
+from training.datasets.report import find_duplicates
 from training.fields import BoolImage
 from training.lesions import LABELS
-from training.prepare import (
-    CLASS_LABELS,
-    Example,
-    RealLesions,
-    finish_dataset,
-    save_grey,
-    start_dataset,
-    write_example,
-)
+from training.prepared.dataset import CLASS_LABELS, Example, RealLesions
+from training.prepared.writing import finish_dataset, save_grey, start_dataset, write_example
 
 LIMITS = (
-    "Trained and judged on the datasets named above: other scanners, contrast phases and populations may differ.",
-    "Tumour types that the label map leaves out were not in the training data.",
+    "Trained and evaluated on the datasets named above: other scanners, contrast phases and populations may differ.",
+    "Tumour types that are not in the label map were not in the training data.",
 )
 
 
 @dataclass(frozen=True)
-class LeftOut:
-    """An image of the collection that is in no part, and why."""
+class UnusedImage:
+    """An image of the collection that is in no part, and the reason."""
 
     path: str
     reason: str
@@ -43,73 +36,79 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class SplitChoice:
-    """At most one: a file that says all, the fold (from 1) of so many, or the dataset that is tested on.
+    """How to split; at most one field is set. Without any: stratified by label, in the configured shares.
 
-    None of them: stratified by label, in the shares of the configuration.
+    file: maps each patient to a part.  fold: (number from 1, count).  left_out: the dataset that is the test part.
     """
 
     file: Path | None = None
     fold: tuple[int, int] | None = None
     left_out: str | None = None
 
-    def of(self, records: Sequence[Record], data: DataConfiguration, alike: splitting.Pairs) -> splitting.Split:
+    def split(self, records: Sequence[Record], data: DataConfiguration, duplicates: splitting.Pairs) -> splitting.Split:
+        """Raises UnusableData if the records cannot be split this way."""
         if self.file is not None:
             return splitting.read_split(self.file, records)
         if self.fold is not None:
             number, count = self.fold
-            return splitting.folds(records, count, data.seed, alike)[number - 1]
+            return splitting.folds(records, count, data.seed, duplicates)[number - 1]
         if self.left_out is not None:
-            return splitting.leave_out(records, self.left_out, data, alike)
-        return splitting.stratified_split(records, data, alike)
+            return splitting.leave_out(records, self.left_out, data, duplicates)
+        return splitting.stratified_split(records, data, duplicates)
 
 
 def prepare_collection(
     folder: Path, data: DataConfiguration, out: Path, choice: SplitChoice | None = None
-) -> tuple[int, list[LeftOut]]:
-    """Splits a collection by patient, stratified by label, and fits its images to the networks' input.
+) -> tuple[int, list[UnusedImage]]:
+    """Splits a collection by patient and resizes its images to the networks' input.
 
-    Images are fitted as the services fit them: proportions kept, centred on black. Those without one of our labels are
-    left out and returned; tumours without a box teach classifiers what they are, but not where. Lesions of unknown type
-    on held-out patients become the real lesions that figures are reported on.
-    Patients that share an image, or nearly, stay together; the split is written to `<out>/split.json`.
-    Raises UnusableData where some label has too few patients, and Leakage where a given split parts like images.
+    Images are letterboxed as in the services. Images without a known label are not used, and returned; tumours without
+    a box train the classification only. Lesions of unknown type of held-out patients become the real lesions that
+    metrics are reported on.
+    Patients with (nearly) identical images are in one part; the split is written to `<out>/split.json`.
+    Returns the number of images and the images that are not used.
+    Raises UnusableData if a label has too few patients, and Leakage if a given split separates identical images.
     """
     records = read_collection(folder)
-    usable, left_out = _usable(records)
-    alike = duplicates(usable, folder)
-    split = (choice or SplitChoice()).of(usable, data, alike)
-    splitting.require_no_leakage(usable, split, alike)
+    usable, unused = _usable(records)
+    duplicates = find_duplicates(usable, folder)
+    split = (choice or SplitChoice()).split(usable, data, duplicates)
+    splitting.require_no_leakage(usable, split, duplicates)
     start_dataset(out, split)
-    examples = []
-    for record in usable:
-        grey, placement = _fitted(record, folder, data)
-        boxes = [
-            (LABELS.index(label), *_in_input(box, placement)) for *box, _, label in record.boxes if label in LABELS
-        ]
-        label = CLASS_LABELS.index(str(record.label))
-        example = Example(split[record.patient], _name(record), record.patient, label, boxes)
-        mask = _lesions(record, folder, data) if example.located else None
-        examples.append(write_example(example, grey, mask, out))
+    examples = [_write_record(record, split[record.patient], folder, data, out) for record in usable]
     real = []
     for record in records:
         part = split.get(record.patient, "test")
         if record.tumour_type == UNKNOWN and record.boxes and part != "train":
-            grey, placement = _fitted(record, folder, data)
-            save_grey(grey, out / "real" / f"{_name(record)}.png")
-            corners = [_in_input(box, placement) for *box, _, _ in record.boxes]
-            real.append(RealLesions(_name(record), record.patient, part, corners))
+            real.append(_write_real_lesions(record, part, folder, data, out))
     finish_dataset(out, examples, real, _provenance(usable), LIMITS)
-    return len(examples), left_out
+    return len(examples), unused
 
 
-def _usable(records: Sequence[Record]) -> tuple[list[Record], list[LeftOut]]:
-    usable, left_out = [], []
+def _write_record(record: Record, part: str, folder: Path, data: DataConfiguration, out: Path) -> Example:
+    grey, placement = _fitted(record, folder, data)
+    boxes = [(LABELS.index(label), *_in_input(box, placement)) for *box, _, label in record.boxes if label in LABELS]
+    label = CLASS_LABELS.index(str(record.label))
+    example = Example(part, _name(record), record.patient, label, boxes)
+    mask = _lesions(record, folder, data) if example.located else None
+    return write_example(example, grey, mask, out)
+
+
+def _write_real_lesions(record: Record, part: str, folder: Path, data: DataConfiguration, out: Path) -> RealLesions:
+    grey, placement = _fitted(record, folder, data)
+    save_grey(grey, out / "real" / f"{_name(record)}.png")
+    corners = [_in_input(box, placement) for *box, _, _ in record.boxes]
+    return RealLesions(_name(record), record.patient, part, corners)
+
+
+def _usable(records: Sequence[Record]) -> tuple[list[Record], list[UnusedImage]]:
+    usable, unused = [], []
     for record in records:
         if record.label not in CLASS_LABELS:
-            left_out.append(LeftOut(record.path, f"its type {record.tumour_type!r} has no label of ours"))
+            unused.append(UnusedImage(record.path, f"the label map has no label for its type {record.tumour_type!r}"))
         else:
             usable.append(record)
-    return usable, left_out
+    return usable, unused
 
 
 def _fitted(record: Record, folder: Path, data: DataConfiguration) -> tuple[np.ndarray, LetterboxTransform]:
@@ -118,7 +117,7 @@ def _fitted(record: Record, folder: Path, data: DataConfiguration) -> tuple[np.n
 
 
 def _lesions(record: Record, folder: Path, data: DataConfiguration) -> BoolImage | None:
-    """The mask, fitted like its image, where there is one and all in it is tumours of ours."""
+    """The mask, letterboxed like its image; None if there is none or it contains other tumour types."""
     if record.lesion_mask is None or any(box[-1] not in LABELS for box in record.boxes):
         return None
     with Image.open(folder / record.lesion_mask, formats=("PNG",)) as image:

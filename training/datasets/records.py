@@ -1,4 +1,4 @@
-"""What every reader gives: slices, and faults that name what could not be used."""
+"""The output of every dataset reader: slices, and faults that name what could not be used."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from hepar.imaging.ct_image import GreyImage, Window
 from training.fields import BoolImage
 
 NO_TUMOUR, UNKNOWN, UNLABELLED = "none", "unknown", "unlabelled"
-SMALLEST_LESION_PX = 4
+MIN_LESION_PX = 4
 
 
 @dataclass(frozen=True)
 class TypedBox:
-    """Pixels; the two maxima are exclusive. tumour_type: the dataset's own word, or `unknown`."""
+    """Pixels; the maxima are exclusive. tumour_type: as the dataset names it, or `unknown`."""
 
     x_min: int
     y_min: int
@@ -33,12 +33,12 @@ class TypedBox:
 class SourceSlice:
     """One axial slice in standard radiological display.
 
-    patient: images of one patient share it; the image's own name where the dataset does not tell.
-    grey: (h, w) uint8 in the window that was asked for.
-    tumour_type: the dataset's own word; `none` (reviewed, healthy), `unknown` (a lesion of unknown type) or
-    `unlabelled` (nobody looked).
+    patient: identifies the patient; the name of the image if the dataset does not identify patients.
+    grey: (h, w) uint8 in the requested window.
+    tumour_type: as the dataset names it, or `none` (reviewed, healthy), `unknown` (a lesion of unknown type) or
+    `unlabelled` (not reviewed).
     origin: the file in the dataset, `archive:member` inside an archive.
-    mends: what was wrong in the dataset and how it was put right.
+    corrections: errors of the dataset and how they were corrected.
     """
 
     name: str
@@ -51,12 +51,12 @@ class SourceSlice:
     spacing_mm: tuple[float, float] | None = None
     liver_mask: BoolImage | None = None
     lesion_mask: BoolImage | None = None
-    mends: tuple[str, ...] = ()
+    corrections: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that could not be used, by name."""
+    """A file or patient that could not be used."""
 
     origin: str
     reason: str
@@ -64,9 +64,10 @@ class Fault:
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """every_nth: of a volume, all slices with a lesion are kept, and of the others this many-th.
+    """How volumes are read.
 
-    phase: of datasets with several; each reader names its own phases.
+    every_nth: every n-th slice without a lesion is kept; slices with a lesion are always kept.
+    phase: contrast phase, for datasets with several; each reader defines its own names.
     """
 
     window: Window
@@ -78,12 +79,12 @@ Read = Iterator[SourceSlice | Fault]
 Reader = Callable[[Path, ReadOptions], Read]
 
 
-class NotThisDataset(Exception):
-    """The folder has not the layout that its reader expects; the message names what is missing."""
+class UnexpectedLayout(Exception):
+    """The folder does not have the layout that its reader expects; the message names what is missing."""
 
 
 class Leakage(Exception):
-    """A patient, or one image twice, stands in two parts; the message names them."""
+    """A patient, or the same image twice, is in two parts of a split; the message names them."""
 
 
 def file_sha256(path: Path) -> str:
@@ -92,27 +93,27 @@ def file_sha256(path: Path) -> str:
 
 
 def boxes_of_mask(mask: BoolImage, tumour_type: str) -> tuple[TypedBox, ...]:
-    """One box a connected component of at least SMALLEST_LESION_PX pixels."""
+    """One box per connected component of at least MIN_LESION_PX pixels."""
     parts, _ = ndimage.label(mask)
     boxes = []
-    for number, place in enumerate(ndimage.find_objects(parts), start=1):
-        if place is not None and int((parts[place] == number).sum()) >= SMALLEST_LESION_PX:
-            rows, columns = place
+    for number, window in enumerate(ndimage.find_objects(parts), start=1):
+        if window is not None and int((parts[window] == number).sum()) >= MIN_LESION_PX:
+            rows, columns = window
             boxes.append(TypedBox(columns.start, rows.start, columns.stop, rows.stop, tumour_type))
     return tuple(boxes)
 
 
 def box_fault(box: TypedBox, height: int, width: int) -> str | None:
-    """Why a box cannot be one of an image of this size."""
+    """Why a box is invalid in an image of this size; None if it is valid."""
     if not (0 <= box.x_min < box.x_max <= width and 0 <= box.y_min < box.y_max <= height):
         corners = (box.x_min, box.y_min, box.x_max, box.y_max)
-        return f"the box {corners} is outside of its image of {width} x {height} pixels, or empty"
+        return f"the box {corners} is outside the image of {width} x {height} pixels, or empty"
     return None
 
 
 @dataclass(frozen=True)
 class Volume:
-    """hu: (slices, h, w) in standard display, from the feet up.  lesions, liver: (slices, h, w), where known."""
+    """hu: (slices, h, w) in standard display, from the feet up.  lesions, liver: (slices, h, w), if known."""
 
     patient: str
     hu: NDArray[np.float32]
@@ -122,14 +123,14 @@ class Volume:
     liver: NDArray[np.bool_] | None
     origin: str
     origin_sha256: str
-    mends: tuple[str, ...] = ()
+    corrections: tuple[str, ...] = ()
 
 
 def slices_of(volume: Volume, options: ReadOptions) -> Read:
-    """Every slice with a lesion, and every n-th of the others that show liver (or any, where no liver is known)."""
-    for mask, what in ((volume.lesions, "lesion"), (volume.liver, "liver")):
+    """Every slice with a lesion, and every n-th other slice that shows liver (every n-th if the liver is unknown)."""
+    for mask, name in ((volume.lesions, "lesion"), (volume.liver, "liver")):
         if mask is not None and mask.shape != volume.hu.shape:
-            yield Fault(volume.origin, f"the {what} mask is {mask.shape}, the volume {volume.hu.shape}")
+            yield Fault(volume.origin, f"the {name} mask has the shape {mask.shape}, the volume {volume.hu.shape}")
             return
     others = 0
     for number, hu in enumerate(volume.hu):
@@ -145,16 +146,16 @@ def slices_of(volume: Volume, options: ReadOptions) -> Read:
             name=f"{volume.patient}_{number:04d}",
             patient=volume.patient,
             grey=options.window.to_grey(hu),
-            tumour_type=volume.tumour_type if boxes else _without_boxes(volume),
+            tumour_type=volume.tumour_type if boxes else _type_without_boxes(volume),
             boxes=boxes,
             origin=volume.origin,
             origin_sha256=volume.origin_sha256,
             spacing_mm=volume.spacing_mm,
             liver_mask=liver,
             lesion_mask=volume.lesions[number] if volume.lesions is not None and boxes else None,
-            mends=volume.mends,
+            corrections=volume.corrections,
         )
 
 
-def _without_boxes(volume: Volume) -> str:
+def _type_without_boxes(volume: Volume) -> str:
     return UNLABELLED if volume.lesions is None else NO_TUMOUR

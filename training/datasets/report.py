@@ -1,4 +1,4 @@
-"""A report on a collection: one HTML file with counts, sizes, intensities, samples, duplicates and faults."""
+"""The report on a collection: one HTML file with counts, sizes, intensities, samples, duplicates and faults."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from training.datasets.collection import NamedFault, Record
 
 NEAR_DUPLICATE_BITS = 4
 SAMPLES_PER_LABEL = 8
-LEFT_OUT = "left out"
+NOT_USED = "not used"
 
 mpl.use("Agg")
 
@@ -34,18 +34,19 @@ def write_report(
 ) -> Path:
     """Writes `<folder>/report.html` and returns its path.
 
-    split: patient to part, where one was given.  leaks: what stands in two parts of it, in words.
+    split: patient to part, if one was given.  leaks: one sentence per image that is in two parts of it.
     """
-    divided = [] if split is None else [("Split", _split_section(records, split, leaks))]
+    split_section = [] if split is None else [("Split", _split_section(records, split, leaks))]
+    corrections = Counter(correction for row in records for correction in row.corrections)
     sections = [
         ("Images by source and label", _table(("source", "label", "images", "patients"), _counts(records))),
-        *divided,
+        *split_section,
         ("Sizes", _figure(lambda: _draw_sizes(records))),
         ("Boxes by size", _figure(lambda: _draw_boxes(records))),
         ("Intensities", _figure(lambda: _draw_intensities(records, folder))),
         ("Samples", _figure(lambda: _draw_samples(records, folder))),
-        ("Mends", _table(("mend", "images"), Counter(mend for row in records for mend in row.mends).most_common())),
-        ("Exact and near duplicates", _table(("one", "other", "different bits"), duplicates(records, folder))),
+        ("Corrections", _table(("correction", "images"), corrections.most_common())),
+        ("Exact and near duplicates", _table(("one", "other", "different bits"), find_duplicates(records, folder))),
         (
             "What could not be used",
             _table(("source", "file", "reason"), [(f.source, f.origin, f.reason) for f in faults]),
@@ -60,9 +61,11 @@ def write_report(
     return path
 
 
-def duplicates(records: Sequence[Record], folder: Path) -> list[tuple[str, str, int]]:
-    """Pairs of images of different patients that are the same or nearly so: perceptual hashes of 256 bits that differ
-    in at most NEAR_DUPLICATE_BITS (imagehash.phash). Neighbouring slices of one patient are alike by nature.
+def find_duplicates(records: Sequence[Record], folder: Path) -> list[tuple[str, str, int]]:
+    """Pairs of (nearly) identical images of different patients, with the number of different bits.
+
+    Their perceptual hashes of 256 bits (imagehash.phash) differ in at most NEAR_DUPLICATE_BITS. Images of one patient
+    are not compared: neighbouring slices are always similar.
     """
     if not records:
         return []
@@ -71,15 +74,18 @@ def duplicates(records: Sequence[Record], folder: Path) -> list[tuple[str, str, 
     pairs: list[tuple[str, str, int]] = []
     for index in range(len(records) - 1):
         distances = (bits[index + 1 :] != bits[index]).sum(axis=1)
-        alike = np.flatnonzero((distances <= NEAR_DUPLICATE_BITS) & (patients[index + 1 :] != patients[index])).tolist()
-        pairs += [(records[index].path, records[index + 1 + other].path, int(distances[other])) for other in alike]
+        similar = (distances <= NEAR_DUPLICATE_BITS) & (patients[index + 1 :] != patients[index])
+        pairs += [
+            (records[index].path, records[index + 1 + other].path, int(distances[other]))
+            for other in np.flatnonzero(similar).tolist()
+        ]
     return pairs
 
 
 def _counts(records: Sequence[Record]) -> list[tuple[str, str, int, int]]:
     groups: dict[tuple[str, str], list[Record]] = {}
     for row in records:
-        groups.setdefault((row.source, row.label or f"{LEFT_OUT}: {row.tumour_type}"), []).append(row)
+        groups.setdefault((row.source, row.label or f"{NOT_USED}: {row.tumour_type}"), []).append(row)
     return [(*key, len(rows), len({row.patient for row in rows})) for key, rows in sorted(groups.items())]
 
 
@@ -88,13 +94,13 @@ def _split_section(records: Sequence[Record], split: Mapping[str, str], leaks: S
     for row in records:
         if row.label is not None and row.patient in split:
             groups.setdefault((split[row.patient], row.label), []).append(row)
-    rows = [(*key, len(of), len({row.patient for row in of})) for key, of in sorted(groups.items())]
-    found = "<p>No image stands in two parts, exactly or nearly.</p>"
+    rows = [(*key, len(group), len({row.patient for row in group})) for key, group in sorted(groups.items())]
+    leak_table = "<p>No image is in two parts, exactly or nearly.</p>"
     if leaks:
-        found = f"<p><strong>{len(leaks)} images leak between parts:</strong></p>" + _table(
+        leak_table = f"<p><strong>{len(leaks)} images leak between parts:</strong></p>" + _table(
             ("leak",), [(leak,) for leak in leaks]
         )
-    return _table(("part", "label", "images", "patients"), rows) + found
+    return _table(("part", "label", "images", "patients"), rows) + leak_table
 
 
 def _draw_sizes(records: Sequence[Record]) -> None:
@@ -108,7 +114,7 @@ def _draw_boxes(records: Sequence[Record]) -> None:
     for row in records:
         for x_min, y_min, x_max, y_max, kind, _ in row.boxes:
             sides.setdefault(kind, []).append(max(x_max - x_min, y_max - y_min) * (row.spacing_mm or (1, 1))[0])
-    plt.xlabel("longer side of a box, mm (pixels where the spacing is not known)")
+    plt.xlabel("longer side of a box, mm (pixels if the spacing is not known)")
     if sides:
         plt.hist(list(sides.values()), bins=20, label=list(sides), stacked=True)
         plt.legend()
@@ -119,16 +125,16 @@ def _draw_intensities(records: Sequence[Record], folder: Path) -> None:
         rows = [row for row in records if row.source == source][:200]
         counts = sum(np.bincount(np.asarray(Image.open(folder / row.path)).ravel(), minlength=256) for row in rows)
         shares = np.asarray(counts, dtype=float)
-        shares[0] = shares[-1] = 0  # air and bone would dwarf the rest
+        shares[0] = shares[-1] = 0  # air and bone would dominate the plot
         plt.plot(shares / max(shares.sum(), 1), label=source)
     plt.xlabel("grey level, without 0 and 255")
     plt.legend()
 
 
 def _draw_samples(records: Sequence[Record], folder: Path) -> None:
-    labels = sorted({row.label or LEFT_OUT for row in records})
+    labels = sorted({row.label or NOT_USED for row in records})
     for row_number, label in enumerate(labels):
-        rows = [row for row in records if (row.label or LEFT_OUT) == label]
+        rows = [row for row in records if (row.label or NOT_USED) == label]
         step = max(1, len(rows) // SAMPLES_PER_LABEL)
         for column, record in enumerate(rows[::step][:SAMPLES_PER_LABEL]):
             axes = plt.subplot(len(labels), SAMPLES_PER_LABEL, row_number * SAMPLES_PER_LABEL + column + 1)

@@ -1,1 +1,1 @@
-"""Detectors: ultralytics' networks, trained offline from their architecture files."""
+"""Detectors: Faster R-CNN by torchvision and YOLO by ultralytics, trained without any download."""

@@ -1,4 +1,4 @@
-"""What a training image of Faster R-CNN may look like: torchvision's transforms, which move boxes and image alike."""
+"""Augmentation for Faster R-CNN: transforms of torchvision, which move boxes together with the image."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from training.configuration import DetectorConfiguration
 
 
 def transforms(settings: DetectorConfiguration) -> dict[str, v2.Transform]:
-    """By the name of their line in the configuration; those set to 0 are left out. Images are float32, 0..1."""
-    found: dict[str, v2.Transform] = {}
+    """By setting of the configuration, one transform each; settings of 0 are left out. Images: float32, 0..1."""
+    by_name: dict[str, v2.Transform] = {}
     if settings.horizontal_flip:
-        found["horizontal_flip"] = v2.RandomHorizontalFlip()
+        by_name["horizontal_flip"] = v2.RandomHorizontalFlip()
     if settings.rotation_degrees:
-        found["rotation_degrees"] = v2.RandomAffine(settings.rotation_degrees)
+        by_name["rotation_degrees"] = v2.RandomAffine(settings.rotation_degrees)
     if settings.translation:
-        found["translation"] = v2.RandomAffine(0, translate=(settings.translation, settings.translation))
+        by_name["translation"] = v2.RandomAffine(0, translate=(settings.translation, settings.translation))
     if settings.scale:
-        found["scale"] = v2.RandomAffine(0, scale=(1 - settings.scale, 1 + settings.scale))
+        by_name["scale"] = v2.RandomAffine(0, scale=(1 - settings.scale, 1 + settings.scale))
     if settings.shear_degrees:
-        found["shear_degrees"] = v2.RandomAffine(0, shear=settings.shear_degrees)
+        by_name["shear_degrees"] = v2.RandomAffine(0, shear=settings.shear_degrees)
     if settings.brightness:
-        found["brightness"] = v2.ColorJitter(brightness=settings.brightness)
+        by_name["brightness"] = v2.ColorJitter(brightness=settings.brightness)
     if settings.noise:
-        found["noise"] = v2.GaussianNoise(sigma=settings.noise)
-    return found
+        by_name["noise"] = v2.GaussianNoise(sigma=settings.noise)
+    return by_name
 
 
 def training_transform(settings: DetectorConfiguration) -> v2.Compose:
-    """All of them in one affine step where they can be, then boxes cut to the image and empty ones dropped."""
-    apart = transforms(settings)
-    steps: list[v2.Transform] = [apart["horizontal_flip"]] if "horizontal_flip" in apart else []
+    """All transforms, the affine ones in one step; then boxes are clipped to the image and empty ones dropped."""
+    single = transforms(settings)
+    steps: list[v2.Transform] = [single["horizontal_flip"]] if "horizontal_flip" in single else []
     steps.append(
         v2.RandomAffine(
             settings.rotation_degrees,
@@ -40,7 +40,7 @@ def training_transform(settings: DetectorConfiguration) -> v2.Compose:
             shear=settings.shear_degrees or None,
         )
     )
-    steps += [apart[name] for name in ("brightness", "noise") if name in apart]
+    steps += [single[name] for name in ("brightness", "noise") if name in single]
     return v2.Compose(
         [*steps, v2.ToDtype(torch.float32), v2.ClampBoundingBoxes(), v2.SanitizeBoundingBoxes(min_size=2)]
     )

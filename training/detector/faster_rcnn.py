@@ -1,9 +1,10 @@
-"""Faster R-CNN with a ResNet feature pyramid, by torchvision; trained by a loop that can be stopped at any epoch."""
+"""Faster R-CNN with a ResNet feature pyramid, by torchvision. Training can be interrupted and resumed at any epoch."""
 
 from __future__ import annotations
 
 import csv
 import math
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +23,9 @@ from tqdm import tqdm
 
 from training.configuration import Configuration, FasterRcnnArchitecture
 from training.detector.augmentation import training_transform
-from training.evaluation.detection import Boxes, average_precision
 from training.lesions import LABELS
-from training.prepare import Example, read_manifest
+from training.metrics.detection import Boxes, average_precision
+from training.prepared.dataset import Example, located_examples, read_manifest
 
 BEST, LAST, EPOCHS = "best.pt", "last.pt", "epochs.csv"
 ASPECT_RATIOS = (0.5, 1.0, 2.0)
@@ -36,15 +37,14 @@ Target = dict[str, Tensor]
 def train_faster_rcnn(
     architecture: FasterRcnnArchitecture, configuration: Configuration, data: Path, out: Path
 ) -> Path:
-    """Trains on `data` (a folder made by prepare) and returns the best state by validation mAP at an overlap of 0.5.
+    """Trains on `data` (a prepared data set) and returns the best weights by validation mAP at an overlap of 0.5.
 
-    Network, optimiser, schedule and random state are written after every epoch: calling it again goes on there.
+    Network, optimiser, schedule and random state are written after every epoch; after an interruption, the next call
+    resumes there.
     """
-    best, last = out / BEST, out / LAST
     out.mkdir(parents=True, exist_ok=True)
     settings = configuration.detector
     epochs = architecture.epochs or settings.epochs
-    learning_rate = architecture.learning_rate or settings.learning_rate
     torch.manual_seed(configuration.data.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = new_faster_rcnn(architecture, configuration.data.input_size_px)
@@ -58,47 +58,80 @@ def train_faster_rcnn(
         drop_last=True,
         collate_fn=_collated,
     )
+    learning_rate = architecture.learning_rate or settings.learning_rate
     optimiser = torch.optim.AdamW(network.parameters(), learning_rate, weight_decay=0.01)
     schedule = _warm_cosine(optimiser, len(training), epochs)
-    state = {"epoch": 0, "best": -1.0, "since": 0}
-    if last.exists():
-        kept = torch.load(last, weights_only=True)
-        network.load_state_dict(kept["network"])
-        optimiser.load_state_dict(kept["optimiser"])
-        schedule.load_state_dict(kept["schedule"])
-        torch.set_rng_state(kept["random"])
-        state = kept["state"]
-    for epoch in range(int(state["epoch"]), epochs):
-        loss = _one_epoch(network, training, optimiser, schedule, device, f"epoch {epoch + 1} of {epochs}")
+    progress = Progress.load(out / LAST, network, optimiser, schedule)
+    while progress.epoch < epochs:
+        title = f"epoch {progress.epoch + 1} of {epochs}"
+        loss = _train_epoch(network, training, optimiser, schedule, device, title)
         score = validation_score(network, data, device)
-        better = score > state["best"]
-        state = {
-            "epoch": epoch + 1,
-            "best": max(score, state["best"]),
-            "since": 0 if better else int(state["since"]) + 1,
-        }
-        print(f"epoch {epoch + 1}: loss {loss:.4f}, validation mAP50 {score:.4f}")
+        print(f"epoch {progress.epoch + 1}: loss {loss:.4f}, validation mAP50 {score:.4f}")
         with (out / EPOCHS).open("a", newline="") as file:
-            csv.writer(file).writerow([epoch, f"{loss:.5f}", f"{score:.5f}"])
-        if better:
-            torch.save(network.state_dict(), best)
-        kept = {
+            csv.writer(file).writerow([progress.epoch, f"{loss:.5f}", f"{score:.5f}"])
+        if score > progress.best_score:
+            torch.save(network.state_dict(), out / BEST)
+        progress = progress.after(score)
+        progress.save(out / LAST, network, optimiser, schedule)
+        if settings.patience and progress.epochs_since_best >= settings.patience:
+            print(f"no improvement for {settings.patience} epochs: training stops early")
+            break
+    return out / BEST
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far training has come. epoch: the number of complete epochs."""
+
+    epoch: int = 0
+    best_score: float = -1.0
+    epochs_since_best: int = 0
+
+    def after(self, score: float) -> Progress:
+        """After one more epoch with this validation score."""
+        if score > self.best_score:
+            return Progress(self.epoch + 1, score, 0)
+        return Progress(self.epoch + 1, self.best_score, self.epochs_since_best + 1)
+
+    @classmethod
+    def load(
+        cls,
+        file: Path,
+        network: FasterRCNN,
+        optimiser: torch.optim.Optimizer,
+        schedule: torch.optim.lr_scheduler.LRScheduler,
+    ) -> Progress:
+        """Restores the state that `save` wrote, random numbers included; the initial progress without such a file."""
+        if not file.exists():
+            return cls()
+        saved = torch.load(file, weights_only=True)
+        network.load_state_dict(saved["network"])
+        optimiser.load_state_dict(saved["optimiser"])
+        schedule.load_state_dict(saved["schedule"])
+        torch.set_rng_state(saved["random"])
+        return cls(**saved["progress"])
+
+    def save(
+        self,
+        file: Path,
+        network: FasterRCNN,
+        optimiser: torch.optim.Optimizer,
+        schedule: torch.optim.lr_scheduler.LRScheduler,
+    ) -> None:
+        """Writes the complete state, replacing the file atomically."""
+        state = {
             "network": network.state_dict(),
             "optimiser": optimiser.state_dict(),
             "schedule": schedule.state_dict(),
             "random": torch.get_rng_state(),
-            "state": state,
+            "progress": asdict(self),
         }
-        torch.save(kept, last.with_suffix(".new"))
-        last.with_suffix(".new").replace(last)
-        if settings.patience and state["since"] >= settings.patience:
-            print(f"no better for {settings.patience} epochs: training ends")
-            break
-    return best
+        torch.save(state, file.with_suffix(".new"))
+        file.with_suffix(".new").replace(file)
 
 
 def new_faster_rcnn(architecture: FasterRcnnArchitecture, side: int) -> FasterRCNN:
-    """Fresh weights. Classes are those of LABELS after torchvision's background; batch statistics are learnt."""
+    """An untrained network. Its classes are torchvision's background and then LABELS; batch statistics are trained."""
     resnet = RESNETS[architecture.backbone](weights=None)
     stages = {f"layer{stage}": str(stage - 1) for stage in (1, 2, 3, 4)}
     widths = [resnet.fc.in_features // 2**stage for stage in (3, 2, 1, 0)]
@@ -129,21 +162,18 @@ def new_faster_rcnn(architecture: FasterRcnnArchitecture, side: int) -> FasterRC
 
 
 def trained_faster_rcnn(architecture: FasterRcnnArchitecture, side: int, out: Path) -> FasterRCNN:
-    """The network with the best weights that `train_faster_rcnn` left in `out`, in evaluation mode."""
+    """The network with the best weights that `train_faster_rcnn` wrote to `out`, in evaluation mode."""
     network = new_faster_rcnn(architecture, side)
     network.load_state_dict(torch.load(out / BEST, weights_only=True, map_location="cpu"))
     return network.eval()
 
 
 class PreparedImages(Dataset[tuple[Tensor, Target]]):
-    """One part of a prepared folder, tumours without a box left out: (3, h, w) float32 0..1, boxes in pixels.
-
-    Labels count from 1.
-    """
+    """The located examples of one part: images (3, h, w) float32 0..1, boxes in pixels, labels from 1."""
 
     def __init__(self, data: Path, part: str, transform: nn.Module | None) -> None:
         self._data, self._transform = data, transform
-        self._examples = [example for example in read_manifest(data, part) if example.located]
+        self._examples = located_examples(read_manifest(data, part))
 
     def __len__(self) -> int:
         return len(self._examples)
@@ -160,15 +190,15 @@ def validation_score(network: nn.Module, data: Path, device: torch.device) -> fl
     loader = DataLoader(PreparedImages(data, "validation", None), 8, collate_fn=_collated)
     for images, targets in loader:
         with torch.no_grad(), _half_precision(device):
-            answers = network([image.to(device) for image in images])
-        for image, answer, target in zip(images, answers, targets, strict=True):
+            outputs = network([image.to(device) for image in images])
+        for image, output, target in zip(images, outputs, targets, strict=True):
             side = image.shape[-1]
-            found.append(_boxes(answer, answer["scores"], side))
+            found.append(_boxes(output, output["scores"], side))
             truth.append(_boxes(target, torch.ones(len(target["labels"])), side))
     return average_precision(found, truth)
 
 
-def _one_epoch(
+def _train_epoch(
     network: FasterRCNN,
     training: DataLoader[tuple[Tensor, Target]],
     optimiser: torch.optim.Optimizer,
@@ -180,9 +210,9 @@ def _one_epoch(
     total = 0.0
     bar = tqdm(training, desc=title, mininterval=10)
     for step, (images, targets) in enumerate(bar, start=1):
-        moved = [{name: value.to(device) for name, value in target.items()} for target in targets]
+        on_device = [{name: value.to(device) for name, value in target.items()} for target in targets]
         with _half_precision(device):
-            losses = network([image.to(device) for image in images], moved)
+            losses = network([image.to(device) for image in images], on_device)
         loss = torch.stack([value.float() for value in losses.values()]).sum()
         if not torch.isfinite(loss):
             raise FloatingPointError(f"the loss is {float(loss)} in {title}: a smaller learning rate may help")
@@ -197,12 +227,12 @@ def _one_epoch(
 
 
 def _half_precision(device: torch.device) -> torch.autocast:
-    """bfloat16 in the convolutions: twice as fast on processors and cards that know it, with float32 weights."""
+    """bfloat16 in the convolutions, float32 weights: twice as fast on processors and GPUs that support it."""
     return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
 def _warm_cosine(optimiser: torch.optim.Optimizer, steps: int, epochs: int) -> torch.optim.lr_scheduler.LambdaLR:
-    """Up for the first twentieth of all steps, then down along half a cosine."""
+    """Linear warm-up over the first twentieth of all steps, then a cosine decay to 1 %."""
     total = max(2, steps * epochs)
     warm = max(1, total // 20)
 
@@ -227,9 +257,9 @@ def _read(data: Path, example: Example) -> tuple[tv_tensors.Image, Target]:
     return tv_tensors.Image(torch.from_numpy(grey).expand(3, -1, -1)), {"boxes": boxes, "labels": labels}
 
 
-def _boxes(of: Target, scores: Tensor, side: int) -> Boxes:
-    corners = of["boxes"].float().cpu().numpy().astype(np.float64).reshape(-1, 4) / side
-    return Boxes(corners, of["labels"].cpu().numpy() - 1, scores.float().cpu().numpy().astype(np.float64))
+def _boxes(target: Target, scores: Tensor, side: int) -> Boxes:
+    corners = target["boxes"].float().cpu().numpy().astype(np.float64).reshape(-1, 4) / side
+    return Boxes(corners, target["labels"].cpu().numpy() - 1, scores.float().cpu().numpy().astype(np.float64))
 
 
 def _collated(batch: list[tuple[Tensor, Target]]) -> tuple[list[Tensor], list[Target]]:

@@ -1,4 +1,4 @@
-"""Training YOLOv3 and YOLOv5 with ultralytics (AGPL-3.0), without any download."""
+"""Trains YOLOv3 and YOLOv5 with ultralytics (AGPL-3.0), without any download."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from training.configuration import Configuration, YoloArchitecture
 
 
 def train_yolo(architecture: YoloArchitecture, configuration: Configuration, data: Path, out: Path) -> Path:
-    """Trains on `data` (a folder made by prepare) and returns the best checkpoint by validation mAP.
+    """Trains on `data` (a prepared data set) and returns the best checkpoint by validation mAP.
 
-    ultralytics writes its state after every epoch and shows its progress; calling it again resumes there.
+    ultralytics writes its state after every epoch; after an interruption, the next call resumes there.
     """
     best = best_checkpoint(out)
     last = best.with_name("last.pt")
@@ -53,7 +53,7 @@ def train_yolo(architecture: YoloArchitecture, configuration: Configuration, dat
             device=_device(),
             workers=1,
             plots=False,
-            project=str(out.resolve()),  # a relative one would land below ultralytics' own folder
+            project=str(out.resolve()),  # ultralytics would put a relative path below its own folder
             name="run",
             exist_ok=True,
         )
@@ -61,12 +61,12 @@ def train_yolo(architecture: YoloArchitecture, configuration: Configuration, dat
 
 
 def best_checkpoint(out: Path) -> Path:
-    """Where `train_yolo` leaves the best weights."""
+    """The file to which `train_yolo` writes the best weights."""
     return out / "run" / "weights" / "best.pt"
 
 
 def work_offline(settings_folder: Path) -> None:
-    """Keeps ultralytics from fetching or installing anything; must come before its first import."""
+    """Prevents ultralytics from downloading or installing anything. Must run before its first import."""
     os.environ["YOLO_OFFLINE"] = "True"
     os.environ["YOLO_AUTOINSTALL"] = "False"
     os.environ.setdefault("YOLO_CONFIG_DIR", str(settings_folder.resolve()))

@@ -1,4 +1,4 @@
-"""What graphs are drawn from: confusion matrix, ROC, reliability, FROC and precision against recall."""
+"""The data behind the graphs: confusion matrix, ROC, reliability, FROC and precision-recall."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ import numpy as np
 from sklearn.metrics import roc_curve
 
 from hepar.contracts.cards import ConfusionMatrix, Curve, Curves, ReliabilityBin
-from training.evaluation import detection
-from training.evaluation.classification import Floats, Labels
-from training.evaluation.detection import Boxes
 from training.lesions import LABELS
-from training.prepare import CLASS_LABELS
+from training.metrics import detection
+from training.metrics.classification import Floats, Labels
+from training.metrics.detection import Boxes
+from training.prepared.dataset import CLASS_LABELS
 
-POINTS = 40
+MAX_POINTS = 40
 
 
 def classifier_curves(probabilities: Floats, labels: Labels, *, ranked: bool = True) -> Curves:
-    """probabilities: (n, k).  labels: (n,).  ranked: False where they are shares of votes, which have no ROC curve."""
+    """Confusion matrix, reliability and, if `ranked`, one ROC curve per label.
+
+    probabilities: (n, k).  labels: (n,).  ranked: False for vote shares, which have no ROC curve.
+    """
     names = CLASS_LABELS[: probabilities.shape[1]]
     curves = roc(probabilities, labels) if ranked else {}
     return Curves(
@@ -32,7 +35,7 @@ def classifier_curves(probabilities: Floats, labels: Labels, *, ranked: bool = T
 
 
 def detector_curves(found: Sequence[Boxes], truth: Sequence[Boxes], threshold: float) -> Curves:
-    """By image, what was found and what is there."""
+    """Confusion matrix, FROC and precision-recall curve. found, truth: one entry per image."""
     precisions = detection.precision_recall(found, truth)
     recalls = np.round(np.linspace(0, 1, len(precisions)), 2).tolist()
     return Curves(
@@ -47,9 +50,9 @@ def detector_curves(found: Sequence[Boxes], truth: Sequence[Boxes], threshold: f
 
 
 def thinned(x: list[float], y: list[float]) -> Curve:
-    """At most POINTS of the points, evenly, both ends among them."""
-    places = np.unique(np.linspace(0, len(x) - 1, POINTS).round().astype(int)) if x else np.empty(0, dtype=int)
-    return Curve(x=[x[place] for place in places], y=[y[place] for place in places])
+    """At most MAX_POINTS points, evenly spaced by index, including both ends."""
+    indices = np.unique(np.linspace(0, len(x) - 1, MAX_POINTS).round().astype(int)) if x else np.empty(0, dtype=int)
+    return Curve(x=[x[index] for index in indices], y=[y[index] for index in indices])
 
 
 def confusion(probabilities: Floats, labels: Labels) -> list[list[int]]:
@@ -61,6 +64,7 @@ def confusion(probabilities: Floats, labels: Labels) -> list[list[int]]:
 
 
 def roc(probabilities: Floats, labels: Labels) -> dict[str, list[list[float]]]:
+    """By label that occurs, and not alone: false and true positive rates of the label against the rest."""
     curves = {}
     for label in range(probabilities.shape[1]):
         if 0 < (labels == label).sum() < len(labels):
@@ -70,8 +74,11 @@ def roc(probabilities: Floats, labels: Labels) -> dict[str, list[list[float]]]:
 
 
 def reliability(probabilities: Floats, labels: Labels, bins: int = 10) -> list[list[float]]:
-    """Mean confidence, accuracy and images of each tenth of the confidences that has any."""
+    """Rows of mean confidence, accuracy and number of images, one per non-empty confidence bin."""
     confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    rows = [(confidence[place == one].mean(), correct[place == one].mean(), (place == one).sum()) for one in set(place)]
+    bin_index = np.minimum((confidence * bins).astype(int), bins - 1)
+    rows = []
+    for index in np.unique(bin_index):
+        members = bin_index == index
+        rows.append((confidence[members].mean(), correct[members].mean(), members.sum()))
     return sorted([round(float(value), 4) for value in row] for row in rows)

@@ -1,4 +1,4 @@
-"""The report's graphs, each as PNG and SVG."""
+"""The graphs of the report, each as PNG and SVG."""
 
 from __future__ import annotations
 
@@ -18,33 +18,37 @@ Report = dict[str, Any]
 
 
 def draw_all(report: Report, folder: Path) -> list[tuple[str, str]]:
-    """Writes every graph that the report has numbers for; returns (file stem, title) in order."""
+    """Writes every graph for which the report has numbers; returns (file stem, title) in order."""
     graphs: list[tuple[str, str, Callable[[], None]]] = []
     if "classification" in report:
         part = report["classification"]
         labels = part["labels"]
         graphs += [
-            ("accuracy", "Accuracy by model", lambda: _bars(part["figures"], ["accuracy"])),
-            ("precision", "Precision by model", lambda: _bars(part["figures"], _by_label(part, "precision"))),
-            ("recall", "Recall by model", lambda: _bars(part["figures"], _by_label(part, "recall"))),
-            ("f1", "F1 by model", lambda: _bars(part["figures"], [*_by_label(part, "f1"), "macro_f1"])),
+            ("accuracy", "Accuracy by model", lambda: _bars(part["metrics"], ["accuracy"])),
+            ("precision", "Precision by model", lambda: _bars(part["metrics"], _by_label(part, "precision"))),
+            ("recall", "Recall by model", lambda: _bars(part["metrics"], _by_label(part, "recall"))),
+            ("f1", "F1 by model", lambda: _bars(part["metrics"], [*_by_label(part, "f1"), "macro_f1"])),
             (
                 "confusion",
                 "Confusion matrix of the ensemble",
                 lambda: _matrix(part["confusion"], labels, labels),
             ),
-            ("roc", "ROC curves of the ensemble", lambda: _roc(part["roc"].get(part["chosen"], {}))),
+            ("roc", "ROC curves of the ensemble", lambda: _roc(part["roc"].get(part["default"], {}))),
             ("reliability", "Reliability of the ensemble", lambda: _reliability(part["reliability"])),
-            ("coverage", "Accuracy against coverage", lambda: _coverage(part["coverage_accuracy"])),
+            ("coverage", "Accuracy and coverage", lambda: _coverage(part["coverage_accuracy"])),
         ]
     if "detection" in report:
         boxes = report["detection"]
-        rows, columns = [*LABELS, "nothing"], [*LABELS, "missed"]
+        rows, columns = [*LABELS, "no lesion"], [*LABELS, "missed"]
         graphs += [
-            ("map", "Mean average precision by detector", lambda: _bars(boxes["figures"], ["map_50", "map_50_95"])),
-            ("precision_recall", "Precision and recall at an overlap of 0.5", lambda: _curves(boxes)),
+            ("map", "Mean average precision by detector", lambda: _bars(boxes["metrics"], ["map_50", "map_50_95"])),
+            ("precision_recall", "Precision and recall at an overlap of 0.5", lambda: _precision_recall(boxes)),
             ("froc", "FROC curves", lambda: _froc(boxes["froc"])),
-            ("detection_confusion", "Boxes of the fused detectors", lambda: _matrix(boxes["confusion"], rows, columns)),
+            (
+                "detection_confusion",
+                "Confusion matrix of the fused detectors",
+                lambda: _matrix(boxes["confusion"], rows, columns),
+            ),
         ]
     graphs.append(("robustness", "Robustness", lambda: _robustness(report["robustness"])))
     folder.mkdir(parents=True, exist_ok=True)
@@ -58,20 +62,20 @@ def draw_all(report: Report, folder: Path) -> list[tuple[str, str]]:
     return [(stem, title) for stem, title, _ in graphs]
 
 
-def _by_label(part: Report, figure: str) -> list[str]:
-    return [f"{figure}_{label}" for label in part["labels"]]
+def _by_label(part: Report, metric: str) -> list[str]:
+    return [f"{metric}_{label}" for label in part["labels"]]
 
 
-def _bars(figures: Report, names: list[str]) -> None:
-    """One group a model, one bar a figure, with the 95 % interval."""
-    models, width = list(figures), 0.8 / len(names)
+def _bars(metrics: Report, names: list[str]) -> None:
+    """One group per model, one bar per metric, with the 95 % interval."""
+    models, width = list(metrics), 0.8 / len(names)
     for number, name in enumerate(names):
-        known = [(index, figures[model][name]) for index, model in enumerate(models) if name in figures[model]]
-        places = [index + (number - (len(names) - 1) / 2) * width for index, _ in known]
-        values = np.array([figure["value"] for _, figure in known])
-        low = np.maximum(values - [figure["low"] for _, figure in known], 0)
-        high = np.maximum([figure["high"] for _, figure in known] - values, 0)
-        plt.bar(places, values, width * 0.95, yerr=[low, high], capsize=2, label=name.replace("_", " "))
+        known = [(index, metrics[model][name]) for index, model in enumerate(models) if name in metrics[model]]
+        positions = [index + (number - (len(names) - 1) / 2) * width for index, _ in known]
+        values = np.array([metric["value"] for _, metric in known])
+        low = np.maximum(values - [metric["low"] for _, metric in known], 0)
+        high = np.maximum([metric["high"] for _, metric in known] - values, 0)
+        plt.bar(positions, values, width * 0.95, yerr=[low, high], capsize=2, label=name.replace("_", " "))
     plt.xticks(range(len(models)), [model.replace("_", " ") for model in models], rotation=30, ha="right")
     plt.ylim(0, 1.02)
     if len(names) > 1:
@@ -86,7 +90,7 @@ def _matrix(table: list[list[int]], rows: list[str], columns: list[str]) -> None
             plt.text(column, row, str(value), ha="center", va="center", color="white" if dark else "black")
     plt.xticks(range(len(columns)), columns, rotation=20, ha="right")
     plt.yticks(range(len(rows)), rows)
-    plt.xlabel("said")
+    plt.xlabel("predicted")
     plt.ylabel("true")
 
 
@@ -104,17 +108,17 @@ def _reliability(rows: list[list[float]]) -> None:
     plt.plot([row[0] for row in rows], [row[1] for row in rows], "o-")
     for confidence, accuracy, images in rows:
         plt.annotate(f"{images:.0f}", (confidence, accuracy), xytext=(4, -9), textcoords="offset points", fontsize=7)
-    plt.xlabel("mean confidence (figures: images)")
+    plt.xlabel("mean confidence (numbers: images)")
     plt.ylabel("accuracy")
 
 
 def _coverage(rows: list[list[float]]) -> None:
     plt.plot([row[1] for row in rows], [row[2] for row in rows], ".-")
-    plt.xlabel("share of images that get a verdict")
-    plt.ylabel("accuracy of those")
+    plt.xlabel("share of images with a decision")
+    plt.ylabel("accuracy of the decided images")
 
 
-def _curves(boxes: Report) -> None:
+def _precision_recall(boxes: Report) -> None:
     for name, precision in boxes["precision_recall"].items():
         plt.plot(np.linspace(0, 1, len(precision)), precision, label=name.replace("_", " "))
     plt.xlabel("recall")
@@ -125,7 +129,7 @@ def _curves(boxes: Report) -> None:
 def _froc(curves: Report) -> None:
     for name, points in curves.items():
         plt.plot([point[0] for point in points], [point[1] for point in points], label=name.replace("_", " "))
-    plt.xlabel("false positives an image")
+    plt.xlabel("false positives per image")
     plt.ylabel("sensitivity")
     plt.legend(fontsize=7)
 

@@ -1,4 +1,4 @@
-"""What an image may suffer on its way to a network, for measuring how much the figures suffer with it."""
+"""Perturbations of an image, to measure how robust the metrics are against them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from training.evaluation.detection import Boxes
+from training.metrics.detection import Boxes
 
 GreyImages = NDArray[np.uint8]
 ROTATION_DEGREES = 6.0
@@ -52,14 +52,14 @@ PERTURBATIONS: Mapping[str, Callable[[GreyImages], GreyImages]] = {
 }
 
 
-def moved_boxes(name: str, boxes: Boxes) -> Boxes:
-    """Where the lesions lie afterwards: only a rotation moves them. A turned box is the one about its ellipse."""
+def perturbed_boxes(name: str, boxes: Boxes) -> Boxes:
+    """The boxes after a perturbation. Only a rotation moves them: to the box around the rotated ellipse."""
     if not name.startswith("rotation") or not len(boxes.corners):
         return boxes
     angle = np.deg2rad(ROTATION_DEGREES)
     centre = (boxes.corners[:, :2] + boxes.corners[:, 2:]) / 2 - 0.5
     half = (boxes.corners[:, 2:] - boxes.corners[:, :2]) / 2
-    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])  # x right, y down
-    centre = centre @ turn.T + 0.5
-    half = np.sqrt((half**2) @ (turn.T**2))
+    rotation = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])  # x right, y down
+    centre = centre @ rotation.T + 0.5
+    half = np.sqrt((half**2) @ (rotation.T**2))
     return Boxes(np.clip(np.hstack([centre - half, centre + half]), 0, 1), boxes.labels, boxes.scores)

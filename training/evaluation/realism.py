@@ -1,12 +1,11 @@
-"""How much synthesised lesions are like real ones: statistics side by side, and a classifier that tells them apart.
+"""Realism of the synthesised lesions: statistics of real and synthesised lesions, and a classifier between them.
 
-Real lesions are boxes drawn by somebody who is not a radiologist, of unknown type: a development aid. Hand-drawn boxes
-have margins and computed ones have none, so every box, real or not, is first drawn anew about the pixels nearer to the
-lesion's level than to the liver's. Each real lesion is compared with the synthesised ones nearest to it in size, so
-that size, which differs between the types by design, does not decide.
+The real lesions are boxes of unknown type, drawn by somebody who is not a radiologist: a development aid. Hand-drawn
+boxes have margins and computed ones have none, so every box is first refitted to the pixels whose level is nearer to
+the lesion's than to the liver's. Each real lesion is compared with the synthesised lesions nearest to it in size, so
+that size, which differs between the types by design, has no influence.
 
-What MCT-LTDiag tables of 318 patients with known types (sizes, counts, rims, lobulation) is put beside the same of
-what is synthesised.
+Sizes, counts, rims and lobulation by type are compared with the tables of MCT-LTDiag (318 patients of known type).
 """
 
 from __future__ import annotations
@@ -30,17 +29,17 @@ from training.sources import LiverSlice, UnusableData
 
 Corners = tuple[int, int, int, int]
 MATCHES = 3
-PATCH_SIDE = 12
-SMALLEST_SIDE_PX = 4
+PATCH_SIDE_PX = 12
+MIN_SIDE_PX = 4
 
 
 @dataclass(frozen=True)
 class LesionStatistics:
-    """Of one lesion, measured in the ellipse that fills its box and the ring of liver around it.
+    """Statistics of one lesion, measured in the ellipse that fills its box and the ring of liver around it.
 
     contrast_hu: median inside minus median of the ring.
-    texture_hu: standard deviation in the inner half after a Gaussian of one pixel is taken away.
-    patchiness_hu: standard deviation in the inner half of what that Gaussian leaves.
+    texture_hu: standard deviation in the inner half after a Gaussian of one pixel is subtracted.
+    patchiness_hu: standard deviation of the Gaussian-smoothed values in the inner half.
     rim_hu: mean of the outer fifth inside minus mean of the inner half.
     edge_hu_per_mm: mean gradient across the border.
     """
@@ -54,7 +53,10 @@ class LesionStatistics:
 
 @dataclass(frozen=True)
 class Specimen:
-    """side_px: the longer one of its box.  patch: (PATCH_SIDE, PATCH_SIDE) HU, the ring's median taken away."""
+    """One measured lesion.
+
+    side_px: longer side of its box.  patch: (PATCH_SIDE_PX, PATCH_SIDE_PX) HU minus the median of the ring.
+    """
 
     patient: str
     side_px: int
@@ -64,9 +66,11 @@ class Specimen:
 
 @dataclass(frozen=True)
 class Realism:
-    """table: by statistic, the quartiles (25, 50, 75 %) of real and of synthesised lesions.
+    """Result of the comparison.
 
-    auc: of a random forest that tells them apart on patients it has not seen; 0.5 is chance.
+    real, synthesised: numbers of lesions.
+    table: by statistic, the quartiles (25, 50, 75 %) of real and of synthesised lesions.
+    auc: of a random forest that distinguishes them on patients it has not seen; 0.5 is chance.
     """
 
     real: int
@@ -76,16 +80,16 @@ class Realism:
 
 
 def measure(hu: FloatImage, corners: Corners, patient: str, spacing_mm: float) -> Specimen | None:
-    """None where nothing can be measured: no ring of liver, no darker centre, or under SMALLEST_SIDE_PX a side."""
-    drawn = _drawn_anew(hu, corners)
-    if drawn is None:
+    """Measures one lesion. None without a ring of liver or a darker centre, or below MIN_SIDE_PX."""
+    refitted = _refitted(hu, corners)
+    if refitted is None:
         return None
-    x_min, y_min, x_max, y_max = drawn
+    x_min, y_min, x_max, y_max = refitted
     width, height = x_max - x_min, y_max - y_min
-    radius = _radius(hu.shape, drawn)
+    radius = _radius(hu.shape, refitted)
     ring = _ring(hu, radius)
     inside, core, outer = radius < 1, radius < 0.7, (radius > 0.8) & (radius < 1)
-    if min(width, height) < SMALLEST_SIDE_PX or ring.sum() < 8 or min(core.sum(), outer.sum()) < 4:
+    if min(width, height) < MIN_SIDE_PX or ring.sum() < 8 or min(core.sum(), outer.sum()) < 4:
         return None
     smooth = ndimage.gaussian_filter(hu, 1.0)
     gradient = np.hypot(*np.gradient(smooth)) / spacing_mm
@@ -97,10 +101,11 @@ def measure(hu: FloatImage, corners: Corners, patient: str, spacing_mm: float) -
         rim_hu=float(hu[outer].mean() - hu[core].mean()),
         edge_hu_per_mm=float(gradient[(radius > 0.85) & (radius < 1.15)].mean()),
     )
-    return Specimen(patient, max(width, height), statistics, _patch(hu - background, drawn))
+    return Specimen(patient, max(width, height), statistics, _patch(hu - background, refitted))
 
 
-def _drawn_anew(hu: FloatImage, corners: Corners) -> Corners | None:
+def _refitted(hu: FloatImage, corners: Corners) -> Corners | None:
+    """The box of the largest connected region around the centre that is darker than halfway to the liver's level."""
     radius = _radius(hu.shape, corners)
     ring, centre = _ring(hu, radius), radius < 0.5
     if ring.sum() < 8 or centre.sum() < 4:
@@ -108,11 +113,11 @@ def _drawn_anew(hu: FloatImage, corners: Corners) -> Corners | None:
     smooth = ndimage.gaussian_filter(hu, 1.0)
     halfway = (float(np.median(hu[ring])) + float(np.median(smooth[centre]))) / 2
     parts, _ = ndimage.label((smooth < halfway) & (radius < 1.3))
-    most = np.bincount(parts[centre]).copy()
-    most[0] = 0  # what is no darker than halfway
-    if not most.any():
+    sizes = np.bincount(parts[centre]).copy()
+    sizes[0] = 0  # the pixels that are not darker than halfway
+    if not sizes.any():
         return None
-    rows, columns = ndimage.find_objects((parts == most.argmax()).astype(int))[0]
+    rows, columns = ndimage.find_objects((parts == sizes.argmax()).astype(int))[0]
     return columns.start, rows.start, columns.stop, rows.stop
 
 
@@ -120,18 +125,18 @@ def _radius(shape: tuple[int, ...], corners: Corners) -> FloatImage:
     """(h, w) distance from the box's centre, 1 on the ellipse that fills it."""
     x_min, y_min, x_max, y_max = corners
     rows, columns = np.indices(shape)
-    across = (columns + 0.5 - (x_min + x_max) / 2) / ((x_max - x_min) / 2)
-    down = (rows + 0.5 - (y_min + y_max) / 2) / ((y_max - y_min) / 2)
-    return np.asarray(np.hypot(across, down), dtype=np.float32)
+    x = (columns + 0.5 - (x_min + x_max) / 2) / ((x_max - x_min) / 2)
+    y = (rows + 0.5 - (y_min + y_max) / 2) / ((y_max - y_min) / 2)
+    return np.asarray(np.hypot(x, y), dtype=np.float32)
 
 
 def _ring(hu: FloatImage, radius: FloatImage) -> BoolImage:
-    """Around the lesion, without fat and air below and bone and contrast medium above."""
+    """The ring around the lesion, without fat, air, bone and contrast medium."""
     return np.asarray((radius > 1.15) & (radius < 1.7) & (hu > 0) & (hu < 245))
 
 
 def real_specimens(slices: Iterable[LiverSlice], data: DataConfiguration) -> list[Specimen]:
-    """Of all reviewed real lesions."""
+    """All reviewed real lesions that can be measured."""
     measured = [
         measure(item.hu, corners, item.patient, data.pixel_spacing_mm)
         for item in slices
@@ -141,12 +146,12 @@ def real_specimens(slices: Iterable[LiverSlice], data: DataConfiguration) -> lis
 
 
 def synthesised_specimens(slices: Iterable[LiverSlice], data: DataConfiguration, variants: int = 2) -> list[Specimen]:
-    """Of lesions synthesised into tumour-free slices, both types alike often."""
+    """Lesions synthesised into tumour-free slices, both types equally often."""
     found = []
     for number, item in enumerate(slices):
         for variant in range(variants):
-            for place, label in enumerate(LABELS):
-                rng = np.random.default_rng([data.seed, number, variant, place])
+            for label_index, label in enumerate(LABELS):
+                rng = np.random.default_rng([data.seed, number, variant, label_index])
                 try:
                     made = synthesise(item.hu, item.liver_mask, data.pixel_spacing_mm, label, rng)
                 except ValueError:
@@ -158,7 +163,7 @@ def synthesised_specimens(slices: Iterable[LiverSlice], data: DataConfiguration,
 
 
 def compare(real: Sequence[Specimen], synthesised: Sequence[Specimen]) -> Realism:
-    """Raises UnusableData with fewer than five real lesions or patients, too few to hold some out."""
+    """Raises UnusableData for fewer than five real lesions or patients, too few for cross-validation."""
     if len(real) < 5 or len({specimen.patient for specimen in real}) < 5:
         raise UnusableData(f"{len(real)} real lesions are too few to compare with")
     matched = _matched(real, synthesised)
@@ -169,7 +174,11 @@ def compare(real: Sequence[Specimen], synthesised: Sequence[Specimen]) -> Realis
 
 @dataclass(frozen=True)
 class TypeTraits:
-    """Of one tumour type. diameters_mm: largest one in space, quantiles 10, 25, 50, 75, 90 %.  lesions: mean count."""
+    """Traits of one tumour type.
+
+    diameters_mm: largest diameter in space at the QUANTILES.  lesions: mean count.
+    rim, lobulated: share of the lesions that have a rim or are lobulated.
+    """
 
     diameters_mm: NDArray[np.float64]
     lesions: float
@@ -181,10 +190,10 @@ QUANTILES = (10, 25, 50, 75, 90)
 TYPES: dict[str, tuple[str, ...]] = {"cholangiocarcinoma": ("ICC",), "metastasis": ("CRLM", "BCLM")}
 
 
-def tabled_traits(folder: Path) -> dict[str, TypeTraits]:
+def published_traits(folder: Path) -> dict[str, TypeTraits]:
     """By label, from meta_info_patient.csv and meta_info_tumor.csv of MCT-LTDiag.
 
-    Its number of lesions is the volume of all of them over their mean volume. Raises UnusableData without the tables.
+    The number of lesions is their total volume divided by their mean volume. Raises UnusableData without the tables.
     """
     tables = [folder / "meta_info_patient.csv", folder / "meta_info_tumor.csv"]
     for table in tables:
@@ -207,12 +216,12 @@ def tabled_traits(folder: Path) -> dict[str, TypeTraits]:
 
 
 def synthesised_traits(slices: Iterable[LiverSlice], data: DataConfiguration) -> dict[str, TypeTraits]:
-    """By label, of lesions synthesised into tumour-free slices; of each slice the largest, as in MCT-LTDiag."""
+    """By label, the largest lesion of each slice, as in MCT-LTDiag, synthesised into tumour-free slices."""
     largest: dict[str, list[LesionBox]] = {label: [] for label in LABELS}
     counts: dict[str, list[int]] = {label: [] for label in LABELS}
     for number, item in enumerate(slices):
-        for place, label in enumerate(LABELS):
-            rng = np.random.default_rng([data.seed, number, place])
+        for label_index, label in enumerate(LABELS):
+            rng = np.random.default_rng([data.seed, number, label_index])
             try:
                 boxes = synthesise(item.hu, item.liver_mask, data.pixel_spacing_mm, label, rng).boxes
             except ValueError:
@@ -231,7 +240,7 @@ def synthesised_traits(slices: Iterable[LiverSlice], data: DataConfiguration) ->
 
 
 def _matched(real: Sequence[Specimen], synthesised: Sequence[Specimen]) -> list[Specimen]:
-    """For each real lesion the MATCHES synthesised ones nearest in size, none of them twice."""
+    """For each real lesion the MATCHES synthesised lesions nearest in size; each is used once."""
     free = list(synthesised)
     chosen: list[Specimen] = []
     for specimen in real:
@@ -248,7 +257,7 @@ def _quartiles(specimens: Sequence[Specimen], name: str) -> NDArray[np.float64]:
 
 
 def _auc(real: Sequence[Specimen], synthesised: Sequence[Specimen]) -> float:
-    """By five-fold cross-validation over patients, on the statistics and on the coarse picture."""
+    """Area under the ROC curve by five-fold cross-validation over patients, on the statistics and the patches."""
     specimens = [*real, *synthesised]
     names = [field.name for field in fields(LesionStatistics)]
     features = np.array(
@@ -258,14 +267,14 @@ def _auc(real: Sequence[Specimen], synthesised: Sequence[Specimen]) -> float:
     forest = RandomForestClassifier(300, class_weight="balanced", random_state=0, min_samples_leaf=2)
     groups = [item.patient for item in specimens]
     folds = StratifiedGroupKFold(5, shuffle=True, random_state=0)
-    said = cross_val_predict(forest, features, truth, groups=groups, cv=folds, method="predict_proba")
-    return float(roc_auc_score(truth, said[:, 1]))
+    predicted = cross_val_predict(forest, features, truth, groups=groups, cv=folds, method="predict_proba")
+    return float(roc_auc_score(truth, predicted[:, 1]))
 
 
 def _patch(hu: FloatImage, corners: Corners) -> FloatImage:
-    """The box and a quarter of its sides around it, resampled to PATCH_SIDE."""
+    """The box with a margin of a quarter of its sides, resampled to PATCH_SIDE_PX."""
     x_min, y_min, x_max, y_max = corners
     width, height = x_max - x_min, y_max - y_min
-    steps = (np.arange(PATCH_SIDE) + 0.5) / PATCH_SIDE * 1.5 - 0.25
+    steps = (np.arange(PATCH_SIDE_PX) + 0.5) / PATCH_SIDE_PX * 1.5 - 0.25
     grid = np.meshgrid(y_min + steps * height, x_min + steps * width, indexing="ij")
     return np.asarray(ndimage.map_coordinates(hu, grid, order=1, mode="nearest"), dtype=np.float32)

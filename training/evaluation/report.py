@@ -1,4 +1,4 @@
-"""metrics.json, from which documents and pages take every number, and the report that people read."""
+"""Writes the evaluation report: metrics.json for programs, report.html, table.md and graphs for people."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def write_report(report: Report, folder: Path) -> Path:
     (folder / "table.md").write_text(_markdown(report))
     graphs = draw_all(report, folder)
     tables = "".join(f"<h2>{title}</h2>{_html_table(rows)}" for title, rows in _tables(report))
-    figures = "".join(f"<h2>{html.escape(title)}</h2><img alt='{title}' src='{stem}.svg'>" for stem, title in graphs)
+    images = "".join(f"<h2>{html.escape(title)}</h2><img alt='{title}' src='{stem}.svg'>" for stem, title in graphs)
     path = folder / "report.html"
     path.write_text(
         "<!doctype html><html lang='en'><meta charset='utf-8'><title>Hepar: evaluation</title>"
         f"<style>{_STYLE}</style><h1>Evaluation</h1><p>{html.escape(RESEARCH_USE_NOTICE)}</p>"
         f"<p>{report['test_images']} images of {report['test_patients']} held-out patients. In brackets: 95 % "
-        f"intervals from resampling patients. Tumours are synthesised unless the data says otherwise.</p>"
-        f"{tables}{figures}</html>"
+        f"intervals from resampling patients. Tumours are synthesised unless the data set contains real ones.</p>"
+        f"{tables}{images}</html>"
     )
     return path
 
@@ -38,30 +38,30 @@ def _tables(report: Report) -> list[tuple[str, list[list[str]]]]:
     tables = []
     for task, names in (("classification", _CLASSIFICATION), ("detection", _DETECTION)):
         if task in report:
-            tables.append((task.capitalize(), _figures_table(report[task], names)))
+            tables.append((task.capitalize(), _metrics_table(report[task], names)))
     if "classification" in report:
-        rows = [["ensemble against", "difference in accuracy", "McNemar p"]]
-        for name, pair in report["classification"]["ensemble_against"].items():
-            rows.append([name, _readable(pair["accuracy_difference"]), f"{pair['mcnemar_p']:.3g}"])
-        tables.append(("The ensemble against each model", rows))
+        rows = [["model", "difference in accuracy", "McNemar p"]]
+        for name, pair in report["classification"]["ensemble_vs_model"].items():
+            rows.append([name, _formatted(pair["accuracy_difference"]), f"{pair['mcnemar_p']:.3g}"])
+        tables.append(("The ensemble compared with each model", rows))
     robustness = report["robustness"]
     models = list(next(iter(robustness.values())))
-    rows = [["change", *models]]
-    rows += [[change, *(f"{row[model]:.3f}" for model in models)] for change, row in robustness.items()]
-    tables.append(("Accuracy and mAP50 under changes of the image", rows))
+    rows = [["perturbation", *models]]
+    rows += [[name, *(f"{row[model]:.3f}" for model in models)] for name, row in robustness.items()]
+    tables.append(("Accuracy and mAP50 on perturbed images", rows))
     return tables
 
 
-def _figures_table(part: Report, names: tuple[str, ...]) -> list[list[str]]:
+def _metrics_table(part: Report, names: tuple[str, ...]) -> list[list[str]]:
     rows = [["model", *(name.replace("_", " ") for name in names)]]
-    for model, figures in part["figures"].items():
-        mark = " (the one to serve)" if model == part["chosen"] else ""
-        rows.append([model + mark, *(_readable(figures.get(name)) for name in names)])
+    for model, metrics in part["metrics"].items():
+        suffix = " (served by default)" if model == part["default"] else ""
+        rows.append([model + suffix, *(_formatted(metrics.get(name)) for name in names)])
     return rows
 
 
-def _readable(figure: dict[str, float] | None) -> str:
-    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})" if figure else "not defined"
+def _formatted(metric: dict[str, float] | None) -> str:
+    return f"{metric['value']:.3f} ({metric['low']:.3f} to {metric['high']:.3f})" if metric else "not defined"
 
 
 def _html_table(rows: list[list[str]]) -> str:

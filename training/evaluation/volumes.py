@@ -1,4 +1,4 @@
-"""What the shipped ensembles say of whole volumes that nobody trained on, slice by slice."""
+"""Evaluates the shipped ensembles on whole volumes that were not used for training, slice by slice."""
 
 from __future__ import annotations
 
@@ -15,88 +15,95 @@ from hepar.imaging.letterbox import LetterboxTransform, letterbox
 from training.datasets.dicom import read_dicom_series
 from training.datasets.nifti import read_nifti
 from training.datasets.records import Fault, Read, ReadOptions, SourceSlice
-from training.evaluation.comparison import Shipped, boxes_found, of_task, probabilities_of
-from training.evaluation.detection import Boxes, overlaps_any
-from training.evaluation.ensemble import fused_by, voted_by
-from training.prepare import CLASS_LABELS
+from training.evaluation.ensemble_application import apply_fusion, apply_vote
+from training.evaluation.shipped_models import ShippedModel, calibrated_probabilities, found_boxes, models_of_task
+from training.metrics.classification import Floats
+from training.metrics.detection import Boxes, overlaps_any
+from training.prepared.dataset import CLASS_LABELS
 from training.sources import UnusableData
 
 
 @dataclass(frozen=True)
-class VolumeFigures:
-    """Counts of slices and boxes; None where nobody outlined lesions.
+class VolumeEvaluation:
+    """Counts of slices and boxes; None if no lesions were outlined.
 
-    boxed: slices with a lesion on which a fused box overlaps one.
-    called: of those with a lesion (of all, where nobody outlined any), by the most probable label.
-    decided: the same, counting only verdicts above the ensemble's threshold.
-    boxes, boxes_a_slice: fused boxes on all slices; boxes_without_lesion: on those where nothing was outlined.
+    boxed_lesion_slices: slices with a lesion that a fused box overlaps.
+    most_probable: slices by most probable label; only lesion slices if lesions were outlined, else all slices.
+    decided: the same for slices with a decision above the ensemble's threshold.
+    boxes, boxes_per_slice: fused boxes on all slices.
+    boxes_without_lesion: fused boxes on slices without an outlined lesion.
     """
 
     volume: str
     slices: int
     lesion_slices: int | None
-    boxed: int | None
-    called: dict[str, int]
+    boxed_lesion_slices: int | None
+    most_probable: dict[str, int]
     decided: dict[str, int]
     boxes: int
-    boxes_a_slice: float
+    boxes_per_slice: float
     boxes_without_lesion: int | None
 
     def plain(self) -> dict[str, object]:
         return asdict(self)
 
     def sentence(self) -> str:
-        """For people."""
-        called = ", ".join(f"{label} {count}" for label, count in self.called.items())
+        """One line for the command-line output."""
+        most_probable = ", ".join(f"{label} {count}" for label, count in self.most_probable.items())
         decided = ", ".join(f"{label} {count}" for label, count in self.decided.items())
-        lesions = (
-            f"{self.boxed} of {self.lesion_slices} lesion slices boxed; " if self.lesion_slices is not None else ""
-        )
+        lesions = ""
+        if self.lesion_slices is not None:
+            lesions = f"{self.boxed_lesion_slices} of {self.lesion_slices} lesion slices boxed; "
         return (
-            f"{self.volume}: {self.slices} slices, {lesions}{self.boxes} boxes, {self.boxes_a_slice:g} a slice; "
-            f"most probable: {called}; decided: {decided}"
+            f"{self.volume}: {self.slices} slices, {lesions}{self.boxes} boxes, {self.boxes_per_slice:g} per slice; "
+            f"most probable: {most_probable}; decided: {decided}"
         )
 
 
-def judge_volume(models: Sequence[Shipped], image: Path, labels: Path | None) -> VolumeFigures:
-    """image: a folder with one DICOM series, or a NIfTI file.  labels: NIfTI, 1 liver, 2 tumour, where known.
+def evaluate_volume(models: Sequence[ShippedModel], image: Path, labels: Path | None) -> VolumeEvaluation:
+    """Evaluates every slice that shows liver, or every slice if the liver is not known.
 
-    Every slice that shows liver, or every slice where the liver is not known.
-    Raises UnusableData where the volume cannot be read, or the models have no fitted ensemble.
+    image: a folder with one DICOM series, or a NIfTI file.  labels: NIfTI, 1 liver, 2 tumour, if known.
+    Raises UnusableData if the volume cannot be read or the models have no fitted ensemble.
     """
     card = models[0].card
     window = Window(card.window.low_hu, card.window.high_hu)
     slices = _slices(_read(image, labels, ReadOptions(window, every_nth=1)))
     fitted = [letterbox(item.grey, card.input.width, card.input.height) for item in slices]
-    images = np.stack([grey for grey, _ in fitted])
-    classifiers, detectors = of_task(models, "classification"), of_task(models, "detection")
-    vote, fusion = _ensemble(classifiers), _ensemble(detectors)
-    probabilities = voted_by(vote, probabilities_of(classifiers, images))
-    found = [_above(boxes, fusion.decision_threshold) for boxes in fused_by(fusion, boxes_found(detectors, images))]
-    truth = [_in_input(item, place) for item, (_, place) in zip(slices, fitted, strict=True)]
+    probabilities, vote, found = _predictions(models, np.stack([grey for grey, _ in fitted]))
+    truth = [_in_network_input(item, placement) for item, (_, placement) in zip(slices, fitted, strict=True)]
     with_lesion = np.array([len(corners) > 0 for corners in truth])
-    judged = with_lesion if labels else np.ones(len(slices), dtype=bool)
-    sure = probabilities.max(axis=1) >= vote.decision_threshold
+    counted = with_lesion if labels else np.ones(len(slices), dtype=bool)
+    decided = probabilities.max(axis=1) >= vote.decision_threshold
     boxed = [overlaps_any(boxes.corners, corners) for boxes, corners in zip(found, truth, strict=True) if len(corners)]
     counts = np.array([len(boxes.scores) for boxes in found])
-    return VolumeFigures(
+    return VolumeEvaluation(
         volume=image.name,
         slices=len(slices),
         lesion_slices=int(with_lesion.sum()) if labels else None,
-        boxed=sum(boxed) if labels else None,
-        called=_counts(probabilities[judged]),
-        decided=_counts(probabilities[judged & sure]),
+        boxed_lesion_slices=sum(boxed) if labels else None,
+        most_probable=_label_counts(probabilities[counted]),
+        decided=_label_counts(probabilities[counted & decided]),
         boxes=int(counts.sum()),
-        boxes_a_slice=round(float(counts.mean()), 3),
+        boxes_per_slice=round(float(counts.mean()), 3),
         boxes_without_lesion=int(counts[~with_lesion].sum()) if labels else None,
     )
+
+
+def _predictions(models: Sequence[ShippedModel], images: NDArray[np.uint8]) -> tuple[Floats, Ensemble, list[Boxes]]:
+    """Voted probabilities (n, k), the vote, and the fused boxes above the threshold of each of images (n, h, w)."""
+    classifiers, detectors = models_of_task(models, "classification"), models_of_task(models, "detection")
+    vote, fusion = _default_ensemble(classifiers), _default_ensemble(detectors)
+    probabilities = apply_vote(vote, calibrated_probabilities(classifiers, images))
+    fused = apply_fusion(fusion, found_boxes(detectors, images))
+    return probabilities, vote, [_above(boxes, fusion.decision_threshold) for boxes in fused]
 
 
 def _read(image: Path, labels: Path | None, options: ReadOptions) -> Read:
     if image.is_dir():
         return read_dicom_series(image, options)
     if labels is None:
-        raise UnusableData(f"{image}: a NIfTI volume needs its labels, to know where the liver is")
+        raise UnusableData(f"{image}: a NIfTI volume needs its labels, which show where the liver is")
     return read_nifti(image, labels, options, image.name.split(".")[0], image.name)
 
 
@@ -111,7 +118,7 @@ def _slices(read: Read) -> list[SourceSlice]:
     return slices
 
 
-def _ensemble(models: Sequence[Shipped]) -> Ensemble:
+def _default_ensemble(models: Sequence[ShippedModel]) -> Ensemble:
     fitted = models[0].card.ensemble if models else None
     if fitted is None:
         raise UnusableData("the models have no fitted ensemble: run `python -m training ensemble` first")
@@ -119,15 +126,15 @@ def _ensemble(models: Sequence[Shipped]) -> Ensemble:
 
 
 def _above(boxes: Boxes, threshold: float) -> Boxes:
-    kept = boxes.scores >= threshold
-    return Boxes(boxes.corners[kept], boxes.labels[kept], boxes.scores[kept])
+    selected = boxes.scores >= threshold
+    return Boxes(boxes.corners[selected], boxes.labels[selected], boxes.scores[selected])
 
 
-def _in_input(item: SourceSlice, placement: LetterboxTransform) -> NDArray[np.float64]:
-    """(m, 4), 0..1 of the networks' input."""
+def _in_network_input(item: SourceSlice, placement: LetterboxTransform) -> NDArray[np.float64]:
+    """(m, 4) boxes of the lesions, 0..1 of the network's input."""
     return placement.to_input(np.array([(box.x_min, box.y_min, box.x_max, box.y_max) for box in item.boxes]))
 
 
-def _counts(probabilities: np.ndarray) -> dict[str, int]:
+def _label_counts(probabilities: Floats) -> dict[str, int]:
     best = probabilities.argmax(axis=1)
     return {label: int((best == index).sum()) for index, label in enumerate(CLASS_LABELS[: probabilities.shape[1]])}

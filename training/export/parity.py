@@ -38,7 +38,7 @@ def require_parity(expected: Sequence[Answer], model: bytes, images: GreyImages)
     expected: what the framework says of each image: probabilities (labels,), typicality (1,) or boxes.
     images: (n, h, w).
     """
-    from training.evaluation.served import run_model_on
+    from training.evaluation.inference import run_model_on
 
     answers = run_model_on(model, images)
     for index, said in enumerate(expected):

@@ -1,1 +1,1 @@
-"""Is it an abdominal CT at all? How far an image is from what the networks were trained on."""
+"""The input check: decides whether an image is an abdominal CT, by its distance from the training images."""

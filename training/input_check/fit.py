@@ -1,4 +1,4 @@
-"""Fits the input check on prepared images."""
+"""Fits the input check on a prepared data set."""
 
 from __future__ import annotations
 
@@ -13,18 +13,16 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 from torchvision.transforms import v2
 
-from training.evaluation.judgement import image_paths
-from training.evaluation.served import read_images
 from training.input_check.network import COMPONENTS, ScopeCheck
-from training.prepare import read_manifest
+from training.prepared.dataset import image_paths, read_images, read_manifest
 
 ACCEPTED_SHARE = 0.995
-"""Of validation images, moved and changed as in training, that the threshold lets pass."""
+"""Share of the augmented validation images that the threshold accepts."""
 WEIGHTS = "weights.pt"
-_IMAGES_MAX = 2000
+_MAX_IMAGES = 2000
 _BATCH = 64
 _STEEPNESS = 6.0
-_CHANGES = v2.Compose(
+_AUGMENTATION = v2.Compose(
     [
         v2.RandomAffine(degrees=10, translate=(0.08, 0.08), scale=(0.8, 1.2)),
         v2.RandomHorizontalFlip(),
@@ -34,44 +32,44 @@ _CHANGES = v2.Compose(
 
 
 def fit_input_check(data: Path, seed: int, folder: Path) -> None:
-    """Fits features on the training part of a prepared folder, the threshold on its validation part; writes WEIGHTS."""
+    """Fits the features on the training part and the threshold on the validation part; writes WEIGHTS to `folder`."""
     torch.manual_seed(seed)
     network = ScopeCheck().eval()
-    training = _changed(data, "train")
+    training = _augmented(data, "train")
     with torch.no_grad():
-        layout = _each(lambda part: network.layout(part.permute(0, 3, 1, 2).float() / 255), training)
+        layout = _in_batches(lambda part: network.layout(part.permute(0, 3, 1, 2).float() / 255), training)
         pca = PCA(min(COMPONENTS, len(layout) - 1), random_state=seed).fit(layout.numpy())
         network.layout_mean.copy_(torch.from_numpy(pca.mean_))
         network.components[: pca.n_components_].copy_(torch.from_numpy(pca.components_))
-        fitted = LedoitWolf().fit(_each(network.features, training).double().numpy())
+        fitted = LedoitWolf().fit(_in_batches(network.features, training).double().numpy())
         network.centre.copy_(torch.from_numpy(fitted.location_))
         network.whitening.copy_(torch.from_numpy(np.linalg.cholesky(fitted.precision_)))
-        distances = _each(network.distance, _changed(data, "validation"))
+        distances = _in_batches(network.distance, _augmented(data, "validation"))
         network.middle.copy_(torch.quantile(distances, ACCEPTED_SHARE))
         network.spread.copy_((network.middle - distances.median()) / _STEEPNESS)
     torch.save(network.state_dict(), folder / WEIGHTS)
 
 
 def fitted_input_check(folder: Path) -> ScopeCheck:
-    """As `fit_input_check` left it."""
+    """The network that `fit_input_check` wrote."""
     network = ScopeCheck()
     network.load_state_dict(torch.load(folder / WEIGHTS, weights_only=True))
     return network.eval()
 
 
 def typicality(network: ScopeCheck, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(n, 1) of images (n, h, w)."""
+    """(n, 1) typicality of images (n, h, w)."""
     with torch.no_grad():
-        return _each(network, torch.from_numpy(images[..., None])).double().numpy()
+        return _in_batches(network, torch.from_numpy(images[..., None])).double().numpy()
 
 
-def _each(answer: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-    return torch.cat([answer(part) for part in images.split(_BATCH)])
+def _in_batches(function: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    return torch.cat([function(batch) for batch in images.split(_BATCH)])
 
 
-def _changed(data: Path, part: str) -> Tensor:
-    """Images of a part, (n, h, w, 1) uint8: as they are, and once moved, turned, lightened or darkened."""
+def _augmented(data: Path, part: str) -> Tensor:
+    """The images of a part, unchanged and augmented, (n, h, w, 1) uint8."""
     paths = image_paths(data, read_manifest(data, part))
-    images = torch.from_numpy(read_images(paths[:: max(1, len(paths) // _IMAGES_MAX)]))[:, None]
-    changed = torch.stack([_CHANGES(image) for image in images])
-    return torch.cat([images, changed]).permute(0, 2, 3, 1)
+    images = torch.from_numpy(read_images(paths[:: max(1, len(paths) // _MAX_IMAGES)]))[:, None]
+    augmented = torch.stack([_AUGMENTATION(image) for image in images])
+    return torch.cat([images, augmented]).permute(0, 2, 3, 1)

@@ -1,4 +1,4 @@
-"""Images that are no slices through a liver, to show the input check what it must refuse."""
+"""Images that are not CT slices of a liver, which the input check must refuse."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from hepar.imaging.letterbox import letterbox
 
 TEXT = "Find and classify liver tumours on CT. Research software, not a medical device. "
 _OTHER_MODALITIES = {"MR", "US", "NM", "PT", "CR", "DX", "XA", "RF", "OT", "MG", "SC"}
-_SIDE_MIN = 60
+_MIN_SIDE_PX = 60
 
 
 def foreign_images(side: int) -> dict[str, NDArray[np.uint8]]:
-    """By group, (n, side, side): photographs of scikit-image, objects of other modalities, text, noise."""
+    """By group, (n, side, side): photographs of scikit-image, images of other modalities, text, noise."""
     return {
         "photographs": _fitted(_photographs(), side),
         "other_modalities": _fitted(_other_modalities(), side),
@@ -37,7 +37,7 @@ def _fitted(images: list[GreyImage], side: int) -> NDArray[np.uint8]:
 
 
 def _photographs() -> list[GreyImage]:
-    """All pictures that come inside the package, read as the services read an upload."""
+    """All pictures that the scikit-image package contains, decoded as the services decode an upload."""
     import skimage
 
     found = []
@@ -46,13 +46,13 @@ def _photographs() -> list[GreyImage]:
             continue
         try:
             found.append(decode(file.read_bytes()).pixels)
-        except ImageError:  # 1-bit and floating-point pictures are refused before any check
+        except ImageError:  # 1-bit and floating-point pictures are refused by the decoder
             continue
     return found
 
 
 def _other_modalities() -> list[GreyImage]:
-    """Pydicom's own test files that are not CT: what somebody may export as a picture."""
+    """The test files of pydicom that are not CT, as somebody may export them as pictures."""
     found = []
     for name in sorted(get_testdata_files("*.dcm")):
         try:
@@ -60,17 +60,17 @@ def _other_modalities() -> list[GreyImage]:
             if dataset.get("Modality") not in _OTHER_MODALITIES:
                 continue
             values = np.asarray(pixel_array(dataset, index=0), dtype=np.float32)
-        except Exception:  # noqa: BLE001, S112  files that pydicom keeps because they are broken
+        except Exception:  # noqa: BLE001, S112  pydicom ships some broken files for its own tests
             continue
         if values.ndim == 3:
             values = values.mean(axis=2)
-        if min(values.shape) >= _SIDE_MIN and np.ptp(values) > 0:
+        if min(values.shape) >= _MIN_SIDE_PX and np.ptp(values) > 0:
             found.append(np.asarray((values - values.min()) * (255 / np.ptp(values)), dtype=np.uint8))
     return found
 
 
 def _pages() -> list[GreyImage]:
-    """Printed lines, dark on light and light on dark, in six sizes."""
+    """Pages of text, dark on light and light on dark, in six font sizes."""
     pages = []
     for size in (9, 12, 16, 24, 36, 60):
         for ink, paper in ((0, 255), (255, 0)):
@@ -83,11 +83,11 @@ def _pages() -> list[GreyImage]:
 
 
 def _noise() -> list[GreyImage]:
-    """Even and Gaussian, of single pixels and of blots, and plain ramps."""
+    """Uniform and Gaussian noise at four scales, and two linear ramps."""
     rng = np.random.default_rng(0)
     images: list[GreyImage] = []
-    for coarse in (1, 2, 8, 32):
-        small = (512 // coarse, 512 // coarse)
+    for scale_px in (1, 2, 8, 32):
+        small = (512 // scale_px, 512 // scale_px)
         for values in (rng.uniform(0, 255, small), rng.normal(100, 40, small)):
             grey = Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
             images.append(np.asarray(grey.resize((512, 512), Image.Resampling.BICUBIC)))

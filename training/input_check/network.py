@@ -1,7 +1,7 @@
-"""The input check: plain features of an image and their Mahalanobis distance from those of the training images.
+"""The input check: statistics of an image and their Mahalanobis distance from those of the training images.
 
-Lee et al., "A simple unified framework for detecting out-of-distribution samples", NeurIPS 2018, use the distance on a
-network's features; features that are only statistics of the image need no network, and cannot be fooled into one.
+Lee et al., "A simple unified framework for detecting out-of-distribution samples", NeurIPS 2018, apply the distance to
+the features of a network. Statistics of the image need no trained network.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ GREY_BINS = 16
 COMPONENTS = 32
 BANDS = 4
 TISSUE = (0.2, 0.8)
-"""Greys between background and bone, where the texture of organs is."""
+"""Range of grey levels (0..1) between background and bone, in which organs lie."""
 FEATURES = COMPONENTS + 1 + GREY_BINS + 4 * BANDS
 _FLOOR = 1e-3
 
 
 class ScopeCheck(nn.Module):
-    """uint8 images (n, h, w, 1) to typicality (n, 1): above 0.5 for images like those of the fit, towards 0 for others.
+    """Maps uint8 images (n, h, w, 1) to typicality (n, 1): above 0.5 for images like the fitted ones, else low.
 
-    Features: mean and spread of grey on a grid of 16 by 16 as their first principal components, how much of the grid
-    these leave unexplained, a histogram of grey levels, and the strength of each band of a Haar pyramid (mean, root of
-    mean square, maximum, and the mean inside tissue). `training.input_check.fit` finds the numbers.
+    Features: the first principal components of mean and standard deviation on a grid of 16 by 16, the residual that
+    these do not explain, a histogram of grey levels, and the strength of each band of a Haar pyramid (mean, root mean
+    square, maximum, and mean inside tissue). `training.input_check.fit` fits the parameters.
     """
 
     layout_mean: Tensor
@@ -51,12 +51,12 @@ class ScopeCheck(nn.Module):
         return torch.sigmoid((self.middle - self.distance(image)) / self.spread)
 
     def distance(self, image: Tensor) -> Tensor:
-        """(n, 1) Mahalanobis distance, about 1 for an image like those of the fit."""
-        apart = (self.features(image) - self.centre) @ self.whitening
-        return torch.sqrt((apart**2).mean(dim=1, keepdim=True))
+        """(n, 1) Mahalanobis distance per feature, about 1 for an image like the fitted ones."""
+        whitened = (self.features(image) - self.centre) @ self.whitening
+        return torch.sqrt((whitened**2).mean(dim=1, keepdim=True))
 
     def features(self, image: Tensor) -> Tensor:
-        """(n, FEATURES)."""
+        """(n, FEATURES) statistics of images (n, h, w, 1)."""
         grey = image.permute(0, 3, 1, 2).float() / 255
         layout = self.layout(grey) - self.layout_mean
         scores = layout @ self.components.T
@@ -76,7 +76,7 @@ class ScopeCheck(nn.Module):
 
     @staticmethod
     def texture(grey: Tensor) -> Tensor:
-        """(n, 4 * BANDS) how strong the details are that each halving of the image loses, finest first."""
+        """(n, 4 * BANDS) strength of the detail that each halving of the resolution removes, finest first."""
         strengths = []
         for _ in range(BANDS):
             half = functional.avg_pool2d(grey, 2)

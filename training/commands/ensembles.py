@@ -1,0 +1,71 @@
+"""Commands for the shipped models together: fitting ensembles, the report, and whole volumes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import Field
+
+from training.commands.context import Command, Context, formatted
+from training.versions import write_card
+
+
+class FitEnsembles(Command):
+    """fit the ensembles of the shipped models, and write them to their cards"""
+
+    pages: Path = Field(default=Path("docs/model-cards"), description="folder of the model cards for people")
+
+    def run(self, context: Context) -> None:
+        from training.evaluation.ensembles import fit_ensembles
+        from training.export.model_card import write_model_card
+
+        models = context.require_models_of_this_data()
+        ensembles, curves = fit_ensembles(models, context.run.data)
+        for item in models:
+            update = {"ensemble": ensembles.get(item.card.task), "curves": curves.get(item.card.name)}
+            card = item.card.model_copy(update=update)
+            write_card(context.repository / card.name, card)
+            print(write_model_card(card, item.model, self.pages))
+        for task, fitted in ensembles.items():
+            for method, ensemble in fitted.methods.items():
+                members = ", ".join(f"{name} {weight:g}" for name, weight in ensemble.members.items())
+                print(f"{task}: {method}{' (default)' if method == fitted.default else ''} of {members}")
+                for name, metric in ensemble.metrics.items():
+                    print(f"  {name:<28} {formatted(metric)}")
+
+
+class WriteReport(Command):
+    """compare every shipped model with every ensemble, with graphs"""
+
+    out: Path | None = Field(default=None, description="output folder; report/ in the run's folder by default")
+
+    def run(self, context: Context) -> None:
+        from training.evaluation.comparison import compare
+        from training.evaluation.report import write_report
+
+        report = compare(context.require_models_of_this_data(), context.run.data)
+        print(write_report(report, self.out or context.run.folder / "report"))
+
+
+class EvaluateVolumes(Command):
+    """evaluate the shipped ensembles on whole volumes, slice by slice"""
+
+    volume: list[str] = Field(
+        description="IMAGE or IMAGE=LABELS: a DICOM folder or a NIfTI file, and a NIfTI file; may be repeated"
+    )
+    out: Path | None = Field(default=None, description="JSON file for the results")
+
+    def run(self, context: Context) -> None:
+        from training.evaluation.volumes import evaluate_volume
+
+        models = context.require_models()
+        rows = []
+        for text in self.volume:
+            image, _, labels = text.partition("=")
+            evaluation = evaluate_volume(models, Path(image), Path(labels) if labels else None)
+            print(evaluation.sentence(), flush=True)
+            rows.append(evaluation.plain())
+        if self.out:
+            self.out.parent.mkdir(parents=True, exist_ok=True)
+            self.out.write_text(json.dumps(rows, indent=1) + "\n")

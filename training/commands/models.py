@@ -1,0 +1,137 @@
+"""Commands that train, export and evaluate networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_settings import CliPositionalArg
+
+from hepar.contracts.cards import ModelCard
+from training.commands.context import Command, Context, MissingPrerequisite, print_metrics, run_in_new_process
+from training.networks import NETWORKS, train
+from training.prepared.dataset import data_fingerprint
+from training.prepared.synthesis import prepare
+from training.sources import choose_source
+from training.versions import leading_version, read_versions
+
+ALL = "all"
+
+
+def _known_network(name: str) -> str:
+    if name not in NETWORKS:
+        raise ValueError(f"unknown network {name!r}; known: {', '.join(sorted(NETWORKS))}")
+    return name
+
+
+def _known_network_or_all(name: str) -> str:
+    return name if name == ALL else _known_network(name)
+
+
+NetworkName = Annotated[str, AfterValidator(_known_network)]
+NetworkNameOrAll = Annotated[str, AfterValidator(_known_network_or_all)]
+_NETWORK_HELP = f"one of {', '.join(sorted(NETWORKS))}"
+
+
+def _run_for_each_network(context: Context, command: str) -> None:
+    """One process per network: TensorFlow and torch conflict in one process, and each must free its memory."""
+    for name in NETWORKS:
+        print(f"{name}:", flush=True)
+        if not context.run_in_new_process(command, name):
+            raise MissingPrerequisite(
+                f"{command} {name} failed; finished networks are kept, and the same command continues there"
+            )
+
+
+class Train(Command):
+    """train a network, or resume its training"""
+
+    network: CliPositionalArg[NetworkNameOrAll] = Field(description=f"{ALL}, or {_NETWORK_HELP}")
+
+    def run(self, context: Context) -> None:
+        context.require_data()
+        if self.network == ALL:
+            _run_for_each_network(context, "train")
+        else:
+            train(NETWORKS[self.network], context.run)
+
+
+class Export(Command):
+    """write a trained network to the model repository, and print its metrics"""
+
+    network: CliPositionalArg[NetworkNameOrAll] = Field(description=f"{ALL}, or {_NETWORK_HELP}")
+
+    def run(self, context: Context) -> None:
+        context.require_data()
+        if self.network == ALL:
+            _run_for_each_network(context, "export")
+            return
+        if not (context.run.network_folder(self.network) / "finished").exists():
+            raise MissingPrerequisite(
+                f"training of {self.network} is not complete: run `python -m training train {self.network}`"
+            )
+        from training.model_export import export
+
+        print_metrics(export(NETWORKS[self.network], context.run, context.repository))
+
+
+class Evaluate(Command):
+    """measure the shipped model on the held-out patients, and print its metrics"""
+
+    network: CliPositionalArg[NetworkNameOrAll] = Field(description=f"{ALL} shipped networks, or {_NETWORK_HELP}")
+
+    def run(self, context: Context) -> None:
+        context.require_data()
+        shipped = [name for name in NETWORKS if (context.repository / name / "card.json").is_file()]
+        for name in shipped if self.network == ALL else [self.network]:
+            _evaluate(context.repository / name, context.run.data)
+
+
+def _evaluate(folder: Path, data: Path) -> None:
+    """Raises MissingPrerequisite if the model does not exist or was evaluated on other data."""
+    from training.evaluation.model_evaluation import evaluate_model
+
+    if not (folder / "card.json").is_file():
+        raise MissingPrerequisite(f"{folder} has no model: run `python -m training export {folder.name}` first")
+    card = ModelCard.model_validate_json((folder / "card.json").read_bytes())
+    if data_fingerprint(data) != card.data_sha256:
+        raise MissingPrerequisite(
+            f"{folder} was not evaluated on the data in {data}: prepare it from the same source (DATA)"
+        )
+    model = folder / leading_version(read_versions(folder)) / "model.onnx"
+    evaluation = evaluate_model(card.task, model, data, card.temperature, card.decision_threshold)
+    print_metrics(card.model_copy(update={"metrics": evaluation.metrics}))
+
+
+class CrossValidate(Command):
+    """train and evaluate one network on each of K folds"""
+
+    network: CliPositionalArg[NetworkName] = Field(description=_NETWORK_HELP)
+    folds: int = Field(default=5, ge=3, description="number of folds")
+    data: Path | None = Field(default=None, description="the folder msd-liver-slices; the collection without it")
+
+    def run(self, context: Context) -> None:
+        from training.cross_validation import cross_validate
+
+        if self.data is None:
+            context.require_collection()
+
+        def prepare_fold(fold: tuple[int, int], out: Path) -> None:
+            self._prepare_fold(context, fold, out)
+
+        def run_command(folder: Path, command: str, network: str) -> None:
+            if not run_in_new_process(context.configuration, folder, folder / "models", command, network):
+                raise MissingPrerequisite(f"{command} {network} failed in {folder}; the same command continues there")
+
+        path = cross_validate(self.network, self.folds, context.run.folder, prepare_fold, run_command)
+        print(path.read_text(), path, sep="")
+
+    def _prepare_fold(self, context: Context, fold: tuple[int, int], out: Path) -> None:
+        from training.datasets.preparation import SplitChoice, prepare_collection
+
+        data = context.run.configuration.data
+        if self.data is None:
+            prepare_collection(context.collection, data, out, SplitChoice(fold=fold))
+        else:
+            prepare(choose_source(self.data, data), data, out, fold=fold)

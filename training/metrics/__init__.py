@@ -1,0 +1,1 @@
+"""Metrics of classifiers and detectors on arrays, with confidence intervals. No files, no models."""

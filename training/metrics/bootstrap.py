@@ -1,0 +1,43 @@
+"""Confidence intervals that account for the similarity of slices of one patient: resampling by patient."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepar.contracts.cards import Metric
+
+RESAMPLES = 500
+Score = Callable[[NDArray[np.intp]], float]
+
+
+def metrics_with_intervals(patients: Sequence[str], scores: Mapping[str, Score]) -> dict[str, Metric]:
+    """Each score with its interval; a score that is not defined on these images is left out."""
+    metrics = {name: bootstrap_by_patient(patients, score) for name, score in scores.items()}
+    return {name: metric for name, metric in metrics.items() if metric is not None}
+
+
+def bootstrap_by_patient(patients: Sequence[str], score: Score, resamples: int = RESAMPLES) -> Metric | None:
+    """A score and its 95 % percentile interval over patients drawn with replacement (Efron and Tibshirani, 1993).
+
+    patients: (n,) patient of each image.  score: maps image indices (repeats allowed) to a number, or to NaN if it
+    is not defined for that draw; such draws are left out of the interval.
+    None if the score is not defined at all.  Raises ValueError without images.
+    """
+    if not patients:
+        raise ValueError("no images to score")
+    names = np.asarray(patients)
+    images_of_patients = [np.flatnonzero(names == patient) for patient in sorted(set(patients))]
+    rng = np.random.default_rng(0)
+    value = score(np.arange(len(names)))
+    if math.isnan(value):
+        return None
+    scores = []
+    for _ in range(resamples):
+        drawn = rng.integers(len(images_of_patients), size=len(images_of_patients))
+        scores.append(score(np.concatenate([images_of_patients[index] for index in drawn])))
+    low, high = np.nanpercentile(scores, [2.5, 97.5])
+    return Metric(value=round(value, 4), low=round(float(low), 4), high=round(float(high), 4))

@@ -1,0 +1,169 @@
+"""Calibration and metrics of a classifier. All arrays: n images, k labels, in the order of CLASS_LABELS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize, special
+from sklearn import metrics
+
+from hepar.contracts.cards import Metric
+from training.lesions import LABELS
+from training.metrics.bootstrap import Score, metrics_with_intervals
+from training.prepared.dataset import CLASS_LABELS, NO_TUMOUR_INDEX
+
+MAX_ERROR_RATE = 0.2
+_THRESHOLDS = np.round(np.arange(0.4, 0.91, 0.01), 2)
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.intp]
+
+
+def fitted_temperature(logits: Floats, labels: Labels) -> float:
+    """The temperature with the smallest negative log-likelihood (Guo et al. 2017, section 4.2), 0.05 to 20.
+
+    logits: (n, k).  labels: (n,).
+    """
+
+    def negative_log_likelihood(log_temperature: float) -> float:
+        scaled = special.log_softmax(logits / np.exp(log_temperature), axis=1)
+        return -float(scaled[np.arange(len(labels)), labels].mean())
+
+    result = optimize.minimize_scalar(negative_log_likelihood, bounds=(np.log(0.05), np.log(20)), method="bounded")
+    return round(float(np.exp(result.x)), 4)
+
+
+def fitted_decision_threshold(probabilities: Floats, labels: Labels) -> float:
+    """The lowest of 0.40, 0.41 ... 0.90 at which at most MAX_ERROR_RATE of the decided images are wrong; else 0.90."""
+    confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    for threshold in _THRESHOLDS:
+        decided = confidence >= threshold
+        if decided.any() and 1 - correct[decided].mean() <= MAX_ERROR_RATE:
+            return float(threshold)
+    return float(_THRESHOLDS[-1])
+
+
+def expected_calibration_error(confidence: Floats, correct: NDArray[np.bool_], bins: int = 15) -> float:
+    """Mean gap between confidence and accuracy, weighted by bin size (Guo et al. 2017, eq. 3).
+
+    confidence: (n,) of the predicted class, 0..1.  correct: (n,).
+    """
+    bin_index = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = []
+    for index in np.unique(bin_index):
+        members = bin_index == index
+        gaps.append(members.mean() * abs(confidence[members].mean() - correct[members].mean()))
+    return float(np.sum(gaps))
+
+
+def brier_score(probabilities: Floats, labels: Labels) -> float:
+    """Mean squared distance of the probabilities from the truth, 0 to 2 (Brier, Mon. Weather Rev. 78, 1950)."""
+    return float(((probabilities - np.eye(probabilities.shape[1])[labels]) ** 2).sum(axis=1).mean())
+
+
+def roc_auc(probabilities: Floats, labels: Labels) -> float:
+    """Mean over the labels of the area under the one-against-rest ROC curve; NaN if a label does not occur."""
+    positives = [labels == label for label in range(probabilities.shape[1])]
+    if any(own.all() or not own.any() for own in positives):
+        return float("nan")
+    areas = [metrics.roc_auc_score(own, probabilities[:, label]) for label, own in enumerate(positives)]
+    return float(np.mean(areas))
+
+
+def size_matched_weights(labels: Labels, sizes: Floats, bins: int = 5) -> Floats:
+    """Weights (n,) under which both tumour types have the same size distribution; 0 for images without a tumour.
+
+    sizes: (n,) of the largest lesion, any unit; NaN if unknown, which gets weight 0.  In each fifth of the sizes the
+    more frequent type gets the same total weight as the less frequent one, so that accuracy under these weights
+    cannot come from the size alone.
+    """
+    tumour = (labels != NO_TUMOUR_INDEX) & np.isfinite(sizes)
+    weights = np.zeros(len(labels))
+    if not tumour.any():
+        return weights
+    edges = np.quantile(sizes[tumour], np.linspace(0, 1, bins + 1)[1:-1])
+    bin_index = np.digitize(sizes, edges)
+    for index in range(bins):
+        groups = [np.flatnonzero(tumour & (bin_index == index) & (labels == label)) for label in range(len(LABELS))]
+        for group in groups:
+            if len(group):
+                weights[group] = min(map(len, groups)) / len(group)
+    return weights
+
+
+def macro_f1(predicted: Labels, labels: Labels, count: int = len(CLASS_LABELS)) -> float:
+    """Mean over the labels of the harmonic mean of precision and recall; 0 for a label never true nor predicted."""
+    scores = []
+    for label in range(count):
+        hits = ((predicted == label) & (labels == label)).sum()
+        total = (predicted == label).sum() + (labels == label).sum()
+        scores.append(2 * hits / total if total else 0.0)
+    return float(np.mean(scores))
+
+
+def classification_metrics(
+    probabilities: Floats, labels: Labels, patients: Sequence[str], threshold: float, sizes: Floats | None = None
+) -> dict[str, Metric]:
+    """The metrics of a model card on held-out patients, each with an interval.
+
+    probabilities: (n, k), calibrated.  labels: (n,).  patients: (n,).  sizes: (n,) of the largest lesion, if known.
+    """
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    correct = predicted == labels
+    tumour = labels != NO_TUMOUR_INDEX
+    scores: dict[str, Score] = {
+        "accuracy": lambda chosen: float(correct[chosen].mean()),
+        "macro_f1": lambda chosen: macro_f1(predicted[chosen], labels[chosen], probabilities.shape[1]),
+        "tumour_type_accuracy": lambda chosen: _mean_where(correct, tumour, chosen),
+        "tumour_sensitivity": lambda chosen: _mean_where(predicted != NO_TUMOUR_INDEX, tumour, chosen),
+        "tumour_specificity": lambda chosen: _mean_where(predicted == NO_TUMOUR_INDEX, ~tumour, chosen),
+        "calibration_error": lambda chosen: expected_calibration_error(confidence[chosen], correct[chosen]),
+        "decided_share": lambda chosen: float((confidence[chosen] >= threshold).mean()),
+        "decided_accuracy": lambda chosen: _mean_where(correct, confidence >= threshold, chosen),
+        "roc_auc": lambda chosen: roc_auc(probabilities[chosen], labels[chosen]),
+        "brier_score": lambda chosen: brier_score(probabilities[chosen], labels[chosen]),
+    }
+    for label, name in enumerate(CLASS_LABELS[: probabilities.shape[1]]):
+        scores |= _label_scores(name, predicted == label, labels == label)
+    if sizes is not None:
+        scores["size_matched_type_accuracy"] = _weighted_accuracy(correct, size_matched_weights(labels, sizes))
+    return metrics_with_intervals(patients, scores)
+
+
+def _mean_where(values: NDArray[np.bool_], where: NDArray[np.bool_], chosen: NDArray[np.intp]) -> float:
+    selected = values[chosen][where[chosen]]
+    return float(selected.mean()) if len(selected) else float("nan")
+
+
+def _weighted_accuracy(correct: NDArray[np.bool_], weights: Floats) -> Score:
+    def score(chosen: NDArray[np.intp]) -> float:
+        if weights[chosen].sum() <= 0:
+            return float("nan")
+        return float(np.average(correct[chosen], weights=weights[chosen]))
+
+    return score
+
+
+def _label_scores(name: str, predicted: NDArray[np.bool_], true: NDArray[np.bool_]) -> dict[str, Score]:
+    """Precision, recall and F1 of one label against the rest."""
+
+    def share(hits: NDArray[np.bool_], base: NDArray[np.bool_]) -> float:
+        return float(hits.sum() / base.sum()) if base.any() else float("nan")
+
+    def f1(chosen: NDArray[np.intp]) -> float:
+        total = predicted[chosen].sum() + true[chosen].sum()
+        return float(2 * (predicted & true)[chosen].sum() / total) if total else float("nan")
+
+    return {
+        f"precision_{name}": lambda chosen: share((predicted & true)[chosen], predicted[chosen]),
+        f"recall_{name}": lambda chosen: share((predicted & true)[chosen], true[chosen]),
+        f"f1_{name}": f1,
+    }
+
+
+def real_lesion_metrics(probabilities: Floats, patients: Sequence[str]) -> dict[str, Metric]:
+    """Share of the slices with a real lesion, of unknown type, that the classifier calls a tumour of either type."""
+    called = probabilities.argmax(axis=1) != NO_TUMOUR_INDEX
+    return metrics_with_intervals(patients, {"real_lesion_sensitivity": lambda chosen: float(called[chosen].mean())})

@@ -1,0 +1,85 @@
+"""Exports a trained network to the model repository: graph, parity check, evaluation and model card."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hepar.contracts.cards import InputSize, ModelCard, Window
+from training.evaluation.model_evaluation import Evaluation, evaluate_model
+from training.export.parity import Answer, GreyImages, Unlike, require_parity
+from training.networks import Network, Run, training_minutes
+from training.prepared.dataset import data_fingerprint, image_paths, read_images, read_manifest
+
+if TYPE_CHECKING:
+    import onnx
+
+LICENCE = "AGPL-3.0-or-later"
+NOT_A_MEDICAL_DEVICE = "Research software, not a medical device: not for diagnosis or treatment decisions."
+PARITY_IMAGES = 32
+
+
+def export(network: Network, run: Run, repository: Path) -> ModelCard:
+    """Writes the model's folder. The metrics on its card are measured on the bytes that are shipped.
+
+    Raises Unlike if the graph does not reproduce the framework's output.
+    """
+    from training.export.repository import write_model
+
+    images = parity_images(run)
+    model = _shipped_bytes(network.graph(run), network.framework_answers(run, images), images)
+    evaluation = evaluate_model(network.task, model, run.data, None, None)
+    card = _card(network, run, evaluation)
+    write_model(repository, _parsed(model), card)
+    return card
+
+
+def _shipped_bytes(graph: onnx.ModelProto, expected: list[Answer], images: GreyImages) -> bytes:
+    """The graph with weights stored as float16 if that keeps parity, else the exact graph."""
+    from training.export.weights import store_weights_as_float16
+
+    exact = graph.SerializeToString()
+    require_parity(expected, exact, images)
+    try:
+        smaller = store_weights_as_float16(graph).SerializeToString()
+        require_parity(expected, smaller, images)
+    except Unlike:
+        return exact
+    return smaller
+
+
+def _card(network: Network, run: Run, evaluation: Evaluation) -> ModelCard:
+    data, folder = run.configuration.data, run.network_folder(network.name)
+    return ModelCard(
+        name=network.name,
+        task=network.task,
+        architecture=network.architecture,
+        size=run.size,
+        labels=list(network.labels(run.data)),
+        input=InputSize(height=data.input_size_px, width=data.input_size_px),
+        window=Window(low_hu=data.window_low_hu, high_hu=data.window_high_hu),
+        temperature=evaluation.temperature,
+        decision_threshold=evaluation.decision_threshold,
+        metrics=evaluation.metrics,
+        training_data=(run.data / "provenance.txt").read_text().strip(),
+        data_sha256=data_fingerprint(run.data),
+        training_minutes=round(training_minutes(folder), 1),
+        code_sha256=(folder / "code.sha256").read_text(),
+        licence=LICENCE,
+        date=datetime.datetime.now(datetime.UTC).date(),
+        limits=[NOT_A_MEDICAL_DEVICE, *(run.data / "limits.txt").read_text().splitlines()],
+    )
+
+
+def parity_images(run: Run) -> GreyImages:
+    """PARITY_IMAGES images of the validation part, evenly spread: (n, side, side) uint8."""
+    examples = read_manifest(run.data, "validation")
+    chosen = examples[:: max(1, len(examples) // PARITY_IMAGES)][:PARITY_IMAGES]
+    return read_images(image_paths(run.data, chosen))
+
+
+def _parsed(model: bytes) -> onnx.ModelProto:
+    import onnx
+
+    return onnx.load_model_from_string(model)

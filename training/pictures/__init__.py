@@ -1,0 +1,1 @@
+"""Pictures for people: contact sheets of synthesised lesions and augmentations, and the shipped samples."""
