@@ -186,7 +186,7 @@ realism: .venv-training/.complete ## compare synthesised lesions with the real o
 .PHONY: evaluate-volumes
 evaluate-volumes: .venv-training/.complete ## evaluate the shipped models on the two real volumes next to DATA, slice by slice
 	$(TRAINING) volumes --out docs/evaluation/volumes.json \
-	  --volume "$(DATA)/../nifti/crlm-volume.nii.gz,$(DATA)/../nifti/crlm-liver-and-tumour.nii.gz" \
+	  --volume "$(DATA)/../nifti/crlm-volume.nii.gz=$(DATA)/../nifti/crlm-liver-and-tumour.nii.gz" \
 	  --volume "$(DATA)/../dicom/crlm-ct-1004-41slice"
 
 .PHONY: samples

@@ -37,7 +37,7 @@ def test_the_same_seed_draws_the_same_phantom_and_another_seed_another() -> None
     assert not np.allclose(one, other)
 
 
-def test_ct_noise_has_the_asked_deviation_and_the_spectrum_of_filtered_back_projection() -> None:
+def test_ct_noise_has_the_given_deviation_and_the_spectrum_of_filtered_back_projection() -> None:
     noise = ct_noise(np.random.default_rng(0), (512, 512), 0.8, sigma_hu=12)
     assert noise.std() == pytest.approx(12, rel=1e-3)
     power = np.abs(np.fft.rfft2(noise)) ** 2
@@ -55,7 +55,7 @@ def test_ct_noise_has_the_asked_deviation_and_the_spectrum_of_filtered_back_proj
 
 
 @pytest.mark.parametrize("label", LABELS)
-def test_lesions_lie_in_the_liver_are_darker_and_their_boxes_fit(label: str) -> None:
+def test_lesions_are_in_the_liver_and_darker_and_their_boxes_fit(label: str) -> None:
     for seed in SEEDS:
         rng = np.random.default_rng([seed, 9])
         phantom = abdomen_phantom(rng, 256)
@@ -73,7 +73,7 @@ def test_lesions_lie_in_the_liver_are_darker_and_their_boxes_fit(label: str) -> 
         assert not (made.lesion_mask & ~inside).sum() > 4
 
 
-def test_outside_of_liver_and_its_capsule_nothing_changes() -> None:
+def test_nothing_changes_outside_the_liver_and_its_capsule() -> None:
     rng = np.random.default_rng(4)
     phantom = abdomen_phantom(rng, 256)
     made = synthesise(phantom.hu, phantom.liver_mask, phantom.spacing_mm, "metastasis", rng)
@@ -97,7 +97,7 @@ def test_a_lesion_has_the_noise_of_its_surroundings() -> None:
     assert 0.7 < np.median(ratios) < 1.4
 
 
-def test_metastases_are_one_to_eight_and_as_many_as_mct_ltdiag_counts() -> None:
+def test_the_number_of_metastases_is_that_of_mct_ltdiag() -> None:
     rng = np.random.default_rng(0)
     counts = [metastasis_count(rng) for _ in range(4000)]
     assert (min(counts), max(counts)) == (1, 8)
@@ -116,7 +116,7 @@ def test_cholangiocarcinomas_are_larger_but_sizes_overlap() -> None:
     assert np.percentile(widest["cholangiocarcinoma"], 20) < np.percentile(widest["metastasis"], 80)
 
 
-def test_too_little_liver_is_an_error_not_a_lesion() -> None:
+def test_too_little_liver_is_an_error() -> None:
     hu = np.full((64, 64), 100, dtype=np.float32)
     mask = np.zeros((64, 64), dtype=bool)
     mask[:10, :10] = True

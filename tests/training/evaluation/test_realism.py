@@ -1,4 +1,4 @@
-"""The comparison of synthesised with real lesions, on lesions whose statistics are known."""
+"""The comparison of synthesised with real lesions, on lesions with known statistics."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from tests.training.test_datasets import training
+from tests.training.support import run_training
 from training.configuration import load_configuration
-from training.evaluation.realism import Specimen, compare, measure, synthesised_traits, tabled_traits
+from training.evaluation.realism import Specimen, compare, measure, published_traits, synthesised_traits
 from training.sources import UnusableData, msd_liver_slices, phantom_slices
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "msd-liver-slices"
@@ -28,7 +28,7 @@ def specimen(number: int, *, contrast: float = -40.0, softness_px: float = 1.0, 
     return found
 
 
-def test_statistics_are_those_of_the_lesion_whatever_the_margin_of_its_box() -> None:
+def test_statistics_do_not_depend_on_the_margin_of_the_box() -> None:
     one = specimen(1, noise=1.0)
     assert one.statistics.contrast_hu == pytest.approx(-40, abs=2)
     assert one.side_px == pytest.approx(24, abs=2)
@@ -38,20 +38,20 @@ def test_statistics_are_those_of_the_lesion_whatever_the_margin_of_its_box() -> 
 
 
 @pytest.mark.parametrize("corners", [(33, 33, 35, 35), (0, 0, 95, 95)])
-def test_what_cannot_be_measured_is_left_out(corners: tuple[int, int, int, int]) -> None:
+def test_a_lesion_that_cannot_be_measured_is_skipped(corners: tuple[int, int, int, int]) -> None:
     assert measure(np.full((SIDE, SIDE), 110, dtype=np.float32), corners, "p", 1.0) is None
 
 
-def test_lesions_of_one_kind_cannot_be_told_apart_and_of_two_kinds_can() -> None:
+def test_only_different_lesions_can_be_distinguished() -> None:
     real = [specimen(number) for number in range(40)]
-    alike = compare(real, [specimen(100 + number) for number in range(120)])
-    assert (alike.real, alike.synthesised) == (40, 120)
-    assert alike.auc == pytest.approx(0.5, abs=0.15)
-    paler = compare(real, [specimen(100 + number, contrast=-20) for number in range(120)])
-    assert paler.auc > 0.95
-    quartiles_real, quartiles_made = paler.table["contrast_hu"]
+    similar = compare(real, [specimen(100 + number) for number in range(120)])
+    assert (similar.real, similar.synthesised) == (40, 120)
+    assert similar.auc == pytest.approx(0.5, abs=0.15)
+    brighter = compare(real, [specimen(100 + number, contrast=-20) for number in range(120)])
+    assert brighter.auc > 0.95
+    quartiles_real, quartiles_synthesised = brighter.table["contrast_hu"]
     assert quartiles_real[1] == pytest.approx(-40, abs=3)
-    assert quartiles_made[1] == pytest.approx(-20, abs=3)
+    assert quartiles_synthesised[1] == pytest.approx(-20, abs=3)
 
 
 def write_tables(folder: Path) -> None:
@@ -66,9 +66,9 @@ def write_tables(folder: Path) -> None:
 
 def test_the_tables_of_mct_ltdiag_are_read_by_type(tmp_path: Path) -> None:
     with pytest.raises(UnusableData, match=r"meta_info_patient\.csv is missing"):
-        tabled_traits(tmp_path / "mct")
+        published_traits(tmp_path / "mct")
     write_tables(tmp_path / "mct")
-    traits = tabled_traits(tmp_path / "mct")
+    traits = published_traits(tmp_path / "mct")
     assert traits["cholangiocarcinoma"].diameters_mm[2] == 60
     assert (traits["cholangiocarcinoma"].lesions, traits["cholangiocarcinoma"].rim) == (2.0, 0.5)
     assert (traits["metastasis"].lesions, traits["metastasis"].lobulated) == (3.0, 0.5)
@@ -94,8 +94,8 @@ def test_too_few_real_lesions_are_refused() -> None:
 @pytest.mark.skipif(not REAL.is_dir(), reason=f"{REAL} is not here: real slices are not part of the repository")
 def test_the_command_compares_all_reviewed_real_lesions(tmp_path: Path) -> None:
     boxes = sum(len(item.real_lesions) for item in msd_liver_slices(REAL, load_configuration("compact").data))
-    done = training(tmp_path, "realism", "--data", str(REAL))
-    assert done.returncode == 0, done.stderr
-    assert f"{boxes} real lesions" in done.stdout
-    assert "contrast_hu" in done.stdout
-    assert 0.5 <= float(done.stdout.split()[-1]) <= 1
+    result = run_training(tmp_path, "realism", "--data", str(REAL))
+    assert result.returncode == 0, result.stderr
+    assert f"{boxes} real lesions" in result.stdout
+    assert "contrast_hu" in result.stdout
+    assert 0.5 <= float(result.stdout.split()[-1]) <= 1

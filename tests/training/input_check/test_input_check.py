@@ -8,6 +8,7 @@ import nibabel
 import numpy as np
 import pytest
 from PIL import Image
+from training.evaluation.served import run_model_on
 
 from hepar.contracts.cards import ModelCard
 from hepar.imaging import decode
@@ -15,7 +16,6 @@ from hepar.imaging.ct_image import Window
 from hepar.imaging.letterbox import letterbox
 from training.datasets.dicom import read_dicom_series
 from training.datasets.records import Fault, ReadOptions
-from training.evaluation.served import run_model_on
 from training.input_check.foreign import foreign_images
 
 REPOSITORY = Path(__file__).parents[2]
@@ -44,7 +44,7 @@ def foreign() -> dict[str, np.ndarray]:
     ("group", "least", "share_max"),
     [("photographs", 20, 0.0), ("text", 12, 0.0), ("noise", 10, 0.0), ("other_modalities", 20, 0.1)],
 )
-def test_what_is_no_ct_is_refused(
+def test_images_that_are_not_ct_are_refused(
     foreign: dict[str, np.ndarray], card: ModelCard, group: str, least: int, share_max: float
 ) -> None:
     images = foreign[group]
@@ -53,20 +53,18 @@ def test_what_is_no_ct_is_refused(
     assert card.metrics[f"accepted_{group}"].value == pytest.approx(accepted(images, card).mean(), abs=1e-3)
 
 
-def test_the_samples_pass(card: ModelCard) -> None:
-    images = [
-        letterbox(decode(path.read_bytes()).pixels, SIDE, SIDE)[0] for path in (REPOSITORY / "samples").glob("*.png")
-    ]
+def test_the_samples_are_accepted(card: ModelCard) -> None:
+    images = [letterbox(decode(path.read_bytes()).pixels, SIDE, SIDE)[0] for path in (REPOSITORY / "samples").glob("*.png")]
     assert len(images) == 3
     assert accepted(np.stack(images), card).all()
 
 
-def test_held_out_slices_pass(card: ModelCard) -> None:
+def test_held_out_slices_are_accepted(card: ModelCard) -> None:
     assert card.metrics["accepted_test_slices"].value >= 0.98
 
 
 @pytest.mark.parametrize("series", ["ct-liver-3slice", "ct-siemens-j2k-20slice", "crlm-ct-1004-41slice"])
-def test_real_series_of_other_hospitals_pass(card: ModelCard, series: str) -> None:
+def test_real_series_of_other_hospitals_are_accepted(card: ModelCard, series: str) -> None:
     folder = DATA / "dicom" / series
     if not folder.is_dir():
         pytest.skip(f"needs {folder}")
@@ -77,14 +75,14 @@ def test_real_series_of_other_hospitals_pass(card: ModelCard, series: str) -> No
     assert accepted(np.stack([letterbox(item.grey, SIDE, SIDE)[0] for item in slices]), card).mean() >= 0.95
 
 
-def test_a_ct_with_its_greys_inverted_is_refused(card: ModelCard) -> None:
+def test_a_ct_with_inverted_grey_levels_is_refused(card: ModelCard) -> None:
     path = REPOSITORY / "samples" / "no_tumour.png"
     upright = np.asarray(Image.open(path))
     inverted = letterbox(255 - upright, SIDE, SIDE)[0]
     assert not accepted(inverted[None], card).any()
 
 
-def test_a_pelvis_is_refused_and_the_liver_of_the_same_person_passes(card: ModelCard) -> None:
+def test_a_pelvis_is_refused_and_the_liver_of_the_same_person_accepted(card: ModelCard) -> None:
     """A volume of 3 mm: coarse, so that some slices of its liver are refused as well.
 
     The labels' 30 slices are the volume's last: only there are the Hounsfield units under `liver` even.
@@ -96,9 +94,7 @@ def test_a_pelvis_is_refused_and_the_liver_of_the_same_person_passes(card: Model
     hu = np.asarray(image.dataobj, dtype=np.float32)
     low, high = card.window.low_hu, card.window.high_hu
     grey = np.clip((hu - low) / (high - low) * 255, 0, 255).astype(np.uint8)
-    slices = [
-        letterbox(np.ascontiguousarray(np.rot90(grey[:, :, k])[:, ::-1]), SIDE, SIDE)[0] for k in range(hu.shape[2])
-    ]
+    slices = [letterbox(np.ascontiguousarray(np.rot90(grey[:, :, k])[:, ::-1]), SIDE, SIDE)[0] for k in range(hu.shape[2])]
     passed = accepted(np.stack(slices), card)
     pelvis = slice(0, 30)  # from the thighs to the iliac crests
     assert not passed[pelvis].any()

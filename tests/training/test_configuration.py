@@ -53,7 +53,7 @@ def test_the_full_classifiers_have_the_published_sizes() -> None:
         assert model.count_params() / 1e6 == pytest.approx(millions, rel=0.02), kind
 
 
-def test_the_detectors_have_the_sizes_that_ultralytics_and_torchvision_give(tmp_path: Path) -> None:
+def test_the_detectors_have_the_published_sizes(tmp_path: Path) -> None:
     from training.detector.faster_rcnn import new_faster_rcnn
 
     full, compact = load_configuration("full").detector, load_configuration("compact").detector
@@ -80,12 +80,12 @@ def test_eight_compact_models_fit_into_80_megabytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "wrong", [{}, {"widths": [8]}, {"widths": [8, 16], "backbone": "ResNet50"}, {"backbone": "VGG16"}]
 )
-def test_an_architecture_that_is_none_is_refused(wrong: dict[str, object]) -> None:
+def test_an_incomplete_or_unknown_architecture_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         ClassifierArchitecture.model_validate(wrong)
 
 
-def test_a_configuration_with_an_unknown_line_is_refused() -> None:
+def test_an_unknown_setting_is_refused() -> None:
     smoke = load_configuration("smoke").model_dump()
     with pytest.raises(ValidationError, match="rotatoin"):
         Configuration.model_validate(smoke | {"classifier": smoke["classifier"] | {"rotatoin": 1}})

@@ -25,7 +25,7 @@ def session(graph: onnx.ModelProto) -> onnxruntime.InferenceSession:
 
 @pytest.mark.parametrize("kind", CLASSIFIERS)
 @pytest.mark.parametrize("labels", [2, 3])
-def test_a_classifiers_graph_answers_as_keras_does(kind: ClassifierName, labels: int) -> None:
+def test_the_graph_of_a_classifier_gives_the_outputs_of_keras(kind: ClassifierName, labels: int) -> None:
     model = new_classifier(kind, load_configuration("smoke"), labels)
     graph = classifier_graph(model, labels)
     images = np.random.default_rng(0).integers(0, 256, (4, 128, 128, 1), dtype=np.uint8)
@@ -48,7 +48,7 @@ def test_the_logits_are_pooled_from_the_activation_map(kind: ClassifierName) -> 
     assert (activation[..., -1] == 0).all()
 
 
-def test_parity_is_refused_where_a_graph_says_something_else() -> None:
+def test_parity_fails_for_different_probabilities() -> None:
     model = new_classifier("resnet", load_configuration("smoke"), 3)
     graph = classifier_graph(model, 3).SerializeToString()
     images = np.random.default_rng(2).integers(0, 256, (3, 128, 128), dtype=np.uint8)
@@ -102,7 +102,7 @@ def test_parity_of_boxes(*, shift: float, label: int, score: float, alike: bool)
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_suppression_without_a_loop_keeps_what_torchvision_keeps(seed: int) -> None:
+def test_cluster_nms_keeps_the_same_boxes_as_torchvision(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     centre = torch.rand(1, 300, 2, generator=generator)
     extent = 0.02 + 0.25 * torch.rand(1, 300, 2, generator=generator)
@@ -113,7 +113,7 @@ def test_suppression_without_a_loop_keeps_what_torchvision_keeps(seed: int) -> N
     assert kept.tolist() == sorted(expected.tolist())
 
 
-def test_half_weights_change_a_product_by_no_more_than_their_missing_bits() -> None:
+def test_float16_weights_change_a_product_only_slightly() -> None:
     rng = np.random.default_rng(0)
     weights = rng.normal(size=(32, 32)).astype(np.float32)
     huge = np.full((32, 32), 1e6, dtype=np.float32)
