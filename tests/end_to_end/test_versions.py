@@ -18,7 +18,7 @@ from tests.end_to_end.conftest import signed_in, tiny_stack
 from tests.end_to_end.test_observability import measured
 from tests.support.pictures import encoded, gradient
 from tests.support.tiny_models import write_classifier
-from training.versions import put_in, share
+from training.versions import add_version, write_versions
 
 IMAGE = encoded(gradient(64, 64))
 MODEL = "classify_tiny"
@@ -84,8 +84,8 @@ def test_shadow_canary_promotion_and_rollback_fail_no_request(caller: tuple[Call
     card = ModelCard.model_validate_json((tmp_path / MODEL / "card.json").read_bytes())
     asking.wait_for(lambda recent: set(recent) == {"1"}, 30)
 
-    put_in(folder, "2", tmp_path / MODEL / "1" / "model.onnx", card)
-    share(folder, Versions(serving={"1": 1.0}, shadow=["2"]))
+    add_version(folder, "2", tmp_path / MODEL / "1" / "model.onnx", card)
+    write_versions(folder, Versions(serving={"1": 1.0}, shadow=["2"]))
     metrics = asking.settings.classify_metrics_port
     ends = time.monotonic() + 40
     while time.monotonic() < ends and "hepar_shadow_votes_total" not in measured(metrics):
@@ -93,9 +93,9 @@ def test_shadow_canary_promotion_and_rollback_fail_no_request(caller: tuple[Call
     assert measured(metrics)["hepar_shadow_votes_total"][(MODEL, "other", "2")] >= 1
     asking.wait_for(lambda recent: set(recent) == {"1"}, 10)
 
-    share(folder, Versions(serving={"1": 0.5, "2": 0.5}))
+    write_versions(folder, Versions(serving={"1": 0.5, "2": 0.5}))
     asking.wait_for(lambda recent: recent.count("2") >= 5 and recent.count("1") >= 5, 30)
-    share(folder, Versions(serving={"2": 1.0}))
+    write_versions(folder, Versions(serving={"2": 1.0}))
     asking.wait_for(lambda recent: set(recent) == {"2"}, 30)
 
     took = rolled_back(asking, folder)
@@ -104,5 +104,5 @@ def test_shadow_canary_promotion_and_rollback_fail_no_request(caller: tuple[Call
 
 
 def rolled_back(asking: Caller, folder: Path) -> float:
-    share(folder, Versions(serving={"1": 1.0}))
+    write_versions(folder, Versions(serving={"1": 1.0}))
     return asking.wait_for(lambda recent: set(recent[-10:]) == {"1"}, ROLLBACK_S + 20)

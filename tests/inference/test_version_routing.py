@@ -14,7 +14,15 @@ from hepar.contracts.cards import ModelCard, Versions
 from hepar.inference.model_cards import BrokenCard, agreed_ensemble
 from hepar.inference.version_routing import NEWEST, read_version_routing
 from tests.support.tiny_models import agree_on, write_classifier
-from training.versions import UnknownVersion, current, leading, present, put_in, share, write_card
+from training.versions import (
+    UnknownVersion,
+    add_version,
+    existing_versions,
+    leading_version,
+    read_versions,
+    write_card,
+    write_versions,
+)
 from triton_runtime.lint import faults, parsed
 
 
@@ -35,20 +43,28 @@ def card_of(folder: Path) -> ModelCard:
 
 
 def add(folder: Path, candidate: Path, version: str = "2") -> None:
-    put_in(folder, version, candidate / "1" / "model.onnx", card_of(candidate))
+    add_version(folder, version, candidate / "1" / "model.onnx", card_of(candidate))
 
 
+<<<<<<< HEAD
 def test_without_a_versions_file_the_newest_version_answers(folder: Path) -> None:
     routing = read_version_routing(folder, card_of(folder))
     assert routing.choose_version() == (NEWEST, card_of(folder))
     assert routing.required_versions == [NEWEST]
     assert current(folder) == Versions(serving={"1": 1.0})
+=======
+def test_without_a_file_the_newest_answers(folder: Path) -> None:
+    offer = read_version_routing(folder, card_of(folder))
+    assert offer.pick() == (NEWEST, card_of(folder))
+    assert offer.needed == [NEWEST]
+    assert read_versions(folder) == Versions(serving={"1": 1.0})
+>>>>>>> 65377d1 (Name the test files of training after what they test)
 
 
 def test_an_added_version_is_loaded_and_gets_no_requests(folder: Path, candidate: Path) -> None:
     add(folder, candidate)
-    assert present(folder) == ["1", "2"]
-    assert current(folder) == Versions(serving={"1": 1.0})
+    assert existing_versions(folder) == ["1", "2"]
+    assert read_versions(folder) == Versions(serving={"1": 1.0})
     assert parsed(folder / "config.pbtxt")["version_policy"]["specific"]["versions"] == ["1", "2"]
     routing = read_version_routing(folder, card_of(folder))
     assert routing.choose_version()[0] == "1"
@@ -59,8 +75,13 @@ def test_an_added_version_is_loaded_and_gets_no_requests(folder: Path, candidate
 
 def test_versions_get_requests_by_weight_and_use_their_own_cards(folder: Path, candidate: Path) -> None:
     add(folder, candidate)
+<<<<<<< HEAD
     share(folder, Versions(serving={"1": 3.0, "2": 1.0}))
     routing = read_version_routing(folder, card_of(folder))
+=======
+    write_versions(folder, Versions(serving={"1": 3.0, "2": 1.0}))
+    offer = read_version_routing(folder, card_of(folder))
+>>>>>>> 65377d1 (Name the test files of training after what they test)
     points = iter([step / 400 for step in range(400)])
     asked = Counter(routing.choose_version(lambda: next(points))[0] for _ in range(400))
     assert asked == {"1": 300, "2": 100}
@@ -72,12 +93,12 @@ def test_the_card_of_the_leading_version_is_the_models_card_and_a_rollback_is_po
     folder: Path, candidate: Path
 ) -> None:
     add(folder, candidate)
-    share(folder, Versions(serving={"2": 1.0}))
+    write_versions(folder, Versions(serving={"2": 1.0}))
     assert card_of(folder).temperature == 2.0
     assert parsed(folder / "config.pbtxt")["version_policy"]["specific"]["versions"] == ["1", "2"]
-    share(folder, Versions(serving={"1": 1.0}))
+    write_versions(folder, Versions(serving={"1": 1.0}))
     assert card_of(folder).temperature == 1.0
-    assert leading(current(folder)) == "1"
+    assert leading_version(read_versions(folder)) == "1"
 
 
 def test_the_fitted_ensemble_survives_a_change_of_versions(folder: Path, candidate: Path) -> None:
@@ -87,16 +108,16 @@ def test_the_fitted_ensemble_survives_a_change_of_versions(folder: Path, candida
     assert fitted is not None
     add(folder, candidate)
     for serving in ({"2": 1.0}, {"1": 1.0, "2": 3.0}, {"1": 1.0}):
-        share(folder, Versions(serving=serving))
+        write_versions(folder, Versions(serving=serving))
         assert card_of(folder).ensemble == fitted
         assert agreed_ensemble({folder.name: card_of(folder)}) == fitted
 
 
 def test_a_refitted_card_survives_a_change_of_weights(folder: Path, candidate: Path) -> None:
     add(folder, candidate)
-    share(folder, Versions(serving={"2": 1.0}))
+    write_versions(folder, Versions(serving={"2": 1.0}))
     write_card(folder, card_of(folder).model_copy(update={"decision_threshold": 0.7}))
-    share(folder, Versions(serving={"2": 3.0, "1": 1.0}))
+    write_versions(folder, Versions(serving={"2": 3.0, "1": 1.0}))
     assert card_of(folder).decision_threshold == 0.7
     assert read_version_routing(folder, card_of(folder)).cards["2"].decision_threshold == 0.7
     assert read_version_routing(folder, card_of(folder)).cards["1"].decision_threshold == 0.5
@@ -104,11 +125,11 @@ def test_a_refitted_card_survives_a_change_of_weights(folder: Path, candidate: P
 
 def test_unknown_versions_are_rejected(folder: Path) -> None:
     with pytest.raises(UnknownVersion, match="has no version 7; it has 1"):
-        share(folder, Versions(serving={"7": 1.0}))
+        write_versions(folder, Versions(serving={"7": 1.0}))
     with pytest.raises(ValidationError, match="cannot serve and be a shadow"):
         Versions(serving={"1": 1.0}, shadow=["1"])
-    with pytest.raises(UnknownVersion, match="holds no version"):
-        current(folder.parent / "nothing")
+    with pytest.raises(UnknownVersion, match="has no version of a model"):
+        read_versions(folder.parent / "nothing")
 
 
 @pytest.mark.parametrize(
@@ -131,7 +152,7 @@ def test_a_version_of_another_model_is_reported(folder: Path, candidate: Path) -
     add(folder, candidate)
     file = folder / "2" / "card.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"labels": ["a", "b", "c"]}))
-    share(folder, Versions(serving={"1": 1.0, "2": 1.0}))
+    write_versions(folder, Versions(serving={"1": 1.0, "2": 1.0}))
     with pytest.raises(BrokenCard, match="not of the same model and labels"):
         read_version_routing(folder, card_of(folder))
 
@@ -140,8 +161,8 @@ def test_the_linter_checks_versions(tmp_path: Path) -> None:
     shipped = Path(__file__).parents[2] / "triton_models" / "classify_unet"
     folder = tmp_path / "classify_unet"
     shutil.copytree(shipped, folder)
-    put_in(folder, "2", shipped / "1" / "model.onnx", card_of(shipped))
-    share(folder, Versions(serving={"1": 0.5, "2": 0.5}))
+    add_version(folder, "2", shipped / "1" / "model.onnx", card_of(shipped))
+    write_versions(folder, Versions(serving={"1": 0.5, "2": 0.5}))
     assert faults(tmp_path) == []
     text = (folder / "config.pbtxt").read_text()
     (folder / "config.pbtxt").write_text(text.replace("[ 1, 2 ]", "[ 1 ]"))

@@ -1,4 +1,4 @@
-"""Miniature copies of the public datasets, made from phantoms and laid out as the real ones are."""
+"""Miniature copies of the public datasets: made from phantoms, in the layout of the real ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WINDOW = Window(0, 250)
 
 
 class Case:
-    """A tiny patient. hu, liver, lesions: (slices, h, w), from the feet up; lesions on LESION_SLICES."""
+    """A small volume of one patient. hu, liver, lesions: (slices, h, w), from the feet up; lesions on LESION_SLICES."""
 
     def __init__(self, seed: int, label: Label = "metastasis") -> None:
         rng = np.random.default_rng([seed, 77])
@@ -47,9 +47,9 @@ class Case:
         return encoded_image(WINDOW.to_grey(self.hu[index]), "PNG")
 
 
-def encoded_image(grey: NDArray[np.uint8], form: str) -> bytes:
+def encoded_image(grey: NDArray[np.uint8], image_format: str) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(grey).save(buffer, form)
+    Image.fromarray(grey).save(buffer, image_format)
     return buffer.getvalue()
 
 
@@ -74,7 +74,7 @@ def yolo_line(box: TypedBox, number: int) -> str:
 
 
 def class_folders(root: Path) -> None:
-    """The Kaggle layout: two folders of JPEG, YOLO labels beside."""
+    """The Kaggle layout: two folders of JPEG files with YOLO text files."""
     labels: tuple[Label, ...] = ("cholangiocarcinoma", "metastasis")
     for seed, label in enumerate(labels):
         case = Case(seed, label)
@@ -136,7 +136,7 @@ def lits(root: Path) -> None:
 
 
 def mct_ltdiag(root: Path, copies: int = 1) -> None:
-    """`copies` patients of each type, two TARs that are not what the table says."""
+    """`copies` patients of each type, one TAR file that is not in the table, and a broken one."""
     labels: tuple[tuple[str, Label], ...] = (
         ("ICC", "cholangiocarcinoma"),
         ("CRLM", "metastasis"),
@@ -150,7 +150,7 @@ def mct_ltdiag(root: Path, copies: int = 1) -> None:
         members["mask_pvp.nii.gz"] = nifti(case.lesions, case.spacing_mm)
         members["liver_mask_pvp.nii.gz"] = nifti(case.liver, case.spacing_mm)
         _tar(root / f"p{seed}.tar", {f"p{seed}/{name}": content for name, content in members.items()})
-    _tar(root / "stranger.tar", {"x": b""})
+    _tar(root / "unlisted.tar", {"x": b""})
     rows.append("broken,ICC,M,70")
     _tar(root / "broken.tar", {"broken/NIFTI/pvp.nii.gz": b"half"})
     write(root / "meta_info_patient.csv", "\n".join(rows) + "\n")
@@ -166,7 +166,7 @@ def _tar(path: Path, members: dict[str, bytes]) -> None:
 
 
 def plc_cect(root: Path, copies: int = 1) -> None:
-    """With its faults: 8 bits of -200..200 HU, slices from the top down, a header that says 1 mm."""
+    """With the errors of the original: 8 bits of -200..200 HU, slices from the head down, 1 mm in the header."""
     rows = ["patient_id,phase,cancer_type,ct_path,mask_path,liver_mask_path"]
     for number in range(copies):
         case = Case(50 * number, "cholangiocarcinoma")
@@ -182,7 +182,7 @@ def plc_cect(root: Path, copies: int = 1) -> None:
 
 
 def ct_series(folder: Path, case: Case, patient: str, suffix: str = ".dcm") -> list[pydicom.Dataset]:
-    """The slices' files, named from the top down so that only their positions tell the order."""
+    """The files are named from the head down, so that only their positions give the right order."""
     series, study, frame = generate_uid(), generate_uid(), generate_uid()
     datasets = []
     for index in range(SLICES):
@@ -206,7 +206,7 @@ def dicom_series(root: Path) -> None:
 
 
 def crlm(root: Path, copies: int = 1) -> None:
-    """The SEG's frames cover the lesion slices only; the second patient has none."""
+    """The SEG covers the lesion slices only; the last patient has no SEG."""
     for number in range(copies):
         _crlm_patient(root, f"CRLM-CT-{1 + 2 * number}", Case(30 * number))
     ct_series(root / "CRLM-CT-2" / "ct", Case(1), "CRLM-CT-2")

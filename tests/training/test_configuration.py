@@ -1,4 +1,4 @@
-"""The two sizes of every network: what the configurations say is what is built."""
+"""The configurations: the sizes of the networks they build, and errors in them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_every_configuration_names_all_eight_networks(name: str) -> None:
 def test_the_full_classifiers_have_the_published_sizes() -> None:
     """Millions of parameters without the published heads: He 2016, Chollet 2017, Huang 2017.
 
-    UNet (Ronneberger 2015) has 31.0: ours goes up by enlarging and a 1 x 1 convolution, 2.0 less.
+    UNet (Ronneberger 2015) has 31.0; upsampling with a 1 x 1 convolution instead of its up-convolution saves 2.0.
     """
     from training.classifier.fit import new_classifier
 
@@ -66,7 +66,7 @@ def test_the_detectors_have_the_published_sizes(tmp_path: Path) -> None:
 
 
 def test_eight_compact_models_fit_into_80_megabytes(tmp_path: Path) -> None:
-    """Two bytes a weight, as they are stored."""
+    """With two bytes per weight, as exported."""
     from training.classifier.fit import new_classifier
     from training.detector.faster_rcnn import new_faster_rcnn
 

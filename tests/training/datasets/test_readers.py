@@ -72,7 +72,7 @@ def test_pascal_voc_counts_pixels_from_one_and_broken_files_are_named(tmp_path: 
 
 
 def check_volume(slices: list[SourceSlice], case: Case, tumour_type: str) -> None:
-    """Both lesion slices and every second other one, the right way up and in Hounsfield units."""
+    """Both lesion slices and every second other slice are read, in display orientation and Hounsfield units."""
     with_lesion = [item for item in slices if item.boxes]
     assert [item.tumour_type for item in with_lesion] == [tumour_type] * len(LESION_SLICES)
     assert [int(item.name[-4:]) for item in slices] == [0, 2, 3, 4]
@@ -100,7 +100,7 @@ def test_mct_ltdiag_is_read_from_tar_files(tmp_path: Path) -> None:
     check_volume([item for item in slices if item.patient == "p0"], Case(0, "cholangiocarcinoma"), "ICC")
     check_volume([item for item in slices if item.patient == "p1"], Case(1), "CRLM")
     assert slices[0].origin == "p0.tar:pvp.nii.gz"
-    assert [fault.origin for fault in faults] == ["broken.tar", "stranger.tar"]
+    assert [fault.origin for fault in faults] == ["broken.tar", "unlisted.tar"]
     with pytest.raises(UnexpectedLayout, match="not venous"):
         list(LAYOUTS["mct_ltdiag"].read(tmp_path, ReadOptions(WINDOW, phase="venous")))
 
@@ -109,14 +109,14 @@ def test_plc_cect_is_corrected_and_the_corrections_are_listed(tmp_path: Path) ->
     slices, (fault,) = read("plc_cect", tmp_path)
     case = Case(0, "cholangiocarcinoma")
     case.hu = np.clip(case.hu, -200, 200)
-    check_volume_within(slices, case)
+    check_quantised_volume(slices, case)
     assert slices[0].spacing_mm == (400 / SIDE, 400 / SIDE)
     assert len(slices[0].corrections) == 3
-    assert "not the 8 bits" in fault.reason
+    assert "not 8-bit grey levels" in fault.reason
 
 
-def check_volume_within(slices: list[SourceSlice], case: Case) -> None:
-    """As check_volume, but for the grey levels that eight bits of 400 HU cannot tell apart."""
+def check_quantised_volume(slices: list[SourceSlice], case: Case) -> None:
+    """As check_volume, with a tolerance for the quantisation of 400 HU to eight bits."""
     for item in slices:
         number = int(item.name[-4:])
         assert np.abs(item.grey.astype(int) - WINDOW.to_grey(case.hu[number])).max() <= 2

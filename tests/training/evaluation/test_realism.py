@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from tests.training.support import run_training
+from tests.training.support import REPOSITORY, run_training
 from training.configuration import load_configuration
 from training.evaluation.realism import Specimen, compare, measure, published_traits, synthesised_traits
 from training.sources import UnusableData, msd_liver_slices, phantom_slices
 
-REAL = Path(__file__).parents[3] / "shared" / "data" / "msd-liver-slices"
+REAL = REPOSITORY.parent / "shared" / "data" / "msd-liver-slices"
 SIDE = 96
 
 

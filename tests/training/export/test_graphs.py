@@ -1,4 +1,4 @@
-"""What the exported graphs compute is what the networks and the libraries compute."""
+"""The exported graphs compute the same as the networks and the libraries."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_parity_fails_for_different_probabilities() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shift", "label", "score", "alike"),
+    ("shift", "label", "score", "equal"),
     [
         (0.0, 0, 0.8, True),
         (0.5, 0, 0.8, True),
@@ -71,8 +71,8 @@ def test_parity_fails_for_different_probabilities() -> None:
         (9, 1, 0.05, True),
     ],
 )
-def test_parity_of_boxes(*, shift: float, label: int, score: float, alike: bool) -> None:
-    """A graph that always finds one box, against a framework that finds it a little elsewhere."""
+def test_parity_of_boxes(*, shift: float, label: int, score: float, equal: bool) -> None:
+    """The graph always finds one box; the framework finds it slightly elsewhere."""
     box = np.zeros((1, 100, 4), dtype=np.float32)
     box[0, 0] = [0.25, 0.25, 0.5, 0.5]
     scores, labels = np.zeros((1, 100), dtype=np.float32), np.zeros((1, 100), dtype=np.int32)
@@ -94,7 +94,7 @@ def test_parity_of_boxes(*, shift: float, label: int, score: float, alike: bool)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     found = FrameworkBoxes(np.array([[16.0 + shift, 16, 32, 32]]), np.array([label]), np.array([score]))
     images = np.zeros((1, 64, 64), dtype=np.uint8)
-    if alike:
+    if equal:
         require_parity([found], model.SerializeToString(), images)
     else:
         with pytest.raises(Unlike, match="image 0: a box of score"):

@@ -1,8 +1,6 @@
-"""The shipped input check on what it must refuse and on what it must let pass."""
+"""The shipped input check: images that it must refuse, and images that it must accept."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -14,11 +12,11 @@ from hepar.contracts.cards import ModelCard
 from hepar.imaging import decode
 from hepar.imaging.ct_image import Window
 from hepar.imaging.letterbox import letterbox
+from tests.training.support import REPOSITORY
 from training.datasets.dicom import read_dicom_series
 from training.datasets.records import Fault, ReadOptions
 from training.input_check.foreign import foreign_images
 
-REPOSITORY = Path(__file__).parents[2]
 DATA = REPOSITORY.parent / "shared" / "data"
 MODEL = REPOSITORY / "triton_models" / "check_input"
 SIDE = 256
@@ -41,15 +39,15 @@ def foreign() -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize(
-    ("group", "least", "share_max"),
+    ("group", "min_count", "max_accepted_share"),
     [("photographs", 20, 0.0), ("text", 12, 0.0), ("noise", 10, 0.0), ("other_modalities", 20, 0.1)],
 )
 def test_images_that_are_not_ct_are_refused(
-    foreign: dict[str, np.ndarray], card: ModelCard, group: str, least: int, share_max: float
+    foreign: dict[str, np.ndarray], card: ModelCard, group: str, min_count: int, max_accepted_share: float
 ) -> None:
     images = foreign[group]
-    assert len(images) >= least
-    assert accepted(images, card).mean() <= share_max
+    assert len(images) >= min_count
+    assert accepted(images, card).mean() <= max_accepted_share
     assert card.metrics[f"accepted_{group}"].value == pytest.approx(accepted(images, card).mean(), abs=1e-3)
 
 
@@ -83,9 +81,9 @@ def test_a_ct_with_inverted_grey_levels_is_refused(card: ModelCard) -> None:
 
 
 def test_a_pelvis_is_refused_and_the_liver_of_the_same_person_accepted(card: ModelCard) -> None:
-    """A volume of 3 mm: coarse, so that some slices of its liver are refused as well.
+    """The volume has slices of 3 mm; some slices of its liver are refused, too.
 
-    The labels' 30 slices are the volume's last: only there are the Hounsfield units under `liver` even.
+    The labels cover the last 30 slices of the volume.
     """
     volume, organs = DATA / "nifti" / "ct-abdomen-pelvis.nii.gz", DATA / "nifti" / "ct-abdomen-pelvis-organs.nii.gz"
     if not volume.is_file():

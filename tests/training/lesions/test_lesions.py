@@ -1,4 +1,4 @@
-"""Phantoms and synthesised lesions: what a network may rely on."""
+"""Phantoms and synthesised lesions."""
 
 from __future__ import annotations
 
