@@ -6,7 +6,6 @@ import nibabel
 import numpy as np
 import pytest
 from PIL import Image
-from training.evaluation.served import run_model_on
 
 from hepar.contracts.cards import ModelCard
 from hepar.imaging import decode
@@ -15,6 +14,7 @@ from hepar.imaging.letterbox import letterbox
 from tests.training.support import REPOSITORY
 from training.datasets.dicom import read_dicom_series
 from training.datasets.records import Fault, ReadOptions
+from training.evaluation.inference import run_model_on
 from training.input_check.foreign import foreign_images
 
 DATA = REPOSITORY.parent / "shared" / "data"
