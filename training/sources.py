@@ -18,7 +18,7 @@ MSD_PROVENANCE = (
     "Axial slices of the Medical Segmentation Decathlon, Task03 Liver (LiTS), CC BY-SA 4.0; "
     "lesions synthesised by training/lesions; real lesion types are not known"
 )
-PHANTOM_NOTE = "phantoms of training/phantom beside them, for training only"
+PHANTOM_NOTE = "phantoms of training/phantom in addition, for training only"
 PHANTOM_PROVENANCE = "Procedural phantoms of training/phantom with lesions of training/lesions"
 
 

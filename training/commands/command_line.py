@@ -15,7 +15,7 @@ from training.commands.versions import Promote, RollBack
 
 
 class CommandLine(BaseSettings):
-    """Prepare data; train, export and evaluate networks; draw pictures of what they learn from."""
+    """Prepare data; train, export and evaluate networks; draw pictures of the training data."""
 
     model_config = SettingsConfigDict(
         cli_prog_name="python -m training",

@@ -81,7 +81,7 @@ def train_faster_rcnn(
 
 @dataclass(frozen=True)
 class Progress:
-    """How far training has come. epoch: the number of complete epochs."""
+    """The progress of training. epoch: number of complete epochs."""
 
     epoch: int = 0
     best_score: float = -1.0

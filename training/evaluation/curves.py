@@ -40,7 +40,7 @@ def detector_curves(found: Sequence[Boxes], truth: Sequence[Boxes], threshold: f
     recalls = np.round(np.linspace(0, 1, len(precisions)), 2).tolist()
     return Curves(
         confusion=ConfusionMatrix(
-            rows=[*LABELS, "nothing there"],
+            rows=[*LABELS, "no lesion"],
             columns=[*LABELS, "missed"],
             counts=detection.confusion(found, truth, threshold),
         ),

@@ -1,4 +1,4 @@
-"""Distributions of images and answers on held-out patients: the reference of drift monitoring in the services."""
+"""Distributions of images and answers on held-out patients: the reference for input drift in the services."""
 
 from __future__ import annotations
 
@@ -37,10 +37,12 @@ def vote_reference(
 
 def fusion_reference(ensemble: Ensemble, found: Mapping[str, Sequence[Boxes]]) -> dict[str, Distribution]:
     """Number of fused boxes and best score per image. found: by detector, one entry per image."""
-    kept = [boxes.scores[boxes.scores >= ensemble.decision_threshold] for boxes in apply_fusion(ensemble, found)]
+    scores_by_image = [
+        boxes.scores[boxes.scores >= ensemble.decision_threshold] for boxes in apply_fusion(ensemble, found)
+    ]
     return {
-        "boxes": distribution(np.array([len(scores) for scores in kept], dtype=float)),
-        "best_score": distribution(np.array([max(scores, default=0.0) for scores in kept])),
+        "boxes": distribution(np.array([len(scores) for scores in scores_by_image], dtype=float)),
+        "best_score": distribution(np.array([max(scores, default=0.0) for scores in scores_by_image])),
     }
 
 

@@ -132,8 +132,8 @@ def classification_metrics(
     return metrics_with_intervals(patients, scores)
 
 
-def _mean_where(values: NDArray[np.bool_], where: NDArray[np.bool_], chosen: NDArray[np.intp]) -> float:
-    selected = values[chosen][where[chosen]]
+def _mean_where(values: NDArray[np.bool_], mask: NDArray[np.bool_], chosen: NDArray[np.intp]) -> float:
+    selected = values[chosen][mask[chosen]]
     return float(selected.mean()) if len(selected) else float("nan")
 
 

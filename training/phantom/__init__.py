@@ -1,4 +1,4 @@
-"""A procedural axial abdomen in Hounsfield units, so that samples and tests need no one's data."""
+"""A procedural axial abdomen in Hounsfield units, so that samples and tests need no patient data."""
 
 from training.phantom.abdomen import Phantom, abdomen_phantom
 

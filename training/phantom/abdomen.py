@@ -1,8 +1,8 @@
-"""The abdomen itself: organs as warped ellipses in millimetres, painted from back to front.
+"""A synthetic abdomen: organs as warped ellipses in millimetres, painted from back to front.
 
 Attenuation values are textbook portal-venous ones (for example Lamba et al., "CT Hounsfield numbers
 of soft tissues on unenhanced abdominal CT scans", AJR 203, 2014, plus portal-venous enhancement of
-about 50 HU in the liver). The picture is a stand-in with the right topology and statistics, not an atlas.
+about 50 HU in the liver). The image has the right topology and statistics; it is not an anatomical atlas.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ AIR_HU, FAT_HU, MUSCLE_HU, BONE_HU, MARROW_HU = -1000.0, -100.0, 58.0, 650.0, 22
 
 @dataclass(frozen=True)
 class Phantom:
-    """hu: (size, size) float32.  liver_mask: (size, size) bool.  spacing_mm: one pixel's side."""
+    """One axial slice.
+
+    hu: (size, size) float32.  liver_mask: (size, size) bool.  spacing_mm: side of a pixel.
+    """
 
     hu: FloatImage
     liver_mask: BoolImage
@@ -28,7 +31,7 @@ class Phantom:
 
 
 class _Canvas:
-    """Millimetre coordinates about the body's centre (x to the image's right, y down), warped a little."""
+    """Slightly warped coordinates in mm relative to the body's centre: x to the right of the image, y down."""
 
     def __init__(self, rng: np.random.Generator, size_px: int, field_of_view_mm: float) -> None:
         self.rng = rng
@@ -75,7 +78,7 @@ def abdomen_phantom(rng: np.random.Generator, size_px: int = 512, field_of_view_
     _stomach(canvas, cavity & ~liver, cavity_a, cavity_b)
     _spleen(canvas, cavity & ~liver, cavity_a, cavity_b)
     _kidneys(canvas, cavity, cavity_a, cavity_b)
-    liver &= canvas.hu == AIR_HU + 1  # what the right kidney and its fat pushed in is no liver
+    liver &= canvas.hu == AIR_HU + 1  # the right kidney and its fat cover a part of the liver
     liver = _largest_part(ndimage.binary_opening(liver, iterations=2))
     parenchyma_hu = rng.normal(105, 10)
     canvas.paint(liver, parenchyma_hu, 3)
@@ -83,7 +86,7 @@ def abdomen_phantom(rng: np.random.Generator, size_px: int = 512, field_of_view_
     _great_vessels_and_spine(canvas, cavity_b)
     _ribs(canvas, cavity_a, cavity_b)
     _table(canvas, half_depth)
-    liver &= np.abs(canvas.hu - parenchyma_hu) < 90  # ribs and veins drawn over its edge are no liver
+    liver &= np.abs(canvas.hu - parenchyma_hu) < 90  # ribs and veins cover a part of its edge
 
     blurred = ndimage.gaussian_filter(canvas.hu, 0.7 / canvas.spacing_mm)
     noise = ct_noise(rng, canvas.shape, canvas.spacing_mm, sigma_hu=rng.uniform(8, 15))
@@ -99,7 +102,7 @@ def _largest_part(mask: BoolImage) -> BoolImage:
 
 
 def _liver(canvas: _Canvas, cavity: BoolImage, a: float, b: float) -> BoolImage:
-    """Right lobe along the right wall, left lobe across the front; marked with a value of its own."""
+    """The right lobe along the right wall and the left lobe across the front, painted with a unique value."""
     rng = canvas.rng
     right = canvas.ellipse(-0.52 * a, -0.02 * b, 0.46 * a, rng.uniform(0.80, 0.94) * b, 0.12)
     left = canvas.ellipse(-0.12 * a, -0.46 * b, rng.uniform(0.42, 0.58) * a, 0.36 * b, 0.18)
@@ -109,30 +112,30 @@ def _liver(canvas: _Canvas, cavity: BoolImage, a: float, b: float) -> BoolImage:
     return liver
 
 
-def _bowel(canvas: _Canvas, room: BoolImage, a: float, b: float) -> None:
+def _bowel(canvas: _Canvas, free: BoolImage, a: float, b: float) -> None:
     rng = canvas.rng
     for _ in range(rng.integers(5, 9)):
         x, y = rng.uniform(-0.05, 0.6) * a, rng.uniform(-0.35, 0.3) * b
         radius = rng.uniform(9, 15)
         loop = canvas.ellipse(x, y, radius, radius * rng.uniform(0.7, 1.2), rng.uniform(0, 3))
-        canvas.paint((loop < 1) & room, 75)
-        canvas.paint((loop < 0.62) & room, float(rng.choice([15, 30, 180, -700])))
+        canvas.paint((loop < 1) & free, 75)
+        canvas.paint((loop < 0.62) & free, float(rng.choice([15, 30, 180, -700])))
 
 
-def _stomach(canvas: _Canvas, room: BoolImage, a: float, b: float) -> None:
+def _stomach(canvas: _Canvas, free: BoolImage, a: float, b: float) -> None:
     rng = canvas.rng
     stomach = canvas.ellipse(0.48 * a, -0.4 * b, rng.uniform(0.28, 0.36) * a, 0.42 * b, -0.5)
-    canvas.paint((stomach < 1) & room, 85)
-    canvas.paint((stomach < 0.76) & room, float(rng.choice([18, 30, 220])), 4)
+    canvas.paint((stomach < 1) & free, 85)
+    canvas.paint((stomach < 0.76) & free, float(rng.choice([18, 30, 220])), 4)
     if rng.random() < 0.6:
         gas_mm = rng.uniform(-0.62, -0.45) * b
-        canvas.paint((stomach < 0.76) & room & (canvas.y < gas_mm), -900)
+        canvas.paint((stomach < 0.76) & free & (canvas.y < gas_mm), -900)
 
 
-def _spleen(canvas: _Canvas, room: BoolImage, a: float, b: float) -> None:
+def _spleen(canvas: _Canvas, free: BoolImage, a: float, b: float) -> None:
     spleen = canvas.ellipse(0.70 * a, 0.30 * b, 0.24 * a, 0.50 * b, 0.35)
     hilum = canvas.ellipse(0.42 * a, 0.16 * b, 0.20 * a, 0.30 * b)
-    canvas.paint((spleen < 1) & (hilum > 1) & room, canvas.rng.normal(122, 8), 3)
+    canvas.paint((spleen < 1) & (hilum > 1) & free, canvas.rng.normal(122, 8), 3)
 
 
 def _kidneys(canvas: _Canvas, cavity: BoolImage, a: float, b: float) -> None:
@@ -151,7 +154,7 @@ def _kidneys(canvas: _Canvas, cavity: BoolImage, a: float, b: float) -> None:
 
 
 def _liver_vessels(canvas: _Canvas, liver: BoolImage, parenchyma_hu: float) -> None:
-    """Hepatic and portal veins: random walks outwards from the hilum that taper and branch once."""
+    """Hepatic and portal veins: tapering random walks outwards from the centre of the liver."""
     rng = canvas.rng
     rows, columns = np.nonzero(liver)
     centre = np.array([rows.mean(), columns.mean()])
@@ -166,7 +169,7 @@ def _draw_vessel(
 ) -> None:
     rng = canvas.rng
     position, length = start.copy(), rng.uniform(25, 70) / canvas.spacing_mm
-    marks = np.zeros(canvas.shape, dtype=np.float32)
+    vessel = np.zeros(canvas.shape, dtype=np.float32)
     rows, columns = np.ogrid[: canvas.shape[0], : canvas.shape[1]]
     for travelled in np.arange(0, length, 1.0):
         heading += rng.normal(0, 0.05)
@@ -178,8 +181,8 @@ def _draw_vessel(
         reach = int(radius) + 2
         window = np.s_[max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1]
         near = (rows[window[0]] - position[0]) ** 2 + (columns[:, window[1]] - position[1]) ** 2
-        marks[window] = np.maximum(marks[window], near <= radius**2)
-    canvas.hu = np.where((marks > 0) & liver, hu, canvas.hu).astype(np.float32)
+        vessel[window] = np.maximum(vessel[window], near <= radius**2)
+    canvas.hu = np.where((vessel > 0) & liver, hu, canvas.hu).astype(np.float32)
 
 
 def _great_vessels_and_spine(canvas: _Canvas, b: float) -> None:

@@ -1,4 +1,4 @@
-"""A contact sheet of synthesised lesions, to look at what the networks learn from."""
+"""A contact sheet of synthesised lesions, to inspect the training data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sample images in samples/: phantoms, so that nobody's data is needed to try the services."""
+"""The sample images in samples/: phantoms, so that no patient data is needed to try the services."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 <folder>/split.json                    patient -> train, validation or test
 <folder>/<part>/images/<name>.png      8-bit greyscale, input_size_px on a side
-<folder>/<part>/lesions/<name>.png     1-bit mask of the lesions; ellipses inside their boxes where no mask is known
+<folder>/<part>/lesions/<name>.png     1-bit mask of the lesions; ellipses inside their boxes if no mask is known
 <folder>/<part>/labels/<name>.txt      YOLO boxes (class x y w h, 0..1 of the image); empty for no tumour
 <folder>/<part>.txt                    the images that detectors learn from: without tumours that have no box
 <folder>/manifest.jsonl                one Example per line

@@ -21,7 +21,7 @@ from training.prepared.writing import finish_dataset, save_grey, start_dataset, 
 from training.sources import LiverSlice, Source
 
 LIMITS = (
-    "Trained on synthesised lesions: figures on them say nothing about real tumour types.",
+    "Trained on synthesised lesions: the metrics do not apply to real tumours.",
     "Portal-venous phase axial slices in the soft-tissue window; other phases and organs are out of scope.",
     "Benign lesions and hepatocellular carcinoma were not in the training data.",
 )
@@ -58,7 +58,8 @@ def _real_lesions_note(for_training: Sequence[LiverSlice], data: DataConfigurati
     if not for_training or not data.real_repeats:
         return ""
     lesions = sum(len(item.real_lesions) for item in for_training)
-    return f". {lesions} reviewed real lesions on {len(for_training)} slices of training patients, as both types alike"
+    slices = f"{len(for_training)} slices of training patients"
+    return f". {lesions} reviewed real lesions on {slices}, equally often under both types"
 
 
 def _write_held_out(

@@ -34,7 +34,7 @@ def test_detector_curves_count_missed_lesions_and_false_boxes() -> None:
     truth = [boxes((0.1, 0.1, 0.3, 0.3, 0, 1)), boxes((0.5, 0.5, 0.7, 0.7, 1, 1))]
     found = [boxes((0.1, 0.1, 0.3, 0.3, 1, 0.9), (0.6, 0.6, 0.9, 0.9, 0, 0.8)), boxes()]
     curves = detector_curves(found, truth, threshold=0.5)
-    assert curves.confusion.rows == ["cholangiocarcinoma", "metastasis", "nothing there"]
+    assert curves.confusion.rows == ["cholangiocarcinoma", "metastasis", "no lesion"]
     assert curves.confusion.columns == ["cholangiocarcinoma", "metastasis", "missed"]
     assert curves.confusion.counts == [[0, 1, 0], [0, 0, 1], [1, 0, 0]]
     assert curves.froc is not None
