@@ -1,1 +1,1 @@
-"""From trained weights to folders of triton_models/ that keep the model promise."""
+"""Exports trained networks to folders of triton_models/ with the inputs and outputs that the model promise requires."""

@@ -1,4 +1,4 @@
-"""A Keras classifier as ONNX: uint8 in, logits and class activation map out."""
+"""Exports a Keras classifier as ONNX: uint8 image in, logits and class activation map out."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def classifier_graph(model: keras.Model, labels: int) -> onnx.ModelProto:
     """
     _, height, width, _ = model.input.shape
     image = keras.Input((height, width, 1), dtype="uint8", name="image")
-    answer = model(image)
+    outputs = model(image)
     serving = keras.Model(
         image,
         [
-            layers.Activation("linear", name="logits")(answer["logits"]),
-            layers.Permute((3, 1, 2), name="activation")(answer["activation"][..., :labels]),
+            layers.Activation("linear", name="logits")(outputs["logits"]),
+            layers.Permute((3, 1, 2), name="activation")(outputs["activation"][..., :labels]),
         ],
     )
-    serving(np.zeros((1, height, width, 1), dtype=np.uint8))  # Keras exports only what has been called once
+    serving(np.zeros((1, height, width, 1), dtype=np.uint8))  # Keras can export only a model that was called
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         serving.export(path, format="onnx", verbose=False)
@@ -38,7 +38,7 @@ def classifier_graph(model: keras.Model, labels: int) -> onnx.ModelProto:
 
 
 def rename_outputs(model: onnx.ModelProto, names: list[str]) -> None:
-    """Gives the graph's inputs and outputs the names of the model promise, in order."""
+    """Renames the input of the graph to `image` and its outputs to `names`, in order."""
     renamed = {old.name: new for old, new in zip(model.graph.output, names, strict=True)}
     renamed[model.graph.input[0].name] = "image"
     for node in model.graph.node:

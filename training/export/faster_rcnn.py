@@ -1,4 +1,4 @@
-"""Faster R-CNN as ONNX: one uint8 image in, a fixed number of boxes out. Its graph takes no batch."""
+"""Exports Faster R-CNN as ONNX: one uint8 image in, a fixed number of boxes out. The graph has no batch axis."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.export.parity import FrameworkBoxes, GreyImages
 
 
 class FixedBoxesOfOne(nn.Module):
-    """Pads torchvision's answer, already suppressed and sorted.
+    """Pads the output of torchvision, which is already suppressed and sorted, to a fixed number of rows.
 
     in   image   (H, W, 1) uint8
     out  boxes   (100, 4) float32, x_min y_min x_max y_max, 0..1 of the image
@@ -60,7 +60,7 @@ def faster_rcnn_graph(network: FasterRCNN, height: int, width: int) -> onnx.Mode
 
 
 def faster_rcnn_answers(network: FasterRCNN, images: GreyImages) -> list[FrameworkBoxes]:
-    """What torchvision itself answers. images: (n, h, w)."""
+    """The output of torchvision itself. images: (n, h, w)."""
     network.eval()
     answers = []
     for image in images:

@@ -1,4 +1,4 @@
-"""docs/model-cards/<name>.md, for people, from card.json."""
+"""Writes docs/model-cards/<name>.md, for people, from card.json."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hepar.contracts.cards import Metric, ModelCard
 
 
 def write_model_card(card: ModelCard, model: Path, folder: Path) -> Path:
-    """Writes the page of one model. model: its ONNX file, whose size is given."""
+    """Writes the page of one model. model: its ONNX file, to state its size."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{card.name}.md"
     ensemble = card.ensemble
@@ -32,24 +32,24 @@ def write_model_card(card: ModelCard, model: Path, folder: Path) -> Path:
         "",
         "## On held-out patients",
         "",
-        *_figures(card.metrics),
+        *_metrics_table(card.metrics),
         "",
     ]
     if ensemble is not None:
-        lines += ["## In its ensemble", "", f"By default: {_in_words(ensemble.default)}.", ""]
+        lines += ["## In the ensemble", "", f"By default: {_readable(ensemble.default)}.", ""]
         for fitted in ensemble.methods.values():
             members = ", ".join(f"{name} {weight:g}" for name, weight in fitted.members.items())
-            lines += [f"### {_in_words(fitted.method).capitalize()}", "", f"Weights: {members}.", ""]
-            lines += [*_figures(fitted.metrics), ""]
-    lines += ["## Limits, and what it must not be used for", "", *(f"- {limit}" for limit in card.limits), ""]
+            lines += [f"### {_readable(fitted.method).capitalize()}", "", f"Weights: {members}.", ""]
+            lines += [*_metrics_table(fitted.metrics), ""]
+    lines += ["## Limits and excluded uses", "", *(f"- {limit}" for limit in card.limits), ""]
     path.write_text("\n".join(lines))
     return path
 
 
-def _in_words(method: str) -> str:
+def _readable(method: str) -> str:
     return method.replace("_", " ")
 
 
-def _figures(metrics: dict[str, Metric]) -> list[str]:
+def _metrics_table(metrics: dict[str, Metric]) -> list[str]:
     rows = [f"| {name} | {m.value:.3f} | {m.low:.3f} to {m.high:.3f} |" for name, m in metrics.items()]
-    return ["| figure | value | 95 % interval |", "|---|---|---|", *rows]
+    return ["| metric | value | 95 % interval |", "|---|---|---|", *rows]

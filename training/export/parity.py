@@ -1,4 +1,4 @@
-"""Does the ONNX file say what the framework says?"""
+"""Checks that an ONNX file gives the same outputs as the training framework."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ GreyImages = NDArray[np.uint8]
 
 
 class Unlike(Exception):
-    """The two disagree; the message says on which image and by how much."""
+    """The outputs differ; the message names the image and the difference."""
 
 
 @dataclass(frozen=True)
 class FrameworkBoxes:
-    """Of one image. corners: (m, 4) pixels.  labels, scores: (m,)."""
+    """The boxes of one image. corners: (m, 4) pixels.  labels, scores: (m,)."""
 
     corners: NDArray[np.float64]
     labels: NDArray[np.intp]

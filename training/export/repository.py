@@ -1,4 +1,4 @@
-"""A folder of triton_models/: graph, configurations and card."""
+"""Writes a folder of triton_models/: graph, configurations and card."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TYPES = {TensorProto.FLOAT: "TYPE_FP32", TensorProto.INT32: "TYPE_INT32", Tenso
 
 
 def write_model(repository: Path, graph: onnx.ModelProto, card: ModelCard, version: int = 1) -> Path:
-    """Writes `<repository>/<card.name>` and returns it. A graph whose images have three axes takes no batch."""
+    """Writes `<repository>/<card.name>` and returns it. A graph whose images have three axes has no batch axis."""
     folder = repository / card.name
     (folder / str(version)).mkdir(parents=True, exist_ok=True)
     (folder / "configs").mkdir(exist_ok=True)
@@ -46,7 +46,7 @@ def _configuration(name: str, graph: onnx.ModelProto, max_batch: int) -> str:
 
 
 def _tensor(value: onnx.ValueInfoProto, batch_axes: int) -> str:
-    """One input or output, its batch axis left to Triton. Raises ValueError where another axis has no size."""
+    """One input or output without its batch axis. Raises ValueError if another axis has no size."""
     tensor = value.type.tensor_type
     sizes = [axis.dim_value for axis in tensor.shape.dim[batch_axes:]]
     if 0 in sizes:
@@ -56,7 +56,7 @@ def _tensor(value: onnx.ValueInfoProto, batch_axes: int) -> str:
 
 
 def _warm_up(graph: onnx.ModelProto, max_batch: int) -> str:
-    """Black images in each size of batch that is preferred."""
+    """Warm-up with black images in each preferred batch size."""
     (value,) = graph.graph.input
     tensor = value.type.tensor_type
     dims = ", ".join(str(axis.dim_value) for axis in tensor.shape.dim[1 if max_batch else 0 :])
@@ -68,7 +68,8 @@ def _warm_up(graph: onnx.ModelProto, max_batch: int) -> str:
     )
 
 
-# One thread a model, as many models at a time as cores: docs/decisions/0003. A graph without batches has two instances.
+# One thread per model, as many models in parallel as cores: docs/decisions/0003. Graphs without a batch axis have two
+# instances.
 _CPU = """\
 instance_group [ { count: @COUNT@ kind: KIND_CPU } ]
 parameters { key: "intra_op_thread_count" value: { string_value: "1" } }
@@ -82,8 +83,8 @@ dynamic_batching {
   max_queue_delay_microseconds: 2000
 }
 """
-# TensorRT makes its plan once a shape and GPU, and keeps it; the warm-up asks for the shapes that batching prefers, so
-# that no image waits for a plan. Equal images are answered from Triton's response cache.
+# TensorRT builds one plan per shape and GPU and caches it; the warm-up covers the preferred batch sizes, so that no
+# request waits for a plan. Identical images are answered from Triton's response cache.
 _GPU = """\
 instance_group [ { count: 1 kind: KIND_GPU } ]
 response_cache { enable: true }

@@ -1,4 +1,4 @@
-"""Weights stored in half the bytes, computed with in full precision."""
+"""Stores weights as float16 and computes with them in float32."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ SMALLEST_TENSOR = 256
 def store_weights_as_float16(model: onnx.ModelProto) -> onnx.ModelProto:
     """Stores each large float32 weight as float16 and casts it back in the graph.
 
-    ONNX Runtime and TensorRT fold the casts when they load the model, so that only the file is smaller.
-    Weights that float16 cannot hold (beyond 65,504) stay as they are.
+    ONNX Runtime and TensorRT fold the casts when they load the model, so only the file is smaller.
+    Weights beyond the range of float16 (65,504) are not changed.
     """
     initializers, casts = [], []
     for tensor in model.graph.initializer:

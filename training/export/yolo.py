@@ -1,4 +1,4 @@
-"""A YOLO detector as ONNX: uint8 in, a fixed number of boxes out, suppression inside the graph."""
+"""Exports a YOLO detector as ONNX: uint8 images in, a fixed number of boxes out, suppression in the graph."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SUPPRESSION_ROUNDS = 12
 
 
 class FixedBoxes(nn.Module):
-    """Wraps an anchor-free YOLO whose head gives (n, 4 + labels, anchors): centre, size, scores.
+    """Wraps an anchor-free YOLO whose head outputs (n, 4 + labels, anchors): centre, size, scores.
 
     in   image   (n, H, W, 1) uint8
     out  boxes   (n, 100, 4) float32, x_min y_min x_max y_max, 0..1 of the image
@@ -35,16 +35,16 @@ class FixedBoxes(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         grey = image.permute(0, 3, 1, 2).to(torch.float32) / 255
-        answer = self.network(torch.cat([grey, grey, grey], dim=1))
-        answer = answer[0] if isinstance(answer, (tuple, list)) else answer
-        centre, extent, by_label = answer[:, 0:2], answer[:, 2:4], answer[:, 4:]
+        output = self.network(torch.cat([grey, grey, grey], dim=1))
+        output = output[0] if isinstance(output, (tuple, list)) else output
+        centre, extent, by_label = output[:, 0:2], output[:, 2:4], output[:, 4:]
         corners = torch.cat([centre - extent / 2, centre + extent / 2], dim=1).permute(0, 2, 1) / self.size
         scores, labels = by_label.max(dim=1)
         scores, chosen = scores.topk(min(CANDIDATES, scores.shape[1]), dim=1)
         boxes = corners.clamp(0, 1).gather(1, chosen.unsqueeze(-1).expand(-1, -1, 4))
         labels = labels.gather(1, chosen)
         kept = scores * keep_by_cluster_nms(boxes, self.overlap)
-        missing = max(0, BOXES - kept.shape[1])  # a small input has fewer places than rows
+        missing = max(0, BOXES - kept.shape[1])  # a small input has fewer anchors than rows
         scores, order = nn.functional.pad(kept, (0, missing)).topk(BOXES, dim=1)
         boxes = nn.functional.pad(boxes, (0, 0, 0, missing)).gather(1, order.unsqueeze(-1).expand(-1, -1, 4))
         return boxes, scores, nn.functional.pad(labels, (0, missing)).gather(1, order).to(torch.int32)
@@ -56,7 +56,7 @@ def keep_by_cluster_nms(boxes: Tensor, overlap: float) -> Tensor:
     boxes: (n, m, 4), highest score first.  Cluster-NMS (Zheng et al., "Enhancing geometric factors in
     model learning and inference for object detection", IEEE Trans. Cybern. 52, 2022): repeating the
     parallel suppression from the survivors of the round before reaches the greedy result once the
-    rounds exceed the longest chain of boxes that suppress one another.  Whole batches, no loop in the graph.
+    rounds exceed the longest chain of boxes that suppress each other.  Works on batches, without a loop in the graph.
     """
     area = (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
     upper = torch.maximum(boxes[:, :, None, :2], boxes[:, None, :, :2])
@@ -84,14 +84,14 @@ def load_network(checkpoint: Path) -> nn.Module:
 
 
 def yolo_answers(network: nn.Module, images: GreyImages) -> list[FrameworkBoxes]:
-    """What ultralytics' own suppression leaves of the network's answers. images: (n, h, w)."""
+    """The boxes of the network after the suppression of ultralytics itself. images: (n, h, w)."""
     from ultralytics.utils.nms import non_max_suppression
 
     grey = torch.from_numpy(images).unsqueeze(1).to(torch.float32) / 255
     with torch.no_grad():
-        answer = network(grey.expand(-1, 3, -1, -1))
-    answer = answer[0] if isinstance(answer, (tuple, list)) else answer
-    kept = non_max_suppression(answer, conf_thres=0.05, iou_thres=OVERLAP, agnostic=True, max_det=BOXES)
+        output = network(grey.expand(-1, 3, -1, -1))
+    output = output[0] if isinstance(output, (tuple, list)) else output
+    kept = non_max_suppression(output, conf_thres=0.05, iou_thres=OVERLAP, agnostic=True, max_det=BOXES)
     side = torch.tensor([images.shape[2], images.shape[1]] * 2)
     return [
         FrameworkBoxes(

@@ -1,9 +1,9 @@
-"""Mass-forming intrahepatic cholangiocarcinoma: one large irregular mass and what it does to its surroundings.
+"""Mass-forming intrahepatic cholangiocarcinoma: one large irregular mass and its effects on the surroundings.
 
 Appearance after Chung et al., "Varying appearances of cholangiocarcinoma: radiologic-pathologic correlation",
 RadioGraphics 29, 2009, and Han et al., "Cholangiocarcinoma: pictorial essay of CT and cholangiographic
-findings", RadioGraphics 22, 2002: irregular rim enhancement about a hypo-attenuating fibrous centre, retraction
-of the capsule beside it, bile ducts dilated upstream (towards the periphery), sometimes satellite nodules.
+findings", RadioGraphics 22, 2002: irregular rim enhancement around a hypo-attenuating fibrous centre, retraction
+of the adjacent capsule, bile ducts dilated upstream (towards the periphery), sometimes satellite nodules.
 Sizes, rims and lobulation follow the ICC row of MCT-LTDiag (Wu et al., Sci. Data 13:31, 2026).
 """
 
@@ -33,7 +33,7 @@ def cholangiocarcinoma(
     diameter_mm: float,
     spacing_mm: float,
 ) -> Outline:
-    """The mass: lobulated or merely rough in outline, ill defined, often with a broken rim, patchy within."""
+    """The mass: lobulated or with a rough outline, ill defined, often with a broken rim, patchy inside."""
     lobulated = bool(rng.random() < LOBULATED_SHARE)
     if lobulated:
         level = lobulated_level(rng, shape, centre_px, diameter_mm / 2, spacing_mm, roughness=(0.06, 0.13))
@@ -63,9 +63,9 @@ def _contrast(rng: np.random.Generator, depth_mm: FloatImage, spacing_mm: float,
 def retract_capsule(
     hu: FloatImage, mask: BoolImage, centre_px: tuple[float, float], parenchyma: Parenchyma, pull_mm: float
 ) -> tuple[FloatImage, BoolImage]:
-    """Draws the liver's border nearest to the mass inwards by up to `pull_mm`; returns slice and mask, warped.
+    """Moves the border of the liver nearest to the mass inwards by up to `pull_mm`; returns warped slice and mask.
 
-    A smooth inverse warp: every pixel near the capsule takes its value from further out.
+    A smooth inverse warp: every pixel near the capsule gets its value from further outside.
     """
     depth_px = np.where(mask, parenchyma.depth_mm / parenchyma.spacing_mm, 0)
     border = mask & (depth_px <= 1.5)
@@ -90,7 +90,7 @@ def dilated_ducts(
     diameter_mm: float,
     hilum_px: tuple[float, float],
 ) -> FloatImage:
-    """Opacity (h, w) of two to five tapering ducts that leave the mass away from the hilum."""
+    """Opacity (h, w) of two to five tapering ducts that start at the mass and point away from the hilum."""
     shape, spacing = parenchyma.mask.shape, parenchyma.spacing_mm
     ducts = np.zeros(shape, dtype=np.float32)
     away = np.arctan2(centre_px[0] - hilum_px[0], centre_px[1] - hilum_px[1])

@@ -1,9 +1,9 @@
 """Hepatic metastases: one to eight round or oval foci in both lobes.
 
 Appearance after Sica, Ji and Ros, "CT and MR imaging of hepatic metastases", AJR 174, 2000, and Namasivayam,
-Martin and Saini, "Imaging of liver metastases: MRI", Cancer Imaging 7, 2007: hypo-attenuating against the
+Martin and Saini, "Imaging of liver metastases: MRI", Cancer Imaging 7, 2007: hypo-attenuating compared with the
 enhanced parenchyma in the portal-venous phase, often with a brighter rim ("target"), centrally necrotic when
-large or fast-growing; their margin is sharp. Sizes, counts, rims and lobulation follow the CRLM and BCLM rows of
+large or fast-growing; the margin is sharp. Sizes, counts, rims and lobulation follow the CRLM and BCLM rows of
 MCT-LTDiag (Wu et al., Sci. Data 13:31, 2026). The idea of painting textured ellipses with elastic
 outlines into healthy livers is that of Hu et al., "Label-Free Liver Tumor Segmentation", CVPR 2023.
 """
@@ -20,7 +20,7 @@ LOBULATED_SHARE = 0.10
 
 
 def metastasis_count(rng: np.random.Generator) -> int:
-    """One to eight, mean about 1.8: the shifted geometric distribution cut at eight."""
+    """One to eight, mean about 1.8: a geometric distribution truncated at eight."""
     return int(min(rng.geometric(0.55), 8))
 
 
@@ -67,7 +67,7 @@ def _oval(
 def _contrast(
     rng: np.random.Generator, depth_mm: FloatImage, diameter_mm: float, spacing_mm: float, *, rim: bool
 ) -> FloatImage:
-    """Attenuation against the parenchyma as a function of depth below the lesion's own border."""
+    """Attenuation minus that of the parenchyma, as a function of the depth below the border of the lesion."""
     relative = np.clip(depth_mm / (diameter_mm / 2), -0.5, 1)
     texture = rng.uniform(2, 9) * smooth_field(rng, depth_mm.shape, rng.uniform(2, 5) / spacing_mm)
     contrast = rng.uniform(-102, -48) + texture

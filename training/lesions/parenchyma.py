@@ -1,4 +1,4 @@
-"""What surrounds a lesion: the liver's own level, its noise, and how a lesion is laid into it."""
+"""The liver around a lesion: its level, its noise, and how a lesion is blended into it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from training.fields import BoolImage, FloatImage
 
 @dataclass(frozen=True)
 class Parenchyma:
-    """level_hu: local attenuation without vessels and noise.  texture_hu: the noise that belongs to it.
+    """Measurements of the liver on one slice.
 
-    depth_mm: distance of each pixel to the liver's border, 0 outside.
+    level_hu: local attenuation without vessels and noise.  texture_hu: the noise.
+    depth_mm: distance of each pixel to the border of the liver, 0 outside.
     """
 
     level_hu: FloatImage
@@ -29,8 +30,8 @@ def measure_parenchyma(hu: FloatImage, mask: BoolImage, spacing_mm: float) -> Pa
     """Splits a liver into a smooth level and a noise texture.
 
     hu: (h, w) Hounsfield units.  mask: (h, w), True in the liver, at least 200 pixels.
-    Vessels are kept out of the level by clipping at the median +/- 2.5 robust standard deviations, and
-    out of the texture by clipping it likewise: a lesion displaces vessels, the scanner's noise stays.
+    Level and texture are clipped at the median +/- 2.5 robust standard deviations to exclude vessels: a lesion
+    displaces vessels, but the noise of the scanner remains.
     Raises ValueError for a smaller mask.
     """
     if int(mask.sum()) < 200:
@@ -55,7 +56,7 @@ def measure_parenchyma(hu: FloatImage, mask: BoolImage, spacing_mm: float) -> Pa
 
 
 def _texture_without_edges(residual: FloatImage, core: BoolImage, noise: float) -> FloatImage:
-    """The core's own noise; the pixels near its border, where edges leak in, borrow from the nearest core ones."""
+    """The noise of the core; pixels near the border, which contain edges, are filled by mirroring the core."""
     nearest = ndimage.distance_transform_edt(~core, return_distances=False, return_indices=True)
     rows, columns = np.indices(core.shape)
     mirrored = (2 * nearest[0] - rows, 2 * nearest[1] - columns)
@@ -68,10 +69,10 @@ def _texture_without_edges(residual: FloatImage, core: BoolImage, noise: float) 
 def lay_into(
     hu: FloatImage, parenchyma: Parenchyma, alpha: FloatImage, contrast_hu: FloatImage, blur_mm: float
 ) -> FloatImage:
-    """Replaces liver by lesion where `alpha` (0..1) says so, in the sharpness and noise of the surroundings.
+    """Blends a lesion into the liver by `alpha` (0..1), with the sharpness and noise of the surroundings.
 
     contrast_hu: the lesion's attenuation minus the parenchyma's.  blur_mm: standard deviation of the
-    scanner's point spread; it softens the lesion before the slice's own noise is put back.
+    scanner's point spread function, applied to the lesion before the noise of the slice is added.
     """
     sigma_px = blur_mm / parenchyma.spacing_mm
     opacity = ndimage.gaussian_filter(alpha * parenchyma.mask, sigma_px)
