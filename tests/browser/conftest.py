@@ -41,7 +41,7 @@ if missing := [name for name, present in REQUIREMENTS.items() if not present]:
 
 DETECTOR_CURVES = {
     "confusion": {
-        "rows": ["cholangiocarcinoma", "metastasis", "nothing there"],
+        "rows": ["cholangiocarcinoma", "metastasis", "no lesion"],
         "columns": ["cholangiocarcinoma", "metastasis", "missed"],
         "counts": [[8, 1, 1], [0, 7, 3], [2, 1, 0]],
     },
