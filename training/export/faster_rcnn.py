@@ -62,15 +62,15 @@ def faster_rcnn_graph(network: FasterRCNN, height: int, width: int) -> onnx.Mode
 def faster_rcnn_answers(network: FasterRCNN, images: GreyImages) -> list[FrameworkBoxes]:
     """The output of torchvision itself. images: (n, h, w)."""
     network.eval()
-    answers = []
+    boxes = []
     for image in images:
         with torch.no_grad():
             (found,) = network([torch.from_numpy(image)[None].expand(3, -1, -1) / 255])
-        answers.append(
+        boxes.append(
             FrameworkBoxes(
                 found["boxes"].numpy().astype(np.float64),
                 found["labels"].numpy() - 1,
                 found["scores"].numpy().astype(np.float64),
             )
         )
-    return answers
+    return boxes

@@ -35,42 +35,42 @@ Answer = NDArray[np.float64] | FrameworkBoxes
 def require_parity(expected: Sequence[Answer], model: bytes, images: GreyImages) -> None:
     """Raises Unlike unless probabilities agree within 0.005, and boxes of score 0.1 or more within a pixel.
 
-    expected: what the framework says of each image: probabilities (labels,), typicality (1,) or boxes.
+    expected: output of the framework for each image: probabilities (labels,), typicality (1,) or boxes.
     images: (n, h, w).
     """
     from training.evaluation.inference import run_model_on
 
-    answers = run_model_on(model, images)
-    for index, said in enumerate(expected):
-        if isinstance(said, FrameworkBoxes):
+    outputs = run_model_on(model, images)
+    for index, reference in enumerate(expected):
+        if isinstance(reference, FrameworkBoxes):
             side = np.array([images.shape[2], images.shape[1]] * 2)
-            corners = answers["boxes"][index] * side
-            _require_boxes(said, corners, answers["labels"][index], answers["scores"][index], index)
+            corners = outputs["boxes"][index] * side
+            _require_boxes(reference, corners, outputs["labels"][index], outputs["scores"][index], index)
         else:
-            apart = float(np.abs(_probabilities(answers, index) - said).max())
-            if apart > PROBABILITY_TOLERANCE:
-                raise Unlike(f"image {index}: probabilities differ by {apart:.4f}")
+            difference = float(np.abs(_probabilities(outputs, index) - reference).max())
+            if difference > PROBABILITY_TOLERANCE:
+                raise Unlike(f"image {index}: probabilities differ by {difference:.4f}")
 
 
-def _probabilities(answers: dict[str, NDArray[Any]], index: int) -> NDArray[np.float64]:
-    if "typicality" in answers:
-        return answers["typicality"][index].astype(np.float64)
-    logits = answers["logits"][index].astype(np.float64)
+def _probabilities(outputs: dict[str, NDArray[Any]], index: int) -> NDArray[np.float64]:
+    if "typicality" in outputs:
+        return outputs["typicality"][index].astype(np.float64)
+    logits = outputs["logits"][index].astype(np.float64)
     return np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
 
 
 def _require_boxes(
-    said: FrameworkBoxes,
+    reference: FrameworkBoxes,
     corners: NDArray[np.float64],
     labels: NDArray[np.intp],
     scores: NDArray[np.float64],
     image: int,
 ) -> None:
-    for box, label, score in zip(said.corners, said.labels, said.scores, strict=True):
+    for box, label, score in zip(reference.corners, reference.labels, reference.scores, strict=True):
         if score < COMPARED_SCORE:
             continue
         same = (labels == label) & (np.abs(scores - score) <= 2 * PROBABILITY_TOLERANCE)
-        apart = np.abs(corners[same] - box).max(axis=1)
-        if not (apart <= BOX_TOLERANCE_PX).any():
-            nearest = f"{apart.min():.2f} px away" if len(apart) else "of another label or score"
+        difference = np.abs(corners[same] - box).max(axis=1)
+        if not (difference <= BOX_TOLERANCE_PX).any():
+            nearest = f"{difference.min():.2f} px away" if len(difference) else "of another label or score"
             raise Unlike(f"image {image}: a box of score {score:.3f} is missing; the nearest is {nearest}")

@@ -43,9 +43,9 @@ class FixedBoxes(nn.Module):
         scores, chosen = scores.topk(min(CANDIDATES, scores.shape[1]), dim=1)
         boxes = corners.clamp(0, 1).gather(1, chosen.unsqueeze(-1).expand(-1, -1, 4))
         labels = labels.gather(1, chosen)
-        kept = scores * keep_by_cluster_nms(boxes, self.overlap)
-        missing = max(0, BOXES - kept.shape[1])  # a small input has fewer anchors than rows
-        scores, order = nn.functional.pad(kept, (0, missing)).topk(BOXES, dim=1)
+        remaining = scores * keep_by_cluster_nms(boxes, self.overlap)
+        missing = max(0, BOXES - remaining.shape[1])  # a small input has fewer anchors than rows
+        scores, order = nn.functional.pad(remaining, (0, missing)).topk(BOXES, dim=1)
         boxes = nn.functional.pad(boxes, (0, 0, 0, missing)).gather(1, order.unsqueeze(-1).expand(-1, -1, 4))
         return boxes, scores, nn.functional.pad(labels, (0, missing)).gather(1, order).to(torch.int32)
 
@@ -91,7 +91,7 @@ def yolo_answers(network: nn.Module, images: GreyImages) -> list[FrameworkBoxes]
     with torch.no_grad():
         output = network(grey.expand(-1, 3, -1, -1))
     output = output[0] if isinstance(output, (tuple, list)) else output
-    kept = non_max_suppression(output, conf_thres=0.05, iou_thres=OVERLAP, agnostic=True, max_det=BOXES)
+    selected = non_max_suppression(output, conf_thres=0.05, iou_thres=OVERLAP, agnostic=True, max_det=BOXES)
     side = torch.tensor([images.shape[2], images.shape[1]] * 2)
     return [
         FrameworkBoxes(
@@ -99,7 +99,7 @@ def yolo_answers(network: nn.Module, images: GreyImages) -> list[FrameworkBoxes]
             rows[:, 5].numpy().astype(np.intp),
             rows[:, 4].numpy().astype(np.float64),
         )
-        for rows in kept
+        for rows in selected
     ]
 
 

@@ -1,4 +1,4 @@
-"""A slice with a liver in, the same slice with a tumour and its boxes out."""
+"""Synthesises lesions of one type into the liver of a slice, with their mask and boxes."""
 
 from __future__ import annotations
 
