@@ -73,7 +73,7 @@ def _train(name: ClassifierName, configuration: Configuration, data: Path, out: 
 
 
 def new_classifier(name: ClassifierName, configuration: Configuration, labels: int) -> keras.Model:
-    """The configured network with fresh, or pretrained, weights."""
+    """The configured network, untrained or with a pretrained backbone."""
     return build_classifier(name, configuration.classifier.networks[name], configuration.data.input_size_px, labels)
 
 

@@ -29,7 +29,7 @@ def _fold(text: str) -> str:
 
 
 class Explore(Command):
-    """join datasets into one collection and write a report on it"""
+    """Join datasets into one collection and write a report on it."""
 
     source: list[str] = Field(description="KIND=FOLDER of a dataset; may be repeated")
     every_nth: int = Field(default=5, ge=1, description="keep every n-th slice without a lesion")
@@ -58,7 +58,7 @@ class Explore(Command):
 
 
 class Prepare(Command):
-    """split the data by patient; without a collection, also synthesise lesions"""
+    """Split the data by patient; without a collection, also synthesise lesions."""
 
     data: Path | None = Field(default=None, description="the folder msd-liver-slices; phantoms only without it")
     collection: bool = Field(default=False, description="use what `explore` collected, with its own labels")

@@ -12,7 +12,7 @@ from training.versions import write_card
 
 
 class FitEnsembles(Command):
-    """fit the ensembles of the shipped models, and write them to their cards"""
+    """Fit the ensembles of the shipped models, and write them to their cards."""
 
     pages: Path = Field(default=Path("docs/model-cards"), description="folder of the model cards for people")
 
@@ -36,7 +36,7 @@ class FitEnsembles(Command):
 
 
 class WriteReport(Command):
-    """compare every shipped model with every ensemble, with graphs"""
+    """Compare every shipped model with every ensemble, with graphs."""
 
     out: Path | None = Field(default=None, description="output folder; report/ in the run's folder by default")
 
@@ -49,7 +49,7 @@ class WriteReport(Command):
 
 
 class EvaluateVolumes(Command):
-    """evaluate the shipped ensembles on whole volumes, slice by slice"""
+    """Evaluate the shipped ensembles on whole volumes, slice by slice."""
 
     volume: list[str] = Field(
         description="IMAGE or IMAGE=LABELS: a DICOM folder or a NIfTI file, and a NIfTI file; may be repeated"

@@ -45,7 +45,7 @@ def _run_for_each_network(context: Context, command: str) -> None:
 
 
 class Train(Command):
-    """train a network, or resume its training"""
+    """Train a network, or resume its training."""
 
     network: CliPositionalArg[NetworkNameOrAll] = Field(description=f"{ALL}, or {_NETWORK_HELP}")
 
@@ -58,7 +58,7 @@ class Train(Command):
 
 
 class Export(Command):
-    """write a trained network to the model repository, and print its metrics"""
+    """Write a trained network to the model repository, and print its metrics."""
 
     network: CliPositionalArg[NetworkNameOrAll] = Field(description=f"{ALL}, or {_NETWORK_HELP}")
 
@@ -77,7 +77,7 @@ class Export(Command):
 
 
 class Evaluate(Command):
-    """measure the shipped model on the held-out patients, and print its metrics"""
+    """Measure the shipped model on the held-out patients, and print its metrics."""
 
     network: CliPositionalArg[NetworkNameOrAll] = Field(description=f"{ALL} shipped networks, or {_NETWORK_HELP}")
 
@@ -105,7 +105,7 @@ def _evaluate(folder: Path, data: Path) -> None:
 
 
 class CrossValidate(Command):
-    """train and evaluate one network on each of K folds"""
+    """Train and evaluate one network on each of K folds."""
 
     network: CliPositionalArg[NetworkName] = Field(description=_NETWORK_HELP)
     folds: int = Field(default=5, ge=3, description="number of folds")

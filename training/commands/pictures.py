@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class WriteSamples(Command):
-    """write the sample images: phantoms with lesions"""
+    """Write the sample images: phantoms with lesions."""
 
     out: Path = Field(default=Path("samples"), description="output folder")
 
@@ -28,7 +28,7 @@ class WriteSamples(Command):
 
 
 class WriteLesionSheet(Command):
-    """draw a contact sheet of synthesised lesions"""
+    """Draw a contact sheet of synthesised lesions."""
 
     data: Path | None = Field(
         default=None, description="the folder msd-liver-slices, for real livers; phantoms only if it does not exist"
@@ -41,7 +41,7 @@ class WriteLesionSheet(Command):
 
 
 class WriteAugmentationSheet(Command):
-    """draw a contact sheet of every augmentation"""
+    """Draw a contact sheet of every augmentation."""
 
     out: Path = Field(default=Path("var/augmentation-sheet.png"), description="output file")
 
@@ -52,7 +52,7 @@ class WriteAugmentationSheet(Command):
 
 
 class MeasureRealism(Command):
-    """compare synthesised lesions with the reviewed real ones"""
+    """Compare synthesised lesions with the reviewed real ones."""
 
     data: Path = Field(description="the folder msd-liver-slices")
     tables: Path | None = Field(default=None, description="the folder mct-ltdiag, to compare sizes and shapes by type")

@@ -17,7 +17,7 @@ VersionNumber = Annotated[str, Field(pattern="^[1-9][0-9]*$", description="versi
 
 
 class Promote(Command):
-    """serve a version; a new one must beat the served version first"""
+    """Serve a version; a new one must beat the served version first."""
 
     model: CliPositionalArg[ModelFolder]
     version: CliPositionalArg[VersionNumber]
@@ -43,7 +43,7 @@ class Promote(Command):
 
 
 class RollBack(Command):
-    """serve one existing version only, within seconds"""
+    """Serve one existing version only, within seconds."""
 
     model: CliPositionalArg[ModelFolder]
     version: CliPositionalArg[VersionNumber]

@@ -60,7 +60,7 @@ class SplitChoice:
 def prepare_collection(
     folder: Path, data: DataConfiguration, out: Path, choice: SplitChoice | None = None
 ) -> tuple[int, list[UnusedImage]]:
-    """Splits a collection by patient and resizes its images to the networks' input.
+    """Splits a collection by patient and resizes its images to the input size of the networks.
 
     Images are letterboxed as in the services. Images without a known label are not used, and returned; tumours without
     a box train the classification only. Lesions of unknown type of held-out patients become the real lesions that

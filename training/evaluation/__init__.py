@@ -1,1 +1,1 @@
-"""How good a model is on patients it never saw, with confidence intervals, and the numbers its card carries."""
+"""Evaluation of models and ensembles on held-out patients, for the model cards and the report."""

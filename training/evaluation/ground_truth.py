@@ -1,4 +1,4 @@
-"""The boxes that are true, in the form in which found boxes are scored."""
+"""Ground truth as boxes, in the same form as the boxes that a detector finds."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ INPUT_CHECK_THRESHOLD = 0.5
 
 @dataclass(frozen=True)
 class Evaluation:
-    """temperature: 1 for models without one."""
+    """The result. temperature: 1 for models without one."""
 
     temperature: float
     decision_threshold: float

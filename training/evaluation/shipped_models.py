@@ -19,7 +19,7 @@ from training.versions import leading_version, read_versions
 
 @dataclass(frozen=True)
 class ShippedModel:
-    """model: the ONNX file of the version with the largest weight."""
+    """A model of the repository. model: the ONNX file of its leading version."""
 
     card: ModelCard
     model: Path
