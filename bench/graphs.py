@@ -23,7 +23,7 @@ from bench.machine import machine
 from bench.measurement import IMAGE, MeasurementFailed
 from local_stack.settings import StackSettings
 from training.export.passes import optimise
-from training.versions import current, leading
+from training.versions import leading_version, read_versions
 
 OUT = Path("docs/bench")
 LISTED_NODES = 10
@@ -93,7 +93,7 @@ def measure(repository: Path, before: Path | None, python: Path, runs: int) -> I
 
 def _graph_in(folder: Path) -> Path:
     """Of the version that answers most."""
-    return folder / leading(current(folder)) / "model.onnx"
+    return folder / leading_version(read_versions(folder)) / "model.onnx"
 
 
 def _image_for(model: onnx.ModelProto) -> np.ndarray:

@@ -10,6 +10,7 @@ from pydantic_settings import CliApp, get_subcommand
 from training.commands.command_line import CommandLine
 from training.commands.context import Command, Context, MissingPrerequisite
 from training.datasets.records import Leakage, UnexpectedLayout
+from training.export.parity import ParityError
 from training.promotion import PromotionRefused
 from training.sources import UnusableData
 from training.versions import UnknownVersion
@@ -20,6 +21,7 @@ USER_ERRORS = (
     FileNotFoundError,
     Leakage,
     MissingPrerequisite,
+    ParityError,
     PromotionRefused,
     UnexpectedLayout,
     UnknownVersion,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hepar.contracts.cards import InputSize, ModelCard, Window
 from training.evaluation.model_evaluation import Evaluation, evaluate_model
-from training.export.parity import Answer, GreyImages, Unlike, require_parity
+from training.export.parity import GreyImages, ModelOutput, ParityError, require_parity
 from training.networks import Network, Run, training_minutes
 from training.prepared.dataset import data_fingerprint, image_paths, read_images, read_manifest
 
@@ -23,19 +23,20 @@ PARITY_IMAGES = 32
 def export(network: Network, run: Run, repository: Path) -> ModelCard:
     """Writes the model's folder. The metrics on its card are measured on the bytes that are shipped.
 
-    Raises Unlike if the graph does not reproduce the framework's output.
+    Raises ParityError if the graph does not reproduce the framework's output.
     """
+    from training.export.passes import optimise
     from training.export.repository import write_model
 
     images = parity_images(run)
-    model = _shipped_bytes(network.graph(run), network.framework_answers(run, images), images)
+    model = _shipped_bytes(optimise(network.graph(run)), network.framework_outputs(run, images), images)
     evaluation = evaluate_model(network.task, model, run.data, None, None)
     card = _card(network, run, evaluation)
     write_model(repository, _parsed(model), card)
     return card
 
 
-def _shipped_bytes(graph: onnx.ModelProto, expected: list[Answer], images: GreyImages) -> bytes:
+def _shipped_bytes(graph: onnx.ModelProto, expected: list[ModelOutput], images: GreyImages) -> bytes:
     """The graph with weights stored as float16 if that keeps parity, else the exact graph."""
     from training.export.weights import store_weights_as_float16
 
@@ -44,7 +45,7 @@ def _shipped_bytes(graph: onnx.ModelProto, expected: list[Answer], images: GreyI
     try:
         smaller = store_weights_as_float16(graph).SerializeToString()
         require_parity(expected, smaller, images)
-    except Unlike:
+    except ParityError:
         return exact
     return smaller
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from hepar.contracts.cards import Task
 from training.configuration import ClassifierName, Configuration, code_fingerprint
-from training.export.parity import Answer, GreyImages
+from training.export.parity import GreyImages, ModelOutput
 from training.lesions import LABELS
 from training.prepared.dataset import require_boxes, training_labels
 
@@ -55,7 +55,7 @@ class Network(Protocol):
 
     def graph(self, run: Run) -> onnx.ModelProto: ...
 
-    def framework_answers(self, run: Run, images: GreyImages) -> list[Answer]:
+    def framework_outputs(self, run: Run, images: GreyImages) -> list[ModelOutput]:
         """The output of the training framework for images (n, side, side), which the graph must reproduce."""
         ...
 
@@ -85,7 +85,7 @@ class Classifier:
 
         return classifier_graph(self._trained(run), len(self.labels(run.data)))
 
-    def framework_answers(self, run: Run, images: GreyImages) -> list[Answer]:
+    def framework_outputs(self, run: Run, images: GreyImages) -> list[ModelOutput]:
         from scipy.special import softmax
 
         logits = self._trained(run).predict(images[..., None], batch_size=8, verbose=0)["logits"]
@@ -127,10 +127,10 @@ class Yolo:
         side = run.configuration.data.input_size_px
         return yolo_graph(self._trained(run), side, side)
 
-    def framework_answers(self, run: Run, images: GreyImages) -> list[Answer]:
-        from training.export.yolo import yolo_answers
+    def framework_outputs(self, run: Run, images: GreyImages) -> list[ModelOutput]:
+        from training.export.yolo import yolo_outputs
 
-        return list(yolo_answers(self._trained(run), images))
+        return list(yolo_outputs(self._trained(run), images))
 
     def _trained(self, run: Run) -> nn.Module:
         from training.detector.yolo import best_checkpoint, work_offline
@@ -164,10 +164,10 @@ class FasterRcnn:
         side = run.configuration.data.input_size_px
         return faster_rcnn_graph(self._trained(run), side, side)
 
-    def framework_answers(self, run: Run, images: GreyImages) -> list[Answer]:
-        from training.export.faster_rcnn import faster_rcnn_answers
+    def framework_outputs(self, run: Run, images: GreyImages) -> list[ModelOutput]:
+        from training.export.faster_rcnn import faster_rcnn_outputs
 
-        return list(faster_rcnn_answers(self._trained(run), images))
+        return list(faster_rcnn_outputs(self._trained(run), images))
 
     def _trained(self, run: Run) -> nn.Module:
         from training.detector.faster_rcnn import trained_faster_rcnn
@@ -199,7 +199,7 @@ class ScopeCheck:
         side = run.configuration.data.input_size_px
         return input_check_graph(fitted_input_check(run.network_folder(self.name)), side, side)
 
-    def framework_answers(self, run: Run, images: GreyImages) -> list[Answer]:
+    def framework_outputs(self, run: Run, images: GreyImages) -> list[ModelOutput]:
         from training.input_check.fit import fitted_input_check, typicality
 
         return list(typicality(fitted_input_check(run.network_folder(self.name)), images))

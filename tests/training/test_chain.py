@@ -12,6 +12,7 @@ import pytest
 from hepar.contracts.cards import ModelCard
 from tests.training.support import run_training
 from training.evaluation.inference import run_model_on
+from training.export.passes import optimise
 from training.networks import NETWORKS
 from training.prepared.dataset import CLASS_LABELS, NO_TUMOUR_INDEX, image_paths, read_images, read_manifest
 
@@ -100,6 +101,21 @@ def test_weights_are_stored_as_float16(exported: Path) -> None:
     large = [tensor for tensor in graph.initializer if np.prod(tensor.dims) >= 256]
     float16 = [tensor for tensor in large if tensor.data_type == onnx.TensorProto.FLOAT16]
     assert len(float16) >= 0.5 * len(large) > 0
+
+
+def test_an_exported_graph_is_optimised(exported: Path) -> None:
+    model = onnx.load(exported / "1" / "model.onnx")
+    written = model.SerializeToString()
+    assert optimise(model).SerializeToString() == written, "no pass finds anything left to rewrite"
+    kinds = {node.op_type for node in model.graph.node}
+    (first,) = [node.op_type for node in model.graph.node if "image" in node.input]
+    if exported.name.startswith("classify_"):
+        assert first == "Reshape", "before the arithmetic on every pixel"
+    elif exported.name == "detect_faster_rcnn":
+        assert "ScatterND" in kinds
+        assert "ScatterElements" not in kinds
+    elif exported.name.startswith("detect_"):
+        assert "MatMul" in kinds, "the rounds of suppression"
 
 
 def test_a_finished_training_is_not_repeated(exported: Path, prepared: Path) -> None:

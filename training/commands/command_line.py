@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, CliSubCommand, PydanticBaseSettingsS
 
 from training.commands.data import Explore, Prepare
 from training.commands.ensembles import EvaluateVolumes, FitEnsembles, WriteReport
-from training.commands.models import CrossValidate, Evaluate, Export, Train
+from training.commands.models import CrossValidate, Evaluate, Export, OptimiseGraphs, Train
 from training.commands.pictures import MeasureRealism, WriteAugmentationSheet, WriteLesionSheet, WriteSamples
 from training.commands.versions import Promote, RollBack
 
@@ -37,6 +37,7 @@ class CommandLine(BaseSettings):
     evaluate: CliSubCommand[Evaluate] = Field(description=Evaluate.__doc__)
     cross_validate: CliSubCommand[CrossValidate] = Field(description=CrossValidate.__doc__)
     ensemble: CliSubCommand[FitEnsembles] = Field(description=FitEnsembles.__doc__)
+    optimise_graphs: CliSubCommand[OptimiseGraphs] = Field(description=OptimiseGraphs.__doc__)
     report: CliSubCommand[WriteReport] = Field(description=WriteReport.__doc__)
     promote: CliSubCommand[Promote] = Field(description=Promote.__doc__)
     rollback: CliSubCommand[RollBack] = Field(description=RollBack.__doc__)

@@ -135,3 +135,18 @@ class CrossValidate(Command):
             prepare_collection(context.collection, data, out, SplitChoice(fold=fold))
         else:
             prepare(choose_source(self.data, data), data, out, fold=fold)
+
+
+class OptimiseGraphs(Command):
+    """Rewrite the graphs of the model repository so that they run faster with the same outputs."""
+
+    images: Path = Field(default=Path("samples"), description="folder of PNG files to compare the outputs on")
+
+    def run(self, context: Context) -> None:
+        from training.export.optimisation import optimise_repository
+
+        changed = 0
+        for graph in optimise_repository(context.repository, sorted(self.images.glob("*.png"))):
+            print(graph.sentence(), flush=True)
+            changed += 1
+        print(f"{changed} graphs of {context.repository} changed")

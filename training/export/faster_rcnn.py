@@ -59,7 +59,7 @@ def faster_rcnn_graph(network: FasterRCNN, height: int, width: int) -> onnx.Mode
     return graph
 
 
-def faster_rcnn_answers(network: FasterRCNN, images: GreyImages) -> list[FrameworkBoxes]:
+def faster_rcnn_outputs(network: FasterRCNN, images: GreyImages) -> list[FrameworkBoxes]:
     """The output of torchvision itself. images: (n, h, w)."""
     network.eval()
     boxes = []

@@ -10,10 +10,10 @@ import numpy as np
 import onnx
 from PIL import Image
 
-from training.evaluation.served import run_model_on
-from training.export.parity import GreyImages, Unlike
+from training.evaluation.inference import run_model_on
+from training.export.parity import GreyImages, ParityError
 from training.export.passes import optimise
-from training.versions import present
+from training.versions import existing_versions
 
 MAX_DIFFERENCE = 1e-5
 """Of any element of any output; on the processors measured so far there is none."""
@@ -40,10 +40,10 @@ def optimise_repository(repository: Path, images: Sequence[Path]) -> Iterator[Op
     """Rewrites each graph in place that a pass changes, and yields what it did with it.
 
     The outputs stay, and with them every figure on the model's card, which is not touched.
-    images: to compare outputs on, besides random ones. Raises Unlike, and leaves the file, where outputs differ.
+    images: to compare outputs on, besides random ones. Raises ParityError, and leaves the file, where outputs differ.
     """
     for folder in sorted(card.parent for card in repository.glob("*/card.json")):
-        for version in present(folder):
+        for version in existing_versions(folder):
             file = folder / version / "model.onnx"
             before = file.read_bytes()
             model = onnx.load_model_from_string(before)
@@ -53,7 +53,9 @@ def optimise_repository(repository: Path, images: Sequence[Path]) -> Iterator[Op
             after = model.SerializeToString()
             difference = largest_difference(before, after, _images_for(model, images))
             if difference > MAX_DIFFERENCE:
-                raise Unlike(f"{file}: outputs of the optimised graph differ by {difference:.2g}; it stays as it was")
+                raise ParityError(
+                    f"{file}: outputs of the optimised graph differ by {difference:.2g}; the file is not changed"
+                )
             draft = file.with_suffix(".draft")
             draft.write_bytes(after)
             draft.replace(file)
@@ -63,7 +65,7 @@ def optimise_repository(repository: Path, images: Sequence[Path]) -> Iterator[Op
 def largest_difference(before: bytes, after: bytes, images: GreyImages) -> float:
     """Of any element of any output of two graphs, on a batch and on a single image. images: (n, h, w).
 
-    Raises Unlike where outputs differ in name, shape or type.
+    Raises ParityError where outputs differ in name, shape or type.
     """
     largest = 0.0
     for batch in (images, images[:1]):
@@ -71,7 +73,7 @@ def largest_difference(before: bytes, after: bytes, images: GreyImages) -> float
         for name, values in expected.items():
             answer = answers.get(name)
             if answer is None or (answer.shape, answer.dtype) != (values.shape, values.dtype):
-                raise Unlike(f"{name} has another shape or type in the optimised graph")
+                raise ParityError(f"{name} has another shape or type in the optimised graph")
             apart = np.abs(answer.astype(np.float64) - values.astype(np.float64))
             largest = max(largest, float(apart.max()))
     return largest

@@ -16,7 +16,7 @@ COMPARED_SCORE = 0.1
 GreyImages = NDArray[np.uint8]
 
 
-class Unlike(Exception):
+class ParityError(Exception):
     """The outputs differ; the message names the image and the difference."""
 
 
@@ -29,11 +29,11 @@ class FrameworkBoxes:
     scores: NDArray[np.float64]
 
 
-Answer = NDArray[np.float64] | FrameworkBoxes
+ModelOutput = NDArray[np.float64] | FrameworkBoxes
 
 
-def require_parity(expected: Sequence[Answer], model: bytes, images: GreyImages) -> None:
-    """Raises Unlike unless probabilities agree within 0.005, and boxes of score 0.1 or more within a pixel.
+def require_parity(expected: Sequence[ModelOutput], model: bytes, images: GreyImages) -> None:
+    """Raises ParityError unless probabilities agree within 0.005, and boxes of score 0.1 or more within a pixel.
 
     expected: output of the framework for each image: probabilities (labels,), typicality (1,) or boxes.
     images: (n, h, w).
@@ -49,7 +49,7 @@ def require_parity(expected: Sequence[Answer], model: bytes, images: GreyImages)
         else:
             difference = float(np.abs(_probabilities(outputs, index) - reference).max())
             if difference > PROBABILITY_TOLERANCE:
-                raise Unlike(f"image {index}: probabilities differ by {difference:.4f}")
+                raise ParityError(f"image {index}: probabilities differ by {difference:.4f}")
 
 
 def _probabilities(outputs: dict[str, NDArray[Any]], index: int) -> NDArray[np.float64]:
@@ -73,4 +73,4 @@ def _require_boxes(
         difference = np.abs(corners[same] - box).max(axis=1)
         if not (difference <= BOX_TOLERANCE_PX).any():
             nearest = f"{difference.min():.2f} px away" if len(difference) else "of another label or score"
-            raise Unlike(f"image {image}: a box of score {score:.3f} is missing; the nearest is {nearest}")
+            raise ParityError(f"image {image}: a box of score {score:.3f} is missing; the nearest is {nearest}")

@@ -83,7 +83,7 @@ def load_network(checkpoint: Path) -> nn.Module:
     return network
 
 
-def yolo_answers(network: nn.Module, images: GreyImages) -> list[FrameworkBoxes]:
+def yolo_outputs(network: nn.Module, images: GreyImages) -> list[FrameworkBoxes]:
     """The boxes of the network after the suppression of ultralytics itself. images: (n, h, w)."""
     from ultralytics.utils.nms import non_max_suppression
 

@@ -14,7 +14,7 @@ from training.classifier.architectures import CLASSIFIERS
 from training.classifier.fit import new_classifier
 from training.configuration import ClassifierName, load_configuration
 from training.export.classifier import classifier_graph
-from training.export.parity import FrameworkBoxes, Unlike, require_parity
+from training.export.parity import FrameworkBoxes, ParityError, require_parity
 from training.export.weights import store_weights_as_float16
 from training.export.yolo import keep_by_cluster_nms
 
@@ -56,7 +56,7 @@ def test_parity_fails_for_different_probabilities() -> None:
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     require_parity(list(probabilities), graph, images)
     probabilities[2] += [0.01, -0.01, 0]
-    with pytest.raises(Unlike, match="image 2: probabilities differ"):
+    with pytest.raises(ParityError, match="image 2: probabilities differ"):
         require_parity(list(probabilities), graph, images)
 
 
@@ -97,7 +97,7 @@ def test_parity_of_boxes(*, shift: float, label: int, score: float, equal: bool)
     if equal:
         require_parity([found], model.SerializeToString(), images)
     else:
-        with pytest.raises(Unlike, match="image 0: a box of score"):
+        with pytest.raises(ParityError, match="image 0: a box of score"):
             require_parity([found], model.SerializeToString(), images)
 
 

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.node_profile import node_times, nodes_of
-from tests.training.test_graph_passes import SCALING
+from tests.training.export.test_graph_passes import SCALING
 from training.export import optimisation
 from training.export.optimisation import MAX_DIFFERENCE, largest_difference, optimise_repository
-from training.export.parity import Unlike
+from training.export.parity import ParityError
 from training.export.passes import optimise
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SHIPPED = sorted(card.parent for card in (ROOT / "triton_models").glob("*/card.json"))
 HEAVY = {"Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul", "RoiAlign"}
 """Operators that the networks consist of."""
@@ -107,7 +107,7 @@ def test_a_graph_with_other_outputs_is_refused(repository: Path, monkeypatch: py
     monkeypatch.setattr(optimisation, "optimise", with_another_scale)
     file = repository / "classify_one" / "1" / "model.onnx"
     before = file.read_bytes()
-    with pytest.raises(Unlike, match=r"outputs of the optimised graph differ by 0.97"):
+    with pytest.raises(ParityError, match=r"outputs of the optimised graph differ by 0.97"):
         list(optimise_repository(repository, []))
     assert file.read_bytes() == before
 
@@ -116,7 +116,7 @@ def test_a_graph_with_an_output_of_another_shape_is_unlike() -> None:
     text = SCALING.replace("int64[4] shape = {-1, 1, 32, 48}", "int64[3] shape = {-1, 32, 48}")
     text = text.replace("float[n,1,32,48] y", "float[n,32,48] y")
     before, after = (onnx.parser.parse_model(one).SerializeToString() for one in (SCALING, text))
-    with pytest.raises(Unlike, match="y has another shape or type"):
+    with pytest.raises(ParityError, match="y has another shape or type"):
         largest_difference(before, after, np.zeros((2, 32, 48), dtype=np.uint8))
 
 
