@@ -46,19 +46,11 @@ def add(folder: Path, candidate: Path, version: str = "2") -> None:
     add_version(folder, version, candidate / "1" / "model.onnx", card_of(candidate))
 
 
-<<<<<<< HEAD
 def test_without_a_versions_file_the_newest_version_answers(folder: Path) -> None:
     routing = read_version_routing(folder, card_of(folder))
     assert routing.choose_version() == (NEWEST, card_of(folder))
     assert routing.required_versions == [NEWEST]
-    assert current(folder) == Versions(serving={"1": 1.0})
-=======
-def test_without_a_file_the_newest_answers(folder: Path) -> None:
-    offer = read_version_routing(folder, card_of(folder))
-    assert offer.pick() == (NEWEST, card_of(folder))
-    assert offer.needed == [NEWEST]
     assert read_versions(folder) == Versions(serving={"1": 1.0})
->>>>>>> 65377d1 (Name the test files of training after what they test)
 
 
 def test_an_added_version_is_loaded_and_gets_no_requests(folder: Path, candidate: Path) -> None:
@@ -75,13 +67,8 @@ def test_an_added_version_is_loaded_and_gets_no_requests(folder: Path, candidate
 
 def test_versions_get_requests_by_weight_and_use_their_own_cards(folder: Path, candidate: Path) -> None:
     add(folder, candidate)
-<<<<<<< HEAD
-    share(folder, Versions(serving={"1": 3.0, "2": 1.0}))
-    routing = read_version_routing(folder, card_of(folder))
-=======
     write_versions(folder, Versions(serving={"1": 3.0, "2": 1.0}))
-    offer = read_version_routing(folder, card_of(folder))
->>>>>>> 65377d1 (Name the test files of training after what they test)
+    routing = read_version_routing(folder, card_of(folder))
     points = iter([step / 400 for step in range(400)])
     asked = Counter(routing.choose_version(lambda: next(points))[0] for _ in range(400))
     assert asked == {"1": 300, "2": 100}

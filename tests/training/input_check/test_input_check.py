@@ -52,7 +52,9 @@ def test_images_that_are_not_ct_are_refused(
 
 
 def test_the_samples_are_accepted(card: ModelCard) -> None:
-    images = [letterbox(decode(path.read_bytes()).pixels, SIDE, SIDE)[0] for path in (REPOSITORY / "samples").glob("*.png")]
+    images = [
+        letterbox(decode(path.read_bytes()).pixels, SIDE, SIDE)[0] for path in (REPOSITORY / "samples").glob("*.png")
+    ]
     assert len(images) == 3
     assert accepted(np.stack(images), card).all()
 
@@ -92,7 +94,9 @@ def test_a_pelvis_is_refused_and_the_liver_of_the_same_person_accepted(card: Mod
     hu = np.asarray(image.dataobj, dtype=np.float32)
     low, high = card.window.low_hu, card.window.high_hu
     grey = np.clip((hu - low) / (high - low) * 255, 0, 255).astype(np.uint8)
-    slices = [letterbox(np.ascontiguousarray(np.rot90(grey[:, :, k])[:, ::-1]), SIDE, SIDE)[0] for k in range(hu.shape[2])]
+    slices = [
+        letterbox(np.ascontiguousarray(np.rot90(grey[:, :, k])[:, ::-1]), SIDE, SIDE)[0] for k in range(hu.shape[2])
+    ]
     passed = accepted(np.stack(slices), card)
     pelvis = slice(0, 30)  # from the thighs to the iliac crests
     assert not passed[pelvis].any()
