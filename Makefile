@@ -56,8 +56,8 @@ NPM = $(NPM_IN) clients/typescript
 TYPESCRIPT = clients/typescript/node_modules/.complete
 
 .PHONY: openapi
-openapi: .venv/.dev $(TYPESCRIPT) ## write docs/openapi.json, docs/problems.md and the TypeScript client
-	.venv/bin/python -m gateway.document docs
+openapi: .venv/.dev $(TYPESCRIPT) ## write gateway/openapi.json, docs/problems.md and the TypeScript client from the code
+	.venv/bin/python -m tools.public_document
 	@$(NPM) run --silent generate
 
 .PHONY: images

@@ -105,14 +105,14 @@ async def delete(dependencies: AuthDependencies, caller: Caller, account_id: str
 
 
 async def sign_ins(
-    dependencies: AuthDependencies, account_id: str, limit: int, before: int | None
+    dependencies: AuthDependencies, account_id: str, limit: int, after: int | None
 ) -> list[StoredAuditEntry]:
-    """Newest first. before: the number of the last entry of the previous page."""
+    """Newest first. after: the number of the last entry of the previous page."""
     wanted = select(StoredAuditEntry).where(
         StoredAuditEntry.subject == account_id, StoredAuditEntry.event.in_(SIGN_IN_EVENTS)
     )
-    if before is not None:
-        wanted = wanted.where(StoredAuditEntry.number < before)
+    if after is not None:
+        wanted = wanted.where(StoredAuditEntry.number < after)
     async with dependencies.database.reading() as session:
         return list((await session.scalars(wanted.order_by(StoredAuditEntry.number.desc()).limit(limit))).all())
 

@@ -19,7 +19,8 @@ from auth_service.settings import AuthSettings
 from auth_service.tables import StoredAccount, StoredClient, StoredRevocation, StoredSession
 from auth_service.throttle import Throttle
 from auth_service.tokens import TokenIssuer
-from hepar.contracts.accounts import PublicKeys, Role
+from hepar.contracts.accounts import Role
+from hepar.contracts.tokens import PublicKeys
 from hepar.core.errors import Forbidden, Unauthenticated
 from hepar.storage.database import Database
 from hepar.web.access_tokens import Principal, TokenRules, read_token, verification_keys

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jose import jwk
 
 from auth_service.secret_key import require_private, write_private
-from hepar.contracts.accounts import PublicKey
+from hepar.contracts.tokens import PublicKey
 from hepar.web.access_tokens import ALGORITHM, LEEWAY_S
 
 

@@ -23,7 +23,7 @@ from auth_service.tables import (
     StoredRevocation,
     StoredSession,
 )
-from hepar.contracts.accounts import AccessToken
+from hepar.contracts.tokens import AccessToken
 from hepar.core.errors import Forbidden, Unauthenticated
 
 

@@ -9,15 +9,15 @@ from fastapi import APIRouter, Depends, Request, Response
 from classify_service.classifiers import Classifiers
 from hepar.contracts.analyses import Classification, ClassificationBatch, ClassificationItem
 from hepar.contracts.models import ModelList
-from hepar.contracts.problems import Problem
 from hepar.core.request_context import current_request_id
 from hepar.serving.app import BatchDeadlineDep, DeadlineDep, UploadedImage, UploadedImages, json_response
 from hepar.serving.batches import in_order
 from hepar.serving.options import VotingChoice
-from hepar.web.events import EventsAccepted, event_stream
-from hepar.web.uploads import BATCH_OPENAPI, IMAGE_OPENAPI, Frame
+from hepar.web.events import EventsAccepted, event_stream, event_stream_response
+from hepar.web.openapi import problems
+from hepar.web.uploads import BATCH_OPENAPI, BATCH_PROBLEMS, IMAGE_OPENAPI, IMAGE_PROBLEMS, Frame
 
-router = APIRouter(tags=["classification"], responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}})
+router = APIRouter()
 
 UPLOAD_PATHS = frozenset({"/v1/classifications", "/v1/classifications/batch"})
 
@@ -30,19 +30,29 @@ async def _service(request: Request) -> Classifiers:
 Service = Annotated[Classifiers, Depends(_service)]
 
 
-@router.get("/v1/models", summary="List the classifiers")
+@router.get("/v1/models", summary="List the classifiers", tags=["models"])
 async def models(service: Service) -> ModelList:
     """The classifiers and the input check: their cards with the figures, and whether they answer now."""
     return ModelList(models=await service.served_models())
 
 
 @router.post(
-    "/v1/classifications", response_model=Classification, summary="Classify one CT image", openapi_extra=IMAGE_OPENAPI
+    "/v1/classifications",
+    response_model=Classification,
+    summary="Classify one CT image",
+    tags=["analyses"],
+    responses=problems(*IMAGE_PROBLEMS),
+    openapi_extra=IMAGE_OPENAPI,
 )
 async def classify(
     service: Service, options: VotingChoice, deadline: DeadlineDep, image: UploadedImage, frame: Frame = None
 ) -> Response:
-    """Cholangiocarcinoma, metastasis or no tumour, with each model's vote."""
+    """Cholangiocarcinoma, metastasis or no tumour: the calibrated decision of the ensemble, with the vote of each
+    network, their agreement and their uncertainty.
+
+    `outcome` is `decided` with a `label`; `indeterminate`, below the ensemble's decision threshold; or `out_of_scope`,
+    with the reason and without votes, for an image unlike the abdominal CT that the networks were trained on.
+    """
     return await json_response(await service.analyse(image, options, deadline, frame))
 
 
@@ -50,12 +60,18 @@ async def classify(
     "/v1/classifications/batch",
     response_model=ClassificationBatch,
     summary="Classify many CT images",
+    tags=["batches"],
+    responses=problems(*BATCH_PROBLEMS) | event_stream_response(ClassificationItem),
     openapi_extra=BATCH_OPENAPI,
 )
 async def classify_batch(
     service: Service, options: VotingChoice, deadline: BatchDeadlineDep, images: UploadedImages, events: EventsAccepted
 ) -> Response:
-    """A result or a problem for every image, in the order they were sent, or as events as they become ready."""
+    """Every image is answered on its own, in the order sent; one that fails is a problem in its place.
+
+    With `Accept: text/event-stream` each answer comes as an event `item` (a ClassificationItem) as soon as it is ready,
+    and an event `end` after the last.
+    """
     results = service.analyse_batch(images, options, deadline)
     if events:
         return await event_stream(ClassificationItem(index=index, item=item) async for index, item in results)

@@ -9,15 +9,15 @@ from fastapi import APIRouter, Depends, Request, Response
 from detect_service.detectors import Detectors
 from hepar.contracts.analyses import Detection, DetectionBatch, DetectionItem
 from hepar.contracts.models import ModelList
-from hepar.contracts.problems import Problem
 from hepar.core.request_context import current_request_id
 from hepar.serving.app import BatchDeadlineDep, DeadlineDep, UploadedImage, UploadedImages, json_response
 from hepar.serving.batches import in_order
 from hepar.serving.options import FusionChoice
-from hepar.web.events import EventsAccepted, event_stream
-from hepar.web.uploads import BATCH_OPENAPI, IMAGE_OPENAPI, Frame
+from hepar.web.events import EventsAccepted, event_stream, event_stream_response
+from hepar.web.openapi import problems
+from hepar.web.uploads import BATCH_OPENAPI, BATCH_PROBLEMS, IMAGE_OPENAPI, IMAGE_PROBLEMS, Frame
 
-router = APIRouter(tags=["detection"], responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}})
+router = APIRouter()
 
 UPLOAD_PATHS = frozenset({"/v1/detections", "/v1/detections/batch"})
 
@@ -30,19 +30,26 @@ async def _service(request: Request) -> Detectors:
 Service = Annotated[Detectors, Depends(_service)]
 
 
-@router.get("/v1/models", summary="List the detectors")
+@router.get("/v1/models", summary="List the detectors", tags=["models"])
 async def models(service: Service) -> ModelList:
     """The detectors and the input check: their cards with the figures, and whether they answer now."""
     return ModelList(models=await service.served_models())
 
 
 @router.post(
-    "/v1/detections", response_model=Detection, summary="Find lesions in one CT image", openapi_extra=IMAGE_OPENAPI
+    "/v1/detections",
+    response_model=Detection,
+    summary="Find lesions in one CT image",
+    tags=["analyses"],
+    responses=problems(*IMAGE_PROBLEMS),
+    openapi_extra=IMAGE_OPENAPI,
 )
 async def detect(
     service: Service, options: FusionChoice, deadline: DeadlineDep, image: UploadedImage, frame: Frame = None
 ) -> Response:
-    """Boxes of lesions, fused over all detectors."""
+    """Boxes of lesions, fused from the detectors' boxes: each with its score, its label, the detectors that found it,
+    and its size in pixels, and in millimetres where the file gives the pixel spacing.
+    """
     return await json_response(await service.analyse(image, options, deadline, frame))
 
 
@@ -50,12 +57,18 @@ async def detect(
     "/v1/detections/batch",
     response_model=DetectionBatch,
     summary="Find lesions in many CT images",
+    tags=["batches"],
+    responses=problems(*BATCH_PROBLEMS) | event_stream_response(DetectionItem),
     openapi_extra=BATCH_OPENAPI,
 )
 async def detect_batch(
     service: Service, options: FusionChoice, deadline: BatchDeadlineDep, images: UploadedImages, events: EventsAccepted
 ) -> Response:
-    """A result or a problem for every image, in the order they were sent, or as events as they become ready."""
+    """Every image is answered on its own, in the order sent; one that fails is a problem in its place.
+
+    With `Accept: text/event-stream` each answer comes as an event `item` (a DetectionItem) as soon as it is ready,
+    and an event `end` after the last.
+    """
     results = service.analyse_batch(images, options, deadline)
     if events:
         return await event_stream(DetectionItem(index=index, item=item) async for index, item in results)

@@ -1,11 +1,11 @@
-"""Classification and detection of one upload, side by side."""
+"""Classification and detection of one upload at the same time."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
@@ -27,19 +27,27 @@ from hepar.ensemble.box_shares import share_in_boxes
 from hepar.web.problems import problem_of
 from hepar.web.upstream import Answer, Upstream, UpstreamProblem
 
-CLASSIFICATIONS = "/v1/classifications"
-DETECTIONS = "/v1/detections"
-BATCH = "/batch"
-One = TypeVar("One", bound=BaseModel)
-Other = TypeVar("Other", bound=BaseModel)
+CLASSIFICATION, DETECTION = "classification", "detection"
+"""The parts of an analysis."""
+PARTS = (CLASSIFICATION, DETECTION)
+Classified = TypeVar("Classified", bound=BaseModel)
+Detected = TypeVar("Detected", bound=BaseModel)
 
 
 @dataclass(frozen=True)
 class UpstreamCall:
-    """A service, and the path and query to ask it by."""
+    """A service, and the path and query of the request to it."""
 
     upstream: Upstream
-    path: str
+    target: str
+
+
+@dataclass(frozen=True)
+class _Results(Generic[Classified, Detected]):
+    """What each service answered, or why it did not."""
+
+    classification: Classified | HeparError
+    detection: Detected | HeparError
 
 
 async def analyse(
@@ -49,12 +57,12 @@ async def analyse(
     headers: Mapping[str, str],
     deadline: Deadline,
 ) -> Analysis:
-    """Both services read the upload while it arrives. One part may fail on its own and says so in its place.
+    """Both services read the upload while it arrives. A part that fails on its own is a problem in its place.
 
     Raises what ended the upload (TooLarge), and the classifier's error where both parts failed.
     """
-    classification, detection = await _both((classify, Classification), (detect, Detection), body, headers, deadline)
-    return together(or_problem(classification), or_problem(detection))
+    results = await _call_both((classify, Classification), (detect, Detection), body, headers, deadline)
+    return combined(or_problem(results.classification), or_problem(results.detection))
 
 
 async def analyse_batch(
@@ -64,77 +72,78 @@ async def analyse_batch(
     headers: Mapping[str, str],
     deadline: Deadline,
 ) -> AnalysisBatch:
-    """The same of many images, in order. A service that fails as a whole says so in the place of each of its parts.
+    """The same for many images, in order. Where a service fails as a whole, that part of each image is its problem.
 
     Raises what `analyse` raises, and BadUpstream where the services did not see the same number of images.
     """
-    classified, detected = await _both(
-        (classify, ClassificationBatch), (detect, DetectionBatch), body, headers, deadline
-    )
-    count = len(classified.items) if isinstance(classified, ClassificationBatch) else 0
-    if isinstance(detected, DetectionBatch):
-        if isinstance(classified, ClassificationBatch) and len(detected.items) != count:
-            raise BadUpstream("the parts do not tell of the same images")
-        count = len(detected.items)
-    parts = zip(_items(classified, count), _items(detected, count), strict=True)
-    return AnalysisBatch(items=[together(*pair) for pair in parts], request_id=current_request_id())
+    results = await _call_both((classify, ClassificationBatch), (detect, DetectionBatch), body, headers, deadline)
+    classification, detection = results.classification, results.detection
+    counts = {len(part.items) for part in (classification, detection) if not isinstance(part, HeparError)}
+    if len(counts) != 1:
+        raise BadUpstream("classification and detection returned different numbers of images")
+    count = counts.pop()
+    classifications: Sequence[Classification | Problem] = _items(classification, count)
+    detections: Sequence[Detection | Problem] = _items(detection, count)
+    items = [combined(*parts) for parts in zip(classifications, detections, strict=True)]
+    return AnalysisBatch(items=items, request_id=current_request_id())
 
 
-async def _both(
-    one: tuple[UpstreamCall, type[One]],
-    other: tuple[UpstreamCall, type[Other]],
+async def _call_both(
+    classify: tuple[UpstreamCall, type[Classified]],
+    detect: tuple[UpstreamCall, type[Detected]],
     body: AsyncIterator[bytes],
     headers: Mapping[str, str],
     deadline: Deadline,
-) -> tuple[One | HeparError, Other | HeparError]:
-    fork = BodySplitter(body)
+) -> _Results[Classified, Detected]:
+    splitter = BodySplitter(body, PARTS)
 
-    async def ask(index: int, asked: UpstreamCall, answer: type[Answer]) -> Answer | HeparError:
+    async def call(part: str, request: UpstreamCall, answer: type[Answer]) -> Answer | HeparError:
         try:
-            content = fork.reader(index)
-            return await asked.upstream.call(answer, "POST", asked.path, deadline, headers=headers, content=content)
+            content = splitter.reader(part)
+            upstream = request.upstream
+            return await upstream.call(answer, "POST", request.target, deadline, headers=headers, content=content)
         except HeparError as error:
             return error
         finally:
-            fork.leave(index)
+            splitter.leave(part)
 
-    pump = asyncio.create_task(fork.pump())
+    pump = asyncio.create_task(splitter.pump())
     try:
-        answers = await asyncio.gather(ask(0, *one), ask(1, *other))
+        results = _Results(*await asyncio.gather(call(CLASSIFICATION, *classify), call(DETECTION, *detect)))
     finally:
         if not pump.done():
             pump.cancel()
         failure = (await asyncio.gather(pump, return_exceptions=True))[0]
     if isinstance(failure, HeparError):
         raise failure
-    if isinstance(answers[0], HeparError) and isinstance(answers[1], HeparError):
-        raise answers[0]
-    return answers
+    if isinstance(results.classification, HeparError) and isinstance(results.detection, HeparError):
+        raise results.classification
+    return results
 
 
 def _items(part: ClassificationBatch | DetectionBatch | HeparError, count: int) -> Sequence[Any]:
     return [or_problem(part)] * count if isinstance(part, HeparError) else part.items
 
 
-def together(classification: Classification | Problem, detection: Detection | Problem) -> Analysis:
+def combined(classification: Classification | Problem, detection: Detection | Problem) -> Analysis:
     if isinstance(classification, Classification) and isinstance(detection, Detection):
-        classification = explained_by_boxes(classification, detection)
+        classification = with_shares_in_boxes(classification, detection)
     return Analysis(classification=classification, detection=detection, request_id=current_request_id())
 
 
-def explained_by_boxes(classification: Classification, detection: Detection) -> Classification:
-    """With the share of every activation map that lies inside the detected boxes."""
+def with_shares_in_boxes(classification: Classification, detection: Detection) -> Classification:
+    """Adds to every activation map its share inside the detected boxes."""
     boxes = [(box.x_min, box.y_min, box.x_max, box.y_max) for box in detection.boxes]
     image = classification.image
 
-    def explained(explanation: Explanation | None) -> Explanation | None:
+    def with_share(explanation: Explanation | None) -> Explanation | None:
         if explanation is None:
             return None
         share = share_in_boxes(explanation.activation_map, boxes, image.width, image.height)
         return explanation.model_copy(update={"share_in_boxes": round(share, 4)})
 
-    votes = [vote.model_copy(update={"explanation": explained(vote.explanation)}) for vote in classification.votes]
-    return classification.model_copy(update={"explanation": explained(classification.explanation), "votes": votes})
+    votes = [vote.model_copy(update={"explanation": with_share(vote.explanation)}) for vote in classification.votes]
+    return classification.model_copy(update={"explanation": with_share(classification.explanation), "votes": votes})
 
 
 def or_problem(part: Answer | HeparError) -> Answer | Problem:

@@ -1,4 +1,4 @@
-"""A batch as it goes: what both services say of an image, as soon as both said it."""
+"""A batch as server-sent events: each image as soon as both of its parts are ready."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from gateway.analysis import UpstreamCall, or_problem, together
+from gateway.analysis import CLASSIFICATION, DETECTION, PARTS, UpstreamCall, combined, or_problem
 from gateway.body_splitter import BodySplitter
 from hepar.contracts.analyses import AnalysisItem, ClassificationItem, DetectionItem
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import HeparError
 
-_Said = ClassificationItem | DetectionItem | HeparError | None
+_Event = ClassificationItem | DetectionItem | HeparError | None
+"""One image's result, the failure of the whole part, or its end."""
 
 
 async def analysis_events(
@@ -22,32 +23,33 @@ async def analysis_events(
     headers: Mapping[str, str],
     deadline: Deadline,
 ) -> AsyncIterator[AnalysisItem]:
-    """One item an image, in the order in which they become ready.
+    """One item per image, in the order in which they become ready.
 
-    A service that fails says so in the place of each part that it owes. Raises what ended the upload, and the
-    classifier's error where both fail before anything is known.
+    Where a service fails, its problem takes the place of each part that it owes. Raises what ended the upload, and the
+    classifier's error where both fail before the first image is ready.
     """
-    fork = BodySplitter(body)
-    said: asyncio.Queue[tuple[int, _Said]] = asyncio.Queue()
+    splitter = BodySplitter(body, PARTS)
+    events: asyncio.Queue[tuple[str, _Event]] = asyncio.Queue()
 
-    async def follow(part: int, asked: UpstreamCall, kind: type[ClassificationItem] | type[DetectionItem]) -> None:
+    async def follow(part: str, request: UpstreamCall, kind: type[ClassificationItem] | type[DetectionItem]) -> None:
         try:
-            content = fork.reader(part)
-            async for item in asked.upstream.events(kind, asked.path, deadline, headers=headers, content=content):
-                await said.put((part, item))
-            await said.put((part, None))
+            content = splitter.reader(part)
+            upstream = request.upstream
+            async for item in upstream.events(kind, request.target, deadline, headers=headers, content=content):
+                await events.put((part, item))
+            await events.put((part, None))
         except HeparError as error:
-            await said.put((part, error))
+            await events.put((part, error))
         finally:
-            fork.leave(part)
+            splitter.leave(part)
 
     tasks = [
-        asyncio.create_task(fork.pump()),
-        asyncio.create_task(follow(0, classify, ClassificationItem)),
-        asyncio.create_task(follow(1, detect, DetectionItem)),
+        asyncio.create_task(splitter.pump()),
+        asyncio.create_task(follow(CLASSIFICATION, classify, ClassificationItem)),
+        asyncio.create_task(follow(DETECTION, detect, DetectionItem)),
     ]
     try:
-        async for item in _merged(said):
+        async for item in _combined_events(events):
             yield item
     finally:
         for task in tasks:
@@ -55,21 +57,23 @@ async def analysis_events(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _merged(said: asyncio.Queue[tuple[int, _Said]]) -> AsyncIterator[AnalysisItem]:
-    known: tuple[dict[int, Any], dict[int, Any]] = ({}, {})
-    failed: list[HeparError | None] = [None, None]
-    left, told = {0, 1}, set[int]()
-    while left:
-        part, what = await said.get()
-        if isinstance(what, ClassificationItem | DetectionItem):
-            known[part][what.index] = what.item
+async def _combined_events(events: asyncio.Queue[tuple[str, _Event]]) -> AsyncIterator[AnalysisItem]:
+    ready: dict[str, dict[int, Any]] = {part: {} for part in PARTS}
+    failures: dict[str, HeparError] = {}
+    unfinished, sent = set(PARTS), set[int]()
+    while unfinished:
+        part, event = await events.get()
+        if isinstance(event, ClassificationItem | DetectionItem):
+            ready[part][event.index] = event.item
         else:
-            left.discard(part)
-            failed[part] = what
-        for index in sorted((known[0].keys() | known[1].keys()) - told):
-            parts: list[Any] = [known[number].get(index, failed[number]) for number in (0, 1)]
-            if None not in parts:
-                told.add(index)
-                yield AnalysisItem(index=index, item=together(or_problem(parts[0]), or_problem(parts[1])))
-    if failed[0] is not None and failed[1] is not None and not told:
-        raise failed[0]
+            unfinished.discard(part)
+            if event is not None:
+                failures[part] = event
+        for index in sorted((ready[CLASSIFICATION].keys() | ready[DETECTION].keys()) - sent):
+            classification = ready[CLASSIFICATION].get(index, failures.get(CLASSIFICATION))
+            detection = ready[DETECTION].get(index, failures.get(DETECTION))
+            if classification is not None and detection is not None:
+                sent.add(index)
+                yield AnalysisItem(index=index, item=combined(or_problem(classification), or_problem(detection)))
+    if failures.keys() == set(PARTS) and not sent:
+        raise failures[CLASSIFICATION]

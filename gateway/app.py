@@ -11,21 +11,22 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
 
-from gateway.accounts import install_account_routes
-from gateway.api import UPLOAD_PATHS, GatewayDependencies, router
+from gateway.api import UPLOAD_PATHS, install_routes
+from gateway.api.dependencies import GatewayDependencies
 from gateway.authentication import AuthenticationMiddleware
 from gateway.browser_headers import install_browser_headers
 from gateway.idempotency import IdempotencyMiddleware
-from gateway.openapi import describe
+from gateway.openapi import load_public_document
 from gateway.rate_limit import RateLimitMiddleware
 from gateway.settings import GatewaySettings
 from gateway.shared_state import shared_state
 from gateway.web_app import install_web
-from hepar.contracts.accounts import PublicKeys
+from hepar.contracts.tokens import PublicKeys
 from hepar.core.deadlines import Deadline
 from hepar.core.request_context import current_request_id
 from hepar.web.access_tokens import KeyCache, TokenRules
 from hepar.web.app import new_app
+from hepar.web.openapi import Json
 from hepar.web.problems import problem_response
 from hepar.web.uploads import MULTIPART_OVERHEAD_BYTES
 from hepar.web.upstream import Upstream, UpstreamProblem
@@ -33,7 +34,10 @@ from hepar.web.upstream import Upstream, UpstreamProblem
 _KEY_FETCH_S = 3.0
 
 
-def create_app(settings: GatewaySettings) -> FastAPI:
+def create_app(settings: GatewaySettings, document: Json | None = None) -> FastAPI:
+    """document: the public OpenAPI document; the one that was composed last by default."""
+    document = load_public_document() if document is None else document
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
@@ -83,14 +87,13 @@ def create_app(settings: GatewaySettings) -> FastAPI:
             Middleware(IdempotencyMiddleware, settings.upload_bytes_max + MULTIPART_OVERHEAD_BYTES),
         ],
     )
-    app.include_router(router)
-    install_account_routes(app)
+    install_routes(app, document)
     install_web(app, settings.web_folder)
     install_browser_headers(app, settings)
-    describe(app)
+    app.openapi_schema = document
 
     @app.exception_handler(UpstreamProblem)
-    async def pass_on(_request: Request, error: UpstreamProblem) -> JSONResponse:
+    async def upstream_problem(_request: Request, error: UpstreamProblem) -> JSONResponse:
         problem = error.problem.model_copy(update={"request_id": current_request_id()})
         headers = {"Retry-After": error.retry_after} if error.retry_after else {}
         if problem.status == 401:

@@ -1,325 +1,122 @@
-"""The public OpenAPI 3.1 document: what FastAPI knows of the routes, and what an integrator needs beside it."""
+"""The public OpenAPI document: those of the services and the gateway's own in one, with what the gateway adds to each.
+
+It is composed at build time (tools/public_document.py), because the gateway's image holds no other service's code. The
+gateway serves openapi.json next to this file, and forwards the account operations that it lists.
+"""
 
 from __future__ import annotations
 
-import re
+import copy
+import json
 from collections.abc import Iterable
-from typing import Any
+from pathlib import Path
 
-from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
-from pydantic import BaseModel
+from gateway.api.dependencies import IMAGE_SCOPE
+from gateway.api.images import PATHS
+from hepar.contracts.base import RESEARCH_USE_NOTICE
+from hepar.web import openapi
+from hepar.web.openapi import Json
 
-from gateway.examples import EXAMPLES, problem_example
-from gateway.operations import OPERATIONS, Operation
-from hepar.contracts import analyses
-from hepar.contracts.problem_types import PREFIX, PROBLEM_TYPES
-from hepar.contracts.problems import Problem
-from hepar.web.problems import MEDIA_TYPE
+FILE = Path(__file__).with_name("openapi.json")
 
-Json = dict[str, Any]
-
-SCOPES = {
-    "analyses": "classify images, find lesions, read the models' cards",
-    "models": "train and compare models",
-    "account": "one's own account",
-    "users": "administer accounts",
-    "clients": "register hospital systems",
-    "audit": "read the audit",
-}
 _TAGS = {
-    "analyses": "One CT image in, a verdict and boxes out.",
+    "analyses": "One CT image in, a classification and boxes out.",
     "batches": "Many images in one request, answered in order or as server-sent events.",
-    "models": "The networks, what they measured, and which of them answer now.",
+    "models": "The models, their metrics, and which of them answer now.",
     "tokens": "Signing in (OAuth 2.0).",
-    "account": "One's own account.",
-    "administration": "Other people's accounts, and the audit.",
+    "account": "The caller's own account.",
+    "administration": "Other people's accounts, and the audit log.",
     "clients": "Hospital systems that sign in by themselves.",
     "keys": "What other services need to verify tokens.",
     "health": "For load balancers and monitoring.",
 }
-_DESCRIPTION = """\
-{notice}
+_DESCRIPTION = f"""\
+**{RESEARCH_USE_NOTICE}**
 
-Send one axial CT slice (PNG, JPEG, TIFF, BMP, WebP or DICOM) and get back whether it looks like cholangiocarcinoma,
-metastasis or no tumour, and where.
+Send one axial CT slice (PNG, JPEG, TIFF, BMP, WebP or DICOM). The answer says whether it looks like cholangiocarcinoma,
+metastasis or no tumour, and where the lesions are.
 
-**Signing in.** `POST /v1/token` gives an access token for ten minutes; send it as `Authorization: Bearer <token>`.
+**Signing in.** `POST /v1/token` returns an access token that is valid for ten minutes; send it as
+`Authorization: Bearer <token>`.
 
-**Errors** are `application/problem+json` (RFC 9457). `type` is stable and leads to a page with cause and cure.
+**Errors** are `application/problem+json` (RFC 9457). `type` is stable and leads to a page with the cause and the
+remedy.
 
-**Repeating.** Give a POST an `Idempotency-Key` (a UUID): repeated within 24 hours with the same key and body, it gets
-the same answer and nothing is done twice; with another body it is refused.
+**Repeating a request.** Give a POST an `Idempotency-Key` (a UUID). Repeated within 24 hours with the same key and body,
+it gets the same answer and nothing is done twice; with another body it is refused.
 
-**Limits.** `RateLimit-Policy` and `RateLimit` tell the caller's share of requests and what is left of it (q:
-requests, w: seconds of the window, r: requests left, t: seconds until the window is over). After 429 and 503 wait for
-the seconds of `Retry-After`.
+**Lists** are sent in pages. Send `next` of one page as `after` to get the following one.
 
-**Time.** `X-Hepar-Timeout-Ms` says how many milliseconds the caller will wait; at the end of it the answer is 504.
-Closing the connection ends the work.
+**Rate limits.** `RateLimit-Policy` and `RateLimit` give the caller's limits and what is left of them (q: requests,
+w: length of the window in seconds, r: requests left, t: seconds until the window is over). After 429 and 503 wait for
+the seconds in `Retry-After`.
+
+**Time.** `X-Hepar-Timeout-Ms` gives the milliseconds that the caller waits; after them the answer is 504. Closing the
+connection ends the work.
 """
-_EVERY = ("internal-error", "busy", "unknown-host", "headers-too-large", "url-too-long")
-_API = ("rate-limited",)
-_SIGNED = ("unauthenticated", "forbidden", "unavailable")
-_BODY = ("invalid-request", "too-large", "upload-too-slow")
-_POST = ("invalid-request", "idempotency-key-reused", "idempotency-in-progress")
-_CALLED = ("unavailable", "deadline-exceeded", "bad-upstream")
-_IMAGE = ("unreadable-image", "unsupported-media", "bad-content-length", "below-quorum")
-_HEADERS: dict[str, tuple[str, Json]] = {
-    "X-Request-ID": ("the request's id: quote it when asking for help", {"type": "string", "maxLength": 64}),
-    "RateLimit-Policy": ("the caller's shares, as `name;q=requests;w=seconds`", {"type": "string"}),
-    "RateLimit": ("what is left of them, as `name;r=requests;t=seconds`", {"type": "string"}),
-    "Retry-After": ("seconds to wait before another try", {"type": "integer", "minimum": 1}),
-    "Location": ("where the new resource is", {"type": "string", "format": "uri-reference"}),
-    "Idempotency-Replayed": ("`true` where the answer is that of an earlier request", {"type": "string"}),
+_HEADERS: dict[str, Json] = openapi.HEADERS | {
+    "RateLimit-Policy": {
+        "description": "the caller's limits, as `name;q=requests;w=seconds`",
+        "schema": {"type": "string"},
+    },
+    "RateLimit": {"description": "what is left of them, as `name;r=requests;t=seconds`", "schema": {"type": "string"}},
+    "Idempotency-Replayed": {
+        "description": "`true` where the answer is that of an earlier request",
+        "schema": {"type": "string"},
+    },
 }
-_PARAMETERS: dict[str, Json] = {
+_PARAMETERS: dict[str, Json] = openapi.PARAMETERS | {
     "Idempotency-Key": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is answered once",
+        "description": "a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once",
         "schema": {"type": "string", "pattern": '^"?[A-Za-z0-9_.:-]{16,128}"?$'},
         "example": "6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4",
     },
-    "X-Hepar-Timeout-Ms": {
-        "name": "X-Hepar-Timeout-Ms",
-        "in": "header",
-        "description": "milliseconds that the caller will wait; capped by the server",
-        "schema": {"type": "integer", "minimum": 1, "maximum": 600_000},
-        "example": 10_000,
-    },
-    "X-Request-ID": {
-        "name": "X-Request-ID",
-        "in": "header",
-        "description": "an id of the caller's own; one is made where it is left out",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{8,64}$"},
-        "example": "study-2026-0042",
-    },
 }
-_ITEMS: dict[str, type[BaseModel]] = {
-    "classify_batch": analyses.ClassificationItem,
-    "detect_batch": analyses.DetectionItem,
-    "analysis_batch": analyses.AnalysisItem,
-}
-_HEALTH = {"healthz", "readyz"}
-_LINKS = {
-    "sign_up": {"get_user": "account_id", "deactivate_user": "account_id", "change_role": "account_id"},
-    "register_client": {"add_client_secret": "client_id", "deactivate_client": "client_id"},
-}
+_PROBLEMS = ("rate-limited", "unavailable", "deadline-exceeded", "bad-upstream")
+_POST_PROBLEMS = ("invalid-request", "idempotency-key-reused", "idempotency-in-progress")
 
 
-def describe(app: FastAPI) -> None:
-    """The app serves this document instead of FastAPI's own."""
-
-    def openapi() -> Json:
-        if app.openapi_schema is None:
-            app.openapi_schema = document(app)
-        return app.openapi_schema
-
-    vars(app)["openapi"] = openapi  # FastAPI's own way to do it
+def load_public_document() -> Json:
+    document: Json = json.loads(FILE.read_text())
+    return document
 
 
-def document(app: FastAPI) -> Json:
-    """Made anew."""
-    made = get_openapi(
-        title=app.title,
-        version=app.version,
-        summary=app.summary,
-        description=_DESCRIPTION.format(notice=f"**{app.description}**"),
-        routes=app.routes,
-        license_info=app.license_info,
-        contact={"name": "Hepar", "url": "https://hepar.invalid/"},
-        servers=[{"url": "/", "description": "this gateway"}],
-        tags=[{"name": name, "description": text} for name, text in _TAGS.items()],
-    )
-    schemas = made["components"]["schemas"]
-    for unused in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(unused, None)
-    more: list[type[BaseModel]] = [Problem, analyses.BatchEnd, *_ITEMS.values()]
-    for model in more:
-        _add_schema(schemas, model)
-    propagation_headers = {operation.name: operation for operation in OPERATIONS}
-    for operation in OPERATIONS:
-        if operation.body is not None:
-            _add_schema(schemas, operation.body)
-    for methods in made["paths"].values():
-        for method, found in methods.items():
-            name = found["operationId"]
-            if name in propagation_headers:
-                _describe_passed_on(found, propagation_headers[name])
-            else:
-                _describe_own(found, name, method)
-    made["components"]["securitySchemes"] = {"oauth2": _security()}
-    made["components"]["headers"] = {
-        name: {"description": text, "schema": schema} for name, (text, schema) in _HEADERS.items()
-    }
-    made["components"]["parameters"] = _PARAMETERS
-    told = str(made["paths"])
-    made["components"]["examples"] = {
-        name: {"summary": kind.title, "value": problem_example(name, kind)}
-        for name, kind in PROBLEM_TYPES.items()
-        if f"examples/{name}'" in told
-    }
-    for schema in schemas.values():
-        _complete_tuples(schema)
-    return made
+def compose(own: Json, services: Iterable[Json]) -> Json:
+    """own: the gateway's document of its own routes, which take precedence over a service's of the same path."""
+    document = copy.deepcopy(own)
+    components = document["components"]
+    for service in copy.deepcopy(list(services)):
+        document["paths"] = service["paths"] | document["paths"]
+        for kind in ("schemas", "securitySchemes"):
+            components[kind] = service["components"].get(kind, {}) | components.get(kind, {})
+    document["paths"] = dict(sorted(document["paths"].items(), key=_place))
+    for path, method, operation in openapi.operations(document):
+        if openapi.HEALTH_TAG not in operation["tags"]:
+            _add_gateway(path, method, operation)
+    openapi.complete_components(document, _PARAMETERS, _HEADERS)
+    document["components"]["schemas"] = dict(sorted(components["schemas"].items()))
+    document["info"] |= {"description": _DESCRIPTION, "contact": {"name": "Hepar", "url": "https://hepar.invalid/"}}
+    document["servers"] = [{"url": "/", "description": "this gateway"}]
+    document["tags"] = [{"name": name, "description": text} for name, text in _TAGS.items()]
+    return document
 
 
-def _complete_tuples(schema: Any) -> None:  # noqa: ANN401  JSON
-    """Pairs have `prefixItems` only; generators of clients, and spectral, want `items` beside it."""
-    if isinstance(schema, dict):
-        if "prefixItems" in schema:
-            schema["items"] = schema["prefixItems"][0]
-        for part in schema.values():
-            _complete_tuples(part)
-    elif isinstance(schema, list):
-        for part in schema:
-            _complete_tuples(part)
+def _place(path: tuple[str, Json]) -> tuple[int, str]:
+    """By subject, as the tags are ordered."""
+    tag = next(iter(path[1].values()))["tags"][0]
+    return list(_TAGS).index(tag), path[0]
 
 
-def _security() -> Json:
-    flow = {"tokenUrl": "/v1/token", "refreshUrl": "/v1/token"}
-    return {
-        "type": "oauth2",
-        "description": "access tokens are JWTs (RFC 9068), signed with ES256, for ten minutes",
-        "flows": {
-            "password": flow | {"scopes": SCOPES},
-            "clientCredentials": {
-                "tokenUrl": "/v1/token",
-                "scopes": {name: SCOPES[name] for name in ("analyses", "models")},
-            },
-        },
-    }
-
-
-def _describe_own(found: Json, name: str, method: str) -> None:
-    if name in _HEALTH:
-        found["description"] = found.get("description") or found["summary"]
-        found["security"] = []
-        if name == "readyz":
-            found["responses"]["503"] = {"description": "Not now: `parts` says what is missing"} | {
-                "content": {"application/json": {"schema": {"type": "object"}}}
-            }
-        _answer(found, "200", name, None)
-        _problems(found, _EVERY)
-        return
-    image = name != "models"
-    found["security"] = [{"oauth2": ["analyses"]}]
-    slugs = (*_EVERY, *_API, *_SIGNED, *_CALLED, *((*_BODY, *_POST, *_IMAGE) if image else ()))
-    _parameters(found, posted=method == "post")
-    _answer(found, "200", name, "RateLimit")
-    if name in _ITEMS:
-        item = _ITEMS[name].__name__
-        found["responses"]["200"]["content"]["text/event-stream"] = {
-            "schema": {
-                "type": "string",
-                "description": f"events `item`, each with a JSON document ({item}), then one `end` (BatchEnd)",
-                "x-event-item": {"$ref": f"#/components/schemas/{item}"},
-                "x-event-end": {"$ref": "#/components/schemas/BatchEnd"},
-            },
-            "example": 'event: item\ndata: {...}\n\nevent: end\ndata: {"count": 1}\n\n',
-        }
-    _problems(found, slugs)
-
-
-def _describe_passed_on(found: Json, operation: Operation) -> None:
-    found["description"] = operation.description
-    found["security"] = [{"oauth2": [operation.scope]}] if operation.scope else []
-    found["parameters"] = [
-        {
-            "name": name,
-            "in": "path",
-            "required": True,
-            "description": "as the list gives it",
-            "schema": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
-        }
-        for name in re.findall(r"{(\w+)}", operation.path)
-    ] + list(operation.query)
-    _parameters(found, posted=operation.method == "POST", waits=False)
-    content: Json = {}
-    if operation.body is not None:
-        schema = {"$ref": f"#/components/schemas/{operation.body.__name__}"}
-        content["application/json"] = {"schema": schema, "example": EXAMPLES[operation.body.__name__]}
-    if operation.form:
-        content["application/x-www-form-urlencoded"] = {
-            "schema": operation.form,
-            "example": EXAMPLES[f"{operation.name} form"],
-        }
-    if content:
-        found["requestBody"] = {"required": True, "content": content}
-    _answer(found, str(operation.status), operation.name, "RateLimit")
-    if operation.name in _LINKS:
-        found["responses"][str(operation.status)]["links"] = {
-            target: {"operationId": target, "parameters": {parameter: "$response.body#/id"}}
-            for target, parameter in _LINKS[operation.name].items()
-        }
-    slugs = [*_EVERY, *_API, *_CALLED, *operation.problems]
-    slugs += _SIGNED if operation.scope else ()
-    slugs += _BODY if content else ("too-large",)
-    slugs += _POST if operation.method == "POST" else ()
-    slugs += ("invalid-request",) if operation.query or "{" in operation.path else ()
-    _problems(found, slugs)
-
-
-def _parameters(found: Json, *, posted: bool, waits: bool = True) -> None:
-    wanted = [
-        *(["Idempotency-Key"] if posted else []),
-        *(["X-Hepar-Timeout-Ms"] if waits else []),
-        "X-Request-ID",
-    ]
-    found["parameters"] = [
-        *found.get("parameters", []),
-        *({"$ref": f"#/components/parameters/{name}"} for name in wanted),
-    ]
-
-
-def _answer(found: Json, status: str, name: str, limited: str | None) -> None:
-    """Of success: its headers, and an example where it has a body."""
-    answer = found["responses"][status]
-    answer["description"] = "Done" if answer["description"] == "Successful Response" else answer["description"]
-    headers = ["X-Request-ID", *(["RateLimit-Policy", "RateLimit"] if limited else [])]
-    if any(parameter.get("$ref", "").endswith("Idempotency-Key") for parameter in found.get("parameters", ())):
-        headers.append("Idempotency-Replayed")
-    if status == "201":
-        headers.append("Location")
-    answer["headers"] = {header: {"$ref": f"#/components/headers/{header}"} for header in headers}
-    content = answer.get("content", {}).get("application/json")
-    if content is not None and f"{name} answer" in EXAMPLES:
-        content["example"] = EXAMPLES[f"{name} answer"]
-    elif content is not None and content.get("schema") == {}:
-        answer.pop("content")
-
-
-def _problems(found: Json, slugs: Iterable[str]) -> None:
-    """Every error by its status, each kind with an example."""
-    found["responses"].pop("422", None)
-    by_status: dict[int, list[str]] = {}
-    for slug in dict.fromkeys(slugs):
-        for status in PROBLEM_TYPES[slug].statuses:
-            by_status.setdefault(status, []).append(slug)
-    for status, kinds in sorted(by_status.items()):
-        headers = {"X-Request-ID": {"$ref": "#/components/headers/X-Request-ID"}}
-        if status in (429, 503):
-            headers["Retry-After"] = {"$ref": "#/components/headers/Retry-After"}
-        already = found["responses"].get(str(status))
-        problem = {
-            "description": "; ".join(f"[{PROBLEM_TYPES[kind].title}]({PREFIX}{kind})" for kind in kinds),
-            "headers": headers,
-            "content": {
-                MEDIA_TYPE: {
-                    "schema": {"$ref": "#/components/schemas/Problem"},
-                    "examples": {kind: {"$ref": f"#/components/examples/{kind}"} for kind in kinds},
-                }
-            },
-        }
-        if already is not None:  # readiness has an answer of its own for 503
-            problem["content"] |= already.get("content", {})
-            problem["description"] = f"{already['description']}; {problem['description']}"
-        found["responses"][str(status)] = problem
-
-
-def _add_schema(schemas: Json, model: type[BaseModel]) -> None:
-    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-    for name, part in schema.pop("$defs", {}).items():
-        schemas.setdefault(name, part)
-    schemas.setdefault(model.__name__, schema)
+def _add_gateway(path: str, method: str, operation: Json) -> None:
+    """What the gateway checks and answers, whichever service an operation belongs to."""
+    if path in PATHS:
+        operation["security"] = [{"oauth2": [IMAGE_SCOPE]}]
+        openapi.add_problems(operation, ("unauthenticated", "forbidden"))
+    openapi.add_success_headers(operation, ("RateLimit-Policy", "RateLimit"))
+    openapi.add_problems(operation, _PROBLEMS)
+    if method == "post":
+        openapi.add_parameters(operation, ["Idempotency-Key"])
+        openapi.add_success_headers(operation, ["Idempotency-Replayed"])
+        openapi.add_problems(operation, _POST_PROBLEMS)

@@ -1,4 +1,4 @@
-"""Other people's accounts, and the audit: for administrators."""
+"""Other people's accounts, and the audit log: for administrators."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from fastapi import APIRouter, Path, Query
 
 from auth_service import administration
 from auth_service.api.dependencies import (
-    PROBLEMS,
+    AFTER,
+    ID_PATTERN,
+    AfterEntryDep,
     AuditorDep,
     Dependencies,
     LimitDep,
@@ -16,83 +18,108 @@ from auth_service.api.dependencies import (
     UsersAdministratorDep,
     shaped,
 )
-from auth_service.api.users import BeforeDep, sign_in_page
+from auth_service.api.users import sign_in_page
 from hepar.contracts.accounts import Account, AccountStatus, AuditEntry, Page, Role, RoleChange, SignIn
+from hepar.web.openapi import problems
 
-router = APIRouter(prefix="/v1", tags=["administration"], responses=PROBLEMS)
+router = APIRouter(prefix="/v1", tags=["administration"], responses=problems("unavailable"))
 
-AccountId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
+AccountId = Annotated[str, Path(pattern=ID_PATTERN, description="`id` of the account")]
 
 
 @router.get("/users", summary="List accounts")
-async def accounts(
+async def list_users(
     _caller: UsersAdministratorDep,
     dependencies: Dependencies,
     page: PageDep,
-    status: AccountStatus | None = None,
-    role: Role | None = None,
+    status: Annotated[AccountStatus | None, Query(description="only accounts with this status")] = None,
+    role: Annotated[Role | None, Query(description="only accounts with this role")] = None,
 ) -> Page[Account]:
-    """Oldest first, all or those of one status or role."""
+    """Oldest first."""
     found, following = await administration.accounts(dependencies, page, status, role)
     return Page[Account](items=[shaped(account) for account in found], next=following)
 
 
-@router.get("/users/{account_id}", summary="One account")
-async def account(account_id: AccountId, _caller: UsersAdministratorDep, dependencies: Dependencies) -> Account:
+@router.get("/users/{account_id}", summary="Read an account", responses=problems("no-such-account"))
+async def get_user(account_id: AccountId, _caller: UsersAdministratorDep, dependencies: Dependencies) -> Account:
+    """By its id."""
     return shaped(await administration.account(dependencies, account_id))
 
 
-@router.delete("/users/{account_id}", summary="Delete an account", status_code=204)
-async def delete(account_id: AccountId, caller: UsersAdministratorDep, dependencies: Dependencies) -> None:
-    """Forgets everything but the account's id in the audit. It cannot be undone."""
+@router.delete(
+    "/users/{account_id}",
+    summary="Delete an account",
+    status_code=204,
+    responses=problems("no-such-account", "last-administrator"),
+)
+async def delete_user(account_id: AccountId, caller: UsersAdministratorDep, dependencies: Dependencies) -> None:
+    """Deletes it and ends its sessions; only its id stays, in the audit log. It cannot be undone."""
     await administration.delete(dependencies, caller, account_id)
 
 
-@router.post("/users/{account_id}/approve", summary="Approve an account")
-async def approve(account_id: AccountId, caller: UsersAdministratorDep, dependencies: Dependencies) -> Account:
-    """One that signed up while `HEPAR_AUTH_SIGNUP` is `approval`."""
+@router.post(
+    "/users/{account_id}/approve", summary="Approve an account", responses=problems("no-such-account", "not-pending")
+)
+async def approve_user(account_id: AccountId, caller: UsersAdministratorDep, dependencies: Dependencies) -> Account:
+    """Activates an account that waits for approval: one made while `HEPAR_AUTH_SIGNUP` was `approval`."""
     return shaped(await administration.approve(dependencies, caller, account_id))
 
 
-@router.put("/users/{account_id}/role", summary="Change an account's role")
+@router.put(
+    "/users/{account_id}/role",
+    summary="Change an account's role",
+    responses=problems("no-such-account", "last-administrator"),
+)
 async def change_role(
     account_id: AccountId, form: RoleChange, caller: UsersAdministratorDep, dependencies: Dependencies
 ) -> Account:
+    """New tokens have the new role's scopes. Tokens that were issued before keep theirs until they expire, but never
+    more than the new role allows at the account operations.
+    """
     return shaped(await administration.change_role(dependencies, caller, account_id, form.role))
 
 
-@router.post("/users/{account_id}/deactivate", summary="Deactivate an account")
-async def deactivate(account_id: AccountId, caller: UsersAdministratorDep, dependencies: Dependencies) -> Account:
-    """Ends its sessions; its access tokens are accepted elsewhere for ten minutes at most."""
+@router.post(
+    "/users/{account_id}/deactivate",
+    summary="Deactivate an account",
+    responses=problems("no-such-account", "last-administrator"),
+)
+async def deactivate_user(account_id: AccountId, caller: UsersAdministratorDep, dependencies: Dependencies) -> Account:
+    """Nobody can sign in with it, and its sessions end. Analyses still accept its access tokens for up to ten
+    minutes.
+    """
     return shaped(await administration.deactivate(dependencies, caller, account_id))
 
 
-@router.post("/users/{account_id}/reactivate", summary="Reactivate an account")
-async def reactivate(account_id: AccountId, caller: UsersAdministratorDep, dependencies: Dependencies) -> Account:
+@router.post("/users/{account_id}/reactivate", summary="Reactivate an account", responses=problems("no-such-account"))
+async def reactivate_user(account_id: AccountId, caller: UsersAdministratorDep, dependencies: Dependencies) -> Account:
+    """It can sign in again."""
     return shaped(await administration.reactivate(dependencies, caller, account_id))
 
 
-@router.get("/users/{account_id}/sign-ins", summary="An account's sign-in history")
-async def sign_ins_of_account(
+@router.get("/users/{account_id}/sign-ins", summary="List an account's sign-ins", responses=problems("no-such-account"))
+async def list_sign_ins_of_user(
     account_id: AccountId,
     _caller: UsersAdministratorDep,
     dependencies: Dependencies,
     limit: LimitDep = 50,
-    before: BeforeDep = None,
+    after: AfterEntryDep = None,
 ) -> Page[SignIn]:
-    """Newest first, refused attempts too; `next` is given as `before`."""
+    """Newest first; refused attempts are included."""
     await administration.account(dependencies, account_id)
-    return sign_in_page(await administration.sign_ins(dependencies, account_id, limit + 1, before), limit)
+    return sign_in_page(await administration.sign_ins(dependencies, account_id, limit + 1, after), limit)
 
 
-@router.get("/audit", summary="Read the audit")
-async def audit(
+@router.get("/audit", summary="Read the audit log")
+async def list_audit(
     _caller: AuditorDep,
     dependencies: Dependencies,
     limit: LimitDep = 50,
-    after: Annotated[int, Query(ge=0, le=2**31 - 1, description="`next` of the page before")] = 0,
+    after: Annotated[int, Query(ge=0, le=2**31 - 1, description=AFTER)] = 0,
 ) -> Page[AuditEntry]:
-    """Oldest first. `python -m auth_service verify-audit` checks the whole chain."""
+    """Oldest first. Each entry carries the hash of the entry before it; `python -m auth_service verify-audit` checks
+    the whole chain.
+    """
     entries = await administration.audit_entries(dependencies, limit + 1, after)
     items = [
         AuditEntry(

@@ -7,53 +7,74 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 
 from auth_service import clients
-from auth_service.api.dependencies import PROBLEMS, ClientsAdministratorDep, Dependencies, PageDep
+from auth_service.api.dependencies import ID_PATTERN, ClientsAdministratorDep, Dependencies, PageDep
 from hepar.contracts.accounts import Client, ClientRegistration, ClientSecret, Page
+from hepar.web.openapi import problems
 
-router = APIRouter(prefix="/v1/clients", tags=["clients"], responses=PROBLEMS)
+router = APIRouter(prefix="/v1/clients", tags=["clients"], responses=problems("unavailable"))
 
-Id = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
+_LINKS = {
+    target: {"operationId": target, "parameters": {"client_id": "$response.body#/id"}}
+    for target in ("add_client_secret", "deactivate_client")
+}
+ClientId = Annotated[str, Path(pattern=ID_PATTERN, description="`id` of the client")]
+SecretId = Annotated[str, Path(pattern=ID_PATTERN, description="`id` of the secret")]
 
 
-@router.post("", summary="Register a client", status_code=201)
-async def register(
+@router.post(
+    "",
+    summary="Register a client",
+    status_code=201,
+    openapi_extra={"responses": {"201": {"links": _LINKS}}},
+)
+async def register_client(
     form: ClientRegistration, caller: ClientsAdministratorDep, dependencies: Dependencies, response: Response
 ) -> Client:
-    """Its secret is in the answer, and never again."""
+    """A hospital system that signs in by itself. Its secret is shown only here."""
     record = await clients.register(dependencies, caller, form)
     response.headers["Location"] = f"/v1/clients/{record.client.id}"
     return _shaped(record)
 
 
 @router.get("", summary="List clients")
-async def listed(_caller: ClientsAdministratorDep, dependencies: Dependencies, page: PageDep) -> Page[Client]:
-    """Oldest first."""
+async def list_clients(_caller: ClientsAdministratorDep, dependencies: Dependencies, page: PageDep) -> Page[Client]:
+    """Oldest first; without their secrets."""
     found, following = await clients.clients(dependencies, page)
     return Page[Client](items=[_shaped(record) for record in found], next=following)
 
 
-@router.delete("/{client_id}", summary="Deactivate a client", status_code=204)
-async def deactivate_client(client_id: Id, caller: ClientsAdministratorDep, dependencies: Dependencies) -> None:
-    """Its access tokens are accepted elsewhere for ten minutes at most."""
+@router.delete("/{client_id}", summary="Deactivate a client", status_code=204, responses=problems("no-such-client"))
+async def deactivate_client(client_id: ClientId, caller: ClientsAdministratorDep, dependencies: Dependencies) -> None:
+    """It gets no more tokens. Analyses still accept its access tokens for up to ten minutes."""
     await clients.deactivate(dependencies, caller, client_id)
 
 
-@router.post("/{client_id}/secrets", summary="Give a client another secret", status_code=201)
-async def add_secret(
-    client_id: Id, caller: ClientsAdministratorDep, dependencies: Dependencies, response: Response
+@router.post(
+    "/{client_id}/secrets",
+    summary="Give a client another secret",
+    status_code=201,
+    responses=problems("no-such-client", "too-many-secrets"),
+)
+async def add_client_secret(
+    client_id: ClientId, caller: ClientsAdministratorDep, dependencies: Dependencies, response: Response
 ) -> Client:
-    """The older ones go on counting for a week, so that nothing stands still while the new one is put in place."""
+    """The earlier ones stay valid for a week, so that the system can change over without an interruption."""
     record = await clients.add_secret(dependencies, caller, client_id)
     if record.fresh is not None:
         response.headers["Location"] = f"/v1/clients/{client_id}/secrets/{record.fresh[0]}"
     return _shaped(record)
 
 
-@router.delete("/{client_id}/secrets/{secret_id}", summary="Take a secret from a client", status_code=204)
-async def remove_secret(
-    client_id: Id, secret_id: Id, caller: ClientsAdministratorDep, dependencies: Dependencies
+@router.delete(
+    "/{client_id}/secrets/{secret_id}",
+    summary="Remove a secret of a client",
+    status_code=204,
+    responses=problems("no-such-client"),
+)
+async def remove_client_secret(
+    client_id: ClientId, secret_id: SecretId, caller: ClientsAdministratorDep, dependencies: Dependencies
 ) -> None:
-    """It no longer counts."""
+    """The secret is invalid at once."""
     await clients.remove_secret(dependencies, caller, client_id, secret_id)
 
 

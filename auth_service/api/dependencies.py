@@ -1,37 +1,19 @@
-"""What routes ask for: the dependencies, where a call comes from, and who makes it."""
+"""Dependencies of the routes: the service's parts, the origin of a request, its caller, and paging."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Query, Request, Security
+from fastapi.security import SecurityScopes
 
 from auth_service.dependencies import AuthDependencies, Caller, authenticate
 from auth_service.roles import ACCOUNT, AUDIT, CLIENTS, USERS
 from auth_service.tables import StoredAccount
 from hepar.contracts.accounts import PAGE_MAX, Account, AccountStatus
-from hepar.contracts.problems import Problem
 from hepar.storage.paging import PageRequest
 from hepar.web.bearer import bearer_token
-from hepar.web.problems import MEDIA_TYPE
-
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": description}
-    for status, description in (
-        (400, "The request is not valid HTTP or JSON"),
-        (401, "No token, one that does not count, or wrong credentials"),
-        (403, "Not allowed"),
-        (404, "There is nothing with this id"),
-        (409, "What is there does not allow it"),
-        (413, "Too large"),
-        (415, "Another media type is expected"),
-        (422, "A field is missing or wrong"),
-        (429, "Too many attempts: see Retry-After"),
-        (503, "The database cannot be reached, or too many requests are under way: see Retry-After"),
-    )
-}
 
 
 def _dependencies(request: Request) -> AuthDependencies:
@@ -44,7 +26,7 @@ TokenDep = Annotated[str, Depends(bearer_token)]
 
 
 def _origin(request: Request, dependencies: Dependencies) -> str | None:
-    """The address of who calls; behind the gateway the one that it says, which no one else may say."""
+    """The caller's network address; X-Forwarded-For is believed only from the gateway."""
     peer = _address(request.client.host if request.client else "")
     forwarded = request.headers.get("x-forwarded-for")
     if forwarded and peer and any(peer in network for network in dependencies.settings.proxy_networks):
@@ -62,25 +44,24 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 OriginDep = Annotated[str | None, Depends(_origin)]
 
 
-def _caller(scope: str | None) -> Callable[[TokenDep, Dependencies, OriginDep], Awaitable[Caller]]:
-    async def caller(token: TokenDep, dependencies: Dependencies, origin: OriginDep) -> Caller:
-        return await authenticate(dependencies, token, scope, origin)
-
-    return caller
+async def _caller(required: SecurityScopes, token: TokenDep, dependencies: Dependencies, origin: OriginDep) -> Caller:
+    """The holder of a token with the scope that the route declares."""
+    return await authenticate(dependencies, token, required.scopes[0], origin)
 
 
-PersonDep = Annotated[Caller, Depends(_caller(ACCOUNT))]
-UsersAdministratorDep = Annotated[Caller, Depends(_caller(USERS))]
-ClientsAdministratorDep = Annotated[Caller, Depends(_caller(CLIENTS))]
-AuditorDep = Annotated[Caller, Depends(_caller(AUDIT))]
+PersonDep = Annotated[Caller, Security(_caller, scopes=[ACCOUNT])]
+UsersAdministratorDep = Annotated[Caller, Security(_caller, scopes=[USERS])]
+ClientsAdministratorDep = Annotated[Caller, Security(_caller, scopes=[CLIENTS])]
+AuditorDep = Annotated[Caller, Security(_caller, scopes=[AUDIT])]
 
-
+ID_PATTERN = "^[0-9a-f]{32}$"
 LimitDep = Annotated[int, Query(ge=1, le=PAGE_MAX, description="items of a page")]
+AFTER = "`next` of the previous page; the first page where it is missing"
+AfterEntryDep = Annotated[int | None, Query(ge=1, le=2**31 - 1, description=AFTER)]
 
 
 def _page(
-    limit: LimitDep = 50,
-    after: Annotated[str | None, Query(pattern="^[0-9a-f]{32}$", description="`next` of the page before")] = None,
+    limit: LimitDep = 50, after: Annotated[str | None, Query(pattern=ID_PATTERN, description=AFTER)] = None
 ) -> PageRequest:
     return PageRequest(limit, after)
 

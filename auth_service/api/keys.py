@@ -1,25 +1,27 @@
-"""What verifiers and OAuth2 libraries read by themselves."""
+"""What verifiers of tokens and OAuth 2.0 libraries read by themselves."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter
 
-from auth_service.api.dependencies import PROBLEMS, Dependencies
+from auth_service.api.dependencies import Dependencies
 from auth_service.roles import SCOPES
-from hepar.contracts.accounts import AuthorizationServer, PublicKeys
+from hepar.contracts.tokens import AuthorizationServer, PublicKeys
 
-router = APIRouter(prefix="/.well-known", tags=["keys"], responses={503: PROBLEMS[503]})
+router = APIRouter(prefix="/.well-known", tags=["keys"])
 
 
-@router.get("/jwks.json", summary="Public keys")
-async def public_keys(dependencies: Dependencies) -> PublicKeys:
-    """The keys that verify access tokens (RFC 7517): today's, and those before it whose tokens may be about."""
+@router.get("/jwks.json", summary="Read the public keys")
+async def get_keys(dependencies: Dependencies) -> PublicKeys:
+    """A JSON Web Key Set (RFC 7517) to verify access tokens with: the key in use, and older ones whose tokens may
+    still be valid.
+    """
     return dependencies.public_keys()
 
 
-@router.get("/oauth-authorization-server", summary="Where what is")
-async def discovery(dependencies: Dependencies) -> AuthorizationServer:
-    """RFC 8414."""
+@router.get("/oauth-authorization-server", summary="Read the authorization server's metadata")
+async def get_authorization_server(dependencies: Dependencies) -> AuthorizationServer:
+    """The addresses and abilities of the OAuth 2.0 endpoints (RFC 8414)."""
     root = dependencies.settings.public_url.rstrip("/")
     methods = ["client_secret_basic", "client_secret_post"]
     return AuthorizationServer(

@@ -1,20 +1,25 @@
-"""The OAuth2 token and revocation endpoints."""
+"""The OAuth 2.0 token and revocation endpoints."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import unquote_plus
 
-from fastapi import APIRouter, Form, Header
+from fastapi import APIRouter, Form, Security
+from fastapi.security.http import HTTPBase
+from starlette.requests import HTTPConnection
 
 from auth_service import sign_in
-from auth_service.api.dependencies import PROBLEMS, Dependencies, OriginDep
-from hepar.contracts.accounts import PASSWORD_CHARACTERS_MAX, AccessToken
+from auth_service.api.dependencies import Dependencies, OriginDep
+from hepar.contracts.accounts import PASSWORD_CHARACTERS_MAX
+from hepar.contracts.tokens import AccessToken, TokenRequest, TokenRevocation
 from hepar.core.errors import InvalidField, InvalidRequest
+from hepar.web.openapi import problems
 
-router = APIRouter(prefix="/v1/token", tags=["tokens"], responses=PROBLEMS)
+_BASIC_CHARACTERS_MAX = 1024
+router = APIRouter(prefix="/v1/token", tags=["tokens"], responses=problems("unavailable"))
 
 
 class InvalidTokenRequest(InvalidRequest):
@@ -23,55 +28,60 @@ class InvalidTokenRequest(InvalidRequest):
     oauth_error = "invalid_request"
 
 
-Grant = Literal["password", "refresh_token", "client_credentials"]
-Text = Annotated[str | None, Form(max_length=254)]
-Secret = Annotated[str | None, Form(max_length=4096)]
+class _ClientCredentials(HTTPBase):
+    """Declares HTTP Basic in the OpenAPI document; reads the header only for the grant that takes it."""
+
+    async def __call__(self, request: HTTPConnection) -> str | None:  # type: ignore[override]
+        return request.headers.get("authorization")
 
 
-@router.post("", summary="Sign in, refresh, or get a token for a system")
-async def token(
+_client_credentials = _ClientCredentials(
+    scheme="basic",
+    scheme_name="client",
+    description="a client's id and secret (RFC 6749, section 2.3.1); they may be sent in the form instead",
+)
+
+
+@router.post(
+    "",
+    summary="Sign in, refresh, or get a token for a system",
+    responses=problems(
+        "wrong-credentials", "second-factor-required", "wrong-code", "account-not-active", "invalid-grant",
+        "wrong-client", "too-many-attempts",
+    ),
+    openapi_extra={"security": [{}]},
+)  # fmt: skip
+async def create_token(
+    form: Annotated[TokenRequest, Form()],
     dependencies: Dependencies,
     origin: OriginDep,
-    grant_type: Annotated[Grant, Form()] = "password",
-    username: Annotated[str | None, Form(max_length=254, description="the account's e-mail address")] = None,
-    password: Annotated[str | None, Form(max_length=1024)] = None,
-    otp: Annotated[str | None, Form(max_length=40, description="code of the second factor, or a recovery code")] = None,
-    refresh_token: Secret = None,
-    client_id: Text = None,
-    client_secret: Secret = None,
-    scope: Annotated[str | None, Form(max_length=256, description="fewer scopes than allowed, space-separated")] = None,
-    authorization: Annotated[str | None, Header(max_length=1024, description="Basic, of a client")] = None,
+    authorization: Annotated[str | None, Security(_client_credentials)],
 ) -> AccessToken:
-    """OAuth2 (RFC 6749): `password` for people, `refresh_token` to go on, `client_credentials` for hospital systems.
+    """OAuth 2.0 token endpoint (RFC 6749).
 
-    An access token counts for ten minutes. A refresh token counts once; used twice, it ends its session.
+    An access token is valid for ten minutes. A refresh token can be used once; using it twice ends its session.
     """
-    if grant_type == "password":
-        name, secret = _needed("username", username), _needed("password", password)
+    if form.grant_type == "password":
+        name, secret = _needed("username", form.username), _needed("password", form.password)
         if len(secret) > PASSWORD_CHARACTERS_MAX:
             secret = secret[: PASSWORD_CHARACTERS_MAX + 1]  # no account has it; the work stays the same
-        return await sign_in.by_password(dependencies, name, secret, otp, scope, origin)
-    if grant_type == "refresh_token":
-        return await sign_in.by_refresh_token(dependencies, _needed("refresh_token", refresh_token), scope, origin)
-    basic = _basic(authorization) if authorization else None
-    if basic is not None:
-        client_id, client_secret = basic
+        return await sign_in.by_password(dependencies, name, secret, form.otp, form.scope, origin)
+    if form.grant_type == "refresh_token":
+        token = _needed("refresh_token", form.refresh_token)
+        return await sign_in.by_refresh_token(dependencies, token, form.scope, origin)
+    client_id, client_secret = _basic(authorization) or (form.client_id, form.client_secret)
     named, secret = _needed("client_id", client_id), _needed("client_secret", client_secret)
-    return await sign_in.by_client(dependencies, named, secret, scope, origin)
+    return await sign_in.by_client(dependencies, named, secret, form.scope, origin)
 
 
 @router.post("/revoke", summary="Revoke a token", status_code=200)
-async def revoke(
-    dependencies: Dependencies,
-    origin: OriginDep,
-    token: Annotated[str, Form(max_length=4096)],
-    token_type_hint: Annotated[str | None, Form(max_length=64)] = None,
-) -> None:
-    """RFC 7009: a refresh token ends its session; an access token ends here at once. Other services accept an access
-    token until it expires. The answer is the same for a token that nobody knows.
+async def revoke_token(form: Annotated[TokenRevocation, Form()], dependencies: Dependencies, origin: OriginDep) -> None:
+    """OAuth 2.0 token revocation (RFC 7009).
+
+    A refresh token ends its session. An access token is refused by the account operations at once; the other operations
+    accept it until it expires. The answer to an unknown token is the same.
     """
-    del token_type_hint
-    await sign_in.revoke(dependencies, token, origin)
+    await sign_in.revoke(dependencies, form.token, origin)
 
 
 def _needed(name: str, value: str | None) -> str:
@@ -81,16 +91,16 @@ def _needed(name: str, value: str | None) -> str:
     return value
 
 
-def _basic(header: str) -> tuple[str, str] | None:
-    """Client id and secret (RFC 6749, section 2.3.1); None for another scheme. Raises InvalidRequest."""
-    scheme, _, value = header.partition(" ")
+def _basic(header: str | None) -> tuple[str, str] | None:
+    """Client id and secret (RFC 6749, section 2.3.1); None for another scheme. Raises InvalidTokenRequest."""
+    scheme, _, value = (header or "").partition(" ")
     if scheme.lower() != "basic":
         return None
     try:
         name, colon, secret = base64.b64decode(value, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError) as error:
         raise _not_basic() from error
-    if not colon:
+    if not colon or len(value) > _BASIC_CHARACTERS_MAX:
         raise _not_basic()
     return unquote_plus(name), unquote_plus(secret)
 

@@ -1,13 +1,21 @@
-"""Signing up, and what people do with their own account."""
+"""Signing up, and the caller's own account."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Response
 
 from auth_service import accounts, administration
-from auth_service.api.dependencies import PROBLEMS, Dependencies, LimitDep, OriginDep, PersonDep, shaped
+from auth_service.api.dependencies import (
+    ID_PATTERN,
+    AfterEntryDep,
+    Dependencies,
+    LimitDep,
+    OriginDep,
+    PersonDep,
+    shaped,
+)
 from auth_service.tables import StoredAuditEntry
 from hepar.contracts.accounts import (
     Account,
@@ -23,80 +31,122 @@ from hepar.contracts.accounts import (
     SignUp,
 )
 from hepar.core.errors import ClientError
+from hepar.web.openapi import problems
 
-router = APIRouter(prefix="/v1/users", tags=["accounts"], responses=PROBLEMS)
+router = APIRouter(prefix="/v1/users", tags=["account"], responses=problems("unavailable"))
 
-BeforeDep = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="`next` of the page before")]
+_LINKS = {
+    target: {"operationId": target, "parameters": {"account_id": "$response.body#/id"}}
+    for target in ("get_user", "deactivate_user", "change_role")
+}
+_CONFIRMED = ("wrong-password", "wrong-code", "too-many-attempts")
 
 
 class NoSuchSession(ClientError):
-    """It is not one of the caller's, or it has ended."""
+    """It has ended, or is not one of the caller's."""
 
     status, title, slug = 404, "There is no such session", "no-such-session"
 
 
-@router.post("", summary="Sign up", status_code=201)
+@router.post(
+    "",
+    summary="Sign up",
+    status_code=201,
+    responses=problems("address-in-use", "sign-up-closed", "weak-password"),
+    openapi_extra={"responses": {"201": {"links": _LINKS}}},
+)
 async def sign_up(form: SignUp, dependencies: Dependencies, origin: OriginDep, response: Response) -> Account:
-    """Makes an account. The password is stored as an argon2id hash only."""
+    """Makes an account. The operator decides whether it is active at once, waits for an administrator's approval, or is
+    refused. The password is stored as an argon2id hash only.
+    """
     account = shaped(await accounts.sign_up(dependencies, form, origin))
     response.headers["Location"] = f"/v1/users/{account.id}"
     return account
 
 
-@router.get("/me", summary="Who am I?")
-async def me(caller: PersonDep) -> Account:
-    """The account of the token."""
+@router.get("/me", summary="Read my profile")
+async def get_me(caller: PersonDep) -> Account:
+    """The account that the token belongs to."""
     return shaped(caller.person)
 
 
 @router.patch("/me", summary="Change my profile")
-async def change_profile(form: ProfileChange, caller: PersonDep, dependencies: Dependencies) -> Account:
+async def change_me(form: ProfileChange, caller: PersonDep, dependencies: Dependencies) -> Account:
+    """Changes the display name."""
     return shaped(await accounts.change_profile(dependencies, caller, form.name))
 
 
-@router.delete("/me", summary="Delete my account", status_code=204)
-async def delete_account(form: Confirmation, caller: PersonDep, dependencies: Dependencies) -> None:
-    """Ends all sessions and forgets everything but the account's id in the audit. It cannot be undone."""
+@router.delete(
+    "/me", summary="Delete my account", status_code=204, responses=problems(*_CONFIRMED, "last-administrator")
+)
+async def delete_me(form: Confirmation, caller: PersonDep, dependencies: Dependencies) -> None:
+    """Deletes the account and ends its sessions; only its id stays, in the audit log. It cannot be undone."""
     await accounts.delete_account(dependencies, caller, form)
 
 
-@router.put("/me/password", summary="Change my password", status_code=204)
+@router.put(
+    "/me/password",
+    summary="Change my password",
+    status_code=204,
+    responses=problems("wrong-password", "weak-password", "too-many-attempts"),
+)
 async def change_password(form: PasswordChange, caller: PersonDep, dependencies: Dependencies) -> None:
-    """Ends all sessions, this one too: sign in again."""
+    """Ends all sessions, the caller's own included: sign in again."""
     await accounts.change_password(dependencies, caller, form)
 
 
-@router.post("/me/second-factor", summary="Begin a second factor", status_code=201)
+@router.post(
+    "/me/second-factor",
+    summary="Begin a second factor",
+    status_code=201,
+    responses=problems("second-factor-active"),
+)
 async def begin_second_factor(caller: PersonDep, dependencies: Dependencies, response: Response) -> SecondFactor:
-    """A secret for an authenticator application. It counts once a code of it has been confirmed."""
+    """Returns the secret for an authenticator application. It takes effect when a code of it has been confirmed."""
     response.headers["Location"] = "/v1/users/me/second-factor"
     return await accounts.begin_second_factor(dependencies, caller)
 
 
-@router.put("/me/second-factor", summary="Confirm my second factor")
+@router.put(
+    "/me/second-factor",
+    summary="Confirm my second factor",
+    responses=problems("wrong-code", "no-second-factor", "second-factor-active", "too-many-attempts"),
+)
 async def confirm_second_factor(form: SecondFactorCode, caller: PersonDep, dependencies: Dependencies) -> RecoveryCodes:
-    """From now on signing in asks for a code. The recovery codes are shown this once."""
+    """Takes the authenticator's first code and returns recovery codes, which are shown only here. From now on signing
+    in needs a code.
+    """
     return RecoveryCodes(codes=await accounts.confirm_second_factor(dependencies, caller, form.code))
 
 
-@router.delete("/me/second-factor", summary="Remove my second factor", status_code=204)
+@router.delete(
+    "/me/second-factor",
+    summary="Remove my second factor",
+    status_code=204,
+    responses=problems(*_CONFIRMED, "no-second-factor", "weak-password"),
+)
 async def remove_second_factor(form: Confirmation, caller: PersonDep, dependencies: Dependencies) -> None:
-    """A password of fewer than 15 characters must be changed first."""
+    """Signing in needs the password alone again. A password of fewer than 15 characters must be changed first."""
     await accounts.remove_second_factor(dependencies, caller, form)
 
 
-@router.post("/me/recovery-codes", summary="Renew my recovery codes", status_code=201)
+@router.post(
+    "/me/recovery-codes",
+    summary="Renew my recovery codes",
+    status_code=201,
+    responses=problems(*_CONFIRMED, "no-second-factor"),
+)
 async def renew_recovery_codes(
     form: Confirmation, caller: PersonDep, dependencies: Dependencies, response: Response
 ) -> RecoveryCodes:
-    """The codes before no longer count."""
+    """Invalidates the earlier codes. The new ones are shown only here."""
     response.headers["Location"] = "/v1/users/me/recovery-codes"
     return RecoveryCodes(codes=await accounts.renew_recovery_codes(dependencies, caller, form))
 
 
-@router.get("/me/sessions", summary="My open sessions")
-async def sessions(caller: PersonDep, dependencies: Dependencies) -> Page[Session]:
-    """Newest first; at most a hundred."""
+@router.get("/me/sessions", summary="List my open sessions")
+async def list_sessions(caller: PersonDep, dependencies: Dependencies) -> Page[Session]:
+    """Newest first; at most a hundred, on one page."""
     items = [
         Session(
             id=row.id,
@@ -112,24 +162,34 @@ async def sessions(caller: PersonDep, dependencies: Dependencies) -> Page[Sessio
 
 @router.delete("/me/sessions", summary="End all my sessions", status_code=204)
 async def end_sessions(caller: PersonDep, dependencies: Dependencies) -> None:
-    """This one too."""
+    """Signs out everywhere, the caller's own session included. Analyses still accept the access tokens for up to ten
+    minutes.
+    """
     await accounts.end_own_sessions(dependencies, caller)
 
 
-@router.delete("/me/sessions/{session_id}", summary="End one of my sessions", status_code=204)
+@router.delete(
+    "/me/sessions/{session_id}",
+    summary="End one of my sessions",
+    status_code=204,
+    responses=problems("no-such-session"),
+)
 async def end_session(
-    session_id: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], caller: PersonDep, dependencies: Dependencies
+    session_id: Annotated[str, Path(pattern=ID_PATTERN, description="`id` of the session")],
+    caller: PersonDep,
+    dependencies: Dependencies,
 ) -> None:
+    """Signs out on one device."""
     if not await accounts.end_own_sessions(dependencies, caller, session_id):
         raise NoSuchSession
 
 
-@router.get("/me/sign-ins", summary="My sign-in history")
-async def sign_ins(
-    caller: PersonDep, dependencies: Dependencies, limit: LimitDep = 50, before: BeforeDep = None
+@router.get("/me/sign-ins", summary="List my sign-ins")
+async def list_sign_ins(
+    caller: PersonDep, dependencies: Dependencies, limit: LimitDep = 50, after: AfterEntryDep = None
 ) -> Page[SignIn]:
-    """Newest first, refused attempts too; `next` is given as `before`."""
-    return sign_in_page(await administration.sign_ins(dependencies, caller.person.id, limit + 1, before), limit)
+    """Newest first; refused attempts are included."""
+    return sign_in_page(await administration.sign_ins(dependencies, caller.person.id, limit + 1, after), limit)
 
 
 def sign_in_page(entries: list[StoredAuditEntry], limit: int) -> Page[SignIn]:

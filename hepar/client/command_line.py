@@ -23,11 +23,11 @@ from hepar.client.errors import CannotReach, HeparProblem, UnexpectedAnswer
 from hepar.client.files import NoImages, images_in
 from hepar.client.requests import Options
 from hepar.client.session import Hepar
-from hepar.contracts.accounts import AccessToken
 from hepar.contracts.analyses import Analysis, Classification, Detection
 from hepar.contracts.base import RESEARCH_USE_NOTICE
 from hepar.contracts.cards import FusionMethod, VotingMethod
 from hepar.contracts.problems import Problem
+from hepar.contracts.tokens import AccessToken
 
 DONE, SOME_FAILED, WRONG_USE, UNREACHABLE, SIGN_IN_FIRST = range(5)
 DEFAULT_URL = "http://127.0.0.1:8080"

@@ -15,9 +15,10 @@ from httpx_sse import EventSource
 
 from hepar.client.errors import CannotReach, UnexpectedAnswer
 from hepar.client.requests import Answer, Call, Options, new_key, raise_for_problem, read, wait_s
-from hepar.contracts.accounts import AccessToken, Account
+from hepar.contracts.accounts import Account
 from hepar.contracts.analyses import Analysis, AnalysisBatch, AnalysisItem, Classification, Detection
 from hepar.contracts.models import ModelList
+from hepar.contracts.tokens import AccessToken
 
 TIMEOUT_S = 120.0
 _RENEWED_BEFORE_S = 30.0

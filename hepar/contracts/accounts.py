@@ -1,11 +1,11 @@
-"""Accounts, sign-in, sessions, clients and the audit, as the API shows them."""
+"""Accounts, sign-in, sessions, clients and the audit log, as the API shows them."""
 
 from datetime import datetime
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import EmailStr, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, EmailStr, Field, StringConstraints
 
-from hepar.contracts.base import Document
+from hepar.contracts.base import Document, example_of, with_example
 
 PASSWORD_CHARACTERS_MIN, PASSWORD_CHARACTERS_MIN_WITH_SECOND_FACTOR, PASSWORD_CHARACTERS_MAX = 15, 12, 128
 PAGE_MAX = 100
@@ -21,172 +21,215 @@ NewPassword = Annotated[
     Field(
         min_length=PASSWORD_CHARACTERS_MIN_WITH_SECOND_FACTOR,
         max_length=PASSWORD_CHARACTERS_MAX,
-        description="15 to 128 characters, 12 with a second factor (NIST SP 800-63B-4); no rule on which, but refused "
-        "when common or made of the account's name or address",
+        description="15 to 128 characters, 12 with a second factor (NIST SP 800-63B-4); no required character classes, "
+        "but refused where it is common or contains the account's name or address",
         repr=False,
     ),
 ]
-Code = Annotated[str, Field(min_length=6, max_length=40, description="of the authenticator, or a recovery code")]
+Code = Annotated[str, Field(min_length=6, max_length=40, description="a code of the authenticator, or a recovery code")]
+Id = Annotated[str, Field(description="32 hexadecimal digits")]
+
+_ID, _OTHER_ID = "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c", "9c1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f"
+_PASSWORD, _NEXT_PASSWORD = "correct horse battery staple", "another long phrase of mine"
+_NOON = "2026-11-25T12:00:00Z"
+_CLIENT_NAME = "PACS of the radiology department"
 
 Item = TypeVar("Item")
 
 
-class Page(Document, Generic[Item]):
-    """One page of a list, oldest first unless it says otherwise."""
+def _page_example(schema: dict[str, Any], page: type[BaseModel]) -> None:
+    (item,) = page.__pydantic_generic_metadata__["args"] or (None,)
+    if isinstance(item, type) and issubclass(item, BaseModel):
+        schema["examples"] = [{"items": [example_of(item)], "next": None}]
 
-    items: list[Item] = Field(description="at most as many as `limit` asked for")
-    next: str | None = Field(default=None, description="give it as `after` for the next page; null on the last one")
+
+class Page(Document, Generic[Item]):
+    """One page of a list. The description of the operation gives the order."""
+
+    model_config = ConfigDict(json_schema_extra=_page_example)
+
+    items: list[Item] = Field(description="at most `limit` of them")
+    next: str | None = Field(default=None, description="send it as `after` to get the next page; null on the last page")
 
 
 class SignUp(Document):
+    model_config = with_example({"email": "ada@example.org", "password": _PASSWORD, "name": "Ada"})
+
     email: EmailStr = Field(max_length=254, description="the address to sign in with")
     password: NewPassword
-    name: Name = Field(default="", description="what others see, at most 120 characters")
+    name: Name = Field(default="", description="display name, at most 120 characters")
 
 
 class Account(Document):
-    id: str = Field(description="32 hexadecimal digits")
-    email: str = Field(description="the address that signs in")
-    name: str = Field(description="what others see; may be empty")
+    model_config = with_example(
+        {
+            "id": _ID,
+            "email": "ada@example.org",
+            "name": "Ada",
+            "role": "researcher",
+            "status": "active",
+            "second_factor": False,
+            "created_at": _NOON,
+        }
+    )
+
+    id: Id
+    email: str = Field(description="the address to sign in with")
+    name: str = Field(description="display name; may be empty")
     role: Role = Field(description="decides the scopes of the account's tokens")
     status: AccountStatus = Field(description="`pending` accounts wait for an administrator's approval")
-    second_factor: bool = Field(description="is a code asked for beside the password?")
-    created_at: datetime = Field(description="when it signed up, UTC")
+    second_factor: bool = Field(description="whether signing in needs a code besides the password")
+    created_at: datetime = Field(description="when the account was made, UTC")
 
 
 class ProfileChange(Document):
-    name: Name = Field(description="what others see, at most 120 characters")
+    model_config = with_example({"name": "Ada Lovelace"})
+
+    name: Name = Field(description="display name, at most 120 characters")
 
 
 class PasswordChange(Document):
-    current_password: GivenPassword = Field(description="the one that counts until now")
+    model_config = with_example({"current_password": _PASSWORD, "new_password": _NEXT_PASSWORD})
+
+    current_password: GivenPassword = Field(description="the account's present password")
     new_password: NewPassword
 
 
 class Confirmation(Document):
-    """The account's password once more, for what cannot be undone; and the second factor where there is one."""
+    """The account's password, and a code where it has a second factor: required for changes of its security."""
 
-    password: GivenPassword = Field(description="the account's own")
+    model_config = with_example({"password": _PASSWORD, "code": "123456"})
+
+    password: GivenPassword = Field(description="the account's password")
     code: Code | None = Field(default=None, description="of the second factor, where the account has one")
 
 
 class SecondFactor(Document):
     """For an authenticator application (RFC 6238: SHA-1, six digits, 30 s). Not active until confirmed."""
 
+    model_config = with_example(
+        {
+            "secret": "JBSWY3DPEHPK3PXP",
+            "uri": "otpauth://totp/Hepar:ada@example.org?secret=JBSWY3DPEHPK3PXP&issuer=Hepar",
+        }
+    )
+
     secret: str = Field(repr=False, description="base32")
-    uri: str = Field(repr=False, description="what its QR code says")
+    uri: str = Field(repr=False, description="the content of its QR code")
 
 
 class SecondFactorCode(Document):
+    model_config = with_example({"code": "123456"})
+
     code: Code
 
 
 class RecoveryCodes(Document):
-    """Shown once. Each stands in for the second factor once."""
+    """Shown once. Each replaces a code of the second factor once."""
+
+    model_config = with_example({"codes": ["K3V9-8Q2M-X7TD-RW4H", "P5WZ-9C6N-H4RB-TG2E"]})
 
     codes: list[str] = Field(repr=False, description="keep them apart from the authenticator")
 
 
-class AccessToken(Document):
-    """The answer of the OAuth2 token endpoint (RFC 6749, section 5.1)."""
+class Session(Document):
+    """One sign-in, extended by refreshing."""
 
-    access_token: str = Field(repr=False, description="a signed JWT (RFC 9068): send it as `Authorization: Bearer`")
-    token_type: Literal["bearer"] = Field(default="bearer", description="always `bearer`")
-    expires_in: int = Field(gt=0, description="seconds")
-    scope: str = Field(description="what the token allows, separated by spaces")
-    refresh_token: str | None = Field(
-        default=None, repr=False, description="counts once; its successor comes with the answer. People's tokens only"
+    model_config = with_example(
+        {
+            "id": _ID,
+            "created_at": _NOON,
+            "last_used_at": _NOON,
+            "expires_at": "2026-12-25T12:00:00Z",
+            "current": True,
+        }
     )
 
-
-class Session(Document):
-    """One signing in, kept alive by refreshing."""
-
-    id: str = Field(description="32 hexadecimal digits")
-    created_at: datetime = Field(description="when it signed in, UTC")
-    last_used_at: datetime = Field(description="when it was refreshed last, UTC")
-    expires_at: datetime = Field(description="when it ends at the latest, UTC")
-    current: bool = Field(description="the one that asks")
+    id: Id
+    created_at: datetime = Field(description="time of the sign-in, UTC")
+    last_used_at: datetime = Field(description="time of the last refresh, UTC")
+    expires_at: datetime = Field(description="latest end, UTC")
+    current: bool = Field(description="whether it is the session of the token of this request")
 
 
 class SignIn(Document):
     """One entry of the sign-in history."""
 
-    at: datetime = Field(description="when, UTC")
+    model_config = with_example({"at": _NOON, "event": "signed_in", "origin": "192.0.2.7", "reason": None})
+
+    at: datetime = Field(description="time, UTC")
     event: str = Field(description="what happened")
-    origin: str | None = Field(description="the network address it came from")
+    origin: str | None = Field(description="network address of the caller")
     reason: str | None = Field(description="why it was refused; null where it was not")
 
 
 class RoleChange(Document):
-    role: Role = Field(description="the new one")
+    model_config = with_example({"role": "clinician"})
+
+    role: Role = Field(description="the new role")
 
 
 class ClientRegistration(Document):
-    name: Annotated[Name, Field(min_length=1, description="what administrators see, at most 120 characters")]
+    model_config = with_example({"name": _CLIENT_NAME, "scopes": ["analyses"]})
+
+    name: Annotated[Name, Field(min_length=1, description="display name, at most 120 characters")]
     scopes: list[Literal["analyses", "models"]] = Field(
-        default=["analyses"], min_length=1, max_length=2, description="what its tokens allow"
+        default=["analyses"], min_length=1, max_length=2, description="the scopes of its tokens"
     )
 
 
 class ClientSecret(Document):
-    """secret: null but in the answer that made it."""
+    model_config = with_example({"id": _OTHER_ID, "secret": "shown-once", "created_at": _NOON, "expires_at": None})
 
-    id: str = Field(description="32 hexadecimal digits")
-    secret: str | None = Field(default=None, repr=False, description="shown once: null but in the answer that made it")
+    id: Id
+    secret: str | None = Field(
+        default=None, repr=False, description="shown once: null except in the answer to the request that made it"
+    )
     created_at: datetime = Field(description="when it was made, UTC")
-    expires_at: datetime | None = Field(description="when it stops counting, UTC; null while it is the newest")
+    expires_at: datetime | None = Field(description="when it expires, UTC; null for the newest")
 
 
 class Client(Document):
     """A hospital system that signs in by itself, with the client credentials grant."""
 
+    model_config = with_example(
+        {
+            "id": _ID,
+            "name": _CLIENT_NAME,
+            "scopes": ["analyses"],
+            "active": True,
+            "created_at": _NOON,
+            "secrets": [example_of(ClientSecret)],
+        }
+    )
+
     id: str = Field(description="32 hexadecimal digits: the `client_id`")
-    name: str = Field(description="what administrators see")
-    scopes: list[str] = Field(description="what its tokens allow")
-    active: bool = Field(description="does it get tokens?")
+    name: str = Field(description="display name")
+    scopes: list[str] = Field(description="the scopes of its tokens")
+    active: bool = Field(description="whether it can get tokens")
     created_at: datetime = Field(description="when it was registered, UTC")
-    secrets: list[ClientSecret] = Field(description="those that count, the oldest first")
+    secrets: list[ClientSecret] = Field(description="those that are valid, the oldest first")
 
 
 class AuditEntry(Document):
+    model_config = with_example(
+        {
+            "number": 1,
+            "at": _NOON,
+            "event": "signed_in",
+            "actor": _ID,
+            "subject": _ID,
+            "origin": "192.0.2.7",
+            "details": {},
+            "hash": "0" * 64,
+        }
+    )
+
     number: int = Field(description="from 1, without gaps")
-    at: datetime = Field(description="when, UTC")
+    at: datetime = Field(description="time, UTC")
     event: str = Field(description="what happened")
-    actor: str | None = Field(description="the id of the account that did it; null where nobody was signed in")
-    subject: str | None = Field(description="the id of the account that it was done to")
-    origin: str | None = Field(description="the network address that it came from")
-    details: dict[str, str] = Field(description="more, by name")
-    hash: str = Field(description="HMAC-SHA256 over this entry and the hash of the one before, in hexadecimal digits")
-
-
-class PublicKey(Document):
-    """One EC P-256 verification key (RFC 7517, RFC 7518 section 6.2)."""
-
-    kty: Literal["EC"] = Field(description="key type")
-    crv: Literal["P-256"] = Field(description="curve")
-    x: str = Field(description="coordinate, base64url")
-    y: str = Field(description="coordinate, base64url")
-    kid: str = Field(description="the `kid` of the tokens that it verifies")
-    alg: Literal["ES256"] = Field(description="algorithm")
-    use: Literal["sig"] = Field(description="for signatures")
-
-
-class PublicKeys(Document):
-    """A JSON Web Key Set."""
-
-    keys: list[PublicKey] = Field(description="the one in use, and older ones until their tokens end")
-
-
-class AuthorizationServer(Document):
-    """Where what is (RFC 8414)."""
-
-    issuer: str = Field(description="`iss` of the tokens")
-    token_endpoint: str = Field(description="URL")
-    revocation_endpoint: str = Field(description="URL")
-    jwks_uri: str = Field(description="URL of the public keys")
-    scopes_supported: list[str] = Field(description="every scope that there is")
-    grant_types_supported: list[str] = Field(description="how a token can be had")
-    response_types_supported: list[str] = Field(description="none: there is no authorization endpoint")
-    token_endpoint_auth_methods_supported: list[str] = Field(description="how a client says who it is")
-    revocation_endpoint_auth_methods_supported: list[str] = Field(description="the token itself suffices")
+    actor: str | None = Field(description="id of the account that did it; null where nobody was signed in")
+    subject: str | None = Field(description="id of the account or client that was affected")
+    origin: str | None = Field(description="network address of the caller")
+    details: dict[str, str] = Field(description="further facts by name")
+    hash: str = Field(description="HMAC-SHA256 over this entry and the hash of the entry before, in hexadecimal digits")

@@ -20,7 +20,7 @@ class ProblemType:
 PROBLEM_TYPES: dict[str, ProblemType] = {
     "invalid-request": ProblemType(
         "The request is not valid",
-        (400, 422),
+        (422,),
         "A field, a parameter or the body is missing or does not match the OpenAPI document; `errors` lists them.",
         "Correct the fields in `errors`. The same request will fail again.",
     ),
@@ -253,7 +253,7 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "too-many-secrets": ProblemType(
         "The client has too many secrets",
         (409,),
-        "A client has at most two secrets: the current one and its successor.",
-        "Remove the older one first.",
+        "A client has at most five secrets: the newest, and earlier ones that are still valid.",
+        "Remove one that is no longer used.",
     ),
 }

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from hepar.contracts.base import Document
+from hepar.contracts.base import Document, with_example
 
 
 class FieldError(Document):
@@ -20,6 +20,16 @@ class FieldError(Document):
 
 class Problem(Document):
     """Every error of every service, as application/problem+json."""
+
+    model_config = with_example(
+        {
+            "type": "/problems/unavailable",
+            "title": "Not available at the moment",
+            "status": 503,
+            "detail": "classification is not available at the moment",
+            "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
+        }
+    )
 
     type: str = Field(
         description="stable URI of the kind of problem, relative to the gateway; the page there explains its cause and "

@@ -46,13 +46,11 @@ class HeparError(Exception):
 class ClientError(HeparError):
     """The client can correct it."""
 
-    status, title, slug = 400, "The request is not valid", "invalid-request"
+    status, title, slug = 422, "The request is not valid", "invalid-request"
 
 
 class InvalidRequest(ClientError):
     """A field is missing or invalid."""
-
-    status, slug = 422, "invalid-request"
 
 
 class Unauthenticated(ClientError):

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
 from hepar.contracts.base import Document
 from hepar.contracts.cards import Task
-from hepar.core.deadlines import DEADLINE_HEADER, Deadline
+from hepar.core.deadlines import Deadline
 from hepar.core.errors import HeparError
 from hepar.inference import ModelRepositoryWatcher, TritonClient
 from hepar.serving.decode_workers import ImageDecoder
@@ -19,6 +19,7 @@ from hepar.serving.model_service import ModelBackend, ModelService, Options, Out
 from hepar.serving.scope_check import ScopeCheck
 from hepar.serving.settings import ModelServiceSettings
 from hepar.web.app import new_app
+from hepar.web.timeouts import TimeoutMs
 from hepar.web.uploads import ImageBytes, read_image, read_images
 
 
@@ -73,14 +74,14 @@ async def json_response(document: Document) -> Response:
     return Response(content, media_type="application/json")
 
 
-async def _deadline(request: Request) -> Deadline:
+async def _deadline(request: Request, timeout_ms: TimeoutMs = None) -> Deadline:
     settings: ModelServiceSettings = request.app.state.settings
-    return Deadline.from_header(request.headers.get(DEADLINE_HEADER), settings.deadline_s)
+    return Deadline.from_header(timeout_ms, settings.deadline_s)
 
 
-async def _batch_deadline(request: Request) -> Deadline:
+async def _batch_deadline(request: Request, timeout_ms: TimeoutMs = None) -> Deadline:
     settings: ModelServiceSettings = request.app.state.settings
-    return Deadline.from_header(request.headers.get(DEADLINE_HEADER), settings.batch_deadline_s)
+    return Deadline.from_header(timeout_ms, settings.batch_deadline_s)
 
 
 async def _uploaded_image(request: Request) -> ImageBytes:

@@ -42,12 +42,6 @@ class VotingOptions:
     def renders(self) -> bool:
         return self.explain or self.explain_models
 
-    def query(self) -> list[tuple[str, str]]:
-        """Query parameters of the request to classify_service."""
-        parameters: list[tuple[str, str]] = [("vote", self.vote)] if self.vote else []
-        parameters += [("classifiers", name) for name in self.classifiers or ()]
-        return parameters + [(name, "true") for name in ("explain", "explain_models") if getattr(self, name)]
-
 
 @dataclass(frozen=True)
 class FusionOptions:
@@ -71,12 +65,6 @@ class FusionOptions:
     @property
     def renders(self) -> bool:
         return self.annotate
-
-    def query(self) -> list[tuple[str, str]]:
-        """Query parameters of the request to detect_service."""
-        parameters: list[tuple[str, str]] = [("fusion", self.fusion)] if self.fusion else []
-        parameters += [("detectors", name) for name in self.detectors or ()]
-        return parameters + ([("annotate", "true")] if self.annotate else [])
 
 
 def _coroutine_of(options: Callable[..., Options]) -> Callable[..., Awaitable[Options]]:

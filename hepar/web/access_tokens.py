@@ -21,7 +21,7 @@ from jose.backends import ECKey
 from jose.backends.base import Key
 from jose.backends.cryptography_backend import CryptographyECKey
 
-from hepar.contracts.accounts import PublicKeys
+from hepar.contracts.tokens import PublicKeys
 from hepar.core.errors import HeparError, Unauthenticated, Unavailable
 
 if ECKey is not CryptographyECKey:  # the pure-Python ecdsa backend has an unfixed timing flaw

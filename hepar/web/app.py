@@ -14,12 +14,14 @@ from starlette.middleware import Middleware
 
 from hepar import __version__
 from hepar.contracts.base import RESEARCH_USE_NOTICE
+from hepar.contracts.health import Health, Readiness
 from hepar.core.logs import configure_logging
 from hepar.core.metrics import serve_metrics
 from hepar.core.settings import ServiceSettings
 from hepar.core.tracing import configure_tracing
 from hepar.web.docs_pages import install_docs_pages
 from hepar.web.guard import RequestGuard
+from hepar.web.openapi import HEALTH_TAG, DescribedApp
 from hepar.web.problems import install_problem_handlers
 from hepar.web.protocol import HttpProtocol
 from hepar.web.server import DrainingServer
@@ -56,7 +58,7 @@ def new_app(
         async with lifespan(app):
             yield
 
-    app = FastAPI(
+    app = DescribedApp(
         title=title,
         summary=summary,
         description=RESEARCH_USE_NOTICE,
@@ -83,12 +85,20 @@ def new_app(
         complete_after_disconnect=complete_after_disconnect,
     )
 
-    @app.get("/healthz", summary="Is this process alive?", tags=["health"])
-    async def healthz() -> dict[str, str]:
-        return {"status": "alive"}
+    @app.get("/healthz", summary="Is this process alive?", tags=[HEALTH_TAG])
+    async def healthz() -> Health:
+        """Answers as soon as the process runs, whatever state the rest of the system is in."""
+        return Health()
 
-    @app.get("/readyz", summary="Can this service answer now?", tags=["health"])
+    @app.get(
+        "/readyz",
+        summary="Can this service answer now?",
+        tags=[HEALTH_TAG],
+        response_model=Readiness,
+        responses={503: {"model": Readiness, "description": "Not now: `parts` names what is missing"}},
+    )
     async def readyz() -> JSONResponse:
+        """Asks the parts that the service depends on. A process that is about to stop is not ready."""
         check: ReadinessCheck = app.state.readiness
         parts = {"draining": False} if app.state.draining else await check()
         ready = all(parts.values())

@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
-from fastapi.security import OAuth2PasswordBearer
+from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlowPassword, OAuthFlows
+from fastapi.security import OAuth2
 from starlette.requests import HTTPConnection
 
 from hepar.core.errors import Unauthenticated
 
+SCOPES = {
+    "analyses": "classify images, find lesions, read model cards",
+    "models": "train and compare models",
+    "account": "read and change one's own account",
+    "users": "administer accounts",
+    "clients": "register hospital systems",
+    "audit": "read the audit log",
+}
+"""Every scope of an access token, as the OpenAPI document explains it."""
+_CLIENT_SCOPES = ("analyses", "models")
+_TOKEN_URL = "/v1/token"  # noqa: S105
 
-class _Bearer(OAuth2PasswordBearer):
-    """Declares the security scheme in the OpenAPI document, and parses the header strictly."""
+
+class _Bearer(OAuth2):
+    """Declares in the OpenAPI document how to sign in, and reads the header strictly."""
+
+    def __init__(self) -> None:
+        client_scopes = {name: SCOPES[name] for name in _CLIENT_SCOPES}
+        super().__init__(
+            flows=OAuthFlows(
+                password=OAuthFlowPassword(tokenUrl=_TOKEN_URL, refreshUrl=_TOKEN_URL, scopes=SCOPES),
+                clientCredentials=OAuthFlowClientCredentials(tokenUrl=_TOKEN_URL, scopes=client_scopes),
+            ),
+            scheme_name="oauth2",
+            description="access tokens are JWTs (RFC 9068), signed with ES256, valid for ten minutes",
+        )
 
     async def __call__(self, request: HTTPConnection) -> str:
+        """The token. Raises Unauthenticated."""
         headers = request.headers.getlist("authorization")
         if not headers:
             raise Unauthenticated("send the header `Authorization: Bearer <token>`")
@@ -21,4 +46,4 @@ class _Bearer(OAuth2PasswordBearer):
         return token
 
 
-bearer_token = _Bearer(tokenUrl="/v1/token")
+bearer_token = _Bearer()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from pydantic import BaseModel
@@ -20,6 +20,21 @@ async def _accepts_events(request: Request) -> bool:
 
 
 EventsAccepted = Annotated[bool, Depends(_accepts_events)]
+
+
+def event_stream_response(item: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+    """`responses` of a route that answers with `item` events, and an `end`, where the caller accepts them."""
+    template = "#/components/schemas/{model}"
+    schemas = {
+        f"x-event-{name}": document.model_json_schema(ref_template=template)
+        for name, document in (("item", item), ("end", BatchEnd))
+    }
+    for schema in schemas.values():
+        schema.pop("$defs", None)
+    description = f"events `item`, each with a JSON document ({item.__name__}), then one `end` ({BatchEnd.__name__})"
+    example = 'event: item\ndata: {"index": 0, "item": {...}}\n\nevent: end\ndata: {"count": 1}\n\n'
+    content = {"schema": {"type": "string", "description": description} | schemas, "example": example}
+    return {200: {"content": {MEDIA_TYPE: content}}}
 
 
 async def event_stream(items: AsyncIterator[BaseModel]) -> EventSourceResponse:

@@ -1,4 +1,4 @@
-"""Calls to the services behind the gateway. What they answer is checked before it is passed on."""
+"""Calls to the services behind the gateway, within the caller's deadline."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PROBE_TIMEOUT_S = 2.5
 
 
 class UpstreamProblem(HeparError):
-    """A service answered with a problem of its own; it is passed on as it is."""
+    """A service answered with a problem, which the caller gets unchanged."""
 
     def __init__(self, problem: Problem, retry_after: str | None = None) -> None:
         super().__init__(problem.detail)
@@ -36,7 +36,7 @@ class UpstreamProblem(HeparError):
 
 @dataclass(frozen=True)
 class Upstream:
-    """One service. purpose: what it does, in the public's words; its name and address stay inside."""
+    """One service. purpose: what it does, in words for callers; its name and address are never told."""
 
     client: httpx.AsyncClient
     purpose: str
@@ -51,14 +51,14 @@ class Upstream:
         headers: Mapping[str, str] | None = None,
         content: AsyncIterator[bytes] | bytes | None = None,
     ) -> Answer:
-        """Sends a request, streaming `content`, and reads the answer as the given document.
+        """Sends a request, streaming `content`, and parses the answer as the given document.
 
         Raises UpstreamProblem, Unavailable, DeadlineExceeded and BadUpstream.
         """
-        response = await self.ask(method, path, deadline, headers=headers, content=content)
-        return self.read(answer, response)
+        response = await self.request(method, path, deadline, headers=headers, content=content)
+        return self._parsed(answer, response.content)
 
-    async def ask(
+    async def request(
         self,
         method: str,
         path: str,
@@ -67,7 +67,7 @@ class Upstream:
         headers: Mapping[str, str] | None = None,
         content: AsyncIterator[bytes] | bytes | None = None,
     ) -> httpx.Response:
-        """The answer as it came, where it is none of an error. Raises what `call` does."""
+        """The answer as it came, unless it is an error. Raises what `call` does."""
         timeout = httpx.Timeout(deadline.remaining_s(), connect=min(2.0, deadline.remaining_s()))
         try:
             with stage(self.purpose, SpanKind.CLIENT):
@@ -75,11 +75,11 @@ class Upstream:
                 async with asyncio.timeout(deadline.remaining_s()):
                     response = await self.client.request(method, path, headers=sent, content=content, timeout=timeout)
         except (httpx.TimeoutException, TimeoutError) as error:
-            raise self._late(error) from error
+            raise self._timed_out(error) from error
         except httpx.HTTPError as error:
             raise Unavailable(f"{self.purpose} is not available at the moment") from error
         if response.status_code >= 400:
-            raise _passed_on(response, self.purpose)
+            raise _error_of(response, self.purpose)
         return response
 
     async def events(
@@ -91,7 +91,7 @@ class Upstream:
         headers: Mapping[str, str],
         content: AsyncIterator[bytes],
     ) -> AsyncIterator[Answer]:
-        """Posts, and reads server-sent events named `item` as they come. Raises what `call` does, at any time."""
+        """Posts, and yields the server-sent events named `item`. Raises what `call` does, between any two of them."""
         timeout = httpx.Timeout(deadline.remaining_s(), connect=min(2.0, deadline.remaining_s()))
         try:
             async with AsyncExitStack() as stack:
@@ -102,7 +102,7 @@ class Upstream:
                     response = await stack.enter_async_context(answering)
                     if response.status_code >= 400:
                         await response.aread()
-                        raise _passed_on(response, self.purpose)
+                        raise _error_of(response, self.purpose)
                 events = EventSource(response).aiter_sse()
                 while True:
                     async with asyncio.timeout(deadline.remaining_s()):
@@ -111,27 +111,23 @@ class Upstream:
                         break
                     if event.event == "end":
                         return
-                    yield self._document(item, event.data.encode())
+                    yield self._parsed(item, event.data.encode())
         except (httpx.TimeoutException, TimeoutError) as error:
-            raise self._late(error) from error
+            raise self._timed_out(error) from error
         except (httpx.HTTPError, SSEError) as error:
             raise Unavailable(f"{self.purpose} is not available at the moment") from error
-        raise BadUpstream(f"{self.purpose} stopped in the middle")
+        raise BadUpstream(f"{self.purpose} stopped before the end")
 
-    def _late(self, error: Exception) -> HeparError:
+    def _timed_out(self, error: Exception) -> HeparError:
         if isinstance(error, httpx.ConnectTimeout):
             return Unavailable(f"{self.purpose} is not available at the moment")
         return DeadlineExceeded(f"{self.purpose} did not answer in time")
 
-    def _document(self, answer: type[Answer], content: bytes) -> Answer:
+    def _parsed(self, answer: type[Answer], content: bytes) -> Answer:
         try:
             return answer.model_validate_json(content)
         except ValidationError as error:
             raise BadUpstream(f"{self.purpose} gave a wrong answer") from error
-
-    def read(self, answer: type[Answer], response: httpx.Response) -> Answer:
-        """Raises BadUpstream for another document than was promised."""
-        return self._document(answer, response.content)
 
     async def ready(self) -> bool:
         try:
@@ -141,7 +137,7 @@ class Upstream:
         return response.status_code == 200
 
 
-def _passed_on(response: httpx.Response, purpose: str) -> HeparError:
+def _error_of(response: httpx.Response, purpose: str) -> HeparError:
     if response.headers.get("content-type", "").startswith(MEDIA_TYPE):
         try:
             problem = Problem.model_validate_json(response.content)

@@ -95,13 +95,13 @@ def test_the_sign_in_history_lists_refusals_page_by_page(auth: AuthTestClient) -
     assert [item["reason"] for item in whole["items"]] == [None, None, "wrong password"]
     assert whole["items"][1]["origin"] == "192.0.2.7"
     assert whole["next"] is None
-    pages, before = [], None
+    pages, after = [], None
     while True:
-        query = {"limit": 1} | ({"before": before} if before else {})
+        query = {"limit": 1} | ({"after": after} if after else {})
         page = auth.client.get("/v1/users/me/sign-ins", params=query, headers=bearer).json()
         pages.append(page["items"])
-        before = page["next"]
-        if before is None:
+        after = page["next"]
+        if after is None:
             break
     assert [item for page in pages for item in page] == whole["items"]
     assert len(pages) == 3

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from auth_service.app import create_app
 from auth_service.settings import AuthSettings
-from hepar.contracts.accounts import PublicKeys
+from hepar.contracts.tokens import PublicKeys
 from hepar.web.access_tokens import TokenRules, read_token, verification_keys
 from tests.support.auth_client import EMAIL, PASSWORD, AuthTestClient
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from auth_service.keys import KeyRing
 from auth_service.tokens import TokenIssuer
-from hepar.contracts.accounts import PublicKeys
+from hepar.contracts.tokens import PublicKeys
 from hepar.web.access_tokens import KeyCache, TokenRules
 
 ROUNDS = 2000

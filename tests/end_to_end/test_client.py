@@ -22,9 +22,9 @@ from starlette.types import Receive, Scope, Send
 from hepar.client import AsyncHepar, CannotReach, Hepar, HeparProblem, Options, UnexpectedAnswer
 from hepar.client.files import NoImages, images_in
 from hepar.client.requests import Call, wait_s
-from hepar.contracts.accounts import AccessToken
 from hepar.contracts.analyses import Analysis, Classification, Detection
 from hepar.contracts.problems import Problem
+from hepar.contracts.tokens import AccessToken
 from tests.end_to_end.conftest import Stack
 from tests.support.pictures import ct_dataset, dicom_bytes, encoded, gradient
 from tests.support.serving import serving

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from gateway.operations import OPERATIONS
 
 from auth_service.app import create_app as create_auth
 from auth_service.keys import KeyRing
 from auth_service.settings import AuthSettings
 from auth_service.tokens import TokenIssuer
-from gateway.operations import OPERATIONS
 from tests.support.gateway_client import DARK, NOWHERE, PNG, Misbehaving, Surroundings, bearer, gateway, problem
 from tests.support.pictures import dicom_bytes, multi_frame
 from tests.support.serving import serving

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 import schemathesis
+from gateway.document import write
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
@@ -29,7 +30,6 @@ from starlette.testclient import TestClient
 from auth_service.app import create_app as create_auth
 from auth_service.settings import AuthSettings
 from gateway.app import create_app
-from gateway.document import write
 from gateway.settings import GatewaySettings
 from tests.support.auth_client import PASSWORD, AuthTestClient
 from tests.support.gateway_client import Surroundings

@@ -16,7 +16,7 @@ from jose import jws, jwt
 
 from auth_service.keys import BadSigningKey, KeyRing, SigningKey
 from auth_service.tokens import TokenIssuer
-from hepar.contracts.accounts import PublicKeys
+from hepar.contracts.tokens import PublicKeys
 from hepar.core.errors import BadUpstream, Unauthenticated, Unavailable
 from hepar.web.access_tokens import KeyCache, TokenRules, read_token, verification_keys
 

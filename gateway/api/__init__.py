@@ -1,0 +1,17 @@
+"""Routes of the gateway, one module per subject."""
+
+from fastapi import FastAPI
+
+from gateway.api import accounts, analyses, images, models
+from hepar.web.openapi import Json
+
+UPLOAD_PATHS = images.PATHS | analyses.PATHS
+"""Routes that read their bodies themselves, in chunks."""
+
+
+def install_routes(app: FastAPI, document: Json) -> None:
+    """document: the public OpenAPI document, which lists the operations of auth_service that are forwarded."""
+    app.include_router(models.router)
+    app.include_router(analyses.router)
+    app.include_router(images.router())
+    app.include_router(accounts.router(document))

@@ -1,0 +1,92 @@
+"""Dependencies of the routes: the gateway's parts, the caller's scope, the deadline, and the upload."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request, Security
+from fastapi.security import SecurityScopes
+
+from gateway.authentication import authenticated_principal
+from gateway.settings import GatewaySettings
+from hepar.core.deadlines import Deadline
+from hepar.core.errors import Forbidden
+from hepar.web.access_tokens import KeyCache, TokenRules
+from hepar.web.bearer import bearer_token
+from hepar.web.timeouts import TimeoutMs
+from hepar.web.uploads import MULTIPART_OVERHEAD_BYTES, check_announced, limited
+from hepar.web.upstream import Upstream
+
+IMAGE_SCOPE = "analyses"
+
+
+@dataclass(frozen=True)
+class GatewayDependencies:
+    """The parts that routes work with; made by the app's lifespan."""
+
+    settings: GatewaySettings
+    keys: KeyCache
+    rules: TokenRules
+    auth: Upstream
+    classify: Upstream
+    detect: Upstream
+
+
+async def _dependencies(request: Request) -> GatewayDependencies:
+    dependencies: GatewayDependencies = request.app.state.dependencies
+    return dependencies
+
+
+Dependencies = Annotated[GatewayDependencies, Depends(_dependencies)]
+TokenDep = Annotated[str, Depends(bearer_token)]
+
+
+async def _require_scope(
+    required: SecurityScopes, request: Request, token: TokenDep, dependencies: Dependencies
+) -> None:
+    """Raises Unauthenticated, Unavailable, and Forbidden for a token without the scope that the route declares."""
+    principal = authenticated_principal(request.scope) or await dependencies.keys.principal(token, dependencies.rules)
+    for scope in required.scopes:
+        if scope not in principal.scopes:
+            raise Forbidden(f"the token lacks the scope `{scope}`")
+
+
+IMAGE_SCOPE_REQUIRED = Security(_require_scope, scopes=[IMAGE_SCOPE])
+"""For routes of images and models: the services behind them check no tokens."""
+
+
+async def _deadline(dependencies: Dependencies, timeout_ms: TimeoutMs = None) -> Deadline:
+    return Deadline.from_header(timeout_ms, dependencies.settings.deadline_s)
+
+
+async def _batch_deadline(dependencies: Dependencies, timeout_ms: TimeoutMs = None) -> Deadline:
+    return Deadline.from_header(timeout_ms, dependencies.settings.batch_deadline_s)
+
+
+DeadlineDep = Annotated[Deadline, Depends(_deadline)]
+BatchDeadlineDep = Annotated[Deadline, Depends(_batch_deadline)]
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A checked but unread body, its media type, and the query of the request."""
+
+    body: AsyncIterator[bytes]
+    headers: dict[str, str]
+    query: str
+
+    def target(self, path: str) -> str:
+        """The path at the service, with the caller's query: the service reads the parameters that it knows."""
+        return f"{path}?{self.query}" if self.query else path
+
+
+async def _upload(request: Request, dependencies: Dependencies) -> Upload:
+    check_announced(request, dependencies.settings.upload_bytes_max)
+    headers = {"content-type": request.headers["content-type"]}
+    body = limited(request.stream(), dependencies.settings.upload_bytes_max + MULTIPART_OVERHEAD_BYTES)
+    return Upload(body, headers, request.url.query)
+
+
+UploadDep = Annotated[Upload, Depends(_upload)]
