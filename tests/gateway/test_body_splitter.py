@@ -1,3 +1,5 @@
+"""One upload for two readers."""
+
 from __future__ import annotations
 
 import asyncio
@@ -7,20 +9,22 @@ import pytest
 
 from gateway.body_splitter import BodySplitter
 
+READERS = ("one", "other")
+
 
 async def chunks(count: int, size: int = 10) -> AsyncIterator[bytes]:
     for number in range(count):
         yield bytes([number % 256]) * size
 
 
-async def collect(fork: BodySplitter, index: int) -> bytes:
-    return b"".join([chunk async for chunk in fork.reader(index)])
+async def collect(splitter: BodySplitter, reader: str) -> bytes:
+    return b"".join([chunk async for chunk in splitter.reader(reader)])
 
 
 def test_both_readers_get_the_whole_body() -> None:
     async def scenario() -> None:
-        fork = BodySplitter(chunks(50))
-        _, one, other = await asyncio.gather(fork.pump(), collect(fork, 0), collect(fork, 1))
+        splitter = BodySplitter(chunks(50), READERS)
+        _, one, other = await asyncio.gather(splitter.pump(), collect(splitter, "one"), collect(splitter, "other"))
         assert one == other
         assert len(one) == 500
 
@@ -37,12 +41,12 @@ def test_a_slow_reader_holds_the_upload_back_so_that_memory_stays_small() -> Non
             yield bytes([number])
 
     async def scenario() -> None:
-        fork = BodySplitter(counted(), depth=4)
-        pump = asyncio.create_task(fork.pump())
-        fast = asyncio.create_task(collect(fork, 0))
+        splitter = BodySplitter(counted(), READERS, depth=4)
+        pump = asyncio.create_task(splitter.pump())
+        fast = asyncio.create_task(collect(splitter, "one"))
         await asyncio.sleep(0.05)
         assert read <= 6
-        slow = await collect(fork, 1)
+        slow = await collect(splitter, "other")
         await pump
         assert slow == await fast
 
@@ -51,14 +55,14 @@ def test_a_slow_reader_holds_the_upload_back_so_that_memory_stays_small() -> Non
 
 def test_a_reader_that_leaves_holds_nobody_back() -> None:
     async def scenario() -> None:
-        fork = BodySplitter(chunks(100), depth=2)
-        pump = asyncio.create_task(fork.pump())
-        staying = asyncio.create_task(collect(fork, 0))
+        splitter = BodySplitter(chunks(100), READERS, depth=2)
+        pump = asyncio.create_task(splitter.pump())
+        staying = asyncio.create_task(collect(splitter, "one"))
         await asyncio.sleep(0.01)
-        fork.leave(1)
+        splitter.leave("other")
         assert len(await asyncio.wait_for(staying, 2)) == 1000
         await pump
-        assert await collect(fork, 1) == b""
+        assert await collect(splitter, "other") == b""
 
     asyncio.run(scenario())
 
@@ -69,10 +73,12 @@ def test_what_ends_the_body_early_reaches_every_reader() -> None:
         raise ConnectionError("client gone")
 
     async def scenario() -> None:
-        fork = BodySplitter(broken())
-        outcomes = await asyncio.gather(fork.pump(), collect(fork, 0), collect(fork, 1), return_exceptions=True)
+        splitter = BodySplitter(broken(), READERS)
+        outcomes = await asyncio.gather(
+            splitter.pump(), collect(splitter, "one"), collect(splitter, "other"), return_exceptions=True
+        )
         assert [type(outcome) for outcome in outcomes] == [ConnectionError] * 3
 
     asyncio.run(scenario())
     with pytest.raises(ConnectionError):
-        asyncio.run(BodySplitter(broken(), readers=0).pump())
+        asyncio.run(BodySplitter(broken(), []).pump())
