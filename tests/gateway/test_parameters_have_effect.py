@@ -1,0 +1,362 @@
+"""Every published parameter changes what the server does: for each one, a pair of requests whose results differ.
+
+A parameter without an entry in the table fails, and so does an entry without a parameter.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyotp
+import pytest
+
+from gateway.openapi import load_public_document
+from hepar.web.openapi import Json, operations
+from tests.support.auth_client import PASSWORD
+from tests.support.gateway_client import DARK, Surroundings, gateway
+from tests.support.pictures import dicom_bytes, multi_frame
+from tests.support.public_api import PublicApi
+
+DOCUMENT = load_public_document()
+NOBODY = "0" * 32
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+@dataclass(frozen=True)
+class Published:
+    """One operation. parameters: by name, as `in` says where they are; `form` for fields of a form."""
+
+    method: str
+    path: str
+    name: str
+    uploads: bool
+    parameters: dict[str, str]
+
+
+def published(path: str, method: str, operation: Json) -> Published:
+    parameters = {}
+    for parameter in operation.get("parameters", []):
+        found = DOCUMENT["components"]["parameters"].get(parameter.get("$ref", "").rpartition("/")[2], parameter)
+        parameters[found["name"]] = found["in"]
+    content = operation.get("requestBody", {}).get("content", {})
+    if form := content.get("application/x-www-form-urlencoded"):
+        schema = DOCUMENT["components"]["schemas"][form["schema"]["$ref"].rpartition("/")[2]]
+        parameters |= dict.fromkeys(schema["properties"], "form")
+    return Published(method.upper(), path, operation["operationId"], "multipart/form-data" in content, parameters)
+
+
+OPERATIONS = [published(*found) for found in operations(DOCUMENT)]
+OF_MANY_OPERATIONS = {"X-Request-ID", "traceparent", "Idempotency-Key", "X-Hepar-Timeout-Ms"}
+SPECIFIC = [
+    (operation, parameter)
+    for operation in OPERATIONS
+    for parameter in operation.parameters
+    if parameter not in OF_MANY_OPERATIONS
+]
+
+
+@pytest.fixture(scope="module")
+def api(around: Surroundings) -> Iterator[PublicApi]:
+    with gateway(around, account_per_minute=1_000_000, address_per_minute=1_000_000) as client:
+        made = PublicApi(client, around)
+        for _ in range(2):  # so that every list has more than one item, and accounts differ in status and role
+            made.registered_client()
+            made.token(username=made.administrator.email, password=PASSWORD)
+            made.call("POST", f"/v1/users/{made.person().id}/deactivate")
+        yield made
+
+
+def ids(name: str) -> list[Any]:
+    return [pytest.param(found, id=f"{found.method} {found.path}") for found in OPERATIONS if name in found.parameters]
+
+
+def send(api: PublicApi, operation: Published, headers: dict[str, str], **more: Any) -> Any:  # noqa: ANN401
+    """A request that reaches the operation, whatever becomes of it."""
+    path = operation.path.replace("{", "").replace("}", "")
+    for parameter, place in operation.parameters.items():
+        if place == "path":
+            path = path.replace(parameter, NOBODY)
+    body: dict[str, Any] = {"files": [("image", ("a.png", DARK))]} if operation.uploads else {"json": {}}
+    return api.client.request(operation.method, path, headers=headers, **(body | more))
+
+
+@pytest.mark.parametrize("operation", ids("X-Request-ID"))
+def test_the_callers_request_id_is_used(api: PublicApi, operation: Published) -> None:
+    own = send(api, operation, {"x-request-id": "study-2026-0042"})
+    assert own.headers["x-request-id"] == "study-2026-0042"
+    assert send(api, operation, {}).headers["x-request-id"] != "study-2026-0042"
+
+
+@pytest.mark.parametrize("operation", ids("traceparent"))
+def test_the_callers_trace_is_continued(api: PublicApi, operation: Published, caplog: pytest.LogCaptureFixture) -> None:
+    seen = []
+    for headers in ({"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}, {}):
+        with caplog.at_level(logging.INFO, logger="hepar.access"):
+            caplog.clear()
+            send(api, operation, headers)
+            lines = [vars(record) for record in caplog.records if vars(record).get("route") == operation.path]
+            seen.append(lines[-1]["trace_id"])
+    assert seen[0] == TRACE != seen[1]
+
+
+@pytest.mark.parametrize("operation", ids("Idempotency-Key"))
+def test_a_repeated_key_gets_the_first_answer(api: PublicApi, operation: Published) -> None:
+    key = {"idempotency-key": str(uuid.uuid4())}
+    first, again, other = (send(api, operation, api.administrator.headers | headers) for headers in (key, key, {}))
+    assert (first.content, first.status_code) == (again.content, again.status_code)
+    assert [answer.headers.get("idempotency-replayed") for answer in (first, again, other)] == [None, "true", None]
+
+
+@pytest.mark.parametrize("operation", ids("X-Hepar-Timeout-Ms"))
+def test_the_callers_timeout_ends_the_work(api: PublicApi, operation: Published) -> None:
+    statuses = [
+        send(api, operation, api.administrator.headers | headers).status_code
+        for headers in ({"x-hepar-timeout-ms": "1"}, {})
+    ]
+    assert statuses == [504, 200]
+
+
+Call = Callable[[PublicApi], object]
+Effect = tuple[Call, Call]
+"""A request without the parameter (or with another value), and one with it. Returned is what the caller sees of it."""
+
+
+def seen(document: Any) -> Any:  # noqa: ANN401  JSON
+    """Without what differs from request to request."""
+    if isinstance(document, dict):
+        return {name: seen(part) for name, part in document.items() if name not in ("request_id", "duration_ms")}
+    return [seen(part) for part in document] if isinstance(document, list) else document
+
+
+def image(path: str, name: str, value: str) -> Effect:
+    def call(chosen: dict[str, str]) -> Call:
+        def answer(api: PublicApi) -> object:
+            files = [("image", ("a.png", DARK))]
+            found = api.call("POST", path, params=chosen, files=files)
+            assert found.status_code == 200, found.text
+            return seen(found.json())
+
+        return answer
+
+    return call({}), call({name: value})
+
+
+def frame(path: str) -> Effect:
+    content = dicom_bytes(multi_frame(3))
+
+    def call(chosen: dict[str, str]) -> Call:
+        def answer(api: PublicApi) -> object:
+            headers = api.administrator.headers | {"content-type": "application/dicom"}
+            return seen(api.call("POST", path, params=chosen, content=content, headers=headers).json())
+
+        return answer
+
+    return call({}), call({"frame": "1"})
+
+
+def listed(path: str, name: str, value: str | None = None) -> Effect:
+    """value: None for `next` of the first page of one item."""
+
+    def call(with_it: bool) -> Call:
+        def answer(api: PublicApi) -> object:
+            where = path.replace("{own}", api.administrator.id)
+            query = {"limit": "1"} if name == "after" else {}
+            if with_it:
+                query[name] = value or api.call("GET", where, params={"limit": "1"}).json()["next"]
+            page = api.call("GET", where, params=query)
+            assert page.status_code == 200, page.text
+            items = page.json()["items"]
+            assert items
+            return len(items) if name == "limit" else items[0] if name == "after" else {item[name] for item in items}
+
+        return answer
+
+    return call(False), call(True)
+
+
+def by_id(method: str, path: str, made: Callable[[PublicApi], dict[str, str]], name: str, **body: Any) -> Effect:  # noqa: ANN401
+    """path: with the names of what `made` makes; the request without the right `name` has an id that nothing has."""
+
+    def call(with_it: bool) -> Call:
+        def answer(api: PublicApi) -> object:
+            known = made(api)
+            chosen = known if with_it else known | {name: NOBODY}
+            headers = {"authorization": known["authorization"]} if "authorization" in known else None
+            request = body if headers is None else body | {"headers": headers}
+            return api.call(method, path.format(**chosen), **request).status_code
+
+        return answer
+
+    return call(False), call(True)
+
+
+def account(api: PublicApi) -> dict[str, str]:
+    return {"account_id": api.person().id}
+
+
+def client(api: PublicApi) -> dict[str, str]:
+    made = api.registered_client()
+    return {"client_id": made["id"], "secret_id": made["secrets"][0]["id"]}
+
+
+def session(api: PublicApi) -> dict[str, str]:
+    person = api.person()
+    (own,) = api.call("GET", "/v1/users/me/sessions", headers=person.headers).json()["items"]
+    return {"session_id": own["id"], **person.headers}
+
+
+def token(made: Callable[[PublicApi], dict[str, str]], name: str, other: str | None = None) -> Effect:
+    """The field as `made` has it, and `other` or nothing in its place."""
+
+    def call(with_it: bool) -> Call:
+        def answer(api: PublicApi) -> object:
+            form = made(api)
+            if not with_it:
+                del form[name]
+                form |= {name: other} if other is not None else {}
+            found = api.token(**form)
+            document = found.json()
+            return found.status_code, document.get("scope"), document.get("refresh_token") is None
+
+        return answer
+
+    return call(False), call(True)
+
+
+def by_password(api: PublicApi) -> dict[str, str]:
+    return {"username": api.person().email, "password": PASSWORD}
+
+
+def by_refresh_token(api: PublicApi) -> dict[str, str]:
+    return {"grant_type": "refresh_token", "refresh_token": api.person().refresh_token}
+
+
+def by_client(api: PublicApi) -> dict[str, str]:
+    made = api.registered_client()
+    secret = made["secrets"][0]["secret"]
+    return {"grant_type": "client_credentials", "client_id": made["id"], "client_secret": secret}
+
+
+def by_second_factor(api: PublicApi) -> dict[str, str]:
+    person = api.person()
+    secret = api.call("POST", "/v1/users/me/second-factor", headers=person.headers).json()["secret"]
+    code = {"code": pyotp.TOTP(secret).now()}
+    confirmed = api.call("PUT", "/v1/users/me/second-factor", json=code, headers=person.headers)
+    return {"username": person.email, "password": PASSWORD, "otp": confirmed.json()["codes"][0]}
+
+
+def revoked(with_it: bool) -> Call:
+    """What a refresh token is still good for, after it or another text was revoked."""
+
+    def answer(api: PublicApi) -> object:
+        token = api.person().refresh_token
+        revocation = api.client.post("/v1/token/revoke", data={"token": token if with_it else "another"})
+        assert revocation.status_code == 200
+        return api.token(grant_type="refresh_token", refresh_token=token).status_code
+
+    return answer
+
+
+VOTING = {"vote": "majority_vote", "classifiers": "classify_steady", "explain": "true", "explain_models": "true"}
+FUSION = {"fusion": "non_maximum_suppression", "detectors": "detect_left", "annotate": "true"}
+IMAGES = {
+    "classify": ("/v1/classifications", VOTING),
+    "detect": ("/v1/detections", FUSION),
+    "analysis": ("/v1/analyses", VOTING | FUSION),
+}
+EFFECTS: dict[tuple[str, str], Effect] = {
+    **{
+        (name, option): image(path, option, value)
+        for name, (path, options) in IMAGES.items()
+        for option, value in options.items()
+    },
+    **{
+        (f"{name}_batch", option): image(f"{path}/batch", option, value)
+        for name, (path, options) in IMAGES.items()
+        for option, value in options.items()
+    },
+    **{(name, "frame"): frame(path) for name, (path, _) in IMAGES.items()},
+    ("list_users", "limit"): listed("/v1/users", "limit", "1"),
+    ("list_users", "after"): listed("/v1/users", "after"),
+    ("list_users", "status"): listed("/v1/users", "status", "active"),
+    ("list_users", "role"): listed("/v1/users", "role", "administrator"),
+    ("list_sign_ins", "limit"): listed("/v1/users/me/sign-ins", "limit", "1"),
+    ("list_sign_ins", "after"): listed("/v1/users/me/sign-ins", "after"),
+    ("list_sign_ins_of_user", "limit"): listed("/v1/users/{own}/sign-ins", "limit", "1"),
+    ("list_sign_ins_of_user", "after"): listed("/v1/users/{own}/sign-ins", "after"),
+    ("list_audit", "limit"): listed("/v1/audit", "limit", "1"),
+    ("list_audit", "after"): listed("/v1/audit", "after"),
+    ("list_clients", "limit"): listed("/v1/clients", "limit", "1"),
+    ("list_clients", "after"): listed("/v1/clients", "after"),
+    ("get_user", "account_id"): by_id("GET", "/v1/users/{account_id}", account, "account_id"),
+    ("delete_user", "account_id"): by_id("DELETE", "/v1/users/{account_id}", account, "account_id"),
+    ("approve_user", "account_id"): by_id("POST", "/v1/users/{account_id}/approve", account, "account_id"),
+    ("change_role", "account_id"): by_id(
+        "PUT", "/v1/users/{account_id}/role", account, "account_id", json={"role": "researcher"}
+    ),
+    ("deactivate_user", "account_id"): by_id("POST", "/v1/users/{account_id}/deactivate", account, "account_id"),
+    ("reactivate_user", "account_id"): by_id("POST", "/v1/users/{account_id}/reactivate", account, "account_id"),
+    ("list_sign_ins_of_user", "account_id"): by_id("GET", "/v1/users/{account_id}/sign-ins", account, "account_id"),
+    ("end_session", "session_id"): by_id("DELETE", "/v1/users/me/sessions/{session_id}", session, "session_id"),
+    ("deactivate_client", "client_id"): by_id("DELETE", "/v1/clients/{client_id}", client, "client_id"),
+    ("add_client_secret", "client_id"): by_id("POST", "/v1/clients/{client_id}/secrets", client, "client_id"),
+    ("remove_client_secret", "client_id"): by_id(
+        "DELETE", "/v1/clients/{client_id}/secrets/{secret_id}", client, "client_id"
+    ),
+    ("remove_client_secret", "secret_id"): by_id(
+        "DELETE", "/v1/clients/{client_id}/secrets/{secret_id}", client, "secret_id"
+    ),
+    ("create_token", "grant_type"): token(by_client, "grant_type"),
+    ("create_token", "username"): token(by_password, "username", "nobody@example.org"),
+    ("create_token", "password"): token(by_password, "password", "another long password"),
+    ("create_token", "otp"): token(by_second_factor, "otp"),
+    ("create_token", "refresh_token"): token(by_refresh_token, "refresh_token", "another"),
+    ("create_token", "client_id"): token(by_client, "client_id", NOBODY),
+    ("create_token", "client_secret"): token(by_client, "client_secret", "another"),
+    ("create_token", "scope"): token(lambda api: by_password(api) | {"scope": "account"}, "scope"),
+    ("revoke_token", "token"): (revoked(False), revoked(True)),
+}
+
+
+def test_the_table_has_no_parameter_that_is_not_published() -> None:
+    assert EFFECTS.keys() <= {(operation.name, parameter) for operation, parameter in SPECIFIC}
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameter"),
+    [
+        pytest.param(operation, parameter, id=f"{operation.method} {operation.path} {parameter}")
+        for operation, parameter in SPECIFIC
+    ],
+)
+def test_a_published_parameter_changes_the_result(api: PublicApi, operation: Published, parameter: str) -> None:
+    without, with_it = EFFECTS[operation.name, parameter]
+    plain, chosen, again = without(api), with_it(api), without(api)
+    assert plain == again, "the request itself has the same result each time"
+    assert chosen != plain
+
+
+LISTS = [found for found in OPERATIONS if "after" in found.parameters]
+
+
+@pytest.mark.parametrize("operation", [pytest.param(found, id=found.path) for found in LISTS])
+def test_following_next_reaches_the_end_of_every_list(api: PublicApi, operation: Published) -> None:
+    path = operation.path.replace("{account_id}", api.administrator.id)
+
+    def walk(limit: int) -> list[Any]:
+        items, query = [], {"limit": str(limit)}
+        while True:
+            page = api.call("GET", path, params=query).json()
+            assert 0 < len(page["items"]) <= limit
+            items += page["items"]
+            if page["next"] is None:
+                return items
+            query["after"] = page["next"]
+
+    whole = walk(100)
+    assert len(whole) > 1
+    assert walk(max(1, len(whole) // 3)) == whole
