@@ -31,7 +31,7 @@ Id = Annotated[str, Field(description="32 hexadecimal digits")]
 
 _ID, _OTHER_ID = "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c", "9c1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f"
 _PASSWORD, _NEXT_PASSWORD = "correct horse battery staple", "another long phrase of mine"
-_NOON = "2026-11-25T12:00:00Z"
+_NOON, _LATER = "2026-11-25T12:00:00Z", "2026-12-25T12:00:00Z"
 _CLIENT_NAME = "PACS of the radiology department"
 
 Item = TypeVar("Item")
@@ -40,7 +40,7 @@ Item = TypeVar("Item")
 def _page_example(schema: dict[str, Any], page: type[BaseModel]) -> None:
     (item,) = page.__pydantic_generic_metadata__["args"] or (None,)
     if isinstance(item, type) and issubclass(item, BaseModel):
-        schema["examples"] = [{"items": [example_of(item)], "next": None}]
+        schema["examples"] = [{"items": [example_of(item)]}]
 
 
 class Page(Document, Generic[Item]):
@@ -140,7 +140,7 @@ class Session(Document):
             "id": _ID,
             "created_at": _NOON,
             "last_used_at": _NOON,
-            "expires_at": "2026-12-25T12:00:00Z",
+            "expires_at": _LATER,
             "current": True,
         }
     )
@@ -155,7 +155,9 @@ class Session(Document):
 class SignIn(Document):
     """One entry of the sign-in history."""
 
-    model_config = with_example({"at": _NOON, "event": "signed_in", "origin": "192.0.2.7", "reason": None})
+    model_config = with_example(
+        {"at": _NOON, "event": "sign_in_refused", "origin": "192.0.2.7", "reason": "wrong password"}
+    )
 
     at: datetime = Field(description="time, UTC")
     event: str = Field(description="what happened")
@@ -179,7 +181,7 @@ class ClientRegistration(Document):
 
 
 class ClientSecret(Document):
-    model_config = with_example({"id": _OTHER_ID, "secret": "shown-once", "created_at": _NOON, "expires_at": None})
+    model_config = with_example({"id": _OTHER_ID, "secret": "shown-once", "created_at": _NOON, "expires_at": _LATER})
 
     id: Id
     secret: str | None = Field(

@@ -4,13 +4,20 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from hepar.contracts.base import RESEARCH_USE_NOTICE, Document
+from hepar.contracts.base import RESEARCH_USE_NOTICE, Document, example_of, with_example
 from hepar.contracts.cards import FusionMethod, VotingMethod
 from hepar.contracts.problems import Problem
+
+_REQUEST = {"request_id": example_of(Problem)["request_id"], "notice": RESEARCH_USE_NOTICE}
+_PROBABILITIES = {"cholangiocarcinoma": 0.12, "metastasis": 0.81, "no_tumour": 0.07}
 
 
 class ImageFacts(Document):
     """Properties of the image as it was decoded."""
+
+    model_config = with_example(
+        {"width": 512, "height": 512, "format": "DICOM", "pixel_spacing_mm": [0.78, 0.78], "warnings": []}
+    )
 
     width: int = Field(gt=0, description="pixels")
     height: int = Field(gt=0, description="pixels")
@@ -24,10 +31,14 @@ class ImageFacts(Document):
 class Scope(Document):
     """Result of the input check: is the image of the kind that the networks were trained on?"""
 
+    model_config = with_example(
+        {"model": "check_input", "version": "1", "in_scope": True, "typicality": 0.97, "threshold": 0.5}
+    )
+
     model: str = Field(description="name of the input check")
     version: str = Field(description="version of the input check that answered")
     in_scope: bool = Field(description="false where the typicality is below the threshold")
-    reason: str | None = Field(description="why the image is out of scope, in words; null where it is in scope")
+    reason: str | None = Field(default=None, description="why the image is out of scope; null where it is in scope")
     typicality: float = Field(ge=0, le=1, description="similarity to the abdominal CT slices of the training data")
     threshold: float = Field(ge=0, le=1, description="below this typicality an image is out of scope")
 
@@ -55,6 +66,16 @@ class Explanation(Document):
 class ModelVote(Document):
     """Result of one classifier."""
 
+    model_config = with_example(
+        {
+            "model": "classify_resnet",
+            "version": "1",
+            "label": "metastasis",
+            "probabilities": _PROBABILITIES,
+            "duration_ms": 9.4,
+        }
+    )
+
     model: str = Field(description="name of the model")
     version: str = Field(description="version of the model that answered")
     label: str = Field(description="the model's most probable label")
@@ -71,6 +92,26 @@ class Classification(Document):
 
     Where the image is out of scope there are no votes and no probabilities: the networks' output means nothing there.
     """
+
+    model_config = with_example(
+        {
+            "outcome": "decided",
+            "label": "metastasis",
+            "most_probable_label": "metastasis",
+            "probability": 0.81,
+            "probabilities": _PROBABILITIES,
+            "scope": example_of(Scope),
+            "method": "soft_vote",
+            "agreeing_models": 1,
+            "voting_models": 1,
+            "entropy": 0.6,
+            "mutual_information": 0.03,
+            "votes": [example_of(ModelVote)],
+            "missing_models": [],
+            "image": example_of(ImageFacts),
+            **_REQUEST,
+        }
+    )
 
     outcome: Outcome = Field(
         description="`decided`: `label` is the decision. `indeterminate`: no label reaches the ensemble's decision "
@@ -109,6 +150,22 @@ class Classification(Document):
 class Box(Document):
     """One lesion, in pixels of the image as displayed; the origin is the upper left corner, maxima exclusive."""
 
+    model_config = with_example(
+        {
+            "x_min": 141.0,
+            "y_min": 203.5,
+            "x_max": 190.0,
+            "y_max": 248.0,
+            "label": "metastasis",
+            "score": 0.83,
+            "detectors": ["detect_faster_rcnn", "detect_yolov5"],
+            "size_px": [49.0, 44.5],
+            "size_mm": [38.2, 34.7],
+            "longest_diameter_px": 49.0,
+            "longest_diameter_mm": 38.2,
+        }
+    )
+
     x_min: float = Field(ge=0, description="left edge, pixels")
     y_min: float = Field(ge=0, description="upper edge, pixels")
     x_max: float = Field(ge=0, description="right edge, pixels, exclusive")
@@ -127,6 +184,8 @@ class Box(Document):
 class DetectorReport(Document):
     """Result of one detector."""
 
+    model_config = with_example({"model": "detect_yolov5", "version": "1", "box_count": 1, "duration_ms": 14.2})
+
     model: str = Field(description="name of the model")
     version: str = Field(description="version of the model that answered")
     box_count: int = Field(ge=0, description="boxes above its own decision threshold, before fusion")
@@ -135,6 +194,18 @@ class DetectorReport(Document):
 
 class Detection(Document):
     """The boxes of all detectors, fused."""
+
+    model_config = with_example(
+        {
+            "boxes": [example_of(Box)],
+            "scope": example_of(Scope),
+            "method": "weighted_box_fusion",
+            "detectors": [example_of(DetectorReport)],
+            "missing_models": [],
+            "image": example_of(ImageFacts),
+            **_REQUEST,
+        }
+    )
 
     boxes: list[Box] = Field(description="highest score first; none where the image is out of scope")
     scope: Scope | None = Field(description="null where no input check answered")
@@ -154,6 +225,8 @@ class Detection(Document):
 class ClassificationBatch(Document):
     """A result or a problem for every image, in the order they were sent."""
 
+    model_config = with_example({"items": [example_of(Classification)], **_REQUEST})
+
     items: list[Classification | Problem] = Field(description="a result or a problem per image")
     request_id: str = Field(description="identifies this request; include it in a support request")
     notice: str = Field(default=RESEARCH_USE_NOTICE, description="show it wherever a result is shown")
@@ -162,6 +235,8 @@ class ClassificationBatch(Document):
 class DetectionBatch(Document):
     """A result or a problem for every image, in the order they were sent."""
 
+    model_config = with_example({"items": [example_of(Detection)], **_REQUEST})
+
     items: list[Detection | Problem] = Field(description="a result or a problem per image")
     request_id: str = Field(description="identifies this request; include it in a support request")
     notice: str = Field(default=RESEARCH_USE_NOTICE, description="show it wherever a result is shown")
@@ -169,6 +244,10 @@ class DetectionBatch(Document):
 
 class Analysis(Document):
     """Classification and detection of one image; a part that failed is replaced by its problem."""
+
+    model_config = with_example(
+        {"classification": example_of(Classification), "detection": example_of(Detection), **_REQUEST}
+    )
 
     classification: Classification | Problem = Field(description="the classification, or why it failed")
     detection: Detection | Problem = Field(description="the detection, or why it failed")
@@ -179,6 +258,8 @@ class Analysis(Document):
 class AnalysisBatch(Document):
     """Both parts of every image, in the order they were sent."""
 
+    model_config = with_example({"items": [example_of(Analysis)], **_REQUEST})
+
     items: list[Analysis] = Field(description="one per image")
     request_id: str = Field(description="identifies this request; include it in a support request")
     notice: str = Field(default=RESEARCH_USE_NOTICE, description="show it wherever a result is shown")
@@ -187,12 +268,16 @@ class AnalysisBatch(Document):
 class ClassificationItem(Document):
     """Data of the event `item` of a batch of classifications."""
 
+    model_config = with_example({"index": 0, "item": example_of(Classification)})
+
     index: int = Field(ge=0, description="position of the image in the request, from 0")
     item: Classification | Problem = Field(description="the result, or why it failed")
 
 
 class DetectionItem(Document):
     """Data of the event `item` of a batch of detections."""
+
+    model_config = with_example({"index": 0, "item": example_of(Detection)})
 
     index: int = Field(ge=0, description="position of the image in the request, from 0")
     item: Detection | Problem = Field(description="the result, or why it failed")
@@ -201,11 +286,15 @@ class DetectionItem(Document):
 class AnalysisItem(Document):
     """Data of the event `item` of a batch of analyses."""
 
+    model_config = with_example({"index": 0, "item": example_of(Analysis)})
+
     index: int = Field(ge=0, description="position of the image in the request, from 0")
     item: Analysis = Field(description="both parts")
 
 
 class BatchEnd(Document):
     """Data of the event `end`, the last one of a batch. A stream that ends without it was cut off."""
+
+    model_config = with_example({"count": 1})
 
     count: int = Field(ge=0, description="number of items sent")

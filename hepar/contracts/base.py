@@ -14,7 +14,10 @@ class Document(BaseModel):
 
 
 def with_example(example: dict[str, Any]) -> ConfigDict:
-    """Configuration of a document that carries this example in its schema."""
+    """Configuration of a document that carries this example in its schema.
+
+    example: without nulls, because FastAPI leaves them out of an OpenAPI document.
+    """
     return ConfigDict(json_schema_extra={"examples": [example]})
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from hepar.contracts.base import Document
+from hepar.contracts.base import Document, with_example
 
 
 class Metric(Document):
@@ -201,6 +201,27 @@ class Ensembles(Document):
 
 class ModelCard(Document):
     """`card.json`, in the same folder as a model's `config.pbtxt`."""
+
+    model_config = with_example(
+        {
+            "name": "classify_resnet",
+            "task": "classification",
+            "architecture": "ResNet",
+            "size": "compact",
+            "labels": ["cholangiocarcinoma", "metastasis", "no_tumour"],
+            "input": {"height": 256, "width": 256},
+            "window": {"low_hu": 0, "high_hu": 250},
+            "temperature": 1.1,
+            "decision_threshold": 0.5,
+            "metrics": {"accuracy": {"value": 0.5, "low": 0.4, "high": 0.6}},
+            "training_data": "an example, not a real model card",
+            "data_sha256": "0" * 64,
+            "code_sha256": "0" * 64,
+            "licence": "AGPL-3.0-or-later",
+            "date": "2026-11-25",
+            "limits": ["Research software, not a medical device: not for diagnosis or treatment decisions."],
+        }
+    )
 
     name: str = Field(description="the model's name")
     task: Task = Field(description="what the model does")

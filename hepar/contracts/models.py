@@ -4,12 +4,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from hepar.contracts.base import RESEARCH_USE_NOTICE, Document
+from hepar.contracts.base import RESEARCH_USE_NOTICE, Document, example_of, with_example
 from hepar.contracts.cards import ModelCard, Versions
 
 
 class ServedModel(Document):
     """One model of the ensemble."""
+
+    model_config = with_example({"card": example_of(ModelCard), "serving": True})
 
     card: ModelCard = Field(description="the model card")
     serving: bool = Field(description="whether it answers now")
@@ -18,6 +20,10 @@ class ServedModel(Document):
 
 class ModelList(Document):
     """Classifiers, detectors and the input check."""
+
+    model_config = with_example(
+        {"models": [example_of(ServedModel)], "missing_tasks": [], "notice": RESEARCH_USE_NOTICE}
+    )
 
     models: list[ServedModel] = Field(description="sorted by name")
     missing_tasks: list[Literal["classification", "detection"]] = Field(

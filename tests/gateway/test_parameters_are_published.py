@@ -88,7 +88,7 @@ def apps(triton: RunningTriton, tmp_path_factory: pytest.TempPathFactory) -> dic
     folder = tmp_path_factory.mktemp("published")
     models = {"triton": triton.grpc, "model_repository": triton.repository}
     return {
-        "gateway": create_gateway(GatewaySettings(answers_file=folder / "answers.sqlite3", web_folder=folder)),
+        "gateway": create_gateway(GatewaySettings(web_folder=folder)),
         "auth": create_auth(auth_settings(folder)),
         "classify": create_classify(ClassifySettings.model_validate(models)),
         "detect": create_detect(DetectSettings.model_validate(models)),
@@ -162,7 +162,8 @@ def test_every_header_that_is_read_is_published(apps: dict[str, FastAPI], around
         administrator = AuthTestClient(auth).administrator()
     public = GatewaySettings(
         auth_url=around.auth_url, classify_url=around.classify_url, detect_url=around.detect_url,
-        answers_file=tmp_path / "answers.sqlite3", cors_origins=["https://pacs.example.org"], web_folder=tmp_path,
+        database_url=f"sqlite+aiosqlite:///{tmp_path}/state.sqlite3", cors_origins=["https://pacs.example.org"],
+        web_folder=tmp_path,
     )  # fmt: skip
     watching = apps | {"auth": create_auth(settings), "gateway": create_gateway(public)}
     for name, app in watching.items():

@@ -4,63 +4,21 @@
  */
 
 export interface paths {
-    "/healthz": {
+    "/v1/analyses": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /**
-         * Is this process alive?
-         * @description Is this process alive?
-         */
-        get: operations["healthz"];
+        get?: never;
         put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/readyz": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
         /**
-         * Can this service answer now?
-         * @description Can this service answer now?
+         * Classify one CT image and find its lesions
+         * @description Both at once from one upload. A part that fails on its own is a problem in its place, next to the other part's
+         *     result; where both fail, the request fails.
          */
-        get: operations["readyz"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/models": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List the models
-         * @description Every classifier, every detector and the input check: its card, with what it measured on held-out patients and
-         *     its limits, and whether it answers now.
-         *
-         *     A task whose service does not answer is named in `missing_tasks`.
-         */
-        get: operations["models"];
-        put?: never;
-        post?: never;
+        post: operations["analysis"];
         delete?: never;
         options?: never;
         head?: never;
@@ -78,8 +36,8 @@ export interface paths {
         put?: never;
         /**
          * Classify one CT image
-         * @description Cholangiocarcinoma, metastasis or no tumour, by a calibrated vote of five networks, with each network's own
-         *     answer, how far they agree and how unsure they are.
+         * @description Cholangiocarcinoma, metastasis or no tumour: the calibrated decision of the ensemble, with the vote of each
+         *     network, their agreement and their uncertainty.
          *
          *     `outcome` is `decided` with a `label`; `indeterminate`, below the ensemble's decision threshold; or `out_of_scope`,
          *     with the reason and without votes, for an image unlike the abdominal CT that the networks were trained on.
@@ -102,8 +60,8 @@ export interface paths {
         put?: never;
         /**
          * Find lesions in one CT image
-         * @description Boxes of lesions, fused over three detectors: each with its score, its type, which detectors found it, and its
-         *     size in pixels, and in millimetres where the file says the pixel spacing.
+         * @description Boxes of lesions, fused from the detectors' boxes: each with its score, its label, the detectors that found it,
+         *     and its size in pixels, and in millimetres where the file gives the pixel spacing.
          */
         post: operations["detect"];
         delete?: never;
@@ -112,7 +70,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/analyses": {
+    "/v1/analyses/batch": {
         parameters: {
             query?: never;
             header?: never;
@@ -122,11 +80,13 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Classify one CT image and find its lesions
-         * @description Both at once from one upload. A part that fails on its own is a problem in its place, and the other is there
-         *     all the same; where both fail, so does the request.
+         * Classify many CT images and find their lesions
+         * @description Both parts of every image, in the order sent; a part that fails is a problem in its place.
+         *
+         *     With `Accept: text/event-stream` each image comes as an event `item` (an AnalysisItem) as soon as both its parts are
+         *     ready, and an event `end` after the last.
          */
-        post: operations["analysis"];
+        post: operations["analysis_batch"];
         delete?: never;
         options?: never;
         head?: never;
@@ -146,8 +106,8 @@ export interface paths {
          * Classify many CT images
          * @description Every image is answered on its own, in the order sent; one that fails is a problem in its place.
          *
-         *     With `Accept: text/event-stream` each answer comes as an event `item` (a ClassificationItem) as soon as it is
-         *     ready, and an event `end` after the last.
+         *     With `Accept: text/event-stream` each answer comes as an event `item` (a ClassificationItem) as soon as it is ready,
+         *     and an event `end` after the last.
          */
         post: operations["classify_batch"];
         delete?: never;
@@ -179,7 +139,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/analyses/batch": {
+    "/v1/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the models
+         * @description Every classifier, every detector and the input check: its model card, with its metrics on held-out patients and
+         *     its limits, and whether it answers now.
+         *
+         *     A task whose service does not answer is named in `missing_tasks`.
+         */
+        get: operations["models"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/token": {
         parameters: {
             query?: never;
             header?: never;
@@ -189,13 +172,35 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Classify many CT images and find their lesions
-         * @description Both parts of every image, in the order sent; a part that fails is a problem in its place.
+         * Sign in, refresh, or get a token for a system
+         * @description OAuth 2.0 token endpoint (RFC 6749).
          *
-         *     With `Accept: text/event-stream` each image comes as an event `item` (an AnalysisItem) as soon as both its parts are
-         *     ready, and an event `end` after the last.
+         *     An access token is valid for ten minutes. A refresh token can be used once; using it twice ends its session.
          */
-        post: operations["analysis_batch"];
+        post: operations["create_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/token/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke a token
+         * @description OAuth 2.0 token revocation (RFC 7009).
+         *
+         *     A refresh token ends its session. An access token is refused by the account operations at once; the other operations
+         *     accept it until it expires. The answer to an unknown token is the same.
+         */
+        post: operations["revoke_token"];
         delete?: never;
         options?: never;
         head?: never;
@@ -211,13 +216,14 @@ export interface paths {
         };
         /**
          * List accounts
-         * @description The oldest first.
+         * @description Oldest first.
          */
         get: operations["list_users"];
         put?: never;
         /**
          * Sign up
-         * @description Makes an account. Depending on the operator's setting it counts at once, waits for an administrator's approval, or is refused.
+         * @description Makes an account. The operator decides whether it is active at once, waits for an administrator's approval, or is
+         *     refused. The password is stored as an argon2id hash only.
          */
         post: operations["sign_up"];
         delete?: never;
@@ -242,14 +248,14 @@ export interface paths {
         post?: never;
         /**
          * Delete my account
-         * @description Deletes the account and ends its sessions. What the audit says of it stays.
+         * @description Deletes the account and ends its sessions; only its id stays, in the audit log. It cannot be undone.
          */
         delete: operations["delete_me"];
         options?: never;
         head?: never;
         /**
          * Change my profile
-         * @description Changes the name that others see.
+         * @description Changes the display name.
          */
         patch: operations["change_me"];
         trace?: never;
@@ -264,39 +270,11 @@ export interface paths {
         get?: never;
         /**
          * Change my password
-         * @description Ends all sessions, this one too.
+         * @description Ends all sessions, the caller's own included: sign in again.
          */
         put: operations["change_password"];
         post?: never;
         delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/users/me/second-factor": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Confirm my second factor
-         * @description Takes a first code of the authenticator, and gives recovery codes: they are shown once.
-         */
-        put: operations["confirm_second_factor"];
-        /**
-         * Begin a second factor
-         * @description Gives the secret for an authenticator application. It counts from its confirmation on.
-         */
-        post: operations["begin_second_factor"];
-        /**
-         * Remove my second factor
-         * @description The password alone counts again, if it is long enough for that.
-         */
-        delete: operations["remove_second_factor"];
         options?: never;
         head?: never;
         patch?: never;
@@ -313,10 +291,39 @@ export interface paths {
         put?: never;
         /**
          * Renew my recovery codes
-         * @description The older ones count no longer. The new ones are shown once.
+         * @description Invalidates the earlier codes. The new ones are shown only here.
          */
         post: operations["renew_recovery_codes"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/me/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Confirm my second factor
+         * @description Takes the authenticator's first code and returns recovery codes, which are shown only here. From now on signing
+         *     in needs a code.
+         */
+        put: operations["confirm_second_factor"];
+        /**
+         * Begin a second factor
+         * @description Returns the secret for an authenticator application. It takes effect when a code of it has been confirmed.
+         */
+        post: operations["begin_second_factor"];
+        /**
+         * Remove my second factor
+         * @description Signing in needs the password alone again. A password of fewer than 15 characters must be changed first.
+         */
+        delete: operations["remove_second_factor"];
         options?: never;
         head?: never;
         patch?: never;
@@ -331,14 +338,15 @@ export interface paths {
         };
         /**
          * List my open sessions
-         * @description The newest first.
+         * @description Newest first; at most a hundred, on one page.
          */
         get: operations["list_sessions"];
         put?: never;
         post?: never;
         /**
          * End all my sessions
-         * @description Signs out everywhere. Access tokens that are out live for up to ten minutes more.
+         * @description Signs out everywhere, the caller's own session included. Analyses still accept the access tokens for up to ten
+         *     minutes.
          */
         delete: operations["end_sessions"];
         options?: never;
@@ -375,7 +383,7 @@ export interface paths {
         };
         /**
          * List my sign-ins
-         * @description Sign-ins and refusals of this account, the newest first.
+         * @description Newest first; refused attempts are included.
          */
         get: operations["list_sign_ins"];
         put?: never;
@@ -386,40 +394,21 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/token": {
+    "/v1/audit": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
-        put?: never;
         /**
-         * Sign in, refresh, or get a token for a system
-         * @description OAuth 2.0 token endpoint (RFC 6749). An access token counts for ten minutes; a refresh token counts once, and one that is used twice ends its session.
+         * Read the audit log
+         * @description Oldest first. Each entry carries the hash of the entry before it; `python -m auth_service verify-audit` checks
+         *     the whole chain.
          */
-        post: operations["create_token"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/token/revoke": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
+        get: operations["list_audit"];
         put?: never;
-        /**
-         * Revoke a token
-         * @description OAuth 2.0 token revocation (RFC 7009): a refresh token ends its session. The answer is the same for a token that nobody knows.
-         */
-        post: operations["revoke_token"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -442,7 +431,7 @@ export interface paths {
         post?: never;
         /**
          * Delete an account
-         * @description Deletes it and ends its sessions.
+         * @description Deletes it and ends its sessions; only its id stays, in the audit log. It cannot be undone.
          */
         delete: operations["delete_user"];
         options?: never;
@@ -461,29 +450,9 @@ export interface paths {
         put?: never;
         /**
          * Approve an account
-         * @description Lets somebody in who signed up and waits.
+         * @description Activates an account that waits for approval: one made while `HEPAR_AUTH_SIGNUP` was `approval`.
          */
         post: operations["approve_user"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/users/{account_id}/role": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Change an account's role
-         * @description Tokens with other scopes are given from now on; the account's sessions end.
-         */
-        put: operations["change_role"];
-        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -501,7 +470,8 @@ export interface paths {
         put?: never;
         /**
          * Deactivate an account
-         * @description It stays, but nobody signs in with it; its sessions end.
+         * @description Nobody can sign in with it, and its sessions end. Analyses still accept its access tokens for up to ten
+         *     minutes.
          */
         post: operations["deactivate_user"];
         delete?: never;
@@ -521,9 +491,30 @@ export interface paths {
         put?: never;
         /**
          * Reactivate an account
-         * @description It may sign in again.
+         * @description It can sign in again.
          */
         post: operations["reactivate_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{account_id}/role": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change an account's role
+         * @description New tokens have the new role's scopes. Tokens that were issued before keep theirs until they expire, but never
+         *     more than the new role allows at the account operations.
+         */
+        put: operations["change_role"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -539,29 +530,9 @@ export interface paths {
         };
         /**
          * List an account's sign-ins
-         * @description The newest first.
+         * @description Newest first; refused attempts are included.
          */
         get: operations["list_sign_ins_of_user"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/audit": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Read the audit
-         * @description The oldest first. Each entry carries the hash of the one before it.
-         */
-        get: operations["list_audit"];
         put?: never;
         post?: never;
         delete?: never;
@@ -579,13 +550,13 @@ export interface paths {
         };
         /**
          * List clients
-         * @description The oldest first; without their secrets.
+         * @description Oldest first; without their secrets.
          */
         get: operations["list_clients"];
         put?: never;
         /**
          * Register a client
-         * @description A hospital system that signs in by itself. Its secret is shown once.
+         * @description A hospital system that signs in by itself. Its secret is shown only here.
          */
         post: operations["register_client"];
         delete?: never;
@@ -606,7 +577,7 @@ export interface paths {
         post?: never;
         /**
          * Deactivate a client
-         * @description It gets no more tokens.
+         * @description It gets no more tokens. Analyses still accept its access tokens for up to ten minutes.
          */
         delete: operations["deactivate_client"];
         options?: never;
@@ -625,7 +596,7 @@ export interface paths {
         put?: never;
         /**
          * Give a client another secret
-         * @description The older one goes on for some days, so that the system can change without a pause.
+         * @description The earlier ones stay valid for a week, so that the system can change over without an interruption.
          */
         post: operations["add_client_secret"];
         delete?: never;
@@ -645,8 +616,8 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Take a secret from a client
-         * @description It counts no longer.
+         * Remove a secret of a client
+         * @description The secret is invalid at once.
          */
         delete: operations["remove_client_secret"];
         options?: never;
@@ -663,7 +634,8 @@ export interface paths {
         };
         /**
          * Read the public keys
-         * @description A JSON Web Key Set (RFC 7517): what access tokens are verified with.
+         * @description A JSON Web Key Set (RFC 7517) to verify access tokens with: the key in use, and older ones whose tokens may
+         *     still be valid.
          */
         get: operations["get_keys"];
         put?: never;
@@ -682,10 +654,50 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read where what is
-         * @description Authorization server metadata (RFC 8414).
+         * Read the authorization server's metadata
+         * @description The addresses and abilities of the OAuth 2.0 endpoints (RFC 8414).
          */
         get: operations["get_authorization_server"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Is this process alive?
+         * @description Answers as soon as the process runs, whatever state the rest of the system is in.
+         */
+        get: operations["healthz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Can this service answer now?
+         * @description Asks the parts that the service depends on. A process that is about to stop is not ready.
+         */
+        get: operations["readyz"];
         put?: never;
         post?: never;
         delete?: never;
@@ -700,7 +712,14 @@ export interface components {
     schemas: {
         /**
          * AccessToken
-         * @description The answer of the OAuth2 token endpoint (RFC 6749, section 5.1).
+         * @description The answer of the OAuth 2.0 token endpoint (RFC 6749, section 5.1).
+         * @example {
+         *       "access_token": "eyJhbGciOiJFUzI1NiIs...",
+         *       "expires_in": 600,
+         *       "refresh_token": "v9Jc...",
+         *       "scope": "account analyses models",
+         *       "token_type": "bearer"
+         *     }
          */
         AccessToken: {
             /**
@@ -722,16 +741,27 @@ export interface components {
             expires_in: number;
             /**
              * Scope
-             * @description what the token allows, separated by spaces
+             * @description the scopes of the token, separated by spaces
              */
             scope: string;
             /**
              * Refresh Token
-             * @description counts once; its successor comes with the answer. People's tokens only
+             * @description can be used once; the answer holds its successor. Null for `client_credentials`
              */
             refresh_token?: string | null;
         };
-        /** Account */
+        /**
+         * Account
+         * @example {
+         *       "created_at": "2026-11-25T12:00:00Z",
+         *       "email": "ada@example.org",
+         *       "id": "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c",
+         *       "name": "Ada",
+         *       "role": "researcher",
+         *       "second_factor": false,
+         *       "status": "active"
+         *     }
+         */
         Account: {
             /**
              * Id
@@ -740,12 +770,12 @@ export interface components {
             id: string;
             /**
              * Email
-             * @description the address that signs in
+             * @description the address to sign in with
              */
             email: string;
             /**
              * Name
-             * @description what others see; may be empty
+             * @description display name; may be empty
              */
             name: string;
             /**
@@ -762,19 +792,127 @@ export interface components {
             status: "pending" | "active" | "deactivated";
             /**
              * Second Factor
-             * @description is a code asked for beside the password?
+             * @description whether signing in needs a code besides the password
              */
             second_factor: boolean;
             /**
              * Created At
              * Format: date-time
-             * @description when it signed up, UTC
+             * @description when the account was made, UTC
              */
             created_at: string;
         };
         /**
          * Analysis
          * @description Classification and detection of one image; a part that failed is replaced by its problem.
+         * @example {
+         *       "classification": {
+         *         "agreeing_models": 1,
+         *         "entropy": 0.6,
+         *         "image": {
+         *           "format": "DICOM",
+         *           "height": 512,
+         *           "pixel_spacing_mm": [
+         *             0.78,
+         *             0.78
+         *           ],
+         *           "warnings": [],
+         *           "width": 512
+         *         },
+         *         "label": "metastasis",
+         *         "method": "soft_vote",
+         *         "missing_models": [],
+         *         "most_probable_label": "metastasis",
+         *         "mutual_information": 0.03,
+         *         "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
+         *         "outcome": "decided",
+         *         "probabilities": {
+         *           "cholangiocarcinoma": 0.12,
+         *           "metastasis": 0.81,
+         *           "no_tumour": 0.07
+         *         },
+         *         "probability": 0.81,
+         *         "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
+         *         "scope": {
+         *           "in_scope": true,
+         *           "model": "check_input",
+         *           "threshold": 0.5,
+         *           "typicality": 0.97,
+         *           "version": "1"
+         *         },
+         *         "votes": [
+         *           {
+         *             "duration_ms": 9.4,
+         *             "label": "metastasis",
+         *             "model": "classify_resnet",
+         *             "probabilities": {
+         *               "cholangiocarcinoma": 0.12,
+         *               "metastasis": 0.81,
+         *               "no_tumour": 0.07
+         *             },
+         *             "version": "1"
+         *           }
+         *         ],
+         *         "voting_models": 1
+         *       },
+         *       "detection": {
+         *         "boxes": [
+         *           {
+         *             "detectors": [
+         *               "detect_faster_rcnn",
+         *               "detect_yolov5"
+         *             ],
+         *             "label": "metastasis",
+         *             "longest_diameter_mm": 38.2,
+         *             "longest_diameter_px": 49,
+         *             "score": 0.83,
+         *             "size_mm": [
+         *               38.2,
+         *               34.7
+         *             ],
+         *             "size_px": [
+         *               49,
+         *               44.5
+         *             ],
+         *             "x_max": 190,
+         *             "x_min": 141,
+         *             "y_max": 248,
+         *             "y_min": 203.5
+         *           }
+         *         ],
+         *         "detectors": [
+         *           {
+         *             "box_count": 1,
+         *             "duration_ms": 14.2,
+         *             "model": "detect_yolov5",
+         *             "version": "1"
+         *           }
+         *         ],
+         *         "image": {
+         *           "format": "DICOM",
+         *           "height": 512,
+         *           "pixel_spacing_mm": [
+         *             0.78,
+         *             0.78
+         *           ],
+         *           "warnings": [],
+         *           "width": 512
+         *         },
+         *         "method": "weighted_box_fusion",
+         *         "missing_models": [],
+         *         "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
+         *         "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
+         *         "scope": {
+         *           "in_scope": true,
+         *           "model": "check_input",
+         *           "threshold": 0.5,
+         *           "typicality": 0.97,
+         *           "version": "1"
+         *         }
+         *       },
+         *       "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
+         *       "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11"
+         *     }
          */
         Analysis: {
             /**
@@ -802,6 +940,120 @@ export interface components {
         /**
          * AnalysisBatch
          * @description Both parts of every image, in the order they were sent.
+         * @example {
+         *       "items": [
+         *         {
+         *           "classification": {
+         *             "agreeing_models": 1,
+         *             "entropy": 0.6,
+         *             "image": {
+         *               "format": "DICOM",
+         *               "height": 512,
+         *               "pixel_spacing_mm": [
+         *                 0.78,
+         *                 0.78
+         *               ],
+         *               "warnings": [],
+         *               "width": 512
+         *             },
+         *             "label": "metastasis",
+         *             "method": "soft_vote",
+         *             "missing_models": [],
+         *             "most_probable_label": "metastasis",
+         *             "mutual_information": 0.03,
+         *             "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
+         *             "outcome": "decided",
+         *             "probabilities": {
+         *               "cholangiocarcinoma": 0.12,
+         *               "metastasis": 0.81,
+         *               "no_tumour": 0.07
+         *             },
+         *             "probability": 0.81,
+         *             "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
+         *             "scope": {
+         *               "in_scope": true,
+         *               "model": "check_input",
+         *               "threshold": 0.5,
+         *               "typicality": 0.97,
+         *               "version": "1"
+         *             },
+         *             "votes": [
+         *               {
+         *                 "duration_ms": 9.4,
+         *                 "label": "metastasis",
+         *                 "model": "classify_resnet",
+         *                 "probabilities": {
+         *                   "cholangiocarcinoma": 0.12,
+         *                   "metastasis": 0.81,
+         *                   "no_tumour": 0.07
+         *                 },
+         *                 "version": "1"
+         *               }
+         *             ],
+         *             "voting_models": 1
+         *           },
+         *           "detection": {
+         *             "boxes": [
+         *               {
+         *                 "detectors": [
+         *                   "detect_faster_rcnn",
+         *                   "detect_yolov5"
+         *                 ],
+         *                 "label": "metastasis",
+         *                 "longest_diameter_mm": 38.2,
+         *                 "longest_diameter_px": 49,
+         *                 "score": 0.83,
+         *                 "size_mm": [
+         *                   38.2,
+         *                   34.7
+         *                 ],
+         *                 "size_px": [
+         *                   49,
+         *                   44.5
+         *                 ],
+         *                 "x_max": 190,
+         *                 "x_min": 141,
+         *                 "y_max": 248,
+         *                 "y_min": 203.5
+         *               }
+         *             ],
+         *             "detectors": [
+         *               {
+         *                 "box_count": 1,
+         *                 "duration_ms": 14.2,
+         *                 "model": "detect_yolov5",
+         *                 "version": "1"
+         *               }
+         *             ],
+         *             "image": {
+         *               "format": "DICOM",
+         *               "height": 512,
+         *               "pixel_spacing_mm": [
+         *                 0.78,
+         *                 0.78
+         *               ],
+         *               "warnings": [],
+         *               "width": 512
+         *             },
+         *             "method": "weighted_box_fusion",
+         *             "missing_models": [],
+         *             "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
+         *             "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
+         *             "scope": {
+         *               "in_scope": true,
+         *               "model": "check_input",
+         *               "threshold": 0.5,
+         *               "typicality": 0.97,
+         *               "version": "1"
+         *             }
+         *           },
+         *           "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
+         *           "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11"
+         *         }
+         *       ],
+         *       "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
+         *       "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11"
+         *     }
          */
         AnalysisBatch: {
             /**
@@ -821,7 +1073,143 @@ export interface components {
              */
             notice: string;
         };
-        /** AuditEntry */
+        /**
+         * AnalysisItem
+         * @description Data of the event `item` of a batch of analyses.
+         * @example {
+         *       "index": 0,
+         *       "item": {
+         *         "classification": {
+         *           "agreeing_models": 1,
+         *           "entropy": 0.6,
+         *           "image": {
+         *             "format": "DICOM",
+         *             "height": 512,
+         *             "pixel_spacing_mm": [
+         *               0.78,
+         *               0.78
+         *             ],
+         *             "warnings": [],
+         *             "width": 512
+         *           },
+         *           "label": "metastasis",
+         *           "method": "soft_vote",
+         *           "missing_models": [],
+         *           "most_probable_label": "metastasis",
+         *           "mutual_information": 0.03,
+         *           "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
+         *           "outcome": "decided",
+         *           "probabilities": {
+         *             "cholangiocarcinoma": 0.12,
+         *             "metastasis": 0.81,
+         *             "no_tumour": 0.07
+         *           },
+         *           "probability": 0.81,
+         *           "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
+         *           "scope": {
+         *             "in_scope": true,
+         *             "model": "check_input",
+         *             "threshold": 0.5,
+         *             "typicality": 0.97,
+         *             "version": "1"
+         *           },
+         *           "votes": [
+         *             {
+         *               "duration_ms": 9.4,
+         *               "label": "metastasis",
+         *               "model": "classify_resnet",
+         *               "probabilities": {
+         *                 "cholangiocarcinoma": 0.12,
+         *                 "metastasis": 0.81,
+         *                 "no_tumour": 0.07
+         *               },
+         *               "version": "1"
+         *             }
+         *           ],
+         *           "voting_models": 1
+         *         },
+         *         "detection": {
+         *           "boxes": [
+         *             {
+         *               "detectors": [
+         *                 "detect_faster_rcnn",
+         *                 "detect_yolov5"
+         *               ],
+         *               "label": "metastasis",
+         *               "longest_diameter_mm": 38.2,
+         *               "longest_diameter_px": 49,
+         *               "score": 0.83,
+         *               "size_mm": [
+         *                 38.2,
+         *                 34.7
+         *               ],
+         *               "size_px": [
+         *                 49,
+         *                 44.5
+         *               ],
+         *               "x_max": 190,
+         *               "x_min": 141,
+         *               "y_max": 248,
+         *               "y_min": 203.5
+         *             }
+         *           ],
+         *           "detectors": [
+         *             {
+         *               "box_count": 1,
+         *               "duration_ms": 14.2,
+         *               "model": "detect_yolov5",
+         *               "version": "1"
+         *             }
+         *           ],
+         *           "image": {
+         *             "format": "DICOM",
+         *             "height": 512,
+         *             "pixel_spacing_mm": [
+         *               0.78,
+         *               0.78
+         *             ],
+         *             "warnings": [],
+         *             "width": 512
+         *           },
+         *           "method": "weighted_box_fusion",
+         *           "missing_models": [],
+         *           "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
+         *           "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
+         *           "scope": {
+         *             "in_scope": true,
+         *             "model": "check_input",
+         *             "threshold": 0.5,
+         *             "typicality": 0.97,
+         *             "version": "1"
+         *           }
+         *         },
+         *         "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
+         *         "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11"
+         *       }
+         *     }
+         */
+        AnalysisItem: {
+            /**
+             * Index
+             * @description position of the image in the request, from 0
+             */
+            index: number;
+            /** @description both parts */
+            item: components["schemas"]["Analysis"];
+        };
+        /**
+         * AuditEntry
+         * @example {
+         *       "actor": "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c",
+         *       "at": "2026-11-25T12:00:00Z",
+         *       "details": {},
+         *       "event": "signed_in",
+         *       "hash": "0000000000000000000000000000000000000000000000000000000000000000",
+         *       "number": 1,
+         *       "origin": "192.0.2.7",
+         *       "subject": "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c"
+         *     }
+         */
         AuditEntry: {
             /**
              * Number
@@ -831,7 +1219,7 @@ export interface components {
             /**
              * At
              * Format: date-time
-             * @description when, UTC
+             * @description time, UTC
              */
             at: string;
             /**
@@ -841,35 +1229,58 @@ export interface components {
             event: string;
             /**
              * Actor
-             * @description the id of the account that did it; null where nobody was signed in
+             * @description id of the account that did it; null where nobody was signed in
              */
             actor: string | null;
             /**
              * Subject
-             * @description the id of the account that it was done to
+             * @description id of the account or client that was affected
              */
             subject: string | null;
             /**
              * Origin
-             * @description the network address that it came from
+             * @description network address of the caller
              */
             origin: string | null;
             /**
              * Details
-             * @description more, by name
+             * @description further facts by name
              */
             details: {
                 [key: string]: string;
             };
             /**
              * Hash
-             * @description HMAC-SHA256 over this entry and the hash of the one before, in hexadecimal digits
+             * @description HMAC-SHA256 over this entry and the hash of the entry before, in hexadecimal digits
              */
             hash: string;
         };
         /**
          * AuthorizationServer
-         * @description Where what is (RFC 8414).
+         * @description Authorization server metadata (RFC 8414).
+         * @example {
+         *       "grant_types_supported": [
+         *         "password",
+         *         "refresh_token",
+         *         "client_credentials"
+         *       ],
+         *       "issuer": "hepar-auth",
+         *       "jwks_uri": "https://hepar.example.org/.well-known/jwks.json",
+         *       "response_types_supported": [],
+         *       "revocation_endpoint": "https://hepar.example.org/v1/token/revoke",
+         *       "revocation_endpoint_auth_methods_supported": [
+         *         "none"
+         *       ],
+         *       "scopes_supported": [
+         *         "account",
+         *         "analyses"
+         *       ],
+         *       "token_endpoint": "https://hepar.example.org/v1/token",
+         *       "token_endpoint_auth_methods_supported": [
+         *         "client_secret_basic",
+         *         "client_secret_post"
+         *       ]
+         *     }
          */
         AuthorizationServer: {
             /**
@@ -894,33 +1305,69 @@ export interface components {
             jwks_uri: string;
             /**
              * Scopes Supported
-             * @description every scope that there is
+             * @description every scope
              */
             scopes_supported: string[];
             /**
              * Grant Types Supported
-             * @description how a token can be had
+             * @description the grants of the token endpoint
              */
             grant_types_supported: string[];
             /**
              * Response Types Supported
-             * @description none: there is no authorization endpoint
+             * @description empty: there is no authorization endpoint
              */
             response_types_supported: string[];
             /**
              * Token Endpoint Auth Methods Supported
-             * @description how a client says who it is
+             * @description how a client authenticates
              */
             token_endpoint_auth_methods_supported: string[];
             /**
              * Revocation Endpoint Auth Methods Supported
-             * @description the token itself suffices
+             * @description `none`: the token itself is sufficient
              */
             revocation_endpoint_auth_methods_supported: string[];
         };
         /**
+         * BatchEnd
+         * @description Data of the event `end`, the last one of a batch. A stream that ends without it was cut off.
+         * @example {
+         *       "count": 1
+         *     }
+         */
+        BatchEnd: {
+            /**
+             * Count
+             * @description number of items sent
+             */
+            count: number;
+        };
+        /**
          * Box
          * @description One lesion, in pixels of the image as displayed; the origin is the upper left corner, maxima exclusive.
+         * @example {
+         *       "detectors": [
+         *         "detect_faster_rcnn",
+         *         "detect_yolov5"
+         *       ],
+         *       "label": "metastasis",
+         *       "longest_diameter_mm": 38.2,
+         *       "longest_diameter_px": 49,
+         *       "score": 0.83,
+         *       "size_mm": [
+         *         38.2,
+         *         34.7
+         *       ],
+         *       "size_px": [
+         *         49,
+         *         44.5
+         *       ],
+         *       "x_max": 190,
+         *       "x_min": 141,
+         *       "y_max": 248,
+         *       "y_min": 203.5
+         *     }
          */
         Box: {
             /**
@@ -990,6 +1437,55 @@ export interface components {
          * @description The decision of the ensemble of classifiers.
          *
          *     Where the image is out of scope there are no votes and no probabilities: the networks' output means nothing there.
+         * @example {
+         *       "agreeing_models": 1,
+         *       "entropy": 0.6,
+         *       "image": {
+         *         "format": "DICOM",
+         *         "height": 512,
+         *         "pixel_spacing_mm": [
+         *           0.78,
+         *           0.78
+         *         ],
+         *         "warnings": [],
+         *         "width": 512
+         *       },
+         *       "label": "metastasis",
+         *       "method": "soft_vote",
+         *       "missing_models": [],
+         *       "most_probable_label": "metastasis",
+         *       "mutual_information": 0.03,
+         *       "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
+         *       "outcome": "decided",
+         *       "probabilities": {
+         *         "cholangiocarcinoma": 0.12,
+         *         "metastasis": 0.81,
+         *         "no_tumour": 0.07
+         *       },
+         *       "probability": 0.81,
+         *       "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
+         *       "scope": {
+         *         "in_scope": true,
+         *         "model": "check_input",
+         *         "threshold": 0.5,
+         *         "typicality": 0.97,
+         *         "version": "1"
+         *       },
+         *       "votes": [
+         *         {
+         *           "duration_ms": 9.4,
+         *           "label": "metastasis",
+         *           "model": "classify_resnet",
+         *           "probabilities": {
+         *             "cholangiocarcinoma": 0.12,
+         *             "metastasis": 0.81,
+         *             "no_tumour": 0.07
+         *           },
+         *           "version": "1"
+         *         }
+         *       ],
+         *       "voting_models": 1
+         *     }
          */
         Classification: {
             /**
@@ -1076,6 +1572,61 @@ export interface components {
         /**
          * ClassificationBatch
          * @description A result or a problem for every image, in the order they were sent.
+         * @example {
+         *       "items": [
+         *         {
+         *           "agreeing_models": 1,
+         *           "entropy": 0.6,
+         *           "image": {
+         *             "format": "DICOM",
+         *             "height": 512,
+         *             "pixel_spacing_mm": [
+         *               0.78,
+         *               0.78
+         *             ],
+         *             "warnings": [],
+         *             "width": 512
+         *           },
+         *           "label": "metastasis",
+         *           "method": "soft_vote",
+         *           "missing_models": [],
+         *           "most_probable_label": "metastasis",
+         *           "mutual_information": 0.03,
+         *           "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
+         *           "outcome": "decided",
+         *           "probabilities": {
+         *             "cholangiocarcinoma": 0.12,
+         *             "metastasis": 0.81,
+         *             "no_tumour": 0.07
+         *           },
+         *           "probability": 0.81,
+         *           "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
+         *           "scope": {
+         *             "in_scope": true,
+         *             "model": "check_input",
+         *             "threshold": 0.5,
+         *             "typicality": 0.97,
+         *             "version": "1"
+         *           },
+         *           "votes": [
+         *             {
+         *               "duration_ms": 9.4,
+         *               "label": "metastasis",
+         *               "model": "classify_resnet",
+         *               "probabilities": {
+         *                 "cholangiocarcinoma": 0.12,
+         *                 "metastasis": 0.81,
+         *                 "no_tumour": 0.07
+         *               },
+         *               "version": "1"
+         *             }
+         *           ],
+         *           "voting_models": 1
+         *         }
+         *       ],
+         *       "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
+         *       "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11"
+         *     }
          */
         ClassificationBatch: {
             /**
@@ -1096,8 +1647,93 @@ export interface components {
             notice: string;
         };
         /**
+         * ClassificationItem
+         * @description Data of the event `item` of a batch of classifications.
+         * @example {
+         *       "index": 0,
+         *       "item": {
+         *         "agreeing_models": 1,
+         *         "entropy": 0.6,
+         *         "image": {
+         *           "format": "DICOM",
+         *           "height": 512,
+         *           "pixel_spacing_mm": [
+         *             0.78,
+         *             0.78
+         *           ],
+         *           "warnings": [],
+         *           "width": 512
+         *         },
+         *         "label": "metastasis",
+         *         "method": "soft_vote",
+         *         "missing_models": [],
+         *         "most_probable_label": "metastasis",
+         *         "mutual_information": 0.03,
+         *         "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
+         *         "outcome": "decided",
+         *         "probabilities": {
+         *           "cholangiocarcinoma": 0.12,
+         *           "metastasis": 0.81,
+         *           "no_tumour": 0.07
+         *         },
+         *         "probability": 0.81,
+         *         "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
+         *         "scope": {
+         *           "in_scope": true,
+         *           "model": "check_input",
+         *           "threshold": 0.5,
+         *           "typicality": 0.97,
+         *           "version": "1"
+         *         },
+         *         "votes": [
+         *           {
+         *             "duration_ms": 9.4,
+         *             "label": "metastasis",
+         *             "model": "classify_resnet",
+         *             "probabilities": {
+         *               "cholangiocarcinoma": 0.12,
+         *               "metastasis": 0.81,
+         *               "no_tumour": 0.07
+         *             },
+         *             "version": "1"
+         *           }
+         *         ],
+         *         "voting_models": 1
+         *       }
+         *     }
+         */
+        ClassificationItem: {
+            /**
+             * Index
+             * @description position of the image in the request, from 0
+             */
+            index: number;
+            /**
+             * Item
+             * @description the result, or why it failed
+             */
+            item: components["schemas"]["Classification"] | components["schemas"]["Problem"];
+        };
+        /**
          * Client
          * @description A hospital system that signs in by itself, with the client credentials grant.
+         * @example {
+         *       "active": true,
+         *       "created_at": "2026-11-25T12:00:00Z",
+         *       "id": "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c",
+         *       "name": "PACS of the radiology department",
+         *       "scopes": [
+         *         "analyses"
+         *       ],
+         *       "secrets": [
+         *         {
+         *           "created_at": "2026-11-25T12:00:00Z",
+         *           "expires_at": "2026-12-25T12:00:00Z",
+         *           "id": "9c1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f",
+         *           "secret": "shown-once"
+         *         }
+         *       ]
+         *     }
          */
         Client: {
             /**
@@ -1107,17 +1743,17 @@ export interface components {
             id: string;
             /**
              * Name
-             * @description what administrators see
+             * @description display name
              */
             name: string;
             /**
              * Scopes
-             * @description what its tokens allow
+             * @description the scopes of its tokens
              */
             scopes: string[];
             /**
              * Active
-             * @description does it get tokens?
+             * @description whether it can get tokens
              */
             active: boolean;
             /**
@@ -1128,13 +1764,42 @@ export interface components {
             created_at: string;
             /**
              * Secrets
-             * @description those that count, the oldest first
+             * @description those that are valid, the oldest first
              */
             secrets: components["schemas"]["ClientSecret"][];
         };
         /**
+         * ClientRegistration
+         * @example {
+         *       "name": "PACS of the radiology department",
+         *       "scopes": [
+         *         "analyses"
+         *       ]
+         *     }
+         */
+        ClientRegistration: {
+            /**
+             * Name
+             * @description display name, at most 120 characters
+             */
+            name: string;
+            /**
+             * Scopes
+             * @description the scopes of its tokens
+             * @default [
+             *       "analyses"
+             *     ]
+             */
+            scopes: ("analyses" | "models")[];
+        };
+        /**
          * ClientSecret
-         * @description secret: null but in the answer that made it.
+         * @example {
+         *       "created_at": "2026-11-25T12:00:00Z",
+         *       "expires_at": "2026-12-25T12:00:00Z",
+         *       "id": "9c1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f",
+         *       "secret": "shown-once"
+         *     }
          */
         ClientSecret: {
             /**
@@ -1144,7 +1809,7 @@ export interface components {
             id: string;
             /**
              * Secret
-             * @description shown once: null but in the answer that made it
+             * @description shown once: null except in the answer to the request that made it
              */
             secret?: string | null;
             /**
@@ -1155,9 +1820,29 @@ export interface components {
             created_at: string;
             /**
              * Expires At
-             * @description when it stops counting, UTC; null while it is the newest
+             * @description when it expires, UTC; null for the newest
              */
             expires_at: string | null;
+        };
+        /**
+         * Confirmation
+         * @description The account's password, and a code where it has a second factor: required for changes of its security.
+         * @example {
+         *       "code": "123456",
+         *       "password": "correct horse battery staple"
+         *     }
+         */
+        Confirmation: {
+            /**
+             * Password
+             * @description the account's password
+             */
+            password: string;
+            /**
+             * Code
+             * @description of the second factor, where the account has one
+             */
+            code?: string | null;
         };
         /**
          * ConfusionMatrix
@@ -1223,6 +1908,61 @@ export interface components {
         /**
          * Detection
          * @description The boxes of all detectors, fused.
+         * @example {
+         *       "boxes": [
+         *         {
+         *           "detectors": [
+         *             "detect_faster_rcnn",
+         *             "detect_yolov5"
+         *           ],
+         *           "label": "metastasis",
+         *           "longest_diameter_mm": 38.2,
+         *           "longest_diameter_px": 49,
+         *           "score": 0.83,
+         *           "size_mm": [
+         *             38.2,
+         *             34.7
+         *           ],
+         *           "size_px": [
+         *             49,
+         *             44.5
+         *           ],
+         *           "x_max": 190,
+         *           "x_min": 141,
+         *           "y_max": 248,
+         *           "y_min": 203.5
+         *         }
+         *       ],
+         *       "detectors": [
+         *         {
+         *           "box_count": 1,
+         *           "duration_ms": 14.2,
+         *           "model": "detect_yolov5",
+         *           "version": "1"
+         *         }
+         *       ],
+         *       "image": {
+         *         "format": "DICOM",
+         *         "height": 512,
+         *         "pixel_spacing_mm": [
+         *           0.78,
+         *           0.78
+         *         ],
+         *         "warnings": [],
+         *         "width": 512
+         *       },
+         *       "method": "weighted_box_fusion",
+         *       "missing_models": [],
+         *       "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
+         *       "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
+         *       "scope": {
+         *         "in_scope": true,
+         *         "model": "check_input",
+         *         "threshold": 0.5,
+         *         "typicality": 0.97,
+         *         "version": "1"
+         *       }
+         *     }
          */
         Detection: {
             /**
@@ -1269,6 +2009,67 @@ export interface components {
         /**
          * DetectionBatch
          * @description A result or a problem for every image, in the order they were sent.
+         * @example {
+         *       "items": [
+         *         {
+         *           "boxes": [
+         *             {
+         *               "detectors": [
+         *                 "detect_faster_rcnn",
+         *                 "detect_yolov5"
+         *               ],
+         *               "label": "metastasis",
+         *               "longest_diameter_mm": 38.2,
+         *               "longest_diameter_px": 49,
+         *               "score": 0.83,
+         *               "size_mm": [
+         *                 38.2,
+         *                 34.7
+         *               ],
+         *               "size_px": [
+         *                 49,
+         *                 44.5
+         *               ],
+         *               "x_max": 190,
+         *               "x_min": 141,
+         *               "y_max": 248,
+         *               "y_min": 203.5
+         *             }
+         *           ],
+         *           "detectors": [
+         *             {
+         *               "box_count": 1,
+         *               "duration_ms": 14.2,
+         *               "model": "detect_yolov5",
+         *               "version": "1"
+         *             }
+         *           ],
+         *           "image": {
+         *             "format": "DICOM",
+         *             "height": 512,
+         *             "pixel_spacing_mm": [
+         *               0.78,
+         *               0.78
+         *             ],
+         *             "warnings": [],
+         *             "width": 512
+         *           },
+         *           "method": "weighted_box_fusion",
+         *           "missing_models": [],
+         *           "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
+         *           "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
+         *           "scope": {
+         *             "in_scope": true,
+         *             "model": "check_input",
+         *             "threshold": 0.5,
+         *             "typicality": 0.97,
+         *             "version": "1"
+         *           }
+         *         }
+         *       ],
+         *       "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
+         *       "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11"
+         *     }
          */
         DetectionBatch: {
             /**
@@ -1289,8 +2090,88 @@ export interface components {
             notice: string;
         };
         /**
+         * DetectionItem
+         * @description Data of the event `item` of a batch of detections.
+         * @example {
+         *       "index": 0,
+         *       "item": {
+         *         "boxes": [
+         *           {
+         *             "detectors": [
+         *               "detect_faster_rcnn",
+         *               "detect_yolov5"
+         *             ],
+         *             "label": "metastasis",
+         *             "longest_diameter_mm": 38.2,
+         *             "longest_diameter_px": 49,
+         *             "score": 0.83,
+         *             "size_mm": [
+         *               38.2,
+         *               34.7
+         *             ],
+         *             "size_px": [
+         *               49,
+         *               44.5
+         *             ],
+         *             "x_max": 190,
+         *             "x_min": 141,
+         *             "y_max": 248,
+         *             "y_min": 203.5
+         *           }
+         *         ],
+         *         "detectors": [
+         *           {
+         *             "box_count": 1,
+         *             "duration_ms": 14.2,
+         *             "model": "detect_yolov5",
+         *             "version": "1"
+         *           }
+         *         ],
+         *         "image": {
+         *           "format": "DICOM",
+         *           "height": 512,
+         *           "pixel_spacing_mm": [
+         *             0.78,
+         *             0.78
+         *           ],
+         *           "warnings": [],
+         *           "width": 512
+         *         },
+         *         "method": "weighted_box_fusion",
+         *         "missing_models": [],
+         *         "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
+         *         "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
+         *         "scope": {
+         *           "in_scope": true,
+         *           "model": "check_input",
+         *           "threshold": 0.5,
+         *           "typicality": 0.97,
+         *           "version": "1"
+         *         }
+         *       }
+         *     }
+         */
+        DetectionItem: {
+            /**
+             * Index
+             * @description position of the image in the request, from 0
+             */
+            index: number;
+            /**
+             * Item
+             * @description the result, or why it failed
+             */
+            item: components["schemas"]["Detection"] | components["schemas"]["Problem"];
+        };
+        /**
          * DetectorReport
          * @description Result of one detector.
+         * @example {
+         *       "box_count": 1,
+         *       "duration_ms": 14.2,
+         *       "model": "detect_yolov5",
+         *       "version": "1"
+         *     }
          */
         DetectorReport: {
             /**
@@ -1463,8 +2344,34 @@ export interface components {
             message: string;
         };
         /**
+         * Health
+         * @description The answer of a process that is alive.
+         * @example {
+         *       "status": "alive"
+         *     }
+         */
+        Health: {
+            /**
+             * Status
+             * @description always `alive`
+             * @default alive
+             * @constant
+             */
+            status: "alive";
+        };
+        /**
          * ImageFacts
          * @description Properties of the image as it was decoded.
+         * @example {
+         *       "format": "DICOM",
+         *       "height": 512,
+         *       "pixel_spacing_mm": [
+         *         0.78,
+         *         0.78
+         *       ],
+         *       "warnings": [],
+         *       "width": 512
+         *     }
          */
         ImageFacts: {
             /**
@@ -1537,6 +2444,42 @@ export interface components {
         /**
          * ModelCard
          * @description `card.json`, in the same folder as a model's `config.pbtxt`.
+         * @example {
+         *       "architecture": "ResNet",
+         *       "code_sha256": "0000000000000000000000000000000000000000000000000000000000000000",
+         *       "data_sha256": "0000000000000000000000000000000000000000000000000000000000000000",
+         *       "date": "2026-11-25",
+         *       "decision_threshold": 0.5,
+         *       "input": {
+         *         "height": 256,
+         *         "width": 256
+         *       },
+         *       "labels": [
+         *         "cholangiocarcinoma",
+         *         "metastasis",
+         *         "no_tumour"
+         *       ],
+         *       "licence": "AGPL-3.0-or-later",
+         *       "limits": [
+         *         "Research software, not a medical device: not for diagnosis or treatment decisions."
+         *       ],
+         *       "metrics": {
+         *         "accuracy": {
+         *           "high": 0.6,
+         *           "low": 0.4,
+         *           "value": 0.5
+         *         }
+         *       },
+         *       "name": "classify_resnet",
+         *       "size": "compact",
+         *       "task": "classification",
+         *       "temperature": 1.1,
+         *       "training_data": "an example, not a real model card",
+         *       "window": {
+         *         "high_hu": 250,
+         *         "low_hu": 0
+         *       }
+         *     }
          */
         ModelCard: {
             /**
@@ -1629,6 +2572,51 @@ export interface components {
         /**
          * ModelList
          * @description Classifiers, detectors and the input check.
+         * @example {
+         *       "missing_tasks": [],
+         *       "models": [
+         *         {
+         *           "card": {
+         *             "architecture": "ResNet",
+         *             "code_sha256": "0000000000000000000000000000000000000000000000000000000000000000",
+         *             "data_sha256": "0000000000000000000000000000000000000000000000000000000000000000",
+         *             "date": "2026-11-25",
+         *             "decision_threshold": 0.5,
+         *             "input": {
+         *               "height": 256,
+         *               "width": 256
+         *             },
+         *             "labels": [
+         *               "cholangiocarcinoma",
+         *               "metastasis",
+         *               "no_tumour"
+         *             ],
+         *             "licence": "AGPL-3.0-or-later",
+         *             "limits": [
+         *               "Research software, not a medical device: not for diagnosis or treatment decisions."
+         *             ],
+         *             "metrics": {
+         *               "accuracy": {
+         *                 "high": 0.6,
+         *                 "low": 0.4,
+         *                 "value": 0.5
+         *               }
+         *             },
+         *             "name": "classify_resnet",
+         *             "size": "compact",
+         *             "task": "classification",
+         *             "temperature": 1.1,
+         *             "training_data": "an example, not a real model card",
+         *             "window": {
+         *               "high_hu": 250,
+         *               "low_hu": 0
+         *             }
+         *           },
+         *           "serving": true
+         *         }
+         *       ],
+         *       "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions."
+         *     }
          */
         ModelList: {
             /**
@@ -1652,6 +2640,17 @@ export interface components {
         /**
          * ModelVote
          * @description Result of one classifier.
+         * @example {
+         *       "duration_ms": 9.4,
+         *       "label": "metastasis",
+         *       "model": "classify_resnet",
+         *       "probabilities": {
+         *         "cholangiocarcinoma": 0.12,
+         *         "metastasis": 0.81,
+         *         "no_tumour": 0.07
+         *       },
+         *       "version": "1"
+         *     }
          */
         ModelVote: {
             /**
@@ -1684,74 +2683,179 @@ export interface components {
             /** @description requested with `explain_models` */
             explanation?: components["schemas"]["Explanation"] | null;
         };
-        /** Page[Account] */
+        /**
+         * Page[Account]
+         * @example {
+         *       "items": [
+         *         {
+         *           "created_at": "2026-11-25T12:00:00Z",
+         *           "email": "ada@example.org",
+         *           "id": "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c",
+         *           "name": "Ada",
+         *           "role": "researcher",
+         *           "second_factor": false,
+         *           "status": "active"
+         *         }
+         *       ]
+         *     }
+         */
         Page_Account_: {
             /**
              * Items
-             * @description at most as many as `limit` asked for
+             * @description at most `limit` of them
              */
             items: components["schemas"]["Account"][];
             /**
              * Next
-             * @description give it as `after` for the next page; null on the last one
-             */
-            next?: string | null;
-        };
-        /** Page[AuditEntry] */
-        Page_AuditEntry_: {
-            /**
-             * Items
-             * @description at most as many as `limit` asked for
-             */
-            items: components["schemas"]["AuditEntry"][];
-            /**
-             * Next
-             * @description give it as `after` for the next page; null on the last one
-             */
-            next?: string | null;
-        };
-        /** Page[Client] */
-        Page_Client_: {
-            /**
-             * Items
-             * @description at most as many as `limit` asked for
-             */
-            items: components["schemas"]["Client"][];
-            /**
-             * Next
-             * @description give it as `after` for the next page; null on the last one
-             */
-            next?: string | null;
-        };
-        /** Page[Session] */
-        Page_Session_: {
-            /**
-             * Items
-             * @description at most as many as `limit` asked for
-             */
-            items: components["schemas"]["Session"][];
-            /**
-             * Next
-             * @description give it as `after` for the next page; null on the last one
-             */
-            next?: string | null;
-        };
-        /** Page[SignIn] */
-        Page_SignIn_: {
-            /**
-             * Items
-             * @description at most as many as `limit` asked for
-             */
-            items: components["schemas"]["SignIn"][];
-            /**
-             * Next
-             * @description give it as `after` for the next page; null on the last one
+             * @description send it as `after` to get the next page; null on the last page
              */
             next?: string | null;
         };
         /**
+         * Page[AuditEntry]
+         * @example {
+         *       "items": [
+         *         {
+         *           "actor": "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c",
+         *           "at": "2026-11-25T12:00:00Z",
+         *           "details": {},
+         *           "event": "signed_in",
+         *           "hash": "0000000000000000000000000000000000000000000000000000000000000000",
+         *           "number": 1,
+         *           "origin": "192.0.2.7",
+         *           "subject": "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c"
+         *         }
+         *       ]
+         *     }
+         */
+        Page_AuditEntry_: {
+            /**
+             * Items
+             * @description at most `limit` of them
+             */
+            items: components["schemas"]["AuditEntry"][];
+            /**
+             * Next
+             * @description send it as `after` to get the next page; null on the last page
+             */
+            next?: string | null;
+        };
+        /**
+         * Page[Client]
+         * @example {
+         *       "items": [
+         *         {
+         *           "active": true,
+         *           "created_at": "2026-11-25T12:00:00Z",
+         *           "id": "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c",
+         *           "name": "PACS of the radiology department",
+         *           "scopes": [
+         *             "analyses"
+         *           ],
+         *           "secrets": [
+         *             {
+         *               "created_at": "2026-11-25T12:00:00Z",
+         *               "expires_at": "2026-12-25T12:00:00Z",
+         *               "id": "9c1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f",
+         *               "secret": "shown-once"
+         *             }
+         *           ]
+         *         }
+         *       ]
+         *     }
+         */
+        Page_Client_: {
+            /**
+             * Items
+             * @description at most `limit` of them
+             */
+            items: components["schemas"]["Client"][];
+            /**
+             * Next
+             * @description send it as `after` to get the next page; null on the last page
+             */
+            next?: string | null;
+        };
+        /**
+         * Page[Session]
+         * @example {
+         *       "items": [
+         *         {
+         *           "created_at": "2026-11-25T12:00:00Z",
+         *           "current": true,
+         *           "expires_at": "2026-12-25T12:00:00Z",
+         *           "id": "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c",
+         *           "last_used_at": "2026-11-25T12:00:00Z"
+         *         }
+         *       ]
+         *     }
+         */
+        Page_Session_: {
+            /**
+             * Items
+             * @description at most `limit` of them
+             */
+            items: components["schemas"]["Session"][];
+            /**
+             * Next
+             * @description send it as `after` to get the next page; null on the last page
+             */
+            next?: string | null;
+        };
+        /**
+         * Page[SignIn]
+         * @example {
+         *       "items": [
+         *         {
+         *           "at": "2026-11-25T12:00:00Z",
+         *           "event": "sign_in_refused",
+         *           "origin": "192.0.2.7",
+         *           "reason": "wrong password"
+         *         }
+         *       ]
+         *     }
+         */
+        Page_SignIn_: {
+            /**
+             * Items
+             * @description at most `limit` of them
+             */
+            items: components["schemas"]["SignIn"][];
+            /**
+             * Next
+             * @description send it as `after` to get the next page; null on the last page
+             */
+            next?: string | null;
+        };
+        /**
+         * PasswordChange
+         * @example {
+         *       "current_password": "correct horse battery staple",
+         *       "new_password": "another long phrase of mine"
+         *     }
+         */
+        PasswordChange: {
+            /**
+             * Current Password
+             * @description the account's present password
+             */
+            current_password: string;
+            /**
+             * New Password
+             * @description 15 to 128 characters, 12 with a second factor (NIST SP 800-63B-4); no required character classes, but refused where it is common or contains the account's name or address
+             */
+            new_password: string;
+        };
+        /**
          * Problem
          * @description Every error of every service, as application/problem+json.
+         * @example {
+         *       "detail": "classification is not available at the moment",
+         *       "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
+         *       "status": 503,
+         *       "title": "Not available at the moment",
+         *       "type": "/problems/unavailable"
+         *     }
          */
         Problem: {
             /**
@@ -1791,8 +2895,30 @@ export interface components {
             errors?: components["schemas"]["FieldError"][] | null;
         };
         /**
+         * ProfileChange
+         * @example {
+         *       "name": "Ada Lovelace"
+         *     }
+         */
+        ProfileChange: {
+            /**
+             * Name
+             * @description display name, at most 120 characters
+             */
+            name: string;
+        };
+        /**
          * PublicKey
          * @description One EC P-256 verification key (RFC 7517, RFC 7518 section 6.2).
+         * @example {
+         *       "alg": "ES256",
+         *       "crv": "P-256",
+         *       "kid": "2026-11",
+         *       "kty": "EC",
+         *       "use": "sig",
+         *       "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+         *       "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
+         *     }
          */
         PublicKey: {
             /**
@@ -1838,17 +2964,62 @@ export interface components {
         /**
          * PublicKeys
          * @description A JSON Web Key Set.
+         * @example {
+         *       "keys": [
+         *         {
+         *           "alg": "ES256",
+         *           "crv": "P-256",
+         *           "kid": "2026-11",
+         *           "kty": "EC",
+         *           "use": "sig",
+         *           "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+         *           "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
+         *         }
+         *       ]
+         *     }
          */
         PublicKeys: {
             /**
              * Keys
-             * @description the one in use, and older ones until their tokens end
+             * @description the key in use, and older ones until their tokens have expired
              */
             keys: components["schemas"]["PublicKey"][];
         };
         /**
+         * Readiness
+         * @description Whether a service can answer, and which of the parts it needs can.
+         * @example {
+         *       "parts": {
+         *         "classification": true,
+         *         "detection": true,
+         *         "sign_in": true
+         *       },
+         *       "ready": true
+         *     }
+         */
+        Readiness: {
+            /**
+             * Ready
+             * @description whether every part is ready
+             */
+            ready: boolean;
+            /**
+             * Parts
+             * @description by name, whether the part is ready
+             */
+            parts: {
+                [key: string]: boolean;
+            };
+        };
+        /**
          * RecoveryCodes
-         * @description Shown once. Each stands in for the second factor once.
+         * @description Shown once. Each replaces a code of the second factor once.
+         * @example {
+         *       "codes": [
+         *         "K3V9-8Q2M-X7TD-RW4H",
+         *         "P5WZ-9C6N-H4RB-TG2E"
+         *       ]
+         *     }
          */
         RecoveryCodes: {
             /**
@@ -1879,8 +3050,29 @@ export interface components {
             images: number;
         };
         /**
+         * RoleChange
+         * @example {
+         *       "role": "clinician"
+         *     }
+         */
+        RoleChange: {
+            /**
+             * Role
+             * @description the new role
+             * @enum {string}
+             */
+            role: "clinician" | "researcher" | "integrator" | "administrator";
+        };
+        /**
          * Scope
          * @description Result of the input check: is the image of the kind that the networks were trained on?
+         * @example {
+         *       "in_scope": true,
+         *       "model": "check_input",
+         *       "threshold": 0.5,
+         *       "typicality": 0.97,
+         *       "version": "1"
+         *     }
          */
         Scope: {
             /**
@@ -1900,9 +3092,9 @@ export interface components {
             in_scope: boolean;
             /**
              * Reason
-             * @description why the image is out of scope, in words; null where it is in scope
+             * @description why the image is out of scope; null where it is in scope
              */
-            reason: string | null;
+            reason?: string | null;
             /**
              * Typicality
              * @description similarity to the abdominal CT slices of the training data
@@ -1917,6 +3109,10 @@ export interface components {
         /**
          * SecondFactor
          * @description For an authenticator application (RFC 6238: SHA-1, six digits, 30 s). Not active until confirmed.
+         * @example {
+         *       "secret": "JBSWY3DPEHPK3PXP",
+         *       "uri": "otpauth://totp/Hepar:ada@example.org?secret=JBSWY3DPEHPK3PXP&issuer=Hepar"
+         *     }
          */
         SecondFactor: {
             /**
@@ -1926,13 +3122,65 @@ export interface components {
             secret: string;
             /**
              * Uri
-             * @description what its QR code says
+             * @description the content of its QR code
              */
             uri: string;
         };
         /**
+         * SecondFactorCode
+         * @example {
+         *       "code": "123456"
+         *     }
+         */
+        SecondFactorCode: {
+            /**
+             * Code
+             * @description a code of the authenticator, or a recovery code
+             */
+            code: string;
+        };
+        /**
          * ServedModel
          * @description One model of the ensemble.
+         * @example {
+         *       "card": {
+         *         "architecture": "ResNet",
+         *         "code_sha256": "0000000000000000000000000000000000000000000000000000000000000000",
+         *         "data_sha256": "0000000000000000000000000000000000000000000000000000000000000000",
+         *         "date": "2026-11-25",
+         *         "decision_threshold": 0.5,
+         *         "input": {
+         *           "height": 256,
+         *           "width": 256
+         *         },
+         *         "labels": [
+         *           "cholangiocarcinoma",
+         *           "metastasis",
+         *           "no_tumour"
+         *         ],
+         *         "licence": "AGPL-3.0-or-later",
+         *         "limits": [
+         *           "Research software, not a medical device: not for diagnosis or treatment decisions."
+         *         ],
+         *         "metrics": {
+         *           "accuracy": {
+         *             "high": 0.6,
+         *             "low": 0.4,
+         *             "value": 0.5
+         *           }
+         *         },
+         *         "name": "classify_resnet",
+         *         "size": "compact",
+         *         "task": "classification",
+         *         "temperature": 1.1,
+         *         "training_data": "an example, not a real model card",
+         *         "window": {
+         *           "high_hu": 250,
+         *           "low_hu": 0
+         *         }
+         *       },
+         *       "serving": true
+         *     }
          */
         ServedModel: {
             /** @description the model card */
@@ -1947,7 +3195,14 @@ export interface components {
         };
         /**
          * Session
-         * @description One signing in, kept alive by refreshing.
+         * @description One sign-in, extended by refreshing.
+         * @example {
+         *       "created_at": "2026-11-25T12:00:00Z",
+         *       "current": true,
+         *       "expires_at": "2026-12-25T12:00:00Z",
+         *       "id": "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c",
+         *       "last_used_at": "2026-11-25T12:00:00Z"
+         *     }
          */
         Session: {
             /**
@@ -1958,36 +3213,42 @@ export interface components {
             /**
              * Created At
              * Format: date-time
-             * @description when it signed in, UTC
+             * @description time of the sign-in, UTC
              */
             created_at: string;
             /**
              * Last Used At
              * Format: date-time
-             * @description when it was refreshed last, UTC
+             * @description time of the last refresh, UTC
              */
             last_used_at: string;
             /**
              * Expires At
              * Format: date-time
-             * @description when it ends at the latest, UTC
+             * @description latest end, UTC
              */
             expires_at: string;
             /**
              * Current
-             * @description the one that asks
+             * @description whether it is the session of the token of this request
              */
             current: boolean;
         };
         /**
          * SignIn
          * @description One entry of the sign-in history.
+         * @example {
+         *       "at": "2026-11-25T12:00:00Z",
+         *       "event": "sign_in_refused",
+         *       "origin": "192.0.2.7",
+         *       "reason": "wrong password"
+         *     }
          */
         SignIn: {
             /**
              * At
              * Format: date-time
-             * @description when, UTC
+             * @description time, UTC
              */
             at: string;
             /**
@@ -1997,7 +3258,7 @@ export interface components {
             event: string;
             /**
              * Origin
-             * @description the network address it came from
+             * @description network address of the caller
              */
             origin: string | null;
             /**
@@ -2005,6 +3266,100 @@ export interface components {
              * @description why it was refused; null where it was not
              */
             reason: string | null;
+        };
+        /**
+         * SignUp
+         * @example {
+         *       "email": "ada@example.org",
+         *       "name": "Ada",
+         *       "password": "correct horse battery staple"
+         *     }
+         */
+        SignUp: {
+            /**
+             * Email
+             * Format: email
+             * @description the address to sign in with
+             */
+            email: string;
+            /**
+             * Password
+             * @description 15 to 128 characters, 12 with a second factor (NIST SP 800-63B-4); no required character classes, but refused where it is common or contains the account's name or address
+             */
+            password: string;
+            /**
+             * Name
+             * @description display name, at most 120 characters
+             * @default
+             */
+            name: string;
+        };
+        /**
+         * TokenRequest
+         * @description OAuth 2.0 token request (RFC 6749). Unknown fields are ignored, as section 3.2 demands.
+         * @example {
+         *       "grant_type": "password",
+         *       "password": "correct horse battery staple",
+         *       "username": "ada@example.org"
+         *     }
+         */
+        TokenRequest: {
+            /**
+             * Grant Type
+             * @description `password` for people, `refresh_token` to renew, `client_credentials` for hospital systems
+             * @default password
+             * @enum {string}
+             */
+            grant_type: "password" | "refresh_token" | "client_credentials";
+            /**
+             * Username
+             * @description grant `password`: the account's e-mail address
+             */
+            username?: string | null;
+            /**
+             * Password
+             * @description grant `password`
+             */
+            password?: string | null;
+            /**
+             * Otp
+             * @description grant `password`: the code of the second factor, or a recovery code
+             */
+            otp?: string | null;
+            /**
+             * Refresh Token
+             * @description grant `refresh_token`: can be used once
+             */
+            refresh_token?: string | null;
+            /**
+             * Client Id
+             * @description grant `client_credentials`; or as HTTP Basic user name
+             */
+            client_id?: string | null;
+            /**
+             * Client Secret
+             * @description grant `client_credentials`; or as HTTP Basic password
+             */
+            client_secret?: string | null;
+            /**
+             * Scope
+             * @description a subset of the allowed scopes, separated by spaces; all of them where it is missing
+             */
+            scope?: string | null;
+        };
+        /**
+         * TokenRevocation
+         * @description OAuth 2.0 token revocation (RFC 7009). Unknown fields, `token_type_hint` among them, are ignored.
+         * @example {
+         *       "token": "the refresh token"
+         *     }
+         */
+        TokenRevocation: {
+            /**
+             * Token
+             * @description a refresh token or an access token
+             */
+            token: string;
         };
         /**
          * Versions
@@ -2040,184 +3395,37 @@ export interface components {
              */
             high_hu: number;
         };
-        /**
-         * BatchEnd
-         * @description Data of the event `end`, the last one of a batch. A stream that ends without it was cut off.
-         */
-        BatchEnd: {
-            /**
-             * Count
-             * @description number of items sent
-             */
-            count: number;
-        };
-        /**
-         * ClassificationItem
-         * @description Data of the event `item` of a batch of classifications.
-         */
-        ClassificationItem: {
-            /**
-             * Index
-             * @description position of the image in the request, from 0
-             */
-            index: number;
-            /**
-             * Item
-             * @description the result, or why it failed
-             */
-            item: components["schemas"]["Classification"] | components["schemas"]["Problem"];
-        };
-        /**
-         * DetectionItem
-         * @description Data of the event `item` of a batch of detections.
-         */
-        DetectionItem: {
-            /**
-             * Index
-             * @description position of the image in the request, from 0
-             */
-            index: number;
-            /**
-             * Item
-             * @description the result, or why it failed
-             */
-            item: components["schemas"]["Detection"] | components["schemas"]["Problem"];
-        };
-        /**
-         * AnalysisItem
-         * @description Data of the event `item` of a batch of analyses.
-         */
-        AnalysisItem: {
-            /**
-             * Index
-             * @description position of the image in the request, from 0
-             */
-            index: number;
-            /** @description both parts */
-            item: components["schemas"]["Analysis"];
-        };
-        /** SignUp */
-        SignUp: {
-            /**
-             * Email
-             * Format: email
-             * @description the address to sign in with
-             */
-            email: string;
-            /**
-             * Password
-             * @description 15 to 128 characters, 12 with a second factor (NIST SP 800-63B-4); no rule on which, but refused when common or made of the account's name or address
-             */
-            password: string;
-            /**
-             * Name
-             * @description what others see, at most 120 characters
-             * @default
-             */
-            name: string;
-        };
-        /** ProfileChange */
-        ProfileChange: {
-            /**
-             * Name
-             * @description what others see, at most 120 characters
-             */
-            name: string;
-        };
-        /**
-         * Confirmation
-         * @description The account's password once more, for what cannot be undone; and the second factor where there is one.
-         */
-        Confirmation: {
-            /**
-             * Password
-             * @description the account's own
-             */
-            password: string;
-            /**
-             * Code
-             * @description of the second factor, where the account has one
-             * @default null
-             */
-            code: string | null;
-        };
-        /** PasswordChange */
-        PasswordChange: {
-            /**
-             * Current Password
-             * @description the one that counts until now
-             */
-            current_password: string;
-            /**
-             * New Password
-             * @description 15 to 128 characters, 12 with a second factor (NIST SP 800-63B-4); no rule on which, but refused when common or made of the account's name or address
-             */
-            new_password: string;
-        };
-        /** SecondFactorCode */
-        SecondFactorCode: {
-            /**
-             * Code
-             * @description of the authenticator, or a recovery code
-             */
-            code: string;
-        };
-        /** RoleChange */
-        RoleChange: {
-            /**
-             * Role
-             * @description the new one
-             * @enum {string}
-             */
-            role: "clinician" | "researcher" | "integrator" | "administrator";
-        };
-        /** ClientRegistration */
-        ClientRegistration: {
-            /**
-             * Name
-             * @description what administrators see, at most 120 characters
-             */
-            name: string;
-            /**
-             * Scopes
-             * @description what its tokens allow
-             * @default [
-             *       "analyses"
-             *     ]
-             */
-            scopes: ("analyses" | "models")[];
-        };
     };
     responses: never;
     parameters: {
         /**
-         * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is answered once
-         * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-         */
-        "Idempotency-Key": string;
-        /**
-         * @description milliseconds that the caller will wait; capped by the server
-         * @example 10000
-         */
-        "X-Hepar-Timeout-Ms": number;
-        /**
-         * @description an id of the caller's own; one is made where it is left out
+         * @description an identifier chosen by the caller; the server makes one where it is missing
          * @example study-2026-0042
          */
         "X-Request-ID": string;
+        /**
+         * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+         * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+         */
+        traceparent: string;
+        /**
+         * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
+         * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
+         */
+        "Idempotency-Key": string;
     };
     requestBodies: never;
     headers: {
-        /** @description the request's id: quote it when asking for help */
+        /** @description identifies this request; include it in a support request */
         "X-Request-ID": string;
-        /** @description the caller's shares, as `name;q=requests;w=seconds` */
+        /** @description address of the new resource */
+        Location: string;
+        /** @description seconds to wait before the next attempt */
+        "Retry-After": number;
+        /** @description the caller's limits, as `name;q=requests;w=seconds` */
         "RateLimit-Policy": string;
         /** @description what is left of them, as `name;r=requests;t=seconds` */
         RateLimit: string;
-        /** @description seconds to wait before another try */
-        "Retry-After": number;
-        /** @description where the new resource is */
-        Location: string;
         /** @description `true` where the answer is that of an earlier request */
         "Idempotency-Replayed": string;
     };
@@ -2225,29 +3433,128 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    healthz: {
+    analysis: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description how the classifiers decide together */
+                vote?: ("soft_vote" | "weighted_vote" | "majority_vote") | null;
+                /** @description ask these alone (repeat the parameter); all where it is left out */
+                classifiers?: string[] | null;
+                /** @description add the ensemble's activation map, as numbers and as a picture */
+                explain?: boolean;
+                /** @description add each model's activation map as well */
+                explain_models?: boolean;
+                /** @description how boxes of several detectors become one */
+                fusion?: ("weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression") | null;
+                /** @description ask these alone (repeat the parameter); all where it is left out */
+                detectors?: string[] | null;
+                /** @description add the image with its boxes drawn */
+                annotate?: boolean;
+                /** @description frame of a multi-frame DICOM object, from 0 */
+                frame?: number | null;
+            };
+            header?: {
+                /** @description milliseconds that the caller waits for the answer; the server has an upper limit of its own */
+                "X-Hepar-Timeout-Ms"?: number;
+                /**
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+                /**
+                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
+                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
+                 */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        /** @description The CT image: PNG, JPEG, TIFF, BMP, WebP or DICOM. The format is detected from the bytes. */
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    image: string;
+                };
+                "image/png": string;
+                "image/jpeg": string;
+                "image/tiff": string;
+                "image/bmp": string;
+                "image/webp": string;
+                "application/dicom": string;
+            };
+        };
         responses: {
             /** @description Done */
             200: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: string;
-                    };
+                    "application/json": components["schemas"]["Analysis"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The Content-Length is not a number](/problems/bad-content-length); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The first request with this key is still in flight](/problems/idempotency-in-progress) */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -2260,6 +3567,37 @@ export interface operations {
             414: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The file is not a readable image](/problems/unreadable-image); [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2286,11 +3624,31 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests at the moment](/problems/busy) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too few models answered](/problems/below-quorum); [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
             503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2299,25 +3657,122 @@ export interface operations {
             };
         };
     };
-    readyz: {
+    classify: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description how the classifiers decide together */
+                vote?: ("soft_vote" | "weighted_vote" | "majority_vote") | null;
+                /** @description ask these alone (repeat the parameter); all where it is left out */
+                classifiers?: string[] | null;
+                /** @description add the ensemble's activation map, as numbers and as a picture */
+                explain?: boolean;
+                /** @description add each model's activation map as well */
+                explain_models?: boolean;
+                /** @description frame of a multi-frame DICOM object, from 0 */
+                frame?: number | null;
+            };
+            header?: {
+                /** @description milliseconds that the caller waits for the answer; the server has an upper limit of its own */
+                "X-Hepar-Timeout-Ms"?: number;
+                /**
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+                /**
+                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
+                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
+                 */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        /** @description The CT image: PNG, JPEG, TIFF, BMP, WebP or DICOM. The format is detected from the bytes. */
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    image: string;
+                };
+                "image/png": string;
+                "image/jpeg": string;
+                "image/tiff": string;
+                "image/bmp": string;
+                "image/webp": string;
+                "application/dicom": string;
+            };
+        };
         responses: {
             /** @description Done */
             200: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Classification"];
+                };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The Content-Length is not a number](/problems/bad-content-length); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The first request with this key is still in flight](/problems/idempotency-in-progress) */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -2330,6 +3785,37 @@ export interface operations {
             414: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The file is not a readable image](/problems/unreadable-image); [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2356,7 +3842,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now: `parts` says what is missing; [Too many requests at the moment](/problems/busy) */
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too few models answered](/problems/below-quorum); [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
             503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -2365,7 +3861,890 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
-                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    detect: {
+        parameters: {
+            query?: {
+                /** @description how boxes of several detectors become one */
+                fusion?: ("weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression") | null;
+                /** @description ask these alone (repeat the parameter); all where it is left out */
+                detectors?: string[] | null;
+                /** @description add the image with its boxes drawn */
+                annotate?: boolean;
+                /** @description frame of a multi-frame DICOM object, from 0 */
+                frame?: number | null;
+            };
+            header?: {
+                /** @description milliseconds that the caller waits for the answer; the server has an upper limit of its own */
+                "X-Hepar-Timeout-Ms"?: number;
+                /**
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+                /**
+                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
+                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
+                 */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The CT image: PNG, JPEG, TIFF, BMP, WebP or DICOM. The format is detected from the bytes. */
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    image: string;
+                };
+                "image/png": string;
+                "image/jpeg": string;
+                "image/tiff": string;
+                "image/bmp": string;
+                "image/webp": string;
+                "application/dicom": string;
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Detection"];
+                };
+            };
+            /** @description [The Content-Length is not a number](/problems/bad-content-length); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The first request with this key is still in flight](/problems/idempotency-in-progress) */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The file is not a readable image](/problems/unreadable-image); [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too few models answered](/problems/below-quorum); [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    analysis_batch: {
+        parameters: {
+            query?: {
+                /** @description how the classifiers decide together */
+                vote?: ("soft_vote" | "weighted_vote" | "majority_vote") | null;
+                /** @description ask these alone (repeat the parameter); all where it is left out */
+                classifiers?: string[] | null;
+                /** @description add the ensemble's activation map, as numbers and as a picture */
+                explain?: boolean;
+                /** @description add each model's activation map as well */
+                explain_models?: boolean;
+                /** @description how boxes of several detectors become one */
+                fusion?: ("weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression") | null;
+                /** @description ask these alone (repeat the parameter); all where it is left out */
+                detectors?: string[] | null;
+                /** @description add the image with its boxes drawn */
+                annotate?: boolean;
+            };
+            header?: {
+                /** @description milliseconds that the caller waits for the answer; the server has an upper limit of its own */
+                "X-Hepar-Timeout-Ms"?: number;
+                /**
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+                /**
+                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
+                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
+                 */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description CT images, each in a part named `image`. Their formats are detected from their bytes. */
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    image: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnalysisBatch"];
+                    /**
+                     * @example event: item
+                     *     data: {"index": 0, "item": {...}}
+                     *
+                     *     event: end
+                     *     data: {"count": 1}
+                     */
+                    "text/event-stream": string;
+                };
+            };
+            /** @description [The Content-Length is not a number](/problems/bad-content-length); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The first request with this key is still in flight](/problems/idempotency-in-progress) */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    classify_batch: {
+        parameters: {
+            query?: {
+                /** @description how the classifiers decide together */
+                vote?: ("soft_vote" | "weighted_vote" | "majority_vote") | null;
+                /** @description ask these alone (repeat the parameter); all where it is left out */
+                classifiers?: string[] | null;
+                /** @description add the ensemble's activation map, as numbers and as a picture */
+                explain?: boolean;
+                /** @description add each model's activation map as well */
+                explain_models?: boolean;
+            };
+            header?: {
+                /** @description milliseconds that the caller waits for the answer; the server has an upper limit of its own */
+                "X-Hepar-Timeout-Ms"?: number;
+                /**
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+                /**
+                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
+                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
+                 */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description CT images, each in a part named `image`. Their formats are detected from their bytes. */
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    image: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClassificationBatch"];
+                    /**
+                     * @example event: item
+                     *     data: {"index": 0, "item": {...}}
+                     *
+                     *     event: end
+                     *     data: {"count": 1}
+                     */
+                    "text/event-stream": string;
+                };
+            };
+            /** @description [The Content-Length is not a number](/problems/bad-content-length); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The first request with this key is still in flight](/problems/idempotency-in-progress) */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    detect_batch: {
+        parameters: {
+            query?: {
+                /** @description how boxes of several detectors become one */
+                fusion?: ("weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression") | null;
+                /** @description ask these alone (repeat the parameter); all where it is left out */
+                detectors?: string[] | null;
+                /** @description add the image with its boxes drawn */
+                annotate?: boolean;
+            };
+            header?: {
+                /** @description milliseconds that the caller waits for the answer; the server has an upper limit of its own */
+                "X-Hepar-Timeout-Ms"?: number;
+                /**
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+                /**
+                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
+                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
+                 */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description CT images, each in a part named `image`. Their formats are detected from their bytes. */
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    image: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DetectionBatch"];
+                    /**
+                     * @example event: item
+                     *     data: {"index": 0, "item": {...}}
+                     *
+                     *     event: end
+                     *     data: {"count": 1}
+                     */
+                    "text/event-stream": string;
+                };
+            };
+            /** @description [The Content-Length is not a number](/problems/bad-content-length); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The first request with this key is still in flight](/problems/idempotency-in-progress) */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2374,16 +4753,18 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description milliseconds that the caller waits for the answer; the server has an upper limit of its own */
+                "X-Hepar-Timeout-Ms"?: number;
                 /**
-                 * @description milliseconds that the caller will wait; capped by the server
-                 * @example 10000
-                 */
-                "X-Hepar-Timeout-Ms"?: components["parameters"]["X-Hepar-Timeout-Ms"];
-                /**
-                 * @description an id of the caller's own; one is made where it is left out
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
             };
             path?: never;
             cookie?: never;
@@ -2399,57 +4780,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "models": [
-                     *         {
-                     *           "card": {
-                     *             "name": "classify_resnet",
-                     *             "task": "classification",
-                     *             "architecture": "ResNet",
-                     *             "size": "compact",
-                     *             "labels": [
-                     *               "cholangiocarcinoma",
-                     *               "metastasis",
-                     *               "no_tumour"
-                     *             ],
-                     *             "input": {
-                     *               "height": 256,
-                     *               "width": 256
-                     *             },
-                     *             "window": {
-                     *               "low_hu": 0,
-                     *               "high_hu": 250
-                     *             },
-                     *             "temperature": 1.1,
-                     *             "decision_threshold": 0.5,
-                     *             "metrics": {
-                     *               "accuracy": {
-                     *                 "value": 0.5,
-                     *                 "low": 0.4,
-                     *                 "high": 0.6
-                     *               }
-                     *             },
-                     *             "curves": null,
-                     *             "ensemble": null,
-                     *             "training_data": "an example, not a real card",
-                     *             "training_minutes": null,
-                     *             "data_sha256": "0000000000000000000000000000000000000000000000000000000000000000",
-                     *             "code_sha256": "0000000000000000000000000000000000000000000000000000000000000000",
-                     *             "licence": "AGPL-3.0-or-later",
-                     *             "date": "2026-11-25",
-                     *             "limits": [
-                     *               "Research software, not a medical device: not for diagnosis or treatment decisions."
-                     *             ]
-                     *           },
-                     *           "serving": true,
-                     *           "versions": null
-                     *         }
-                     *       ],
-                     *       "missing_tasks": [],
-                     *       "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions."
-                     *     }
-                     */
                     "application/json": components["schemas"]["ModelList"];
                 };
             };
@@ -2475,6 +4805,26 @@ export interface operations {
             };
             /** @description [Not allowed](/problems/forbidden) */
             403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -2557,52 +4907,32 @@ export interface operations {
             };
         };
     };
-    classify: {
+    create_token: {
         parameters: {
-            query?: {
-                /** @description how the votes are combined; by default as the model cards say */
-                vote?: ("soft_vote" | "weighted_vote" | "majority_vote") | null;
-                /** @description use only these models (repeat the parameter); all by default */
-                classifiers?: string[] | null;
-                /** @description add the ensemble's activation map, as numbers and as an image */
-                explain?: boolean;
-                /** @description add each model's activation map as well */
-                explain_models?: boolean;
-                /** @description frame of a multi-frame DICOM object, from 0 */
-                frame?: number | null;
-            };
+            query?: never;
             header?: {
                 /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is answered once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
-                /**
-                 * @description milliseconds that the caller will wait; capped by the server
-                 * @example 10000
-                 */
-                "X-Hepar-Timeout-Ms"?: components["parameters"]["X-Hepar-Timeout-Ms"];
-                /**
-                 * @description an id of the caller's own; one is made where it is left out
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+                /**
+                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
+                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
+                 */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description The CT image: PNG, JPEG, TIFF, BMP, WebP or DICOM. The format is detected from the bytes. */
         requestBody: {
             content: {
-                "multipart/form-data": {
-                    image: string;
-                };
-                "image/png": string;
-                "image/jpeg": string;
-                "image/tiff": string;
-                "image/bmp": string;
-                "image/webp": string;
-                "application/dicom": string;
+                "application/x-www-form-urlencoded": components["schemas"]["TokenRequest"];
             };
         };
         responses: {
@@ -2616,64 +4946,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "outcome": "decided",
-                     *       "label": "metastasis",
-                     *       "most_probable_label": "metastasis",
-                     *       "probability": 0.81,
-                     *       "probabilities": {
-                     *         "cholangiocarcinoma": 0.12,
-                     *         "metastasis": 0.81,
-                     *         "no_tumour": 0.07
-                     *       },
-                     *       "scope": {
-                     *         "model": "check_input",
-                     *         "version": "1",
-                     *         "in_scope": true,
-                     *         "reason": null,
-                     *         "typicality": 0.97,
-                     *         "threshold": 0.5
-                     *       },
-                     *       "method": "soft_vote",
-                     *       "agreeing_models": 1,
-                     *       "voting_models": 1,
-                     *       "entropy": 0.6,
-                     *       "mutual_information": 0.03,
-                     *       "votes": [
-                     *         {
-                     *           "model": "classify_resnet",
-                     *           "version": "1",
-                     *           "label": "metastasis",
-                     *           "probabilities": {
-                     *             "cholangiocarcinoma": 0.12,
-                     *             "metastasis": 0.81,
-                     *             "no_tumour": 0.07
-                     *           },
-                     *           "duration_ms": 9.4,
-                     *           "explanation": null
-                     *         }
-                     *       ],
-                     *       "missing_models": [],
-                     *       "explanation": null,
-                     *       "image": {
-                     *         "width": 512,
-                     *         "height": 512,
-                     *         "format": "DICOM",
-                     *         "pixel_spacing_mm": [
-                     *           0.78,
-                     *           0.78
-                     *         ],
-                     *         "warnings": []
-                     *       },
-                     *       "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
-                     *       "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions."
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Classification"];
+                    "application/json": components["schemas"]["AccessToken"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request); [The Content-Length is not a number](/problems/bad-content-length) */
+            /** @description [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -2683,7 +4959,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Sign in first](/problems/unauthenticated) */
+            /** @description [The address or the password is wrong](/problems/wrong-credentials); [Send the code of your second factor as `otp`](/problems/second-factor-required); [The refresh token is not valid](/problems/invalid-grant); [The client or its secret is wrong](/problems/wrong-client) */
             401: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -2693,7 +4969,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Not allowed](/problems/forbidden) */
+            /** @description [The code is wrong or was used before](/problems/wrong-code); [The account is not active](/problems/account-not-active) */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -2743,17 +5019,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The format is not supported](/problems/unsupported-media) */
-            415: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused); [The file is not a readable image](/problems/unreadable-image) */
+            /** @description [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused) */
             422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -2763,7 +5029,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests from you](/problems/rate-limited) */
+            /** @description [Too many attempts](/problems/too-many-attempts); [Too many requests from you](/problems/rate-limited) */
             429: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -2804,7 +5070,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable); [Too few models answered](/problems/below-quorum) */
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
             503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -2827,50 +5093,32 @@ export interface operations {
             };
         };
     };
-    detect: {
+    revoke_token: {
         parameters: {
-            query?: {
-                /** @description how the boxes of several detectors are combined; by default as the model cards say */
-                fusion?: ("weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression") | null;
-                /** @description use only these models (repeat the parameter); all by default */
-                detectors?: string[] | null;
-                /** @description add the image with its boxes drawn */
-                annotate?: boolean;
-                /** @description frame of a multi-frame DICOM object, from 0 */
-                frame?: number | null;
-            };
+            query?: never;
             header?: {
                 /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is answered once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
-                /**
-                 * @description milliseconds that the caller will wait; capped by the server
-                 * @example 10000
-                 */
-                "X-Hepar-Timeout-Ms"?: components["parameters"]["X-Hepar-Timeout-Ms"];
-                /**
-                 * @description an id of the caller's own; one is made where it is left out
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+                /**
+                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
+                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
+                 */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description The CT image: PNG, JPEG, TIFF, BMP, WebP or DICOM. The format is detected from the bytes. */
         requestBody: {
             content: {
-                "multipart/form-data": {
-                    image: string;
-                };
-                "image/png": string;
-                "image/jpeg": string;
-                "image/tiff": string;
-                "image/bmp": string;
-                "image/webp": string;
-                "application/dicom": string;
+                "application/x-www-form-urlencoded": components["schemas"]["TokenRevocation"];
             };
         };
         responses: {
@@ -2883,91 +5131,10 @@ export interface operations {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
-                content: {
-                    /**
-                     * @example {
-                     *       "boxes": [
-                     *         {
-                     *           "x_min": 141,
-                     *           "y_min": 203.5,
-                     *           "x_max": 190,
-                     *           "y_max": 248,
-                     *           "label": "metastasis",
-                     *           "score": 0.83,
-                     *           "detectors": [
-                     *             "detect_faster_rcnn",
-                     *             "detect_yolov5"
-                     *           ],
-                     *           "size_px": [
-                     *             49,
-                     *             44.5
-                     *           ],
-                     *           "size_mm": [
-                     *             38.2,
-                     *             34.7
-                     *           ],
-                     *           "longest_diameter_px": 49,
-                     *           "longest_diameter_mm": 38.2
-                     *         }
-                     *       ],
-                     *       "scope": {
-                     *         "model": "check_input",
-                     *         "version": "1",
-                     *         "in_scope": true,
-                     *         "reason": null,
-                     *         "typicality": 0.97,
-                     *         "threshold": 0.5
-                     *       },
-                     *       "method": "weighted_box_fusion",
-                     *       "annotated_png": null,
-                     *       "detectors": [
-                     *         {
-                     *           "model": "detect_yolov5",
-                     *           "version": "1",
-                     *           "box_count": 1,
-                     *           "duration_ms": 14.2
-                     *         }
-                     *       ],
-                     *       "missing_models": [],
-                     *       "image": {
-                     *         "width": 512,
-                     *         "height": 512,
-                     *         "format": "DICOM",
-                     *         "pixel_spacing_mm": [
-                     *           0.78,
-                     *           0.78
-                     *         ],
-                     *         "warnings": []
-                     *       },
-                     *       "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
-                     *       "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions."
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Detection"];
-                };
+                content?: never;
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request); [The Content-Length is not a number](/problems/bad-content-length) */
+            /** @description [The Host header is not acceptable](/problems/unknown-host) */
             400: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Sign in first](/problems/unauthenticated) */
-            401: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Not allowed](/problems/forbidden) */
-            403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -3016,17 +5183,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The format is not supported](/problems/unsupported-media) */
-            415: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused); [The file is not a readable image](/problems/unreadable-image) */
+            /** @description [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused) */
             422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -3077,1242 +5234,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable); [Too few models answered](/problems/below-quorum) */
-            503: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "Retry-After": components["headers"]["Retry-After"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
-            504: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    analysis: {
-        parameters: {
-            query?: {
-                /** @description how the votes are combined; by default as the model cards say */
-                vote?: ("soft_vote" | "weighted_vote" | "majority_vote") | null;
-                /** @description use only these models (repeat the parameter); all by default */
-                classifiers?: string[] | null;
-                /** @description add the ensemble's activation map, as numbers and as an image */
-                explain?: boolean;
-                /** @description add each model's activation map as well */
-                explain_models?: boolean;
-                /** @description how the boxes of several detectors are combined; by default as the model cards say */
-                fusion?: ("weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression") | null;
-                /** @description use only these models (repeat the parameter); all by default */
-                detectors?: string[] | null;
-                /** @description add the image with its boxes drawn */
-                annotate?: boolean;
-                /** @description frame of a multi-frame DICOM object, from 0 */
-                frame?: number | null;
-            };
-            header?: {
-                /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is answered once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
-                /**
-                 * @description milliseconds that the caller will wait; capped by the server
-                 * @example 10000
-                 */
-                "X-Hepar-Timeout-Ms"?: components["parameters"]["X-Hepar-Timeout-Ms"];
-                /**
-                 * @description an id of the caller's own; one is made where it is left out
-                 * @example study-2026-0042
-                 */
-                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
-            };
-            path?: never;
-            cookie?: never;
-        };
-        /** @description The CT image: PNG, JPEG, TIFF, BMP, WebP or DICOM. The format is detected from the bytes. */
-        requestBody: {
-            content: {
-                "multipart/form-data": {
-                    image: string;
-                };
-                "image/png": string;
-                "image/jpeg": string;
-                "image/tiff": string;
-                "image/bmp": string;
-                "image/webp": string;
-                "application/dicom": string;
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "classification": {
-                     *         "outcome": "decided",
-                     *         "label": "metastasis",
-                     *         "most_probable_label": "metastasis",
-                     *         "probability": 0.81,
-                     *         "probabilities": {
-                     *           "cholangiocarcinoma": 0.12,
-                     *           "metastasis": 0.81,
-                     *           "no_tumour": 0.07
-                     *         },
-                     *         "scope": {
-                     *           "model": "check_input",
-                     *           "version": "1",
-                     *           "in_scope": true,
-                     *           "reason": null,
-                     *           "typicality": 0.97,
-                     *           "threshold": 0.5
-                     *         },
-                     *         "method": "soft_vote",
-                     *         "agreeing_models": 1,
-                     *         "voting_models": 1,
-                     *         "entropy": 0.6,
-                     *         "mutual_information": 0.03,
-                     *         "votes": [
-                     *           {
-                     *             "model": "classify_resnet",
-                     *             "version": "1",
-                     *             "label": "metastasis",
-                     *             "probabilities": {
-                     *               "cholangiocarcinoma": 0.12,
-                     *               "metastasis": 0.81,
-                     *               "no_tumour": 0.07
-                     *             },
-                     *             "duration_ms": 9.4,
-                     *             "explanation": null
-                     *           }
-                     *         ],
-                     *         "missing_models": [],
-                     *         "explanation": null,
-                     *         "image": {
-                     *           "width": 512,
-                     *           "height": 512,
-                     *           "format": "DICOM",
-                     *           "pixel_spacing_mm": [
-                     *             0.78,
-                     *             0.78
-                     *           ],
-                     *           "warnings": []
-                     *         },
-                     *         "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
-                     *         "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions."
-                     *       },
-                     *       "detection": {
-                     *         "boxes": [
-                     *           {
-                     *             "x_min": 141,
-                     *             "y_min": 203.5,
-                     *             "x_max": 190,
-                     *             "y_max": 248,
-                     *             "label": "metastasis",
-                     *             "score": 0.83,
-                     *             "detectors": [
-                     *               "detect_faster_rcnn",
-                     *               "detect_yolov5"
-                     *             ],
-                     *             "size_px": [
-                     *               49,
-                     *               44.5
-                     *             ],
-                     *             "size_mm": [
-                     *               38.2,
-                     *               34.7
-                     *             ],
-                     *             "longest_diameter_px": 49,
-                     *             "longest_diameter_mm": 38.2
-                     *           }
-                     *         ],
-                     *         "scope": {
-                     *           "model": "check_input",
-                     *           "version": "1",
-                     *           "in_scope": true,
-                     *           "reason": null,
-                     *           "typicality": 0.97,
-                     *           "threshold": 0.5
-                     *         },
-                     *         "method": "weighted_box_fusion",
-                     *         "annotated_png": null,
-                     *         "detectors": [
-                     *           {
-                     *             "model": "detect_yolov5",
-                     *             "version": "1",
-                     *             "box_count": 1,
-                     *             "duration_ms": 14.2
-                     *           }
-                     *         ],
-                     *         "missing_models": [],
-                     *         "image": {
-                     *           "width": 512,
-                     *           "height": 512,
-                     *           "format": "DICOM",
-                     *           "pixel_spacing_mm": [
-                     *             0.78,
-                     *             0.78
-                     *           ],
-                     *           "warnings": []
-                     *         },
-                     *         "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
-                     *         "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions."
-                     *       },
-                     *       "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
-                     *       "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions."
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Analysis"];
-                };
-            };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request); [The Content-Length is not a number](/problems/bad-content-length) */
-            400: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Sign in first](/problems/unauthenticated) */
-            401: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Not allowed](/problems/forbidden) */
-            403: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
-            408: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The first request with this key is still in flight](/problems/idempotency-in-progress) */
-            409: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The upload is too large](/problems/too-large) */
-            413: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The address is too long](/problems/url-too-long) */
-            414: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The format is not supported](/problems/unsupported-media) */
-            415: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused); [The file is not a readable image](/problems/unreadable-image) */
-            422: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Too many requests from you](/problems/rate-limited) */
-            429: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "Retry-After": components["headers"]["Retry-After"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The headers are too large](/problems/headers-too-large) */
-            431: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Internal error](/problems/internal-error) */
-            500: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
-            502: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable); [Too few models answered](/problems/below-quorum) */
-            503: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "Retry-After": components["headers"]["Retry-After"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
-            504: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    classify_batch: {
-        parameters: {
-            query?: {
-                /** @description how the votes are combined; by default as the model cards say */
-                vote?: ("soft_vote" | "weighted_vote" | "majority_vote") | null;
-                /** @description use only these models (repeat the parameter); all by default */
-                classifiers?: string[] | null;
-                /** @description add the ensemble's activation map, as numbers and as an image */
-                explain?: boolean;
-                /** @description add each model's activation map as well */
-                explain_models?: boolean;
-            };
-            header?: {
-                /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is answered once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
-                /**
-                 * @description milliseconds that the caller will wait; capped by the server
-                 * @example 10000
-                 */
-                "X-Hepar-Timeout-Ms"?: components["parameters"]["X-Hepar-Timeout-Ms"];
-                /**
-                 * @description an id of the caller's own; one is made where it is left out
-                 * @example study-2026-0042
-                 */
-                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
-            };
-            path?: never;
-            cookie?: never;
-        };
-        /** @description CT images, each in a part named `image`. Their formats are detected from their bytes. */
-        requestBody: {
-            content: {
-                "multipart/form-data": {
-                    image: string[];
-                };
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "outcome": "decided",
-                     *           "label": "metastasis",
-                     *           "most_probable_label": "metastasis",
-                     *           "probability": 0.81,
-                     *           "probabilities": {
-                     *             "cholangiocarcinoma": 0.12,
-                     *             "metastasis": 0.81,
-                     *             "no_tumour": 0.07
-                     *           },
-                     *           "scope": {
-                     *             "model": "check_input",
-                     *             "version": "1",
-                     *             "in_scope": true,
-                     *             "reason": null,
-                     *             "typicality": 0.97,
-                     *             "threshold": 0.5
-                     *           },
-                     *           "method": "soft_vote",
-                     *           "agreeing_models": 1,
-                     *           "voting_models": 1,
-                     *           "entropy": 0.6,
-                     *           "mutual_information": 0.03,
-                     *           "votes": [
-                     *             {
-                     *               "model": "classify_resnet",
-                     *               "version": "1",
-                     *               "label": "metastasis",
-                     *               "probabilities": {
-                     *                 "cholangiocarcinoma": 0.12,
-                     *                 "metastasis": 0.81,
-                     *                 "no_tumour": 0.07
-                     *               },
-                     *               "duration_ms": 9.4,
-                     *               "explanation": null
-                     *             }
-                     *           ],
-                     *           "missing_models": [],
-                     *           "explanation": null,
-                     *           "image": {
-                     *             "width": 512,
-                     *             "height": 512,
-                     *             "format": "DICOM",
-                     *             "pixel_spacing_mm": [
-                     *               0.78,
-                     *               0.78
-                     *             ],
-                     *             "warnings": []
-                     *           },
-                     *           "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
-                     *           "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions."
-                     *         }
-                     *       ],
-                     *       "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
-                     *       "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions."
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ClassificationBatch"];
-                    /**
-                     * @example event: item
-                     *     data: {...}
-                     *
-                     *     event: end
-                     *     data: {"count": 1}
-                     */
-                    "text/event-stream": string;
-                };
-            };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request); [The Content-Length is not a number](/problems/bad-content-length) */
-            400: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Sign in first](/problems/unauthenticated) */
-            401: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Not allowed](/problems/forbidden) */
-            403: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
-            408: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The first request with this key is still in flight](/problems/idempotency-in-progress) */
-            409: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The upload is too large](/problems/too-large) */
-            413: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The address is too long](/problems/url-too-long) */
-            414: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The format is not supported](/problems/unsupported-media) */
-            415: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused); [The file is not a readable image](/problems/unreadable-image) */
-            422: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Too many requests from you](/problems/rate-limited) */
-            429: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "Retry-After": components["headers"]["Retry-After"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The headers are too large](/problems/headers-too-large) */
-            431: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Internal error](/problems/internal-error) */
-            500: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
-            502: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable); [Too few models answered](/problems/below-quorum) */
-            503: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "Retry-After": components["headers"]["Retry-After"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
-            504: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    detect_batch: {
-        parameters: {
-            query?: {
-                /** @description how the boxes of several detectors are combined; by default as the model cards say */
-                fusion?: ("weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression") | null;
-                /** @description use only these models (repeat the parameter); all by default */
-                detectors?: string[] | null;
-                /** @description add the image with its boxes drawn */
-                annotate?: boolean;
-            };
-            header?: {
-                /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is answered once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
-                /**
-                 * @description milliseconds that the caller will wait; capped by the server
-                 * @example 10000
-                 */
-                "X-Hepar-Timeout-Ms"?: components["parameters"]["X-Hepar-Timeout-Ms"];
-                /**
-                 * @description an id of the caller's own; one is made where it is left out
-                 * @example study-2026-0042
-                 */
-                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
-            };
-            path?: never;
-            cookie?: never;
-        };
-        /** @description CT images, each in a part named `image`. Their formats are detected from their bytes. */
-        requestBody: {
-            content: {
-                "multipart/form-data": {
-                    image: string[];
-                };
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "boxes": [
-                     *             {
-                     *               "x_min": 141,
-                     *               "y_min": 203.5,
-                     *               "x_max": 190,
-                     *               "y_max": 248,
-                     *               "label": "metastasis",
-                     *               "score": 0.83,
-                     *               "detectors": [
-                     *                 "detect_faster_rcnn",
-                     *                 "detect_yolov5"
-                     *               ],
-                     *               "size_px": [
-                     *                 49,
-                     *                 44.5
-                     *               ],
-                     *               "size_mm": [
-                     *                 38.2,
-                     *                 34.7
-                     *               ],
-                     *               "longest_diameter_px": 49,
-                     *               "longest_diameter_mm": 38.2
-                     *             }
-                     *           ],
-                     *           "scope": {
-                     *             "model": "check_input",
-                     *             "version": "1",
-                     *             "in_scope": true,
-                     *             "reason": null,
-                     *             "typicality": 0.97,
-                     *             "threshold": 0.5
-                     *           },
-                     *           "method": "weighted_box_fusion",
-                     *           "annotated_png": null,
-                     *           "detectors": [
-                     *             {
-                     *               "model": "detect_yolov5",
-                     *               "version": "1",
-                     *               "box_count": 1,
-                     *               "duration_ms": 14.2
-                     *             }
-                     *           ],
-                     *           "missing_models": [],
-                     *           "image": {
-                     *             "width": 512,
-                     *             "height": 512,
-                     *             "format": "DICOM",
-                     *             "pixel_spacing_mm": [
-                     *               0.78,
-                     *               0.78
-                     *             ],
-                     *             "warnings": []
-                     *           },
-                     *           "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
-                     *           "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions."
-                     *         }
-                     *       ],
-                     *       "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
-                     *       "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions."
-                     *     }
-                     */
-                    "application/json": components["schemas"]["DetectionBatch"];
-                    /**
-                     * @example event: item
-                     *     data: {...}
-                     *
-                     *     event: end
-                     *     data: {"count": 1}
-                     */
-                    "text/event-stream": string;
-                };
-            };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request); [The Content-Length is not a number](/problems/bad-content-length) */
-            400: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Sign in first](/problems/unauthenticated) */
-            401: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Not allowed](/problems/forbidden) */
-            403: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
-            408: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The first request with this key is still in flight](/problems/idempotency-in-progress) */
-            409: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The upload is too large](/problems/too-large) */
-            413: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The address is too long](/problems/url-too-long) */
-            414: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The format is not supported](/problems/unsupported-media) */
-            415: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused); [The file is not a readable image](/problems/unreadable-image) */
-            422: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Too many requests from you](/problems/rate-limited) */
-            429: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "Retry-After": components["headers"]["Retry-After"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The headers are too large](/problems/headers-too-large) */
-            431: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Internal error](/problems/internal-error) */
-            500: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
-            502: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable); [Too few models answered](/problems/below-quorum) */
-            503: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "Retry-After": components["headers"]["Retry-After"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
-            504: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    analysis_batch: {
-        parameters: {
-            query?: {
-                /** @description how the votes are combined; by default as the model cards say */
-                vote?: ("soft_vote" | "weighted_vote" | "majority_vote") | null;
-                /** @description use only these models (repeat the parameter); all by default */
-                classifiers?: string[] | null;
-                /** @description add the ensemble's activation map, as numbers and as an image */
-                explain?: boolean;
-                /** @description add each model's activation map as well */
-                explain_models?: boolean;
-                /** @description how the boxes of several detectors are combined; by default as the model cards say */
-                fusion?: ("weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression") | null;
-                /** @description use only these models (repeat the parameter); all by default */
-                detectors?: string[] | null;
-                /** @description add the image with its boxes drawn */
-                annotate?: boolean;
-            };
-            header?: {
-                /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is answered once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
-                /**
-                 * @description milliseconds that the caller will wait; capped by the server
-                 * @example 10000
-                 */
-                "X-Hepar-Timeout-Ms"?: components["parameters"]["X-Hepar-Timeout-Ms"];
-                /**
-                 * @description an id of the caller's own; one is made where it is left out
-                 * @example study-2026-0042
-                 */
-                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
-            };
-            path?: never;
-            cookie?: never;
-        };
-        /** @description CT images, each in a part named `image`. Their formats are detected from their bytes. */
-        requestBody: {
-            content: {
-                "multipart/form-data": {
-                    image: string[];
-                };
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "classification": {
-                     *             "outcome": "decided",
-                     *             "label": "metastasis",
-                     *             "most_probable_label": "metastasis",
-                     *             "probability": 0.81,
-                     *             "probabilities": {
-                     *               "cholangiocarcinoma": 0.12,
-                     *               "metastasis": 0.81,
-                     *               "no_tumour": 0.07
-                     *             },
-                     *             "scope": {
-                     *               "model": "check_input",
-                     *               "version": "1",
-                     *               "in_scope": true,
-                     *               "reason": null,
-                     *               "typicality": 0.97,
-                     *               "threshold": 0.5
-                     *             },
-                     *             "method": "soft_vote",
-                     *             "agreeing_models": 1,
-                     *             "voting_models": 1,
-                     *             "entropy": 0.6,
-                     *             "mutual_information": 0.03,
-                     *             "votes": [
-                     *               {
-                     *                 "model": "classify_resnet",
-                     *                 "version": "1",
-                     *                 "label": "metastasis",
-                     *                 "probabilities": {
-                     *                   "cholangiocarcinoma": 0.12,
-                     *                   "metastasis": 0.81,
-                     *                   "no_tumour": 0.07
-                     *                 },
-                     *                 "duration_ms": 9.4,
-                     *                 "explanation": null
-                     *               }
-                     *             ],
-                     *             "missing_models": [],
-                     *             "explanation": null,
-                     *             "image": {
-                     *               "width": 512,
-                     *               "height": 512,
-                     *               "format": "DICOM",
-                     *               "pixel_spacing_mm": [
-                     *                 0.78,
-                     *                 0.78
-                     *               ],
-                     *               "warnings": []
-                     *             },
-                     *             "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
-                     *             "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions."
-                     *           },
-                     *           "detection": {
-                     *             "boxes": [
-                     *               {
-                     *                 "x_min": 141,
-                     *                 "y_min": 203.5,
-                     *                 "x_max": 190,
-                     *                 "y_max": 248,
-                     *                 "label": "metastasis",
-                     *                 "score": 0.83,
-                     *                 "detectors": [
-                     *                   "detect_faster_rcnn",
-                     *                   "detect_yolov5"
-                     *                 ],
-                     *                 "size_px": [
-                     *                   49,
-                     *                   44.5
-                     *                 ],
-                     *                 "size_mm": [
-                     *                   38.2,
-                     *                   34.7
-                     *                 ],
-                     *                 "longest_diameter_px": 49,
-                     *                 "longest_diameter_mm": 38.2
-                     *               }
-                     *             ],
-                     *             "scope": {
-                     *               "model": "check_input",
-                     *               "version": "1",
-                     *               "in_scope": true,
-                     *               "reason": null,
-                     *               "typicality": 0.97,
-                     *               "threshold": 0.5
-                     *             },
-                     *             "method": "weighted_box_fusion",
-                     *             "annotated_png": null,
-                     *             "detectors": [
-                     *               {
-                     *                 "model": "detect_yolov5",
-                     *                 "version": "1",
-                     *                 "box_count": 1,
-                     *                 "duration_ms": 14.2
-                     *               }
-                     *             ],
-                     *             "missing_models": [],
-                     *             "image": {
-                     *               "width": 512,
-                     *               "height": 512,
-                     *               "format": "DICOM",
-                     *               "pixel_spacing_mm": [
-                     *                 0.78,
-                     *                 0.78
-                     *               ],
-                     *               "warnings": []
-                     *             },
-                     *             "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
-                     *             "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions."
-                     *           },
-                     *           "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
-                     *           "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions."
-                     *         }
-                     *       ],
-                     *       "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
-                     *       "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions."
-                     *     }
-                     */
-                    "application/json": components["schemas"]["AnalysisBatch"];
-                    /**
-                     * @example event: item
-                     *     data: {...}
-                     *
-                     *     event: end
-                     *     data: {"count": 1}
-                     */
-                    "text/event-stream": string;
-                };
-            };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request); [The Content-Length is not a number](/problems/bad-content-length) */
-            400: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Sign in first](/problems/unauthenticated) */
-            401: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Not allowed](/problems/forbidden) */
-            403: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
-            408: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The first request with this key is still in flight](/problems/idempotency-in-progress) */
-            409: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The upload is too large](/problems/too-large) */
-            413: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The address is too long](/problems/url-too-long) */
-            414: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The format is not supported](/problems/unsupported-media) */
-            415: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused); [The file is not a readable image](/problems/unreadable-image) */
-            422: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Too many requests from you](/problems/rate-limited) */
-            429: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "Retry-After": components["headers"]["Retry-After"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The headers are too large](/problems/headers-too-large) */
-            431: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Internal error](/problems/internal-error) */
-            500: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
-            502: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable); [Too few models answered](/problems/below-quorum) */
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
             503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4338,17 +5260,26 @@ export interface operations {
     list_users: {
         parameters: {
             query?: {
+                /** @description only accounts with this status */
+                status?: ("pending" | "active" | "deactivated") | null;
+                /** @description only accounts with this role */
+                role?: ("clinician" | "researcher" | "integrator" | "administrator") | null;
                 /** @description items of a page */
                 limit?: number;
-                /** @description `next` of the page before; the first page where it is left out */
-                after?: string;
+                /** @description `next` of the previous page; the first page where it is missing */
+                after?: string | null;
             };
             header?: {
                 /**
-                 * @description an id of the caller's own; one is made where it is left out
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
             };
             path?: never;
             cookie?: never;
@@ -4364,26 +5295,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "id": "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c",
-                     *           "email": "ada@example.org",
-                     *           "name": "Ada",
-                     *           "role": "researcher",
-                     *           "status": "active",
-                     *           "second_factor": false,
-                     *           "created_at": "2026-11-25T12:00:00Z"
-                     *         }
-                     *       ],
-                     *       "next": null
-                     *     }
-                     */
                     "application/json": components["schemas"]["Page_Account_"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request) */
+            /** @description [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4405,6 +5320,16 @@ export interface operations {
             };
             /** @description [Not allowed](/problems/forbidden) */
             403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -4484,7 +5409,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
             503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4512,28 +5437,26 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is answered once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
-                /**
-                 * @description an id of the caller's own; one is made where it is left out
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+                /**
+                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
+                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
+                 */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "email": "ada@example.org",
-                 *       "password": "correct horse battery staple",
-                 *       "name": "Ada"
-                 *     }
-                 */
                 "application/json": components["schemas"]["SignUp"];
             };
         };
@@ -4542,28 +5465,17 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
+                    Location: components["headers"]["Location"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c",
-                     *       "email": "ada@example.org",
-                     *       "name": "Ada",
-                     *       "role": "researcher",
-                     *       "status": "active",
-                     *       "second_factor": false,
-                     *       "created_at": "2026-11-25T12:00:00Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Account"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request) */
+            /** @description [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4674,7 +5586,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
             503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4702,10 +5614,15 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an id of the caller's own; one is made where it is left out
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
             };
             path?: never;
             cookie?: never;
@@ -4721,17 +5638,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c",
-                     *       "email": "ada@example.org",
-                     *       "name": "Ada",
-                     *       "role": "researcher",
-                     *       "status": "active",
-                     *       "second_factor": false,
-                     *       "created_at": "2026-11-25T12:00:00Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Account"];
                 };
             };
@@ -4757,6 +5663,16 @@ export interface operations {
             };
             /** @description [Not allowed](/problems/forbidden) */
             403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -4826,7 +5742,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
             503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4854,22 +5770,21 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an id of the caller's own; one is made where it is left out
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
             };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "password": "correct horse battery staple",
-                 *       "code": "123456"
-                 *     }
-                 */
                 "application/json": components["schemas"]["Confirmation"];
             };
         };
@@ -4884,7 +5799,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request) */
+            /** @description [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4964,7 +5879,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests from you](/problems/rate-limited); [Too many attempts](/problems/too-many-attempts) */
+            /** @description [Too many attempts](/problems/too-many-attempts); [Too many requests from you](/problems/rate-limited) */
             429: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5005,7 +5920,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
             503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5033,21 +5948,21 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an id of the caller's own; one is made where it is left out
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
             };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "name": "Ada Lovelace"
-                 *     }
-                 */
                 "application/json": components["schemas"]["ProfileChange"];
             };
         };
@@ -5061,21 +5976,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c",
-                     *       "email": "ada@example.org",
-                     *       "name": "Ada",
-                     *       "role": "researcher",
-                     *       "status": "active",
-                     *       "second_factor": false,
-                     *       "created_at": "2026-11-25T12:00:00Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Account"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request) */
+            /** @description [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5186,7 +6090,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
             503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5214,22 +6118,21 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an id of the caller's own; one is made where it is left out
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
             };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "current_password": "correct horse battery staple",
-                 *       "new_password": "another long phrase of mine"
-                 *     }
-                 */
                 "application/json": components["schemas"]["PasswordChange"];
             };
         };
@@ -5244,7 +6147,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request) */
+            /** @description [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5314,7 +6217,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests from you](/problems/rate-limited); [Too many attempts](/problems/too-many-attempts) */
+            /** @description [Too many attempts](/problems/too-many-attempts); [Too many requests from you](/problems/rate-limited) */
             429: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5355,7 +6258,194 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renew_recovery_codes: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+                /**
+                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
+                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
+                 */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Confirmation"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    Location: components["headers"]["Location"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The password is wrong](/problems/wrong-password); [The code is wrong or was used before](/problems/wrong-code); [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no second factor](/problems/no-second-factor); [The first request with this key is still in flight](/problems/idempotency-in-progress) */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many attempts](/problems/too-many-attempts); [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
             503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5383,21 +6473,21 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an id of the caller's own; one is made where it is left out
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
             };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "code": "123456"
-                 *     }
-                 */
                 "application/json": components["schemas"]["SecondFactorCode"];
             };
         };
@@ -5411,18 +6501,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "codes": [
-                     *         "k3v9-8q2m-x7td",
-                     *         "p5wz-1c6n-h4rb"
-                     *       ]
-                     *     }
-                     */
                     "application/json": components["schemas"]["RecoveryCodes"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request) */
+            /** @description [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5502,7 +6584,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests from you](/problems/rate-limited); [Too many attempts](/problems/too-many-attempts) */
+            /** @description [Too many attempts](/problems/too-many-attempts); [Too many requests from you](/problems/rate-limited) */
             429: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5543,7 +6625,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
             503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5571,15 +6653,20 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is answered once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
-                /**
-                 * @description an id of the caller's own; one is made where it is left out
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+                /**
+                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
+                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
+                 */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path?: never;
             cookie?: never;
@@ -5590,23 +6677,17 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
+                    Location: components["headers"]["Location"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "secret": "JBSWY3DPEHPK3PXP",
-                     *       "uri": "otpauth://totp/Hepar:ada@example.org?secret=JBSWY3DPEHPK3PXP&issuer=Hepar"
-                     *     }
-                     */
                     "application/json": components["schemas"]["SecondFactor"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request) */
+            /** @description [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5628,6 +6709,16 @@ export interface operations {
             };
             /** @description [Not allowed](/problems/forbidden) */
             403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -5717,7 +6808,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
             503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5745,22 +6836,21 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an id of the caller's own; one is made where it is left out
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
             };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "password": "correct horse battery staple",
-                 *       "code": "123456"
-                 *     }
-                 */
                 "application/json": components["schemas"]["Confirmation"];
             };
         };
@@ -5775,7 +6865,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request) */
+            /** @description [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5855,7 +6945,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests from you](/problems/rate-limited); [Too many attempts](/problems/too-many-attempts) */
+            /** @description [Too many attempts](/problems/too-many-attempts); [Too many requests from you](/problems/rate-limited) */
             429: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5896,203 +6986,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
-            503: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "Retry-After": components["headers"]["Retry-After"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
-            504: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    renew_recovery_codes: {
-        parameters: {
-            query?: never;
-            header?: {
-                /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is answered once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
-                /**
-                 * @description an id of the caller's own; one is made where it is left out
-                 * @example study-2026-0042
-                 */
-                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "password": "correct horse battery staple",
-                 *       "code": "123456"
-                 *     }
-                 */
-                "application/json": components["schemas"]["Confirmation"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            201: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    Location: components["headers"]["Location"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "codes": [
-                     *         "k3v9-8q2m-x7td",
-                     *         "p5wz-1c6n-h4rb"
-                     *       ]
-                     *     }
-                     */
-                    "application/json": components["schemas"]["RecoveryCodes"];
-                };
-            };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request) */
-            400: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Sign in first](/problems/unauthenticated) */
-            401: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The password is wrong](/problems/wrong-password); [The code is wrong or was used before](/problems/wrong-code); [Not allowed](/problems/forbidden) */
-            403: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
-            408: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [There is no second factor](/problems/no-second-factor); [The first request with this key is still in flight](/problems/idempotency-in-progress) */
-            409: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The upload is too large](/problems/too-large) */
-            413: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The address is too long](/problems/url-too-long) */
-            414: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused) */
-            422: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Too many requests from you](/problems/rate-limited); [Too many attempts](/problems/too-many-attempts) */
-            429: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "Retry-After": components["headers"]["Retry-After"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The headers are too large](/problems/headers-too-large) */
-            431: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Internal error](/problems/internal-error) */
-            500: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
-            502: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
             503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6120,10 +7014,15 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an id of the caller's own; one is made where it is left out
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
             };
             path?: never;
             cookie?: never;
@@ -6139,20 +7038,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "id": "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c",
-                     *           "created_at": "2026-11-25T12:00:00Z",
-                     *           "last_used_at": "2026-11-25T12:00:00Z",
-                     *           "expires_at": "2026-11-25T12:00:00Z",
-                     *           "current": true
-                     *         }
-                     *       ],
-                     *       "next": null
-                     *     }
-                     */
                     "application/json": components["schemas"]["Page_Session_"];
                 };
             };
@@ -6186,6 +7071,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description [The upload is too large](/problems/too-large) */
             413: {
                 headers: {
@@ -6247,7 +7142,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
             503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6275,10 +7170,15 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an id of the caller's own; one is made where it is left out
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
             };
             path?: never;
             cookie?: never;
@@ -6325,6 +7225,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description [The upload is too large](/problems/too-large) */
             413: {
                 headers: {
@@ -6386,7 +7296,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
             503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6414,13 +7324,18 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an id of the caller's own; one is made where it is left out
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
             };
             path: {
-                /** @description as the list gives it */
+                /** @description `id` of the session */
                 session_id: string;
             };
             cookie?: never;
@@ -6437,7 +7352,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request) */
+            /** @description [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6477,6 +7392,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description [The upload is too large](/problems/too-large) */
             413: {
                 headers: {
@@ -6548,7 +7473,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
             503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6576,15 +7501,20 @@ export interface operations {
             query?: {
                 /** @description items of a page */
                 limit?: number;
-                /** @description `next` of the page before; the first page where it is left out */
-                after?: string;
+                /** @description `next` of the previous page; the first page where it is missing */
+                after?: number | null;
             };
             header?: {
                 /**
-                 * @description an id of the caller's own; one is made where it is left out
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
             };
             path?: never;
             cookie?: never;
@@ -6600,23 +7530,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "at": "2026-11-25T12:00:00Z",
-                     *           "event": "signed_in",
-                     *           "origin": "192.0.2.7",
-                     *           "reason": null
-                     *         }
-                     *       ],
-                     *       "next": null
-                     *     }
-                     */
                     "application/json": components["schemas"]["Page_SignIn_"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request) */
+            /** @description [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6638,6 +7555,16 @@ export interface operations {
             };
             /** @description [Not allowed](/problems/forbidden) */
             403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -6717,7 +7644,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
             503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6740,60 +7667,30 @@ export interface operations {
             };
         };
     };
-    create_token: {
+    list_audit: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description items of a page */
+                limit?: number;
+                /** @description `next` of the previous page; the first page where it is missing */
+                after?: number;
+            };
             header?: {
                 /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is answered once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
-                /**
-                 * @description an id of the caller's own; one is made where it is left out
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
             };
             path?: never;
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "grant_type": "password",
-                 *       "username": "ada@example.org",
-                 *       "password": "correct horse battery staple"
-                 *     }
-                 */
-                "application/x-www-form-urlencoded": {
-                    /**
-                     * @description `password` for people, `refresh_token` to go on, `client_credentials` for hospital systems
-                     * @default password
-                     * @enum {string}
-                     */
-                    grant_type?: "password" | "refresh_token" | "client_credentials";
-                    /** @description password grant: the account's e-mail address */
-                    username?: string;
-                    /**
-                     * Format: password
-                     * @description password grant
-                     */
-                    password?: string;
-                    /** @description password grant: the code of the second factor, or a recovery code */
-                    otp?: string;
-                    /** @description refresh grant: counts once */
-                    refresh_token?: string;
-                    /** @description client credentials; or as HTTP Basic */
-                    client_id?: string;
-                    /** @description client credentials; or as HTTP Basic */
-                    client_secret?: string;
-                    /** @description fewer scopes than allowed, separated by spaces; all that are allowed where it is left out */
-                    scope?: string;
-                };
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description Done */
             200: {
@@ -6801,23 +7698,13 @@ export interface operations {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "access_token": "eyJhbGciOiJFUzI1NiIs...",
-                     *       "token_type": "bearer",
-                     *       "expires_in": 600,
-                     *       "scope": "account analyses models",
-                     *       "refresh_token": "v9Jc..."
-                     *     }
-                     */
-                    "application/json": components["schemas"]["AccessToken"];
+                    "application/json": components["schemas"]["Page_AuditEntry_"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request) */
+            /** @description [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6827,7 +7714,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The address or the password is wrong](/problems/wrong-credentials); [Send the code of your second factor as `otp`](/problems/second-factor-required); [The refresh token is not valid](/problems/invalid-grant); [The client or its secret is wrong](/problems/wrong-client) */
+            /** @description [Sign in first](/problems/unauthenticated) */
             401: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6837,7 +7724,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The account is not active](/problems/account-not-active) */
+            /** @description [Not allowed](/problems/forbidden) */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6857,16 +7744,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The first request with this key is still in flight](/problems/idempotency-in-progress) */
-            409: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description [The upload is too large](/problems/too-large) */
             413: {
                 headers: {
@@ -6887,176 +7764,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused) */
-            422: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Too many requests from you](/problems/rate-limited); [Too many attempts](/problems/too-many-attempts) */
-            429: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "Retry-After": components["headers"]["Retry-After"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The headers are too large](/problems/headers-too-large) */
-            431: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Internal error](/problems/internal-error) */
-            500: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
-            502: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
-            503: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "Retry-After": components["headers"]["Retry-After"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
-            504: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    revoke_token: {
-        parameters: {
-            query?: never;
-            header?: {
-                /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is answered once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
-                /**
-                 * @description an id of the caller's own; one is made where it is left out
-                 * @example study-2026-0042
-                 */
-                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "token": "the refresh token"
-                 *     }
-                 */
-                "application/x-www-form-urlencoded": {
-                    /** @description a refresh token or an access token */
-                    token: string;
-                    /** @description not needed */
-                    token_type_hint?: string;
-                };
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request) */
-            400: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
-            408: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The first request with this key is still in flight](/problems/idempotency-in-progress) */
-            409: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The upload is too large](/problems/too-large) */
-            413: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The address is too long](/problems/url-too-long) */
-            414: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused) */
+            /** @description [The request is not valid](/problems/invalid-request) */
             422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7107,7 +7815,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
             503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7135,13 +7843,18 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an id of the caller's own; one is made where it is left out
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
             };
             path: {
-                /** @description as the list gives it */
+                /** @description `id` of the account */
                 account_id: string;
             };
             cookie?: never;
@@ -7157,21 +7870,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c",
-                     *       "email": "ada@example.org",
-                     *       "name": "Ada",
-                     *       "role": "researcher",
-                     *       "status": "active",
-                     *       "second_factor": false,
-                     *       "created_at": "2026-11-25T12:00:00Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Account"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request) */
+            /** @description [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7203,6 +7905,16 @@ export interface operations {
             };
             /** @description [There is no such account](/problems/no-such-account) */
             404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -7282,7 +7994,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
             503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7310,13 +8022,18 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an id of the caller's own; one is made where it is left out
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
             };
             path: {
-                /** @description as the list gives it */
+                /** @description `id` of the account */
                 account_id: string;
             };
             cookie?: never;
@@ -7333,7 +8050,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request) */
+            /** @description [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7365,6 +8082,16 @@ export interface operations {
             };
             /** @description [There is no such account](/problems/no-such-account) */
             404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -7454,7 +8181,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
             503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7482,18 +8209,23 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is answered once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
-                /**
-                 * @description an id of the caller's own; one is made where it is left out
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+                /**
+                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
+                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
+                 */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {
-                /** @description as the list gives it */
+                /** @description `id` of the account */
                 account_id: string;
             };
             cookie?: never;
@@ -7510,21 +8242,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c",
-                     *       "email": "ada@example.org",
-                     *       "name": "Ada",
-                     *       "role": "researcher",
-                     *       "status": "active",
-                     *       "second_factor": false,
-                     *       "created_at": "2026-11-25T12:00:00Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Account"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request) */
+            /** @description [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7556,6 +8277,16 @@ export interface operations {
             };
             /** @description [There is no such account](/problems/no-such-account) */
             404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -7645,7 +8376,397 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deactivate_user: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+                /**
+                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
+                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
+                 */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path: {
+                /** @description `id` of the account */
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no such account](/problems/no-such-account) */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [This is the last administrator](/problems/last-administrator); [The first request with this key is still in flight](/problems/idempotency-in-progress) */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reactivate_user: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+                /**
+                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
+                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
+                 */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path: {
+                /** @description `id` of the account */
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no such account](/problems/no-such-account) */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The first request with this key is still in flight](/problems/idempotency-in-progress) */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
             503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7673,24 +8794,24 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an id of the caller's own; one is made where it is left out
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
             };
             path: {
-                /** @description as the list gives it */
+                /** @description `id` of the account */
                 account_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "role": "clinician"
-                 *     }
-                 */
                 "application/json": components["schemas"]["RoleChange"];
             };
         };
@@ -7704,21 +8825,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c",
-                     *       "email": "ada@example.org",
-                     *       "name": "Ada",
-                     *       "role": "researcher",
-                     *       "status": "active",
-                     *       "second_factor": false,
-                     *       "created_at": "2026-11-25T12:00:00Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Account"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request) */
+            /** @description [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7849,389 +8959,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
-            503: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "Retry-After": components["headers"]["Retry-After"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
-            504: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    deactivate_user: {
-        parameters: {
-            query?: never;
-            header?: {
-                /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is answered once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
-                /**
-                 * @description an id of the caller's own; one is made where it is left out
-                 * @example study-2026-0042
-                 */
-                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
-            };
-            path: {
-                /** @description as the list gives it */
-                account_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c",
-                     *       "email": "ada@example.org",
-                     *       "name": "Ada",
-                     *       "role": "researcher",
-                     *       "status": "active",
-                     *       "second_factor": false,
-                     *       "created_at": "2026-11-25T12:00:00Z"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Account"];
-                };
-            };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request) */
-            400: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Sign in first](/problems/unauthenticated) */
-            401: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Not allowed](/problems/forbidden) */
-            403: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [There is no such account](/problems/no-such-account) */
-            404: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [This is the last administrator](/problems/last-administrator); [The first request with this key is still in flight](/problems/idempotency-in-progress) */
-            409: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The upload is too large](/problems/too-large) */
-            413: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The address is too long](/problems/url-too-long) */
-            414: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused) */
-            422: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Too many requests from you](/problems/rate-limited) */
-            429: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "Retry-After": components["headers"]["Retry-After"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The headers are too large](/problems/headers-too-large) */
-            431: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Internal error](/problems/internal-error) */
-            500: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
-            502: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
-            503: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "Retry-After": components["headers"]["Retry-After"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
-            504: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    reactivate_user: {
-        parameters: {
-            query?: never;
-            header?: {
-                /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is answered once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
-                /**
-                 * @description an id of the caller's own; one is made where it is left out
-                 * @example study-2026-0042
-                 */
-                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
-            };
-            path: {
-                /** @description as the list gives it */
-                account_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c",
-                     *       "email": "ada@example.org",
-                     *       "name": "Ada",
-                     *       "role": "researcher",
-                     *       "status": "active",
-                     *       "second_factor": false,
-                     *       "created_at": "2026-11-25T12:00:00Z"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Account"];
-                };
-            };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request) */
-            400: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Sign in first](/problems/unauthenticated) */
-            401: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Not allowed](/problems/forbidden) */
-            403: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [There is no such account](/problems/no-such-account) */
-            404: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The first request with this key is still in flight](/problems/idempotency-in-progress) */
-            409: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The upload is too large](/problems/too-large) */
-            413: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The address is too long](/problems/url-too-long) */
-            414: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused) */
-            422: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Too many requests from you](/problems/rate-limited) */
-            429: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "Retry-After": components["headers"]["Retry-After"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The headers are too large](/problems/headers-too-large) */
-            431: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Internal error](/problems/internal-error) */
-            500: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
-            502: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
             503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8259,18 +8987,23 @@ export interface operations {
             query?: {
                 /** @description items of a page */
                 limit?: number;
-                /** @description `next` of the page before; the first page where it is left out */
-                after?: string;
+                /** @description `next` of the previous page; the first page where it is missing */
+                after?: number | null;
             };
             header?: {
                 /**
-                 * @description an id of the caller's own; one is made where it is left out
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
             };
             path: {
-                /** @description as the list gives it */
+                /** @description `id` of the account */
                 account_id: string;
             };
             cookie?: never;
@@ -8286,23 +9019,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "at": "2026-11-25T12:00:00Z",
-                     *           "event": "signed_in",
-                     *           "origin": "192.0.2.7",
-                     *           "reason": null
-                     *         }
-                     *       ],
-                     *       "next": null
-                     *     }
-                     */
                     "application/json": components["schemas"]["Page_SignIn_"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request) */
+            /** @description [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8342,171 +9062,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The upload is too large](/problems/too-large) */
-            413: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The address is too long](/problems/url-too-long) */
-            414: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The request is not valid](/problems/invalid-request) */
-            422: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Too many requests from you](/problems/rate-limited) */
-            429: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "Retry-After": components["headers"]["Retry-After"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The headers are too large](/problems/headers-too-large) */
-            431: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Internal error](/problems/internal-error) */
-            500: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
-            502: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
-            503: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "Retry-After": components["headers"]["Retry-After"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
-            504: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_audit: {
-        parameters: {
-            query?: {
-                /** @description items of a page */
-                limit?: number;
-                /** @description `next` of the page before; the first page where it is left out */
-                after?: string;
-            };
-            header?: {
-                /**
-                 * @description an id of the caller's own; one is made where it is left out
-                 * @example study-2026-0042
-                 */
-                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "number": 1,
-                     *           "at": "2026-11-25T12:00:00Z",
-                     *           "event": "signed_in",
-                     *           "actor": "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c",
-                     *           "subject": "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c",
-                     *           "origin": "192.0.2.7",
-                     *           "details": {},
-                     *           "hash": "0000000000000000000000000000000000000000000000000000000000000000"
-                     *         }
-                     *       ],
-                     *       "next": null
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Page_AuditEntry_"];
-                };
-            };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request) */
-            400: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Sign in first](/problems/unauthenticated) */
-            401: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Not allowed](/problems/forbidden) */
-            403: {
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -8586,7 +9143,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
             503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8614,15 +9171,20 @@ export interface operations {
             query?: {
                 /** @description items of a page */
                 limit?: number;
-                /** @description `next` of the page before; the first page where it is left out */
-                after?: string;
+                /** @description `next` of the previous page; the first page where it is missing */
+                after?: string | null;
             };
             header?: {
                 /**
-                 * @description an id of the caller's own; one is made where it is left out
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
             };
             path?: never;
             cookie?: never;
@@ -8638,34 +9200,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "id": "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c",
-                     *           "name": "PACS of the radiology department",
-                     *           "scopes": [
-                     *             "analyses"
-                     *           ],
-                     *           "active": true,
-                     *           "created_at": "2026-11-25T12:00:00Z",
-                     *           "secrets": [
-                     *             {
-                     *               "id": "9c1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f",
-                     *               "secret": "shown-once",
-                     *               "created_at": "2026-11-25T12:00:00Z",
-                     *               "expires_at": null
-                     *             }
-                     *           ]
-                     *         }
-                     *       ],
-                     *       "next": null
-                     *     }
-                     */
                     "application/json": components["schemas"]["Page_Client_"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request) */
+            /** @description [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8687,6 +9225,16 @@ export interface operations {
             };
             /** @description [Not allowed](/problems/forbidden) */
             403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -8766,7 +9314,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
             503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8794,29 +9342,26 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is answered once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
-                /**
-                 * @description an id of the caller's own; one is made where it is left out
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+                /**
+                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
+                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
+                 */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "name": "PACS of the radiology department",
-                 *       "scopes": [
-                 *         "analyses"
-                 *       ]
-                 *     }
-                 */
                 "application/json": components["schemas"]["ClientRegistration"];
             };
         };
@@ -8825,36 +9370,17 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
+                    Location: components["headers"]["Location"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c",
-                     *       "name": "PACS of the radiology department",
-                     *       "scopes": [
-                     *         "analyses"
-                     *       ],
-                     *       "active": true,
-                     *       "created_at": "2026-11-25T12:00:00Z",
-                     *       "secrets": [
-                     *         {
-                     *           "id": "9c1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f",
-                     *           "secret": "shown-once",
-                     *           "created_at": "2026-11-25T12:00:00Z",
-                     *           "expires_at": null
-                     *         }
-                     *       ]
-                     *     }
-                     */
                     "application/json": components["schemas"]["Client"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request) */
+            /** @description [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8975,7 +9501,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
             503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9003,13 +9529,18 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an id of the caller's own; one is made where it is left out
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
             };
             path: {
-                /** @description as the list gives it */
+                /** @description `id` of the client */
                 client_id: string;
             };
             cookie?: never;
@@ -9026,7 +9557,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request) */
+            /** @description [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9058,6 +9589,16 @@ export interface operations {
             };
             /** @description [There is no such client](/problems/no-such-client) */
             404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -9137,7 +9678,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
             503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9165,18 +9706,23 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is answered once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
-                /**
-                 * @description an id of the caller's own; one is made where it is left out
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+                /**
+                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
+                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
+                 */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {
-                /** @description as the list gives it */
+                /** @description `id` of the client */
                 client_id: string;
             };
             cookie?: never;
@@ -9187,36 +9733,17 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
+                    Location: components["headers"]["Location"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c",
-                     *       "name": "PACS of the radiology department",
-                     *       "scopes": [
-                     *         "analyses"
-                     *       ],
-                     *       "active": true,
-                     *       "created_at": "2026-11-25T12:00:00Z",
-                     *       "secrets": [
-                     *         {
-                     *           "id": "9c1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f",
-                     *           "secret": "shown-once",
-                     *           "created_at": "2026-11-25T12:00:00Z",
-                     *           "expires_at": null
-                     *         }
-                     *       ]
-                     *     }
-                     */
                     "application/json": components["schemas"]["Client"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request) */
+            /** @description [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9248,6 +9775,16 @@ export interface operations {
             };
             /** @description [There is no such client](/problems/no-such-client) */
             404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -9337,7 +9874,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
             503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9365,15 +9902,20 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an id of the caller's own; one is made where it is left out
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
             };
             path: {
-                /** @description as the list gives it */
+                /** @description `id` of the client */
                 client_id: string;
-                /** @description as the list gives it */
+                /** @description `id` of the secret */
                 secret_id: string;
             };
             cookie?: never;
@@ -9390,7 +9932,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host); [The request is not valid](/problems/invalid-request) */
+            /** @description [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9422,6 +9964,16 @@ export interface operations {
             };
             /** @description [There is no such client](/problems/no-such-client) */
             404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -9501,7 +10053,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests at the moment](/problems/busy); [Not available at the moment](/problems/unavailable) */
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
             503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9529,10 +10081,15 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an id of the caller's own; one is made where it is left out
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
             };
             path?: never;
             cookie?: never;
@@ -9548,26 +10105,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "keys": [
-                     *         {
-                     *           "kty": "EC",
-                     *           "crv": "P-256",
-                     *           "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
-                     *           "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
-                     *           "kid": "2026-11",
-                     *           "alg": "ES256",
-                     *           "use": "sig"
-                     *         }
-                     *       ]
-                     *     }
-                     */
                     "application/json": components["schemas"]["PublicKeys"];
                 };
             };
             /** @description [The Host header is not acceptable](/problems/unknown-host) */
             400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -9665,10 +10217,15 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an id of the caller's own; one is made where it is left out
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
             };
             path?: never;
             cookie?: never;
@@ -9684,36 +10241,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "issuer": "hepar-auth",
-                     *       "token_endpoint": "https://hepar.example.org/v1/token",
-                     *       "revocation_endpoint": "https://hepar.example.org/v1/token/revoke",
-                     *       "jwks_uri": "https://hepar.example.org/.well-known/jwks.json",
-                     *       "scopes_supported": [
-                     *         "account",
-                     *         "analyses"
-                     *       ],
-                     *       "grant_types_supported": [
-                     *         "password",
-                     *         "refresh_token",
-                     *         "client_credentials"
-                     *       ],
-                     *       "response_types_supported": [],
-                     *       "token_endpoint_auth_methods_supported": [
-                     *         "client_secret_basic",
-                     *         "client_secret_post"
-                     *       ],
-                     *       "revocation_endpoint_auth_methods_supported": [
-                     *         "none"
-                     *       ]
-                     *     }
-                     */
                     "application/json": components["schemas"]["AuthorizationServer"];
                 };
             };
             /** @description [The Host header is not acceptable](/problems/unknown-host) */
             400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -9802,6 +10344,189 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    healthz: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readyz: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: `parts` names what is missing */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
                 };
             };
         };
