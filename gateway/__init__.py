@@ -1,1 +1,1 @@
-"""The only public door."""
+"""The public entrance: the only service that clients can reach."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 import httpx
 from fastapi import FastAPI, Request
@@ -25,7 +26,7 @@ from hepar.contracts.tokens import PublicKeys
 from hepar.core.deadlines import Deadline
 from hepar.core.request_context import current_request_id
 from hepar.web.access_tokens import KeyCache, TokenRules
-from hepar.web.app import new_app
+from hepar.web.app import Lifespan, new_app
 from hepar.web.openapi import Json
 from hepar.web.problems import problem_response
 from hepar.web.uploads import MULTIPART_OVERHEAD_BYTES
@@ -35,50 +36,13 @@ _KEY_FETCH_S = 3.0
 
 
 def create_app(settings: GatewaySettings, document: Json | None = None) -> FastAPI:
-    """document: the public OpenAPI document; the one that was composed last by default."""
+    """document: the public OpenAPI document; gateway/openapi.json by default."""
     document = load_public_document() if document is None else document
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-
-            async def upstream(url: str, purpose: str) -> Upstream:
-                limits = httpx.Limits(max_connections=settings.concurrent_max * 2, max_keepalive_connections=32)
-                client = httpx.AsyncClient(base_url=url, limits=limits, trust_env=False)
-                return Upstream(await stack.enter_async_context(client), purpose)
-
-            auth = await upstream(settings.auth_url, "sign-in")
-            classify = await upstream(settings.classify_url, "classification")
-            detect = await upstream(settings.detect_url, "detection")
-
-            async def fetch_keys() -> PublicKeys:
-                return await auth.call(PublicKeys, "GET", "/.well-known/jwks.json", Deadline.after(_KEY_FETCH_S))
-
-            keys = KeyCache(fetch_keys)
-
-            async def readiness() -> dict[str, bool]:
-                known, accounts, classification, detection = await asyncio.gather(
-                    keys.refresh(), auth.ready(), classify.ready(), detect.ready()
-                )
-                return {
-                    "sign_in": known and accounts,
-                    "classification": classification,
-                    "detection": detection,
-                }
-
-            await stack.enter_async_context(shared_state(app, settings.database_url))
-            app.state.dependencies = GatewayDependencies(
-                settings, keys, TokenRules(settings.issuer, settings.audience), auth, classify, detect
-            )
-            app.state.readiness = readiness
-            await keys.refresh()  # auth_service may start later: an unknown key is asked for again
-            yield
-
     app = new_app(
         "Hepar",
         "Find and classify liver tumours on CT: research software, not a medical device",
         settings,
-        lifespan,
+        _lifespan(settings),
         UPLOAD_PATHS,
         document="/v1/openapi.json",
         inside=[
@@ -87,17 +51,63 @@ def create_app(settings: GatewaySettings, document: Json | None = None) -> FastA
             Middleware(IdempotencyMiddleware, settings.upload_bytes_max + MULTIPART_OVERHEAD_BYTES),
         ],
     )
+    app.add_exception_handler(UpstreamProblem, _upstream_problem)
     install_routes(app, document)
     install_web(app, settings.web_folder)
     install_browser_headers(app, settings)
     app.openapi_schema = document
-
-    @app.exception_handler(UpstreamProblem)
-    async def upstream_problem(_request: Request, error: UpstreamProblem) -> JSONResponse:
-        problem = error.problem.model_copy(update={"request_id": current_request_id()})
-        headers = {"Retry-After": error.retry_after} if error.retry_after else {}
-        if problem.status == 401:
-            headers["WWW-Authenticate"] = "Bearer"
-        return problem_response(problem, headers)
-
     return app
+
+
+def _lifespan(settings: GatewaySettings) -> Lifespan:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(shared_state(app, settings.database_url))
+            app.state.dependencies = dependencies = await _open_dependencies(settings, stack)
+            app.state.readiness = partial(_readiness, dependencies)
+            await dependencies.keys.refresh()  # auth_service may start later: unknown keys are fetched again
+            yield
+
+    return lifespan
+
+
+async def _open_dependencies(settings: GatewaySettings, stack: AsyncExitStack) -> GatewayDependencies:
+    async def upstream(url: str, purpose: str) -> Upstream:
+        limits = httpx.Limits(max_connections=settings.concurrent_max * 2, max_keepalive_connections=32)
+        client = httpx.AsyncClient(base_url=url, limits=limits, trust_env=False)
+        return Upstream(await stack.enter_async_context(client), purpose)
+
+    auth = await upstream(settings.auth_url, "sign-in")
+
+    async def fetch_keys() -> PublicKeys:
+        return await auth.call(PublicKeys, "GET", "/.well-known/jwks.json", Deadline.after(_KEY_FETCH_S))
+
+    return GatewayDependencies(
+        settings=settings,
+        keys=KeyCache(fetch_keys),
+        rules=TokenRules(settings.issuer, settings.audience),
+        auth=auth,
+        classify=await upstream(settings.classify_url, "classification"),
+        detect=await upstream(settings.detect_url, "detection"),
+    )
+
+
+async def _readiness(dependencies: GatewayDependencies) -> dict[str, bool]:
+    keys_known, sign_in, classification, detection = await asyncio.gather(
+        dependencies.keys.refresh(),
+        dependencies.auth.ready(),
+        dependencies.classify.ready(),
+        dependencies.detect.ready(),
+    )
+    return {"sign_in": keys_known and sign_in, "classification": classification, "detection": detection}
+
+
+async def _upstream_problem(_request: Request, error: Exception) -> JSONResponse:
+    """A service's problem, under the id of this request."""
+    assert isinstance(error, UpstreamProblem)  # noqa: S101  the registration above says so
+    problem = error.problem.model_copy(update={"request_id": current_request_id()})
+    headers = {"Retry-After": error.retry_after} if error.retry_after else {}
+    if problem.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return problem_response(problem, headers)

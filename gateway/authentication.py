@@ -1,4 +1,4 @@
-"""Who is calling, as far as a token says it: known before limits and keys are looked at, decided by each route."""
+"""Reads the caller's token before rate limits and idempotency keys need to know whose request it is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BEARER = "bearer"
 
 
 class AuthenticationMiddleware:
-    """ASGI middleware. Puts a Principal, or None, into the request's state; a bad token is the route's to refuse."""
+    """ASGI middleware. Puts the Principal or None into the request's state; routes refuse invalid tokens themselves."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -26,8 +26,8 @@ class AuthenticationMiddleware:
 
 
 async def _principal(scope: Scope) -> Principal | None:
-    offered = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
-    scheme, _, token = offered[0].partition(" ") if len(offered) == 1 else ("", "", "")
+    values = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
+    scheme, _, token = values[0].partition(" ") if len(values) == 1 else ("", "", "")
     if scheme.lower() != BEARER:
         return None
     dependencies = scope["app"].state.dependencies
@@ -39,6 +39,6 @@ async def _principal(scope: Scope) -> Principal | None:
 
 
 def authenticated_principal(scope: Scope) -> Principal | None:
-    """As `AuthenticationMiddleware` found it."""
+    """The caller, as `AuthenticationMiddleware` found it."""
     known: Principal | None = scope["state"]["principal"]
     return known

@@ -1,9 +1,10 @@
-"""What a browser or a proxy meets before the API: CORS, compression, security headers."""
+"""What browsers need around the API: CORS, compression, security headers."""
 
 from __future__ import annotations
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette_compress import CompressMiddleware
 
@@ -12,7 +13,7 @@ from hepar.core.deadlines import DEADLINE_HEADER
 from hepar.core.request_context import REQUEST_ID_HEADER
 from hepar.core.tracing import TRACE_HEADER
 
-_ASKED = [
+_REQUEST_HEADERS = [
     "Authorization",
     "Content-Type",
     "Idempotency-Key",
@@ -20,7 +21,14 @@ _ASKED = [
     DEADLINE_HEADER,
     TRACE_HEADER,
 ]
-_TOLD = ["RateLimit", "RateLimit-Policy", "Retry-After", "Idempotency-Replayed", REQUEST_ID_HEADER]
+_RESPONSE_HEADERS = [
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "Idempotency-Replayed",
+    REQUEST_ID_HEADER,
+]
 _COMPRESSED_BYTES_MIN = 1000
 _PREFLIGHT_S = 600
 _SECURITY = {
@@ -34,7 +42,7 @@ _OVER_TLS = {"strict-transport-security": "max-age=31536000"}
 
 
 class SecurityHeaders:
-    """ASGI middleware. A page that has a policy of its own keeps it."""
+    """ASGI middleware. A page with its own policy keeps it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -43,20 +51,20 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        wanted = _SECURITY | (_OVER_TLS if scope["scheme"] == "https" else {})
+        defaults = _SECURITY | (_OVER_TLS if scope["scheme"] == "https" else {})
 
-        async def with_headers(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                there = {name.lower() for name, _ in message.get("headers", ())}
-                more = [(name.encode(), value.encode()) for name, value in wanted.items() if name.encode() not in there]
-                message["headers"] = [*message.get("headers", ()), *more]
+                headers = MutableHeaders(scope=message)
+                for name, value in defaults.items():
+                    headers.setdefault(name, value)
             await send(message)
 
-        await self._app(scope, receive, with_headers)
+        await self._app(scope, receive, send_with_headers)
 
 
 def install_browser_headers(app: FastAPI, settings: GatewaySettings) -> None:
-    """Around everything else, so that refusals of the guard have these headers too."""
+    """Around everything else, so that responses of the request guard have these headers too."""
     app.add_middleware(SecurityHeaders)
     app.add_middleware(CompressMiddleware, minimum_size=_COMPRESSED_BYTES_MIN, zstd=False)
     if settings.cors_origins:
@@ -64,7 +72,7 @@ def install_browser_headers(app: FastAPI, settings: GatewaySettings) -> None:
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=_ASKED,
-            expose_headers=_TOLD,
+            allow_headers=_REQUEST_HEADERS,
+            expose_headers=_RESPONSE_HEADERS,
             max_age=_PREFLIGHT_S,
         )

@@ -1,4 +1,4 @@
-"""Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a POST that is repeated is answered as it was."""
+"""Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a repeated POST gets the stored response."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ HEADER = b"idempotency-key"
 REPLAYED = b"idempotency-replayed"
 BODY_BYTES_MAX = 16 * 1024 * 1024
 _FORM = re.compile(r'"?([A-Za-z0-9_.:-]{16,128})"?')
-_PASSING = {401, 408, 429}
-_OF_THE_ANSWER = {b"content-type", b"location", b"www-authenticate"}
+_TRANSIENT_STATUSES = {401, 408, 429}
+_STORED_HEADERS = {b"content-type", b"location", b"www-authenticate"}
 
 
 class KeyReused(ClientError):
-    """The key came before, with another request."""
+    """The key was used before, for another request."""
 
     status, title, slug = 422, "The idempotency key belongs to another request", "idempotency-key-reused"
 
 
 class InProgress(ClientError):
-    """The first request with the key has no answer yet."""
+    """The first request with this key has no response yet."""
 
     status, title, slug = 409, "The first request with this key is still in flight", "idempotency-in-progress"
     headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
 
 
 class IdempotencyMiddleware:
-    """ASGI middleware. A key is the caller's own: two accounts may use the same.
+    """ASGI middleware. Keys belong to the caller: two accounts may use the same one.
 
-    Stored is what would not be different the next time: not a 5xx, a 401, 408 or 429, nor an answer given before
-    the body was read to its end, nor one over BODY_BYTES_MAX.
+    Not stored are responses that may differ the next time (5xx, 401, 408, 429), responses sent before the body was read
+    to its end, and responses over BODY_BYTES_MAX.
     """
 
     def __init__(self, app: ASGIApp, body_bytes_max: int) -> None:
@@ -51,7 +51,7 @@ class IdempotencyMiddleware:
         self._body_bytes_max = body_bytes_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        key = _offered(scope) if scope["type"] == "http" and scope["method"] == "POST" else None
+        key = _key_of(scope) if scope["type"] == "http" and scope["method"] == "POST" else None
         if key is None:
             await self._app(scope, receive, send)
             return
@@ -60,32 +60,32 @@ class IdempotencyMiddleware:
         owner = principal.subject if principal else "anonymous"
         secret = f"{owner}\0{key}".encode()
         key_id = hashlib.sha256(secret).digest()
-        body = _ReadBody(scope, receive, self._body_bytes_max)
-        kept = await store.begin(key_id)
-        if kept is None:
+        body = _FingerprintedBody(scope, receive, self._body_bytes_max)
+        stored = await store.begin(key_id)
+        if stored is None:
             await self._first(scope, body, send, store, key_id, secret)
-        elif kept.sealed is None:
+        elif stored.sealed is None:
             raise InProgress
         else:
-            await body.to_its_end()
-            if body.fingerprint() != kept.fingerprint:
+            await body.read_to_end()
+            if body.fingerprint() != stored.fingerprint:
                 message = "make a new key for each new request"
                 raise KeyReused(message, InvalidField("header", "/Idempotency-Key", "reused", message))
-            await _replay(unseal(kept.sealed, secret), send)
+            await _replay(unseal(stored.sealed, secret), send)
 
     async def _first(
-        self, scope: Scope, body: _ReadBody, send: Send, store: StoredResponses, key_id: bytes, secret: bytes
+        self, scope: Scope, body: _FingerprintedBody, send: Send, store: StoredResponses, key_id: bytes, secret: bytes
     ) -> None:
-        async def keep(answer: StoredResponse) -> None:
+        async def store_response(response: StoredResponse) -> None:
             if body.complete:
                 with _without_database():
-                    await store.store(key_id, body.fingerprint(), seal(answer, secret))
+                    await store.store(key_id, body.fingerprint(), seal(response, secret))
 
-        answer = _SentAnswer(send, keep)
+        recorded = _RecordedResponse(send, store_response)
         try:
-            await self._app(scope, body.receive, answer.send)
+            await self._app(scope, body.receive, recorded.send)
         finally:
-            if not (answer.kept and body.complete):
+            if not (recorded.stored and body.complete):
                 with _without_database():
                     await store.discard(key_id)
 
@@ -99,7 +99,7 @@ def _without_database() -> Iterator[None]:
         _log.warning("the state of an idempotency key was not written", extra={"reason": error.detail})
 
 
-def _offered(scope: Scope) -> str | None:
+def _key_of(scope: Scope) -> str | None:
     """Raises InvalidRequest for two keys, or one of another form."""
     values = [value.decode("latin-1") for name, value in scope["headers"] if name == HEADER]
     if not values:
@@ -112,10 +112,10 @@ def _offered(scope: Scope) -> str | None:
     return match[1]
 
 
-class _ReadBody:
-    """Hands the body on and remembers what it was: a hash of method, path, query, media type and bytes.
+class _FingerprintedBody:
+    """Passes the body on and computes a fingerprint: a hash of method, path, query, media type and bytes.
 
-    The boundary of multipart is left out: a client makes another for each try.
+    The multipart boundary is left out, because clients make a new one for each attempt.
     """
 
     def __init__(self, scope: Scope, receive: Receive, bytes_max: int) -> None:
@@ -144,17 +144,17 @@ class _ReadBody:
             self.complete = self.complete or not message.get("more_body", False)
         return message
 
-    async def to_its_end(self) -> None:
+    async def read_to_end(self) -> None:
         """Raises TooLarge, and InvalidRequest where the client goes away."""
         while not self.complete:
             if (await self.receive())["type"] == "http.disconnect":
                 message = "the upload ended before its announced length"
                 raise InvalidRequest(message, InvalidField("body", "", "incomplete", message))
             if self._left < 0:
-                raise TooLarge("the body is larger than any that this server takes")
+                raise TooLarge("the body is larger than any that this server accepts")
 
     def fingerprint(self) -> bytes:
-        """Of a body that is complete."""
+        """Only of a complete body."""
         whole = self._hash.copy()
         whole.update(self._tail)
         return whole.digest()
@@ -170,13 +170,13 @@ class _ReadBody:
         self._tail = text[split:]
 
 
-class _SentAnswer:
-    """Passes an answer on. One worth keeping is kept before its last byte leaves: nobody sees it and then loses it."""
+class _RecordedResponse:
+    """Passes the response on. It is stored before its last byte is sent, so that a client that saw it can repeat it."""
 
-    def __init__(self, send: Send, keep: Callable[[StoredResponse], Awaitable[None]]) -> None:
+    def __init__(self, send: Send, store: Callable[[StoredResponse], Awaitable[None]]) -> None:
         self._send = send
-        self._keep = keep
-        self.kept = False
+        self._store = store
+        self.stored = False
         self._status = 0
         self._headers: list[tuple[str, str]] = []
         self._body = bytearray()
@@ -187,21 +187,25 @@ class _SentAnswer:
             self._headers = [
                 (name.decode("latin-1"), value.decode("latin-1"))
                 for name, value in message.get("headers", ())
-                if name.lower() in _OF_THE_ANSWER
+                if name.lower() in _STORED_HEADERS
             ]
         elif message["type"] == "http.response.body":
             if len(self._body) <= BODY_BYTES_MAX:
                 self._body += message.get("body", b"")
-            lasting = self._status < 500 and self._status not in _PASSING
-            if lasting and not message.get("more_body", False) and len(self._body) <= BODY_BYTES_MAX:
-                await self._keep(StoredResponse(self._status, self._headers, bytes(self._body)))
-                self.kept = True
+            repeatable = self._status < 500 and self._status not in _TRANSIENT_STATUSES
+            if repeatable and not message.get("more_body", False) and len(self._body) <= BODY_BYTES_MAX:
+                await self._store(StoredResponse(self._status, self._headers, bytes(self._body)))
+                self.stored = True
         await self._send(message)
 
 
-async def _replay(answer: StoredResponse, send: Send) -> None:
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
-    length = (b"content-length", str(len(answer.body)).encode())
-    start = {"type": "http.response.start", "status": answer.status, "headers": [*headers, length, (REPLAYED, b"true")]}
+async def _replay(response: StoredResponse, send: Send) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    length = (b"content-length", str(len(response.body)).encode())
+    start = {
+        "type": "http.response.start",
+        "status": response.status,
+        "headers": [*headers, length, (REPLAYED, b"true")],
+    }
     await send(start)
-    await send({"type": "http.response.body", "body": answer.body})
+    await send({"type": "http.response.body", "body": response.body})

@@ -1,4 +1,4 @@
-"""web/: the browser's pages as Vite built them, under a policy of their own. Without a build there is the API alone."""
+"""The built browser client (web/dist), with its own Content-Security-Policy. Without a build there is only the API."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import Scope
 
 from hepar.core.errors import NotFound
@@ -16,11 +18,11 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; font-src 'self'; "
     "connect-src 'self'; manifest-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
-_OF_THE_API = ("v1/", ".well-known/", "problems/", "docs/", "healthz", "readyz")
+_API_PATHS = ("/v1/", "/.well-known/", "/problems/", "/docs/", "/healthz", "/readyz")
 
 
 class _Assets(StaticFiles):
-    """Their names hold a hash of their content: they may be kept for ever."""
+    """Their names contain a hash of their content, so browsers may cache them for ever."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
@@ -28,18 +30,30 @@ class _Assets(StaticFiles):
         return response
 
 
+class _PageRoute(APIRoute):
+    """Every path outside the API; there a path or a method that does not exist is a problem, not a page."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["type"] == "http" and scope["path"].startswith(_API_PATHS):
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
 def install_web(app: FastAPI, folder: Path) -> None:
-    """Last of all routes: every other address that a browser opens is a page of the app, which knows its own."""
+    """Last of all routes: the browser client itself knows which of the remaining paths are pages."""
     index = folder / "index.html"
     if not index.is_file():
         return
     files = {file.name: file for file in folder.iterdir() if file.is_file() and file != index}
     app.mount("/assets", _Assets(directory=folder / "assets"), name="web-assets")
 
-    @app.get("/{path:path}", include_in_schema=False)
     async def page(path: str, request: Request) -> FileResponse:
         if path in files:
             return FileResponse(files[path])
-        if path.startswith(_OF_THE_API) or "text/html" not in request.headers.get("accept", ""):
+        if "text/html" not in request.headers.get("accept", ""):
             raise NotFound
         return FileResponse(index, headers={"Content-Security-Policy": _POLICY, "Cache-Control": "no-cache"})
+
+    app.router.routes.append(
+        _PageRoute("/{path:path}", page, methods=["GET"], response_model=None, include_in_schema=False)
+    )

@@ -50,21 +50,13 @@ def new_app(
     complete_after_disconnect: a request runs to its end although its client is gone (RequestGuard).
     inside: middleware behind the guard, outermost first.
     """
-
-    @asynccontextmanager
-    async def lifespan_with_routes(app: FastAPI) -> AsyncIterator[None]:
-        for _ in iter_route_contexts(app.routes):  # FastAPI would build each route in its first request
-            pass
-        async with lifespan(app):
-            yield
-
     app = DescribedApp(
         title=title,
         summary=summary,
         description=RESEARCH_USE_NOTICE,
         version=__version__,
         license_info={"name": "AGPL-3.0-or-later", "identifier": "AGPL-3.0-or-later"},
-        lifespan=lifespan_with_routes,
+        lifespan=_with_built_routes(lifespan),
         telemetry={"tracing": False, "metrics": False, "logs": False},  # hepar.core.tracing: no query, no message
         openapi_url=document,
         docs_url=None,
@@ -84,7 +76,22 @@ def new_app(
         upload_paths=upload_paths,
         complete_after_disconnect=complete_after_disconnect,
     )
+    _install_health_routes(app)
+    return app
 
+
+def _with_built_routes(lifespan: Lifespan) -> Lifespan:
+    @asynccontextmanager
+    async def lifespan_with_routes(app: FastAPI) -> AsyncIterator[None]:
+        for _ in iter_route_contexts(app.routes):  # FastAPI would build each route in its first request
+            pass
+        async with lifespan(app):
+            yield
+
+    return lifespan_with_routes
+
+
+def _install_health_routes(app: FastAPI) -> None:
     @app.get("/healthz", summary="Is this process alive?", tags=[HEALTH_TAG])
     async def healthz() -> Health:
         """Answers as soon as the process runs, whatever state the rest of the system is in."""
@@ -106,8 +113,6 @@ def new_app(
             app.state.ready = ready
             _log.info("ready" if ready else "not ready", extra={"parts": parts})
         return JSONResponse({"ready": ready, "parts": parts}, 200 if ready else 503)
-
-    return app
 
 
 def run_app(name: str, app: FastAPI, settings: ServiceSettings, trusted_proxies: Sequence[str] = ()) -> None:

@@ -185,6 +185,8 @@ def test_the_browsers_pages_come_from_us_under_a_policy_of_their_own(around: Sur
         for nothing in ("/v1/nothing", "/assets/nothing.js", "/problems/nothing", "/docs/nothing"):
             assert problem(client.get(nothing, headers=browser)).status == 404
         assert problem(client.get("/nothing")).status == 404, "a program gets a problem, not a page"
+        wrong_method = client.get("/v1/token", headers=browser)
+        assert (problem(wrong_method).status, wrong_method.headers["allow"]) == (405, "POST")
         for outside in ("/../secret.txt", "/%2e%2e/secret.txt", "/assets/..%2f..%2fsecret.txt"):
             assert "secret" not in client.get(outside, headers=browser).text
     with gateway(around, web_folder=tmp_path / "nothing") as client:

@@ -142,6 +142,30 @@ def test_accounts_are_passed_on(around: Surroundings) -> None:
         assert problem(client.get("/v1/users/me", headers=bearer(around))).status == 401
 
 
+def test_a_new_account_is_sent_with_its_address(around: Surroundings) -> None:
+    form = {"email": "hopper@example.org", "password": "a long enough password"}
+    with gateway(around) as client:
+        made = client.post("/v1/users", json=form)
+        assert made.headers["location"] == f"/v1/users/{made.json()['id']}"
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        Misbehaving(status=200, body=b"<html>", kind=b"text/html"),
+        Misbehaving(status=302, body=b""),
+        Misbehaving(status=204, body=b""),
+        Misbehaving(status=500, body=b"Traceback", kind=b"text/plain"),
+    ],
+    ids=["html", "redirect", "other success", "no problem"],
+)
+def test_an_account_answer_needs_a_documented_status_and_media_type(
+    around: Surroundings, behaviour: Misbehaving
+) -> None:
+    with serving(behaviour) as url, gateway(around, auth_url=url) as client:
+        assert problem(client.get("/v1/users/me", headers=bearer(around))).status == 502
+
+
 def test_tokens_are_checked_without_auth_service_once_its_keys_are_known(around: Surroundings, tmp_path: Path) -> None:
     settings = AuthSettings(
         database_url=f"sqlite+aiosqlite:///{tmp_path / 'a.sqlite3'}",
