@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends
-from sse_starlette import EventSourceResponse
+from fastapi import APIRouter, Depends, Response
 
 from gateway.analysis import UpstreamCall, analyse, analyse_batch
 from gateway.analysis_events import analysis_events
@@ -40,19 +39,22 @@ async def _valid_frame(frame: Frame = None) -> None:
     name="analysis",
     tags=["analyses"],
     dependencies=[Depends(_valid_options), Depends(_valid_frame)],
+    response_model=Analysis,
     responses=problems(*IMAGE_PROBLEMS),
     openapi_extra=IMAGE_OPENAPI,
 )
-async def create_analysis(dependencies: Dependencies, deadline: DeadlineDep, upload: UploadDep) -> Analysis:
+async def create_analysis(dependencies: Dependencies, deadline: DeadlineDep, upload: UploadDep) -> Response:
     """Both at once from one upload. A part that fails on its own is a problem in its place, next to the other part's
     result; where both fail, the request fails.
     """
-    return await analyse(
-        UpstreamCall(dependencies.classify, upload.target("/v1/classifications")),
-        UpstreamCall(dependencies.detect, upload.target("/v1/detections")),
-        upload.body,
-        upload.headers,
-        deadline,
+    return _json(
+        await analyse(
+            UpstreamCall(dependencies.classify, upload.target("/v1/classifications")),
+            UpstreamCall(dependencies.detect, upload.target("/v1/detections")),
+            upload.body,
+            upload.headers,
+            deadline,
+        )
     )
 
 
@@ -68,7 +70,7 @@ async def create_analysis(dependencies: Dependencies, deadline: DeadlineDep, upl
 )
 async def create_analysis_batch(
     dependencies: Dependencies, deadline: BatchDeadlineDep, upload: UploadDep, events: EventsAccepted
-) -> AnalysisBatch | EventSourceResponse:
+) -> Response:
     """Both parts of every image, in the order sent; a part that fails is a problem in its place.
 
     With `Accept: text/event-stream` each image comes as an event `item` (an AnalysisItem) as soon as both its parts are
@@ -83,4 +85,9 @@ async def create_analysis_batch(
     )
     if events:
         return await event_stream(analysis_events(*both))
-    return await analyse_batch(*both)
+    return _json(await analyse_batch(*both))
+
+
+def _json(document: Analysis | AnalysisBatch) -> Response:
+    """The document is valid: FastAPI would validate it once more."""
+    return Response(document.model_dump_json(), media_type="application/json")

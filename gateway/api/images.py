@@ -19,6 +19,7 @@ from gateway.api.dependencies import (
     DeadlineDep,
     Dependencies,
     GatewayDependencies,
+    Upload,
     UploadDep,
 )
 from hepar.contracts.analyses import (
@@ -29,6 +30,7 @@ from hepar.contracts.analyses import (
     DetectionBatch,
     DetectionItem,
 )
+from hepar.core.deadlines import Deadline
 from hepar.web.events import EventsAccepted, event_stream
 from hepar.web.upstream import Upstream
 
@@ -69,10 +71,7 @@ def router() -> APIRouter:
 
 def _endpoint(route: _Route) -> Callable[..., Awaitable[Response]]:
     async def forward(dependencies: Dependencies, deadline: DeadlineDep, upload: UploadDep) -> Response:
-        upstream, target = route.upstream(dependencies), upload.target(route.path)
-        return _json(
-            await upstream.call(route.answer, "POST", target, deadline, headers=upload.headers, content=upload.body)
-        )
+        return await _forwarded(route, dependencies, deadline, upload)
 
     return forward
 
@@ -81,17 +80,19 @@ def _batch_endpoint(route: _BatchRoute) -> Callable[..., Awaitable[Response]]:
     async def forward(
         dependencies: Dependencies, deadline: BatchDeadlineDep, upload: UploadDep, events: EventsAccepted
     ) -> Response:
+        if not events:
+            return await _forwarded(route, dependencies, deadline, upload)
         upstream, target = route.upstream(dependencies), upload.target(route.path)
-        if events:
-            return await event_stream(
-                upstream.events(route.item, target, deadline, headers=upload.headers, content=upload.body)
-            )
-        return _json(
-            await upstream.call(route.answer, "POST", target, deadline, headers=upload.headers, content=upload.body)
+        return await event_stream(
+            upstream.events(route.item, target, deadline, headers=upload.headers, content=upload.body)
         )
 
     return forward
 
 
-def _json(document: BaseModel) -> Response:
-    return Response(document.model_dump_json(), media_type="application/json")
+async def _forwarded(route: _Route, dependencies: GatewayDependencies, deadline: Deadline, upload: Upload) -> Response:
+    """The service's own bytes, once they are known to be the document that was promised."""
+    upstream, target = route.upstream(dependencies), upload.target(route.path)
+    answer = await upstream.request("POST", target, deadline, headers=upload.headers, content=upload.body)
+    upstream.parsed(route.answer, answer.content)
+    return Response(answer.content, media_type="application/json")

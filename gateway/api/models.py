@@ -12,7 +12,8 @@ from hepar.contracts.models import ModelList
 from hepar.core.errors import HeparError
 from hepar.web.upstream import Upstream
 
-_TASKS: tuple[Literal["classification"], Literal["detection"]] = ("classification", "detection")
+_Task = Literal["classification", "detection"]
+_TASKS: tuple[_Task, ...] = ("classification", "detection")
 router = APIRouter(prefix="/v1", tags=["models"], dependencies=[IMAGE_SCOPE_REQUIRED])
 
 
@@ -35,5 +36,7 @@ async def list_models(dependencies: Dependencies, deadline: DeadlineDep) -> Mode
     if not lists:
         raise next(answer for answer in answers if isinstance(answer, HeparError))
     found = {model.card.name: model for part in lists for model in part.models}
-    missing = [task for task, answer in zip(_TASKS, answers, strict=True) if isinstance(answer, HeparError)]
+    missing: list[_Task] = [
+        task for task, answer in zip(_TASKS, answers, strict=True) if isinstance(answer, HeparError)
+    ]
     return ModelList(models=[found[name] for name in sorted(found)], missing_tasks=missing)

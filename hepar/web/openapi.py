@@ -179,7 +179,7 @@ def _describe_success(operation: Json) -> None:
 
 def _common_problems(operation: Json) -> list[str]:
     """What the guard and FastAPI refuse before a route begins."""
-    slugs = list(_EVERY_ROUTE)
+    slugs: list[str] = [*_EVERY_ROUTE]
     if HEALTH_TAG not in operation["tags"]:
         slugs.append("busy")
     inputs = [part for part in operation.get("parameters", []) if part.get("in") in ("path", "query")]

@@ -56,7 +56,7 @@ class Upstream:
         Raises UpstreamProblem, Unavailable, DeadlineExceeded and BadUpstream.
         """
         response = await self.request(method, path, deadline, headers=headers, content=content)
-        return self._parsed(answer, response.content)
+        return self.parsed(answer, response.content)
 
     async def request(
         self,
@@ -111,7 +111,7 @@ class Upstream:
                         break
                     if event.event == "end":
                         return
-                    yield self._parsed(item, event.data.encode())
+                    yield self.parsed(item, event.data.encode())
         except (httpx.TimeoutException, TimeoutError) as error:
             raise self._timed_out(error) from error
         except (httpx.HTTPError, SSEError) as error:
@@ -123,7 +123,8 @@ class Upstream:
             return Unavailable(f"{self.purpose} is not available at the moment")
         return DeadlineExceeded(f"{self.purpose} did not answer in time")
 
-    def _parsed(self, answer: type[Answer], content: bytes) -> Answer:
+    def parsed(self, answer: type[Answer], content: bytes) -> Answer:
+        """Raises BadUpstream for anything but the expected document."""
         try:
             return answer.model_validate_json(content)
         except ValidationError as error:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import pyotp
 import pytest
+from pyotp.totp import TOTP
 
 from gateway.openapi import load_public_document
 from hepar.web.openapi import Json, operations
@@ -244,7 +244,7 @@ def by_client(api: PublicApi) -> dict[str, str]:
 def by_second_factor(api: PublicApi) -> dict[str, str]:
     person = api.person()
     secret = api.call("POST", "/v1/users/me/second-factor", headers=person.headers).json()["secret"]
-    code = {"code": pyotp.TOTP(secret).now()}
+    code = {"code": TOTP(secret).now()}
     confirmed = api.call("PUT", "/v1/users/me/second-factor", json=code, headers=person.headers)
     return {"username": person.email, "password": PASSWORD, "otp": confirmed.json()["codes"][0]}
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import pyotp
 import pytest
 from fastapi.testclient import TestClient
+from pyotp.totp import TOTP
 
 from auth_service.app import create_app as create_auth
 from auth_service.settings import AuthSettings
@@ -171,21 +171,24 @@ Request = Callable[[PublicApi], httpx2.Response]
 ME = "/v1/users/me"
 
 
+def repeated(times: int, send: Callable[[], httpx2.Response]) -> httpx2.Response:
+    """The last answer."""
+    return [send() for _ in range(times)][-1]
+
+
 def by_person(method: str, path: str, second_factor: bool = False, times: int = 1, **body: Any) -> Request:  # noqa: ANN401
     def send(api: PublicApi) -> httpx2.Response:
         person = api.person()
         if second_factor:
             confirm_second_factor(api, person)
-        for _ in range(times):
-            answer = api.call(method, path, headers=person.headers, **body)
-        return answer
+        return repeated(times, lambda: api.call(method, path, headers=person.headers, **body))
 
     return send
 
 
 def confirm_second_factor(api: PublicApi, person: Person) -> None:
     secret = api.call("POST", f"{ME}/second-factor", headers=person.headers).json()["secret"]
-    code = {"code": pyotp.TOTP(secret).now()}
+    code = {"code": TOTP(secret).now()}
     assert api.call("PUT", f"{ME}/second-factor", json=code, headers=person.headers).status_code == 200
 
 
@@ -202,7 +205,7 @@ def short_password(api: PublicApi) -> httpx2.Response:
     """Twelve characters are enough as long as there is a second factor."""
     person = api.person()
     secret = api.call("POST", f"{ME}/second-factor", headers=person.headers).json()["secret"]
-    code = {"code": pyotp.TOTP(secret).now()}
+    code = {"code": TOTP(secret).now()}
     recovery = api.call("PUT", f"{ME}/second-factor", json=code, headers=person.headers).json()["codes"]
     change = {"current_password": PASSWORD, "new_password": "vq8#Zt!m2Lx9"}
     assert api.call("PUT", f"{ME}/password", json=change, headers=person.headers).status_code == 204
@@ -215,9 +218,8 @@ def short_password(api: PublicApi) -> httpx2.Response:
 def many_wrong_codes(api: PublicApi) -> httpx2.Response:
     person = api.person()
     api.call("POST", f"{ME}/second-factor", headers=person.headers)
-    for _ in range(5):
-        answer = api.call("PUT", f"{ME}/second-factor", json={"code": "000000"}, headers=person.headers)
-    return answer
+    wrong = {"code": "000000"}
+    return repeated(5, lambda: api.call("PUT", f"{ME}/second-factor", json=wrong, headers=person.headers))
 
 
 def signed_in(second_factor: bool = False, times: int = 1, **form: str) -> Request:
@@ -225,9 +227,7 @@ def signed_in(second_factor: bool = False, times: int = 1, **form: str) -> Reque
         person = api.person()
         if second_factor:
             confirm_second_factor(api, person)
-        for _ in range(times):
-            answer = api.token(**({"username": person.email, "password": PASSWORD} | form))
-        return answer
+        return repeated(times, lambda: api.token(**({"username": person.email, "password": PASSWORD} | form)))
 
     return send
 
@@ -240,9 +240,7 @@ def deactivated(api: PublicApi) -> httpx2.Response:
 
 def many_secrets(api: PublicApi) -> httpx2.Response:
     path = f"/v1/clients/{api.registered_client()['id']}/secrets"
-    for _ in range(5):
-        answer = api.call("POST", path)
-    return answer
+    return repeated(5, lambda: api.call("POST", path))
 
 
 def image(path: str, content: bytes, **headers: str) -> Request:
