@@ -355,6 +355,7 @@ def test_following_next_reaches_the_end_of_every_list(api: PublicApi, operation:
             items += page["items"]
             if page["next"] is None:
                 return items
+            assert page["next"] != query.get("after"), "the same page again"
             query["after"] = page["next"]
 
     whole = walk(100)
