@@ -66,7 +66,10 @@ def install_problem_handlers(app: FastAPI) -> None:
     async def http(_request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101  the registration below says so
         if error.status_code == 400:  # FastAPI's answer to a body that it cannot read
-            return problem_response(problem_of(InvalidRequest("the body cannot be read")))
+            message = "the body cannot be read"
+            return problem_response(
+                problem_of(InvalidRequest(message, InvalidField("body", "", "unreadable", message)))
+            )
         known = PROBLEM_TYPES.get(f"http-{error.status_code}")
         title = known.title if known else "The request is not valid"
         problem = Problem(
