@@ -233,7 +233,7 @@ def test_json_is_refused_where_a_form_is_expected(auth: AuthTestClient, document
         ("PUT", f"/v1/users/{'0' * 32}/role"),
     ):
         answer = auth.client.request(method, path, json=document, headers=bearer)
-        assert answer.status_code in (400, 422), (path, answer.text)
+        assert answer.status_code == 422, (path, answer.text)
 
 
 def _token(auth: AuthTestClient) -> str:
@@ -250,9 +250,9 @@ def _token(auth: AuthTestClient) -> str:
     [
         (b"x" * 10_000_000, 413),
         (b"x" * (MAX_SMALL_BODY_BYTES + 1), 413),
-        (b"[" * 10_000, 400),
-        (b'{"email":' * 7_000, 400 if sys.version_info < (3, 13) else 422),  # 3.13 reads to the missing end
-        (b"\xff\xfe{", 400),
+        (b"[" * 10_000, 422),
+        (b'{"email":' * 7_000, 422),
+        (b"\xff\xfe{", 422),
         (b"", 422),
         (b'{"email": "a@b.example", "email": "c@d.example", "password": "x"}', 422),
         (b'{"email": "\\ud800@b.example", "password": "\\ud800 a lone surrogate in it"}', 422),

@@ -3436,17 +3436,17 @@ export interface operations {
     analysis: {
         parameters: {
             query?: {
-                /** @description how the classifiers decide together */
+                /** @description how the votes are combined; by default as the model cards say */
                 vote?: ("soft_vote" | "weighted_vote" | "majority_vote") | null;
-                /** @description ask these alone (repeat the parameter); all where it is left out */
+                /** @description use only these models (repeat the parameter); all by default */
                 classifiers?: string[] | null;
-                /** @description add the ensemble's activation map, as numbers and as a picture */
+                /** @description add the ensemble's activation map, as numbers and as an image */
                 explain?: boolean;
                 /** @description add each model's activation map as well */
                 explain_models?: boolean;
-                /** @description how boxes of several detectors become one */
+                /** @description how the boxes of several detectors are combined; by default as the model cards say */
                 fusion?: ("weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression") | null;
-                /** @description ask these alone (repeat the parameter); all where it is left out */
+                /** @description use only these models (repeat the parameter); all by default */
                 detectors?: string[] | null;
                 /** @description add the image with its boxes drawn */
                 annotate?: boolean;
@@ -3660,16 +3660,16 @@ export interface operations {
     classify: {
         parameters: {
             query?: {
-                /** @description how the classifiers decide together */
+                /** @description frame of a multi-frame DICOM object, from 0 */
+                frame?: number | null;
+                /** @description how the votes are combined; by default as the model cards say */
                 vote?: ("soft_vote" | "weighted_vote" | "majority_vote") | null;
-                /** @description ask these alone (repeat the parameter); all where it is left out */
+                /** @description use only these models (repeat the parameter); all by default */
                 classifiers?: string[] | null;
-                /** @description add the ensemble's activation map, as numbers and as a picture */
+                /** @description add the ensemble's activation map, as numbers and as an image */
                 explain?: boolean;
                 /** @description add each model's activation map as well */
                 explain_models?: boolean;
-                /** @description frame of a multi-frame DICOM object, from 0 */
-                frame?: number | null;
             };
             header?: {
                 /** @description milliseconds that the caller waits for the answer; the server has an upper limit of its own */
@@ -3878,14 +3878,14 @@ export interface operations {
     detect: {
         parameters: {
             query?: {
-                /** @description how boxes of several detectors become one */
+                /** @description frame of a multi-frame DICOM object, from 0 */
+                frame?: number | null;
+                /** @description how the boxes of several detectors are combined; by default as the model cards say */
                 fusion?: ("weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression") | null;
-                /** @description ask these alone (repeat the parameter); all where it is left out */
+                /** @description use only these models (repeat the parameter); all by default */
                 detectors?: string[] | null;
                 /** @description add the image with its boxes drawn */
                 annotate?: boolean;
-                /** @description frame of a multi-frame DICOM object, from 0 */
-                frame?: number | null;
             };
             header?: {
                 /** @description milliseconds that the caller waits for the answer; the server has an upper limit of its own */
@@ -4094,17 +4094,17 @@ export interface operations {
     analysis_batch: {
         parameters: {
             query?: {
-                /** @description how the classifiers decide together */
+                /** @description how the votes are combined; by default as the model cards say */
                 vote?: ("soft_vote" | "weighted_vote" | "majority_vote") | null;
-                /** @description ask these alone (repeat the parameter); all where it is left out */
+                /** @description use only these models (repeat the parameter); all by default */
                 classifiers?: string[] | null;
-                /** @description add the ensemble's activation map, as numbers and as a picture */
+                /** @description add the ensemble's activation map, as numbers and as an image */
                 explain?: boolean;
                 /** @description add each model's activation map as well */
                 explain_models?: boolean;
-                /** @description how boxes of several detectors become one */
+                /** @description how the boxes of several detectors are combined; by default as the model cards say */
                 fusion?: ("weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression") | null;
-                /** @description ask these alone (repeat the parameter); all where it is left out */
+                /** @description use only these models (repeat the parameter); all by default */
                 detectors?: string[] | null;
                 /** @description add the image with its boxes drawn */
                 annotate?: boolean;
@@ -4318,11 +4318,11 @@ export interface operations {
     classify_batch: {
         parameters: {
             query?: {
-                /** @description how the classifiers decide together */
+                /** @description how the votes are combined; by default as the model cards say */
                 vote?: ("soft_vote" | "weighted_vote" | "majority_vote") | null;
-                /** @description ask these alone (repeat the parameter); all where it is left out */
+                /** @description use only these models (repeat the parameter); all by default */
                 classifiers?: string[] | null;
-                /** @description add the ensemble's activation map, as numbers and as a picture */
+                /** @description add the ensemble's activation map, as numbers and as an image */
                 explain?: boolean;
                 /** @description add each model's activation map as well */
                 explain_models?: boolean;
@@ -4536,9 +4536,9 @@ export interface operations {
     detect_batch: {
         parameters: {
             query?: {
-                /** @description how boxes of several detectors become one */
+                /** @description how the boxes of several detectors are combined; by default as the model cards say */
                 fusion?: ("weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression") | null;
-                /** @description ask these alone (repeat the parameter); all where it is left out */
+                /** @description use only these models (repeat the parameter); all by default */
                 detectors?: string[] | null;
                 /** @description add the image with its boxes drawn */
                 annotate?: boolean;
