@@ -42,14 +42,14 @@ class PasswordHasher:
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="argon2")
-        self._nobody = _SCHEME.hash("the password of nobody")
+        self._dummy_hash = _SCHEME.hash("a password of no account")
 
     async def hash(self, password: str) -> str:
         return await self._run(_SCHEME.hash, normalised(password))
 
     async def check(self, password: str, stored: str | None) -> Check:
         """stored: None for an unknown account; the check then takes the same time and fails."""
-        matches = await self._run(_SCHEME.verify, normalised(password), stored or self._nobody)
+        matches = await self._run(_SCHEME.verify, normalised(password), stored or self._dummy_hash)
         if not matches or stored is None:
             return Check(matches=False)
         outdated = _SCHEME.needs_update(stored)

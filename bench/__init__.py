@@ -1,1 +1,1 @@
-"""What the house costs beside its models: `make bench`, each figure beside ONNX Runtime alone on the same files."""
+"""Benchmarks of the stack: `make bench` compares every figure with ONNX Runtime alone on the same model files."""

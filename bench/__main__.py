@@ -1,4 +1,4 @@
-"""`python -m bench`: throughput, memory over many requests, and what each choice for the machine gives."""
+"""`python -m bench`: throughput, memory over many requests, and the effect of configuration choices."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from bench.machine import machine
 from bench.measurement import (
     START_AND_STOP_S,
     Cell,
-    House,
     MeasurementFailed,
+    RunningStack,
     Workload,
     load,
+    load_order,
     measure,
     models_of,
-    order_of,
 )
 from bench.report import rows_of, table, write
 from bench.variants import VARIANTS, write_variant
@@ -40,14 +40,14 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     throughput = commands.add_parser("throughput", help="ONNX Runtime alone, Triton, each service and the gateway")
     throughput.add_argument("--clients", type=int, nargs="+", default=[1, 4, 16])
-    throughput.add_argument("--seconds", type=float, default=5, help="of each measurement")
-    throughput.add_argument("--rounds", type=int, default=3, help="all take turns in each")
+    throughput.add_argument("--seconds", type=float, default=5, help="duration of each measurement")
+    throughput.add_argument("--rounds", type=int, default=3, help="rounds, in which all targets alternate")
     throughput.add_argument("--out", type=Path, default=FOLDER)
     memory = commands.add_parser("memory", help="memory of every process while a service answers many requests")
     memory.add_argument("--requests", type=int, default=10_000)
     memory.add_argument("--step", type=int, default=1_000)
     memory.add_argument("--workload", choices=["classification", "detection"], default="classification")
-    tuning = commands.add_parser("tune", help="threads, instances and batching: the gateway with each choice")
+    tuning = commands.add_parser("tune", help="threads, instances and batching: the gateway with each variant")
     tuning.add_argument("--clients", type=int, nargs="+", default=[1, 4])
     tuning.add_argument("--seconds", type=float, default=5)
     tuning.add_argument("--rounds", type=int, default=2)
@@ -69,7 +69,7 @@ def main() -> int:
 
 
 @contextmanager
-def running_house(repository: Path | None = None) -> Iterator[House]:
+def running_stack_process(repository: Path | None = None) -> Iterator[RunningStack]:
     """The whole stack on free ports, with the models of `repository`."""
     settings = on_free_ports()
     if repository is not None:
@@ -78,20 +78,20 @@ def running_house(repository: Path | None = None) -> Iterator[House]:
     (FOLDER / "stack").mkdir(parents=True)
     os.environ |= _UNLIMITED
     with running_stack(settings, FOLDER / "stack") as process:
-        yield House(settings, psutil.Process(process.pid), models_of(settings.triton_model_repository))
+        yield RunningStack(settings, psutil.Process(process.pid), models_of(settings.triton_model_repository))
 
 
 def _throughput(arguments: argparse.Namespace) -> None:
     cells: dict[int, Cell] = {}
-    with running_house() as house:
-        for number, cell in measure(house, arguments.clients, arguments.seconds, arguments.rounds):
+    with running_stack_process() as stack:
+        for number, cell in measure(stack, arguments.clients, arguments.seconds, arguments.rounds):
             cells[id(cell)] = cell
             print(
                 f"round {number + 1}: {cell.workload}, {cell.clients} client(s), {cell.target}: "
                 f"{cell.images_per_s[-1]:.1f} images/s",
                 flush=True,
             )
-        memory = house.memory_bytes()
+        memory = stack.memory_bytes()
     rows = rows_of(cells.values())
     print("", *table(rows), sep="\n")
     print(*(f"{name}: {size / 1e6:.0f} MB" for name, size in memory.items()), sep="\n")
@@ -101,13 +101,13 @@ def _throughput(arguments: argparse.Namespace) -> None:
 
 def _memory(workload: Workload, requests: int, step: int) -> None:
     """Prints proportional set sizes after every `step` requests, and the change from the first step to the last."""
-    with running_house() as house:
-        account = house.sign_up()
+    with running_stack_process() as stack:
+        account = stack.sign_up()
         sizes = []
         for done in range(step, requests + 1, step):
-            order = order_of("gateway", workload, house, account) | {"clients": 4, "requests": step}
+            order = load_order("gateway", workload, stack, account) | {"clients": 4, "requests": step}
             load(order, step * SLOWEST_IMAGE_S + START_AND_STOP_S)
-            sizes.append(house.memory_bytes())
+            sizes.append(stack.memory_bytes())
             print(
                 f"{done}: " + ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in sizes[-1].items()), flush=True
             )
@@ -116,8 +116,8 @@ def _memory(workload: Workload, requests: int, step: int) -> None:
 
 
 def _event_loop() -> None:
-    with running_house() as house:
-        for longest in longest_callbacks(house.settings, FOLDER):
+    with running_stack_process() as stack:
+        for longest in longest_callbacks(stack.settings, FOLDER):
             print(
                 f"{longest.request}: {longest.cpu_ms:.1f} ms of CPU, {longest.wall_ms:.1f} ms of wall-clock time",
                 flush=True,
@@ -125,21 +125,21 @@ def _event_loop() -> None:
 
 
 def _tune(clients: list[int], seconds: float, rounds: int) -> None:
-    """A round is all variants in turn; the first is what is shipped, and the others are held against it."""
+    """Each round measures all variants in turn; they are compared with the first one, the shipped configuration."""
     found: dict[tuple[str, Workload, int], Cell] = {}
     for number in range(rounds):
         for variant in VARIANTS:
             repository = write_variant(StackSettings().triton_model_repository, variant, FOLDER / "models")
-            with running_house(repository) as house:
-                account = house.sign_up()
-                for workload in house.models:
+            with running_stack_process(repository) as stack:
+                account = stack.sign_up()
+                for workload in stack.models:
                     for count in clients:
                         cell = found.setdefault((variant.name, workload, count), Cell(workload, "gateway", count))
-                        order = order_of("gateway", workload, house, account) | {"clients": count, "seconds": seconds}
+                        order = load_order("gateway", workload, stack, account) | {"clients": count, "seconds": seconds}
                         cell.add(load(order, seconds + START_AND_STOP_S))
-                memory = house.memory_bytes()
+                memory = stack.memory_bytes()
             print(f"round {number + 1}: {variant.name}: {sum(memory.values()) / 1e6:.0f} MB", flush=True)
-    print("| choice | work | clients | images/s | to what is shipped | p50 ms | p99 ms |")
+    print("| variant | task | clients | images/s | ratio to shipped | p50 ms | p99 ms |")
     print("|---|---|---|---|---|---|---|")
     for (name, workload, count), cell in found.items():
         shipped = found[VARIANTS[0].name, workload, count]

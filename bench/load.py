@@ -1,11 +1,11 @@
-"""One measurement by Locust in a process of its own (gevent changes the whole of it): `python -m bench.load JSON`.
+"""One measurement by Locust in a process of its own, which gevent patches: `python -m bench.load JSON`.
 
 Every client sends its next image as soon as it has the answer to the last. The answer is JSON on stdout.
 """
 
 from __future__ import annotations
 
-# gevent first: it replaces the sockets that everything after it uses.
+# gevent first: it replaces the sockets that all later imports use.
 import gevent.monkey
 
 gevent.monkey.patch_all()
@@ -56,7 +56,7 @@ def main() -> None:
     counting, seconds = False, time.perf_counter() - started
     runner.quit()
     if server is not None:
-        server.close()  # left to the interpreter's end it waits for a gevent that is gone
+        server.close()  # at interpreter exit it would wait for gevent, which is already gone
     json.dump({"latencies_ms": latencies, "seconds": seconds, "errors": errors[:20]}, sys.stdout)
 
 
@@ -73,7 +73,7 @@ def _http_user(order: dict[str, Any]) -> type[User]:
 
 
 def _triton_user(server: Any, models: list[str]) -> type[User]:  # noqa: ANN401  tritonclient has no types
-    """One image is a call of every model at once, over one connection, as a service does it."""
+    """One image is one parallel call of every model over one connection, as in a service."""
     calls = [_call(server, model) for model in models]
 
     class Client(User):
@@ -97,7 +97,7 @@ def _triton_user(server: Any, models: list[str]) -> type[User]:  # noqa: ANN401 
 
 def _call(server: Any, model: str) -> Any:  # noqa: ANN401  tritonclient has no types
     metadata = server.get_model_metadata(model)
-    # The activation map leaves Triton on request only, so it does not travel here either.
+    # Activation maps are returned only on request, so they are not requested here either.
     wanted = [InferRequestedOutput(output.name) for output in metadata.outputs if output.name != "activation"]
     sizes = [max(int(size), 1) for size in metadata.inputs[0].shape]
     tensor = InferInput("image", sizes, "UINT8")

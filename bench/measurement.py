@@ -1,4 +1,4 @@
-"""What is measured, in which order, and what comes out: numbers only, no printing."""
+"""The measurements and their order; returns numbers and prints nothing."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ START_AND_STOP_S = 60.0
 
 
 class MeasurementFailed(Exception):
-    """A load generator ended badly, or something answered with errors; the message says which."""
+    """A load generator failed, or a target returned errors; the message names it."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """How ONNX Runtime runs where it is alone: models at a time, threads of each, and whether these wait spinning."""
+    """A setting of ONNX Runtime alone: models in parallel, threads per model, and whether threads spin."""
 
     workers: int
     threads: int
@@ -50,7 +50,7 @@ SETTINGS = (Setting(1, 2, True), Setting(1, 2, False), Setting(2, 1, False))
 
 @dataclass
 class Cell:
-    """One target under one number of clients, over all rounds."""
+    """One target with one number of clients, over all rounds."""
 
     workload: Workload
     target: str
@@ -59,7 +59,7 @@ class Cell:
     latencies_ms: list[float] = field(default_factory=list)
 
     def add(self, answer: dict[str, Any]) -> None:
-        """One more round. answer: of `load`."""
+        """Adds one round. answer: the result of `load`."""
         self.images_per_s.append(len(answer["latencies_ms"]) / answer["seconds"])
         self.latencies_ms += answer["latencies_ms"]
 
@@ -68,20 +68,20 @@ class Cell:
 
     @property
     def throughput(self) -> float:
-        """Images a second, the median of the rounds."""
+        """Images per second, median of the rounds."""
         return statistics.median(self.images_per_s)
 
 
 @dataclass(frozen=True)
-class House:
-    """A running stack: its addresses, the process it hangs from, and which models do which work."""
+class RunningStack:
+    """A running stack: its addresses, its root process, and the models by task."""
 
     settings: StackSettings
     process: psutil.Process
     models: dict[Workload, list[str]]
 
     def memory_bytes(self) -> dict[str, int]:
-        """Proportional set size by process name (Triton: its keeper, server and stubs): shared pages count once."""
+        """Proportional set size by process name (Triton: its keeper, server and stubs): shared pages are divided."""
         sizes: dict[str, int] = {}
         for child in self.process.children():
             family = [child, *child.children(recursive=True)]
@@ -96,14 +96,14 @@ class House:
         return email, password
 
     def token(self, account: tuple[str, str]) -> str:
-        """A fresh one: they live for ten minutes, a benchmark for longer."""
+        """A new access token: they expire after ten minutes, and a benchmark takes longer."""
         with httpx.Client(base_url=self.settings.gateway_url, timeout=30, trust_env=False) as client:
             answer = client.post("/v1/token", data={"username": account[0], "password": account[1]}).raise_for_status()
         return str(answer.json()["access_token"])
 
 
 def _module(command: Sequence[str]) -> str | None:
-    """What `python -m` runs, but for the starter itself."""
+    """The module that `python -m` runs; None for the local stack itself."""
     words = [word for flag, word in itertools.pairwise(command) if flag == "-m"]
     return next((word for word in words if word != "local_stack"), None)
 
@@ -117,34 +117,34 @@ def models_of(repository: Path) -> dict[Workload, list[str]]:
     return found
 
 
-def measure(house: House, clients: Sequence[int], seconds: float, rounds: int) -> Iterator[tuple[int, Cell]]:
-    """Yields (round, cell) as each is measured. All targets take turns in every round: all meet the same noise."""
+def measure(stack: RunningStack, clients: Sequence[int], seconds: float, rounds: int) -> Iterator[tuple[int, Cell]]:
+    """Yields (round, cell) as each is measured. All targets alternate in every round and meet the same noise."""
     cells: dict[tuple[str, str, int], Cell] = {}
-    account = house.sign_up()
+    account = stack.sign_up()
     for number in range(rounds):
-        for workload in house.models:
+        for workload in stack.models:
             for count in clients:
                 for target in (*map(str, SETTINGS), *TARGETS):
                     cell = cells.setdefault((workload, target, count), Cell(workload, target, count))
-                    _add(cell, house, account, seconds)
+                    _add(cell, stack, account, seconds)
                     yield number, cell
 
 
-def _add(cell: Cell, house: House, account: tuple[str, str], seconds: float) -> None:
+def _add(cell: Cell, stack: RunningStack, account: tuple[str, str], seconds: float) -> None:
     alone = {str(setting): setting for setting in SETTINGS}
     if cell.target in alone:
-        answer = _alone(alone[cell.target], house, cell, seconds)
+        answer = _alone(alone[cell.target], stack, cell, seconds)
     else:
-        order = order_of(cell.target, cell.workload, house, account)
+        order = load_order(cell.target, cell.workload, stack, account)
         answer = load(order | {"clients": cell.clients, "seconds": seconds}, seconds + START_AND_STOP_S)
     cell.add(answer)
 
 
-def order_of(target: str, workload: Workload, house: House, account: tuple[str, str]) -> dict[str, Any]:
-    """What bench.load is told about a target."""
-    settings = house.settings
+def load_order(target: str, workload: Workload, stack: RunningStack, account: tuple[str, str]) -> dict[str, Any]:
+    """The arguments of bench.load for a target."""
+    settings = stack.settings
     if target == "triton":
-        return {"kind": "triton", "host": f"127.0.0.1:{settings.triton_grpc_port}", "models": house.models[workload]}
+        return {"kind": "triton", "host": f"127.0.0.1:{settings.triton_grpc_port}", "models": stack.models[workload]}
     services = {"classification": settings.classify_port, "detection": settings.detect_port}
     at_gateway = target == "gateway"
     return {
@@ -152,7 +152,7 @@ def order_of(target: str, workload: Workload, house: House, account: tuple[str, 
         "host": settings.gateway_url if at_gateway else f"http://127.0.0.1:{services[workload]}",
         "path": f"/v1/{workload}s",
         "image": str(IMAGE),
-        "headers": {"Authorization": f"Bearer {house.token(account)}"} if at_gateway else {},
+        "headers": {"Authorization": f"Bearer {stack.token(account)}"} if at_gateway else {},
     }
 
 
@@ -161,16 +161,16 @@ def load(order: dict[str, Any], timeout_s: float) -> dict[str, Any]:
     return _answer([sys.executable, "-m", "bench.load", json.dumps({"warm_up_s": WARM_UP_S, **order})], timeout_s)
 
 
-def _alone(setting: Setting, house: House, cell: Cell, seconds: float) -> dict[str, Any]:
-    repository = house.settings.triton_model_repository
+def _alone(setting: Setting, stack: RunningStack, cell: Cell, seconds: float) -> dict[str, Any]:
+    repository = stack.settings.triton_model_repository
     order = {
         **asdict(setting),
-        "files": [str(repository / name / "1" / "model.onnx") for name in house.models[cell.workload]],
+        "files": [str(repository / name / "1" / "model.onnx") for name in stack.models[cell.workload]],
         "clients": cell.clients,
         "seconds": seconds,
         "warm_up": WARM_UP_IMAGES,
     }
-    python = house.settings.triton_environment / "bin" / "python"
+    python = stack.settings.triton_environment / "bin" / "python"
     return _answer(
         [str(python), str(Path(__file__).parent / "onnxruntime_alone.py"), json.dumps(order)],
         seconds + START_AND_STOP_S,

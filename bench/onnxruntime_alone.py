@@ -1,4 +1,4 @@
-"""ONNX Runtime alone in one process, with the model files that Triton serves: what the others are held against.
+"""ONNX Runtime alone in one process, with the model files that Triton serves: the baseline of all ratios.
 
 Run by the Python of .venv-triton, which has no other package of ours: `onnxruntime_alone.py JSON`, the answer on
 stdout. An image is one run of every model, its input already uint8 of the models' size. Clients are threads that wait

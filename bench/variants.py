@@ -1,4 +1,4 @@
-"""The model repository with one choice of its configurations changed."""
+"""Copies of the model repository with one setting changed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Variant:
-    """None leaves what is shipped. delay_us: longest that a request waits for others to be batched with it."""
+    """None keeps the shipped value. delay_us: longest time that a request waits to be batched with others."""
 
     name: str
     threads: int | None = None
@@ -31,7 +31,7 @@ VARIANTS = (
 
 
 def write_variant(repository: Path, variant: Variant, folder: Path) -> Path:
-    """Copies the repository anew into `folder`, each config.pbtxt changed."""
+    """Copies the repository into `folder`, which is replaced, and changes each config.pbtxt."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(repository, folder)
     for file in folder.glob("*/config.pbtxt"):

@@ -34,7 +34,8 @@ class GatewaySettings(ServiceSettings):
     web_folder: Path = Field(default=Path("web/dist"), description="the built browser client; an API alone without it")
     cors_origins: list[str] = Field(default=[], description="other sites whose pages may call this API (a JSON list)")
     trusted_proxies: list[str] = Field(
-        default=[], description="addresses whose X-Forwarded-For and -Proto count (a JSON list); nobody's by default"
+        default=[],
+        description="addresses whose X-Forwarded-For and X-Forwarded-Proto are believed (a JSON list); none by default",
     )
     upload_bytes_max: int = Field(default=64 * 1024 * 1024, ge=1, description="bytes of one image or one batch")
 

@@ -96,6 +96,6 @@ def auth(auth_settings: AuthSettings) -> Iterator[AuthTestClient]:
 
 @pytest.fixture
 def frozen_time(auth: AuthTestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For whoever counts attempts: a busy machine would else wait out a delay of one second by itself."""
+    """Stops the throttle's clock: on a busy machine a delay of one second would otherwise pass by itself."""
     now = datetime.now(UTC)
     monkeypatch.setattr(auth.dependencies.throttle, "_clock", lambda: now)

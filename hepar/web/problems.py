@@ -20,7 +20,7 @@ MEDIA_TYPE = "application/problem+json"
 
 
 def problem_of(error: HeparError) -> Problem:
-    """The document for an error, with the id of the request under way."""
+    """The document for an error, with the id of the current request."""
     return Problem(
         type=PREFIX + error.slug,
         title=error.title,

@@ -85,7 +85,7 @@ def test_a_truncated_chain_is_detected_by_its_head_and_a_removed_head_by_the_log
 
     assert auth.client.portal is not None
     tamper(auth, update(StoredAuditHead).values(number=5, hash=auth.client.portal.call(end)))
-    assert verified(auth)[0] == 5, "whoever has the database can cut its end"
+    assert verified(auth)[0] == 5, "an attacker with the database can truncate it"
     with pytest.raises(BrokenChain, match="entry 6 is missing"):
         verified(auth, (number, digest))
     with pytest.raises(BrokenChain, match="entry 5 is not the one that was logged"):
@@ -98,7 +98,7 @@ def test_a_change_fails_when_its_audit_entry_cannot_be_written(auth: AuthTestCli
     tamper(auth, delete(StoredAuditHead))
     assert auth.sign_up("bob@example.org").status_code == 500
     tamper(auth, text("INSERT INTO audit_head (id, number, hash) SELECT 1, number, hash FROM audit_entries"))
-    assert auth.sign_in("bob@example.org").status_code == 401, "nobody was made"
+    assert auth.sign_in("bob@example.org").status_code == 401, "no account was created"
     assert auth.sign_up("bob@example.org").status_code == 201
 
 

@@ -47,7 +47,7 @@ def test_sign_in_requires_a_code_after_the_second_factor_is_confirmed(auth: Auth
     ), "the code says nothing without the password"
     code = totp.now()
     assert auth.sign_in(otp=code).status_code == 200
-    assert auth.sign_in(otp=code).status_code == 403, "a code counts once"
+    assert auth.sign_in(otp=code).status_code == 403, "a code is single-use"
     assert auth.sign_in(otp="000000").status_code == 403
 
 

@@ -1,4 +1,4 @@
-"""What checking an access token costs a request: `make bench-token`. Beside it, the bare signature check."""
+"""The cost of verifying an access token per request, compared with the bare signature check: `make bench-token`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The chart's Deployments as `podman kube play` runs them: the same pods, without a cluster.
 
 Not to be had there: Services (each Deployment gets a network alias of that name), policies, probes, autoscalers, the
-Job (its pod is played as a Pod). Those are held against Kubernetes' schemas and rules in tests/deploy/test_chart.py.
+Job (its pod is played as a Pod). tests/deploy/test_chart.py validates those.
 """
 
 from __future__ import annotations

@@ -161,7 +161,7 @@ def test_the_file_tells_nobody_an_answer_or_a_token(around: Surroundings) -> Non
 
 
 def test_an_early_refusal_is_not_kept(around: Surroundings) -> None:
-    """It came before the whole body: nobody knows what the body was."""
+    """It was sent before the whole body arrived, so there is no fingerprint."""
     key = bearer(around) | new_key()
     with gateway(around, upload_bytes_max=2000) as client:
         large = iter([b"x" * 40_000, b"x" * 40_000])
