@@ -18,6 +18,13 @@ def _of_account(nullable: bool = False) -> sa.Column[str]:
 
 
 def upgrade() -> None:
+    _extend_accounts()
+    _create_sessions()
+    _create_clients()
+    _create_throttles_and_audit()
+
+
+def _extend_accounts() -> None:
     with op.batch_alter_table("accounts") as table:
         table.add_column(sa.Column("name", sa.String(120), nullable=False, server_default=""))
         table.add_column(sa.Column("role", sa.String(16), nullable=False, server_default="researcher"))
@@ -28,6 +35,9 @@ def upgrade() -> None:
         table.create_index("ix_accounts_created_at_id", ["created_at", "id"])
     op.create_table("recovery_codes", sa.Column("hash", sa.String(64), primary_key=True), _of_account())
     op.create_index("ix_recovery_codes_account_id", "recovery_codes", ["account_id"])
+
+
+def _create_sessions() -> None:
     op.create_table(
         "sessions",
         sa.Column("id", sa.String(32), primary_key=True),
@@ -53,6 +63,9 @@ def upgrade() -> None:
         sa.Column("expires_at", _TIME, nullable=False),
     )
     op.create_index("ix_revoked_tokens_expires_at", "revoked_tokens", ["expires_at"])
+
+
+def _create_clients() -> None:
     op.create_table(
         "clients",
         sa.Column("id", sa.String(32), primary_key=True),
@@ -71,6 +84,9 @@ def upgrade() -> None:
         sa.Column("expires_at", _TIME),
     )
     op.create_index("ix_client_secrets_client_id", "client_secrets", ["client_id"])
+
+
+def _create_throttles_and_audit() -> None:
     op.create_table(
         "throttles",
         sa.Column("key", sa.String(64), primary_key=True),
