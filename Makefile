@@ -134,6 +134,11 @@ lint: .venv/.dev ## ruff, mypy --strict, pyright, import-linter, and the model r
 	.venv/bin/lint-imports
 	.venv/bin/python -m triton_runtime.lint triton_models
 
+.PHONY: docs
+docs: .venv/.dev ## build the documentation site into var/docs; a dead link fails
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict --quiet
+	@echo "The site is in var/docs. To read it: .venv/bin/python -m http.server --directory var/docs 8090"
+
 .PHONY: format
 format: .venv/.dev ## fix what ruff can fix
 	.venv/bin/ruff check --fix .
