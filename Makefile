@@ -136,7 +136,7 @@ lint: .venv/.dev ## ruff, mypy --strict, pyright, import-linter, and the model r
 
 .PHONY: docs
 docs: .venv/.dev ## build the documentation site into var/docs; a dead link fails
-	@NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict
 	@echo "The site is in var/docs. To read it: .venv/bin/python -m http.server --directory var/docs 8090"
 
 .PHONY: format

@@ -1,4 +1,4 @@
-"""What MkDocs does not do by itself: pages from the repository's root, and a list of operations that search can find."""
+"""Adds to the site: the pages in the repository's root, and a list of all operations that search can find."""
 
 from __future__ import annotations
 
@@ -40,6 +40,15 @@ def operation_lines(document: dict[str, Any]) -> Iterator[str]:
         for method, operation in methods.items()
     ]
     for tag in document["tags"]:
-        yield from (f"### {tag['name'].capitalize()}", "", tag["description"], "", "| operation | what it does |", "|---|---|")
-        yield from (f"| `{method} {path}` | {summary} |" for name, method, path, summary in operations if name == tag["name"])
+        yield from (
+            f"### {tag['name'].capitalize()}",
+            "",
+            tag["description"],
+            "",
+            "| operation | what it does |",
+            "|---|---|",
+        )
+        yield from (
+            f"| `{method} {path}` | {summary} |" for name, method, path, summary in operations if name == tag["name"]
+        )
         yield ""
