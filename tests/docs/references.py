@@ -37,7 +37,8 @@ SCRIPTS = (
     "docker-compose.yml",
     "Makefile",
     "deploy/",
-    "clients/python/",
+    "clients/",
+    "examples/",
     "hepar/client/",
     "auth_service/command_line.py",
 )
@@ -83,7 +84,7 @@ def dead_references(text: str, folder: Path = ROOT) -> list[str]:
     found += [f"python -m {module}" for module in PYTHON_MODULE.findall(code) if not _is_module(module)]
     found += [variable for variable in VARIABLE.findall(page.text) if not _is_variable(variable)]
     found += [path for path in API_PATH.findall(page.text) if not _is_api_path(path)]
-    found += [path for span in page.code for path in _paths(span) if not _is_file(path, folder)]
+    found += [path for span in page.code for path in _paths(span, folder) if not _is_file(path, folder)]
     found += [f"link {link}" for link in page.links if not _is_link(link, folder)]
     return found
 
@@ -162,11 +163,11 @@ def _is_api_path(path: str) -> bool:
     return path == "/v1" or path in OTHER_API_PATHS or path in api_paths()
 
 
-def _paths(code: str) -> Iterator[str]:
-    """Names that look like files of the repository: the first part is one of its folders, or they end in .py."""
+def _paths(code: str, folder: Path) -> Iterator[str]:
+    """Names that look like files: the first part is a folder of the repository or of the page, or they end in .py."""
     for name in REPOSITORY_PATH.findall(code):
         first, _, rest = name.partition("/")
-        in_repository = first in tracked_folders() and rest
+        in_repository = rest and (first in tracked_folders() or (folder / first).is_dir())
         bare_module = "/" not in name and re.fullmatch(r"\w+\.py", name)
         if (in_repository or bare_module or name.startswith("../")) and not name.startswith(MADE_BY_COMMANDS):
             yield name
