@@ -15,12 +15,16 @@ from typing import TypeGuard
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from prometheus_client.metrics import MetricWrapperBase
 from pydantic_settings import BaseSettings
+
+from hepar.core import metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("GATEWAY", "AUTH", "CLASSIFY", "DETECT")
 MAKE_TARGET = re.compile(r"(?:^|[\s;&|])make((?: +[a-z][a-z-]*)+)", re.MULTILINE)
 PYTHON_MODULE = re.compile(r"python[0-9.]* -m ([\w.]+)")
+METRIC = re.compile(r"\bhepar_[a-z_]+\b")
 VARIABLE = re.compile(r"HEPAR_(?:<SERVICE>_)?[A-Z][A-Z0-9_]*")
 API_PATH = re.compile(r"(?<!\.\.\.)/v1(?:/[\w{}.-]+)*")
 REPOSITORY_PATH = re.compile(r"(?<![\w/.<>*~$-])(?:\.\./)*[\w.-]+(?:/[\w.*<>-]+)*/?")
@@ -82,6 +86,7 @@ def dead_references(text: str, folder: Path = ROOT) -> list[str]:
         if target not in make_targets()
     ]
     found += [f"python -m {module}" for module in PYTHON_MODULE.findall(code) if not _is_module(module)]
+    found += [name for name in METRIC.findall(code) if name not in metric_names() | secret_names()]
     found += [variable for variable in VARIABLE.findall(page.text) if not _is_variable(variable)]
     found += [path for path in API_PATH.findall(page.text) if not _is_api_path(path)]
     found += [path for span in page.code for path in _paths(span, folder) if not _is_file(path, folder)]
@@ -133,6 +138,25 @@ def script_variables() -> frozenset[str]:
         (ROOT / name).read_text() for name in tracked_files() if name.startswith(SCRIPTS) and not name.endswith(".md")
     ]
     return frozenset(variable for text in texts for variable in re.findall(r"HEPAR_[A-Z0-9_]+", text))
+
+
+@cache
+def metric_names() -> frozenset[str]:
+    """As Prometheus shows them."""
+    declared = [
+        metric
+        for value in vars(metrics).values()
+        if isinstance(value, MetricWrapperBase)
+        for metric in value.describe()
+    ]
+    return frozenset(metric.name + ("_total" if metric.type == "counter" else "") for metric in declared)
+
+
+@cache
+def secret_names() -> frozenset[str]:
+    """Files in deploy/secrets and keys of the Kubernetes Secret."""
+    texts = (ROOT / "docker-compose.yml").read_text() + (ROOT / "deploy/helm/hepar/templates/services.yaml").read_text()
+    return frozenset(re.findall(r"\bhepar_[a-z_]+\b", texts))
 
 
 @cache

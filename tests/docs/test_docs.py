@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from tests.docs.references import ROOT, dead_references, tracked_files
+from tests.docs.references import (
+    ROOT,
+    SERVICES,
+    dead_references,
+    metric_names,
+    read_page,
+    setting_variables,
+    tracked_files,
+)
 
 # CHANGELOG.md is left out: it may name what a later version removed.
 PAGES = sorted(
@@ -34,6 +43,7 @@ def test_every_command_setting_path_and_link_of_a_page_exists(name: str) -> None
         ("Set HEPAR_GATEWAY_NOTHING.", ["HEPAR_GATEWAY_NOTHING"]),
         ("| `HEPAR_<SERVICE>_QUORUM` | of two services only |", ["HEPAR_<SERVICE>_QUORUM"]),
         ("`HEPAR_NOTHING`", ["HEPAR_NOTHING"]),
+        ("`hepar_nothing_total`", ["hepar_nothing_total"]),
         ("Post to `/v1/nothing`.", ["/v1/nothing"]),
         ("http://127.0.0.1:8080/v1/users/me/nothing", ["/v1/users/me/nothing"]),
         ("See `gateway/store.py`.", ["gateway/store.py"]),
@@ -54,6 +64,7 @@ def test_a_dead_reference_is_found(text: str, dead: list[str]) -> None:
         "Run `make demo IMAGE=path`, then `make lint test`. They make sense.",
         "`python -m gateway`, `python3 -m venv .venv`",
         "`HEPAR_GATEWAY_PORT`, `HEPAR_<SERVICE>_LOG_LEVEL`, `HEPAR_TLS_NAMES`",
+        "`hepar_requests_total`, `hepar_request_seconds`, `hepar_auth_database_url`",
         "`GET /v1/users/{id}/sign-ins`, /v1/openapi.json, OTLP over HTTP (`.../v1/traces`)",
         "`hepar/ensemble/voting.py`, `triton_models/<name>/card.json`, `var/anything`, `application/problem+json`",
         "[a page](docs/models.md#models), [elsewhere](https://example.org), [below](#here)",
@@ -66,3 +77,32 @@ def test_what_exists_is_accepted(text: str) -> None:
 def test_links_are_relative_to_their_page() -> None:
     assert dead_references("[models](models.md)", ROOT / "docs") == []
     assert dead_references("[models](models.md)", Path(ROOT)) == ["link models.md"]
+
+
+def test_every_setting_is_documented() -> None:
+    text = (ROOT / "docs/operations/README.md").read_text(encoding="utf-8")
+    documented = {
+        variable
+        for line in text.splitlines()
+        for service in SERVICES
+        for variable in re.findall(r"HEPAR_[A-Z0-9_]+", line.replace("<SERVICE>", service))
+    }
+    read_by_a_process = {name for prefix, names in setting_variables().items() if prefix != "HEPAR_" for name in names}
+    assert read_by_a_process - documented == set()
+
+
+def test_every_metric_is_documented() -> None:
+    text = (ROOT / "docs/operations/observability.md").read_text(encoding="utf-8")
+    assert metric_names() - set(re.findall(r"hepar_\w+", text)) == set()
+
+
+def test_every_decision_is_in_the_list() -> None:
+    records = sorted(path.name for path in (ROOT / "docs/decisions").glob("0*.md"))
+    listed = read_page((ROOT / "docs/decisions/README.md").read_text(encoding="utf-8")).links
+    assert list(listed) == records
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs/decisions").glob("0*.md")), ids=lambda path: path.stem)
+def test_a_decision_has_its_title_in_the_list(path: Path) -> None:
+    title = path.read_text(encoding="utf-8").splitlines()[0].removeprefix(f"# {path.name[:4]}: ")
+    assert f"| {title} |" in (ROOT / "docs/decisions/README.md").read_text(encoding="utf-8")
