@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("GATEWAY", "AUTH", "CLASSIFY", "DETECT")
 MAKE_TARGET = re.compile(r"(?:^|[\s;&|])make((?: +[a-z][a-z-]*)+)", re.MULTILINE)
 PYTHON_MODULE = re.compile(r"python[0-9.]* -m ([\w.]+)")
+PYTHON_NAME = re.compile(r"(?<![\w./-])(?<!-m )hepar(?!\.example|\.go\b)(?:\.[A-Za-z_]\w*)+")
 METRIC = re.compile(r"\bhepar_[a-z_]+\b")
 VARIABLE = re.compile(r"HEPAR_(?:<SERVICE>_)?[A-Z][A-Z0-9_]*")
 API_PATH = re.compile(r"(?<!\.\.\.)/v1(?:/[\w{}.-]+)*")
@@ -86,6 +87,7 @@ def dead_references(text: str, folder: Path = ROOT) -> list[str]:
         if target not in make_targets()
     ]
     found += [f"python -m {module}" for module in PYTHON_MODULE.findall(code) if not _is_module(module)]
+    found += [name for name in PYTHON_NAME.findall(code) if not _is_python_name(name)]
     found += [name for name in METRIC.findall(code) if name not in metric_names() | secret_names()]
     found += [variable for variable in VARIABLE.findall(page.text) if not _is_variable(variable)]
     found += [path for path in API_PATH.findall(page.text) if not _is_api_path(path)]
@@ -170,6 +172,15 @@ def _is_module(name: str) -> bool:
     if str(parts) in tracked_folders():
         return f"{parts}/__main__.py" in tracked_files()
     return f"{parts}.py" in tracked_files() or (len(parts.parts) == 1 and importlib.util.find_spec(name) is not None)
+
+
+def _is_python_name(name: str) -> bool:
+    """A module of the package hepar, or something in one."""
+    owner, _, attribute = name.rpartition(".")
+    module, owner_module = name.replace(".", "/"), owner.replace(".", "/")
+    if module in tracked_folders() or f"{module}.py" in tracked_files():
+        return True
+    return f"{owner_module}.py" in tracked_files() and hasattr(importlib.import_module(owner), attribute)
 
 
 def _is_variable(name: str) -> bool:
