@@ -156,8 +156,9 @@ def metric_names() -> frozenset[str]:
 
 @cache
 def secret_names() -> frozenset[str]:
-    """Files in deploy/secrets and keys of the Kubernetes Secret."""
-    texts = (ROOT / "docker-compose.yml").read_text() + (ROOT / "deploy/helm/hepar/templates/services.yaml").read_text()
+    """Files in deploy/secrets, keys of the Kubernetes Secret, and roles of PostgreSQL."""
+    files = ("docker-compose.yml", "deploy/make-secrets", "deploy/helm/hepar/templates/services.yaml")
+    texts = "".join((ROOT / name).read_text() for name in files)
     return frozenset(re.findall(r"\bhepar_[a-z_]+\b", texts))
 
 

@@ -83,20 +83,13 @@ def test_search_finds_operations_terms_cards_and_decisions(site: Path) -> None:
     assert [path for path in document["paths"] if path not in reference] == []
 
 
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [
-        ("[a page](nothing.md)", "nothing.md"),
-        ("[a part](models.md#nothing)", "#nothing"),
-        ("![a picture](nothing.png)", "nothing.png"),
-    ],
-)
-def test_a_dead_link_stops_the_build(text: str, complaint: str, tmp_path: Path) -> None:
+def test_dead_links_anchors_and_pictures_stop_the_build(tmp_path: Path) -> None:
     for name in ("docs", "mkdocs.yml", "CHANGELOG.md", "CONTRIBUTING.md", "examples"):
         source = ROOT / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
     with (tmp_path / "docs/accounts.md").open("a", encoding="utf-8") as page:
-        page.write(f"\n\n{text}\n")
+        page.write("\n\n[a page](no-page.md) [a part](models.md#no-part) ![a picture](no-picture.png)\n")
     built = build_site(tmp_path / "site", tmp_path / "mkdocs.yml")
     assert built.returncode != 0
-    assert complaint in built.stdout + built.stderr
+    complaints = built.stdout + built.stderr
+    assert [name for name in ("no-page.md", "#no-part", "no-picture.png") if name not in complaints] == []
