@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.docs.references import (
     read_page,
     setting_variables,
     tracked_files,
+    tracked_folders,
 )
 
 # CHANGELOG.md is left out: it may name what a later version removed.
@@ -109,3 +111,13 @@ def test_every_decision_is_in_the_list() -> None:
 def test_a_decision_has_its_title_in_the_list(path: Path) -> None:
     title = path.read_text(encoding="utf-8").splitlines()[0].removeprefix(f"# {path.name[:4]}: ")
     assert f"| {title} |" in (ROOT / "docs/decisions/README.md").read_text(encoding="utf-8")
+
+
+def test_the_architecture_page_lists_the_packages_in_the_order_of_the_layers() -> None:
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    listed = [name.rstrip("/") for name in re.findall(r"^\| `([\w/]+)` \|", text, re.MULTILINE)]
+    assert [name for name in listed if name not in tracked_folders()] == []
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    in_order = [package.strip().replace(".", "/") for layer in layers for package in re.split(r"[|:]", layer)]
+    assert [name for name in listed if name in in_order] == in_order
