@@ -7,6 +7,7 @@ import importlib.util
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -26,6 +27,7 @@ MAKE_TARGET = re.compile(r"(?:^|[\s;&|])make((?: +[a-z][a-z-]*)+)", re.MULTILINE
 PYTHON_MODULE = re.compile(r"python[0-9.]* -m ([\w.]+)")
 PYTHON_NAME = re.compile(r"(?<![\w./-])(?<!-m )hepar(?!\.example|\.go\b)(?:\.[A-Za-z_]\w*)+")
 METRIC = re.compile(r"\bhepar_[a-z_]+\b")
+COMMAND_LINE = re.compile(r"python[0-9.]* -m (auth_service|training)\b((?: [^#`\n]*)?)")
 VARIABLE = re.compile(r"HEPAR_(?:<SERVICE>_)?[A-Z][A-Z0-9_]*")
 API_PATH = re.compile(r"(?<!\.\.\.)/v1(?:/[\w{}.-]+)*")
 REPOSITORY_PATH = re.compile(r"(?<![\w/.<>*~$-])(?:\.\./)*[\w.-]+(?:/[\w.*<>-]+)*/?")
@@ -87,6 +89,7 @@ def dead_references(text: str, folder: Path = ROOT) -> list[str]:
         if target not in make_targets()
     ]
     found += [f"python -m {module}" for module in PYTHON_MODULE.findall(code) if not _is_module(module)]
+    found += [word for module, rest in COMMAND_LINE.findall(code) for word in _unknown_words(module, rest.split())]
     found += [name for name in PYTHON_NAME.findall(code) if not _is_python_name(name)]
     found += [name for name in METRIC.findall(code) if name not in metric_names() | secret_names()]
     found += [variable for variable in VARIABLE.findall(page.text) if not _is_variable(variable)]
@@ -173,6 +176,26 @@ def _is_module(name: str) -> bool:
     if str(parts) in tracked_folders():
         return f"{parts}/__main__.py" in tracked_files()
     return f"{parts}.py" in tracked_files() or (len(parts.parts) == 1 and importlib.util.find_spec(name) is not None)
+
+
+@cache
+def help_text(*command: str) -> str:
+    """What `python -m COMMAND --help` prints."""
+    return subprocess.run(
+        [sys.executable, "-m", *command, "--help"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
+
+
+def _unknown_words(module: str, words: list[str]) -> list[str]:
+    """Subcommands and options of a command line that its help does not list."""
+    subcommands = {name for group in re.findall(r"\{([a-z,-]+)\}", help_text(module)) for name in group.split(",")}
+    own = next((word for word in words if word in subcommands), None)
+    if own is None:
+        first = next((word for word in words if not word.startswith("-")), None)
+        return [] if first is None else [f"{module} {first}"]
+    options = [word.lstrip("[").partition("=")[0] for word in words if word.lstrip("[").startswith("--")]
+    text = help_text(module) + help_text(module, own) if options else ""
+    return [f"{module} {own} {option}" for option in options if not re.search(rf"{option}\b", text)]
 
 
 def _is_python_name(name: str) -> bool:

@@ -45,6 +45,8 @@ def test_every_command_setting_path_and_link_of_a_page_exists(name: str) -> None
         ("Set HEPAR_GATEWAY_NOTHING.", ["HEPAR_GATEWAY_NOTHING"]),
         ("| `HEPAR_<SERVICE>_QUORUM` | of two services only |", ["HEPAR_<SERVICE>_QUORUM"]),
         ("`HEPAR_NOTHING`", ["HEPAR_NOTHING"]),
+        ("`python -m auth_service create-nothing`", ["auth_service create-nothing"]),
+        ("    python -m training promote classify_unet 2 --nothing\n", ["training promote --nothing"]),
         ("`hepar.core.request_context.nothing`", ["hepar.core.request_context.nothing"]),
         ("`hepar.nothing`", ["hepar.nothing"]),
         ("`hepar_nothing_total`", ["hepar_nothing_total"]),
@@ -67,6 +69,8 @@ def test_a_dead_reference_is_found(text: str, dead: list[str]) -> None:
     [
         "Run `make demo IMAGE=path`, then `make lint test`. They make sense.",
         "`python -m gateway`, `python3 -m venv .venv`",
+        "`python -m auth_service verify-audit [--anchor NUMBER:HASH]`, `python -m auth_service`",
+        "    python -m training --repository var/candidates export classify_unet   # with a comment\n",
         "`HEPAR_GATEWAY_PORT`, `HEPAR_<SERVICE>_LOG_LEVEL`, `HEPAR_TLS_NAMES`",
         "`hepar.core.request_context.stage`, `hepar.contracts`, `https://hepar.example.org`",
         "`hepar_requests_total`, `hepar_request_seconds`, `hepar_auth_database_url`",
