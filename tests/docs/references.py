@@ -191,7 +191,7 @@ def _unknown_words(module: str, words: list[str]) -> list[str]:
     subcommands = {name for group in re.findall(r"\{([a-z,-]+)\}", help_text(module)) for name in group.split(",")}
     own = next((word for word in words if word in subcommands), None)
     if own is None:
-        first = next((word for word in words if not word.startswith("-")), None)
+        first = next((word for word in words if not word.startswith("-") and not word.isupper()), None)
         return [] if first is None else [f"{module} {first}"]
     options = [word.lstrip("[").partition("=")[0] for word in words if word.lstrip("[").startswith("--")]
     text = help_text(module) + help_text(module, own) if options else ""
