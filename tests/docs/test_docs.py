@@ -69,7 +69,8 @@ def test_a_dead_reference_is_found(text: str, dead: list[str]) -> None:
     [
         "Run `make demo IMAGE=path`, then `make lint test`. They make sense.",
         "`python -m gateway`, `python3 -m venv .venv`",
-        "`python -m auth_service verify-audit [--anchor NUMBER:HASH]`, `python -m auth_service`, `python -m training COMMAND --help`",
+        "`python -m auth_service verify-audit [--anchor NUMBER:HASH]`, `python -m auth_service`",
+        "`python -m training COMMAND --help`",
         "    python -m training --repository var/candidates export classify_unet   # with a comment\n",
         "`HEPAR_GATEWAY_PORT`, `HEPAR_<SERVICE>_LOG_LEVEL`, `HEPAR_TLS_NAMES`",
         "`hepar.core.request_context.stage`, `hepar.contracts`, `https://hepar.example.org`",
