@@ -4,9 +4,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from hepar.contracts.base import RESEARCH_USE_NOTICE, Document, example_of, with_example
-from hepar.contracts.cards import FusionMethod, VotingMethod
-from hepar.contracts.problems import Problem
+from .base import RESEARCH_USE_NOTICE, Document, example_of, with_example
+from .cards import FusionMethod, VotingMethod
+from .problems import Problem
 
 _REQUEST = {"request_id": example_of(Problem)["request_id"], "notice": RESEARCH_USE_NOTICE}
 _PROBABILITIES = {"cholangiocarcinoma": 0.12, "metastasis": 0.81, "no_tumour": 0.07}

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from hepar.contracts.base import Document, with_example
+from .base import Document, with_example
 
 
 class Metric(Document):

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from hepar.contracts.base import Document, with_example
+from .base import Document, with_example
 
 
 class Health(Document):

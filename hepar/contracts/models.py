@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from hepar.contracts.base import RESEARCH_USE_NOTICE, Document, example_of, with_example
-from hepar.contracts.cards import ModelCard, Versions
+from .base import RESEARCH_USE_NOTICE, Document, example_of, with_example
+from .cards import ModelCard, Versions
 
 
 class ServedModel(Document):

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hepar.contracts.base import Document, example_of, with_example
+from .base import Document, example_of, with_example
 
 GrantType = Literal["password", "refresh_token", "client_credentials"]
 
