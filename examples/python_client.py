@@ -1,4 +1,4 @@
-"""A researcher's way: many pictures at once, answers as they become ready."""
+"""For researchers: many images at once, results as they become ready."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ import os
 import sys
 from pathlib import Path
 
-from hepar.client import AsyncHepar, HeparProblem, Options
-from hepar.contracts.analyses import Classification
+from hepar_client import AsyncHepar, HeparProblem, Options
+from hepar_client.contracts.analyses import Classification
 
 
 async def main(files: list[Path]) -> int:
     async with AsyncHepar(os.environ.get("HEPAR_URL", "http://127.0.0.1:8080")) as hepar:
         try:
             await hepar.sign_in(os.environ["HEPAR_EMAIL"], os.environ["HEPAR_PASSWORD"])
-            images = [(file.name, file.read_bytes()) for file in files]
-            async for ready in hepar.analyse_as_ready(images, Options(vote="majority_vote")):
-                said = ready.item.classification
-                text = said.label or said.outcome if isinstance(said, Classification) else said.title
+            async for ready in hepar.analyse_as_ready(files, Options(vote="majority_vote")):
+                classification = ready.item.classification
+                if isinstance(classification, Classification):
+                    text = classification.label or classification.outcome
+                else:
+                    text = classification.title
                 print(f"{files[ready.index].name}: {text}")
         except HeparProblem as error:
             print(error, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""A real Triton with tiny models and a real PostgreSQL, for as long as these tests run."""
+"""A real Triton with tiny models, the whole stack and a real PostgreSQL, for as long as these tests run."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tests.support.auth_client import AuthTestClient
 from tests.support.event_loop import one_event_loop
 from tests.support.gateway_client import around
 from tests.support.postgresql import PostgreSql, postgresql_server
+from tests.support.stack import Stack, tiny_stack
 from tests.support.tiny_models import (
     write_broken,
     write_classifier,
@@ -58,6 +59,12 @@ def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTriton]:
     for name in unasked:  # without a card they are of no service's ensemble
         (repository / name / "card.json").unlink()
     with running_triton(folder, repository) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with tiny_stack(tmp_path_factory.mktemp("stack")) as running:
         yield running
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from hepar_client import Hepar
 
-from hepar.client import Hepar
-from tests.end_to_end.conftest import Stack
 from tests.support.pictures import ct_dataset, dicom_bytes
+from tests.support.stack import Stack
 
 PASSWORD = "a long enough password"
 SAMPLE = "samples/metastasis.png"
@@ -27,7 +27,7 @@ def run(*words: str | Path, **environment: str) -> str:
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         list(map(str, words)),
-        env=os.environ | {"PATH": path} | environment,
+        env=os.environ | {"PATH": path, "PYTHONPATH": "clients/python"} | environment,
         capture_output=True,
         text=True,
         timeout=120,
@@ -58,7 +58,13 @@ def test_curl(person: dict[str, str]) -> None:
 
 
 def test_python(person: dict[str, str]) -> None:
-    lines = run(sys.executable, "examples/python_client.py", SAMPLE, "samples/no_tumour.png", PYTHONPATH=".", **person)
+    lines = run(
+        sys.executable,
+        "examples/python_client.py",
+        SAMPLE,
+        "samples/no_tumour.png",
+        **person,
+    )
     assert sorted(lines.splitlines()) == ["metastasis.png: metastasis", "no_tumour.png: metastasis"]
 
 
@@ -98,7 +104,6 @@ def test_a_hospital_system_analyses_a_folder(stack: Stack, tmp_path: Path) -> No
         HEPAR_CLIENT_ID=client["id"],
         HEPAR_CLIENT_SECRET=client["secrets"][0]["secret"],
         XDG_CONFIG_HOME=str(tmp_path),
-        PYTHONPATH=".",
     )  # fmt: skip
     assert said.endswith(f"3 slices in {tmp_path / 'table.csv'}\n")
     with (tmp_path / "table.csv").open() as table:

@@ -1,0 +1,10 @@
+"""Python client of Hepar: `Hepar` and `AsyncHepar` renew tokens, wait for Retry-After, and retry safely."""
+
+from .async_client import AsyncHepar
+from .errors import GatewayUnreachable, HeparProblem, UnexpectedResponse
+from .options import Options
+from .sync_client import Hepar
+
+__version__ = "0.1.0"
+
+__all__ = ["AsyncHepar", "GatewayUnreachable", "Hepar", "HeparProblem", "Options", "UnexpectedResponse"]

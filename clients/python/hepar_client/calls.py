@@ -1,0 +1,85 @@
+"""Requests to the gateway, as values that can be sent more than once."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .options import Options
+
+Image = bytes | Path
+TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request. Every attempt to send a POST carries the same Idempotency-Key, so that it takes effect once."""
+
+    method: str
+    path: str
+    query: Sequence[tuple[str, str]] = ()
+    content: bytes | None = None
+    form: Mapping[str, str] | None = None
+    json: Mapping[str, Any] | None = None
+    files: Sequence[tuple[str, tuple[str, bytes]]] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    authenticated: bool = True
+    idempotency_key: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    def arguments(self) -> dict[str, Any]:
+        """Arguments of httpx.Client.build_request."""
+        key = {"Idempotency-Key": self.idempotency_key} if self.method == "POST" else {}
+        return {
+            "method": self.method,
+            "url": self.path,
+            "params": list(self.query) or None,
+            "content": self.content,
+            "data": self.form,
+            "json": self.json,
+            "files": list(self.files) or None,
+            "headers": dict(self.headers) | key,
+        }
+
+
+ME = Call("GET", "/v1/users/me")
+MODELS = Call("GET", "/v1/models")
+
+
+def sign_up(email: str, password: str, name: str) -> Call:
+    body = {"email": email, "password": password, "name": name}
+    return Call("POST", "/v1/users", json=body, authenticated=False)
+
+
+def sign_in(email: str, password: str, otp: str | None) -> Call:
+    form = {"grant_type": "password", "username": email, "password": password} | ({"otp": otp} if otp else {})
+    return Call("POST", "/v1/token", form=form, authenticated=False)
+
+
+def client_credentials(client_id: str, client_secret: str) -> Call:
+    form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
+    return Call("POST", "/v1/token", form=form, authenticated=False)
+
+
+def refresh(refresh_token: str) -> Call:
+    """A refresh token is single-use. Its key is derived from it, so that a lost response can be had again."""
+    form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+    key = str(uuid.uuid5(uuid.NAMESPACE_OID, refresh_token))
+    return Call("POST", "/v1/token", form=form, authenticated=False, idempotency_key=key)
+
+
+def analysis(path: str, image: Image, options: Options) -> Call:
+    headers = {"Content-Type": "application/octet-stream"}
+    return Call("POST", path, query=options.query(), content=_content(image), headers=headers)
+
+
+def batch(images: Sequence[Image], options: Options, accept: str) -> Call:
+    """File names are not sent: they may name a patient."""
+    files = [("image", ("image", _content(image))) for image in images]
+    return Call("POST", "/v1/analyses/batch", query=options.query(), files=files, headers={"Accept": accept})
+
+
+def _content(image: Image) -> bytes:
+    return image.read_bytes() if isinstance(image, Path) else image

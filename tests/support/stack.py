@@ -1,0 +1,52 @@
+"""The whole stack as processes, with tiny models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from local_stack.demo import running_stack
+from local_stack.settings import StackSettings, on_free_ports
+from tests.support.tiny_models import write_classifier, write_detector
+
+
+@dataclass(frozen=True)
+class Stack:
+    settings: StackSettings
+    folder: Path
+    pid: int
+
+    def process(self, words: str) -> psutil.Process:
+        """The one process of the stack whose command line holds `words`."""
+        (found,) = (
+            process
+            for process in psutil.Process(self.pid).children(recursive=True)
+            if words in " ".join(process.cmdline())
+        )
+        return found
+
+    def logs(self) -> str:
+        return (self.folder / "stack.log").read_text()
+
+
+def tiny_repository(folder: Path) -> Path:
+    write_classifier(folder, "classify_tiny", (0.0, 2.0, 0.0))
+    write_detector(folder, "detect_tiny", (0.25, 0.25, 0.5, 0.5), 0.9, 1)
+    return folder
+
+
+@contextmanager
+def tiny_stack(folder: Path, **variables: str) -> Iterator[Stack]:
+    """A separate stack, with additional environment variables for its processes."""
+    repository = tiny_repository(folder / "models")
+    settings = on_free_ports().model_copy(update={"triton_model_repository": repository})
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in variables.items():
+            environment.setenv(name, value)
+        with running_stack(settings, folder) as process:
+            yield Stack(settings, folder, process.pid)
