@@ -19,9 +19,9 @@ class HeparCommand:
     def __init__(self, url: str, config: Path) -> None:
         self.email = f"{uuid.uuid4().hex}@example.org"
         self.token_file = config / "hepar" / "tokens.json"
-        self._url = url
+        self.url = url
         path = f"clients/python{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-        self._environment = os.environ | {
+        self.environment = os.environ | {
             "HEPAR_URL": url,
             "XDG_CONFIG_HOME": str(config),
             "HEPAR_PASSWORD": PASSWORD,
@@ -35,21 +35,24 @@ class HeparCommand:
 
     def start(self, *words: str | Path, **environment: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-m", "hepar_client", *map(str, words)],
-            env=self._environment | environment,
+            self.arguments(*words),
+            env=self.environment | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
 
+    def arguments(self, *words: str | Path) -> list[str]:
+        return [sys.executable, "-m", "hepar_client", *map(str, words)]
+
     def stored_token(self) -> dict[str, Any]:
-        token: dict[str, Any] = json.loads(self.token_file.read_text())[self._url]
+        token: dict[str, Any] = json.loads(self.token_file.read_text())[self.url]
         return token
 
     def store_token(self, **changes: object) -> None:
         """Overwrites parts of what is stored."""
         tokens = json.loads(self.token_file.read_text()) if self.token_file.exists() else {}
         self.token_file.parent.mkdir(parents=True, exist_ok=True)
-        self.token_file.write_text(json.dumps(tokens | {self._url: tokens.get(self._url, {}) | changes}))
+        self.token_file.write_text(json.dumps(tokens | {self.url: tokens.get(self.url, {}) | changes}))
 
     def expire_token(self) -> None:
         """The next command has to renew it."""
