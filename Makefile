@@ -60,6 +60,10 @@ openapi: .venv/.dev $(TYPESCRIPT) ## write gateway/openapi.json, docs/problems.m
 	.venv/bin/python -m tools.public_document
 	@$(NPM) run --silent generate
 
+.PHONY: client
+client: .venv/.dev ## build the wheel of the Python client and command line into dist/
+	cd clients/python && ../../.venv/bin/python -m hatchling build -t wheel -d ../../dist
+
 .PHONY: images
 images: sbom ## build every container image (docker or podman); HEPAR_STAND_INS=1 without access to a registry
 	deploy/build-images

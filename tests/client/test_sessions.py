@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -94,14 +95,39 @@ def test_a_killed_renewal_is_repeated_with_the_same_key(tmp_path: Path) -> None:
 
 
 def test_a_lost_renewal_is_had_again_from_the_gateway(signed_in: HeparCommand) -> None:
-    """The token file is put back as it was before the renewal, as after a crash before it was stored."""
-    signed_in.expire_token()
+    """The token file is put back as it was when the renewal was sent, as after a crash before it was stored."""
+    signed_in.store_token(expires_at_s=0, renewal_key=str(uuid.uuid4()))
     before = signed_in.token_file.read_bytes()
     assert signed_in("whoami").returncode == 0
     assert signed_in.token_file.read_bytes() != before
     signed_in.token_file.write_bytes(before)
     assert signed_in("whoami").returncode == 0
     assert_signed_in_after_renewal(signed_in)
+
+
+def test_a_copied_refresh_token_that_is_used_twice_ends_the_session(signed_in: HeparCommand) -> None:
+    """A copy lacks the key of the renewal."""
+    signed_in.expire_token()
+    copied = signed_in.token_file.read_bytes()
+    assert signed_in("whoami").returncode == 0
+    renewed = signed_in.token_file.read_bytes()
+    signed_in.token_file.write_bytes(copied)
+    assert signed_in("whoami").returncode == 4
+    signed_in.token_file.write_bytes(renewed)
+    signed_in.expire_token()
+    assert signed_in("whoami").returncode == 4
+
+
+def test_a_hospital_system_is_renewed_with_its_secret(tmp_path: Path) -> None:
+    token = b'{"access_token": "two", "expires_in": 600, "scope": "analyses"}'
+    gateway = ScriptedGateway([(200, {}, token), (200, {}, MODELS)])
+    with serving(gateway) as url:
+        command = HeparCommand(url, tmp_path)
+        command.store_token(access_token="one", expires_in=600, scope="analyses")
+        assert command("models", HEPAR_CLIENT_ID="id", HEPAR_CLIENT_SECRET="secret").returncode == 0
+    assert gateway.paths == ["/v1/token", "/v1/models"]
+    assert b"client_secret=secret" in gateway.received[0].body
+    assert command.stored_token()["access_token"] == "two"
 
 
 def test_a_pipe_that_its_reader_closes(signed_in: HeparCommand, batch: Path) -> None:

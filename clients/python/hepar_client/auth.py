@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+import uuid
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol, Self
@@ -21,9 +22,14 @@ RENEWAL_TIMEOUT_S = 20.0
 
 
 class HeldToken(AccessToken):
-    """A token and the time at which it expires; 0 where that is unknown: it is renewed before it is used."""
+    """A token, the time at which it expires, and the key of a renewal that has begun.
 
-    expires_at_s: float = Field(default=0.0, description="Unix time")
+    The key is random and stored before the request is sent. After a crash the same request gets the same response,
+    while somebody who has only the refresh token cannot repeat it: the gateway then ends the session.
+    """
+
+    expires_at_s: float = Field(default=0.0, description="Unix time; 0: unknown, renew before use")
+    renewal_key: str | None = Field(default=None, repr=False, description="Idempotency-Key")
 
     @classmethod
     def received_now(cls, token: AccessToken) -> Self:
@@ -79,7 +85,7 @@ class TokenAuth(httpx.Auth):
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         refused: str | None = None
         for _ in range(2):
-            renewal = self._renewal_request() if self._renewal_due(refused) else None
+            renewal = self._begin_renewal() if self._renewal_due(refused) else None
             if renewal is not None:
                 response = yield renewal
                 if response.is_error:
@@ -138,11 +144,13 @@ class TokenAuth(httpx.Auth):
             return False
         return token.access_token == refused or token.expires_at_s - time.time() < RENEW_BEFORE_S
 
-    def _renewal_request(self) -> httpx.Request | None:
+    def _begin_renewal(self) -> httpx.Request | None:
         """None where the token cannot be renewed."""
         token = self.store.load()
         if token is not None and token.refresh_token is not None:
-            call = calls.refresh(token.refresh_token)
+            key = token.renewal_key or str(uuid.uuid4())
+            self.store.save(token.model_copy(update={"renewal_key": key}))
+            call = calls.refresh(token.refresh_token, key)
         elif self.client_credentials is not None:
             call = calls.client_credentials(*self.client_credentials)
         else:

@@ -63,11 +63,9 @@ def client_credentials(client_id: str, client_secret: str) -> Call:
     return Call("POST", "/v1/token", form=form, authenticated=False)
 
 
-def refresh(refresh_token: str) -> Call:
-    """A refresh token is single-use. Its key is derived from it, so that a lost response can be had again."""
+def refresh(refresh_token: str, idempotency_key: str) -> Call:
     form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-    key = str(uuid.uuid5(uuid.NAMESPACE_OID, refresh_token))
-    return Call("POST", "/v1/token", form=form, authenticated=False, idempotency_key=key)
+    return Call("POST", "/v1/token", form=form, authenticated=False, idempotency_key=idempotency_key)
 
 
 def analysis(path: str, image: Image, options: Options) -> Call:
