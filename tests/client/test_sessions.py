@@ -159,6 +159,15 @@ def test_a_full_disk_behind_standard_output(signed_in: HeparCommand) -> None:
     assert_signed_in_after_renewal(signed_in)
 
 
+def test_a_closed_standard_output(signed_in: HeparCommand, batch: Path, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    for target in ("-", str(table)):
+        words = signed_in.arguments("classify", batch / "slice1.png", "--csv", target)
+        closing = ["bash", "-c", 'exec "$@" >&- 2>&-', "bash", *words]
+        assert subprocess.run(closing, env=signed_in.environment, timeout=60, check=False).returncode == 0
+    assert "metastasis" in table.read_text()
+
+
 def test_several_commands_at_once_renew_one_after_the_other(signed_in: HeparCommand) -> None:
     signed_in.expire_token()
     processes = [signed_in.start("whoami") for _ in range(PROCESSES)]

@@ -134,15 +134,16 @@ class TokenAuth(httpx.Auth):
             return
 
     def _store_lock(self, request: httpx.Request, response: httpx.Response | None) -> AbstractContextManager[object]:
-        due = self._renewal_due(_refused_token(request, response) if response is not None else None)
-        return self.store.lock() if due else nullcontext()
+        refused = _refused_token(request, response) if response is not None else None
+        near = self._renewal_due(refused, within_s=2 * RENEW_BEFORE_S)  # it may become due a moment later
+        return self.store.lock() if near else nullcontext()
 
-    def _renewal_due(self, refused: str | None) -> bool:
+    def _renewal_due(self, refused: str | None, within_s: float = RENEW_BEFORE_S) -> bool:
         """refused: an access token that got status 401."""
         token = self.store.load()
         if token is None:
             return False
-        return token.access_token == refused or token.expires_at_s - time.time() < RENEW_BEFORE_S
+        return token.access_token == refused or token.expires_at_s - time.time() < within_s
 
     def _begin_renewal(self) -> httpx.Request | None:
         """None where the token cannot be renewed."""

@@ -6,14 +6,19 @@ import codecs
 import io
 import os
 import sys
-from typing import TextIO
+from pathlib import Path
 
 ANY_NAME = "hepar-any-name"
 """Error handler of encoders: bytes of a file name that could not be decoded come out as they were."""
 
 
 def prepare() -> None:
-    """For names that the encoding of the terminal lacks, and for names in no known encoding."""
+    """For names that the encoding of the terminal lacks, and for names in no known encoding.
+
+    A process may be started without standard output; what is printed is then discarded.
+    """
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=ANY_NAME)
@@ -21,25 +26,19 @@ def prepare() -> None:
 
 def finish() -> None:
     """Writes what is buffered. Raises OSError."""
-    for stream in _open_streams():
-        stream.flush()
+    sys.stdout.flush()
+    sys.stderr.flush()
 
 
 def discard() -> None:
     """After an error of standard output: nothing more is written, at the end of the interpreter either."""
     null = os.open(os.devnull, os.O_WRONLY)
-    for stream in _open_streams():
+    for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except OSError:
             os.dup2(null, stream.fileno())
     os.close(null)
-
-
-def _open_streams() -> list[TextIO]:
-    """A process may be started without them."""
-    streams: list[TextIO | None] = [sys.stdout, sys.stderr]
-    return [stream for stream in streams if stream is not None]
 
 
 def _encode_any_name(error: UnicodeError) -> tuple[bytes, int]:
