@@ -94,7 +94,7 @@ def test_a_killed_renewal_is_repeated_with_the_same_key(tmp_path: Path) -> None:
     assert first.body == second.body
 
 
-def test_a_lost_renewal_is_had_again_from_the_gateway(signed_in: HeparCommand) -> None:
+def test_a_lost_renewal_is_repeated_at_the_gateway(signed_in: HeparCommand) -> None:
     """The token file is put back as it was when the renewal was sent, as after a crash before it was stored."""
     signed_in.store_token(expires_at_s=0, renewal_key=str(uuid.uuid4()))
     before = signed_in.token_file.read_bytes()

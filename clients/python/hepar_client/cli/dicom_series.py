@@ -28,7 +28,7 @@ class SlicePosition:
 
 
 def slice_position(file: Path) -> SlicePosition:
-    """What cannot be read is left at its default; the gateway says what is wrong with the file."""
+    """What cannot be read is left at its default; the gateway reports what is wrong with the file."""
     import pydicom  # takes a third of a second, which only DICOM needs
     from pydicom.errors import InvalidDicomError
 
