@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 import pytest
 from hepar_client import AsyncHepar, Hepar, HeparProblem, UnexpectedResponse
 from hepar_client.auth import HeldToken
-from hepar_client.contracts.accounts import AccessToken
+from hepar_client.contracts.tokens import AccessToken
 
 from tests.support.scripted_gateway import MODELS, RENEWED, Response, ScriptedGateway, problem
 from tests.support.serving import serving

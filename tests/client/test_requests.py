@@ -8,7 +8,7 @@ import httpx
 import pytest
 from hepar_client import GatewayUnreachable, Hepar, HeparProblem, Options, UnexpectedResponse
 from hepar_client.calls import Call, batch
-from hepar_client.contracts.accounts import AccessToken
+from hepar_client.contracts.tokens import AccessToken
 from hepar_client.responses import retry_delay_s
 
 from tests.support.scripted_gateway import MODELS, ScriptedGateway, problem

@@ -1,7 +1,18 @@
-"""Attacks run against the real stack."""
+"""Attacks run against a real stack of their own."""
 
 from __future__ import annotations
 
-from tests.end_to_end.conftest import client, stack
+from collections.abc import Iterator
 
-__all__ = ["client", "stack"]
+import pytest
+
+from tests.end_to_end.conftest import client
+from tests.support.stack import Stack, tiny_stack
+
+__all__ = ["client"]
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with tiny_stack(tmp_path_factory.mktemp("attacked")) as running:
+        yield running

@@ -13,9 +13,10 @@ from httpx_sse import EventSource
 from . import calls
 from .auth import HeldToken, MemoryTokenStore, TokenAuth
 from .calls import TIMEOUT_S, Call, Image
-from .contracts.accounts import AccessToken, Account
+from .contracts.accounts import Account
 from .contracts.analyses import Analysis, AnalysisBatch, AnalysisItem, Classification, Detection
 from .contracts.models import ModelList
+from .contracts.tokens import AccessToken
 from .errors import GatewayUnreachable, UnexpectedResponse
 from .options import DEFAULT_OPTIONS, Options
 from .responses import Result, parse, raise_for_problem, read, retry_delay_s

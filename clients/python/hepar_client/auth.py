@@ -14,7 +14,7 @@ import httpx
 from pydantic import Field
 
 from . import calls
-from .contracts.accounts import AccessToken
+from .contracts.tokens import AccessToken
 from .responses import read
 
 RENEW_BEFORE_S = 30.0
