@@ -26,7 +26,7 @@ SERVICES = ("GATEWAY", "AUTH", "CLASSIFY", "DETECT")
 MAKE_TARGET = re.compile(r"(?:^|[\s;&|])make((?: +[a-z][a-z-]*)+)", re.MULTILINE)
 PYTHON_MODULE = re.compile(r"python[0-9.]* -m ([\w.]+)")
 PYTHON_NAME = re.compile(r"(?<![\w./-])(?<!-m )hepar(?!\.example|\.go\b)(?:\.[A-Za-z_]\w*)+")
-METRIC = re.compile(r"\bhepar_[a-z_]+\b")
+METRIC = re.compile(r"\bhepar_(?!client\b)[a-z_]+\b")
 COMMAND_LINE = re.compile(r"python[0-9.]* -m (auth_service|training|bench)\b((?: [^#`\n]*)?)")
 VARIABLE = re.compile(r"HEPAR_(?:<SERVICE>_)?[A-Z][A-Z0-9_]*")
 API_PATH = re.compile(r"(?<!\.\.\.)/v1(?:/[\w{}.-]+)*")
@@ -46,7 +46,6 @@ SCRIPTS = (
     "deploy/",
     "clients/",
     "examples/",
-    "hepar/client/",
     "auth_service/command_line.py",
 )
 
