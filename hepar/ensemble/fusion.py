@@ -74,10 +74,11 @@ def weighted_box_fusion(
 ) -> list[FusedBox]:
     """Weighted box fusion (Solovyev, Wang and Gabruseva, Image Vis. Comput. 107, 2021), highest score first.
 
-    A box joins the cluster of its label whose fused box it overlaps most, if by more than `overlap`. The fused
-    corners are the mean weighted by score (eq. 2); the fused score is the mean score times min(found, detectors) /
-    detectors (eq. 5), so that a box found by one of three detectors gets a lower score.
-    detectors: number of detectors that answered, at least 1.  overlap: intersection over union, 0..1.
+    A box joins the cluster of its label whose fused box it overlaps most, if by more than `overlap`; of two equal
+    overlaps, the cluster whose first box has the higher score. The fused corners are the mean weighted by score
+    (eq. 2); the fused score is the mean score times the share of the detectors that found it (eq. 5, which counts
+    boxes instead), so that a box found by one of three detectors gets a lower score.
+    detectors: number of detectors that answered, including those of all boxes.  overlap: intersection over union, 0..1.
     weights: by detector, with a mean of 1 over those that answered; scores are multiplied by them first, as in the
     authors' code; equal where None. Boxes of a detector with weight 0 are left out. A fused score is at most 1.
     """
@@ -91,7 +92,7 @@ def weighted_box_fusion(
             for index, candidate in enumerate(fused)
             if candidate.label == box.label
         ]
-        best, index = max(matches, default=(0.0, -1))
+        best, index = max(matches, key=lambda match: match[0], default=(0.0, -1))
         if best > overlap:
             clusters[index].append(box)
             fused[index] = _fuse(clusters[index], detectors)
@@ -123,10 +124,11 @@ def soft_non_maximum_suppression(
     """Soft-NMS with the Gaussian penalty (Bodla et al., "Soft-NMS", ICCV 2017, eq. 3), highest score first.
 
     The score of a box is multiplied by exp(-IoU^2 / sigma) for each better box of its label.
-    sigma: above 0; the larger, the weaker the penalty.  Boxes whose score falls below `lowest_score` (0..1) are left
-    out.
+    sigma: above 0; the larger, the weaker the penalty.  Boxes whose score is or falls below `lowest_score` (0..1) are
+    left out.
     """
-    remaining = [FusedBox(box.corners, box.score, box.label, (box.detector,)) for box in boxes]
+    found = [FusedBox(box.corners, box.score, box.label, (box.detector,)) for box in boxes]
+    remaining = [box for box in found if box.score >= lowest_score]
     kept: list[FusedBox] = []
     while remaining:
         best = max(remaining, key=lambda box: box.score)
@@ -166,6 +168,6 @@ def _fuse(cluster: list[FoundBox], detectors: int) -> FusedBox:
     scores = np.array([box.score for box in cluster])
     corners = np.average([box.corners for box in cluster], axis=0, weights=scores)
     found_by = sorted({box.detector for box in cluster})
-    score = float(scores.mean() * min(len(found_by), detectors) / detectors)
+    score = float(scores.mean() * len(found_by) / detectors)
     x_min, y_min, x_max, y_max = map(float, corners)
     return FusedBox((x_min, y_min, x_max, y_max), min(score, 1.0), cluster[0].label, tuple(found_by))

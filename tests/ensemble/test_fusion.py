@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hepar.contracts.cards import Ensemble, FusionMethod
 from hepar.ensemble.fusion import (
     FoundBox,
+    FusedBox,
     FusionParameters,
     fuse,
     intersection_over_union,
@@ -120,10 +121,81 @@ def test_the_weight_of_a_detector_scales_its_boxes() -> None:
 
 
 def test_a_fused_score_is_at_most_one() -> None:
-    weights = {"trusted": 9.0, "doubted": 1.0}
-    boxes = [FoundBox("trusted", (0, 0, 9, 9), 1.0, "metastasis")] * 2
-    (box,) = fuse(boxes, list(weights), parameters_of("weighted_box_fusion", weights))
-    assert box.score <= 1
+    """The mean score is 1.4 here: three boxes of a detector with the relative weight 1.8, one of one with 0.2."""
+    boxes = [FoundBox("trusted", (0, 0, 9, 9), 1.0, "metastasis")] * 3
+    boxes.append(FoundBox("doubted", (0, 0, 9, 9), 1.0, "metastasis"))
+    (box,) = fuse(boxes, ["trusted", "doubted"], parameters_of("weighted_box_fusion", {"trusted": 9, "doubted": 1}))
+    assert box.score == 1
+
+
+def test_a_weight_of_zero_leaves_a_detector_out_unless_all_are_zero() -> None:
+    boxes = [FoundBox("a", (0, 0, 10, 10), 0.5, "metastasis"), FoundBox("b", (0, 0, 20, 10), 0.9, "metastasis")]
+    (box,) = fuse(boxes, ["a", "b"], parameters_of("weighted_box_fusion", {"a": 0.5, "b": 0}))
+    assert (box.corners, box.detectors) == ((0, 0, 10, 10), ("a",))
+    assert box.score == pytest.approx(0.5)
+    (both,) = fuse(boxes, ["a", "b"], FusionParameters("weighted_box_fusion", {"a": 0, "b": 0}, overlap=0.4))
+    assert both.detectors == ("a", "b")
+    assert both.score == pytest.approx(0.7)
+
+
+def test_two_boxes_of_one_detector_count_as_one_detector() -> None:
+    boxes = [FoundBox("a", (0, 0, 10, 10), 0.8, "metastasis"), FoundBox("a", (0, 0, 10, 9), 0.4, "metastasis")]
+    (box,) = weighted_box_fusion(boxes, detectors=2, overlap=0.5)
+    assert box.detectors == ("a",)
+    assert box.score == pytest.approx(0.6 / 2)
+
+
+def test_a_box_that_overlaps_two_clusters_equally_joins_the_one_with_the_higher_score() -> None:
+    boxes = [
+        FoundBox("a", (0, 0, 10, 10), 0.6, "metastasis"),
+        FoundBox("b", (10, 0, 20, 10), 0.9, "metastasis"),
+        FoundBox("c", (5, 0, 15, 10), 0.3, "metastasis"),
+    ]
+    by_detectors = {box.detectors: box for box in weighted_box_fusion(boxes, detectors=3, overlap=0.3)}
+    assert set(by_detectors) == {("b", "c"), ("a",)}
+    assert by_detectors["b", "c"].corners == pytest.approx((0.75 * 10 + 0.25 * 5, 0, 0.75 * 20 + 0.25 * 15, 10))
+    assert by_detectors["b", "c"].score == pytest.approx(0.6 * 2 / 3)
+
+
+def test_a_box_joins_the_cluster_that_it_overlaps_most() -> None:
+    boxes = [
+        FoundBox("a", (0, 0, 10, 10), 0.9, "metastasis"),
+        FoundBox("b", (8, 0, 18, 10), 0.6, "metastasis"),
+        FoundBox("c", (5, 0, 15, 10), 0.3, "metastasis"),
+    ]
+    by_detectors = {box.detectors: box for box in weighted_box_fusion(boxes, detectors=3, overlap=0.3)}
+    assert by_detectors["b", "c"].corners == pytest.approx((7, 0, 17, 10))
+
+
+@pytest.mark.parametrize("method", ["weighted_box_fusion", "non_maximum_suppression"])
+def test_boxes_whose_overlap_equals_the_limit_are_kept_apart(method: FusionMethod) -> None:
+    boxes = [FoundBox("a", (5, 5, 15, 15), 0.9, "metastasis"), FoundBox("b", (5, 5, 15, 10), 0.8, "metastasis")]
+    assert len(fuse(boxes, ["a", "b"], parameters_of(method, {"a": 1, "b": 1}))) == 2
+
+
+def test_a_suppressed_box_adds_its_detector_to_the_best_box_that_it_overlaps() -> None:
+    boxes = [
+        FoundBox("a", (0, 0, 10, 10), 0.9, "metastasis"),
+        FoundBox("b", (4, 0, 14, 10), 0.8, "metastasis"),
+        FoundBox("c", (2, 0, 12, 10), 0.7, "metastasis"),
+    ]
+    kept = non_maximum_suppression(boxes, 0.5)
+    assert [box.detectors for box in kept] == [("a", "c"), ("b",)]
+
+
+def test_soft_suppression_leaves_out_boxes_below_the_lowest_score_from_the_start() -> None:
+    boxes = [FoundBox("a", (0, 0, 10, 10), 0.0009, "metastasis"), FoundBox("b", (0, 0, 10, 10), 0.001, "other")]
+    (box,) = fuse(boxes, ["a", "b"], parameters_of("soft_non_maximum_suppression", {}))
+    assert box == FusedBox((0, 0, 10, 10), 0.001, "other", ("b",))
+
+
+def test_soft_suppression_keeps_a_box_whose_score_is_the_lowest_allowed() -> None:
+    boxes = [FoundBox("a", (0, 0, 10, 10), 0.9, "metastasis"), FoundBox("b", (20, 0, 30, 10), 0.25, "metastasis")]
+    assert len(soft_non_maximum_suppression(boxes, sigma=0.5, lowest_score=0.25)) == 2
+
+
+def test_no_detectors_and_no_boxes_fuse_to_nothing() -> None:
+    assert fuse([], [], parameters_of("weighted_box_fusion", {})) == []
 
 
 def test_fusion_parameters_come_from_an_ensemble_that_fuses_boxes() -> None:
@@ -138,8 +210,8 @@ def test_fusion_parameters_come_from_an_ensemble_that_fuses_boxes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "parameter"), [("soft_non_maximum_suppression", "sigma"), ("weighted_box_fusion", "overlap")]
+    ("method", "parameter"), [("soft_non_maximum_suppression", "a sigma"), ("weighted_box_fusion", "an overlap")]
 )
 def test_a_fusion_without_its_parameter_is_an_error(method: FusionMethod, parameter: str) -> None:
-    with pytest.raises(ValueError, match=f"needs an? {parameter}"):
+    with pytest.raises(ValueError, match=f"^{method} needs {parameter}$"):
         fuse([], ["a"], FusionParameters(method, {"a": 1.0}))

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import softmax
+from scipy.stats import entropy
 
 from hepar.ensemble.voting import Vote, calibrated_probabilities, disagreement, majority_vote, soft_vote
 
@@ -93,3 +95,99 @@ def test_a_majority_vote_counts_models_and_breaks_ties_by_probability() -> None:
     assert majority_vote([two[0], sure], threshold=0.5).most_probable_label == "cholangiocarcinoma"
     with pytest.raises(ValueError, match="no votes"):
         majority_vote([], 0.5)
+
+
+def test_three_labels_and_three_unequal_weights_by_hand() -> None:
+    """(2 x 0.5 + 1 x 0.2 + 5 x 0.1) / 8 = 1.7 / 8, (0.6 + 0.7 + 1) / 8 and (0.4 + 0.1 + 3.5) / 8."""
+    votes = [vote("a", 0.5, 0.3, 0.2), vote("b", 0.2, 0.7, 0.1), vote("c", 0.1, 0.2, 0.7)]
+    decision = soft_vote(votes, threshold=0.5, weights={"c": 5, "a": 2, "b": 1})
+    assert decision.probabilities == pytest.approx(
+        {"cholangiocarcinoma": 1.7 / 8, "metastasis": 2.3 / 8, "no_tumour": 4 / 8}
+    )
+    assert (decision.most_probable_label, decision.agreeing_models) == ("no_tumour", 1)
+    assert decision.probability == decision.probabilities["no_tumour"]
+
+
+def test_a_model_without_a_weight_does_not_change_the_mean() -> None:
+    votes = [vote("a", 0.2, 0.7, 0.1), vote("without", 0.9, 0.05, 0.05)]
+    decision = soft_vote(votes, 0.0, weights={"a": 2})
+    assert decision.probabilities == pytest.approx({"cholangiocarcinoma": 0.2, "metastasis": 0.7, "no_tumour": 0.1})
+    assert decision.agreeing_models == 1
+
+
+def test_labels_with_equal_probabilities_are_decided_by_their_order() -> None:
+    decision = soft_vote([vote("a", 0.2, 0.4, 0.4)], 0.0)
+    assert (decision.most_probable_label, decision.agreeing_models) == ("metastasis", 1)
+    other_order = vote("a", 0.4, 0.4, 0.2, labels=("no_tumour", "metastasis", "cholangiocarcinoma"))
+    assert other_order.label == "no_tumour"
+    assert soft_vote([other_order], 0.0).most_probable_label == "no_tumour"
+
+
+def test_a_label_that_all_models_exclude_keeps_a_probability_of_zero() -> None:
+    decision = soft_vote([vote("a", 0.25, 0.75, 0)], 0.0, temperature=0.5)
+    assert list(decision.probabilities.values()) == pytest.approx([0.1, 0.9, 0])
+    assert soft_vote([vote("a", 1, 0, 0)], 0.0, temperature=4).probabilities["metastasis"] == pytest.approx(
+        0.001 / 1.002
+    )
+
+
+@given(st.lists(st.floats(-50, 50), min_size=2, max_size=6), st.floats(0.05, 20))
+def test_calibration_is_the_softmax_of_scipy(logits: list[float], temperature: float) -> None:
+    expected = softmax(np.array(logits) / temperature)
+    assert calibrated_probabilities(np.array(logits), temperature) == pytest.approx(expected)
+
+
+def test_calibration_by_hand() -> None:
+    """A temperature of 2 takes square roots: 4, 1 and 0.25 become 2, 1 and 0.5, whose sum is 3.5."""
+    probabilities = calibrated_probabilities(np.log(np.array([4, 1, 0.25], dtype=np.float32)), 2)
+    assert probabilities.dtype == np.float64
+    assert probabilities == pytest.approx([4 / 7, 2 / 7, 1 / 7], rel=1e-6)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 5))
+def test_entropy_and_mutual_information_are_those_of_scipy(seed: int, count: int) -> None:
+    """The mutual information is computed by its other definition, the mean divergence of the votes from their mean."""
+    random = np.random.default_rng(seed)
+    rows, weights = random.dirichlet([0.5, 1, 2], count), random.uniform(0.1, 3, count)
+    votes = []
+    for number, row in enumerate(rows):
+        order = random.permutation(3) if number else np.arange(3)
+        votes.append(vote(str(number), *row[order], labels=tuple(LABELS[i] for i in order)))
+    mean = np.average(rows, axis=0, weights=weights)
+    expected = entropy(mean), np.average(entropy(rows, mean[None], axis=1), weights=weights)
+    named = {str(number): weight for number, weight in enumerate(weights)}
+    assert disagreement(votes, named) == pytest.approx(expected, abs=1e-9)
+
+
+def test_votes_of_zero_and_one_have_a_finite_entropy() -> None:
+    assert disagreement([vote("a", 1, 0, 0)]) == (0, 0)
+    total, mutual = disagreement([vote("a", 1, 0, 0), vote("b", 0, 1, 0), vote("c", 0, 0, 1)])
+    assert (total, mutual) == pytest.approx((np.log(3), np.log(3)))
+
+
+def test_the_mutual_information_is_never_below_zero() -> None:
+    votes = [vote("a", 0.1, 0.2, 0.7)] * 3
+    assert disagreement(votes)[1] >= 0
+
+
+def test_a_majority_of_one_each_is_decided_by_the_mean_probability_and_then_by_the_order_of_labels() -> None:
+    """Means: 0.45, 0.3 and 0.25."""
+    votes = [vote("a", 0.3, 0.5, 0.2), vote("b", 0.8, 0.1, 0.1), vote("c", 0.25, 0.3, 0.45)]
+    decision = majority_vote(votes, threshold=0.3)
+    assert decision.most_probable_label == "cholangiocarcinoma"
+    assert decision.probabilities == pytest.approx(dict.fromkeys(LABELS, 1 / 3))
+    assert decision.agreeing_models == 1
+    mirrored = [vote("a", 0.2, 0.3, 0.5), vote("b", 0.2, 0.5, 0.3)]
+    assert majority_vote(mirrored, 0).most_probable_label == "metastasis"
+
+
+def test_a_majority_counts_models_whose_labels_are_in_another_order() -> None:
+    """Means: 0.4, 0.2 and 0.4 in the order of the first model; two models rank no_tumour first."""
+    other_order = ("no_tumour", "cholangiocarcinoma", "metastasis")
+    votes = [vote("a", 0.8, 0.1, 0.1), *[vote(name, 0.55, 0.2, 0.25, labels=other_order) for name in "bc"]]
+    decision = majority_vote(votes, threshold=2 / 3)
+    assert (decision.most_probable_label, decision.agreeing_models, decision.decided) == ("no_tumour", 2, True)
+    assert decision.probabilities == pytest.approx({"cholangiocarcinoma": 1 / 3, "metastasis": 0, "no_tumour": 2 / 3})
+    tie = [vote("a", 0.5, 0.25, 0.25), vote("b", 0.5, 0.25, 0.25, labels=other_order)]
+    assert majority_vote(tie, 0).most_probable_label == "cholangiocarcinoma"
+    assert majority_vote(tie[::-1], 0).most_probable_label == "no_tumour"
