@@ -17,8 +17,9 @@ from jose import jws, jwt
 from auth_service.keys import BadSigningKey, KeyRing, SigningKey
 from auth_service.tokens import TokenIssuer
 from hepar.contracts.tokens import PublicKeys
-from hepar.core.errors import BadUpstream, Unauthenticated, Unavailable
-from hepar.web.access_tokens import KeyCache, TokenRules, read_token, verification_keys
+from hepar.core.errors import BadUpstream, HeparError, Unauthenticated, Unavailable
+from hepar.web import access_tokens
+from hepar.web.access_tokens import KeyCache, Principal, TokenRules, read_token, token_key_id, verification_keys
 
 RULES = TokenRules("issuer", "audience")
 
@@ -268,3 +269,260 @@ def test_known_keys_survive_an_outage_and_unknown_ones_are_refused(issuer: Token
 
     asyncio.run(scenario())
     assert answers == []
+
+
+def refusal(issuer: TokenIssuer, token: str, now: float | None = None) -> str:
+    """The reason that the caller is given."""
+    with pytest.raises(Unauthenticated) as refused:
+        read(issuer, token, now)
+    return refused.value.detail
+
+
+def test_a_principal_has_all_that_the_token_states(issuer: TokenIssuer) -> None:
+    claims = good_claims(issuer) | {"scope": "analyses  accounts", "sid": "session-1"}
+    keys = verification_keys(PublicKeys(keys=issuer.keys.published()))
+    expected = Principal("somebody", frozenset({"analyses", "accounts"}), claims["jti"], claims["exp"], "session-1")
+    assert read_token(signed(issuer, claims), keys, RULES) == expected
+    del claims["sid"]
+    assert read_token(signed(issuer, claims), keys, RULES).session is None
+
+
+@pytest.mark.parametrize("claim", _CLAIMS)
+def test_the_reason_names_the_missing_claim(issuer: TokenIssuer, claim: str) -> None:
+    claims = good_claims(issuer)
+    del claims[claim]
+    assert refusal(issuer, signed(issuer, claims)) == f"the token's {claim} is missing"
+    assert refusal(issuer, signed(issuer, claims | {claim: 1.5})) == f"the token's {claim} is missing"
+
+
+@pytest.mark.parametrize(
+    ("claims", "reason"),
+    [
+        ({"iss": "another"}, "the token is not meant for this server"),
+        ({"aud": "another"}, "the token is not meant for this server"),
+        ({"sid": 7}, "the token's sid is not a text"),
+    ],
+)
+def test_wrong_claims_are_refused_with_their_reason(issuer: TokenIssuer, claims: dict[str, Any], reason: str) -> None:
+    assert refusal(issuer, signed(issuer, good_claims(issuer) | claims)) == reason
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        ({"typ": "JWT"}, "the token's header is not acceptable"),
+        ({"crit": ["exp"]}, "the token's header is not acceptable"),
+        ({"kid": 7}, "the token names no key"),
+        ({"kid": "another"}, "the token's key is not known"),
+    ],
+)
+def test_wrong_headers_are_refused_with_their_reason(issuer: TokenIssuer, headers: dict[str, Any], reason: str) -> None:
+    assert refusal(issuer, signed(issuer, good_claims(issuer), headers)) == reason
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        ({"alg": "HS256", "typ": "at+jwt", "kid": "one"}, "the token's header is not acceptable"),
+        ({"typ": "at+jwt", "kid": "one"}, "the token's header is not acceptable"),
+        ({"alg": "ES256", "kid": "one"}, "the token's header is not acceptable"),
+        ({"alg": "ES256", "typ": "at+jwt"}, "the token names no key"),
+    ],
+)
+def test_the_key_of_a_token_with_a_wrong_header_is_not_read(header: dict[str, Any], reason: str) -> None:
+    with pytest.raises(Unauthenticated) as refused:
+        token_key_id(f"{encode(header)}.e30.AA")
+    assert refused.value.detail == reason
+
+
+@pytest.mark.parametrize("key_id", ["", "1", "22", "333", "ÿ?>~"])
+def test_the_key_of_a_token_is_read_whatever_the_padding(key_id: str) -> None:
+    header = json.dumps({"alg": "ES256", "typ": "at+jwt", "kid": key_id}, ensure_ascii=False)
+    part = base64.urlsafe_b64encode(header.encode()).rstrip(b"=").decode()
+    assert token_key_id(f"{part}.e30.AA") == key_id
+
+
+@pytest.mark.parametrize(
+    ("token", "reason"),
+    [
+        ("A" * 4097, "the token is too long"),
+        ("A" * 4096, "the token is not a signed JWT"),
+        ("A" * 1025 + ".e30.AA", "the token is not a signed JWT"),
+        ("A" * 1024 + ".e30.AA", "the token is not valid"),
+        ("bnVsbA.e30.AA", "the token is not valid"),
+    ],
+)
+def test_malformed_tokens_are_refused_with_their_reason(issuer: TokenIssuer, token: str, reason: str) -> None:
+    assert refusal(issuer, token) == reason
+    with pytest.raises(Unauthenticated) as refused:
+        token_key_id(token)
+    assert refused.value.detail == reason
+
+
+def test_a_wrong_signature_is_refused_and_the_cause_is_kept(issuer: TokenIssuer) -> None:
+    headers = {"kid": kid(issuer), "typ": "at+jwt"}
+    token = jwt.encode(good_claims(issuer), SigningKey.fresh().pem, algorithm="ES256", headers=headers)
+    with pytest.raises(Unauthenticated) as refused:
+        read(issuer, token)
+    assert refused.value.detail == "the token is not valid"
+    assert "Signature verification failed" in str(refused.value.__cause__)
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ('{"sub": "a", "sub": "b"}', "a name comes twice"),
+        ('{"exp": NaN}', "NaN is no number"),
+        ('{"exp": -Infinity}', "-Infinity is no number"),
+        ("[]", "not an object"),
+        ("null", "not an object"),
+    ],
+)
+def test_claims_that_are_no_strict_object_are_refused_and_the_cause_is_kept(
+    issuer: TokenIssuer, text: str, cause: str
+) -> None:
+    headers = {"kid": kid(issuer), "typ": "at+jwt"}
+    token = str(jws.sign(text.encode(), issuer.keys.signing().pem, headers=headers, algorithm="ES256"))
+    with pytest.raises(Unauthenticated) as refused:
+        read(issuer, token)
+    assert refused.value.detail == "the token is not valid"
+    assert str(refused.value.__cause__) == cause
+
+
+NOW = 1_800_000_000
+
+
+@pytest.mark.parametrize(
+    ("claims", "now", "reason"),
+    [
+        ({"exp": NOW}, NOW + 4.999, None),
+        ({"exp": NOW}, NOW + 5, "the token has expired"),
+        ({"nbf": NOW}, NOW - 5, None),
+        ({"nbf": NOW}, NOW - 5.001, "the token is not valid yet"),
+        ({"iat": NOW}, NOW - 5, None),
+        ({"iat": NOW}, NOW - 5.001, "the token is not valid yet"),
+    ],
+)
+def test_times_are_checked_with_five_seconds_of_leeway(
+    issuer: TokenIssuer, claims: dict[str, int], now: float, reason: str | None
+) -> None:
+    lasting = good_claims(issuer) | {"iat": NOW - 9999, "nbf": NOW - 9999, "exp": NOW + 9999}
+    token = signed(issuer, lasting | claims)
+    if reason is None:
+        assert read(issuer, token, now) == "somebody"
+    else:
+        assert refusal(issuer, token, now) == reason
+
+
+class FakeTime:
+    """Stands in for the module `time` in access_tokens."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+        self.time = time.time
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def fake_time(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
+    fake = FakeTime()
+    monkeypatch.setattr(access_tokens, "time", fake)
+    return fake
+
+
+class PublishedKeys:
+    """Answers fetches in turn; the last answer stays."""
+
+    def __init__(self, *answers: PublicKeys | HeparError) -> None:
+        self.answers = list(answers)
+        self.fetches = 0
+
+    async def __call__(self) -> PublicKeys:
+        self.fetches += 1
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, HeparError):
+            raise answer
+        return answer
+
+
+def test_keys_are_fetched_again_after_three_seconds(fake_time: FakeTime) -> None:
+    fetch = PublishedKeys(PublicKeys(keys=[]))
+
+    async def scenario() -> None:
+        cache = KeyCache(fetch)
+        for elapsed_s, fetches in ((0, 1), (2.75, 1), (0.25, 2), (2.75, 2), (0.25, 3)):
+            fake_time.now_s += elapsed_s
+            assert not await cache.refresh()
+            assert fetch.fetches == fetches
+
+    asyncio.run(scenario())
+
+
+def test_an_unknown_key_is_looked_for_at_most_once_in_the_interval(issuer: TokenIssuer, fake_time: FakeTime) -> None:
+    fetch = PublishedKeys(PublicKeys(keys=issuer.keys.published()))
+
+    async def scenario() -> None:
+        cache = KeyCache(fetch)
+        token = signed(issuer, good_claims(issuer), {"kid": "unknown"})
+        for elapsed_s, fetches in ((0, 1), (2.75, 1), (0.25, 2), (2.75, 2), (0.25, 3)):
+            fake_time.now_s += elapsed_s
+            with pytest.raises(Unauthenticated):
+                await cache.principal(token, RULES)
+            assert fetch.fetches == fetches
+
+    asyncio.run(scenario())
+
+
+def test_a_readiness_check_after_an_unknown_key_waits_for_the_interval(
+    issuer: TokenIssuer, fake_time: FakeTime
+) -> None:
+    fetch = PublishedKeys(PublicKeys(keys=issuer.keys.published()))
+
+    async def scenario() -> None:
+        cache = KeyCache(fetch)
+        await cache.principal(issuer.issue("somebody", "analyses"), RULES)
+        fake_time.now_s += 1
+        assert await cache.refresh()
+        assert fetch.fetches == 1
+        fake_time.now_s += 2
+        assert await cache.refresh()
+        assert fetch.fetches == 2
+
+    asyncio.run(scenario())
+
+
+def test_a_failed_fetch_is_logged_with_its_reason_and_not_repeated_at_once(
+    issuer: TokenIssuer, fake_time: FakeTime, caplog: pytest.LogCaptureFixture
+) -> None:
+    fetch = PublishedKeys(Unavailable("the connection was refused"), PublicKeys(keys=issuer.keys.published()))
+
+    async def scenario() -> None:
+        cache = KeyCache(fetch)
+        token = issuer.issue("somebody", "analyses")
+        for _ in range(2):
+            with pytest.raises(Unavailable) as unavailable:
+                await cache.principal(token, RULES)
+            assert unavailable.value.detail == "sign-in cannot be checked at the moment"
+        assert fetch.fetches == 1
+        fake_time.now_s += 3
+        assert (await cache.principal(token, RULES)).subject == "somebody"
+
+    asyncio.run(scenario())
+    (record,) = caplog.records
+    assert (record.levelname, record.getMessage()) == ("WARNING", "the public keys cannot be fetched")
+    assert record.__dict__["reason"] == "the connection was refused"
+
+
+def test_a_known_key_needs_no_fetch(issuer: TokenIssuer, fake_time: FakeTime) -> None:
+    fetch = PublishedKeys(PublicKeys(keys=issuer.keys.published()))
+
+    async def scenario() -> None:
+        cache = KeyCache(fetch)
+        for _ in range(2):
+            await cache.principal(issuer.issue("somebody", "analyses"), RULES)
+            fake_time.now_s += 60
+
+    asyncio.run(scenario())
+    assert fetch.fetches == 1
