@@ -22,7 +22,7 @@ def share_in_boxes(
     steps_per_cell = 10
     values = np.asarray(activation_map, dtype=np.float64)
     rows, columns = values.shape
-    inside = np.zeros((rows * steps_per_cell, columns * steps_per_cell), dtype=np.float64)
+    inside = np.zeros((rows * steps_per_cell, columns * steps_per_cell))
     for x_min, y_min, x_max, y_max in boxes:
         across = [round(x / width * columns * steps_per_cell) for x in (x_min, x_max)]
         down = [round(y / height * rows * steps_per_cell) for y in (y_min, y_max)]

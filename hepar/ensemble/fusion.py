@@ -87,13 +87,13 @@ def weighted_box_fusion(
     clusters: list[list[FoundBox]] = []
     fused: list[FusedBox] = []
     for box in sorted(boxes, key=lambda found: found.score, reverse=True):
-        matches = [
-            (intersection_over_union(box.corners, candidate.corners), index)
+        overlaps = {
+            index: intersection_over_union(box.corners, candidate.corners)
             for index, candidate in enumerate(fused)
             if candidate.label == box.label
-        ]
-        best, index = max(matches, key=lambda match: match[0], default=(0.0, -1))
-        if best > overlap:
+        }
+        index = max(overlaps, key=overlaps.__getitem__, default=None)
+        if index is not None and overlaps[index] > overlap:
             clusters[index].append(box)
             fused[index] = _fuse(clusters[index], detectors)
         else:

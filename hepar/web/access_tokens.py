@@ -10,6 +10,7 @@ import asyncio
 import base64
 import json
 import logging
+import math
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -147,7 +148,7 @@ class KeyCache:
     def __init__(self, fetch: Callable[[], Awaitable[PublicKeys]], interval_s: float = 3.0) -> None:
         self._fetch = fetch
         self._interval_s = interval_s
-        self._fetched_at = self._missed_at = float("-inf")
+        self._fetched_at = self._missed_at = -math.inf
         self._fetching = asyncio.Lock()
         self._keys: dict[str, Key] = {}
 

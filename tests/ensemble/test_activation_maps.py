@@ -68,13 +68,17 @@ def test_an_activation_map_smaller_than_the_input_is_interpolated_linearly() -> 
 
 def test_maps_smaller_than_one_are_scaled_up() -> None:
     transform = LetterboxTransform(0, 0, 1.0, MAP_SIDE, MAP_SIDE, MAP_SIDE, MAP_SIDE)
-    assert map_on_image(np.full((2, 2), 0.25), transform) == pytest.approx(1)
+    values = map_on_image(np.full((2, 2), 0.25, dtype=np.float32), transform)
+    assert values == pytest.approx(1)
+    assert values.dtype == np.float64
 
 
 def test_three_maps_with_unequal_weights_are_averaged_by_hand() -> None:
     maps = {"a": np.array([[1.0, 0.0]]), "b": np.array([[0.0, 0.4]]), "without": np.array([[0.9, 0.9]])}
     averaged = ensemble_activation_map(maps, {"b": 1.5, "a": 0.5, "absent": 8.0})
     assert averaged.tolist() == [pytest.approx([0.25, 0.3])]
+    small = ensemble_activation_map(maps, {"b": 0.15, "a": 0.05})
+    assert small == pytest.approx(averaged)
     equal = ensemble_activation_map(maps, {"absent": 1.0})
     assert equal.tolist() == [pytest.approx([1.9 / 3, 1.3 / 3])]
 
@@ -111,6 +115,12 @@ def test_box_edges_are_rounded_to_a_tenth_of_a_cell() -> None:
 
 def test_a_map_whose_sum_is_below_one_has_a_share() -> None:
     assert share_in_boxes([[0.25, 0.0]], [(0, 0, 50, 100)], 100, 100) == pytest.approx(1)
+
+
+def test_the_sum_of_a_map_in_half_precision_does_not_overflow() -> None:
+    """The sum is 245,760; the highest number in half precision is 65,504."""
+    values = np.full((64, 64), 60, dtype=np.float16)
+    assert share_in_boxes(values, [(0, 0, 50, 100)], 100, 100) == pytest.approx(0.5)
 
 
 @given(st.lists(st.tuples(*[st.floats(0, 90)] * 2, *[st.floats(0, 90)] * 2), max_size=4), st.integers(0, 99))

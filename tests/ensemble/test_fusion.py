@@ -32,6 +32,18 @@ def test_intersection_over_union_is_zero_for_disjoint_boxes() -> None:
     assert intersection_over_union((0, 0, 10, 10), (0, 20, 10, 30)) == 0
 
 
+def test_intersection_over_union_of_boxes_with_offsets_of_all_four_sides() -> None:
+    """Areas 12 x 8 and 6 x 10, and an intersection of 5 x 6."""
+    one, other = (2, 3, 14, 11), (9, 5, 15, 15)
+    assert intersection_over_union(one, other) == intersection_over_union(other, one) == pytest.approx(30 / 126)
+
+
+def test_intersection_over_union_of_boxes_without_area_is_zero_and_small_boxes_have_one() -> None:
+    assert intersection_over_union((3, 0, 3, 10), (3, 0, 3, 10)) == 0
+    assert intersection_over_union((0, 4, 10, 4), (0, 4, 10, 4)) == 0
+    assert intersection_over_union((3, 3, 3.5, 3.5), (3, 3, 3.5, 3.25)) == pytest.approx(0.5)
+
+
 def test_boxes_of_two_detectors_are_averaged_by_score() -> None:
     boxes = [
         FoundBox("a", (0, 0, 10, 10), 0.9, "metastasis"),
@@ -179,8 +191,9 @@ def test_a_suppressed_box_adds_its_detector_to_the_best_box_that_it_overlaps() -
         FoundBox("b", (4, 0, 14, 10), 0.8, "metastasis"),
         FoundBox("c", (2, 0, 12, 10), 0.7, "metastasis"),
     ]
-    kept = non_maximum_suppression(boxes, 0.5)
+    kept = fuse(boxes, ["a", "b", "c"], parameters_of("non_maximum_suppression", {}))
     assert [box.detectors for box in kept] == [("a", "c"), ("b",)]
+    assert [box.score for box in kept] == [0.9, 0.8]
 
 
 def test_soft_suppression_leaves_out_boxes_below_the_lowest_score_from_the_start() -> None:
@@ -204,6 +217,8 @@ def test_fusion_parameters_come_from_an_ensemble_that_fuses_boxes() -> None:
         method="soft_non_maximum_suppression", members=members, decision_threshold=0.5, sigma=0.3, metrics={}
     )
     assert FusionParameters.of(soft) == FusionParameters("soft_non_maximum_suppression", members, sigma=0.3)
+    fusion = Ensemble(method="weighted_box_fusion", members=members, decision_threshold=0.5, overlap=0.4, metrics={})
+    assert FusionParameters.of(fusion) == FusionParameters("weighted_box_fusion", members, overlap=0.4)
     vote = Ensemble(method="soft_vote", members=members, decision_threshold=0.5, metrics={})
     with pytest.raises(ValueError, match="soft_vote does not fuse boxes"):
         FusionParameters.of(vote)

@@ -5,6 +5,7 @@ import base64
 import json
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,10 +14,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jose import jws, jwt
+from jose.backends.base import Key
 
 from auth_service.keys import BadSigningKey, KeyRing, SigningKey
 from auth_service.tokens import TokenIssuer
-from hepar.contracts.tokens import PublicKeys
+from hepar.contracts.tokens import PublicKey, PublicKeys
 from hepar.core.errors import BadUpstream, HeparError, Unauthenticated, Unavailable
 from hepar.web import access_tokens
 from hepar.web.access_tokens import KeyCache, Principal, TokenRules, read_token, token_key_id, verification_keys
@@ -335,7 +337,7 @@ def test_the_key_of_a_token_with_a_wrong_header_is_not_read(header: dict[str, An
     assert refused.value.detail == reason
 
 
-@pytest.mark.parametrize("key_id", ["", "1", "22", "333", "ÿ?>~"])
+@pytest.mark.parametrize("key_id", ["ÿ?>~", *("k" * length for length in range(20))])
 def test_the_key_of_a_token_is_read_whatever_the_padding(key_id: str) -> None:
     header = json.dumps({"alg": "ES256", "typ": "at+jwt", "kid": key_id}, ensure_ascii=False)
     part = base64.urlsafe_b64encode(header.encode()).rstrip(b"=").decode()
@@ -387,6 +389,26 @@ def test_claims_that_are_no_strict_object_are_refused_and_the_cause_is_kept(
         read(issuer, token)
     assert refused.value.detail == "the token is not valid"
     assert str(refused.value.__cause__) == cause
+
+
+def test_the_library_is_told_the_one_allowed_algorithm(issuer: TokenIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 8725, section 3.1; the check of the header alone would hide it if this were forgotten."""
+    allowed: list[list[str] | None] = []
+
+    def verify(token: str, key: Key, algorithms: list[str] | None = None) -> bytes:
+        allowed.append(algorithms)
+        return bytes(jws.verify(token, key, algorithms))
+
+    monkeypatch.setattr(access_tokens, "jws", SimpleNamespace(verify=verify))
+    assert read(issuer, issuer.issue("somebody", "analyses")) == "somebody"
+    assert allowed == [["ES256"]]
+
+
+def test_published_keys_are_used_for_es256_whatever_they_state(issuer: TokenIssuer) -> None:
+    (key,) = issuer.keys.published()
+    keys = PublicKeys.model_construct(keys=[PublicKey.model_construct(**key.model_dump() | {"alg": "RS256"})])
+    token = issuer.issue("somebody", "analyses")
+    assert read_token(token, verification_keys(keys), RULES).subject == "somebody"
 
 
 NOW = 1_800_000_000
