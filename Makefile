@@ -125,6 +125,13 @@ SECONDS_OF_FUZZING ?= 600
 fuzz: .venv/.dev ## ten minutes of libFuzzer against the image decoder
 	.venv/bin/python -m tests.fuzz.decode $(SECONDS_OF_FUZZING)
 
+# Processes of `make mutation`; all processors by default.
+PROCESSES ?=
+
+.PHONY: mutation
+mutation: .venv/.dev ## mutation tests of voting, calibration, fusion, activation maps and access tokens
+	.venv/bin/python -m tests.mutation $(PROCESSES)
+
 .PHONY: test-training
 test-training: .venv-training/.complete ## tests of training/, in its own environment
 	TF_CPP_MIN_LOG_LEVEL=3 .venv-training/bin/python -m pytest -W default --confcutdir tests/training tests/training

@@ -28,8 +28,8 @@ from hepar.ensemble.fusion import (
 )
 
 IMAGE_SIDE = 512
-LABELS = ("cholangiocarcinoma", "metastasis", "other")
-DETECTORS = ("a", "b", "c")
+LABELS: tuple[str, ...] = ("cholangiocarcinoma", "metastasis", "other")
+DETECTORS: tuple[str, ...] = ("a", "b", "c")
 WEIGHTS = {"a": 1.0, "b": 2.5, "c": 0.75}
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -1,11 +1,12 @@
-"""`python -m tests.mutation`: mutmut over the code that decides, and its survivors compared with docs/testing/mutation.md.
+"""`python -m tests.mutation [PROCESSES]`: mutation tests; compares the survivors with docs/testing/mutation.md.
 
-Works on a copy in var/mutation, since mutmut copies all of tests/. [tool.mutmut] in pyproject.toml names the modules and
-their tests. Fails where a survivor is not listed, where a listed one is killed or gone, or where nothing was mutated.
+Runs mutmut on a copy in var/mutation, because mutmut itself would copy all of tests/. [tool.mutmut] in pyproject.toml
+names the modules and their tests. Fails where a surviving mutant is not listed, or a listed one does not survive.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -13,88 +14,50 @@ import sys
 import tomllib
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
+
+from tests.mutation.survivors import Survivor, changed_lines, function_of, listed
 
 FOLDER = Path("var/mutation")
-LIST = Path("docs/testing/mutation.md")
-SOURCES = ("hepar", "auth_service")
+PAGE = Path("docs/testing/mutation.md")
 KILLED = {"killed", "timeout"}
-_ENTRY = re.compile(r"^### `(\S+)`\n+```diff\n(.*?)\n```\n+(\S.*?)$", re.MULTILINE | re.DOTALL)
 
 
-class Survivor(NamedTuple):
-    """A function and the changed lines of its diff, each with its leading + or -."""
-
-    function: str
-    change: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return "\n".join([f"### `{self.function}`", "", "```diff", *self.change, "```"])
+def mutmut(*arguments: str, stdout: int | None = subprocess.PIPE) -> str:
+    command = [sys.executable, "-m", "mutmut", *arguments]
+    return subprocess.run(command, cwd=FOLDER, check=True, text=True, stdout=stdout).stdout or ""
 
 
-def listed(text: str) -> set[Survivor]:
-    """The survivors in the page; each has a diff and a reason."""
-    return {Survivor(function, changed_lines(diff)) for function, diff, _ in _ENTRY.findall(text)}
-
-
-def changed_lines(diff: str) -> tuple[str, ...]:
-    """Without the file headers and without indentation."""
-    lines = [line for line in diff.splitlines() if re.match(r"[-+](?![-+]{2} )", line)]
-    return tuple(f"{line[0]} {line[1:].strip()}" for line in lines)
-
-
-def function_of(mutant: str) -> str:
-    """`pkg.module.xǁClassǁmethod__mutmut_3` or `pkg.module.x_function__mutmut_3`, as `pkg.module.Class.method`."""
-    module, _, mangled = mutant.rpartition("__mutmut_")[0].rpartition(".")
-    name = mangled.removeprefix("x").removeprefix("_") if "ǁ" not in mangled else mangled.removeprefix("xǁ")
-    return f"{module}.{name.replace('ǁ', '.')}"
-
-
-def mutmut(*arguments: str, capture: bool = True) -> str:
-    done = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "mutmut", *arguments],
-        cwd=FOLDER,
-        check=True,
-        text=True,
-        stdout=subprocess.PIPE if capture else None,
-    )
-    return done.stdout or ""
-
-
-def copy_project() -> None:
+def copy_project(settings: dict[str, Any]) -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
-    shutil.copy("pyproject.toml", FOLDER)
-    ignored = shutil.ignore_patterns("__pycache__")
-    for source in SOURCES:
-        shutil.copytree(source, FOLDER / source, ignore=ignored)
-    configured = tomllib.loads(Path("pyproject.toml").read_text())["tool"]["mutmut"]
-    for path in map(Path, configured["pytest_add_cli_args_test_selection"]):
+    for path in map(
+        Path, ["pyproject.toml", *settings["source_paths"], *settings["pytest_add_cli_args_test_selection"]]
+    ):
         target = FOLDER / path
+        target.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
-            shutil.copytree(path, target, ignore=ignored)
+            shutil.copytree(path, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
-            target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, target)
 
 
-def main(processes: str = "1") -> int:
-    copy_project()
-    mutmut("run", "--max-children", processes, capture=False)
-    status_of = dict(line.strip().rsplit(": ", 1) for line in mutmut("results", "--all", "true").splitlines())
-    survivors = {
-        Survivor(function_of(mutant), changed_lines(mutmut("show", mutant)))
-        for mutant, status in status_of.items()
-        if status not in KILLED
-    }
-    expected = listed(LIST.read_text())
-    print(dict(Counter(status_of.values())))  # noqa: T201
-    for survivor in sorted(survivors - expected):
-        print(f"\nNot killed and not listed in {LIST}:\n{survivor}")  # noqa: T201
-    for survivor in sorted(expected - survivors):
-        print(f"\nListed in {LIST}, but killed or gone:\n{survivor}")  # noqa: T201
-    return 0 if status_of and survivors == expected else 1
+def survivors(status_by_mutant: dict[str, str]) -> set[Survivor]:
+    names = [mutant for mutant, status in status_by_mutant.items() if status not in KILLED]
+    return {Survivor(function_of(name), changed_lines(mutmut("show", name))) for name in names}
+
+
+def main(processes: int) -> int:
+    copy_project(tomllib.loads(Path("pyproject.toml").read_text())["tool"]["mutmut"])
+    mutmut("run", "--max-children", str(processes), stdout=None)
+    status_by_mutant: dict[str, str] = dict(re.findall(r"(\S+): (.+)", mutmut("results", "--all", "true")))
+    found, expected = survivors(status_by_mutant), listed(PAGE.read_text())
+    print(f"{len(status_by_mutant)} mutants: {dict(Counter(status_by_mutant.values()))}")  # noqa: T201
+    for survivor in sorted(found - expected):
+        print(f"\nNot killed, and not listed in {PAGE}:\n\n{survivor}")  # noqa: T201
+    for survivor in sorted(expected - found):
+        print(f"\nListed in {PAGE}, but killed or gone:\n\n{survivor}")  # noqa: T201
+    return 0 if status_by_mutant and found == expected else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else os.cpu_count() or 1))

@@ -18,7 +18,7 @@ from jose.backends.base import Key
 
 from auth_service.keys import BadSigningKey, KeyRing, SigningKey
 from auth_service.tokens import TokenIssuer
-from hepar.contracts.tokens import PublicKey, PublicKeys
+from hepar.contracts.tokens import PublicKeys
 from hepar.core.errors import BadUpstream, HeparError, Unauthenticated, Unavailable
 from hepar.web import access_tokens
 from hepar.web.access_tokens import KeyCache, Principal, TokenRules, read_token, token_key_id, verification_keys
@@ -281,7 +281,8 @@ def refusal(issuer: TokenIssuer, token: str, now: float | None = None) -> str:
 
 
 def test_a_principal_has_all_that_the_token_states(issuer: TokenIssuer) -> None:
-    claims = good_claims(issuer) | {"scope": "analyses  accounts", "sid": "session-1"}
+    claims = good_claims(issuer)
+    claims.update(scope="analyses  accounts", sid="session-1")
     keys = verification_keys(PublicKeys(keys=issuer.keys.published()))
     expected = Principal("somebody", frozenset({"analyses", "accounts"}), claims["jti"], claims["exp"], "session-1")
     assert read_token(signed(issuer, claims), keys, RULES) == expected
@@ -406,7 +407,7 @@ def test_the_library_is_told_the_one_allowed_algorithm(issuer: TokenIssuer, monk
 
 def test_published_keys_are_used_for_es256_whatever_they_state(issuer: TokenIssuer) -> None:
     (key,) = issuer.keys.published()
-    keys = PublicKeys.model_construct(keys=[PublicKey.model_construct(**key.model_dump() | {"alg": "RS256"})])
+    keys = PublicKeys(keys=[key.model_copy(update={"alg": "RS256"})])
     token = issuer.issue("somebody", "analyses")
     assert read_token(token, verification_keys(keys), RULES).subject == "somebody"
 
