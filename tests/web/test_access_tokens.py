@@ -362,6 +362,15 @@ def test_malformed_tokens_are_refused_with_their_reason(issuer: TokenIssuer, tok
     assert refused.value.detail == reason
 
 
+@pytest.mark.parametrize("part", range(3))
+@pytest.mark.parametrize("addition", ["=", "==", "\n", " ", "+", "/"])
+def test_characters_outside_base64url_are_refused(issuer: TokenIssuer, part: int, addition: str) -> None:
+    """RFC 7515, section 2: without padding and without white space."""
+    parts = issuer.issue("somebody", "analyses").split(".")
+    parts[part] += addition
+    assert refusal(issuer, ".".join(parts)) == "the token is not a signed JWT"
+
+
 def test_a_wrong_signature_is_refused_and_the_cause_is_kept(issuer: TokenIssuer) -> None:
     headers = {"kid": kid(issuer), "typ": "at+jwt"}
     token = jwt.encode(good_claims(issuer), SigningKey.fresh().pem, algorithm="ES256", headers=headers)
