@@ -49,10 +49,10 @@ def test_curl(person: dict[str, str]) -> None:
     lines = run("bash", "examples/curl.sh", SAMPLE, **person).splitlines()
     assert lines == [
         "first time:",
-        "metastasis",
+        "decided metastasis",
         "second time:",
-        "metastasis",
-        "what is no image:",
+        "decided metastasis",
+        "a body that is not an image:",
         "/problems/unsupported-media",
     ]
 

@@ -83,7 +83,7 @@ export const de: Messages = {
   frame: "Einzelbild",
   previousFrame: "Voriges Einzelbild",
   nextFrame: "Nächstes Einzelbild",
-  noResult: "Dieses Ergebnis ist hier nicht vorhanden. Ergebnisse bleiben nur in diesem Browser-Tab; nichts wird gespeichert.",
+  noResult: "Dieses Ergebnis ist hier nicht vorhanden. Ergebnisse bleiben nur in diesem Browser-Tab.",
   backToList: "Zurück zur Liste",
   classifiedAs: "{label}, kalibrierte Wahrscheinlichkeit {probability}",
   agreement: "{votes} von {models} Netzen stimmen überein",

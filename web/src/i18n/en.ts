@@ -83,7 +83,7 @@ export const en = {
   frame: "Frame",
   previousFrame: "Previous frame",
   nextFrame: "Next frame",
-  noResult: "This result does not exist here. Results are kept in this browser tab only; nothing is stored.",
+  noResult: "This result does not exist here. Results are kept in this browser tab only.",
   backToList: "Back to the list",
   classifiedAs: "{label}, calibrated probability {probability}",
   agreement: "{votes} of {models} networks agree",
