@@ -29,6 +29,22 @@ class DataConfiguration(_Section):
     real_repeats: int = Field(
         default=0, ge=0, le=100, description="how often real lesions of training patients are used, under each label"
     )
+    review: Literal["first", "second"] = Field(
+        default="first", description="review of the shared slices: tables of the folder, or of second-review/"
+    )
+    recipe: Literal["tabled", "whole_range"] = Field(
+        default="tabled", description="how lesions are synthesised: `training/lesions/recipe.py`"
+    )
+    lesion_free_copies: int = Field(
+        default=1,
+        ge=1,
+        le=20,
+        description="copies of a training slice without lesions; the first is unchanged",
+    )
+    distractors: bool = Field(default=False, description="adds distractors to changed training images")
+    domain_share: float = Field(
+        default=0.0, ge=0, le=1, description="share of changed training images with another scanner, kernel or phase"
+    )
     validation_share: Share
     test_share: Share
 
@@ -124,6 +140,32 @@ class DetectorConfiguration(_Section):
     horizontal_flip: bool
 
 
+class SegmenterConfiguration(_Section):
+    """The shares refer to the images of a training epoch; the rest are healthy slices with synthesised lesions."""
+
+    network: ClassifierArchitecture = Field(description="of the ResUNet; `stem_stride` is 1 or 2")
+    epochs: int = Field(ge=1)
+    images_per_epoch: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+    mixed_precision: bool = False
+    lesion_weight: float = Field(ge=1, description="weight of a lesion pixel relative to another liver pixel")
+    lesion_free_share: float = Field(ge=0, le=1, description="unchanged healthy slices")
+    boxed_share: float = Field(ge=0, le=1, description="slices with reviewed real lesions")
+    unclear_share: float = Field(ge=0, le=1, description="slices that train the liver mask only")
+    no_liver_share: float = Field(ge=0, le=1, description="slices without liver")
+    rotation_degrees: float = Field(ge=0, lt=45)
+    translation: float = Field(ge=0, lt=0.5, description="maximum shift, as a share of the side")
+    zoom: float = Field(ge=0, lt=0.9, description="maximum change of scale")
+
+    @model_validator(mode="after")
+    def _shares_add_up(self) -> Self:
+        if self.lesion_free_share + self.boxed_share + self.unclear_share + self.no_liver_share > 1:
+            raise ValueError("the shares of an epoch add up to more than 1")
+        return self
+
+
 MappedLabel = Literal["cholangiocarcinoma", "metastasis", "no_tumour", "other"]
 LABEL_MAP: dict[str, MappedLabel] = {
     "ICC": "cholangiocarcinoma",
@@ -142,6 +184,7 @@ class Configuration(_Section):
     data: DataConfiguration
     classifier: ClassifierConfiguration
     detector: DetectorConfiguration
+    segmenter: SegmenterConfiguration | None = Field(default=None, description="without it no segmenter is trained")
 
 
 def load_configuration(name: str) -> Configuration:

@@ -65,9 +65,11 @@ def choose_source(folder: Path | None, data: DataConfiguration) -> Source:
 def msd_liver_slices(folder: Path, data: DataConfiguration) -> Iterator[LiverSlice]:
     """Reads the slices with the review `lesion` or `none_seen`; `unclear` ones are not used at all.
 
+    The tables are those of the folder, or of second-review/ if data.review is `second`.
     Raises UnusableData for a missing table or image and for a mask of another size.
     """
-    slices_table, lesions_table = folder / "slices.csv", folder / "lesions.csv"
+    reviewed = folder / "second-review" if data.review == "second" else folder
+    slices_table, lesions_table = reviewed / "slices.csv", reviewed / "lesions.csv"
     for table in (slices_table, lesions_table):
         if not table.is_file():
             raise UnusableData(f"{table} is missing: is {folder} the folder msd-liver-slices?")

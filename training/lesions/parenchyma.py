@@ -66,7 +66,7 @@ def _texture_without_edges(residual: FloatImage, core: BoolImage, noise: float) 
     return np.clip(source, -2.5 * noise, 2.5 * noise).astype(np.float32)
 
 
-def lay_into(
+def blend_lesion(
     hu: FloatImage, parenchyma: Parenchyma, alpha: FloatImage, contrast_hu: FloatImage, blur_mm: float
 ) -> FloatImage:
     """Blends a lesion into the liver by `alpha` (0..1), with the sharpness and noise of the surroundings.

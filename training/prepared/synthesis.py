@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -14,11 +13,12 @@ from PIL import Image
 from hepar.imaging.ct_image import GreyImage
 from training.configuration import DataConfiguration
 from training.fields import BoolImage, FloatImage
-from training.lesions import LABELS, LesionSlice, synthesise
+from training.lesions import LABELS, LesionSlice
 from training.prepared.dataset import NO_TUMOUR, NO_TUMOUR_INDEX, Example, RealLesions
 from training.prepared.splitting import fold_by_patient, split_by_patient
 from training.prepared.writing import finish_dataset, save_grey, start_dataset, write_example
 from training.sources import LiverSlice, Source
+from training.variants import variants_of
 
 LIMITS = (
     "Trained on synthesised lesions: the metrics do not apply to real tumours.",
@@ -78,20 +78,17 @@ def _prepare_slice(item: LiverSlice, *, split: dict[str, str], data: DataConfigu
     if not item.tumour_free:
         return []
     part = split[item.patient]
-    healthy = Example(part, f"{item.name}_{NO_TUMOUR}", item.patient, NO_TUMOUR_INDEX, [])
-    examples = [write_example(healthy, _grey(item.hu, data), None, out)]
-    variants = data.variants_train if part == "train" else data.variants_evaluation
-    for label in LABELS:
-        for variant in range(variants):
-            seed = hashlib.sha256(f"{data.seed}/{item.name}/{label}/{variant}".encode()).digest()[:8]
-            rng = np.random.default_rng(int.from_bytes(seed))
-            try:
-                made = synthesise(item.hu, item.liver_mask, data.pixel_spacing_mm, label, rng)
-            except ValueError:
-                break  # too little liver on this slice for any lesion: it stays a tumour-free example
-            boxes = _boxes(made)
-            example = Example(part, f"{item.name}_{label}_{variant}", item.patient, boxes[0][0], boxes)
-            examples.append(write_example(example, _grey(made.hu, data), _resized(made.lesion_mask, data), out))
+    examples = []
+    for variant in variants_of(item, data, training=part == "train"):
+        grey = _grey(variant.hu, data)
+        if variant.lesions is None:
+            name = f"{item.name}_{NO_TUMOUR}" + (f"_{variant.number}" if variant.number else "")
+            examples.append(write_example(Example(part, name, item.patient, NO_TUMOUR_INDEX, []), grey, None, out))
+            continue
+        boxes = _boxes(variant.lesions)
+        name = f"{item.name}_{variant.label}_{variant.number}"
+        example = Example(part, name, item.patient, boxes[0][0], boxes)
+        examples.append(write_example(example, grey, _resized(variant.lesions.lesion_mask, data), out))
     return examples
 
 

@@ -1,0 +1,1 @@
+"""Changes of a training slice that keep its labels: other scanners, other kernels, other contrast phases."""
