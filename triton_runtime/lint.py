@@ -30,6 +30,7 @@ _PROMISED_INPUTS: Promise = {"image": ("TYPE_UINT8", ["height", "width", 1])}
 _PROMISED_OUTPUTS: dict[str, Promise] = {
     "classification": {"logits": ("TYPE_FP32", ["labels"]), "activation": ("TYPE_FP32", ["labels", "any", "any"])},
     "input_check": {"typicality": ("TYPE_FP32", [1])},
+    "segmentation": {"masks": ("TYPE_UINT8", ["labels", "height", "width"])},
     "detection": {"boxes": ("TYPE_FP32", [100, 4]), "scores": ("TYPE_FP32", [100]), "labels": ("TYPE_INT32", [100])},
 }
 

@@ -93,7 +93,7 @@ class Window(Document):
     high_hu: float = Field(description="Hounsfield units displayed as white")
 
 
-Task = Literal["classification", "detection", "input_check"]
+Task = Literal["classification", "detection", "input_check", "segmentation"]
 VotingMethod = Literal["soft_vote", "weighted_vote", "majority_vote"]
 FusionMethod = Literal["weighted_box_fusion", "non_maximum_suppression", "soft_non_maximum_suppression"]
 
@@ -101,6 +101,7 @@ _METHODS: dict[Task, tuple[str, ...]] = {
     "classification": get_args(VotingMethod),
     "detection": get_args(FusionMethod),
     "input_check": (),
+    "segmentation": (),
 }
 
 

@@ -2492,7 +2492,7 @@ export interface components {
              * @description what the model does
              * @enum {string}
              */
-            task: "classification" | "detection" | "input_check";
+            task: "classification" | "detection" | "input_check" | "segmentation";
             /**
              * Architecture
              * @description name of the network architecture
