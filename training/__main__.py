@@ -21,10 +21,10 @@ USER_ERRORS = (
     FileNotFoundError,
     Leakage,
     MissingPrerequisite,
-    ParityError,
     PromotionRefused,
     UnexpectedLayout,
     UnknownVersion,
+    ParityError,
     UnusableData,
     ValidationError,
 )
@@ -44,7 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
         CliApp.print_help(CommandLine, file=sys.stderr)
         return 2
     try:
-        command.run(Context.create(command_line.configuration, command_line.folder, command_line.repository))
+        command.run(
+            Context.create(command_line.configuration, command_line.folder, command_line.repository, command.run_name)
+        )
     except USER_ERRORS as error:
         print(error, file=sys.stderr)
         return 1

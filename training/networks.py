@@ -205,6 +205,40 @@ class ScopeCheck:
         return list(typicality(fitted_input_check(run.network_folder(self.name)), images))
 
 
+@dataclass(frozen=True)
+class Segmenter:
+    """A ResUNet with masks of liver and lesions. `run.data` is a data set of `prepare_segmentation`."""
+
+    name: str = "segment_resunet"
+    architecture: str = "UNet of residual blocks, with a mask of the liver and one of its lesions"
+    task: Task = "segmentation"
+
+    def labels(self, data: Path) -> tuple[str, ...]:  # noqa: ARG002  always the same two
+        return ("liver", "lesion")
+
+    def train(self, run: Run) -> None:
+        from training.segmenter.fit import train_segmenter
+
+        train_segmenter(run.configuration, run.data, run.network_folder(self.name))
+
+    def graph(self, run: Run) -> onnx.ModelProto:
+        from training.export.segmenter import segmenter_graph
+
+        return segmenter_graph(self._trained(run))
+
+    def framework_outputs(self, run: Run, images: GreyImages) -> list[ModelOutput]:
+        logits = np.asarray(self._trained(run).predict(images[..., None], batch_size=8, verbose=0), dtype=np.float64)
+        return list(np.moveaxis(1 / (1 + np.exp(-logits)), -1, 1))
+
+    def _trained(self, run: Run) -> keras.Model:
+        from training.segmenter.fit import LAST_WEIGHTS, segmenter_settings
+        from training.segmenter.network import build_segmenter
+
+        model = build_segmenter(segmenter_settings(run.configuration), run.configuration.data.input_size_px)
+        model.load_weights(run.network_folder(self.name) / LAST_WEIGHTS)
+        return model
+
+
 _POOLED = "multiple-instance pooling of its class activation map"
 _ALL: tuple[Network, ...] = (
     Classifier("resnet", f"ResNet with {_POOLED}"),

@@ -11,6 +11,7 @@ from training.commands.data import Explore, Prepare
 from training.commands.ensembles import EvaluateVolumes, FitEnsembles, WriteReport
 from training.commands.models import CrossValidate, Evaluate, Export, OptimiseGraphs, Train
 from training.commands.pictures import MeasureRealism, WriteAugmentationSheet, WriteLesionSheet, WriteSamples
+from training.commands.segmenter import SegmenterCommands
 from training.commands.versions import Promote, RollBack
 
 
@@ -45,6 +46,7 @@ class CommandLine(BaseSettings):
     realism: CliSubCommand[MeasureRealism] = Field(description=MeasureRealism.__doc__)
     lesion_sheet: CliSubCommand[WriteLesionSheet] = Field(description=WriteLesionSheet.__doc__)
     augmentation_sheet: CliSubCommand[WriteAugmentationSheet] = Field(description=WriteAugmentationSheet.__doc__)
+    segmenter: CliSubCommand[SegmenterCommands] = Field(description=SegmenterCommands.__doc__)
     samples: CliSubCommand[WriteSamples] = Field(description=WriteSamples.__doc__)
 
     @classmethod

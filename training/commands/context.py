@@ -7,7 +7,7 @@ import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -33,16 +33,16 @@ class Context:
     repository: Path
 
     @classmethod
-    def create(cls, configuration: str, folder: Path | None, repository: Path) -> Context:
+    def create(cls, configuration: str, folder: Path | None, repository: Path, run_name: str | None = None) -> Context:
         """Loads the configuration. Raises FileNotFoundError and pydantic.ValidationError.
 
-        folder: of the training run; var/training/<configuration> if None.
+        folder: of the training run; if None, var/training/<run_name>, which is the configuration's name by default.
         """
         name = Path(configuration).stem
         run = Run(
             configuration=load_configuration(configuration),
             size="full" if name.startswith("full") else "compact",
-            folder=folder or Path("var/training") / name,
+            folder=folder or Path("var/training") / (run_name or name),
         )
         return cls(configuration, run, repository)
 
@@ -98,6 +98,8 @@ class Command(BaseModel, ABC):
     """The arguments of one command. Its docstring is its help text."""
 
     model_config = ConfigDict(frozen=True)
+    run_name: ClassVar[str | None] = None
+    """Name of the run's default folder if it is not that of the configuration."""
 
     @abstractmethod
     def run(self, context: Context) -> None: ...

@@ -14,6 +14,7 @@ from scipy.special import softmax
 from hepar.contracts.cards import Metric, Task
 from training.evaluation.ground_truth import boxes_from_rows, true_boxes
 from training.evaluation.inference import predict_boxes, predict_logits, run_model_on
+from training.evaluation.segmentation import evaluate_segmenter
 from training.metrics import classification, detection
 from training.metrics.bootstrap import metrics_with_intervals
 from training.metrics.detection import Boxes
@@ -52,6 +53,7 @@ def evaluate_model(
         "classification": _evaluate_classifier,
         "detection": _evaluate_detector,
         "input_check": _evaluate_input_check,
+        "segmentation": _evaluate_segmenter,
     }
     return evaluators[task](model, data, temperature, threshold)
 
@@ -117,6 +119,16 @@ def _evaluate_input_check(
     for name, (members, sources) in groups.items():
         accepted = np.asarray(run_model_on(model, members)["typicality"])[:, 0] >= threshold
         metrics |= metrics_with_intervals(sources, {f"accepted_{name}": functools.partial(_share, accepted)})
+    return Evaluation(1.0, threshold, metrics)
+
+
+def _evaluate_segmenter(
+    model: Path | bytes,
+    data: Path,
+    temperature: float | None,  # noqa: ARG001  a segmenter has none
+    threshold: float | None,
+) -> Evaluation:
+    threshold, metrics = evaluate_segmenter(model, data, threshold)
     return Evaluation(1.0, threshold, metrics)
 
 

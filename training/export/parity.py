@@ -35,7 +35,8 @@ ModelOutput = NDArray[np.float64] | FrameworkBoxes
 def require_parity(expected: Sequence[ModelOutput], model: bytes, images: GreyImages) -> None:
     """Raises ParityError unless probabilities agree within 0.005, and boxes of score 0.1 or more within a pixel.
 
-    expected: output of the framework for each image: probabilities (labels,), typicality (1,) or boxes.
+    expected: output of the framework for each image: probabilities (labels,), typicality (1,), boxes, or
+    mask probabilities (classes, h, w).
     images: (n, h, w).
     """
     from training.evaluation.inference import run_model_on
@@ -55,6 +56,8 @@ def require_parity(expected: Sequence[ModelOutput], model: bytes, images: GreyIm
 def _probabilities(outputs: dict[str, NDArray[Any]], index: int) -> NDArray[np.float64]:
     if "typicality" in outputs:
         return outputs["typicality"][index].astype(np.float64)
+    if "masks" in outputs:
+        return outputs["masks"][index].astype(np.float64) / 255
     logits = outputs["logits"][index].astype(np.float64)
     return np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
 

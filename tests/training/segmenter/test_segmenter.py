@@ -1,0 +1,153 @@
+"""The segmenter from reviewed slices to a served model, on phantoms: prepare, train, go on, export, evaluate."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hepar.contracts.cards import ModelCard
+from tests.training.support import run_training
+from training.configuration import load_configuration
+from training.evaluation.inference import run_model_on
+from training.evaluation.shipped_models import shipped_models
+from training.phantom import abdomen_phantom
+from training.prepared.dataset import data_fingerprint
+from training.segmenter.background import read_backgrounds, read_masks
+from training.segmenter.prepare import Sources, prepare_segmentation
+from training.sources import UnusableData
+
+SIDE = 128
+PATIENTS = 10
+REVIEWS = ("none_seen", "none_seen", "lesion", "unclear")
+
+
+@pytest.fixture(scope="module")
+def slices(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder laid out as msd-liver-slices with its second review: four phantoms of each patient."""
+    folder = tmp_path_factory.mktemp("slices")
+    for name in ("images", "liver_masks", "second-review"):
+        (folder / name).mkdir()
+    rows, boxes = [], []
+    for patient in range(PATIENTS):
+        for number, review in enumerate(REVIEWS):
+            phantom = abdomen_phantom(np.random.default_rng([patient, number]), SIDE)
+            image = f"{patient}_{number}.png"
+            grey = np.clip(phantom.hu * (255 / 250), 0, 255).astype(np.uint8)
+            Image.fromarray(grey).save(folder / "images" / image)
+            Image.fromarray(phantom.liver_mask).save(folder / "liver_masks" / image)
+            rows.append([image, patient, number, int(phantom.liver_mask.sum()), review])
+            if review == "lesion":
+                row, column = np.argwhere(phantom.liver_mask)[int(phantom.liver_mask.sum()) // 2]
+                boxes.append([image, column - 4, row - 3, column + 4, row + 3, "sure"])
+    tables = {
+        "slices.csv": (["image", "patient", "slice", "liver_pixels", "review"], rows),
+        "lesions.csv": (["image", "x_min", "y_min", "x_max", "y_max", "confidence"], boxes),
+    }
+    for name, (header, values) in tables.items():
+        with (folder / "second-review" / name).open("w", newline="") as file:
+            csv.writer(file).writerows([header, *values])
+    return folder
+
+
+def segmenter(folder: Path, *arguments: str) -> str:
+    result = run_training(folder, "segmenter", *arguments)
+    assert result.returncode == 0, result.stderr[-3000:]
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def trained(slices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    segmenter(folder, "prepare", "--data", str(slices))
+    segmenter(folder, "train")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(trained: Path) -> Path:
+    segmenter(trained, "export", "--pages", str(trained / "pages"))
+    return trained / "models" / "segment_resunet"
+
+
+def test_every_patient_is_in_one_part_and_only_held_out_slices_have_their_lesions_already(trained: Path) -> None:
+    parts: dict[str, set[str]] = {}
+    for part in ("train", "validation", "test"):
+        items = read_backgrounds(trained / "data", part)
+        for item in items:
+            parts.setdefault(item.patient, set()).add(part)
+        kinds = {item.kind for item in items}
+        assert {"healthy", "boxed", "unclear"} <= kinds
+        assert ("synthesised" in kinds) == (part != "train")
+    assert all(len(names) == 1 for names in parts.values())
+    assert len(parts) == PATIENTS
+
+
+def test_synthesised_lesions_lie_in_the_livers_mask(trained: Path) -> None:
+    for item in read_backgrounds(trained / "data", "test"):
+        masks = read_masks(trained / "data", item)
+        assert masks.grey.shape == masks.liver.shape == (SIDE, SIDE)
+        assert not (masks.lesions & ~masks.liver).any()
+        assert masks.lesions.any() == (item.kind in ("synthesised", "boxed"))
+
+
+def test_preparing_again_gives_the_same_data(slices: Path, trained: Path, tmp_path: Path) -> None:
+    data = load_configuration("smoke").data
+    prepare_segmentation(Sources(slices, None, None), data, tmp_path / "data")
+    assert data_fingerprint(tmp_path / "data") == data_fingerprint(trained / "data")
+
+
+def test_slices_without_their_second_review_are_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(UnusableData, match=r"second-review/slices\.csv"):
+        prepare_segmentation(Sources(tmp_path, None, None), load_configuration("smoke").data, tmp_path / "data")
+
+
+def test_an_interrupted_training_goes_on_after_its_last_epoch(trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained, tmp_path / "run")
+    run = tmp_path / "run" / "segment_resunet"
+    (run / "finished").unlink()
+    epochs = (run / "epochs.csv").read_text()
+    assert epochs.count("\n") == 3, "a header and two epochs"
+    metadata = run / "backup" / "training_metadata.json"
+    metadata.write_text(json.dumps({**json.loads(metadata.read_text()), "epoch": 1}))
+    said = segmenter(tmp_path / "run", "train")
+    assert "Epoch 2/2" in said
+    assert "Epoch 1/2" not in said
+    assert (run / "epochs.csv").read_text().count("\n") == 4
+
+
+def test_the_exported_model_keeps_the_promise(exported: Path) -> None:
+    card = ModelCard.model_validate_json((exported / "card.json").read_bytes())
+    assert (card.task, card.labels) == ("segmentation", ["liver", "lesion"])
+    assert {"liver_dice", "lesion_dice", "lesion_recall", "real_lesion_recall"} <= set(card.metrics)
+    assert all(metric.low <= metric.value <= metric.high for metric in card.metrics.values())
+    images = np.random.default_rng(0).integers(0, 255, (3, SIDE, SIDE), dtype=np.uint8)
+    masks = run_model_on(exported / "1" / "model.onnx", images)["masks"]
+    assert masks.shape == (3, 2, SIDE, SIDE)
+    assert masks.dtype == np.uint8
+    assert "TYPE_UINT8 dims: [ 2, 128, 128 ]" in (exported / "config.pbtxt").read_text()
+
+
+def test_the_page_tells_the_figures_and_the_limits(exported: Path) -> None:
+    page = (exported.parents[1] / "pages" / "segment_resunet.md").read_text()
+    assert "| liver_dice |" in page
+    assert "standard radiological display" in page
+
+
+def test_evaluating_again_gives_the_cards_figures(exported: Path) -> None:
+    card = ModelCard.model_validate_json((exported / "card.json").read_bytes())
+    said = segmenter(exported.parents[1], "evaluate", "--shipped")
+    for name, metric in card.metrics.items():
+        (value,) = re.findall(rf"^  {name} +([0-9.]+)  \(", said, re.MULTILINE)
+        assert float(value) == pytest.approx(metric.value, abs=6e-4)
+    assert "msd (validation): slices" in said
+
+
+def test_the_segmenter_is_not_compared_with_the_other_networks(exported: Path) -> None:
+    assert shipped_models(exported.parent) == []

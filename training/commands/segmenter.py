@@ -1,0 +1,95 @@
+"""Commands of the segmenter, which has its own data set because it is trained on masks of the liver."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+from pydantic_settings import CliSubCommand, get_subcommand
+
+from training.commands.context import Command, Context, formatted
+from training.networks import Segmenter, train
+from training.segmenter.prepare import Sources, prepare_segmentation
+
+
+class PrepareSegmenter(Command):
+    """Write the data set of the segmenter."""
+
+    data: Path = Field(description="the folder msd-liver-slices")
+    volumes: Path | None = Field(default=None, description="folder with ct-abdomen-pelvis and crlm-volume as NIfTI")
+    lits: Path | None = Field(default=None, description="data folder of the package liver-ct-segmentation-package")
+
+    def run(self, context: Context) -> None:
+        sources = Sources(self.data, self.volumes, self.lits)
+        count = prepare_segmentation(sources, context.run.configuration.data, context.run.data)
+        print(f"{count} slices in {context.run.data}")
+
+
+class TrainSegmenter(Command):
+    """Train the segmenter, or resume its training."""
+
+    def run(self, context: Context) -> None:
+        context.require_data()
+        train(Segmenter(), context.run)
+
+
+class EvaluateSegmenter(Command):
+    """Measure the segmenter on held-out patients and on volumes of other scanners."""
+
+    shipped: bool = Field(default=False, description="evaluate the model of the repository, not the last weights")
+
+    def run(self, context: Context) -> None:
+        from training.evaluation.segmentation import domain_metrics, evaluate_segmenter
+
+        context.require_data()
+        model = context.repository / Segmenter().name / "1" / "model.onnx"
+        source = model if self.shipped else Segmenter().graph(context.run).SerializeToString()
+        threshold, metrics = evaluate_segmenter(source, context.run.data)
+        print("validation and test patients of the slices, thresholds fitted on the former:")
+        for name, metric in metrics.items():
+            print(f"  {name:<36} {formatted(metric)}")
+        for domain, values in domain_metrics(source, context.run.data, threshold).items():
+            print(f"{domain}: " + ", ".join(f"{name} {value:g}" for name, value in values.items()))
+
+
+class MeasureGate(Command):
+    """Measure what a gate by the liver mask of the shipped segmenter does to the shipped detectors."""
+
+    def run(self, context: Context) -> None:
+        from training.evaluation.liver_gate import measure_gate
+
+        context.require_data()
+        model = context.repository / Segmenter().name / "1" / "model.onnx"
+        for row in measure_gate(model, context.repository, context.run.data):
+            print(row.sentence())
+
+
+class ExportSegmenter(Command):
+    """Write the segmenter and its card to the model repository."""
+
+    pages: Path = Field(default=Path("docs/model-cards"), description="folder of the model cards for people")
+
+    def run(self, context: Context) -> None:
+        from training.export.model_card import write_model_card
+        from training.model_export import export
+
+        context.require_data()
+        card = export(Segmenter(), context.run, context.repository)
+        print(write_model_card(card, context.repository / card.name / "1" / "model.onnx", self.pages))
+
+
+class SegmenterCommands(Command):
+    """Prepare, train, evaluate and export the segmenter; measure a gate by its liver mask."""
+
+    run_name: ClassVar[str | None] = "segmenter"
+    prepare: CliSubCommand[PrepareSegmenter] = Field(description=PrepareSegmenter.__doc__)
+    train: CliSubCommand[TrainSegmenter] = Field(description=TrainSegmenter.__doc__)
+    evaluate: CliSubCommand[EvaluateSegmenter] = Field(description=EvaluateSegmenter.__doc__)
+    gate: CliSubCommand[MeasureGate] = Field(description=MeasureGate.__doc__)
+    export: CliSubCommand[ExportSegmenter] = Field(description=ExportSegmenter.__doc__)
+
+    def run(self, context: Context) -> None:
+        command = get_subcommand(self)
+        if isinstance(command, Command):
+            command.run(context)

@@ -1,0 +1,1 @@
+"""Masks of the liver and its lesions from one slice."""

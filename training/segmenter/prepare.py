@@ -1,0 +1,166 @@
+"""From reviewed slices and volumes to the segmenter's data: split by patient, lesions synthesised for measuring.
+
+<out>/split.json                      patient -> train, validation or test: the same patients as the other networks
+<out>/<part>/{images,livers,lesions}  8-bit slices and 1-bit masks; the training part has no synthesised lesions yet
+<out>/segmentation.jsonl              one Background a line
+<out>/manifest.jsonl                  the same slices in the format of training.prepared
+<out>/provenance.txt, limits.txt      for the card
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from training.configuration import DataConfiguration
+from training.fields import BoolImage, FloatImage
+from training.lesions import LABELS, WHOLE_RANGE, Label, LesionSlice, synthesise
+from training.prepared.dataset import CLASS_LABELS, NO_TUMOUR
+from training.prepared.splitting import split_by_patient
+from training.segmenter.background import (
+    Background,
+    Kind,
+    Masks,
+    read_masks,
+    reviewed_slices,
+    start,
+    write,
+    write_backgrounds,
+)
+from training.segmenter.volumes import VolumeSlice, abdomen_pelvis, crlm, lits_117
+from training.sources import MSD_PROVENANCE, UnusableData
+
+PROVENANCE = (
+    f"{MSD_PROVENANCE}. Liver masks of the same set; slices below the liver and a liver without contrast of "
+    "TotalSegmentator's test volume (Apache-2.0)"
+)
+LIMITS = (
+    "Lesion masks were learnt from synthesised lesions and from ellipses in boxes of reviewed real lesions.",
+    "Axial slices in the soft-tissue window, in standard radiological display; not mirrored ones.",
+    "Benign lesions are marked as lesions too, or not: none had a label of its own.",
+)
+_KINDS: dict[str, Kind] = {"none_seen": "healthy", "lesion": "boxed", "unclear": "unclear"}
+LITS_PATIENT = "10117"
+"""The slices' patient of that number. Compared by eye and by correlation they are two people; one side holds both."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """slices: msd-liver-slices.  volumes: the folder of the NIfTI volumes, or None.  lits: for `lits_117`, or None."""
+
+    slices: Path
+    volumes: Path | None
+    lits: Path | None
+
+
+def prepare_segmentation(sources: Sources, data: DataConfiguration, out: Path) -> int:
+    """Writes the data set and returns how many slices it has. Raises UnusableData for what is missing."""
+    if not (sources.slices / "second-review" / "slices.csv").is_file():
+        raise UnusableData(f"{sources.slices} has no second-review/slices.csv")
+    rows = list(reviewed_slices(sources.slices))
+    split = split_by_patient({patient for _, patient, review, _ in rows if review != "unclear"}, data)
+    shutil.rmtree(out, ignore_errors=True)
+    start(out)
+    items: list[Background] = []
+    for image, patient, review, boxes in rows:
+        part = split.setdefault(patient, "train")
+        kind = _KINDS[review]
+        item = Background(part, Path(image).stem, patient, "msd", kind, boxes)
+        masks = _slice_masks(sources.slices, image, boxes)
+        if masks.grey.shape != (data.input_size_px, data.input_size_px):
+            raise UnusableData(f"{image} is {masks.grey.shape}, not {data.input_size_px} pixels a side")
+        items.append(write(out, item, masks))
+        if kind == "healthy" and part != "train":
+            items += _with_lesions(out, item, masks, data)
+    items += _volume_items(out, sources, split, data)
+    write_backgrounds(out, items)
+    _write_manifest(out, items, split)
+    return len(items)
+
+
+def with_lesions(
+    hu: FloatImage, liver: BoolImage, data: DataConfiguration, label: Label, rng: np.random.Generator
+) -> LesionSlice | None:
+    """The slice with lesions of WHOLE_RANGE; None where its liver has no room."""
+    try:
+        return synthesise(hu, liver, data.pixel_spacing_mm, label, rng, WHOLE_RANGE)
+    except ValueError:
+        return None
+
+
+def ellipses(boxes: tuple[tuple[int, int, int, int], ...], shape: tuple[int, ...], share: float = 1.0) -> BoolImage:
+    """(h, w) True in the ellipse that fills `share` of each box's sides."""
+    rows, columns = np.arange(shape[0])[:, None] + 0.5, np.arange(shape[1])[None, :] + 0.5
+    mask = np.zeros(shape, dtype=bool)
+    for x_min, y_min, x_max, y_max in boxes:
+        across = (columns - (x_min + x_max) / 2) / (share * (x_max - x_min) / 2)
+        down = (rows - (y_min + y_max) / 2) / (share * (y_max - y_min) / 2)
+        mask |= across**2 + down**2 < 1
+    return mask
+
+
+def _slice_masks(folder: Path, image: str, boxes: tuple[tuple[int, int, int, int], ...]) -> Masks:
+    grey = np.asarray(Image.open(folder / "images" / image).convert("L"))
+    liver = np.asarray(Image.open(folder / "liver_masks" / image)) != 0
+    lesions = ellipses(boxes, grey.shape)
+    return Masks(grey, liver | lesions, lesions)
+
+
+def _with_lesions(out: Path, item: Background, masks: Masks, data: DataConfiguration) -> list[Background]:
+    """A held-out slice once with each type's lesions, always the same."""
+    made = []
+    for label in LABELS:
+        seed = hashlib.sha256(f"segmenter/{data.seed}/{item.name}/{label}".encode()).digest()[:8]
+        width_hu = data.window_high_hu - data.window_low_hu
+        hu = np.asarray(data.window_low_hu + masks.grey.astype(np.float32) * (width_hu / 255), dtype=np.float32)
+        drawn = with_lesions(hu, masks.liver, data, label, np.random.default_rng(int.from_bytes(seed)))
+        if drawn is None:
+            continue
+        relative = (drawn.hu - data.window_low_hu) / width_hu
+        grey = np.asarray(np.clip(np.rint(relative * 255), 0, 255), dtype=np.uint8)
+        variant = Background(item.part, f"{item.name}_{label}", item.patient, item.domain, "synthesised")
+        made.append(write(out, variant, Masks(grey, drawn.liver_mask, drawn.lesion_mask)))
+    return made
+
+
+def _volume_items(out: Path, sources: Sources, split: dict[str, str], data: DataConfiguration) -> list[Background]:
+    """Volumes nobody trains on are tested on; of `ct-abdomen-pelvis` the slices without liver and the livers train."""
+    items: list[Background] = []
+    if sources.volumes is not None:
+        items += _of_volume(out, abdomen_pelvis(sources.volumes, data), "abdomen_pelvis", "train", split)
+        items += _of_volume(out, crlm(sources.volumes, data), "crlm", "test", split)
+    if sources.lits is not None:
+        part = split.get(LITS_PATIENT, "test")
+        items += _of_volume(out, lits_117(sources.lits, data), "lits_117", part, split)
+    return items
+
+
+def _of_volume(
+    out: Path, slices: Iterable[VolumeSlice], patient: str, part: str, split: dict[str, str]
+) -> list[Background]:
+    split[patient] = part
+    return [_volume_item(out, item, patient, part) for item in slices]
+
+
+def _volume_item(out: Path, item: VolumeSlice, patient: str, part: str) -> Background:
+    kind: Kind = "no_liver" if not item.masks.liver.any() else "outlined" if item.lesions_known else "unclear"
+    return write(out, Background(part, f"{patient}_{item.number:03d}", patient, patient, kind), item.masks)
+
+
+def _write_manifest(out: Path, items: list[Background], split: dict[str, str]) -> None:
+    rows = []
+    for item in items:
+        label = CLASS_LABELS.index(NO_TUMOUR) if not read_masks(out, item).lesions.any() else 0
+        row = {"part": item.part, "name": item.name, "patient": item.patient, "label": label, "boxes": []}
+        rows.append(json.dumps(row) + "\n")
+    (out / "manifest.jsonl").write_text("".join(rows))
+    (out / "split.json").write_text(json.dumps(split, indent=1, sort_keys=True))
+    (out / "provenance.txt").write_text(PROVENANCE + "\n")
+    (out / "limits.txt").write_text("".join(f"{limit}\n" for limit in LIMITS))
