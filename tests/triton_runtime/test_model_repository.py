@@ -26,6 +26,7 @@ def test_there_is_a_model_for_each_task() -> None:
     assert read_cards(REPOSITORY, "classification")
     assert read_cards(REPOSITORY, "detection")
     assert read_cards(REPOSITORY, "input_check")
+    assert read_cards(REPOSITORY, "segmentation")
 
 
 def test_configurations_graphs_and_cards_agree() -> None:
