@@ -50,7 +50,7 @@ def test_configurations_graphs_and_cards_agree() -> None:
         ("configs/gpu.pbtxt", "trt_engine_cache_path", "trt_other", "no engine cache"),
         ("configs/gpu.pbtxt", "dims: [ 256, 256, 1 ] }\n]", "dims: [ 256, 255, 1 ] }\n]", "promised is TYPE_UINT8"),
         ("card.json", '"classification"', '"something"', "something"),
-        ("1/model.onnx", None, None, "no version holds a model.onnx"),
+        ("1/model.onnx", None, None, "no version has a model.onnx"),
     ],
 )
 def test_the_linter_reports_a_fault(tmp_path: Path, file: str, old: str | None, new: str | None, said: str) -> None:
@@ -64,6 +64,14 @@ def test_the_linter_reports_a_fault(tmp_path: Path, file: str, old: str | None, 
         broken.write_text(text.replace(old, new, 1))
     found = faults(tmp_path)
     assert any(said in fault for fault in found), found
+
+
+def test_the_linter_knows_the_masks_of_a_segmenter(tmp_path: Path) -> None:
+    shutil.copytree(REPOSITORY / "segment_resunet", tmp_path / "segment_resunet")
+    file = tmp_path / "segment_resunet" / "config.pbtxt"
+    file.write_text(file.read_text().replace("dims: [ 2, 256, 256 ]", "dims: [ 2, 128, 128 ]"))
+    found = faults(tmp_path)
+    assert any("masks is TYPE_UINT8 [2, 128, 128]; promised is TYPE_UINT8 [2, 256, 256]" in one for one in found), found
 
 
 def test_the_linter_exit_status_reflects_the_faults(
