@@ -185,15 +185,20 @@ def help_text(*command: str) -> str:
     ).stdout
 
 
+def _subcommands(*command: str) -> set[str]:
+    return {name for group in re.findall(r"\{([a-z,-]+)\}", help_text(*command)) for name in group.split(",")}
+
+
 def _unknown_words(module: str, words: list[str]) -> list[str]:
-    """Subcommands and options of a command line that its help does not list."""
-    subcommands = {name for group in re.findall(r"\{([a-z,-]+)\}", help_text(module)) for name in group.split(",")}
-    own = next((word for word in words if word in subcommands), None)
+    """Subcommands and options of a command line that its help does not list; a subcommand may have its own."""
+    own = next((word for word in words if word in _subcommands(module)), None)
     if own is None:
         first = next((word for word in words if not word.startswith("-") and not word.isupper()), None)
         return [] if first is None else [f"{module} {first}"]
     options = [word.lstrip("[").partition("=")[0] for word in words if word.lstrip("[").startswith("--")]
     text = help_text(module) + help_text(module, own) if options else ""
+    inner = next((word for word in words[words.index(own) + 1 :] if word in _subcommands(module, own)), None)
+    text += help_text(module, own, inner) if options and inner else ""
     return [f"{module} {own} {option}" for option in options if not re.search(rf"{option}\b", text)]
 
 

@@ -10,7 +10,6 @@ from pydantic_settings import CliSubCommand, get_subcommand
 
 from training.commands.context import Command, Context, formatted
 from training.networks import Segmenter, train
-from training.segmenter.prepare import Sources, prepare_segmentation
 
 
 class PrepareSegmenter(Command):
@@ -21,6 +20,8 @@ class PrepareSegmenter(Command):
     lits: Path | None = Field(default=None, description="data folder of the package liver-ct-segmentation-package")
 
     def run(self, context: Context) -> None:
+        from training.segmenter.prepare import Sources, prepare_segmentation
+
         sources = Sources(self.data, self.volumes, self.lits)
         count = prepare_segmentation(sources, context.run.configuration.data, context.run.data)
         print(f"{count} slices in {context.run.data}")
