@@ -129,7 +129,7 @@ def test_a_broken_environment_gets_one_clear_line(tmp_path: Path) -> None:
 def test_a_wrong_setting_gets_one_clear_line(tmp_path: Path) -> None:
     environment = os.environ | {"HEPAR_GATEWAY_PORT": "ninety"}
     status, _, errors = run(["run"], environment)
-    assert status == 1
+    assert status == 2
     assert errors.startswith("HEPAR_GATEWAY_PORT: Input should be a valid integer")
 
 

@@ -134,8 +134,8 @@ def write_mapped_classifier(repository: Path, name: str, **card: object) -> None
     _write(repository, name, "classification", nodes, constants, outputs, CLASSIFIER_LABELS, card)
 
 
-def write_slow(repository: Path, name: str, products: int = 24, **card: object) -> None:
-    """A classifier for metastasis that multiplies 2,048 x 2,048 matrices first: about ten seconds of one core."""
+def write_slow(repository: Path, name: str, products: int = 96, **card: object) -> None:
+    """A classifier for metastasis that multiplies 2,048 x 2,048 matrices first: many seconds of one core."""
     side = 2048
     nodes = [
         helper.make_node("Cast", ["image"], ["grey"], to=TensorProto.FLOAT),

@@ -184,7 +184,7 @@ export const deTerms: Terms = {
   no_tumour: "Kein Tumor",
   indeterminate: "Unbestimmt",
   out_of_scope: "Nicht auswertbar",
-  "nothing there": "keine Läsion",
+  "no lesion": "keine Läsion",
   missed: "übersehen",
   clinician: "Klinik",
   researcher: "Forschung",

@@ -187,7 +187,7 @@ export const enTerms = {
   no_tumour: "No tumour",
   indeterminate: "Indeterminate",
   out_of_scope: "Out of scope",
-  "nothing there": "no lesion",
+  "no lesion": "no lesion",
   missed: "missed",
   clinician: "Clinician",
   researcher: "Researcher",
