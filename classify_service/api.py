@@ -67,7 +67,7 @@ async def classify(
 async def classify_batch(
     service: Service, options: VotingChoice, deadline: BatchDeadlineDep, images: UploadedImages, events: EventsAccepted
 ) -> Response:
-    """Every image is answered on its own, in the order sent; one that fails is a problem in its place.
+    """Returns one item per image, in the order sent: its result, or a problem document where it failed.
 
     With `Accept: text/event-stream` each answer comes as an event `item` (a ClassificationItem) as soon as it is ready,
     and an event `end` after the last.

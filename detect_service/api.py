@@ -64,7 +64,7 @@ async def detect(
 async def detect_batch(
     service: Service, options: FusionChoice, deadline: BatchDeadlineDep, images: UploadedImages, events: EventsAccepted
 ) -> Response:
-    """Every image is answered on its own, in the order sent; one that fails is a problem in its place.
+    """Returns one item per image, in the order sent: its result, or a problem document where it failed.
 
     With `Accept: text/event-stream` each answer comes as an event `item` (a DetectionItem) as soon as it is ready,
     and an event `end` after the last.

@@ -57,7 +57,7 @@ async def analyse(
     headers: Mapping[str, str],
     deadline: Deadline,
 ) -> Analysis:
-    """Both services read the upload while it arrives. A part that fails on its own is a problem in its place.
+    """Both services read the upload while it arrives. Where one part fails, it is a problem document.
 
     Raises what ended the upload (TooLarge), and the classifier's error where both parts failed.
     """

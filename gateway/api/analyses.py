@@ -44,8 +44,8 @@ async def _valid_frame(frame: Frame = None) -> None:
     openapi_extra=IMAGE_OPENAPI,
 )
 async def create_analysis(dependencies: Dependencies, deadline: DeadlineDep, upload: UploadDep) -> Response:
-    """Both at once from one upload. A part that fails on its own is a problem in its place, next to the other part's
-    result; where both fail, the request fails.
+    """Classifies the image and finds its lesions from one upload. Where one part fails, it is a problem document next
+    to the result of the other part; where both fail, the request fails.
     """
     return _json(
         await analyse(
@@ -71,7 +71,7 @@ async def create_analysis(dependencies: Dependencies, deadline: DeadlineDep, upl
 async def create_analysis_batch(
     dependencies: Dependencies, deadline: BatchDeadlineDep, upload: UploadDep, events: EventsAccepted
 ) -> Response:
-    """Both parts of every image, in the order sent; a part that fails is a problem in its place.
+    """Returns both parts of every image, in the order sent; a part that failed is a problem document.
 
     With `Accept: text/event-stream` each image comes as an event `item` (an AnalysisItem) as soon as both its parts are
     ready, and an event `end` after the last.

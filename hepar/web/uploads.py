@@ -22,7 +22,7 @@ MULTIPART_OVERHEAD_BYTES = 64 * 1024
 ImageBytes = bytes | bytearray
 """An image file. A bytearray is not converted: that would copy it on the event loop."""
 BATCH_PROBLEMS = ("unsupported-media", "bad-content-length")
-"""Of a route that reads a batch; what is wrong with one image is reported in its place."""
+"""Problems of a route that reads a batch; errors of single images are items of its result."""
 IMAGE_PROBLEMS = (*BATCH_PROBLEMS, "unreadable-image", "below-quorum", "unavailable", "deadline-exceeded")
 """Of a route that reads one image and asks models about it."""
 RAW_TYPES = ("image/", "application/dicom", "application/octet-stream")

@@ -15,8 +15,8 @@ export interface paths {
         put?: never;
         /**
          * Classify one CT image and find its lesions
-         * @description Both at once from one upload. A part that fails on its own is a problem in its place, next to the other part's
-         *     result; where both fail, the request fails.
+         * @description Classifies the image and finds its lesions from one upload. Where one part fails, it is a problem document next
+         *     to the result of the other part; where both fail, the request fails.
          */
         post: operations["analysis"];
         delete?: never;
@@ -81,7 +81,7 @@ export interface paths {
         put?: never;
         /**
          * Classify many CT images and find their lesions
-         * @description Both parts of every image, in the order sent; a part that fails is a problem in its place.
+         * @description Returns both parts of every image, in the order sent; a part that failed is a problem document.
          *
          *     With `Accept: text/event-stream` each image comes as an event `item` (an AnalysisItem) as soon as both its parts are
          *     ready, and an event `end` after the last.
@@ -104,7 +104,7 @@ export interface paths {
         put?: never;
         /**
          * Classify many CT images
-         * @description Every image is answered on its own, in the order sent; one that fails is a problem in its place.
+         * @description Returns one item per image, in the order sent: its result, or a problem document where it failed.
          *
          *     With `Accept: text/event-stream` each answer comes as an event `item` (a ClassificationItem) as soon as it is ready,
          *     and an event `end` after the last.
@@ -127,7 +127,7 @@ export interface paths {
         put?: never;
         /**
          * Find lesions in many CT images
-         * @description Every image is answered on its own, in the order sent; one that fails is a problem in its place.
+         * @description Returns one item per image, in the order sent: its result, or a problem document where it failed.
          *
          *     With `Accept: text/event-stream` each answer comes as an event `item` (a DetectionItem) as soon as it is ready,
          *     and an event `end` after the last.
