@@ -1,4 +1,4 @@
-"""Protection of an overloaded Triton: a retry budget, and a circuit breaker per model."""
+"""Protection of an overloaded Triton: a circuit breaker per model."""
 
 from __future__ import annotations
 
@@ -9,29 +9,9 @@ from contextlib import contextmanager
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import BadUpstream, DeadlineExceeded, Unavailable
 
-RETRY_SHARE = 0.1
-RETRIES_SAVED_MAX = 10.0
 FAILURES_MAX = 5
 OPEN_S = 2.0
 SUFFICIENT_DEADLINE_S = 1.0
-
-
-class RetryBudget:
-    """Every call adds a tenth of a retry, so a failing server gets at most 1.1 times its usual calls."""
-
-    def __init__(self, share: float = RETRY_SHARE, saved_max: float = RETRIES_SAVED_MAX) -> None:
-        self._share, self._saved_max, self._saved = share, saved_max, 0.0
-
-    def earn(self) -> None:
-        """Call once per request."""
-        self._saved = min(self._saved + self._share, self._saved_max)
-
-    def spend(self) -> bool:
-        """Takes one retry from the budget; False where none is left."""
-        if self._saved < 1:
-            return False
-        self._saved -= 1
-        return True
 
 
 class CircuitBreaker:

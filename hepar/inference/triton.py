@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from typing import Any
 
 import grpc
 import numpy as np
-import tenacity
 from numpy.typing import NDArray
 from opentelemetry.trace import SpanKind
 from tritonclient.grpc import InferInput, InferRequestedOutput
@@ -23,9 +23,28 @@ from hepar.core.errors import BadUpstream, DeadlineExceeded, HeparError, Unavail
 from hepar.core.metrics import BREAKER_OPEN, MODEL_FAILURES, MODEL_SECONDS
 from hepar.core.request_context import current_request_id
 from hepar.core.tracing import span, trace_headers
-from hepar.inference.circuit_breaker import CircuitBreaker, RetryBudget
+from hepar.inference.circuit_breaker import CircuitBreaker
 
 Tensor = NDArray[Any]
+# A call that did not reach the model is repeated once, within a budget: a failure costs one token, a success gives a
+# tenth back, and below half of the tokens nothing is repeated (gRPC proposal A6, "Client Retries").
+_SERVICE_CONFIG = json.dumps(
+    {
+        "methodConfig": [
+            {
+                "name": [{}],
+                "retryPolicy": {
+                    "maxAttempts": 2,
+                    "initialBackoff": "0.05s",
+                    "maxBackoff": "0.1s",
+                    "backoffMultiplier": 1,
+                    "retryableStatusCodes": ["UNAVAILABLE"],
+                },
+            }
+        ],
+        "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
+    }
+)
 # Reconnect within a second after a restart of the server; gRPC's default is up to two minutes.
 _CHANNEL = [
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -33,10 +52,10 @@ _CHANNEL = [
     ("grpc.max_reconnect_backoff_ms", 1000),
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
+    ("grpc.service_config", _SERVICE_CONFIG),
 ]
 _PROBE_TIMEOUT_S = 1.0
 _AXES_OF_A_BATCH = 4
-_RETRY_WAIT_MAX_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -68,7 +87,6 @@ class TritonClient:
         self._client = InferenceServerClient(address, channel_args=_CHANNEL)
         self._batched: dict[str, bool] = {}
         self._breakers: dict[str, CircuitBreaker] = {}
-        self._retries = RetryBudget()
 
     async def __aenter__(self) -> TritonClient:
         return self
@@ -109,24 +127,17 @@ class TritonClient:
     ) -> InferenceResult:
         """One image through one model.
 
-        image: (h, w) uint8.  version: the newest by default.  A call that did not reach the model is retried once,
-        within the retry budget.
+        image: (h, w) uint8.  version: the newest by default.  A call that did not reach the model is repeated once,
+        within a budget.
         Raises Unavailable (at once while the model's circuit breaker is open), DeadlineExceeded, and BadUpstream for
         an output of the wrong shape or type, or with a value that is not finite or out of range.
         """
-        self._retries.earn()
         key = f"{model}:{version}" if version else model  # a failing new version does not affect the old one
         breaker = self._breakers.setdefault(key, CircuitBreaker(model))
-        attempts = tenacity.AsyncRetrying(
-            stop=tenacity.stop_after_attempt(2),
-            wait=tenacity.wait_random(0, min(_RETRY_WAIT_MAX_S, deadline.remaining_s() / 2)),
-            retry=tenacity.retry_if_exception(lambda error: isinstance(error, Unavailable) and self._retries.spend()),
-            reraise=True,
-        )
         breaker_open = BREAKER_OPEN.labels(key)
         try:
             with span(f"triton {model}", SpanKind.CLIENT, **{"hepar.model": model}), breaker.call(deadline):
-                result: InferenceResult = await attempts(self._infer_once, model, image, expected, deadline, version)
+                result = await self._infer_once(model, image, expected, deadline, version)
         except HeparError:
             MODEL_FAILURES.labels(model).inc()
             raise

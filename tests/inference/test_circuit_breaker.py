@@ -1,4 +1,4 @@
-"""The retry budget and the circuit breaker, with a clock controlled by the test."""
+"""The circuit breaker, with a clock controlled by the test."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import BadUpstream, DeadlineExceeded, HeparError, Unavailable
-from hepar.inference.circuit_breaker import CircuitBreaker, RetryBudget
+from hepar.inference.circuit_breaker import CircuitBreaker
 
 
 class Clock:
@@ -37,22 +37,6 @@ def is_open(breaker: CircuitBreaker) -> bool:
             return False
     except Unavailable:
         return True
-
-
-def test_a_hundred_calls_make_at_most_ten_retries() -> None:
-    budget = RetryBudget()
-    spent = 0
-    for _ in range(100):
-        budget.earn()
-        spent += budget.spend()
-    assert 9 <= spent <= 10
-
-
-def test_the_budget_saves_at_most_ten_retries() -> None:
-    budget = RetryBudget()
-    for _ in range(10_000):
-        budget.earn()
-    assert sum(budget.spend() for _ in range(100)) in (9, 10)
 
 
 @pytest.mark.parametrize("error", [Unavailable(), BadUpstream(), DeadlineExceeded()])
