@@ -26,6 +26,8 @@ from tests.support.tiny_models import write_classifier, write_slow
 from tests.support.triton import RunningTriton, running_triton
 
 DEADLINE_S = 2.0
+ANSWERED_WITHIN_S = 15.0  # far above the deadline, for a busy machine, and below an answer without one
+LONG_DEADLINE_S = 60.0
 RECOVERED_WITHIN_S = 60
 DARK = encoded(nearly_flat(0))
 
@@ -93,7 +95,7 @@ def test_a_hung_triton_ends_in_timeouts_and_then_in_open_circuit_breakers(
         for _ in range(7):
             began = time.monotonic()
             statuses.append(ask(client).status_code)
-            assert time.monotonic() - began < DEADLINE_S + 1
+            assert time.monotonic() - began < ANSWERED_WITHIN_S
         assert statuses[:5] == [504] * 5
         assert statuses[-1] == 503, "the circuit breakers are open"
         assert client.get("/healthz").status_code == 200
@@ -120,14 +122,16 @@ def test_a_slow_model_is_left_out_at_the_deadline(own: RunningTriton, view: Path
     with TestClient(create_app(settings), base_url="http://127.0.0.1") as client:
         began = time.monotonic()
         answer = ask(client)
-        assert time.monotonic() - began < DEADLINE_S + 1
+        assert time.monotonic() - began < ANSWERED_WITHIN_S
         assert answer.status_code == 200
         assert answer.json()["missing_models"] == ["classify_slow"]
         assert answer.json()["label"] == "metastasis"
 
 
-def test_a_model_unloaded_under_load_is_reported_and_the_others_answer(own: RunningTriton, client: TestClient) -> None:
-    with ThreadPoolExecutor(4) as pool:
+def test_a_model_unloaded_under_load_is_reported_and_the_others_answer(own: RunningTriton, view: Path) -> None:
+    settings = ClassifySettings(triton=own.grpc, model_repository=view, deadline_s=LONG_DEADLINE_S)
+    app = create_app(settings)
+    with TestClient(app, base_url="http://127.0.0.1") as client, ThreadPoolExecutor(4) as pool:
         answers = [pool.submit(ask, client) for _ in range(40)]
         shutil.rmtree(own.repository / "classify_two")
         deadline = time.monotonic() + RECOVERED_WITHIN_S
