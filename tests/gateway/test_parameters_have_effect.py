@@ -210,7 +210,7 @@ def session(api: PublicApi) -> dict[str, str]:
 
 
 def token(made: Callable[[PublicApi], dict[str, str]], name: str, other: str | None = None) -> Effect:
-    """The field as `made` has it, and `other` or nothing in its place."""
+    """The field as `made` returns it, compared with `other` or with no field."""
 
     def call(with_it: bool) -> Call:
         def answer(api: PublicApi) -> object:

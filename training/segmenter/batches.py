@@ -1,4 +1,4 @@
-"""Training images made anew every epoch: lesions, domain and geometry are drawn for each image."""
+"""Training images generated for every epoch: lesions, domain and geometry are drawn for each image."""
 
 from __future__ import annotations
 
