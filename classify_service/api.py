@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from classify_service.classifiers import Classifiers
-from hepar.contracts.analyses import Classification, ClassificationBatch, ClassificationItem
+from hepar.contracts.analyses import Classification
+from hepar.contracts.batches import ClassificationBatch, ClassificationItem
 from hepar.contracts.models import ModelList
 from hepar.core.request_context import current_request_id
 from hepar.serving.app import BatchDeadlineDep, DeadlineDep, UploadedImage, UploadedImages, json_response

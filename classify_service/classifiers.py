@@ -7,13 +7,21 @@ from dataclasses import dataclass
 from typing import cast
 
 from classify_service.shadow import ShadowVersions
-from hepar.contracts.analyses import Classification, Explanation, ModelVote
+from hepar.contracts.analyses import Classification, Explanation, ModelVote, Outcome
 from hepar.contracts.cards import Ensemble, ModelCard, VotingMethod
 from hepar.core.errors import InvalidField, InvalidRequest
 from hepar.core.metrics import CONFIDENCE, DECISIONS, DISAGREEMENT, VOTES
 from hepar.core.request_context import current_request_id
 from hepar.ensemble.activation_maps import ActivationMap, as_rows, ensemble_activation_map, map_on_image
-from hepar.ensemble.voting import Decision, Vote, calibrated_probabilities, disagreement, majority_vote, soft_vote
+from hepar.ensemble.voting import (
+    Decision,
+    Thresholds,
+    Vote,
+    calibrated_probabilities,
+    disagreement,
+    majority_vote,
+    soft_vote,
+)
 from hepar.imaging.annotation import base64_text, overlay_png
 from hepar.imaging.letterbox import LetterboxTransform
 from hepar.imaging.prepared import PreparedImage, Preview
@@ -126,8 +134,11 @@ class Classifiers(ModelService[VotingOptions, ClassifierOutput, Classification])
         maps = {output.card.name: output.activation_map(label) for output in outputs}
         preview, options = request.image.preview, request.options
         return Classification(
-            outcome="decided" if decision.decided else "indeterminate",
-            label=label if decision.decided else None,
+            outcome=_outcome(decision),
+            label=decision.label,
+            tumour=decision.tumour,
+            tumour_probability=decision.tumour_probability,
+            type_probabilities=decision.type_probabilities,
             most_probable_label=label,
             probability=decision.probability,
             probabilities=decision.probabilities,
@@ -176,15 +187,26 @@ def _weights(ensemble: Ensemble, votes: Sequence[Vote]) -> Mapping[str, float]:
 
 
 def _decision(ensemble: Ensemble, votes: Sequence[Vote], weights: Mapping[str, float]) -> Decision:
+    by_type = ensemble.type_threshold
+    thresholds = Thresholds(ensemble.decision_threshold, ensemble.decision_threshold if by_type is None else by_type)
     if ensemble.method == "majority_vote":
-        return majority_vote(votes, ensemble.decision_threshold)
-    return soft_vote(votes, ensemble.decision_threshold, weights, ensemble.temperature)
+        return majority_vote(votes, thresholds)
+    return soft_vote(votes, thresholds, weights, ensemble.temperature)
+
+
+def _outcome(decision: Decision) -> Outcome:
+    if decision.label is not None:
+        return "decided"
+    return "type_undecided" if decision.tumour else "indeterminate"
 
 
 def _out_of_scope(method: VotingMethod, image: PreparedImage, scope: ScopeResult, missing: list[str]) -> Classification:
     return Classification(
         outcome="out_of_scope",
         label=None,
+        tumour=None,
+        tumour_probability=None,
+        type_probabilities={},
         most_probable_label=None,
         probability=None,
         probabilities={},

@@ -7,8 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from detect_service.detectors import Detectors
-from hepar.contracts.analyses import Detection, DetectionBatch, DetectionItem
+from hepar.contracts.analyses import Detection
+from hepar.contracts.batches import DetectionBatch, DetectionItem
 from hepar.contracts.models import ModelList
+from hepar.contracts.segmentations import Segmentation
 from hepar.core.request_context import current_request_id
 from hepar.serving.app import BatchDeadlineDep, DeadlineDep, UploadedImage, UploadedImages, json_response
 from hepar.serving.batches import in_order
@@ -19,7 +21,7 @@ from hepar.web.uploads import BATCH_OPENAPI, BATCH_PROBLEMS, IMAGE_OPENAPI, IMAG
 
 router = APIRouter()
 
-UPLOAD_PATHS = frozenset({"/v1/detections", "/v1/detections/batch"})
+UPLOAD_PATHS = frozenset({"/v1/detections", "/v1/detections/batch", "/v1/segmentations"})
 
 
 async def _service(request: Request) -> Detectors:
@@ -48,9 +50,23 @@ async def detect(
     service: Service, options: FusionChoice, deadline: DeadlineDep, image: UploadedImage, frame: Frame = None
 ) -> Response:
     """Boxes of lesions, fused from the detectors' boxes: each with its score, its label, the detectors that found it,
-    and its size in pixels, and in millimetres where the file gives the pixel spacing.
+    its size in pixels, and in millimetres where the file gives the pixel spacing, and the outline of the lesion in it.
+    Boxes outside the liver are left out.
     """
     return await json_response(await service.analyse(image, options, deadline, frame))
+
+
+@router.post(
+    "/v1/segmentations",
+    response_model=Segmentation,
+    summary="Delineate the liver and its lesions in one CT image",
+    tags=["analyses"],
+    responses=problems(*IMAGE_PROBLEMS),
+    openapi_extra=IMAGE_OPENAPI,
+)
+async def segment(service: Service, deadline: DeadlineDep, image: UploadedImage, frame: Frame = None) -> Response:
+    """Masks of the liver and of lesions in it: as polygons, and as PNG in the size of the image."""
+    return await json_response(await service.delineator.segment(image, deadline, frame))
 
 
 @router.post(

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from detect_service.segmentation import Delineator, polygon
 from hepar.contracts.analyses import Box, Detection, DetectorReport
-from hepar.contracts.cards import Ensemble, FusionMethod, ModelCard
+from hepar.contracts.cards import Ensemble, FusionMethod, LiverGate, ModelCard
 from hepar.core.metrics import BOX_SCORE, BOXES
 from hepar.core.request_context import current_request_id
 from hepar.ensemble.fusion import FoundBox, FusedBox, FusionParameters, fuse
+from hepar.ensemble.masks import OrganMasks
 from hepar.imaging.annotation import annotated_png, base64_text
 from hepar.imaging.letterbox import LetterboxTransform
 from hepar.imaging.prepared import PreparedImage
@@ -48,8 +50,17 @@ class BoxSize:
     size_mm: tuple[float, float] | None
 
 
+@dataclass(frozen=True)
+class GatedBox:
+    """A fused box and where it lies. liver_share, inside_liver: None without a mask of the liver."""
+
+    box: FusedBox
+    liver_share: float | None = None
+    inside_liver: bool | None = None
+
+
 class Detectors(ModelService[FusionOptions, DetectorOutput, Detection]):
-    """Finds lesions by the fused boxes of all detectors."""
+    """Finds lesions by the fused boxes of all detectors, inside the liver where the segmenter shows it."""
 
     task = "detection"
     models_parameter = "detectors"
@@ -59,6 +70,7 @@ class Detectors(ModelService[FusionOptions, DetectorOutput, Detection]):
         """overlap: intersection over union for detectors that were not fitted together."""
         super().__init__(backend)
         self._overlap = overlap
+        self.delineator = Delineator(backend)
 
     def unfitted_ensemble(self, models: ModelSet, method: str | None) -> Ensemble:
         """Equal weights, and each detector's own decision threshold."""
@@ -95,10 +107,13 @@ class Detectors(ModelService[FusionOptions, DetectorOutput, Detection]):
             found += boxes
             reports.append(_report(output, boxes))
         fused = fuse(found, [report.model for report in reports], FusionParameters.of(ensemble))
-        spacing_mm = request.image.spacing_mm
-        kept = [_box(box, spacing_mm) for box in fused if box.score >= ensemble.decision_threshold]
+        masks = scope.segmented.masks if scope.segmented else None
+        gated = gated_boxes(fused, ensemble, masks)
+        used = [box for box in gated if box.inside_liver is not False or request.options.outside_liver]
+        kept = [_box(box, masks, request.image.spacing_mm) for box in used]
         return Detection(
             boxes=kept,
+            boxes_outside_liver=None if masks is None else sum(box.inside_liver is False for box in gated),
             scope=scope.scope,
             method=cast("FusionMethod", ensemble.method),
             annotated_png=_annotated_png(request, kept, scope) if request.options.annotate else None,
@@ -143,6 +158,20 @@ def boxes_in_image(output: DetectorOutput, threshold: float) -> list[FoundBox]:
     return boxes
 
 
+def gated_boxes(boxes: Sequence[FusedBox], ensemble: Ensemble, masks: OrganMasks | None) -> list[GatedBox]:
+    """The boxes that reach their threshold: inside the liver that of the gate, elsewhere that of the ensemble.
+
+    Without a fitted gate all boxes have the ensemble's threshold, and none counts as outside.
+    """
+    if masks is None:
+        return [GatedBox(box) for box in boxes if box.score >= ensemble.decision_threshold]
+    gate = ensemble.liver_gate or LiverGate(minimum_share=0.0, decision_threshold=ensemble.decision_threshold)
+    located = [(box, masks.share_in_liver(box.corners)) for box in boxes]
+    gated = [GatedBox(box, share, share >= gate.minimum_share) for box, share in located]
+    thresholds = {True: gate.decision_threshold, False: ensemble.decision_threshold}
+    return [box for box in gated if box.box.score >= thresholds[box.inside_liver is True]]
+
+
 def _report(output: DetectorOutput, boxes: Sequence[FoundBox]) -> DetectorReport:
     return DetectorReport(
         model=output.card.name,
@@ -161,7 +190,8 @@ def _annotated_png(request: ImageRequest[FusionOptions], boxes: Sequence[Box], s
     return base64_text(annotated_png(request.image.preview, boxes, headline))
 
 
-def _box(box: FusedBox, spacing_mm: tuple[float, float] | None) -> Box:
+def _box(gated: GatedBox, masks: OrganMasks | None, spacing_mm: tuple[float, float] | None) -> Box:
+    box = gated.box
     size = measured(box.corners, spacing_mm)
     x_min, y_min, x_max, y_max = (round(corner, 1) for corner in box.corners)
     return Box(
@@ -176,4 +206,7 @@ def _box(box: FusedBox, spacing_mm: tuple[float, float] | None) -> Box:
         size_mm=size.size_mm,
         longest_diameter_px=max(size.size_px),
         longest_diameter_mm=None if size.size_mm is None else max(size.size_mm),
+        liver_share=None if gated.liver_share is None else round(gated.liver_share, 4),
+        inside_liver=gated.inside_liver,
+        outline=None if masks is None else [polygon(region) for region in masks.lesions_in(box.corners)],
     )

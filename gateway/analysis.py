@@ -10,15 +10,8 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from gateway.body_splitter import BodySplitter
-from hepar.contracts.analyses import (
-    Analysis,
-    AnalysisBatch,
-    Classification,
-    ClassificationBatch,
-    Detection,
-    DetectionBatch,
-    Explanation,
-)
+from hepar.contracts.analyses import Analysis, Classification, Consistency, ConsistencyCode, Detection, Explanation
+from hepar.contracts.batches import AnalysisBatch, ClassificationBatch, DetectionBatch
 from hepar.contracts.problems import Problem
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import BadUpstream, HeparError
@@ -128,7 +121,42 @@ def _items(part: ClassificationBatch | DetectionBatch | HeparError, count: int) 
 def combined(classification: Classification | Problem, detection: Detection | Problem) -> Analysis:
     if isinstance(classification, Classification) and isinstance(detection, Detection):
         classification = with_shares_in_boxes(classification, detection)
-    return Analysis(classification=classification, detection=detection, request_id=current_request_id())
+    return Analysis(
+        classification=classification,
+        detection=detection,
+        consistency=consistency_of(classification, detection),
+        request_id=current_request_id(),
+    )
+
+
+_CONSISTENCY: dict[ConsistencyCode, str] = {
+    "consistent": "classification and detection fit together",
+    "tumour_without_box": "classified as tumour, but no detector found a lesion above its threshold",
+    "box_without_tumour": "classified as free of tumour, but the detectors found a lesion",
+    "other_type": "the detectors give the lesion with the highest score another type than the classification",
+    "not_comparable": "a part failed, is out of scope or is indeterminate",
+}
+
+
+def consistency_of(classification: Classification | Problem, detection: Detection | Problem) -> Consistency:
+    code = _consistency_code(classification, detection)
+    return Consistency(code=code, text=_CONSISTENCY[code])
+
+
+def _consistency_code(classification: Classification | Problem, detection: Detection | Problem) -> ConsistencyCode:
+    """Boxes outside the liver are no findings."""
+    if isinstance(classification, Problem) or isinstance(detection, Problem):
+        return "not_comparable"
+    boxes = [box for box in detection.boxes if box.inside_liver is not False]
+    if classification.tumour is None or (detection.scope is not None and not detection.scope.in_scope):
+        return "not_comparable"
+    if classification.tumour and not boxes:
+        return "tumour_without_box"
+    if boxes and not classification.tumour:
+        return "box_without_tumour"
+    if boxes and classification.label not in (None, boxes[0].label):
+        return "other_type"
+    return "consistent"
 
 
 def with_shares_in_boxes(classification: Classification, detection: Detection) -> Classification:

@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.analysis import CLASSIFICATION, DETECTION, PARTS, UpstreamCall, combined, or_problem
 from gateway.body_splitter import BodySplitter
-from hepar.contracts.analyses import AnalysisItem, ClassificationItem, DetectionItem
+from hepar.contracts.batches import AnalysisItem, ClassificationItem, DetectionItem
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import HeparError
 

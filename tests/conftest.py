@@ -23,6 +23,7 @@ from tests.support.tiny_models import (
     write_detector,
     write_input_check,
     write_mapped_classifier,
+    write_segmenter,
 )
 from tests.support.triton import INVALID_DETECTORS, SHIPPED, RunningTriton, running_triton
 
@@ -43,6 +44,8 @@ def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTriton]:
     write_input_check(repository, "check_brightness")
     write_input_check(repository, "check_nothing", gain=float("nan"))
     shutil.copytree(SHIPPED / "check_input", repository / "check_input")
+    shutil.copytree(SHIPPED / "segment_resunet", repository / "segment_resunet")
+    write_segmenter(repository, "segment_grey")
     for name, (box, score, label) in INVALID_DETECTORS.items():
         write_detector(repository, name, box, score, label)
     write_classifier(repository, "not_a_number", (float("nan"), 1.0, 0.0))
@@ -53,6 +56,8 @@ def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTriton]:
         "check_brightness",
         "check_nothing",
         "check_input",
+        "segment_resunet",
+        "segment_grey",
         "not_a_number",
         *INVALID_DETECTORS,
     )

@@ -13,7 +13,8 @@ from gateway.api.dependencies import (
     Dependencies,
     UploadDep,
 )
-from hepar.contracts.analyses import Analysis, AnalysisBatch, AnalysisItem
+from hepar.contracts.analyses import Analysis
+from hepar.contracts.batches import AnalysisBatch, AnalysisItem
 from hepar.serving.options import FusionChoice, VotingChoice
 from hepar.web.events import EventsAccepted, event_stream, event_stream_response
 from hepar.web.openapi import problems

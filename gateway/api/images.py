@@ -1,4 +1,4 @@
-"""Classifications and detections: routes of the services behind the gateway, which describe them.
+"""Classifications, detections and segmentations: routes of the services behind the gateway, which describe them.
 
 The gateway checks the token's scope and the size of the upload, streams the body on with the caller's query, and passes
 on an answer only where it is the document that was promised.
@@ -22,14 +22,9 @@ from gateway.api.dependencies import (
     Upload,
     UploadDep,
 )
-from hepar.contracts.analyses import (
-    Classification,
-    ClassificationBatch,
-    ClassificationItem,
-    Detection,
-    DetectionBatch,
-    DetectionItem,
-)
+from hepar.contracts.analyses import Classification, Detection
+from hepar.contracts.batches import ClassificationBatch, ClassificationItem, DetectionBatch, DetectionItem
+from hepar.contracts.segmentations import Segmentation
 from hepar.core.deadlines import Deadline
 from hepar.web.events import EventsAccepted, event_stream
 from hepar.web.upstream import Upstream
@@ -55,6 +50,7 @@ class _BatchRoute(_Route):
 _ROUTES = (
     _Route("classify", "/v1/classifications", Classification),
     _Route("detect", "/v1/detections", Detection),
+    _Route("detect", "/v1/segmentations", Segmentation),
     _BatchRoute("classify", "/v1/classifications/batch", ClassificationBatch, ClassificationItem),
     _BatchRoute("detect", "/v1/detections/batch", DetectionBatch, DetectionItem),
 )

@@ -1,12 +1,13 @@
-"""Results of the analysis of one image or of a batch."""
+"""Results of the analysis of one image."""
 
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from .base import RESEARCH_USE_NOTICE, Document, example_of, with_example
 from .cards import FusionMethod, VotingMethod
 from .problems import Problem
+from .scope import Scope
 
 _REQUEST = {"request_id": example_of(Problem)["request_id"], "notice": RESEARCH_USE_NOTICE}
 _PROBABILITIES = {"cholangiocarcinoma": 0.12, "metastasis": 0.81, "no_tumour": 0.07}
@@ -26,21 +27,6 @@ class ImageFacts(Document):
         description="distance between rows and between columns, millimetres; null where the file does not state it"
     )
     warnings: list[str] = Field(description="what a reader of the result should know about the image")
-
-
-class Scope(Document):
-    """Result of the input check: is the image of the kind that the networks were trained on?"""
-
-    model_config = with_example(
-        {"model": "check_input", "version": "1", "in_scope": True, "typicality": 0.97, "threshold": 0.5}
-    )
-
-    model: str = Field(description="name of the input check")
-    version: str = Field(description="version of the input check that answered")
-    in_scope: bool = Field(description="false where the typicality is below the threshold")
-    reason: str | None = Field(default=None, description="why the image is out of scope; null where it is in scope")
-    typicality: float = Field(ge=0, le=1, description="similarity to the abdominal CT slices of the training data")
-    threshold: float = Field(ge=0, le=1, description="below this typicality an image is out of scope")
 
 
 class Explanation(Document):
@@ -84,7 +70,7 @@ class ModelVote(Document):
     explanation: Explanation | None = Field(default=None, description="requested with `explain_models`")
 
 
-Outcome = Literal["decided", "indeterminate", "out_of_scope"]
+Outcome = Literal["decided", "type_undecided", "indeterminate", "out_of_scope"]
 
 
 class Classification(Document):
@@ -97,6 +83,9 @@ class Classification(Document):
         {
             "outcome": "decided",
             "label": "metastasis",
+            "tumour": True,
+            "tumour_probability": 0.93,
+            "type_probabilities": {"cholangiocarcinoma": 0.13, "metastasis": 0.87},
             "most_probable_label": "metastasis",
             "probability": 0.81,
             "probabilities": _PROBABILITIES,
@@ -114,14 +103,25 @@ class Classification(Document):
     )
 
     outcome: Outcome = Field(
-        description="`decided`: `label` is the decision. `indeterminate`: no label reaches the ensemble's decision "
-        "threshold. `out_of_scope`: the input check rejected the image"
+        description="`decided`: `label` is the decision. `type_undecided`: a tumour is seen, its type is open. "
+        "`indeterminate`: it is open whether there is a tumour. `out_of_scope`: the image is not of the kind that the "
+        "networks were trained on"
     )
     label: str | None = Field(description="the decided label; null unless the outcome is `decided`")
-    most_probable_label: str | None = Field(description="the label with the highest probability; null out of scope")
+    tumour: bool | None = Field(description="whether a tumour is seen; null where that is open, and out of scope")
+    tumour_probability: float | None = Field(
+        ge=0, le=1, description="calibrated; null out of scope, and for models that know only types"
+    )
+    type_probabilities: dict[str, float] = Field(
+        description="by type, given a tumour, summing to 1; empty out of scope and where no model votes for one"
+    )
+    most_probable_label: str | None = Field(
+        description="`no_tumour`, or the most probable type where a tumour is at least as probable as none; null out "
+        "of scope"
+    )
     probability: float | None = Field(ge=0, le=1, description="of the most probable label; null out of scope")
     probabilities: dict[str, float] = Field(description="by label, 0 to 1, summing to 1; empty out of scope")
-    scope: Scope | None = Field(description="null where no input check answered")
+    scope: Scope | None = Field(description="null where neither input check nor segmenter answered")
     method: VotingMethod = Field(description="how the votes were combined")
     agreeing_models: int = Field(ge=0, description="models that voted for the most probable label")
     voting_models: int = Field(ge=0, description="models that voted")
@@ -138,13 +138,11 @@ class Classification(Document):
     request_id: str = Field(description="identifies this request; include it in a support request")
     notice: str = Field(default=RESEARCH_USE_NOTICE, description="show it wherever a result is shown")
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if (self.label is not None) != (self.outcome == "decided"):
-            raise ValueError("a label belongs to the outcome `decided` and to no other")
-        if (self.most_probable_label is None) != (self.outcome == "out_of_scope"):
-            raise ValueError("a most probable label belongs to every outcome but `out_of_scope`")
-        return self
+
+Ring = list[tuple[float, float]]
+"""A closed line: x and y of its points, in pixels of the image; the last point is the first one."""
+Polygon = list[Ring]
+"""The outer ring, then the rings of its holes."""
 
 
 class Box(Document):
@@ -163,6 +161,9 @@ class Box(Document):
             "size_mm": [38.2, 34.7],
             "longest_diameter_px": 49.0,
             "longest_diameter_mm": 38.2,
+            "inside_liver": True,
+            "liver_share": 0.97,
+            "outline": [[[[150.5, 210.0], [188.0, 226.5], [160.0, 244.5], [150.5, 210.0]]]],
         }
     )
 
@@ -179,6 +180,16 @@ class Box(Document):
     )
     longest_diameter_px: float = Field(ge=0, description="the box's longer side, in pixels")
     longest_diameter_mm: float | None = Field(description="the box's longer side in millimetres, where that is known")
+    liver_share: float | None = Field(
+        ge=0, le=1, description="share of its area inside the liver; null where no segmenter answered"
+    )
+    inside_liver: bool | None = Field(
+        description="whether that share reaches the ensemble's minimum; null where no segmenter answered"
+    )
+    outline: list[Polygon] | None = Field(
+        description="the parts of the segmenter's lesion mask inside the box, as polygons: the outer ring, then the "
+        "holes; empty where the mask has none, null where no segmenter answered"
+    )
 
 
 class DetectorReport(Document):
@@ -198,6 +209,7 @@ class Detection(Document):
     model_config = with_example(
         {
             "boxes": [example_of(Box)],
+            "boxes_outside_liver": 0,
             "scope": example_of(Scope),
             "method": "weighted_box_fusion",
             "detectors": [example_of(DetectorReport)],
@@ -208,7 +220,12 @@ class Detection(Document):
     )
 
     boxes: list[Box] = Field(description="highest score first; none where the image is out of scope")
-    scope: Scope | None = Field(description="null where no input check answered")
+    boxes_outside_liver: int | None = Field(
+        ge=0,
+        description="boxes that lie outside the liver; left out unless requested with `outside_liver`; null where no "
+        "segmenter answered",
+    )
+    scope: Scope | None = Field(description="null where neither input check nor segmenter answered")
     method: FusionMethod = Field(description="how the boxes of several detectors were combined")
     annotated_png: str | None = Field(
         default=None,
@@ -222,79 +239,36 @@ class Detection(Document):
     notice: str = Field(default=RESEARCH_USE_NOTICE, description="show it wherever a result is shown")
 
 
-class ClassificationBatch(Document):
-    """A result or a problem for every image, in the order they were sent."""
-
-    model_config = with_example({"items": [example_of(Classification)], **_REQUEST})
-
-    items: list[Classification | Problem] = Field(description="a result or a problem per image")
-    request_id: str = Field(description="identifies this request; include it in a support request")
-    notice: str = Field(default=RESEARCH_USE_NOTICE, description="show it wherever a result is shown")
+ConsistencyCode = Literal["consistent", "tumour_without_box", "box_without_tumour", "other_type", "not_comparable"]
 
 
-class DetectionBatch(Document):
-    """A result or a problem for every image, in the order they were sent."""
+class Consistency(Document):
+    """Whether classification and detection of one image fit together."""
 
-    model_config = with_example({"items": [example_of(Detection)], **_REQUEST})
+    model_config = with_example({"code": "consistent", "text": "classification and detection fit together"})
 
-    items: list[Detection | Problem] = Field(description="a result or a problem per image")
-    request_id: str = Field(description="identifies this request; include it in a support request")
-    notice: str = Field(default=RESEARCH_USE_NOTICE, description="show it wherever a result is shown")
+    code: ConsistencyCode = Field(
+        description="`tumour_without_box`: classified as tumour, and no box was found. `box_without_tumour`: a box was "
+        "found, and the image is classified as free of tumour. `other_type`: the box with the highest score is of "
+        "another type than the decision. `not_comparable`: a part failed, is out of scope or is indeterminate"
+    )
+    text: str = Field(description="the code in words")
 
 
 class Analysis(Document):
     """Classification and detection of one image; a part that failed is replaced by its problem."""
 
     model_config = with_example(
-        {"classification": example_of(Classification), "detection": example_of(Detection), **_REQUEST}
+        {
+            "classification": example_of(Classification),
+            "detection": example_of(Detection),
+            "consistency": example_of(Consistency),
+            **_REQUEST,
+        }
     )
 
     classification: Classification | Problem = Field(description="the classification, or why it failed")
     detection: Detection | Problem = Field(description="the detection, or why it failed")
+    consistency: Consistency = Field(description="whether the two fit together")
     request_id: str = Field(description="identifies this request; include it in a support request")
     notice: str = Field(default=RESEARCH_USE_NOTICE, description="show it wherever a result is shown")
-
-
-class AnalysisBatch(Document):
-    """Both parts of every image, in the order they were sent."""
-
-    model_config = with_example({"items": [example_of(Analysis)], **_REQUEST})
-
-    items: list[Analysis] = Field(description="one per image")
-    request_id: str = Field(description="identifies this request; include it in a support request")
-    notice: str = Field(default=RESEARCH_USE_NOTICE, description="show it wherever a result is shown")
-
-
-class ClassificationItem(Document):
-    """Data of the event `item` of a batch of classifications."""
-
-    model_config = with_example({"index": 0, "item": example_of(Classification)})
-
-    index: int = Field(ge=0, description="position of the image in the request, from 0")
-    item: Classification | Problem = Field(description="the result, or why it failed")
-
-
-class DetectionItem(Document):
-    """Data of the event `item` of a batch of detections."""
-
-    model_config = with_example({"index": 0, "item": example_of(Detection)})
-
-    index: int = Field(ge=0, description="position of the image in the request, from 0")
-    item: Detection | Problem = Field(description="the result, or why it failed")
-
-
-class AnalysisItem(Document):
-    """Data of the event `item` of a batch of analyses."""
-
-    model_config = with_example({"index": 0, "item": example_of(Analysis)})
-
-    index: int = Field(ge=0, description="position of the image in the request, from 0")
-    item: Analysis = Field(description="both parts")
-
-
-class BatchEnd(Document):
-    """Data of the event `end`, the last one of a batch. A stream that ends without it was cut off."""
-
-    model_config = with_example({"count": 1})
-
-    count: int = Field(ge=0, description="number of items sent")

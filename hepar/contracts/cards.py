@@ -105,6 +105,15 @@ _METHODS: dict[Task, tuple[str, ...]] = {
 }
 
 
+class LiverGate(Document):
+    """Detectors: which boxes are left out where the segmenter's mask of the liver is known."""
+
+    minimum_share: Share = Field(description="boxes with less of their area inside the liver are left out")
+    decision_threshold: Share = Field(
+        description="takes the place of the ensemble's threshold for boxes inside the liver"
+    )
+
+
 class Ensemble(Document):
     """A decision method for the models of one task, with its parameters fitted on validation data."""
 
@@ -113,7 +122,17 @@ class Ensemble(Document):
     temperature: float = Field(
         default=1.0, gt=0, description="classifiers: applied to the logarithm of the combined probabilities"
     )
-    decision_threshold: float = Field(ge=0, le=1, description="as in the model card, for the ensemble's result")
+    decision_threshold: float = Field(
+        ge=0,
+        le=1,
+        description="classifiers: below this probability it is open whether there is a tumour; "
+        "detectors: boxes below this score are left out",
+    )
+    type_threshold: Share | None = Field(
+        default=None,
+        description="classifiers: below this probability of the most probable type, given a tumour, the type is "
+        "undecided; null: the decision threshold applies",
+    )
     overlap: float | None = Field(
         default=None,
         gt=0,
@@ -125,6 +144,9 @@ class Ensemble(Document):
     )
     member_threshold: float = Field(
         default=0.0, ge=0, le=1, description="detectors: boxes of a member below this score are not fused"
+    )
+    liver_gate: LiverGate | None = Field(
+        default=None, description="detectors: null where none was fitted; boxes are then marked, none is left out"
     )
     metrics: dict[str, Metric] = Field(description="on held-out patients, by name")
     curves: Curves | None = Field(default=None, description="null where they were not measured")

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+NO_TUMOUR = "no_tumour"
+"""The label of images without a tumour; the other labels are types of tumour."""
 _PROBABILITY_MIN = 1e-12
 
 
@@ -27,22 +29,71 @@ class Vote:
 
 
 @dataclass(frozen=True)
-class Decision:
-    """Result of a vote.
+class Thresholds:
+    """Of the two stages of a decision, 0 to 1.
 
-    probabilities: by label, summing to 1.  agreeing_models: number of models whose most probable label is the
-    ensemble's.  decided: whether that label's probability reaches the threshold.
+    tumour: the probability that either answer needs, a tumour or none.  type: the probability that the most probable
+    type needs, given a tumour.
     """
 
-    most_probable_label: str
+    tumour: float
+    type: float
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Result of a vote, in two stages: is there a tumour, and of which type is it?
+
+    probabilities: by label, summing to 1.  agreeing_models: number of models whose most probable label is the
+    ensemble's.  tumour: None where it is open whether there is one.  label: None where the type is undecided as well.
+    """
+
     probabilities: dict[str, float]
     agreeing_models: int
-    decided: bool
+    tumour: bool | None
+    label: str | None
+
+    @property
+    def most_probable_label(self) -> str:
+        """Most probable type where a tumour is at least as probable as none."""
+        return most_probable_label(self.probabilities)
 
     @property
     def probability(self) -> float:
         """Of the most probable label."""
         return self.probabilities[self.most_probable_label]
+
+    @property
+    def tumour_probability(self) -> float | None:
+        """None where the models know no label for images without a tumour."""
+        return tumour_probability(self.probabilities)
+
+    @property
+    def type_probabilities(self) -> dict[str, float]:
+        """By type, given a tumour; summing to 1. Empty where the probability of a tumour is 0."""
+        return type_probabilities(self.probabilities)
+
+
+def tumour_probability(probabilities: Mapping[str, float]) -> float | None:
+    """Sum over the types. None where there is no label for images without a tumour."""
+    if NO_TUMOUR not in probabilities:
+        return None
+    return min(sum(value for label, value in probabilities.items() if label != NO_TUMOUR), 1.0)
+
+
+def type_probabilities(probabilities: Mapping[str, float]) -> dict[str, float]:
+    """By type, given a tumour (the definition of conditional probability). Empty where a tumour has probability 0."""
+    types = {label: value for label, value in probabilities.items() if label != NO_TUMOUR}
+    total = sum(types.values())
+    return {label: value / total for label, value in types.items()} if total > 0 else {}
+
+
+def most_probable_label(probabilities: Mapping[str, float]) -> str:
+    """The first stage decides between a tumour and none, the second between types; the first of equal ones wins."""
+    types, tumour = type_probabilities(probabilities), tumour_probability(probabilities)
+    if not types or (tumour is not None and tumour < probabilities[NO_TUMOUR]):
+        return NO_TUMOUR
+    return max(types, key=types.__getitem__)
 
 
 def calibrated_probabilities(logits: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
@@ -56,12 +107,11 @@ def calibrated_probabilities(logits: NDArray[np.floating], temperature: float) -
 
 
 def soft_vote(
-    votes: Sequence[Vote], threshold: float, weights: Mapping[str, float] | None = None, temperature: float = 1.0
+    votes: Sequence[Vote], thresholds: Thresholds, weights: Mapping[str, float] | None = None, temperature: float = 1.0
 ) -> Decision:
     """Mean of the calibrated probabilities of all models (Kittler et al., "On combining classifiers", 1998).
 
     Models may order their labels differently, but must have the same ones.
-    threshold: 0..1; with a lower probability the decision is not `decided`.
     weights: by model, at least 0; equal where None. Weights of models that did not vote are ignored.
     temperature: of the ensemble, applied to the logarithm of the mean.
     Raises ValueError without votes, with unequal labels, or where the weights of all votes are 0.
@@ -69,7 +119,7 @@ def soft_vote(
     labels = _common_labels(votes)
     mean = np.average([_ordered(vote, labels) for vote in votes], axis=0, weights=_weights_of(votes, weights))
     probabilities = calibrated_probabilities(np.log(np.maximum(mean, _PROBABILITY_MIN)), temperature)
-    return _decision(votes, dict(zip(labels, probabilities.tolist(), strict=True)), threshold)
+    return _decision(votes, dict(zip(labels, probabilities.tolist(), strict=True)), thresholds)
 
 
 def disagreement(votes: Sequence[Vote], weights: Mapping[str, float] | None = None) -> tuple[float, float]:
@@ -99,18 +149,18 @@ def _weights_of(votes: Sequence[Vote], weights: Mapping[str, float] | None) -> l
     return used
 
 
-def majority_vote(votes: Sequence[Vote], threshold: float) -> Decision:
-    """The label that most models rank first; a tie is broken by the higher mean probability.
+def majority_vote(votes: Sequence[Vote], thresholds: Thresholds) -> Decision:
+    """The label that most models rank first. A tie between types is broken by the higher mean probability.
 
-    The decision's probabilities are shares of the votes: a `threshold` of 0.6 requires three of five.
+    The decision's probabilities are shares of the votes: a threshold of 0.6 requires three of five.
     Raises ValueError without votes or with unequal labels.
     """
     labels = _common_labels(votes)
     mean = np.mean([_ordered(vote, labels) for vote in votes], axis=0)
     count = Counter(vote.label for vote in votes)
     shares = {label: count[label] / len(votes) for label in labels}
-    first = max(range(len(labels)), key=lambda index: (shares[labels[index]], mean[index]))
-    return _decision(votes, {labels[first]: shares[labels[first]]} | shares, threshold)
+    order = sorted(range(len(labels)), key=lambda index: (shares[labels[index]], mean[index]), reverse=True)
+    return _decision(votes, {labels[index]: shares[labels[index]] for index in order}, thresholds)
 
 
 def _common_labels(votes: Sequence[Vote]) -> tuple[str, ...]:
@@ -126,8 +176,15 @@ def _ordered(vote: Vote, labels: tuple[str, ...]) -> NDArray[np.float64]:
     return vote.probabilities[[vote.labels.index(label) for label in labels]]
 
 
-def _decision(votes: Sequence[Vote], probabilities: dict[str, float], threshold: float) -> Decision:
+def _decision(votes: Sequence[Vote], probabilities: dict[str, float], thresholds: Thresholds) -> Decision:
     """Of labels with equal probabilities, the first in `probabilities` is the most probable one."""
-    most_probable = max(probabilities, key=probabilities.__getitem__)
-    agreeing = Counter(vote.label for vote in votes)[most_probable]
-    return Decision(most_probable, probabilities, agreeing, probabilities[most_probable] >= threshold)
+    first = most_probable_label(probabilities)
+    agreeing = Counter(vote.label for vote in votes)[first]
+    probability, types = tumour_probability(probabilities), type_probabilities(probabilities)
+    if probability is None:  # the models know types only: the second stage is all there is
+        return Decision(probabilities, agreeing, None, first if types[first] >= thresholds.type else None)
+    if probability >= thresholds.tumour and first != NO_TUMOUR:
+        return Decision(probabilities, agreeing, True, first if types[first] >= thresholds.type else None)
+    if probabilities[NO_TUMOUR] >= thresholds.tumour and first == NO_TUMOUR:
+        return Decision(probabilities, agreeing, False, NO_TUMOUR)
+    return Decision(probabilities, agreeing, None, None)

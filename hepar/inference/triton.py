@@ -62,7 +62,8 @@ _AXES_OF_A_BATCH = 4
 class ExpectedOutput:
     """What an output must be.
 
-    shape: without the batch axis, -1 for any length.  kind: 'f' (float) or 'i' (integer).  low, high: allowed range.
+    shape: without the batch axis, -1 for any length.  kind: 'f' (float), 'i' (integer) or 'u' (unsigned).  low, high:
+    allowed range.
     """
 
     shape: tuple[int, ...]

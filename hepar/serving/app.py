@@ -17,6 +17,7 @@ from hepar.inference import ModelRepositoryWatcher, TritonClient
 from hepar.serving.decode_workers import ImageDecoder
 from hepar.serving.model_service import ModelBackend, ModelService, Options, Output, Result
 from hepar.serving.scope_check import ScopeCheck
+from hepar.serving.segmenter import Segmenter
 from hepar.serving.settings import ModelServiceSettings
 from hepar.web.app import new_app
 from hepar.web.timeouts import TimeoutMs
@@ -58,10 +59,12 @@ async def _model_backend(settings: ModelServiceSettings, task: Task) -> AsyncIte
         if not models.current.cards:
             raise NoModels(f"{settings.model_repository} has no model card for {task}")
         checks = ModelRepositoryWatcher(triton, settings.model_repository, "input_check")
-        watching = [asyncio.create_task(watcher.run()) for watcher in (models, checks)]
+        segmenters = ModelRepositoryWatcher(triton, settings.model_repository, "segmentation")
+        watching = [asyncio.create_task(watcher.run()) for watcher in (models, checks, segmenters)]
+        scope_check = ScopeCheck(triton, checks, Segmenter(triton, segmenters))
         decoder = ImageDecoder()
         try:
-            yield ModelBackend(triton, models, ScopeCheck(triton, checks), decoder, settings.quorum)
+            yield ModelBackend(triton, models, scope_check, decoder, settings.quorum)
         finally:
             for watcher in watching:
                 watcher.cancel()

@@ -115,13 +115,13 @@ class ModelService(ABC, Generic[Options, Output, Result]):
         backend, models = self._backend, self._backend.models.current
         names = self._selected_models(models.cards, options)
         ensemble = self._ensemble(models, options)
-        check = backend.scope_check.routing
-        sizes = models.input_sizes | (check.input_sizes if check else set())
+        scope_models = backend.scope_check.models
+        sizes = models.input_sizes | scope_models.input_sizes
         image = await backend.decoder.decode(content, frame, sizes=sizes, with_preview=options.renders)
         request = ImageRequest(image, options, models, ensemble, deadline)
         with stage("models"):
             scope, (outputs, missing) = await asyncio.gather(
-                backend.scope_check.check(image, check, deadline),
+                backend.scope_check.check(image, scope_models, deadline),
                 call_models(names, lambda model: self.call_model(model, request), backend.quorum),
             )
         used = [] if scope.out_of_scope else outputs  # the networks' output means nothing out of scope
@@ -138,10 +138,8 @@ class ModelService(ABC, Generic[Options, Output, Result]):
         return results_as_ready(images, lambda content: self.analyse(content, options, deadline))
 
     async def served_models(self) -> list[ServedModel]:
-        """The models and their input check, sorted by name. Takes at most a second."""
-        routings = dict(self._backend.models.current.routings)
-        if check := self._backend.scope_check.routing:
-            routings[check.card.name] = check
+        """The models, their input check and the segmenter, sorted by name. Takes at most a second."""
+        routings = dict(self._backend.models.current.routings) | self._backend.scope_check.models.routings
         ready = await self._backend.triton.ready_models(sorted(routings))
         return [
             ServedModel(card=routings[name].card, serving=ready[name], versions=routings[name].versions)

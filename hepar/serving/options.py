@@ -53,6 +53,9 @@ class FusionOptions:
     ] = None
     detectors: _Models = None
     annotate: Annotated[bool, Query(description="add the image with its boxes drawn")] = False
+    outside_liver: Annotated[
+        bool, Query(description="also return boxes outside the liver, marked with `inside_liver: false`")
+    ] = False
 
     @property
     def method(self) -> str | None:

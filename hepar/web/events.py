@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from pydantic import BaseModel
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from hepar.contracts.analyses import BatchEnd
+from hepar.contracts.batches import BatchEnd
 
 MEDIA_TYPE = "text/event-stream"
 _PING_S = 15

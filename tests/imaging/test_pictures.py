@@ -196,6 +196,9 @@ def test_the_annotated_image_shows_the_box_and_no_metadata_of_the_source() -> No
         size_mm=None,
         longest_diameter_px=32,
         longest_diameter_mm=None,
+        liver_share=None,
+        inside_liver=None,
+        outline=None,
     )
     content = annotated_png(make_preview(decode(buffer.getvalue())), [box], "a headline")
     picture = Image.open(io.BytesIO(content))

@@ -10,7 +10,8 @@ from fastapi.testclient import TestClient
 
 from classify_service.app import create_app
 from classify_service.settings import ClassifySettings
-from hepar.contracts.analyses import AnalysisBatch, Classification, ClassificationBatch, Detection, DetectionBatch
+from hepar.contracts.analyses import Classification, Detection
+from hepar.contracts.batches import AnalysisBatch, ClassificationBatch, DetectionBatch
 from hepar.contracts.problems import Problem
 from tests.support.gateway_client import NOWHERE, Misbehaving, Surroundings, bearer, gateway, problem
 from tests.support.pictures import encoded, nearly_flat

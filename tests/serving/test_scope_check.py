@@ -69,10 +69,11 @@ def test_an_image_out_of_scope_gets_a_reason_and_no_label(triton: RunningTriton,
     assert detected.annotated_png is not None
     for answer in (classified, detected):
         assert answer.scope is not None
-        assert answer.scope.model == "check_brightness"
+        assert answer.scope.input_check is not None
+        assert answer.scope.input_check.model == "check_brightness"
         mean = nearly_flat(30).mean() / 255
-        assert answer.scope.typicality == pytest.approx(mean, abs=1e-4)
-        assert not answer.scope.in_scope
+        assert answer.scope.input_check.typicality == pytest.approx(mean, abs=1e-4)
+        assert (answer.scope.in_scope, answer.scope.code) == (False, "not_abdominal_ct")
         assert answer.scope.reason is not None
         assert "does not resemble the abdominal CT slices" in answer.scope.reason
         assert answer.missing_models == []
@@ -88,12 +89,13 @@ def test_an_image_in_scope_gets_a_result_with_its_typicality(triton: RunningTrit
     with both_services(triton, repository) as clients:
         classified, detected = answers(clients, BRIGHT)
     assert (len(classified.votes), len(detected.detectors)) == (2, 2)
-    assert classified.outcome in ("decided", "indeterminate")
+    assert classified.outcome != "out_of_scope"
     assert detected.annotated_png is not None
     for answer in (classified, detected):
         assert answer.scope is not None
-        assert answer.scope.typicality == pytest.approx(nearly_flat(220).mean() / 255, abs=1e-4)
-        assert (answer.scope.in_scope, answer.scope.reason) == (True, None)
+        assert answer.scope.input_check is not None
+        assert answer.scope.input_check.typicality == pytest.approx(nearly_flat(220).mean() / 255, abs=1e-4)
+        assert (answer.scope.in_scope, answer.scope.code, answer.scope.reason) == (True, None, None)
 
 
 def test_the_threshold_is_that_of_the_card(triton: RunningTriton, repository: Path) -> None:

@@ -104,6 +104,24 @@ def write_input_check(repository: Path, name: str, gain: float = 1.0, **card: ob
     _write(repository, name, "input_check", nodes, constants, [_tensor("typicality", ["n", 1])], ["abdominal_ct"], card)
 
 
+def write_segmenter(repository: Path, name: str, **card: object) -> None:
+    """The liver is where the grey level is 100 or more, a lesion where it is 200 or more."""
+    nodes = [
+        helper.make_node("Cast", ["image"], ["grey"], to=TensorProto.FLOAT),
+        helper.make_node("Transpose", ["grey"], ["plane"], perm=[0, 3, 1, 2]),
+        helper.make_node("GreaterOrEqual", ["plane", "levels"], ["inside"]),
+        helper.make_node("Cast", ["inside"], ["ones"], to=TensorProto.UINT8),
+        helper.make_node("Mul", ["ones", "full"], ["masks"]),
+    ]
+    levels = np.array([100, 200], dtype=np.float32).reshape(1, 2, 1, 1)
+    constants = [
+        numpy_helper.from_array(levels, "levels"),
+        numpy_helper.from_array(np.array([255], dtype=np.uint8), "full"),
+    ]
+    masks = helper.make_tensor_value_info("masks", TensorProto.UINT8, ["n", 2, SIZE, SIZE])
+    _write(repository, name, "segmentation", nodes, constants, [masks], ["liver", "lesion"], card)
+
+
 def agree_on(repository: Path, names: list[str], *others: dict[str, object], **default: object) -> None:
     """Writes the same fitted ensembles into the cards of these models, with equal weights by default."""
     fitted = [{"members": dict.fromkeys(names, 1.0), "metrics": {}} | method for method in (default, *others)]
@@ -212,7 +230,11 @@ def _write(
     folder = repository / name
     (folder / "1").mkdir(parents=True)
     onnx.save(model, folder / "1" / "model.onnx")
-    types: dict[int, str] = {TensorProto.FLOAT: "TYPE_FP32", TensorProto.INT32: "TYPE_INT32"}
+    types: dict[int, str] = {
+        TensorProto.FLOAT: "TYPE_FP32",
+        TensorProto.INT32: "TYPE_INT32",
+        TensorProto.UINT8: "TYPE_UINT8",
+    }
     output_lines = []
     for value in outputs:
         dims = ", ".join(str(axis.dim_value) for axis in value.type.tensor_type.shape.dim[len(axes) :])

@@ -8,12 +8,13 @@ import numpy as np
 
 from hepar.contracts.cards import Ensemble
 from hepar.ensemble.fusion import FoundBox, FusionParameters, fuse
-from hepar.ensemble.voting import Vote, majority_vote, soft_vote
+from hepar.ensemble.voting import Thresholds, Vote, majority_vote, soft_vote
 from training.lesions import LABELS
 from training.metrics.classification import Floats
 from training.metrics.detection import Boxes
 
 MEMBER_THRESHOLD = 0.01
+_NO_THRESHOLDS = Thresholds(0, 0)
 
 
 def apply_vote(ensemble: Ensemble, probabilities: Mapping[str, Floats]) -> Floats:
@@ -38,7 +39,11 @@ def vote_on_all(
     rows = []
     for index in range(images):
         votes = [Vote(name, labels, values[index]) for name, values in probabilities.items()]
-        decision = majority_vote(votes, 0) if method == "majority_vote" else soft_vote(votes, 0, weights, temperature)
+        decision = (
+            majority_vote(votes, _NO_THRESHOLDS)
+            if method == "majority_vote"
+            else soft_vote(votes, _NO_THRESHOLDS, weights, temperature)
+        )
         rows.append([decision.probabilities[label] for label in labels])
     return np.array(rows)
 

@@ -14,7 +14,8 @@ from . import calls
 from .auth import HeldToken, MemoryTokenStore, TokenAuth, TokenStore
 from .calls import TIMEOUT_S, Call, Image
 from .contracts.accounts import Account
-from .contracts.analyses import Analysis, AnalysisBatch, AnalysisItem, Classification, Detection
+from .contracts.analyses import Analysis, Classification, Detection
+from .contracts.batches import AnalysisBatch, AnalysisItem
 from .contracts.models import ModelList
 from .contracts.tokens import AccessToken
 from .errors import GatewayUnreachable, UnexpectedResponse
