@@ -187,8 +187,7 @@ def _weights(ensemble: Ensemble, votes: Sequence[Vote]) -> Mapping[str, float]:
 
 
 def _decision(ensemble: Ensemble, votes: Sequence[Vote], weights: Mapping[str, float]) -> Decision:
-    by_type = ensemble.type_threshold
-    thresholds = Thresholds(ensemble.decision_threshold, ensemble.decision_threshold if by_type is None else by_type)
+    thresholds = Thresholds.of(ensemble)
     if ensemble.method == "majority_vote":
         return majority_vote(votes, thresholds)
     return soft_vote(votes, thresholds, weights, ensemble.temperature)

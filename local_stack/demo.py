@@ -124,9 +124,11 @@ def _checked(response: httpx.Response) -> httpx.Response:
 
 def result_lines(image: Path, answer: Analysis) -> list[str]:
     """The result as text; the first line is the headline."""
+    contradiction = answer.consistency.code not in ("consistent", "not_comparable")
     return [
         *_classification_lines(image, answer.classification),
         *_detection_lines(answer.detection),
+        *([f"Note: {answer.consistency.text}"] if contradiction else []),
         "",
         RESEARCH_USE_NOTICE,
     ]
@@ -137,7 +139,8 @@ def _classification_lines(image: Path, part: Classification | Problem) -> list[s
         return [f"{image.name}: no classification ({part.title}: {part.detail})"]
     if part.outcome == "out_of_scope":
         return [f"{image.name}: out of scope, {part.scope.reason if part.scope else ''}"]
-    label = part.label or f"indeterminate, most probably {part.most_probable_label}"
+    undecided = "tumour, type undecided" if part.tumour else "indeterminate"
+    label = part.label or f"{undecided}, most probably {part.most_probable_label}"
     agreement = f"{part.agreeing_models} of {part.voting_models} models agree"
     headline = f"{image.name}: {label} (probability {part.probability:.2f}, {agreement})"
     votes = [

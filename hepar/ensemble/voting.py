@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hepar.contracts.cards import Ensemble
+
 NO_TUMOUR = "no_tumour"
 """The label of images without a tumour; the other labels are types of tumour."""
 _PROBABILITY_MIN = 1e-12
@@ -38,6 +40,12 @@ class Thresholds:
 
     tumour: float
     type: float
+
+    @classmethod
+    def of(cls, ensemble: Ensemble) -> Thresholds:
+        """Those of a model card's ensemble."""
+        by_type = ensemble.type_threshold
+        return cls(ensemble.decision_threshold, ensemble.decision_threshold if by_type is None else by_type)
 
 
 @dataclass(frozen=True)

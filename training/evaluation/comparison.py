@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from hepar.contracts.cards import Metric
+from hepar.ensemble.voting import Thresholds
 from training.evaluation.curves import confusion, reliability, roc
 from training.evaluation.ensemble_application import apply_fusion, apply_vote
 from training.evaluation.ensembles import FittedMethods, fit_fusions, fit_votes
@@ -69,8 +70,9 @@ def _compare_classifiers(
     by_method = {method: apply_vote(vote, by_model) for method, vote in votes.methods.items()}
     served = by_method[votes.default]
     served_correct = served.argmax(axis=1) == labels
-    thresholds = {item.card.name: item.card.decision_threshold for item in models}
-    thresholds |= {method: vote.decision_threshold for method, vote in votes.methods.items()}
+    alone = {item.card.name: item.card.decision_threshold for item in models}
+    thresholds = {name: Thresholds(threshold, threshold) for name, threshold in alone.items()}
+    thresholds |= {method: Thresholds.of(vote) for method, vote in votes.methods.items()}
     return {
         "labels": CLASS_LABELS[: served.shape[1]],
         "default": votes.default,

@@ -11,7 +11,7 @@ from scipy import optimize, special
 from hepar.contracts.cards import Ensemble, FusionMethod, VotingMethod
 from hepar.ensemble.fusion import FusionParameters
 from training.evaluation.ensemble_application import MEMBER_THRESHOLD, fuse_all, vote_on_all
-from training.metrics.classification import Floats, Labels, fitted_decision_threshold, fitted_temperature
+from training.metrics.classification import Floats, Labels, fitted_temperature, fitted_thresholds
 from training.metrics.detection import Boxes, average_precision, fitted_threshold
 
 DEFAULT_VOTE: VotingMethod = "soft_vote"
@@ -38,7 +38,7 @@ def fitted_weights(probabilities: Mapping[str, Floats], labels: Labels) -> dict[
 
 
 def fitted_votes(probabilities: Mapping[str, Floats], labels: Labels) -> dict[str, Ensemble]:
-    """By method, the vote with its weights, temperature and decision threshold.
+    """By method, the vote with its weights, temperature and thresholds.
 
     A majority vote counts labels, so it has no temperature to fit.
     """
@@ -54,11 +54,13 @@ def fitted_votes(probabilities: Mapping[str, Floats], labels: Labels) -> dict[st
             uncalibrated = vote_on_all(method, probabilities, members)
             temperature = fitted_temperature(np.log(np.maximum(uncalibrated, _MIN_PROBABILITY)), labels)
         calibrated = vote_on_all(method, probabilities, members, temperature)
+        thresholds = fitted_thresholds(calibrated, labels)
         votes[method] = Ensemble(
             method=method,
             members=members,
             temperature=temperature,
-            decision_threshold=fitted_decision_threshold(calibrated, labels),
+            decision_threshold=thresholds.tumour,
+            type_threshold=thresholds.type,
             metrics={},
         )
     return votes

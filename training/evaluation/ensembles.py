@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hepar.contracts.cards import Curves, Distribution, Ensemble, Ensembles, FusionMethod, Metric, VotingMethod
+from hepar.ensemble.voting import Thresholds
 from training.evaluation.curves import classifier_curves, detector_curves
 from training.evaluation.ensemble_application import apply_fusion, apply_vote
 from training.evaluation.ensemble_fitting import DEFAULT_FUSION, DEFAULT_VOTE, fitted_fusions, fitted_votes
@@ -108,7 +109,7 @@ def _vote_measure(
     def measure(vote: Ensemble) -> tuple[dict[str, Metric], Curves]:
         voted = apply_vote(vote, probabilities)
         metrics = classification.classification_metrics(
-            voted, labels, patients, vote.decision_threshold, largest_lesion_sizes(test)
+            voted, labels, patients, Thresholds.of(vote), largest_lesion_sizes(test)
         )
         if real:
             metrics |= classification.real_lesion_metrics(apply_vote(vote, on_real), [row.patient for row in real])

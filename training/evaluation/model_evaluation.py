@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from hepar.contracts.cards import Metric, Task
+from hepar.ensemble.voting import Thresholds
 from training.evaluation.ground_truth import boxes_from_rows, true_boxes
 from training.evaluation.inference import predict_boxes, predict_logits, run_model_on
 from training.evaluation.segmentation import evaluate_segmenter
@@ -72,7 +73,7 @@ def _evaluate_classifier(
     probabilities = softmax(predict_logits(model, read_images(image_paths(data, test))) / temperature, axis=1)
     patients = [example.patient for example in test]
     metrics = classification.classification_metrics(
-        probabilities, label_indices(test), patients, threshold, largest_lesion_sizes(test)
+        probabilities, label_indices(test), patients, Thresholds(threshold, threshold), largest_lesion_sizes(test)
     )
     real = read_real_lesions(data)
     if real:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepar.contracts.cards import Ensemble
+from hepar.ensemble.voting import Thresholds
 from hepar.imaging.ct_image import Window
 from hepar.imaging.letterbox import LetterboxTransform, letterbox
 from training.datasets.dicom import read_dicom_series
@@ -17,7 +18,7 @@ from training.datasets.nifti import read_nifti
 from training.datasets.records import Fault, Read, ReadOptions, SourceSlice
 from training.evaluation.ensemble_application import apply_fusion, apply_vote
 from training.evaluation.shipped_models import ShippedModel, calibrated_probabilities, found_boxes, models_of_task
-from training.metrics.classification import Floats
+from training.metrics.classification import Floats, are_decided
 from training.metrics.detection import Boxes, overlaps_any
 from training.prepared.dataset import CLASS_LABELS
 from training.sources import UnusableData
@@ -74,7 +75,7 @@ def evaluate_volume(models: Sequence[ShippedModel], image: Path, labels: Path | 
     truth = [_in_network_input(item, placement) for item, (_, placement) in zip(slices, fitted, strict=True)]
     with_lesion = np.array([len(corners) > 0 for corners in truth])
     counted = with_lesion if labels else np.ones(len(slices), dtype=bool)
-    decided = probabilities.max(axis=1) >= vote.decision_threshold
+    decided = are_decided(probabilities, Thresholds.of(vote))
     boxed = [overlaps_any(boxes.corners, corners) for boxes, corners in zip(found, truth, strict=True) if len(corners)]
     counts = np.array([len(boxes.scores) for boxes in found])
     return VolumeEvaluation(

@@ -10,11 +10,14 @@ from scipy import optimize, special
 from sklearn import metrics
 
 from hepar.contracts.cards import Metric
+from hepar.ensemble.voting import Thresholds
 from training.lesions import LABELS
 from training.metrics.bootstrap import Score, metrics_with_intervals
 from training.prepared.dataset import CLASS_LABELS, NO_TUMOUR_INDEX
 
 MAX_ERROR_RATE = 0.2
+MAX_TUMOUR_ERROR_RATE = 0.1
+"""Of the decisions between a tumour and none."""
 _THRESHOLDS = np.round(np.arange(0.4, 0.91, 0.01), 2)
 
 Floats = NDArray[np.float64]
@@ -35,14 +38,38 @@ def fitted_temperature(logits: Floats, labels: Labels) -> float:
     return round(float(np.exp(result.x)), 4)
 
 
-def fitted_decision_threshold(probabilities: Floats, labels: Labels) -> float:
-    """The lowest of 0.40, 0.41 ... 0.90 at which at most MAX_ERROR_RATE of the decided images are wrong; else 0.90."""
+def fitted_decision_threshold(probabilities: Floats, labels: Labels, max_error_rate: float = MAX_ERROR_RATE) -> float:
+    """The lowest of 0.40, 0.41 ... 0.90 at which at most max_error_rate of the decided images are wrong; else 0.90."""
     confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     for threshold in _THRESHOLDS:
         decided = confidence >= threshold
-        if decided.any() and 1 - correct[decided].mean() <= MAX_ERROR_RATE:
+        if decided.any() and 1 - correct[decided].mean() <= max_error_rate:
             return float(threshold)
     return float(_THRESHOLDS[-1])
+
+
+def fitted_thresholds(probabilities: Floats, labels: Labels) -> Thresholds:
+    """Of both stages of a decision; the second one on the images with a tumour."""
+    without = probabilities[:, NO_TUMOUR_INDEX]
+    stages = np.stack([1 - without, without], axis=1)
+    tumour = fitted_decision_threshold(stages, (labels == NO_TUMOUR_INDEX).astype(np.intp), MAX_TUMOUR_ERROR_RATE)
+    seen = labels != NO_TUMOUR_INDEX
+    return Thresholds(tumour, fitted_decision_threshold(given_a_tumour(probabilities[seen]), labels[seen]))
+
+
+def given_a_tumour(probabilities: Floats) -> Floats:
+    """(n, types): probabilities of the types given a tumour; equal where a tumour has probability 0."""
+    types = np.delete(probabilities, NO_TUMOUR_INDEX, axis=1)
+    total = types.sum(axis=1, keepdims=True)
+    equal = np.full_like(types, 1 / types.shape[1])
+    return np.divide(types, total, out=equal, where=total > 0)
+
+
+def are_decided(probabilities: Floats, thresholds: Thresholds) -> NDArray[np.bool_]:
+    """(n,): whether `hepar.ensemble.voting` decides for a label."""
+    without = probabilities[:, NO_TUMOUR_INDEX]
+    typed = (1 - without >= thresholds.tumour) & (given_a_tumour(probabilities).max(axis=1) >= thresholds.type)
+    return np.asarray(np.where(1 - without >= without, typed, without >= thresholds.tumour))
 
 
 def expected_calibration_error(confidence: Floats, correct: NDArray[np.bool_], bins: int = 15) -> float:
@@ -104,7 +131,7 @@ def macro_f1(predicted: Labels, labels: Labels, count: int = len(CLASS_LABELS)) 
 
 
 def classification_metrics(
-    probabilities: Floats, labels: Labels, patients: Sequence[str], threshold: float, sizes: Floats | None = None
+    probabilities: Floats, labels: Labels, patients: Sequence[str], thresholds: Thresholds, sizes: Floats | None = None
 ) -> dict[str, Metric]:
     """The metrics of a model card on held-out patients, each with an interval.
 
@@ -113,6 +140,11 @@ def classification_metrics(
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     correct = predicted == labels
     tumour = labels != NO_TUMOUR_INDEX
+    decided = are_decided(probabilities, thresholds)
+    of_tumour = np.maximum(probabilities[:, NO_TUMOUR_INDEX], 1 - probabilities[:, NO_TUMOUR_INDEX])
+    right_about_tumour = (probabilities[:, NO_TUMOUR_INDEX] <= 0.5) == tumour
+    types = given_a_tumour(probabilities)
+    right_about_type = types.argmax(axis=1) == labels  # NO_TUMOUR_INDEX is the last one
     scores: dict[str, Score] = {
         "accuracy": lambda chosen: float(correct[chosen].mean()),
         "macro_f1": lambda chosen: macro_f1(predicted[chosen], labels[chosen], probabilities.shape[1]),
@@ -120,8 +152,14 @@ def classification_metrics(
         "tumour_sensitivity": lambda chosen: _mean_where(predicted != NO_TUMOUR_INDEX, tumour, chosen),
         "tumour_specificity": lambda chosen: _mean_where(predicted == NO_TUMOUR_INDEX, ~tumour, chosen),
         "calibration_error": lambda chosen: expected_calibration_error(confidence[chosen], correct[chosen]),
-        "decided_share": lambda chosen: float((confidence[chosen] >= threshold).mean()),
-        "decided_accuracy": lambda chosen: _mean_where(correct, confidence >= threshold, chosen),
+        "tumour_calibration_error": lambda chosen: expected_calibration_error(
+            of_tumour[chosen], right_about_tumour[chosen]
+        ),
+        "type_calibration_error": lambda chosen: _calibration_error_where(
+            types.max(axis=1), right_about_type, tumour, chosen
+        ),
+        "decided_share": lambda chosen: float(decided[chosen].mean()),
+        "decided_accuracy": lambda chosen: _mean_where(correct, decided, chosen),
         "roc_auc": lambda chosen: roc_auc(probabilities[chosen], labels[chosen]),
         "brier_score": lambda chosen: brier_score(probabilities[chosen], labels[chosen]),
     }
@@ -135,6 +173,13 @@ def classification_metrics(
 def _mean_where(values: NDArray[np.bool_], mask: NDArray[np.bool_], chosen: NDArray[np.intp]) -> float:
     selected = values[chosen][mask[chosen]]
     return float(selected.mean()) if len(selected) else float("nan")
+
+
+def _calibration_error_where(
+    confidence: Floats, correct: NDArray[np.bool_], mask: NDArray[np.bool_], chosen: NDArray[np.intp]
+) -> float:
+    selected = chosen[mask[chosen]]
+    return expected_calibration_error(confidence[selected], correct[selected]) if len(selected) else float("nan")
 
 
 def _weighted_accuracy(correct: NDArray[np.bool_], weights: Floats) -> Score:

@@ -10,7 +10,7 @@ export function detectionOf(analysis: Analysis | undefined): Detection | undefin
   return analysis === undefined || isProblem(analysis.detection) ? undefined : analysis.detection;
 }
 
-/** The decided class, or `indeterminate` or `out_of_scope`. */
+/** The decided class, or `type_undecided`, `indeterminate` or `out_of_scope`. */
 export function decisionOf({ outcome, label }: Classification): string {
   return label ?? outcome;
 }
@@ -29,13 +29,31 @@ export function warningsOf(analysis: Analysis | undefined): string[] {
 export function outcomeText(translator: Translator, classification: Classification): string {
   const { outcome, scope, most_probable_label: mostProbable, probability } = classification;
   const label = translator.term(mostProbable ?? "");
-  if (outcome === "out_of_scope") {
-    const written = (value: number | undefined) => (value === undefined ? "?" : translator.number(value, 2));
-    return translator.text("outOfScope", { typicality: written(scope?.typicality), threshold: written(scope?.threshold) });
-  }
-  if (outcome === "indeterminate") return translator.text("indeterminate", { label });
+  const tumour = translator.probability(classification.tumour_probability ?? 0);
+  if (outcome === "out_of_scope") return outOfScopeText(translator, scope);
+  if (outcome === "indeterminate") return translator.text("indeterminate", { label, tumour });
+  if (outcome === "type_undecided") return translator.text("typeUndecided", { label, tumour });
   return translator.text("classifiedAs", { label, probability: translator.probability(probability ?? 0) });
 }
+
+function outOfScopeText(translator: Translator, scope: Classification["scope"]): string {
+  if (scope?.code === "no_liver") return translator.text("noLiver");
+  const check = scope?.input_check;
+  const written = (value: number | undefined) => (value === undefined ? "?" : translator.number(value, 2));
+  return translator.text("outOfScope", { typicality: written(check?.typicality), threshold: written(check?.threshold) });
+}
+
+/** Where classification and detection do not fit together. */
+export function contradictionText(translator: Translator, { consistency }: Analysis): string | undefined {
+  const { code } = consistency;
+  return code === "consistent" || code === "not_comparable" ? undefined : translator.text(CONTRADICTIONS[code]);
+}
+
+const CONTRADICTIONS = {
+  tumour_without_box: "tumourWithoutBox",
+  box_without_tumour: "boxWithoutTumour",
+  other_type: "otherType",
+} as const;
 
 /** In millimetres if the pixel spacing is known, otherwise in pixels. */
 export function boxSizeText(translator: Translator, box: Detection["boxes"][number]): string {
@@ -59,6 +77,8 @@ export function resultText(translator: Translator, title: string, analysis: Anal
   const classification = classificationOf(analysis);
   if (classification !== undefined) {
     lines.push(outcomeText(translator, classification));
+    const contradiction = contradictionText(translator, analysis);
+    if (contradiction !== undefined) lines.push(contradiction);
     if (classification.votes.length > 0) lines.push(translator.text("agreement", agreementOf(classification)));
     for (const { model, version, label } of classification.votes) {
       lines.push(`  ${translator.text("modelNameAndVersion", { model, version })}: ${translator.term(label)}`);

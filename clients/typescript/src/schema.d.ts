@@ -61,9 +61,30 @@ export interface paths {
         /**
          * Find lesions in one CT image
          * @description Boxes of lesions, fused from the detectors' boxes: each with its score, its label, the detectors that found it,
-         *     and its size in pixels, and in millimetres where the file gives the pixel spacing.
+         *     its size in pixels, and in millimetres where the file gives the pixel spacing, and the outline of the lesion in it.
+         *     Boxes outside the liver are left out.
          */
         post: operations["detect"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/segmentations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Delineate the liver and its lesions in one CT image
+         * @description Masks of the liver and of lesions in it: as polygons, and as PNG in the size of the image.
+         */
+        post: operations["segment"];
         delete?: never;
         options?: never;
         head?: never;
@@ -835,10 +856,24 @@ export interface components {
          *         "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
          *         "scope": {
          *           "in_scope": true,
-         *           "model": "check_input",
-         *           "threshold": 0.5,
-         *           "typicality": 0.97,
-         *           "version": "1"
+         *           "input_check": {
+         *             "model": "check_input",
+         *             "threshold": 0.5,
+         *             "typicality": 0.97,
+         *             "version": "1"
+         *           },
+         *           "liver": {
+         *             "area_mm2": 12990,
+         *             "area_px": 21350,
+         *             "model": "segment_resunet",
+         *             "version": "1"
+         *           }
+         *         },
+         *         "tumour": true,
+         *         "tumour_probability": 0.93,
+         *         "type_probabilities": {
+         *           "cholangiocarcinoma": 0.13,
+         *           "metastasis": 0.87
          *         },
          *         "votes": [
          *           {
@@ -855,6 +890,10 @@ export interface components {
          *         ],
          *         "voting_models": 1
          *       },
+         *       "consistency": {
+         *         "code": "consistent",
+         *         "text": "classification and detection fit together"
+         *       },
          *       "detection": {
          *         "boxes": [
          *           {
@@ -862,9 +901,33 @@ export interface components {
          *               "detect_faster_rcnn",
          *               "detect_yolov5"
          *             ],
+         *             "inside_liver": true,
          *             "label": "metastasis",
+         *             "liver_share": 0.97,
          *             "longest_diameter_mm": 38.2,
          *             "longest_diameter_px": 49,
+         *             "outline": [
+         *               [
+         *                 [
+         *                   [
+         *                     150.5,
+         *                     210
+         *                   ],
+         *                   [
+         *                     188,
+         *                     226.5
+         *                   ],
+         *                   [
+         *                     160,
+         *                     244.5
+         *                   ],
+         *                   [
+         *                     150.5,
+         *                     210
+         *                   ]
+         *                 ]
+         *               ]
+         *             ],
          *             "score": 0.83,
          *             "size_mm": [
          *               38.2,
@@ -880,6 +943,7 @@ export interface components {
          *             "y_min": 203.5
          *           }
          *         ],
+         *         "boxes_outside_liver": 0,
          *         "detectors": [
          *           {
          *             "box_count": 1,
@@ -904,10 +968,18 @@ export interface components {
          *         "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
          *         "scope": {
          *           "in_scope": true,
-         *           "model": "check_input",
-         *           "threshold": 0.5,
-         *           "typicality": 0.97,
-         *           "version": "1"
+         *           "input_check": {
+         *             "model": "check_input",
+         *             "threshold": 0.5,
+         *             "typicality": 0.97,
+         *             "version": "1"
+         *           },
+         *           "liver": {
+         *             "area_mm2": 12990,
+         *             "area_px": 21350,
+         *             "model": "segment_resunet",
+         *             "version": "1"
+         *           }
          *         }
          *       },
          *       "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
@@ -925,6 +997,8 @@ export interface components {
              * @description the detection, or why it failed
              */
             detection: components["schemas"]["Detection"] | components["schemas"]["Problem"];
+            /** @description whether the two fit together */
+            consistency: components["schemas"]["Consistency"];
             /**
              * Request Id
              * @description identifies this request; include it in a support request
@@ -972,10 +1046,24 @@ export interface components {
          *             "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
          *             "scope": {
          *               "in_scope": true,
-         *               "model": "check_input",
-         *               "threshold": 0.5,
-         *               "typicality": 0.97,
-         *               "version": "1"
+         *               "input_check": {
+         *                 "model": "check_input",
+         *                 "threshold": 0.5,
+         *                 "typicality": 0.97,
+         *                 "version": "1"
+         *               },
+         *               "liver": {
+         *                 "area_mm2": 12990,
+         *                 "area_px": 21350,
+         *                 "model": "segment_resunet",
+         *                 "version": "1"
+         *               }
+         *             },
+         *             "tumour": true,
+         *             "tumour_probability": 0.93,
+         *             "type_probabilities": {
+         *               "cholangiocarcinoma": 0.13,
+         *               "metastasis": 0.87
          *             },
          *             "votes": [
          *               {
@@ -992,6 +1080,10 @@ export interface components {
          *             ],
          *             "voting_models": 1
          *           },
+         *           "consistency": {
+         *             "code": "consistent",
+         *             "text": "classification and detection fit together"
+         *           },
          *           "detection": {
          *             "boxes": [
          *               {
@@ -999,9 +1091,33 @@ export interface components {
          *                   "detect_faster_rcnn",
          *                   "detect_yolov5"
          *                 ],
+         *                 "inside_liver": true,
          *                 "label": "metastasis",
+         *                 "liver_share": 0.97,
          *                 "longest_diameter_mm": 38.2,
          *                 "longest_diameter_px": 49,
+         *                 "outline": [
+         *                   [
+         *                     [
+         *                       [
+         *                         150.5,
+         *                         210
+         *                       ],
+         *                       [
+         *                         188,
+         *                         226.5
+         *                       ],
+         *                       [
+         *                         160,
+         *                         244.5
+         *                       ],
+         *                       [
+         *                         150.5,
+         *                         210
+         *                       ]
+         *                     ]
+         *                   ]
+         *                 ],
          *                 "score": 0.83,
          *                 "size_mm": [
          *                   38.2,
@@ -1017,6 +1133,7 @@ export interface components {
          *                 "y_min": 203.5
          *               }
          *             ],
+         *             "boxes_outside_liver": 0,
          *             "detectors": [
          *               {
          *                 "box_count": 1,
@@ -1041,10 +1158,18 @@ export interface components {
          *             "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
          *             "scope": {
          *               "in_scope": true,
-         *               "model": "check_input",
-         *               "threshold": 0.5,
-         *               "typicality": 0.97,
-         *               "version": "1"
+         *               "input_check": {
+         *                 "model": "check_input",
+         *                 "threshold": 0.5,
+         *                 "typicality": 0.97,
+         *                 "version": "1"
+         *               },
+         *               "liver": {
+         *                 "area_mm2": 12990,
+         *                 "area_px": 21350,
+         *                 "model": "segment_resunet",
+         *                 "version": "1"
+         *               }
          *             }
          *           },
          *           "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
@@ -1108,10 +1233,24 @@ export interface components {
          *           "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
          *           "scope": {
          *             "in_scope": true,
-         *             "model": "check_input",
-         *             "threshold": 0.5,
-         *             "typicality": 0.97,
-         *             "version": "1"
+         *             "input_check": {
+         *               "model": "check_input",
+         *               "threshold": 0.5,
+         *               "typicality": 0.97,
+         *               "version": "1"
+         *             },
+         *             "liver": {
+         *               "area_mm2": 12990,
+         *               "area_px": 21350,
+         *               "model": "segment_resunet",
+         *               "version": "1"
+         *             }
+         *           },
+         *           "tumour": true,
+         *           "tumour_probability": 0.93,
+         *           "type_probabilities": {
+         *             "cholangiocarcinoma": 0.13,
+         *             "metastasis": 0.87
          *           },
          *           "votes": [
          *             {
@@ -1128,6 +1267,10 @@ export interface components {
          *           ],
          *           "voting_models": 1
          *         },
+         *         "consistency": {
+         *           "code": "consistent",
+         *           "text": "classification and detection fit together"
+         *         },
          *         "detection": {
          *           "boxes": [
          *             {
@@ -1135,9 +1278,33 @@ export interface components {
          *                 "detect_faster_rcnn",
          *                 "detect_yolov5"
          *               ],
+         *               "inside_liver": true,
          *               "label": "metastasis",
+         *               "liver_share": 0.97,
          *               "longest_diameter_mm": 38.2,
          *               "longest_diameter_px": 49,
+         *               "outline": [
+         *                 [
+         *                   [
+         *                     [
+         *                       150.5,
+         *                       210
+         *                     ],
+         *                     [
+         *                       188,
+         *                       226.5
+         *                     ],
+         *                     [
+         *                       160,
+         *                       244.5
+         *                     ],
+         *                     [
+         *                       150.5,
+         *                       210
+         *                     ]
+         *                   ]
+         *                 ]
+         *               ],
          *               "score": 0.83,
          *               "size_mm": [
          *                 38.2,
@@ -1153,6 +1320,7 @@ export interface components {
          *               "y_min": 203.5
          *             }
          *           ],
+         *           "boxes_outside_liver": 0,
          *           "detectors": [
          *             {
          *               "box_count": 1,
@@ -1177,10 +1345,18 @@ export interface components {
          *           "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
          *           "scope": {
          *             "in_scope": true,
-         *             "model": "check_input",
-         *             "threshold": 0.5,
-         *             "typicality": 0.97,
-         *             "version": "1"
+         *             "input_check": {
+         *               "model": "check_input",
+         *               "threshold": 0.5,
+         *               "typicality": 0.97,
+         *               "version": "1"
+         *             },
+         *             "liver": {
+         *               "area_mm2": 12990,
+         *               "area_px": 21350,
+         *               "model": "segment_resunet",
+         *               "version": "1"
+         *             }
          *           }
          *         },
          *         "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
@@ -1351,9 +1527,33 @@ export interface components {
          *         "detect_faster_rcnn",
          *         "detect_yolov5"
          *       ],
+         *       "inside_liver": true,
          *       "label": "metastasis",
+         *       "liver_share": 0.97,
          *       "longest_diameter_mm": 38.2,
          *       "longest_diameter_px": 49,
+         *       "outline": [
+         *         [
+         *           [
+         *             [
+         *               150.5,
+         *               210
+         *             ],
+         *             [
+         *               188,
+         *               226.5
+         *             ],
+         *             [
+         *               160,
+         *               244.5
+         *             ],
+         *             [
+         *               150.5,
+         *               210
+         *             ]
+         *           ]
+         *         ]
+         *       ],
          *       "score": 0.83,
          *       "size_mm": [
          *         38.2,
@@ -1431,6 +1631,24 @@ export interface components {
              * @description the box's longer side in millimetres, where that is known
              */
             longest_diameter_mm: number | null;
+            /**
+             * Liver Share
+             * @description share of its area inside the liver; null where no segmenter answered
+             */
+            liver_share: number | null;
+            /**
+             * Inside Liver
+             * @description whether that share reaches the ensemble's minimum; null where no segmenter answered
+             */
+            inside_liver: boolean | null;
+            /**
+             * Outline
+             * @description the parts of the segmenter's lesion mask inside the box, as polygons: the outer ring, then the holes; empty where the mask has none, null where no segmenter answered
+             */
+            outline: [
+                number,
+                number
+            ][][][] | null;
         };
         /**
          * Classification
@@ -1466,10 +1684,24 @@ export interface components {
          *       "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
          *       "scope": {
          *         "in_scope": true,
-         *         "model": "check_input",
-         *         "threshold": 0.5,
-         *         "typicality": 0.97,
-         *         "version": "1"
+         *         "input_check": {
+         *           "model": "check_input",
+         *           "threshold": 0.5,
+         *           "typicality": 0.97,
+         *           "version": "1"
+         *         },
+         *         "liver": {
+         *           "area_mm2": 12990,
+         *           "area_px": 21350,
+         *           "model": "segment_resunet",
+         *           "version": "1"
+         *         }
+         *       },
+         *       "tumour": true,
+         *       "tumour_probability": 0.93,
+         *       "type_probabilities": {
+         *         "cholangiocarcinoma": 0.13,
+         *         "metastasis": 0.87
          *       },
          *       "votes": [
          *         {
@@ -1490,18 +1722,35 @@ export interface components {
         Classification: {
             /**
              * Outcome
-             * @description `decided`: `label` is the decision. `indeterminate`: no label reaches the ensemble's decision threshold. `out_of_scope`: the input check rejected the image
+             * @description `decided`: `label` is the decision. `type_undecided`: a tumour is seen, its type is open. `indeterminate`: it is open whether there is a tumour. `out_of_scope`: the image is not of the kind that the networks were trained on
              * @enum {string}
              */
-            outcome: "decided" | "indeterminate" | "out_of_scope";
+            outcome: "decided" | "type_undecided" | "indeterminate" | "out_of_scope";
             /**
              * Label
              * @description the decided label; null unless the outcome is `decided`
              */
             label: string | null;
             /**
+             * Tumour
+             * @description whether a tumour is seen; null where that is open, and out of scope
+             */
+            tumour: boolean | null;
+            /**
+             * Tumour Probability
+             * @description calibrated; null out of scope, and for models that know only types
+             */
+            tumour_probability: number | null;
+            /**
+             * Type Probabilities
+             * @description by type, given a tumour, summing to 1; empty out of scope and where no model votes for one
+             */
+            type_probabilities: {
+                [key: string]: number;
+            };
+            /**
              * Most Probable Label
-             * @description the label with the highest probability; null out of scope
+             * @description `no_tumour`, or the most probable type where a tumour is at least as probable as none; null out of scope
              */
             most_probable_label: string | null;
             /**
@@ -1516,7 +1765,7 @@ export interface components {
             probabilities: {
                 [key: string]: number;
             };
-            /** @description null where no input check answered */
+            /** @description null where neither input check nor segmenter answered */
             scope: components["schemas"]["Scope"] | null;
             /**
              * Method
@@ -1603,10 +1852,24 @@ export interface components {
          *           "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
          *           "scope": {
          *             "in_scope": true,
-         *             "model": "check_input",
-         *             "threshold": 0.5,
-         *             "typicality": 0.97,
-         *             "version": "1"
+         *             "input_check": {
+         *               "model": "check_input",
+         *               "threshold": 0.5,
+         *               "typicality": 0.97,
+         *               "version": "1"
+         *             },
+         *             "liver": {
+         *               "area_mm2": 12990,
+         *               "area_px": 21350,
+         *               "model": "segment_resunet",
+         *               "version": "1"
+         *             }
+         *           },
+         *           "tumour": true,
+         *           "tumour_probability": 0.93,
+         *           "type_probabilities": {
+         *             "cholangiocarcinoma": 0.13,
+         *             "metastasis": 0.87
          *           },
          *           "votes": [
          *             {
@@ -1680,10 +1943,24 @@ export interface components {
          *         "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
          *         "scope": {
          *           "in_scope": true,
-         *           "model": "check_input",
-         *           "threshold": 0.5,
-         *           "typicality": 0.97,
-         *           "version": "1"
+         *           "input_check": {
+         *             "model": "check_input",
+         *             "threshold": 0.5,
+         *             "typicality": 0.97,
+         *             "version": "1"
+         *           },
+         *           "liver": {
+         *             "area_mm2": 12990,
+         *             "area_px": 21350,
+         *             "model": "segment_resunet",
+         *             "version": "1"
+         *           }
+         *         },
+         *         "tumour": true,
+         *         "tumour_probability": 0.93,
+         *         "type_probabilities": {
+         *           "cholangiocarcinoma": 0.13,
+         *           "metastasis": 0.87
          *         },
          *         "votes": [
          *           {
@@ -1866,6 +2143,27 @@ export interface components {
             counts: number[][];
         };
         /**
+         * Consistency
+         * @description Whether classification and detection of one image fit together.
+         * @example {
+         *       "code": "consistent",
+         *       "text": "classification and detection fit together"
+         *     }
+         */
+        Consistency: {
+            /**
+             * Code
+             * @description `tumour_without_box`: classified as tumour, and no box was found. `box_without_tumour`: a box was found, and the image is classified as free of tumour. `other_type`: the box with the highest score is of another type than the decision. `not_comparable`: a part failed, is out of scope or is indeterminate
+             * @enum {string}
+             */
+            code: "consistent" | "tumour_without_box" | "box_without_tumour" | "other_type" | "not_comparable";
+            /**
+             * Text
+             * @description the code in words
+             */
+            text: string;
+        };
+        /**
          * Curve
          * @description Points of a curve, in order.
          */
@@ -1915,9 +2213,33 @@ export interface components {
          *             "detect_faster_rcnn",
          *             "detect_yolov5"
          *           ],
+         *           "inside_liver": true,
          *           "label": "metastasis",
+         *           "liver_share": 0.97,
          *           "longest_diameter_mm": 38.2,
          *           "longest_diameter_px": 49,
+         *           "outline": [
+         *             [
+         *               [
+         *                 [
+         *                   150.5,
+         *                   210
+         *                 ],
+         *                 [
+         *                   188,
+         *                   226.5
+         *                 ],
+         *                 [
+         *                   160,
+         *                   244.5
+         *                 ],
+         *                 [
+         *                   150.5,
+         *                   210
+         *                 ]
+         *               ]
+         *             ]
+         *           ],
          *           "score": 0.83,
          *           "size_mm": [
          *             38.2,
@@ -1933,6 +2255,7 @@ export interface components {
          *           "y_min": 203.5
          *         }
          *       ],
+         *       "boxes_outside_liver": 0,
          *       "detectors": [
          *         {
          *           "box_count": 1,
@@ -1957,10 +2280,18 @@ export interface components {
          *       "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
          *       "scope": {
          *         "in_scope": true,
-         *         "model": "check_input",
-         *         "threshold": 0.5,
-         *         "typicality": 0.97,
-         *         "version": "1"
+         *         "input_check": {
+         *           "model": "check_input",
+         *           "threshold": 0.5,
+         *           "typicality": 0.97,
+         *           "version": "1"
+         *         },
+         *         "liver": {
+         *           "area_mm2": 12990,
+         *           "area_px": 21350,
+         *           "model": "segment_resunet",
+         *           "version": "1"
+         *         }
          *       }
          *     }
          */
@@ -1970,7 +2301,12 @@ export interface components {
              * @description highest score first; none where the image is out of scope
              */
             boxes: components["schemas"]["Box"][];
-            /** @description null where no input check answered */
+            /**
+             * Boxes Outside Liver
+             * @description boxes that lie outside the liver; left out unless requested with `outside_liver`; null where no segmenter answered
+             */
+            boxes_outside_liver: number | null;
+            /** @description null where neither input check nor segmenter answered */
             scope: components["schemas"]["Scope"] | null;
             /**
              * Method
@@ -2018,9 +2354,33 @@ export interface components {
          *                 "detect_faster_rcnn",
          *                 "detect_yolov5"
          *               ],
+         *               "inside_liver": true,
          *               "label": "metastasis",
+         *               "liver_share": 0.97,
          *               "longest_diameter_mm": 38.2,
          *               "longest_diameter_px": 49,
+         *               "outline": [
+         *                 [
+         *                   [
+         *                     [
+         *                       150.5,
+         *                       210
+         *                     ],
+         *                     [
+         *                       188,
+         *                       226.5
+         *                     ],
+         *                     [
+         *                       160,
+         *                       244.5
+         *                     ],
+         *                     [
+         *                       150.5,
+         *                       210
+         *                     ]
+         *                   ]
+         *                 ]
+         *               ],
          *               "score": 0.83,
          *               "size_mm": [
          *                 38.2,
@@ -2036,6 +2396,7 @@ export interface components {
          *               "y_min": 203.5
          *             }
          *           ],
+         *           "boxes_outside_liver": 0,
          *           "detectors": [
          *             {
          *               "box_count": 1,
@@ -2060,10 +2421,18 @@ export interface components {
          *           "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
          *           "scope": {
          *             "in_scope": true,
-         *             "model": "check_input",
-         *             "threshold": 0.5,
-         *             "typicality": 0.97,
-         *             "version": "1"
+         *             "input_check": {
+         *               "model": "check_input",
+         *               "threshold": 0.5,
+         *               "typicality": 0.97,
+         *               "version": "1"
+         *             },
+         *             "liver": {
+         *               "area_mm2": 12990,
+         *               "area_px": 21350,
+         *               "model": "segment_resunet",
+         *               "version": "1"
+         *             }
          *           }
          *         }
          *       ],
@@ -2101,9 +2470,33 @@ export interface components {
          *               "detect_faster_rcnn",
          *               "detect_yolov5"
          *             ],
+         *             "inside_liver": true,
          *             "label": "metastasis",
+         *             "liver_share": 0.97,
          *             "longest_diameter_mm": 38.2,
          *             "longest_diameter_px": 49,
+         *             "outline": [
+         *               [
+         *                 [
+         *                   [
+         *                     150.5,
+         *                     210
+         *                   ],
+         *                   [
+         *                     188,
+         *                     226.5
+         *                   ],
+         *                   [
+         *                     160,
+         *                     244.5
+         *                   ],
+         *                   [
+         *                     150.5,
+         *                     210
+         *                   ]
+         *                 ]
+         *               ]
+         *             ],
          *             "score": 0.83,
          *             "size_mm": [
          *               38.2,
@@ -2119,6 +2512,7 @@ export interface components {
          *             "y_min": 203.5
          *           }
          *         ],
+         *         "boxes_outside_liver": 0,
          *         "detectors": [
          *           {
          *             "box_count": 1,
@@ -2143,10 +2537,18 @@ export interface components {
          *         "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
          *         "scope": {
          *           "in_scope": true,
-         *           "model": "check_input",
-         *           "threshold": 0.5,
-         *           "typicality": 0.97,
-         *           "version": "1"
+         *           "input_check": {
+         *             "model": "check_input",
+         *             "threshold": 0.5,
+         *             "typicality": 0.97,
+         *             "version": "1"
+         *           },
+         *           "liver": {
+         *             "area_mm2": 12990,
+         *             "area_px": 21350,
+         *             "model": "segment_resunet",
+         *             "version": "1"
+         *           }
          *         }
          *       }
          *     }
@@ -2236,9 +2638,14 @@ export interface components {
             temperature: number;
             /**
              * Decision Threshold
-             * @description as in the model card, for the ensemble's result
+             * @description classifiers: below this probability it is open whether there is a tumour; detectors: boxes below this score are left out
              */
             decision_threshold: number;
+            /**
+             * Type Threshold
+             * @description classifiers: below this probability of the most probable type, given a tumour, the type is undecided; null: the decision threshold applies
+             */
+            type_threshold?: number | null;
             /**
              * Overlap
              * @description weighted box fusion and non-maximum suppression: two boxes with a higher intersection over union are the same lesion
@@ -2255,6 +2662,8 @@ export interface components {
              * @default 0
              */
             member_threshold: number;
+            /** @description detectors: null where none was fitted; boxes are then marked, none is left out */
+            liver_gate?: components["schemas"]["LiverGate"] | null;
             /**
              * Metrics
              * @description on held-out patients, by name
@@ -2405,6 +2814,32 @@ export interface components {
             warnings: string[];
         };
         /**
+         * InputCheck
+         * @description Similarity of the image to the training images.
+         */
+        InputCheck: {
+            /**
+             * Model
+             * @description name of the input check
+             */
+            model: string;
+            /**
+             * Version
+             * @description version of the input check that answered
+             */
+            version: string;
+            /**
+             * Typicality
+             * @description similarity to the abdominal CT slices of the training data
+             */
+            typicality: number;
+            /**
+             * Threshold
+             * @description below this typicality an image is out of scope
+             */
+            threshold: number;
+        };
+        /**
          * InputSize
          * @description Size of the image that a network takes.
          */
@@ -2419,6 +2854,93 @@ export interface components {
              * @description pixels
              */
             width: number;
+        };
+        /**
+         * LiverExtent
+         * @description The liver in the image, as the segmenter sees it.
+         */
+        LiverExtent: {
+            /**
+             * Model
+             * @description name of the segmenter
+             */
+            model: string;
+            /**
+             * Version
+             * @description version of the segmenter that answered
+             */
+            version: string;
+            /**
+             * Area Px
+             * @description area of the liver in pixels of the image
+             */
+            area_px: number;
+            /**
+             * Area Mm2
+             * @description in square millimetres; null where the file states no pixel spacing
+             */
+            area_mm2: number | null;
+        };
+        /**
+         * LiverGate
+         * @description Detectors: which boxes are left out where the segmenter's mask of the liver is known.
+         */
+        LiverGate: {
+            /**
+             * Minimum Share
+             * @description boxes with less of their area inside the liver are left out
+             */
+            minimum_share: number;
+            /**
+             * Decision Threshold
+             * @description takes the place of the ensemble's threshold for boxes inside the liver
+             */
+            decision_threshold: number;
+        };
+        /**
+         * Mask
+         * @description The mask of one class.
+         * @example {
+         *       "png": "iVBORw0KGgo=",
+         *       "regions": [
+         *         {
+         *           "area_mm2": 663.3,
+         *           "area_px": 1090.3,
+         *           "polygon": [
+         *             [
+         *               [
+         *                 141,
+         *                 203.5
+         *               ],
+         *               [
+         *                 190,
+         *                 203.5
+         *               ],
+         *               [
+         *                 190,
+         *                 248
+         *               ],
+         *               [
+         *                 141,
+         *                 203.5
+         *               ]
+         *             ]
+         *           ]
+         *         }
+         *       ]
+         *     }
+         */
+        Mask: {
+            /**
+             * Regions
+             * @description largest first; the mask's border at half a pixel of the network's input
+             */
+            regions: components["schemas"]["Region"][];
+            /**
+             * Png
+             * @description the mask in the size of the image: white inside, black outside
+             */
+            png: string;
         };
         /**
          * Metric
@@ -3029,6 +3551,54 @@ export interface components {
             codes: string[];
         };
         /**
+         * Region
+         * @description A connected part of a mask.
+         * @example {
+         *       "area_mm2": 663.3,
+         *       "area_px": 1090.3,
+         *       "polygon": [
+         *         [
+         *           [
+         *             141,
+         *             203.5
+         *           ],
+         *           [
+         *             190,
+         *             203.5
+         *           ],
+         *           [
+         *             190,
+         *             248
+         *           ],
+         *           [
+         *             141,
+         *             203.5
+         *           ]
+         *         ]
+         *       ]
+         *     }
+         */
+        Region: {
+            /**
+             * Polygon
+             * @description the outer ring, then the holes; each ring is closed and lists x, y in pixels of the image, with the origin at the upper left corner
+             */
+            polygon: [
+                number,
+                number
+            ][][];
+            /**
+             * Area Px
+             * @description in pixels of the image, without the holes
+             */
+            area_px: number;
+            /**
+             * Area Mm2
+             * @description in square millimetres; null where the file states no pixel spacing
+             */
+            area_mm2: number | null;
+        };
+        /**
          * ReliabilityBin
          * @description One bar of a reliability diagram (DeGroot and Fienberg, The Statistician 32, 1983).
          */
@@ -3065,46 +3635,43 @@ export interface components {
         };
         /**
          * Scope
-         * @description Result of the input check: is the image of the kind that the networks were trained on?
+         * @description Is the image of the kind that the networks were trained on?
          * @example {
          *       "in_scope": true,
-         *       "model": "check_input",
-         *       "threshold": 0.5,
-         *       "typicality": 0.97,
-         *       "version": "1"
+         *       "input_check": {
+         *         "model": "check_input",
+         *         "threshold": 0.5,
+         *         "typicality": 0.97,
+         *         "version": "1"
+         *       },
+         *       "liver": {
+         *         "area_mm2": 12990,
+         *         "area_px": 21350,
+         *         "model": "segment_resunet",
+         *         "version": "1"
+         *       }
          *     }
          */
         Scope: {
             /**
-             * Model
-             * @description name of the input check
-             */
-            model: string;
-            /**
-             * Version
-             * @description version of the input check that answered
-             */
-            version: string;
-            /**
              * In Scope
-             * @description false where the typicality is below the threshold
+             * @description false where the image is too untypical, or shows no liver
              */
             in_scope: boolean;
             /**
+             * Code
+             * @description `not_abdominal_ct`: the typicality is below the threshold. `no_liver`: the segmenter sees no liver. null in scope
+             */
+            code?: ("not_abdominal_ct" | "no_liver") | null;
+            /**
              * Reason
-             * @description why the image is out of scope; null where it is in scope
+             * @description the code in words; null in scope
              */
             reason?: string | null;
-            /**
-             * Typicality
-             * @description similarity to the abdominal CT slices of the training data
-             */
-            typicality: number;
-            /**
-             * Threshold
-             * @description below this typicality an image is out of scope
-             */
-            threshold: number;
+            /** @description null where no input check answered */
+            input_check?: components["schemas"]["InputCheck"] | null;
+            /** @description null where no segmenter answered */
+            liver?: components["schemas"]["LiverExtent"] | null;
         };
         /**
          * SecondFactor
@@ -3138,6 +3705,141 @@ export interface components {
              * @description a code of the authenticator, or a recovery code
              */
             code: string;
+        };
+        /**
+         * Segmentation
+         * @description Masks of the liver and of its lesions in one image.
+         * @example {
+         *       "duration_ms": 14.1,
+         *       "image": {
+         *         "format": "DICOM",
+         *         "height": 512,
+         *         "pixel_spacing_mm": [
+         *           0.78,
+         *           0.78
+         *         ],
+         *         "warnings": [],
+         *         "width": 512
+         *       },
+         *       "lesions": {
+         *         "png": "iVBORw0KGgo=",
+         *         "regions": [
+         *           {
+         *             "area_mm2": 663.3,
+         *             "area_px": 1090.3,
+         *             "polygon": [
+         *               [
+         *                 [
+         *                   141,
+         *                   203.5
+         *                 ],
+         *                 [
+         *                   190,
+         *                   203.5
+         *                 ],
+         *                 [
+         *                   190,
+         *                   248
+         *                 ],
+         *                 [
+         *                   141,
+         *                   203.5
+         *                 ]
+         *               ]
+         *             ]
+         *           }
+         *         ]
+         *       },
+         *       "liver": {
+         *         "png": "iVBORw0KGgo=",
+         *         "regions": [
+         *           {
+         *             "area_mm2": 663.3,
+         *             "area_px": 1090.3,
+         *             "polygon": [
+         *               [
+         *                 [
+         *                   141,
+         *                   203.5
+         *                 ],
+         *                 [
+         *                   190,
+         *                   203.5
+         *                 ],
+         *                 [
+         *                   190,
+         *                   248
+         *                 ],
+         *                 [
+         *                   141,
+         *                   203.5
+         *                 ]
+         *               ]
+         *             ]
+         *           }
+         *         ]
+         *       },
+         *       "missing_models": [],
+         *       "model": "segment_resunet",
+         *       "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
+         *       "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
+         *       "scope": {
+         *         "in_scope": true,
+         *         "input_check": {
+         *           "model": "check_input",
+         *           "threshold": 0.5,
+         *           "typicality": 0.97,
+         *           "version": "1"
+         *         },
+         *         "liver": {
+         *           "area_mm2": 12990,
+         *           "area_px": 21350,
+         *           "model": "segment_resunet",
+         *           "version": "1"
+         *         }
+         *       },
+         *       "version": "1"
+         *     }
+         */
+        Segmentation: {
+            /** @description the liver with its lesions; null where the image is out of scope */
+            liver: components["schemas"]["Mask"] | null;
+            /** @description lesions in the liver; null where the image is out of scope */
+            lesions: components["schemas"]["Mask"] | null;
+            /** @description whether the image is of the kind that the networks were trained on */
+            scope: components["schemas"]["Scope"];
+            /**
+             * Model
+             * @description name of the segmenter
+             */
+            model: string;
+            /**
+             * Version
+             * @description version of the segmenter that answered
+             */
+            version: string;
+            /**
+             * Duration Ms
+             * @description duration of the call, milliseconds
+             */
+            duration_ms: number;
+            /**
+             * Missing Models
+             * @description models that should have answered and did not
+             */
+            missing_models: string[];
+            image: components["schemas"]["ImageFacts"];
+            /**
+             * Request Id
+             * @description identifies this request; include it in a support request
+             */
+            request_id: string;
+            /**
+             * Notice
+             * @description show it wherever a result is shown
+             * @default Research software, not a medical device. Not for diagnosis or treatment decisions.
+             */
+            notice: string;
         };
         /**
          * ServedModel
@@ -3450,6 +4152,8 @@ export interface operations {
                 detectors?: string[] | null;
                 /** @description add the image with its boxes drawn */
                 annotate?: boolean;
+                /** @description also return boxes outside the liver, marked with `inside_liver: false` */
+                outside_liver?: boolean;
                 /** @description frame of a multi-frame DICOM object, from 0 */
                 frame?: number | null;
             };
@@ -3886,6 +4590,8 @@ export interface operations {
                 detectors?: string[] | null;
                 /** @description add the image with its boxes drawn */
                 annotate?: boolean;
+                /** @description also return boxes outside the liver, marked with `inside_liver: false` */
+                outside_liver?: boolean;
             };
             header?: {
                 /** @description milliseconds that the caller waits for the answer; the server has an upper limit of its own */
@@ -4091,6 +4797,216 @@ export interface operations {
             };
         };
     };
+    segment: {
+        parameters: {
+            query?: {
+                /** @description frame of a multi-frame DICOM object, from 0 */
+                frame?: number | null;
+            };
+            header?: {
+                /** @description milliseconds that the caller waits for the answer; the server has an upper limit of its own */
+                "X-Hepar-Timeout-Ms"?: number;
+                /**
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+                /**
+                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
+                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
+                 */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The CT image: PNG, JPEG, TIFF, BMP, WebP or DICOM. The format is detected from the bytes. */
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    image: string;
+                };
+                "image/png": string;
+                "image/jpeg": string;
+                "image/tiff": string;
+                "image/bmp": string;
+                "image/webp": string;
+                "application/dicom": string;
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Segmentation"];
+                };
+            };
+            /** @description [The Content-Length is not a number](/problems/bad-content-length); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The first request with this key is still in flight](/problems/idempotency-in-progress) */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The file is not a readable image](/problems/unreadable-image); [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too few models answered](/problems/below-quorum); [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     analysis_batch: {
         parameters: {
             query?: {
@@ -4108,6 +5024,8 @@ export interface operations {
                 detectors?: string[] | null;
                 /** @description add the image with its boxes drawn */
                 annotate?: boolean;
+                /** @description also return boxes outside the liver, marked with `inside_liver: false` */
+                outside_liver?: boolean;
             };
             header?: {
                 /** @description milliseconds that the caller waits for the answer; the server has an upper limit of its own */
@@ -4542,6 +5460,8 @@ export interface operations {
                 detectors?: string[] | null;
                 /** @description add the image with its boxes drawn */
                 annotate?: boolean;
+                /** @description also return boxes outside the liver, marked with `inside_liver: false` */
+                outside_liver?: boolean;
             };
             header?: {
                 /** @description milliseconds that the caller waits for the answer; the server has an upper limit of its own */

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hepar.ensemble.voting import Thresholds, Vote, soft_vote
 from training.metrics import classification
+from training.prepared.dataset import CLASS_LABELS
 
 
 def test_the_temperature_of_overconfident_logits_is_fitted() -> None:
@@ -39,6 +41,38 @@ def test_the_decision_threshold_is_the_lowest_with_few_wrong_decisions() -> None
     assert (predicted == labels)[decided].mean() >= 0.8
     below = probabilities.max(axis=1) >= threshold - 0.011
     assert (predicted == labels)[below].mean() < 0.8
+
+
+def test_the_same_images_are_decided_as_by_the_services() -> None:
+    rows = np.random.default_rng(1).dirichlet([0.7, 0.7, 0.7], 500)
+    thresholds = Thresholds(tumour=0.7, type=0.8)
+    served = [soft_vote([Vote("a", tuple(CLASS_LABELS), row)], thresholds).label is not None for row in rows]
+    assert classification.are_decided(rows, thresholds).tolist() == served
+    assert 50 < sum(served) < 450
+
+
+def test_types_given_a_tumour_by_hand() -> None:
+    given = classification.given_a_tumour(np.array([[0.2, 0.6, 0.2], [0, 0, 1]]))
+    assert given == pytest.approx(np.array([[0.25, 0.75], [0.5, 0.5]]))
+
+
+def test_both_stages_get_the_lowest_threshold_with_few_wrong_decisions() -> None:
+    """All tumours are seen with 0.9. Types: of ten images at 0.6 given a tumour five are wrong, of ten at 0.9 none."""
+    doubtful = np.tile([0.54, 0.36, 0.1], (10, 1))
+    clear = np.tile([0.81, 0.09, 0.1], (10, 1))
+    labels = np.array([0, 1] * 5 + [0] * 10)
+    thresholds = classification.fitted_thresholds(np.concatenate([doubtful, clear]), labels)
+    assert (thresholds.tumour, thresholds.type) == (0.4, 0.61)
+
+
+def test_calibration_is_measured_for_both_stages() -> None:
+    probabilities = np.array([[0.4, 0.4, 0.2]] * 10 + [[0.1, 0.1, 0.8]] * 10)
+    labels = np.array([0] * 5 + [1] * 3 + [2] * 2 + [2] * 10)
+    patients = [str(index) for index in range(20)]
+    metrics = classification.classification_metrics(probabilities, labels, patients, Thresholds(0.5, 0.5))
+    assert metrics["tumour_calibration_error"].value == pytest.approx(0.5 * 0 + 0.5 * 0.2, abs=0.05)
+    assert metrics["type_calibration_error"].value == pytest.approx(5 / 8 - 0.5, abs=1e-4)
+    assert (metrics["decided_share"].value, metrics["decided_accuracy"].value) == (1, pytest.approx(15 / 20))
 
 
 def test_size_matching_removes_the_advantage_of_a_size_based_classifier() -> None:

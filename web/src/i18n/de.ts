@@ -88,9 +88,19 @@ export const de: Messages = {
   classifiedAs: "{label}, kalibrierte Wahrscheinlichkeit {probability}",
   agreement: "{votes} von {models} Netzen stimmen überein",
   uncertainty: "Unsicherheit {entropy} nat, davon {disagreement} nat durch Uneinigkeit der Netze",
-  indeterminate: "Unbestimmt: Keine Klasse erreicht die Entscheidungsschwelle des Ensembles. Am wahrscheinlichsten ist: {label}.",
+  indeterminate:
+    "Unbestimmt: Es ist offen, ob ein Tumor vorliegt (Wahrscheinlichkeit {tumour}). Am wahrscheinlichsten ist: {label}.",
+  typeUndecided: "Tumor, Typ unbestimmt: Wahrscheinlichkeit eines Tumors {tumour}. Am wahrscheinlichsten ist: {label}.",
   outOfScope:
     "Nicht auswertbar: Das Bild ähnelt den abdominellen CT-Schichten nicht, mit denen die Netze trainiert wurden (Typikalität {typicality}, mindestens {threshold} erforderlich).",
+  noLiver: "Nicht auswertbar: Auf dem Bild ist keine Leber zu erkennen.",
+  tumourWithoutBox: "Als Tumor klassifiziert, aber kein Detektor hat eine Läsion über seiner Schwelle gefunden.",
+  boxWithoutTumour: "Als tumorfrei klassifiziert, aber die Detektoren haben eine Läsion gefunden.",
+  otherType: "Die Detektoren geben der Läsion mit dem höchsten Score einen anderen Typ als die Klassifikation.",
+  boxesOutsideLiver: {
+    one: "{count} Rahmen außerhalb der Leber wird nicht angezeigt.",
+    other: "{count} Rahmen außerhalb der Leber werden nicht angezeigt.",
+  },
   missingModels: "Nicht geantwortet: {models}. Das Ergebnis entstand ohne diese Modelle.",
   votes: "Stimmen",
   boxesFound: { one: "{count} Läsion über der Schwelle", other: "{count} Läsionen über der Schwelle" },
@@ -173,7 +183,7 @@ export const de: Messages = {
   remedy: "Mehr dazu (englisch)",
   requestId: "Anfrage {id}",
   helpText:
-    "Wählen Sie eine oder mehrere axiale CT-Schichten der Leber aus. Hepar zeigt zu jeder Schicht das Ergebnis, die Stimme jedes Netzes, erkannte Läsionen und die Bildbereiche, auf die sich die Netze stützen. Alle Einzelbilder einer Multi-Frame-Datei werden als Serie ausgewertet, mit einem Ergebnis je Einzelbild. Nicht auswertbar bedeutet, dass das Bild den Schichten nicht ähnelt, mit denen die Netze trainiert wurden. Unbestimmt bedeutet, dass die Netze für eine Entscheidung zu unsicher sind. Wie verlässlich die Werte sind, zeigt die Seite Modelle.",
+    "Wählen Sie eine oder mehrere axiale CT-Schichten der Leber aus. Hepar zeigt zu jeder Schicht das Ergebnis, die Stimme jedes Netzes, erkannte Läsionen und die Bildbereiche, auf die sich die Netze stützen. Alle Einzelbilder einer Multi-Frame-Datei werden als Serie ausgewertet, mit einem Ergebnis je Einzelbild. Nicht auswertbar bedeutet, dass das Bild den Schichten nicht ähnelt, mit denen die Netze trainiert wurden, oder keine Leber zeigt. Unbestimmt bedeutet, dass offen ist, ob ein Tumor vorliegt; bei „Tumor, Typ unbestimmt“ ist ein Tumor zu sehen, aber nicht zu erkennen, welcher. Wie verlässlich die Werte sind, zeigt die Seite Modelle.",
   apiDocs: "API-Dokumentation",
   notFound: "Diese Seite gibt es nicht.",
 };
@@ -183,6 +193,7 @@ export const deTerms: Terms = {
   metastasis: "Metastase",
   no_tumour: "Kein Tumor",
   indeterminate: "Unbestimmt",
+  type_undecided: "Tumor, Typ unbestimmt",
   out_of_scope: "Nicht auswertbar",
   "no lesion": "keine Läsion",
   missed: "übersehen",

@@ -88,9 +88,16 @@ export const en = {
   classifiedAs: "{label}, calibrated probability {probability}",
   agreement: "{votes} of {models} networks agree",
   uncertainty: "uncertainty {entropy} nats, of which {disagreement} nats come from disagreement between the networks",
-  indeterminate: "Indeterminate: no class reaches the decision threshold of the ensemble. The most probable class is {label}.",
+  indeterminate:
+    "Indeterminate: it is open whether there is a tumour (probability {tumour}). The most probable class is {label}.",
+  typeUndecided: "Tumour, type undecided: probability of a tumour {tumour}. The most probable type is {label}.",
   outOfScope:
     "Out of scope: the image does not resemble the abdominal CT slices the networks were trained on (typicality {typicality}, at least {threshold} required).",
+  noLiver: "Out of scope: the segmenter sees no liver in the image.",
+  tumourWithoutBox: "Classified as tumour, but no detector found a lesion above its threshold.",
+  boxWithoutTumour: "Classified as free of tumour, but the detectors found a lesion.",
+  otherType: "The detectors give the lesion with the highest score another type than the classification.",
+  boxesOutsideLiver: { one: "{count} box outside the liver is not shown.", other: "{count} boxes outside the liver are not shown." },
   missingModels: "{models} did not respond; the result does not include them.",
   votes: "Votes",
   boxesFound: { one: "{count} lesion above the threshold", other: "{count} lesions above the threshold" },
@@ -172,7 +179,7 @@ export const en = {
   remedy: "What to do",
   requestId: "Request {id}",
   helpText:
-    "Choose one or more axial CT slices of the liver. For each slice, Hepar shows the result, the vote of each network, detected lesions and the regions that the networks relied on. All frames of a multi-frame file are analysed as a series, with one result per frame. Out of scope means that the image does not resemble the slices that the networks were trained on. Indeterminate means that the networks are too uncertain for a decision. How reliable the figures are is shown on the Models page.",
+    "Choose one or more axial CT slices of the liver. For each slice, Hepar shows the result, the vote of each network, detected lesions and the regions that the networks relied on. All frames of a multi-frame file are analysed as a series, with one result per frame. Out of scope means that the image does not resemble the slices that the networks were trained on, or shows no liver. Indeterminate means that it is open whether there is a tumour; with “type undecided” a tumour is seen, but not which one. How reliable the figures are is shown on the Models page.",
   apiDocs: "API documentation",
   notFound: "This page does not exist.",
 } satisfies Record<string, Message>;
@@ -186,6 +193,7 @@ export const enTerms = {
   metastasis: "Metastasis",
   no_tumour: "No tumour",
   indeterminate: "Indeterminate",
+  type_undecided: "Tumour, type undecided",
   out_of_scope: "Out of scope",
   "no lesion": "no lesion",
   missed: "missed",

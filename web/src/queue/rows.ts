@@ -18,7 +18,7 @@ export interface Row {
 }
 
 export interface ItemSummary {
-  /** The decided class, `indeterminate` or `out_of_scope`. */
+  /** The decided class, `type_undecided`, `indeterminate` or `out_of_scope`. */
   decision: string | undefined;
   probability: number | undefined;
   boxes: number | undefined;

@@ -26,12 +26,24 @@ export function drawBox(context: CanvasRenderingContext2D, box: Box, text: strin
   context.strokeStyle = solid ? CHOLANGIOCARCINOMA_COLOUR : METASTASIS_COLOUR;
   context.strokeRect(box.x_min, box.y_min, box.x_max - box.x_min, box.y_max - box.y_min);
   context.setLineDash([]);
+  for (const polygon of box.outline ?? []) drawOutline(context, polygon, zoom);
   context.font = `${13 / zoom}px ${FONT}`;
   const { width } = context.measureText(text);
   context.fillStyle = "rgb(0 0 0 / 0.75)";
   context.fillRect(box.x_min, box.y_min - 18 / zoom, width + 8 / zoom, 18 / zoom);
   context.fillStyle = "#fff";
   context.fillText(text, box.x_min + 4 / zoom, box.y_min - 5 / zoom);
+}
+
+/** rings: x and y in image pixels; the outer ring, then the holes. */
+function drawOutline(context: CanvasRenderingContext2D, rings: readonly (readonly [number, number])[][], zoom: number): void {
+  context.lineWidth = 1.5 / zoom;
+  context.beginPath();
+  for (const [[x, y] = [0, 0], ...points] of rings) {
+    context.moveTo(x, y);
+    for (const point of points) context.lineTo(...point);
+  }
+  context.stroke();
 }
 
 export function drawRuler(context: CanvasRenderingContext2D, { from, to }: Line, text: string, zoom: number): void {

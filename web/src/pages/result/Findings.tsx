@@ -2,18 +2,22 @@
 import type { Analysis, Classification } from "../../api.ts";
 import { ImageWarning } from "../../components/ImageWarning.tsx";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
-import { agreementOf, detectionOf, outcomeText, warningsOf } from "../../results.ts";
+import { agreementOf, contradictionText, detectionOf, outcomeText, warningsOf } from "../../results.ts";
 
 type Vote = Classification["votes"][number];
 
 export function Findings({ classification, analysis }: { classification: Classification; analysis: Analysis }) {
   const translator = useTranslator();
   const missing = new Set([...classification.missing_models, ...(detectionOf(analysis)?.missing_models ?? [])]);
+  const contradiction = contradictionText(translator, analysis);
+  const outside = detectionOf(analysis)?.boxes_outside_liver ?? 0;
   return (
     <>
       <p className="verdict" role="status">
         {outcomeText(translator, classification)}
       </p>
+      {contradiction === undefined ? null : <p className="warning">{contradiction}</p>}
+      {outside > 0 ? <p className="quiet">{translator.text("boxesOutsideLiver", { count: outside })}</p> : null}
       {classification.votes.length > 0 ? <Agreement classification={classification} /> : null}
       {missing.size > 0 ? (
         <p className="warning">{translator.text("missingModels", { models: [...missing].join(", ") })}</p>
