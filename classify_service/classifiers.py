@@ -23,6 +23,7 @@ from hepar.ensemble.voting import (
     soft_vote,
 )
 from hepar.imaging.annotation import base64_text, overlay_png
+from hepar.imaging.geometry import Orientation
 from hepar.imaging.letterbox import LetterboxTransform
 from hepar.imaging.prepared import PreparedImage, Preview
 from hepar.inference import ModelSet
@@ -41,7 +42,7 @@ class ClassifierOutput:
     """Output of one classifier.
 
     logits: (labels,).  activation: (labels, h, w) over the network's input, None unless requested.
-    transform: where the image lies in that input.
+    transform: where the image lies in that input.  orientation: how the image was turned for the networks.
     """
 
     card: ModelCard
@@ -50,6 +51,7 @@ class ClassifierOutput:
     logits: Tensor
     activation: Tensor | None
     transform: LetterboxTransform
+    orientation: Orientation
 
     @property
     def label(self) -> str:
@@ -61,9 +63,10 @@ class ClassifierOutput:
         return Vote(self.card.name, tuple(self.card.labels), probabilities)
 
     def activation_map(self, label: str) -> ActivationMap | None:
+        """Over the image as sent."""
         if self.activation is None:
             return None
-        return map_on_image(self.activation[self.card.labels.index(label)], self.transform)
+        return map_on_image(self.activation[self.card.labels.index(label)], self.transform, self.orientation)
 
 
 class Classifiers(ModelService[VotingOptions, ClassifierOutput, Classification]):
@@ -114,6 +117,7 @@ class Classifiers(ModelService[VotingOptions, ClassifierOutput, Classification])
             outputs["logits"],
             outputs.get("activation"),
             network_input.transform,
+            request.image.geometry.orientation,
         )
 
     def combine(

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
+import numpy as np
+
 from detect_service.segmentation import Delineator, polygon
 from hepar.contracts.analyses import Box, Detection, DetectorReport
 from hepar.contracts.cards import Ensemble, FusionMethod, LiverGate, ModelCard
@@ -103,14 +105,14 @@ class Detectors(ModelService[FusionOptions, DetectorOutput, Detection]):
         reports: list[DetectorReport] = []
         for output in outputs:
             threshold = ensemble.member_threshold if fitted else output.card.decision_threshold
-            boxes = boxes_in_image(output, threshold)
+            boxes = boxes_in_display(output, threshold)
             found += boxes
             reports.append(_report(output, boxes))
         fused = fuse(found, [report.model for report in reports], FusionParameters.of(ensemble))
         masks = scope.segmented.masks if scope.segmented else None
         gated = gated_boxes(fused, ensemble, masks)
         used = [box for box in gated if box.inside_liver is not False or request.options.outside_liver]
-        kept = [_box(box, masks, request.image.spacing_mm) for box in used]
+        kept = [_box(box, masks, request.image) for box in used]
         return Detection(
             boxes=kept,
             boxes_outside_liver=None if masks is None else sum(box.inside_liver is False for box in gated),
@@ -135,7 +137,7 @@ class Detectors(ModelService[FusionOptions, DetectorOutput, Detection]):
         return {"boxes": len(result.boxes), "best_score": max((box.score for box in result.boxes), default=0.0)}
 
 
-def measured(corners: tuple[float, float, float, float], spacing_mm: tuple[float, float] | None) -> BoxSize:
+def measured(corners: Sequence[float], spacing_mm: tuple[float, float] | None) -> BoxSize:
     """corners: x_min, y_min, x_max, y_max in pixels.  spacing_mm: between rows and between columns."""
     width, height = corners[2] - corners[0], corners[3] - corners[1]
     size_px = (round(width, 1), round(height, 1))
@@ -144,11 +146,11 @@ def measured(corners: tuple[float, float, float, float], spacing_mm: tuple[float
     return BoxSize(size_px, (round(width * spacing_mm[1], 1), round(height * spacing_mm[0], 1)))
 
 
-def boxes_in_image(output: DetectorOutput, threshold: float) -> list[FoundBox]:
-    """The boxes with a score of at least `threshold`, in pixels of the image; boxes without area are left out."""
+def boxes_in_display(output: DetectorOutput, threshold: float) -> list[FoundBox]:
+    """The boxes with a score of at least `threshold`, in pixels of the display; boxes without area are left out."""
     tensors, labels = output.result.outputs, output.card.labels
     used = tensors["scores"] >= max(threshold, _SCORE_MIN)
-    corners = output.transform.to_image(tensors["boxes"][used])
+    corners = output.transform.to_display(tensors["boxes"][used])
     boxes = []
     for row, score, label in zip(corners, tensors["scores"][used], tensors["labels"][used], strict=True):
         x_min, y_min, x_max, y_max = map(float, row)
@@ -190,10 +192,12 @@ def _annotated_png(request: ImageRequest[FusionOptions], boxes: Sequence[Box], s
     return base64_text(annotated_png(request.image.preview, boxes, headline))
 
 
-def _box(gated: GatedBox, masks: OrganMasks | None, spacing_mm: tuple[float, float] | None) -> Box:
+def _box(gated: GatedBox, masks: OrganMasks | None, image: PreparedImage) -> Box:
+    """In pixels of the image as sent; those of `gated` are the display's."""
     box = gated.box
-    size = measured(box.corners, spacing_mm)
-    x_min, y_min, x_max, y_max = (round(corner, 1) for corner in box.corners)
+    corners = image.geometry.boxes_to_sent(np.array(box.corners))[0].tolist()
+    size = measured(corners, image.spacing_mm)
+    x_min, y_min, x_max, y_max = (round(corner, 1) for corner in corners)
     return Box(
         x_min=x_min,
         y_min=y_min,

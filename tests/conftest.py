@@ -46,6 +46,7 @@ def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTriton]:
     shutil.copytree(SHIPPED / "check_input", repository / "check_input")
     shutil.copytree(SHIPPED / "segment_resunet", repository / "segment_resunet")
     write_segmenter(repository, "segment_grey")
+    write_segmenter(repository, "segment_dark", in_the_dark=True)
     for name, (box, score, label) in INVALID_DETECTORS.items():
         write_detector(repository, name, box, score, label)
     write_classifier(repository, "not_a_number", (float("nan"), 1.0, 0.0))
@@ -58,6 +59,7 @@ def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTriton]:
         "check_input",
         "segment_resunet",
         "segment_grey",
+        "segment_dark",
         "not_a_number",
         *INVALID_DETECTORS,
     )

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from .base import RESEARCH_USE_NOTICE, Document, example_of, with_example
 from .cards import FusionMethod, VotingMethod
+from .images import ImageFacts
 from .problems import Problem
 from .scope import Scope
 
@@ -13,32 +14,16 @@ _REQUEST = {"request_id": example_of(Problem)["request_id"], "notice": RESEARCH_
 _PROBABILITIES = {"cholangiocarcinoma": 0.12, "metastasis": 0.81, "no_tumour": 0.07}
 
 
-class ImageFacts(Document):
-    """Properties of the image as it was decoded."""
-
-    model_config = with_example(
-        {"width": 512, "height": 512, "format": "DICOM", "pixel_spacing_mm": [0.78, 0.78], "warnings": []}
-    )
-
-    width: int = Field(gt=0, description="pixels")
-    height: int = Field(gt=0, description="pixels")
-    format: Literal["PNG", "JPEG", "TIFF", "BMP", "WEBP", "DICOM"] = Field(description="detected from the bytes")
-    pixel_spacing_mm: tuple[float, float] | None = Field(
-        description="distance between rows and between columns, millimetres; null where the file does not state it"
-    )
-    warnings: list[str] = Field(description="what a reader of the result should know about the image")
-
-
 class Explanation(Document):
     """Class activation map: the regions of the image that support a label."""
 
     label: str = Field(description="the label that the map supports")
     activation_map: list[list[float]] = Field(
-        description="rows (over the image's height) of columns (over its width), 0 to 1; all 0 where no region "
-        "supports the label"
+        description="rows (over the height of the image as sent) of columns (over its width), 0 to 1; all 0 where no "
+        "region supports the label"
     )
     overlay_png: str = Field(
-        description="the map in colour over the image",
+        description="the map in colour over the image as sent, undistorted",
         json_schema_extra={"contentEncoding": "base64", "contentMediaType": "image/png"},
     )
     share_in_boxes: float | None = Field(
@@ -146,7 +131,7 @@ Polygon = list[Ring]
 
 
 class Box(Document):
-    """One lesion, in pixels of the image as displayed; the origin is the upper left corner, maxima exclusive."""
+    """One lesion, in pixels of the image as sent; the origin is the upper left corner, maxima exclusive."""
 
     model_config = with_example(
         {
@@ -229,7 +214,7 @@ class Detection(Document):
     method: FusionMethod = Field(description="how the boxes of several detectors were combined")
     annotated_png: str | None = Field(
         default=None,
-        description="the image with its boxes drawn, requested with `annotate`",
+        description="the image as sent, undistorted, with its boxes drawn, requested with `annotate`",
         json_schema_extra={"contentEncoding": "base64", "contentMediaType": "image/png"},
     )
     detectors: list[DetectorReport] = Field(description="one per detector that answered; empty out of scope")

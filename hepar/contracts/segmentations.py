@@ -2,8 +2,9 @@
 
 from pydantic import Field
 
-from .analyses import ImageFacts, Polygon
+from .analyses import Polygon
 from .base import RESEARCH_USE_NOTICE, Document, example_of, with_example
+from .images import ImageFacts
 from .problems import Problem
 from .scope import Scope
 
@@ -34,7 +35,7 @@ class Mask(Document):
 
     regions: list[Region] = Field(description="largest first; the mask's border at half a pixel of the network's input")
     png: str = Field(
-        description="the mask in the size of the image: white inside, black outside",
+        description="the mask in the size of the image as sent: white inside, black outside",
         json_schema_extra={"contentEncoding": "base64", "contentMediaType": "image/png"},
     )
 

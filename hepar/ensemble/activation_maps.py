@@ -8,16 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from hepar.imaging.geometry import AS_SENT, Orientation
 from hepar.imaging.letterbox import LetterboxTransform
 
 ActivationMap = NDArray[np.float64]
 MAP_SIDE = 64
 
 
-def map_on_image(activation: NDArray[np.floating], transform: LetterboxTransform) -> ActivationMap:
+def map_on_image(
+    activation: NDArray[np.floating], transform: LetterboxTransform, orientation: Orientation = AS_SENT
+) -> ActivationMap:
     """One label's class activation map (Zhou et al., CVPR 2016), resampled to (MAP_SIDE, MAP_SIDE) over the image.
 
     activation: (h, w) over the network's input.  transform: where the image lies in that input.
+    orientation: how the image was turned for the networks; the map is turned back to the image as sent.
     Negative values, which are against the label, become 0; the maximum becomes 1. Without a positive value all are 0.
     """
     positive = np.maximum(np.asarray(activation, dtype=np.float32), 0)
@@ -28,7 +32,7 @@ def map_on_image(activation: NDArray[np.floating], transform: LetterboxTransform
     on_image = resampled.resize((MAP_SIDE, MAP_SIDE), Image.Resampling.BOX, box=extent)
     values = np.maximum(np.asarray(on_image, dtype=np.float64), 0)
     highest = float(values.max())
-    return values / highest if highest > 0 else values
+    return orientation.to_sent(values / highest if highest > 0 else values)
 
 
 def ensemble_activation_map(maps: Mapping[str, ActivationMap], weights: Mapping[str, float]) -> ActivationMap:

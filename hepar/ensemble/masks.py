@@ -1,4 +1,4 @@
-"""The segmenter's masks of one image: the liver as a gate for boxes, and outlines in pixels of the image. Pure."""
+"""The segmenter's masks of one image: a gate for boxes, and outlines in pixels of the image as sent. Pure."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from contourpy import FillType, contour_generator
 from numpy.typing import NDArray
 from PIL import Image
 
+from hepar.imaging.geometry import Geometry
 from hepar.imaging.letterbox import LetterboxTransform
 
 Corners = tuple[float, float, float, float]
 Ring = NDArray[np.float64]
-"""(n, 2): x and y, in pixels of the image; the last point is the first one."""
+"""(n, 2): x and y, in pixels of the image as sent; the last point is the first one."""
 LIVER, LESION = 0, 1
 LIVER_THRESHOLD = 0.5
 LIVER_SEEN_PX = 60
@@ -28,7 +29,7 @@ _Outlines = tuple[list[NDArray[np.float64]], list[NDArray[np.uint32]]]
 
 @dataclass(frozen=True)
 class MaskRegion:
-    """A connected part of a mask. rings: the outer one, then the holes.  area_px: in pixels of the image."""
+    """A connected part of a mask. rings: the outer one, then the holes.  area_px: in pixels of the image as sent."""
 
     rings: tuple[Ring, ...]
     area_px: float
@@ -38,12 +39,13 @@ class MaskRegion:
 class OrganMasks:
     """shares: (2, h, w) uint8, the probabilities of liver and lesion at each pixel of the network's input, in 255ths.
 
-    lesion_threshold: 0 to 1.  transform: where the image lies in that input.
+    lesion_threshold: 0 to 1.  transform: where the image lies in that input.  geometry: of that image.
     """
 
     shares: NDArray[np.uint8]
     lesion_threshold: float
     transform: LetterboxTransform
+    geometry: Geometry
 
     @property
     def liver(self) -> NDArray[np.bool_]:
@@ -56,11 +58,11 @@ class OrganMasks:
 
     @property
     def liver_area_px(self) -> float:
-        """In pixels of the image."""
-        return float(self.liver.sum()) / self.transform.scale**2
+        """In pixels of the image as sent."""
+        return float(self.liver.sum()) / self._input_px_per_sent_px
 
     def share_in_liver(self, corners: Corners) -> float:
-        """Of a box (x_min, y_min, x_max, y_max in pixels of the image): the share of its area inside the liver."""
+        """Of a box (x_min, y_min, x_max, y_max in pixels of the display): the share of its area inside the liver."""
         (in_input,) = self.transform.to_input(np.array([corners]))
         return share_inside(in_input, self.liver)
 
@@ -69,7 +71,7 @@ class OrganMasks:
         return self._regions(self.shares[index], self._threshold(index))
 
     def lesions_in(self, corners: Corners) -> list[MaskRegion]:
-        """The parts of the lesion's mask inside a box, cut off at its edges."""
+        """The parts of the lesion's mask inside a box (in pixels of the display), cut off at its edges."""
         (in_input,) = self.transform.to_input(np.array([corners]))
         rows, columns = _pixels_of(in_input, self.shares.shape[1:])
         inside = np.zeros_like(self.shares[LESION])
@@ -77,33 +79,40 @@ class OrganMasks:
         return self._regions(inside, self.lesion_threshold)
 
     def picture(self, index: int) -> NDArray[np.uint8]:
-        """A mask in the size of the image: (height, width), 255 inside and 0 outside."""
-        where = self.transform
+        """A mask in the size of the image as sent: (height, width), 255 inside and 0 outside."""
+        where, image = self.transform, self.geometry
         extent = (
             where.left,
             where.top,
             where.left + where.width * where.scale,
             where.top + where.height * where.scale,
         )
-        size = (where.width, where.height)
+        size = (image.height, image.width) if image.orientation.transposed else (image.width, image.height)
         resized = Image.fromarray(self.shares[index]).resize(size, Image.Resampling.BILINEAR, box=extent)
         level = self._threshold(index) * _FULL
-        return np.asarray(resized.point([_FULL if value >= level else 0 for value in range(_FULL + 1)]))
+        binary = resized.point([_FULL if value >= level else 0 for value in range(_FULL + 1)])
+        return image.orientation.to_sent(np.asarray(binary))
 
     def _threshold(self, index: int) -> float:
         return LIVER_THRESHOLD if index == LIVER else self.lesion_threshold
 
+    @property
+    def _input_px_per_sent_px(self) -> float:
+        """By area."""
+        width, height = self.geometry.square_size
+        return self.transform.scale**2 * (width * height) / (self.geometry.width * self.geometry.height)
+
     def _regions(self, shares: NDArray[np.uint8], threshold: float) -> list[MaskRegion]:
         """Contours where the interpolated probability crosses the threshold."""
-        where, smallest_px = self.transform, SMALLEST_REGION_PX / self.transform.scale**2
+        where, smallest_px = self.transform, SMALLEST_REGION_PX / self._input_px_per_sent_px
         framed = np.pad(shares, 1).astype(np.float64)  # contours end inside the array
         contours = contour_generator(z=framed, fill_type=FillType.OuterOffset)
         outlines, ring_starts = cast("_Outlines", contours.filled(threshold * _FULL, np.inf))
         regions = []
         for points, starts in zip(outlines, ring_starts, strict=True):
-            on_image = (points - 0.5 - (where.left, where.top)) / where.scale  # pixel centres are at halves
-            on_image = np.clip(on_image, 0, (where.width, where.height))
-            rings = tuple(np.split(on_image, starts[1:-1].astype(int)))
+            displayed = (points - 0.5 - (where.left, where.top)) / where.scale  # pixel centres are at halves
+            as_sent = self.geometry.to_sent(np.clip(displayed, 0, (where.width, where.height)))
+            rings = tuple(np.split(as_sent, starts[1:-1].astype(int)))
             area_px = _area(rings[0]) - sum(map(_area, rings[1:]))
             if area_px >= smallest_px:
                 regions.append(MaskRegion(rings, area_px))

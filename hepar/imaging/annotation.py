@@ -12,22 +12,30 @@ from PIL import Image, ImageDraw, ImageFont
 
 from hepar.contracts.analyses import Box
 from hepar.contracts.base import RESEARCH_USE_NOTICE
+from hepar.imaging.geometry import PatientSides
 from hepar.imaging.prepared import PREVIEW_SIDE_MAX, Preview
 
 _COLOURS = {"cholangiocarcinoma": "#ff9f1c", "metastasis": "#2ec4ff"}
 _LONGER_SIDE_MIN = 768
 _BAR_HEIGHT = 28
+_MARK_MARGIN = 6
+_NOTICE_COLOUR = "#ffd166"
 _HOTTEST_COLOUR, _HOT_COLOUR = (255, 240, 120), (255, 90, 0)
 _OPACITY = 0.65
 
 
 def annotated_png(image: Preview, boxes: Sequence[Box], headline: str) -> bytes:
-    """PNG, between 768 and 2,048 pixels on the longer side, without metadata of the source."""
-    picture, zoom = _framed(image, headline)
+    """PNG, between 768 and 2,048 pixels on the longer side, without metadata of the source.
+
+    It shows the image as sent, undistorted, with the patient's sides at its edges where the file states them.
+    """
+    picture = _framed(image, headline)
+    across, down = _zoom(image, picture)
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(size=14)
     for box in boxes:
         colour = _COLOURS.get(box.label, "#ffffff")
-        corners = (box.x_min * zoom, box.y_min * zoom + _BAR_HEIGHT, box.x_max * zoom, box.y_max * zoom + _BAR_HEIGHT)
+        top, bottom = box.y_min * down + _BAR_HEIGHT, box.y_max * down + _BAR_HEIGHT
+        corners = (box.x_min * across, top, box.x_max * across, bottom)
         draw.rectangle(corners, outline=colour, width=2)
         draw.text((corners[0], max(corners[1] - 18, 0)), f"{box.label} {box.score:.2f}", fill=colour, font=font)
     return _png(picture)
@@ -36,10 +44,11 @@ def annotated_png(image: Preview, boxes: Sequence[Box], headline: str) -> bytes:
 def overlay_png(image: Preview, values: NDArray[np.floating], headline: str) -> bytes:
     """PNG as of `annotated_png`, with an activation map over the image.
 
-    values: (rows, columns) over the extent of the image, 0 to 1; where it is 0 the image is unchanged.
+    values: (rows, columns) over the extent of the image as sent, 0 to 1; where it is 0 the image is unchanged.
     """
-    picture, zoom = _framed(image, headline)
-    resized = Image.fromarray(np.asarray(values, dtype=np.float32)).resize(_size(image, zoom), Image.Resampling.BICUBIC)
+    picture = _framed(image, headline)
+    size = (picture.width, picture.height - 2 * _BAR_HEIGHT)
+    resized = Image.fromarray(np.asarray(values, dtype=np.float32)).resize(size, Image.Resampling.BICUBIC)
     strength = np.clip(np.asarray(resized), 0, 1)[..., None]
     colour_range = np.array(_HOTTEST_COLOUR) - _HOT_COLOUR
     colours = Image.fromarray(np.asarray(_HOT_COLOUR + colour_range * strength, dtype=np.uint8))
@@ -53,21 +62,39 @@ def base64_text(content: bytes) -> str:
     return base64.b64encode(content).decode("ascii")
 
 
-def _size(image: Preview, zoom: float) -> tuple[int, int]:
-    return max(1, round(image.width * zoom)), max(1, round(image.height * zoom))
-
-
-def _framed(image: Preview, headline: str) -> tuple[Image.Image, float]:
-    """The image between a headline and the notice, and its magnification."""
-    longer = max(image.width, image.height)
+def _framed(image: Preview, headline: str) -> Image.Image:
+    """The image, magnified, between a headline and the notice."""
+    pixels = Image.fromarray(image.pixels)
+    longer = max(pixels.size)
     zoom = min(max(_LONGER_SIDE_MIN / longer, 1.0), PREVIEW_SIDE_MAX / longer)
-    size = _size(image, zoom)
-    picture = Image.new("RGB", (size[0], size[1] + 2 * _BAR_HEIGHT), "black")
-    picture.paste(Image.fromarray(image.pixels).resize(size, Image.Resampling.BICUBIC), (0, _BAR_HEIGHT))
+    width, height = (max(1, round(side * zoom)) for side in pixels.size)
+    picture = Image.new("RGB", (width, height + 2 * _BAR_HEIGHT), "black")
+    picture.paste(pixels.resize((width, height), Image.Resampling.BICUBIC), (0, _BAR_HEIGHT))
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(size=14)
     draw.text((8, 5), headline, fill="white", font=font)
-    draw.text((8, size[1] + _BAR_HEIGHT + 5), RESEARCH_USE_NOTICE, fill="#ffd166", font=font)
-    return picture, zoom
+    draw.text((8, height + _BAR_HEIGHT + 5), RESEARCH_USE_NOTICE, fill=_NOTICE_COLOUR, font=font)
+    if (sides := image.geometry.sides_as_sent) is not None:
+        _draw_sides(draw, sides, (0, _BAR_HEIGHT, width, height + _BAR_HEIGHT))
+    return picture
+
+
+def _draw_sides(draw: ImageDraw.ImageDraw, sides: PatientSides, frame: tuple[int, int, int, int]) -> None:
+    """frame: left, top, right and bottom of the image in the picture."""
+    left, top, right, bottom = frame
+    middle, centre, font = (left + right) / 2, (top + bottom) / 2, ImageFont.load_default(size=18)
+    places = {
+        "lm": (left + _MARK_MARGIN, centre, sides.left),
+        "mt": (middle, top + _MARK_MARGIN, sides.top),
+        "rm": (right - _MARK_MARGIN, centre, sides.right),
+        "mb": (middle, bottom - _MARK_MARGIN, sides.bottom),
+    }
+    for anchor, (x, y, letter) in places.items():
+        draw.text((x, y), letter, fill="white", font=font, anchor=anchor, stroke_width=2, stroke_fill="black")
+
+
+def _zoom(image: Preview, picture: Image.Image) -> tuple[float, float]:
+    """Pixels of the rendering per pixel of the image as sent, across and down."""
+    return picture.width / image.geometry.width, (picture.height - 2 * _BAR_HEIGHT) / image.geometry.height
 
 
 def _png(picture: Image.Image) -> bytes:

@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hepar.imaging.geometry import AS_SENT, Geometry, Orientation
+
 GreyImage = NDArray[np.uint8]
 ImageFormat = Literal["PNG", "JPEG", "TIFF", "BMP", "WEBP", "DICOM"]
 
@@ -33,19 +35,21 @@ LIVER_WINDOW = Window(0.0, 250.0)
 class CtImage:
     """pixels: (height, width) uint8 in standard radiological display (patient's right on the left).
 
-    spacing_mm: distance between rows and between columns; None where the file does not state it.
+    spacing_mm: distance between rows and between columns as sent; None where the file does not state it.
     warnings: what a reader of the result should know about the image.
+    orientation: how the pixels as sent were turned.  pixel_aspect, sides_known: see Geometry.
     """
 
     pixels: GreyImage
     format: ImageFormat
     spacing_mm: tuple[float, float] | None = None
     warnings: tuple[str, ...] = ()
+    orientation: Orientation = AS_SENT
+    pixel_aspect: float = 1.0
+    sides_known: bool = False
 
     @property
-    def height(self) -> int:
-        return int(self.pixels.shape[0])
-
-    @property
-    def width(self) -> int:
-        return int(self.pixels.shape[1])
+    def geometry(self) -> Geometry:
+        """Between the pixels as sent and the display with square pixels."""
+        height, width = self.orientation.to_sent(self.pixels).shape
+        return Geometry(width, height, self.orientation, self.pixel_aspect, self.sides_known)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -11,6 +12,7 @@ from PIL import Image, ImageOps
 from hepar.imaging.ct_image import LIVER_WINDOW, CtImage, GreyImage, ImageFormat, Window
 from hepar.imaging.dicom import decode_dicom, looks_like_dicom
 from hepar.imaging.errors import ImageTooLarge, UnreadableImage, UnsupportedImage
+from hepar.imaging.orientation import exif_orientation
 
 PIXELS_MAX = 64_000_000
 PICTURE_BYTES_MAX = 20_000_000
@@ -87,8 +89,15 @@ def _decode_picture(content: bytes, name: ImageFormat) -> CtImage:
         notes = []
         if getattr(opened, "n_frames", 1) > 1:
             notes.append(f"The file has {getattr(opened, 'n_frames', 1)} pictures; the first was read.")
+        stated = exif_orientation(opened)
         opened.load()
         image = ImageOps.exif_transpose(opened)
+    decoded = _from_picture(image, name, [*notes, *stated.warnings])
+    return replace(decoded, orientation=stated.orientation)
+
+
+def _from_picture(image: Image.Image, name: ImageFormat, notes: list[str]) -> CtImage:
+    """Reads 8 and 16 bits, grey or coloured."""
     if image.mode == "F":
         raise UnsupportedImage("pictures of floating-point numbers are not read; send 8 or 16 bits")
     if image.mode.startswith("I"):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import math
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,6 @@ from numpy.typing import NDArray
 from pydicom import config
 from pydicom.dataset import FileMetaDataset
 from pydicom.filereader import read_dataset
-from pydicom.multival import MultiValue
 from pydicom.pixels.processing import apply_voi_lut
 from pydicom.pixels.utils import pixel_array
 from pydicom.tag import BaseTag
@@ -38,6 +38,7 @@ from pydicom.uid import (
 from hepar.contracts.limits import FRAMES_MAX
 from hepar.imaging.ct_image import CtImage, Window
 from hepar.imaging.errors import ImageTooLarge, UnreadableImage, UnsupportedImage
+from hepar.imaging.orientation import dicom_orientation, pixel_aspect, pixel_spacing, refuse_localiser
 
 # Its warnings quote values, and a value may be a patient's name. The values that are used are checked here.
 config.settings.reading_validation_mode = config.IGNORE
@@ -49,10 +50,6 @@ _COMPRESSED = (
     RLELossless, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1, JPEGLSLossless,
     JPEGLSNearLossless, JPEG2000Lossless, JPEG2000,
 )  # fmt: skip
-_ALIGNED = 0.9
-_NO_ORIENTATION = "The file does not state the patient's orientation; standard radiological display is assumed."
-_NOT_AXIAL = "The slice is not a standard axial one; the result may be wrong."
-_REORIENTED = "The slice was reoriented to standard radiological display; boxes refer to the reoriented image."
 
 
 def looks_like_dicom(content: bytes) -> bool:
@@ -82,6 +79,7 @@ def decode_dicom(
     if dataset.get("Modality") != "CT":
         raise UnsupportedImage(f"the DICOM object's modality is {dataset.get('Modality', 'missing')}, not CT")
     index, notes = _frame_index(dataset, frame)
+    refuse_localiser(_from_group(dataset, index, "CTImageFrameTypeSequence", "FrameType") or dataset.get("ImageType"))
     _check_pixels(dataset, syntax, check_size)
     stored = np.asarray(pixel_array(dataset, index=index), dtype=np.float32)
     if stored.ndim != 2:
@@ -89,9 +87,8 @@ def decode_dicom(
     grey, unit_notes = _grey(dataset, index, stored, window)
     if dataset.PhotometricInterpretation == "MONOCHROME1":
         grey = np.asarray(255 - grey, dtype=np.uint8)
-    displayed, spacing_mm, orientation_notes = _as_displayed(dataset, index, grey)
-    warnings = (*notes, *unit_notes, *orientation_notes)
-    return CtImage(np.ascontiguousarray(displayed), "DICOM", spacing_mm, warnings)
+    image = _displayed(dataset, index, grey)
+    return replace(image, warnings=(*notes, *unit_notes, *image.warnings))
 
 
 def _file_meta(content: bytes) -> pydicom.Dataset:
@@ -182,37 +179,19 @@ def _finite(value: object, name: str) -> float:
     return number
 
 
-def _spacing(dataset: pydicom.Dataset, index: int) -> tuple[float, float] | None:
-    values = _from_group(dataset, index, "PixelMeasuresSequence", "PixelSpacing")
-    if not isinstance(values, MultiValue) or len(values) != 2:
-        return None
-    rows, columns = float(values[0]), float(values[1])
-    plausible = all(math.isfinite(value) and 0.01 < value < 50 for value in (rows, columns))
-    return (rows, columns) if plausible else None
-
-
-def _as_displayed(
-    dataset: pydicom.Dataset, index: int, grey: NDArray[np.uint8]
-) -> tuple[NDArray[np.uint8], tuple[float, float] | None, list[str]]:
-    """An axial slice, reoriented: columns increase to the patient's left, rows to the back (PS3.3 C.7.6.2)."""
-    spacing_mm = _spacing(dataset, index)
-    orientation = _from_group(dataset, index, "PlaneOrientationSequence", "ImageOrientationPatient")
-    if orientation is None:
-        return grey, spacing_mm, [_NO_ORIENTATION]
-    along_row, along_column = _directions(orientation)
-    transposed = abs(along_row[0]) < abs(along_row[1])
-    if transposed:
-        grey, along_row, along_column = grey.T, along_column, along_row
-        spacing_mm = (spacing_mm[1], spacing_mm[0]) if spacing_mm else None
-    if abs(along_row[0]) < _ALIGNED or abs(along_column[1]) < _ALIGNED:
-        return grey, spacing_mm, [_NOT_AXIAL]
-    reoriented = grey[:: -1 if along_column[1] < 0 else 1, :: -1 if along_row[0] < 0 else 1]
-    as_sent = along_row[0] > 0 and along_column[1] > 0 and not transposed
-    return reoriented, spacing_mm, [] if as_sent else [_REORIENTED]
-
-
-def _directions(orientation: Sequence[object]) -> tuple[list[float], list[float]]:
-    values = [_finite(value, "ImageOrientationPatient") for value in orientation]
-    if len(values) != 6:
-        raise UnreadableImage("ImageOrientationPatient has not six values")
-    return values[:3], values[3:]
+def _displayed(dataset: pydicom.Dataset, index: int, grey: NDArray[np.uint8]) -> CtImage:
+    """An axial slice in standard display: columns increase to the patient's left, rows to the back."""
+    stated = dicom_orientation(
+        _from_group(dataset, index, "PlaneOrientationSequence", "ImageOrientationPatient"),
+        dataset.get("PatientOrientation"),
+    )
+    spacing_mm = pixel_spacing(_from_group(dataset, index, "PixelMeasuresSequence", "PixelSpacing"))
+    return CtImage(
+        np.ascontiguousarray(stated.orientation.to_display(grey)),
+        "DICOM",
+        spacing_mm,
+        stated.warnings,
+        stated.orientation,
+        pixel_aspect(spacing_mm, dataset.get("PixelAspectRatio")),
+        stated.sides_known,
+    )

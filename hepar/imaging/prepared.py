@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from hepar.imaging.ct_image import CtImage, GreyImage, ImageFormat
+from hepar.imaging.geometry import Geometry
 from hepar.imaging.letterbox import LetterboxTransform, letterbox
 
 PREVIEW_SIDE_MAX = 2048
@@ -26,14 +27,13 @@ class NetworkInput:
 
 @dataclass(frozen=True)
 class Preview:
-    """The image for display: its longer side has at most PREVIEW_SIDE_MAX pixels.
+    """The image as sent, for renderings, with square pixels: its longer side has at most PREVIEW_SIDE_MAX of them.
 
-    width, height: of the image itself, in pixels; boxes refer to these.
+    geometry: of the image itself; boxes refer to its pixels as sent.
     """
 
     pixels: GreyImage
-    width: int
-    height: int
+    geometry: Geometry
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,7 @@ class PreparedImage:
     spacing_mm, warnings: see CtImage.  grey_mean: 0 to 255.  preview: None unless requested.
     """
 
-    width: int
-    height: int
+    geometry: Geometry
     format: ImageFormat
     spacing_mm: tuple[float, float] | None
     warnings: tuple[str, ...]
@@ -55,23 +54,24 @@ class PreparedImage:
 
 def prepare(image: CtImage, sizes: Collection[InputSize], *, with_preview: bool) -> PreparedImage:
     """sizes: of the inputs of the networks that will be called."""
+    geometry = image.geometry
     return PreparedImage(
-        width=image.width,
-        height=image.height,
+        geometry=geometry,
         format=image.format,
         spacing_mm=image.spacing_mm,
         warnings=image.warnings,
         grey_mean=float(image.pixels.mean()),
-        inputs={size: NetworkInput(*letterbox(image.pixels, *size)) for size in sizes},
+        inputs={size: NetworkInput(*letterbox(image.pixels, *size, geometry.display_size)) for size in sizes},
         preview=make_preview(image) if with_preview else None,
     )
 
 
 def make_preview(image: CtImage) -> Preview:
     """Shrinks a large image; a smaller one keeps its size."""
-    pixels = image.pixels
-    scale = PREVIEW_SIDE_MAX / max(image.width, image.height)
-    if scale < 1:
-        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    geometry, pixels = image.geometry, image.orientation.to_sent(image.pixels)
+    width, height = geometry.square_size
+    scale = min(PREVIEW_SIDE_MAX / max(width, height), 1)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    if size != (geometry.width, geometry.height):
         pixels = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
-    return Preview(pixels, image.width, image.height)
+    return Preview(np.ascontiguousarray(pixels), geometry)

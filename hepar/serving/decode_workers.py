@@ -13,7 +13,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 
 from pebble import ProcessExpired, ProcessPool
 
-from hepar.contracts.analyses import ImageFacts
+from hepar.contracts.images import Display, ImageFacts, PatientSides
 from hepar.core.errors import ClientError, HeparError, TooLarge, UnsupportedMedia
 from hepar.core.metrics import DECODING, INPUT_GREY
 from hepar.core.request_context import stage
@@ -129,10 +129,18 @@ def _confine(address_space_bytes: int) -> None:
 
 def image_facts(image: PreparedImage) -> ImageFacts:
     """The image's properties, as a result shows them."""
+    geometry = image.geometry
+    width, height = geometry.display_size
     return ImageFacts(
-        width=image.width,
-        height=image.height,
+        width=geometry.width,
+        height=geometry.height,
         format=image.format,
         pixel_spacing_mm=image.spacing_mm,
+        display=Display(
+            matrix=geometry.matrix,
+            width=width,
+            height=height,
+            patient_sides=PatientSides(left="R", top="A", right="L", bottom="P") if geometry.sides_known else None,
+        ),
         warnings=list(image.warnings),
     )

@@ -48,7 +48,7 @@ class Segmenter:
         shape = (len(_LABELS), card.input.height, card.input.width)
         expected = {"masks": ExpectedOutput(shape, "u", 0, 255)}
         result = await self._triton.infer(card.name, network_input.pixels, expected, deadline, version)
-        masks = OrganMasks(result.outputs["masks"], card.decision_threshold, network_input.transform)
+        masks = OrganMasks(result.outputs["masks"], card.decision_threshold, network_input.transform, image.geometry)
         return SegmenterOutput(card.name, result.version, result.duration_ms, masks)
 
     async def segment_if_available(

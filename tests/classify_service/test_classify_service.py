@@ -17,6 +17,7 @@ from classify_service.settings import ClassifySettings
 from hepar.contracts.analyses import Classification
 from hepar.inference.model_cards import BrokenCard
 from hepar.serving.app import NoModels
+from tests.support.orientations import IMAGE_ORIENTATIONS
 from tests.support.pictures import ct_dataset, dicom_bytes, encoded, gradient, nearly_flat
 from tests.support.tiny_models import agree_on, write_classifier, write_mapped_classifier
 from tests.support.triton import RunningTriton
@@ -114,7 +115,7 @@ def test_the_outcome_is_indeterminate_below_the_threshold(triton: RunningTriton,
         ),
         ({"method": "weighted_vote", "members": {"classify_bright": 0, "classify_steady": 2}}, "metastasis"),
         ({"method": "majority_vote", "decision_threshold": 0.6}, None),
-        ({"method": "soft_vote", "temperature": 20.0, "decision_threshold": 0.4}, None),
+        ({"method": "soft_vote", "temperature": 1.0, "decision_threshold": 0.6, "type_threshold": 0.99}, None),
         ({"method": "soft_vote", "temperature": 0.1, "decision_threshold": 0.9}, "cholangiocarcinoma"),
     ],
 )
@@ -127,7 +128,8 @@ def test_the_fitted_method_of_the_cards_decides(
     agree_on(repository, ["classify_bright", "classify_steady"], **{"decision_threshold": 0.5} | fitted)
     with client_for(triton.grpc, repository) as client:
         answer = classify(client, encoded(nearly_flat(255)))
-    assert (answer.outcome, answer.label) == ("indeterminate" if label is None else "decided", label)
+    assert (answer.outcome, answer.label) == ("type_undecided" if label is None else "decided", label)
+    assert answer.tumour
 
 
 def test_entropy_and_mutual_information_match_values_computed_by_hand(client: TestClient) -> None:
@@ -234,6 +236,33 @@ def test_an_explanation_shows_the_activation_maps(triton: RunningTriton, tmp_pat
     together = np.array(answer.explanation.activation_map)
     assert together[:, :30] == pytest.approx(0.5), "the map of the other model is uniform"
     assert together[:, 34:].min() > 0.95
+
+
+def test_the_activation_map_of_a_turned_slice_is_that_of_the_image_as_sent(
+    triton: RunningTriton, tmp_path: Path
+) -> None:
+    """The map of the network is the brightness: of a slice that is stored transposed, with high pixels."""
+    repository = tmp_path / "models"
+    write_mapped_classifier(repository, "mapped")
+    values, turn = IMAGE_ORIENTATIONS["decubitus left"]
+    upright = np.zeros((60, 120), dtype=np.int32)
+    upright[:30, :40] = 250
+    stored = np.ascontiguousarray(turn(upright)[::2])
+    dataset = ct_dataset(stored)
+    dataset.ImageOrientationPatient, dataset.PixelSpacing = values, ["1.6", "0.8"]
+    with client_for(triton.grpc, repository) as client:
+        answer = classify(client, dicom_bytes(dataset), explain="true")
+    assert answer.explanation is not None
+    activation = np.array(answer.explanation.activation_map)
+    rows, columns = (np.arange(64)[:, None] + 0.5) / 64 * 60, (np.arange(64) + 0.5) / 64 * 60
+    expected = stored[rows.astype(int), columns.astype(int)] / 250
+    assert (np.abs(activation - expected) > 0.5).mean() < 0.02, "but for a cell at the edge"
+    overlay = np.asarray(decoded_png(answer.explanation.overlay_png).convert("RGB")).astype(int)
+    warm = overlay[28:-28, :, 0] - overlay[28:-28, :, 2] > 60
+    zoom = 768 / 120
+    assert warm.shape == (768, 384), "as sent and undistorted"
+    shown = stored[(np.arange(768) / zoom / 2).astype(int)][:, (np.arange(384) / zoom).astype(int)] > 125
+    assert (warm != shown).mean() < 0.05
 
 
 def test_a_model_with_an_output_that_is_not_finite_is_left_out(triton: RunningTriton, tmp_path: Path) -> None:

@@ -12,12 +12,14 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from detect_service.app import create_app
-from detect_service.detectors import DetectorOutput, boxes_in_image
+from detect_service.detectors import DetectorOutput, boxes_in_display
 from detect_service.settings import DetectSettings
-from hepar.contracts.analyses import Detection
+from hepar.contracts.analyses import Box, Detection
 from hepar.contracts.cards import ModelCard
+from hepar.contracts.images import PatientSides
 from hepar.imaging.letterbox import letterbox
 from hepar.inference.triton import InferenceResult
+from tests.support.orientations import EXIF_ORIENTATIONS, IMAGE_ORIENTATIONS
 from tests.support.pictures import ct_dataset, dicom_bytes, encoded, gradient
 from tests.support.tiny_models import agree_on, write_detector
 from tests.support.triton import INVALID_DETECTORS, RunningTriton
@@ -83,6 +85,89 @@ def test_boxes_of_an_image_that_is_not_square_lie_inside_it(client: TestClient) 
     assert (box.y_min, box.y_max) == pytest.approx((0, 32), abs=0.1)
 
 
+UPRIGHT_BOX = np.zeros((64, 128), dtype=np.uint8)
+UPRIGHT_BOX[:32, 32:64] = 250
+"""Bright where detect_left finds a lesion in an image of this size."""
+
+
+def bright_box(stored: np.ndarray) -> list[int]:
+    (y_min, *_, y_end), (x_min, *_, x_end) = (np.unique(places) for places in np.nonzero(stored > 125))
+    return [x_min, y_min, x_end + 1, y_end + 1]
+
+
+def corners_of(box: Box) -> list[float]:
+    return [box.x_min, box.y_min, box.x_max, box.y_max]
+
+
+@pytest.mark.parametrize("name", IMAGE_ORIENTATIONS)
+def test_the_box_of_a_turned_slice_is_in_pixels_as_sent(client: TestClient, name: str) -> None:
+    values, turn = IMAGE_ORIENTATIONS[name]
+    stored = np.ascontiguousarray(turn(UPRIGHT_BOX))
+    dataset = ct_dataset(stored.astype(np.int32))
+    dataset.ImageOrientationPatient, dataset.PixelSpacing = values, ["0.8", "0.8"]
+    answer = detect(client, dicom_bytes(dataset), detectors="detect_left")
+    assert corners_of(answer.boxes[0]) == bright_box(stored)
+    image = answer.image
+    assert (image.height, image.width) == stored.shape
+    assert (image.display.width, image.display.height) == (128, 64)
+    assert image.display.patient_sides == PatientSides(left="R", top="A", right="L", bottom="P")
+    a, b, c, d, e, f = image.display.matrix
+    x, y = bright_box(stored)[:2]
+    assert (a * x + c * y + e, b * x + d * y + f) in {(32, 0), (64, 0), (32, 32), (64, 32)}
+
+
+@pytest.mark.parametrize("value", EXIF_ORIENTATIONS)
+def test_the_box_of_a_picture_with_an_exif_orientation_is_in_pixels_as_stored(client: TestClient, value: int) -> None:
+    stored = np.ascontiguousarray(EXIF_ORIENTATIONS[value](UPRIGHT_BOX))
+    exif = Image.Exif()
+    exif[0x0112] = value
+    answer = detect(client, encoded(stored, exif=exif), detectors="detect_left")
+    assert corners_of(answer.boxes[0]) == bright_box(stored)
+    assert (answer.image.height, answer.image.width) == stored.shape
+    assert answer.image.display.patient_sides is None
+
+
+@pytest.mark.parametrize("name", ["as displayed", "decubitus left"])
+def test_the_box_of_a_slice_with_high_pixels_is_in_pixels_as_sent(client: TestClient, name: str) -> None:
+    """Every second row is left out; the box is that of the slice with square pixels."""
+    values, turn = IMAGE_ORIENTATIONS[name]
+    stored = np.ascontiguousarray(turn(UPRIGHT_BOX)[::2])
+    dataset = ct_dataset(stored.astype(np.int32))
+    dataset.ImageOrientationPatient, dataset.PixelSpacing = values, ["1.6", "0.8"]
+    answer = detect(client, dicom_bytes(dataset), detectors="detect_left")
+    assert corners_of(answer.boxes[0]) == bright_box(stored)
+    assert answer.boxes[0].size_mm == (25.6, 25.6)
+    assert (answer.image.display.width, answer.image.display.height) == (128, 64)
+
+
+def test_the_annotated_image_is_as_sent_with_the_patients_sides(client: TestClient) -> None:
+    """A prone slice of rows that are twice as far apart as columns: the box lies right of the middle, at the bottom."""
+    values, turn = IMAGE_ORIENTATIONS["prone"]
+    dataset = ct_dataset(np.ascontiguousarray(turn(UPRIGHT_BOX)[::2]).astype(np.int32))
+    dataset.ImageOrientationPatient, dataset.PixelSpacing = values, ["1.6", "0.8"]
+    answer = detect(client, dicom_bytes(dataset), detectors="detect_left", annotate="true")
+    assert answer.annotated_png is not None
+    picture = Image.open(io.BytesIO(base64.b64decode(answer.annotated_png))).convert("RGB")
+    assert picture.size == (768, 384 + 56)
+    coloured = (np.asarray(picture) == (0x2E, 0xC4, 0xFF)).all(axis=2)[28 + 192 + 2 : 28 + 384]
+    assert coloured[:, 384 - 1 : 384 + 3].any(axis=1).all(), "the left edge"
+    assert coloured[:, 576 - 3 : 576 + 2].any(axis=1).all(), "the right edge"
+    assert white_letters(picture) == ["left", "top", "right", "bottom"]
+    del dataset.ImageOrientationPatient
+    unknown = detect(client, dicom_bytes(dataset), detectors="detect_left", annotate="true")
+    assert unknown.annotated_png is not None
+    assert white_letters(Image.open(io.BytesIO(base64.b64decode(unknown.annotated_png))).convert("RGB")) == []
+
+
+def white_letters(picture: Image.Image) -> list[str]:
+    """The edges of the image, between the bars, in whose middle something white is drawn over black."""
+    white = (np.asarray(picture) == 255).all(axis=2)[28:-28]
+    middle = {"x": slice(374, 382), "y": slice(180, 204)}
+    places = {"left": white[middle["y"], :30], "top": white[:30, middle["x"]]}
+    places |= {"right": white[middle["y"], -30:], "bottom": white[-30:, middle["x"]]}
+    return [name for name, place in places.items() if place.any()]
+
+
 def test_readiness_asks_triton(client: TestClient) -> None:
     assert client.get("/readyz").json() == {"ready": True, "parts": {"detectors": True}}
 
@@ -97,7 +182,7 @@ def test_unused_rows_boxes_without_area_and_scores_below_the_threshold_are_left_
     result = result_of(
         [0.9, 0.8, 0.49, 0.0], [0, 1, 0, 0], [[0, 0, 0.5, 0.5], [0.5, 0.5, 0.5, 0.9], [0, 0, 1, 1], [0, 0, 0, 0]]
     )
-    (box,) = boxes_in_image(DetectorOutput(card, result, transform), 0.5)
+    (box,) = boxes_in_display(DetectorOutput(card, result, transform), 0.5)
     assert (box.corners, box.label) == ((0, 0, 32, 32), "cholangiocarcinoma")
 
 
@@ -171,9 +256,9 @@ def test_sizes_are_in_pixels_and_with_a_known_spacing_in_millimetres(client: Tes
     """The spacing of the file is 0.8 mm between rows and 0.7 mm between columns."""
     hu = np.tile(np.linspace(-100, 300, 128).astype(np.int32), (128, 1))
     (box,) = detect(client, dicom_bytes(ct_dataset(hu)), detectors="detect_left").boxes
-    assert box.size_px == (32, 32)
-    assert box.size_mm == pytest.approx((22.4, 25.6))
-    assert (box.longest_diameter_px, box.longest_diameter_mm) == (32, 25.6)
+    assert box.size_px == (36.6, 32), "the detector's box is square in millimetres"
+    assert box.size_mm == pytest.approx((25.6, 25.6))
+    assert (box.longest_diameter_px, box.longest_diameter_mm) == (36.6, 25.6)
     (unknown,) = detect(client, encoded(gradient(128, 128)), detectors="detect_left").boxes
     assert (unknown.size_mm, unknown.longest_diameter_mm) == (None, None)
 

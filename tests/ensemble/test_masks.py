@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from hepar.ensemble.masks import LESION, LIVER, LIVER_SEEN_PX, MaskRegion, OrganMasks, share_inside
-from hepar.imaging.letterbox import LetterboxTransform
+from hepar.imaging.geometry import Geometry, Orientation
+from hepar.imaging.letterbox import LetterboxTransform, letterbox
 
 SIDE = 64
 
@@ -21,7 +22,8 @@ def masks(
     shares = np.zeros((2, SIDE, SIDE), dtype=np.uint8)
     for name, (x_min, y_min, x_max, y_max) in regions.items():
         shares[LIVER if name.startswith("liver") else LESION, y_min:y_max, x_min:x_max] = 255
-    return OrganMasks(shares, threshold, transform or LetterboxTransform(0, 0, 1, SIDE, SIDE, SIDE, SIDE))
+    used = transform or LetterboxTransform(0, 0, 1, SIDE, SIDE, SIDE, SIDE)
+    return OrganMasks(shares, threshold, used, Geometry(int(used.width), int(used.height)))
 
 
 def bounds(region: MaskRegion) -> tuple[float, ...]:
@@ -100,9 +102,10 @@ def test_the_lesions_threshold_is_that_of_the_card_and_the_livers_is_a_half() ->
     shares = np.zeros((2, SIDE, SIDE), dtype=np.uint8)
     shares[:, 10:30, 10:30] = 100  # 0.39
     transform = LetterboxTransform(0, 0, 1, SIDE, SIDE, SIDE, SIDE)
-    found = OrganMasks(shares, 0.3, transform)
+    geometry = Geometry(SIDE, SIDE)
+    found = OrganMasks(shares, 0.3, transform, geometry)
     assert (len(found.regions(LESION)), len(found.regions(LIVER)), found.liver_area_px) == (1, 0, 0)
-    assert OrganMasks(shares, 0.5, transform).regions(LESION) == []
+    assert OrganMasks(shares, 0.5, transform, geometry).regions(LESION) == []
 
 
 def test_the_outline_of_a_box_is_cut_off_at_its_edges() -> None:
@@ -126,3 +129,24 @@ def test_the_picture_has_the_size_of_the_image_and_agrees_with_the_outline(size:
     for region in found.regions(LESION):
         ImageDraw.Draw(drawn).polygon([(x - 0.5, y - 0.5) for x, y in region.rings[0]], fill=255)
     assert (np.asarray(drawn) != picture).mean() < 0.03
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("flipped_x", [False, True])
+@pytest.mark.parametrize("flipped_y", [False, True])
+@pytest.mark.parametrize("pixel_aspect", [1.0, 2.0])
+def test_outlines_and_pictures_are_in_pixels_as_sent(
+    transposed: bool, flipped_x: bool, flipped_y: bool, pixel_aspect: float
+) -> None:
+    """The mask of a known rectangle as sent is turned and scaled for the network; what comes back is the rectangle."""
+    width, height = 60, 32
+    geometry = Geometry(width, height, Orientation(transposed, flipped_x, flipped_y), pixel_aspect)
+    sent = np.zeros((height, width), dtype=np.uint8)
+    sent[4:12, 10:40] = 255
+    grey, transform = letterbox(geometry.orientation.to_display(sent), SIDE, SIDE, geometry.display_size)
+    found = OrganMasks(np.stack([grey, grey]), 0.5, transform, geometry)
+    (region,) = found.regions(LESION)
+    assert bounds(region) == pytest.approx((10, 4, 40, 12), abs=0.8)
+    assert region.area_px == pytest.approx(30 * 8, rel=0.1)
+    assert found.liver_area_px == pytest.approx(30 * 8, rel=0.15)
+    assert (found.picture(LESION) != sent).mean() < 0.04

@@ -18,7 +18,7 @@ from gateway.openapi import load_public_document
 from hepar.web.openapi import Json, operations
 from tests.support.auth_client import PASSWORD
 from tests.support.gateway_client import DARK, Surroundings, gateway
-from tests.support.pictures import dicom_bytes, multi_frame
+from tests.support.pictures import dicom_bytes, encoded, multi_frame, nearly_flat
 from tests.support.public_api import PublicApi
 
 DOCUMENT = load_public_document()
@@ -143,6 +143,22 @@ def image(path: str, name: str, value: str) -> Effect:
         return answer
 
     return call({}), call({name: value})
+
+
+def outside_liver(path: str) -> Effect:
+    """The tiny detectors find a lesion in the upper left quarter, which is not liver here."""
+    pixels = nearly_flat(0)
+    pixels[:40, :40] = 200
+
+    def call(chosen: dict[str, str]) -> Call:
+        def answer(api: PublicApi) -> object:
+            found = api.call("POST", path, params=chosen, files=[("image", ("a.png", encoded(pixels)))]).json()
+            first = found["items"][0] if "items" in found else found
+            return [box["inside_liver"] for box in first.get("detection", first)["boxes"]]
+
+        return answer
+
+    return call({}), call({"outside_liver": "true"})
 
 
 def frame(path: str) -> Effect:
@@ -280,6 +296,12 @@ EFFECTS: dict[tuple[str, str], Effect] = {
         for option, value in options.items()
     },
     **{(name, "frame"): frame(path) for name, (path, _) in IMAGES.items()},
+    ("segment", "frame"): frame("/v1/segmentations"),
+    **{
+        (f"{name}{batch}", "outside_liver"): outside_liver(IMAGES[name][0] + batch.replace("_", "/"))
+        for name in ("detect", "analysis")
+        for batch in ("", "_batch")
+    },
     ("list_users", "limit"): listed("/v1/users", "limit", "1"),
     ("list_users", "after"): listed("/v1/users", "after"),
     ("list_users", "status"): listed("/v1/users", "status", "active"),

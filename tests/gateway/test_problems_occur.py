@@ -262,6 +262,7 @@ def last_administrator(method: str, path: str, **body: Any) -> Request:  # noqa:
 CONFIRM, WRONGLY = {"password": PASSWORD}, {"password": WRONG}
 IMAGES = {"classify": "/v1/classifications", "detect": "/v1/detections", "analysis": "/v1/analyses"}
 BATCHES = {f"{name}_batch": f"{path}/batch" for name, path in IMAGES.items()}
+IMAGES |= {"segment": "/v1/segmentations"}
 PROBLEMS: dict[tuple[str, str], Request] = {
     **{
         (name, "bad-content-length"): image(path, DARK, content_type="image/png", content_length="many")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from gateway.settings import GatewaySettings
 from hepar.contracts.problems import Problem
 from tests.support.pictures import encoded, nearly_flat
 from tests.support.serving import serving
+from tests.support.tiny_models import agree_on, write_segmenter
 
 if TYPE_CHECKING:
     from tests.support.triton import RunningTriton
@@ -85,10 +87,11 @@ def around(triton: RunningTriton, tmp_path_factory: pytest.TempPathFactory) -> I
         secret_key_file=folder / "secret.key",
     )
     models = {"triton": triton.grpc, "model_repository": triton.repository}
+    gated = models | {"model_repository": gated_models(triton, folder / "models")}
     with ExitStack() as stack:
         auth_url = stack.enter_context(serving(create_auth(auth)))
         classify_url = stack.enter_context(serving(create_classify(ClassifySettings.model_validate(models))))
-        detect_url = stack.enter_context(serving(create_detect(DetectSettings.model_validate(models))))
+        detect_url = stack.enter_context(serving(create_detect(DetectSettings.model_validate(gated))))
         yield Surroundings(
             auth_url,
             classify_url,
@@ -96,6 +99,22 @@ def around(triton: RunningTriton, tmp_path_factory: pytest.TempPathFactory) -> I
             TokenIssuer(KeyRing(keys_folder, 600), "hepar-auth", "hepar", 600),
             folder,
         )
+
+
+def gated_models(triton: RunningTriton, repository: Path) -> Path:
+    """The tiny models with a segmenter, for which dark parts of an image are the liver, and a fitted liver gate."""
+    shutil.copytree(triton.repository, repository, ignore=shutil.ignore_patterns("segment_dark"))
+    write_segmenter(repository, "segment_dark", in_the_dark=True)
+    common = {"decision_threshold": 0.0, "member_threshold": 0.5}
+    gate = {"liver_gate": {"minimum_share": 0.35, "decision_threshold": 0.0}}
+    agree_on(
+        repository,
+        ["detect_left", "detect_right"],
+        common | gate | {"method": "non_maximum_suppression", "overlap": 0.55},
+        common | gate | {"method": "soft_non_maximum_suppression", "sigma": 0.5},
+        **common | gate | {"method": "weighted_box_fusion", "overlap": 0.55},
+    )
+    return repository
 
 
 def gateway(around: Surroundings, **changes: object) -> TestClient:

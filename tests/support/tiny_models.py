@@ -104,16 +104,19 @@ def write_input_check(repository: Path, name: str, gain: float = 1.0, **card: ob
     _write(repository, name, "input_check", nodes, constants, [_tensor("typicality", ["n", 1])], ["abdominal_ct"], card)
 
 
-def write_segmenter(repository: Path, name: str, **card: object) -> None:
-    """The liver is where the grey level is 100 or more, a lesion where it is 200 or more."""
+def write_segmenter(repository: Path, name: str, *, in_the_dark: bool = False, **card: object) -> None:
+    """The liver is where the grey level is 100 or more, a lesion where it is 200 or more.
+
+    in_the_dark: the liver is where it is below 100, a lesion where it is below 50.
+    """
     nodes = [
         helper.make_node("Cast", ["image"], ["grey"], to=TensorProto.FLOAT),
         helper.make_node("Transpose", ["grey"], ["plane"], perm=[0, 3, 1, 2]),
-        helper.make_node("GreaterOrEqual", ["plane", "levels"], ["inside"]),
+        helper.make_node("Less" if in_the_dark else "GreaterOrEqual", ["plane", "levels"], ["inside"]),
         helper.make_node("Cast", ["inside"], ["ones"], to=TensorProto.UINT8),
         helper.make_node("Mul", ["ones", "full"], ["masks"]),
     ]
-    levels = np.array([100, 200], dtype=np.float32).reshape(1, 2, 1, 1)
+    levels = np.array([100, 50 if in_the_dark else 200], dtype=np.float32).reshape(1, 2, 1, 1)
     constants = [
         numpy_helper.from_array(levels, "levels"),
         numpy_helper.from_array(np.array([255], dtype=np.uint8), "full"),
