@@ -831,6 +831,24 @@ export interface components {
          *         "agreeing_models": 1,
          *         "entropy": 0.6,
          *         "image": {
+         *           "display": {
+         *             "height": 512,
+         *             "matrix": [
+         *               1,
+         *               0,
+         *               0,
+         *               1,
+         *               0,
+         *               0
+         *             ],
+         *             "patient_sides": {
+         *               "bottom": "P",
+         *               "left": "R",
+         *               "right": "L",
+         *               "top": "A"
+         *             },
+         *             "width": 512
+         *           },
          *           "format": "DICOM",
          *           "height": 512,
          *           "pixel_spacing_mm": [
@@ -953,6 +971,24 @@ export interface components {
          *           }
          *         ],
          *         "image": {
+         *           "display": {
+         *             "height": 512,
+         *             "matrix": [
+         *               1,
+         *               0,
+         *               0,
+         *               1,
+         *               0,
+         *               0
+         *             ],
+         *             "patient_sides": {
+         *               "bottom": "P",
+         *               "left": "R",
+         *               "right": "L",
+         *               "top": "A"
+         *             },
+         *             "width": 512
+         *           },
          *           "format": "DICOM",
          *           "height": 512,
          *           "pixel_spacing_mm": [
@@ -1021,6 +1057,24 @@ export interface components {
          *             "agreeing_models": 1,
          *             "entropy": 0.6,
          *             "image": {
+         *               "display": {
+         *                 "height": 512,
+         *                 "matrix": [
+         *                   1,
+         *                   0,
+         *                   0,
+         *                   1,
+         *                   0,
+         *                   0
+         *                 ],
+         *                 "patient_sides": {
+         *                   "bottom": "P",
+         *                   "left": "R",
+         *                   "right": "L",
+         *                   "top": "A"
+         *                 },
+         *                 "width": 512
+         *               },
          *               "format": "DICOM",
          *               "height": 512,
          *               "pixel_spacing_mm": [
@@ -1143,6 +1197,24 @@ export interface components {
          *               }
          *             ],
          *             "image": {
+         *               "display": {
+         *                 "height": 512,
+         *                 "matrix": [
+         *                   1,
+         *                   0,
+         *                   0,
+         *                   1,
+         *                   0,
+         *                   0
+         *                 ],
+         *                 "patient_sides": {
+         *                   "bottom": "P",
+         *                   "left": "R",
+         *                   "right": "L",
+         *                   "top": "A"
+         *                 },
+         *                 "width": 512
+         *               },
          *               "format": "DICOM",
          *               "height": 512,
          *               "pixel_spacing_mm": [
@@ -1208,6 +1280,24 @@ export interface components {
          *           "agreeing_models": 1,
          *           "entropy": 0.6,
          *           "image": {
+         *             "display": {
+         *               "height": 512,
+         *               "matrix": [
+         *                 1,
+         *                 0,
+         *                 0,
+         *                 1,
+         *                 0,
+         *                 0
+         *               ],
+         *               "patient_sides": {
+         *                 "bottom": "P",
+         *                 "left": "R",
+         *                 "right": "L",
+         *                 "top": "A"
+         *               },
+         *               "width": 512
+         *             },
          *             "format": "DICOM",
          *             "height": 512,
          *             "pixel_spacing_mm": [
@@ -1330,6 +1420,24 @@ export interface components {
          *             }
          *           ],
          *           "image": {
+         *             "display": {
+         *               "height": 512,
+         *               "matrix": [
+         *                 1,
+         *                 0,
+         *                 0,
+         *                 1,
+         *                 0,
+         *                 0
+         *               ],
+         *               "patient_sides": {
+         *                 "bottom": "P",
+         *                 "left": "R",
+         *                 "right": "L",
+         *                 "top": "A"
+         *               },
+         *               "width": 512
+         *             },
          *             "format": "DICOM",
          *             "height": 512,
          *             "pixel_spacing_mm": [
@@ -1521,7 +1629,7 @@ export interface components {
         };
         /**
          * Box
-         * @description One lesion, in pixels of the image as displayed; the origin is the upper left corner, maxima exclusive.
+         * @description One lesion, in pixels of the image as sent; the origin is the upper left corner, maxima exclusive.
          * @example {
          *       "detectors": [
          *         "detect_faster_rcnn",
@@ -1659,6 +1767,24 @@ export interface components {
          *       "agreeing_models": 1,
          *       "entropy": 0.6,
          *       "image": {
+         *         "display": {
+         *           "height": 512,
+         *           "matrix": [
+         *             1,
+         *             0,
+         *             0,
+         *             1,
+         *             0,
+         *             0
+         *           ],
+         *           "patient_sides": {
+         *             "bottom": "P",
+         *             "left": "R",
+         *             "right": "L",
+         *             "top": "A"
+         *           },
+         *           "width": 512
+         *         },
          *         "format": "DICOM",
          *         "height": 512,
          *         "pixel_spacing_mm": [
@@ -1827,6 +1953,24 @@ export interface components {
          *           "agreeing_models": 1,
          *           "entropy": 0.6,
          *           "image": {
+         *             "display": {
+         *               "height": 512,
+         *               "matrix": [
+         *                 1,
+         *                 0,
+         *                 0,
+         *                 1,
+         *                 0,
+         *                 0
+         *               ],
+         *               "patient_sides": {
+         *                 "bottom": "P",
+         *                 "left": "R",
+         *                 "right": "L",
+         *                 "top": "A"
+         *               },
+         *               "width": 512
+         *             },
          *             "format": "DICOM",
          *             "height": 512,
          *             "pixel_spacing_mm": [
@@ -1918,6 +2062,24 @@ export interface components {
          *         "agreeing_models": 1,
          *         "entropy": 0.6,
          *         "image": {
+         *           "display": {
+         *             "height": 512,
+         *             "matrix": [
+         *               1,
+         *               0,
+         *               0,
+         *               1,
+         *               0,
+         *               0
+         *             ],
+         *             "patient_sides": {
+         *               "bottom": "P",
+         *               "left": "R",
+         *               "right": "L",
+         *               "top": "A"
+         *             },
+         *             "width": 512
+         *           },
          *           "format": "DICOM",
          *           "height": 512,
          *           "pixel_spacing_mm": [
@@ -2265,6 +2427,24 @@ export interface components {
          *         }
          *       ],
          *       "image": {
+         *         "display": {
+         *           "height": 512,
+         *           "matrix": [
+         *             1,
+         *             0,
+         *             0,
+         *             1,
+         *             0,
+         *             0
+         *           ],
+         *           "patient_sides": {
+         *             "bottom": "P",
+         *             "left": "R",
+         *             "right": "L",
+         *             "top": "A"
+         *           },
+         *           "width": 512
+         *         },
          *         "format": "DICOM",
          *         "height": 512,
          *         "pixel_spacing_mm": [
@@ -2316,7 +2496,7 @@ export interface components {
             method: "weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression";
             /**
              * Annotated Png
-             * @description the image with its boxes drawn, requested with `annotate`
+             * @description the image as sent, undistorted, with its boxes drawn, requested with `annotate`
              */
             annotated_png?: string | null;
             /**
@@ -2406,6 +2586,24 @@ export interface components {
          *             }
          *           ],
          *           "image": {
+         *             "display": {
+         *               "height": 512,
+         *               "matrix": [
+         *                 1,
+         *                 0,
+         *                 0,
+         *                 1,
+         *                 0,
+         *                 0
+         *               ],
+         *               "patient_sides": {
+         *                 "bottom": "P",
+         *                 "left": "R",
+         *                 "right": "L",
+         *                 "top": "A"
+         *               },
+         *               "width": 512
+         *             },
          *             "format": "DICOM",
          *             "height": 512,
          *             "pixel_spacing_mm": [
@@ -2522,6 +2720,24 @@ export interface components {
          *           }
          *         ],
          *         "image": {
+         *           "display": {
+         *             "height": 512,
+         *             "matrix": [
+         *               1,
+         *               0,
+         *               0,
+         *               1,
+         *               0,
+         *               0
+         *             ],
+         *             "patient_sides": {
+         *               "bottom": "P",
+         *               "left": "R",
+         *               "right": "L",
+         *               "top": "A"
+         *             },
+         *             "width": 512
+         *           },
          *           "format": "DICOM",
          *           "height": 512,
          *           "pixel_spacing_mm": [
@@ -2596,6 +2812,56 @@ export interface components {
              * @description duration of the call, milliseconds
              */
             duration_ms: number;
+        };
+        /**
+         * Display
+         * @description How the networks saw the image and a viewer shows it: in standard radiological display, with square pixels.
+         *
+         *     All other coordinates of a result are pixels of the image as sent. `matrix` turns them into pixels of the display.
+         * @example {
+         *       "height": 512,
+         *       "matrix": [
+         *         1,
+         *         0,
+         *         0,
+         *         1,
+         *         0,
+         *         0
+         *       ],
+         *       "patient_sides": {
+         *         "bottom": "P",
+         *         "left": "R",
+         *         "right": "L",
+         *         "top": "A"
+         *       },
+         *       "width": 512
+         *     }
+         */
+        Display: {
+            /**
+             * Matrix
+             * @description a, b, c, d, e, f, as in the `matrix()` of CSS and in a canvas: the point x, y of the image as sent is shown at a x + c y + e, b x + d y + f
+             */
+            matrix: [
+                number,
+                number,
+                number,
+                number,
+                number,
+                number
+            ];
+            /**
+             * Width
+             * @description of the display, in its pixels
+             */
+            width: number;
+            /**
+             * Height
+             * @description of the display, in its pixels
+             */
+            height: number;
+            /** @description null where the file does not state how the patient lies */
+            patient_sides: components["schemas"]["PatientSides"] | null;
         };
         /**
          * Distribution
@@ -2711,12 +2977,12 @@ export interface components {
             label: string;
             /**
              * Activation Map
-             * @description rows (over the image's height) of columns (over its width), 0 to 1; all 0 where no region supports the label
+             * @description rows (over the height of the image as sent) of columns (over its width), 0 to 1; all 0 where no region supports the label
              */
             activation_map: number[][];
             /**
              * Overlay Png
-             * @description the map in colour over the image
+             * @description the map in colour over the image as sent, undistorted
              */
             overlay_png: string;
             /**
@@ -2770,8 +3036,26 @@ export interface components {
         };
         /**
          * ImageFacts
-         * @description Properties of the image as it was decoded.
+         * @description Properties of the image as it was sent: for a picture with an EXIF orientation, as its pixels are stored.
          * @example {
+         *       "display": {
+         *         "height": 512,
+         *         "matrix": [
+         *           1,
+         *           0,
+         *           0,
+         *           1,
+         *           0,
+         *           0
+         *         ],
+         *         "patient_sides": {
+         *           "bottom": "P",
+         *           "left": "R",
+         *           "right": "L",
+         *           "top": "A"
+         *         },
+         *         "width": 512
+         *       },
          *       "format": "DICOM",
          *       "height": 512,
          *       "pixel_spacing_mm": [
@@ -2807,6 +3091,7 @@ export interface components {
                 number,
                 number
             ] | null;
+            display: components["schemas"]["Display"];
             /**
              * Warnings
              * @description what a reader of the result should know about the image
@@ -2938,7 +3223,7 @@ export interface components {
             regions: components["schemas"]["Region"][];
             /**
              * Png
-             * @description the mask in the size of the image: white inside, black outside
+             * @description the mask in the size of the image as sent: white inside, black outside
              */
             png: string;
         };
@@ -3369,6 +3654,42 @@ export interface components {
             new_password: string;
         };
         /**
+         * PatientSides
+         * @description The patient's side at each edge of the display: R right, L left, A anterior, P posterior.
+         * @example {
+         *       "bottom": "P",
+         *       "left": "R",
+         *       "right": "L",
+         *       "top": "A"
+         *     }
+         */
+        PatientSides: {
+            /**
+             * Left
+             * @description at the left edge
+             * @constant
+             */
+            left: "R";
+            /**
+             * Top
+             * @description at the upper edge
+             * @constant
+             */
+            top: "A";
+            /**
+             * Right
+             * @description at the right edge
+             * @constant
+             */
+            right: "L";
+            /**
+             * Bottom
+             * @description at the lower edge
+             * @constant
+             */
+            bottom: "P";
+        };
+        /**
          * Problem
          * @description Every error of every service, as application/problem+json.
          * @example {
@@ -3712,6 +4033,24 @@ export interface components {
          * @example {
          *       "duration_ms": 14.1,
          *       "image": {
+         *         "display": {
+         *           "height": 512,
+         *           "matrix": [
+         *             1,
+         *             0,
+         *             0,
+         *             1,
+         *             0,
+         *             0
+         *           ],
+         *           "patient_sides": {
+         *             "bottom": "P",
+         *             "left": "R",
+         *             "right": "L",
+         *             "top": "A"
+         *           },
+         *           "width": 512
+         *         },
          *         "format": "DICOM",
          *         "height": 512,
          *         "pixel_spacing_mm": [
