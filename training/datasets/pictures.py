@@ -143,7 +143,7 @@ def _slice(
         return
     boxes = [_in_pixels(row, image, kind) if relative else _rounded(row, kind) for row, kind in rows]
     for box in boxes:
-        reason = box_fault(box, image.height, image.width)
+        reason = box_fault(box, *image.pixels.shape)
         if reason:
             yield Fault(origin, reason)
             return
@@ -153,12 +153,8 @@ def _slice(
 
 def _in_pixels(row: list[float], image: CtImage, kind: str) -> TypedBox:
     _, x, y, width, height = row
-    corners = [
-        (x - width / 2) * image.width,
-        (y - height / 2) * image.height,
-        (x + width / 2) * image.width,
-        (y + height / 2) * image.height,
-    ]
+    rows, columns = image.pixels.shape
+    corners = [(x - width / 2) * columns, (y - height / 2) * rows, (x + width / 2) * columns, (y + height / 2) * rows]
     return _rounded(corners, kind)
 
 
