@@ -101,14 +101,17 @@ class ClassifierConfiguration(_Section):
 
 class YoloArchitecture(_Section):
     architecture: str = Field(pattern=r"^yolov[35][a-z0-9-]*\.yaml$", description="a model file of ultralytics")
-    weights: Path | None = Field(default=None, description="a local checkpoint to start from")
+    weights: Path | None = Field(
+        default=None, description="a local checkpoint to start from, or the model.onnx of the same architecture"
+    )
     epochs: int | None = Field(default=None, ge=1, description="overrides the common number of epochs")
 
 
 class FasterRcnnArchitecture(_Section):
     backbone: Literal["resnet18", "resnet50"]
     weights: Path | None = Field(
-        default=None, description="a local file with weights of the whole network to start from"
+        default=None,
+        description="a local file with weights of the whole network to start from, or the model.onnx of the same one",
     )
     epochs: int | None = Field(default=None, ge=1, description="overrides the common number of epochs")
     batch_size: int | None = Field(default=None, ge=1, description="overrides the common value")

@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from training.configuration import Configuration, FasterRcnnArchitecture
 from training.detector.augmentation import training_transform
+from training.detector.shipped_weights import load_shipped_weights, training_images
 from training.lesions import LABELS
 from training.metrics.detection import Boxes, average_precision
 from training.prepared.dataset import Example, located_examples, read_manifest
@@ -48,9 +49,9 @@ def train_faster_rcnn(
     torch.manual_seed(configuration.data.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = new_faster_rcnn(architecture, configuration.data.input_size_px)
+    if architecture.weights is not None and not (out / LAST).exists():
+        _load_weights(network, architecture.weights, data)
     network = network.to(device, memory_format=torch.channels_last)
-    if architecture.weights is not None:
-        network.load_state_dict(torch.load(architecture.weights, weights_only=True))
     training = DataLoader(
         PreparedImages(data, "train", training_transform(settings)),
         architecture.batch_size or settings.batch_size,
@@ -77,6 +78,13 @@ def train_faster_rcnn(
             print(f"no improvement for {settings.patience} epochs: training stops early")
             break
     return out / BEST
+
+
+def _load_weights(network: FasterRCNN, weights: Path, data: Path) -> None:
+    if weights.suffix == ".onnx":
+        load_shipped_weights(network, weights, training_images(data))
+    else:
+        network.load_state_dict(torch.load(weights, weights_only=True))
 
 
 @dataclass(frozen=True)

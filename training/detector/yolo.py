@@ -6,6 +6,9 @@ import os
 from pathlib import Path
 
 from training.configuration import Configuration, YoloArchitecture
+from training.lesions import LABELS
+
+START = "start.pt"
 
 
 def train_yolo(architecture: YoloArchitecture, configuration: Configuration, data: Path, out: Path) -> Path:
@@ -24,10 +27,8 @@ def train_yolo(architecture: YoloArchitecture, configuration: Configuration, dat
     if last.exists():
         YOLO(last).train(resume=True)
     else:
-        network = YOLO(architecture.architecture)
-        if architecture.weights is not None:
-            network.load(architecture.weights)
-        network.train(
+        start = _starting_checkpoint(architecture, data, out)
+        YOLO(architecture.architecture).train(
             data=str(data / "data.yaml"),
             imgsz=configuration.data.input_size_px,
             epochs=epochs,
@@ -46,7 +47,7 @@ def train_yolo(architecture: YoloArchitecture, configuration: Configuration, dat
             hsv_s=0.0,
             hsv_v=settings.brightness,
             erasing=0.0,
-            pretrained=False,
+            pretrained=False if start is None else str(start),
             cos_lr=True,
             warmup_epochs=1.0,
             seed=configuration.data.seed,
@@ -58,6 +59,21 @@ def train_yolo(architecture: YoloArchitecture, configuration: Configuration, dat
             exist_ok=True,
         )
     return best
+
+
+def _starting_checkpoint(architecture: YoloArchitecture, data: Path, out: Path) -> Path | None:
+    """The configured checkpoint; one is written to `out` if the configured file is a served graph."""
+    if architecture.weights is None or architecture.weights.suffix != ".onnx":
+        return architecture.weights
+    import torch
+    from ultralytics.nn.tasks import DetectionModel
+
+    from training.detector.shipped_weights import load_shipped_weights, training_images
+
+    network = DetectionModel(architecture.architecture, nc=len(LABELS), verbose=False)
+    load_shipped_weights(network, architecture.weights, training_images(data))
+    torch.save({"model": network, "train_args": {}}, out / START)
+    return out / START
 
 
 def best_checkpoint(out: Path) -> Path:
