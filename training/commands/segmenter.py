@@ -8,8 +8,9 @@ from typing import ClassVar
 from pydantic import Field
 from pydantic_settings import CliSubCommand, get_subcommand
 
-from training.commands.context import Command, Context, formatted
+from training.commands.context import Command, Context, MissingPrerequisite, formatted
 from training.networks import Segmenter, train
+from training.versions import write_card
 
 
 class PrepareSegmenter(Command):
@@ -57,13 +58,41 @@ class EvaluateSegmenter(Command):
 class MeasureGate(Command):
     """Measure what a gate by the liver mask of the shipped segmenter does to the shipped detectors."""
 
+    fit: bool = Field(default=False, description="fit the gate on validation patients and write it to the cards")
+    pages: Path = Field(default=Path("docs/model-cards"), description="folder of the model cards for people")
+
     def run(self, context: Context) -> None:
         from training.evaluation.liver_gate import measure_gate
 
         context.require_data()
         model = context.repository / Segmenter().name / "1" / "model.onnx"
+        if self.fit:
+            self._fit(context, model)
+            return
         for row in measure_gate(model, context.repository, context.run.data):
             print(row.sentence())
+
+    def _fit(self, context: Context, segmenter: Path) -> None:
+        from training.evaluation.gate_fitting import fit_gates
+        from training.evaluation.shipped_models import models_of_task
+        from training.export.model_card import write_model_card
+
+        detectors = models_of_task(context.require_models(), "detection")
+        ensembles = detectors[0].card.ensemble if detectors else None
+        if ensembles is None:
+            raise MissingPrerequisite(f"{context.repository} has no fused detectors: run `python -m training ensemble`")
+        gated = fit_gates(ensembles, detectors, segmenter, context.run.data)
+        for item in detectors:
+            card = item.card.model_copy(update={"ensemble": gated})
+            write_card(context.repository / card.name, card)
+            write_model_card(card, item.model, self.pages)
+        for method, ensemble in gated.methods.items():
+            if ensemble.liver_gate is not None:
+                gate = ensemble.liver_gate
+                print(
+                    f"{method}: boxes with {gate.minimum_share:g} of their area in the liver, "
+                    f"score threshold {gate.decision_threshold:g} instead of {ensemble.decision_threshold:g}"
+                )
 
 
 class ExportSegmenter(Command):

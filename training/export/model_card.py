@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hepar.contracts.base import RESEARCH_USE_NOTICE
-from hepar.contracts.cards import Metric, ModelCard
+from hepar.contracts.cards import Ensemble, Metric, ModelCard
 
 
 def write_model_card(card: ModelCard, model: Path, folder: Path) -> Path:
@@ -40,10 +40,22 @@ def write_model_card(card: ModelCard, model: Path, folder: Path) -> Path:
         for fitted in ensemble.methods.values():
             members = ", ".join(f"{name} {weight:g}" for name, weight in fitted.members.items())
             lines += [f"### {_readable(fitted.method).capitalize()}", "", f"Weights: {members}.", ""]
+            lines += _gate(fitted)
             lines += [*_metrics_table(fitted.metrics), ""]
     lines += ["## Limits and excluded uses", "", *(f"- {limit}" for limit in card.limits), ""]
     path.write_text("\n".join(lines))
     return path
+
+
+def _gate(fitted: Ensemble) -> list[str]:
+    gate = fitted.liver_gate
+    if gate is None:
+        return []
+    return [
+        f"Score threshold {fitted.decision_threshold:g}; with the liver mask of {gate.segmenter} "
+        f"{gate.decision_threshold:g}, for boxes with {gate.minimum_share:g} or more of their area in the liver.",
+        "",
+    ]
 
 
 def _readable(method: str) -> str:

@@ -28,6 +28,7 @@ synthesised: exact masks of synthesised lesions.
 class Background:
     """One slice. boxes: (x_min, y_min, x_max, y_max) in px, the maxima exclusive, of real lesions.
 
+    sure: of each box, whether the reviewer was sure of it.
     domain: the set of images that it belongs to, as figures are named by it.
     """
 
@@ -37,6 +38,7 @@ class Background:
     domain: str
     kind: Kind
     boxes: tuple[tuple[int, int, int, int], ...] = ()
+    sure: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,17 +80,34 @@ def read_backgrounds(folder: Path, part: str) -> list[Background]:
     with (folder / "segmentation.jsonl").open() as file:
         rows = [json.loads(line) for line in file]
     return [
-        Background(**{**row, "boxes": tuple(tuple(box) for box in row["boxes"])}) for row in rows if row["part"] == part
+        Background(**{**row, "boxes": tuple(tuple(box) for box in row["boxes"]), "sure": tuple(row["sure"])})
+        for row in rows
+        if row["part"] == part
     ]
 
 
-def reviewed_slices(folder: Path) -> Iterator[tuple[str, str, str, tuple[tuple[int, int, int, int], ...]]]:
-    """(image, patient, review, boxes) of the second review of shared/data/msd-liver-slices, every row."""
+@dataclass(frozen=True)
+class ReviewedSlice:
+    """One row of the second review of shared/data/msd-liver-slices. boxes, sure: as in Background."""
+
+    image: str
+    patient: str
+    review: str
+    boxes: tuple[tuple[int, int, int, int], ...]
+    sure: tuple[bool, ...]
+
+
+def reviewed_slices(folder: Path) -> Iterator[ReviewedSlice]:
+    """Every row. folder: msd-liver-slices."""
     boxes: dict[str, list[tuple[int, int, int, int]]] = {}
+    sure: dict[str, list[bool]] = {}
     with (folder / "second-review" / "lesions.csv").open(newline="") as file:
         for row in csv.DictReader(file):
             corners = (int(row["x_min"]), int(row["y_min"]), int(row["x_max"]), int(row["y_max"]))
             boxes.setdefault(row["image"], []).append(corners)
+            sure.setdefault(row["image"], []).append(row["confidence"] == "sure")
     with (folder / "second-review" / "slices.csv").open(newline="") as file:
         for row in csv.DictReader(file):
-            yield row["image"], row["patient"], row["review"], tuple(boxes.get(row["image"], ()))
+            image = row["image"]
+            found = tuple(boxes.get(image, ())), tuple(sure.get(image, ()))
+            yield ReviewedSlice(image, row["patient"], row["review"], *found)

@@ -65,17 +65,17 @@ def prepare_segmentation(sources: Sources, data: DataConfiguration, out: Path) -
     if not (sources.slices / "second-review" / "slices.csv").is_file():
         raise UnusableData(f"{sources.slices} has no second-review/slices.csv")
     rows = list(reviewed_slices(sources.slices))
-    split = split_by_patient({patient for _, patient, review, _ in rows if review != "unclear"}, data)
+    split = split_by_patient({row.patient for row in rows if row.review != "unclear"}, data)
     shutil.rmtree(out, ignore_errors=True)
     start(out)
     items: list[Background] = []
-    for image, patient, review, boxes in rows:
-        part = split.setdefault(patient, "train")
-        kind = _KINDS[review]
-        item = Background(part, Path(image).stem, patient, "msd", kind, boxes)
-        masks = _slice_masks(sources.slices, image, boxes)
+    for row in rows:
+        part = split.setdefault(row.patient, "train")
+        kind = _KINDS[row.review]
+        item = Background(part, Path(row.image).stem, row.patient, "msd", kind, row.boxes, row.sure)
+        masks = _slice_masks(sources.slices, row.image, row.boxes)
         if masks.grey.shape != (data.input_size_px, data.input_size_px):
-            raise UnusableData(f"{image} is {masks.grey.shape}, not {data.input_size_px} pixels a side")
+            raise UnusableData(f"{row.image} is {masks.grey.shape}, not {data.input_size_px} pixels a side")
         items.append(write(out, item, masks))
         if kind == "healthy" and part != "train":
             items += _with_lesions(out, item, masks, data)
