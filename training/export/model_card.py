@@ -51,11 +51,11 @@ def _gate(fitted: Ensemble) -> list[str]:
     gate = fitted.liver_gate
     if gate is None:
         return []
-    return [
+    sentence = (
         f"Score threshold {fitted.decision_threshold:g}; with the liver mask of {gate.segmenter} "
-        f"{gate.decision_threshold:g}, for boxes with {gate.minimum_share:g} or more of their area in the liver.",
-        "",
-    ]
+        f"{gate.decision_threshold:g}, for boxes with {gate.minimum_share:g} or more of their area in the liver."
+    )
+    return [sentence, ""]
 
 
 def _readable(method: str) -> str:
