@@ -183,9 +183,10 @@ export: .venv-training/.complete ## export trained models to triton_models/, wit
 	$(TRAINING) ensemble
 
 .PHONY: evaluate
-evaluate: .venv-training/.complete ## evaluate the shipped models on the held-out patients: docs/evaluation
+evaluate: .venv-training/.complete ## evaluate the shipped models on the held-out patients: docs/evaluation [PREVIOUS=repository]
 	$(TRAINING) evaluate $(NETWORK)
 	$(TRAINING) report --out docs/evaluation
+	$(TRAINING) judge --series "$(DATA)/../dicom/crlm-ct-1004-41slice" $(if $(PREVIOUS),--previous "$(PREVIOUS)")
 
 .PHONY: lesion-sheet
 lesion-sheet: .venv/.dev ## draw a contact sheet of synthesised lesions: var/lesion-sheet.png
@@ -198,12 +199,6 @@ augmentation-sheet: .venv-training/.complete ## draw what each augmentation does
 .PHONY: realism
 realism: .venv-training/.complete ## compare synthesised lesions with the real ones in DATA, by numbers
 	$(TRAINING) realism --data "$(DATA)" --tables "$(DATA)/../mct-ltdiag"
-
-.PHONY: evaluate-volumes
-evaluate-volumes: .venv-training/.complete ## evaluate the shipped models on the two real volumes next to DATA, slice by slice
-	$(TRAINING) volumes --out docs/evaluation/volumes.json \
-	  --volume "$(DATA)/../nifti/crlm-volume.nii.gz=$(DATA)/../nifti/crlm-liver-and-tumour.nii.gz" \
-	  --volume "$(DATA)/../dicom/crlm-ct-1004-41slice"
 
 .PHONY: samples
 samples: .venv/.dev ## generate samples/ from phantoms

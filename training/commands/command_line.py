@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, CliSubCommand, PydanticBaseSettingsSource, SettingsConfigDict
 
 from training.commands.data import Explore, Prepare
-from training.commands.ensembles import EvaluateVolumes, FitEnsembles, WriteReport
+from training.commands.ensembles import EvaluateVolumes, FitEnsembles, JudgeRealPatients, WriteReport
 from training.commands.models import CrossValidate, Evaluate, Export, OptimiseGraphs, Train
 from training.commands.pictures import MeasureRealism, WriteAugmentationSheet, WriteLesionSheet, WriteSamples
 from training.commands.segmenter import SegmenterCommands
@@ -40,6 +40,7 @@ class CommandLine(BaseSettings):
     ensemble: CliSubCommand[FitEnsembles] = Field(description=FitEnsembles.__doc__)
     optimise_graphs: CliSubCommand[OptimiseGraphs] = Field(description=OptimiseGraphs.__doc__)
     report: CliSubCommand[WriteReport] = Field(description=WriteReport.__doc__)
+    judge: CliSubCommand[JudgeRealPatients] = Field(description=JudgeRealPatients.__doc__)
     promote: CliSubCommand[Promote] = Field(description=Promote.__doc__)
     rollback: CliSubCommand[RollBack] = Field(description=RollBack.__doc__)
     volumes: CliSubCommand[EvaluateVolumes] = Field(description=EvaluateVolumes.__doc__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -69,3 +70,24 @@ class EvaluateVolumes(Command):
         if self.out:
             self.out.parent.mkdir(parents=True, exist_ok=True)
             self.out.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+class JudgeRealPatients(Command):
+    """Measure the shipped models on real patients, compared with the models of another repository."""
+
+    run_name: ClassVar[str | None] = "segmenter"
+    previous: Path | None = Field(default=None, description="repository of the models that were shipped before")
+    series: list[Path] = Field(default=[], description="DICOM folder of one more patient; may be repeated")
+    out: Path = Field(default=Path("docs/evaluation/real.md"), description="Markdown file for the page")
+
+    def run(self, context: Context) -> None:
+        from training.evaluation.judged_slices import SEGMENTER, judge, real_slices, window_of
+        from training.evaluation.real_page import write_page
+
+        context.require_data()
+        slices = real_slices(context.run.data, self.series, window_of(context.repository))
+        segmenter = context.repository / SEGMENTER / "1" / "model.onnx"
+        judged = [judge("shipped", context.repository, segmenter, slices)]
+        if self.previous is not None:
+            judged.append(judge("before", self.previous, segmenter, slices))
+        print(write_page(slices, judged, self.out))

@@ -45,7 +45,7 @@ class Candidates:
 def fit_gates(ensembles: Ensembles, detectors: Sequence[ShippedModel], segmenter: Path, data: Path) -> Ensembles:
     """The same ensembles, each with the gate fitted for its method on the validation part of `data`.
 
-    segmenter: its ONNX file; its folder is named after the model.  data: a folder of `prepare_segmentation`.
+    segmenter: its ONNX file.  data: a folder of `prepare_segmentation`.
     Raises UnusableData as `fitted_gate`.
     """
     items = [item for item in read_backgrounds(data, "validation") if item.domain == "msd"]
@@ -58,12 +58,12 @@ def fit_gates(ensembles: Ensembles, detectors: Sequence[ShippedModel], segmenter
     for method, ensemble in ensembles.methods.items():
         fused = apply_fusion(ensemble, found)
         rows = [candidates(*row) for row in zip(items, fused, livers, lesions, strict=True)]
-        gate = fitted_gate(rows, segmenter.parent.parent.name)
+        gate = fitted_gate(rows)
         methods[method] = ensemble.model_copy(update={"liver_gate": gate})
     return ensembles.model_copy(update={"methods": methods})
 
 
-def fitted_gate(slices: Sequence[Candidates], segmenter: str) -> LiverGate:
+def fitted_gate(slices: Sequence[Candidates]) -> LiverGate:
     """The share that finds most lesions, at the lowest threshold with at most MAX_FALSE_BOXES per slice.
 
     Real and synthesised lesions have the same weight: the real ones are few, and of unknown selection.
@@ -73,7 +73,7 @@ def fitted_gate(slices: Sequence[Candidates], segmenter: str) -> LiverGate:
         raise UnusableData("no validation slice whose lesions are all known: the gate has nothing to be fitted on")
     fitted = [(float(share), lowest_threshold(slices, float(share))) for share in SHARES]
     share, threshold = max(fitted, key=lambda pair: (_recall(slices, *pair), -pair[0]))
-    return LiverGate(segmenter=segmenter, minimum_share=share, decision_threshold=threshold)
+    return LiverGate(minimum_share=share, decision_threshold=threshold)
 
 
 def lowest_threshold(slices: Sequence[Candidates], share: float, allowed: float = MAX_FALSE_BOXES) -> float:

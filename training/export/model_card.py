@@ -52,7 +52,7 @@ def _gate(fitted: Ensemble) -> list[str]:
     if gate is None:
         return []
     sentence = (
-        f"Score threshold {fitted.decision_threshold:g}; with the liver mask of {gate.segmenter} "
+        f"Score threshold {fitted.decision_threshold:g}; where the segmenter's mask of the liver is known "
         f"{gate.decision_threshold:g}, for boxes with {gate.minimum_share:g} or more of their area in the liver."
     )
     return [sentence, ""]

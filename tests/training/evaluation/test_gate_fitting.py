@@ -49,8 +49,7 @@ def test_slices_with_boxes_of_real_lesions_have_no_false_boxes() -> None:
 def test_a_share_that_lets_lesions_at_the_edge_pass_is_preferred_unless_false_boxes_pass_too() -> None:
     at_the_edge = slice_of("boxed", (0.4, 0.32, (0,)), lesions=1)
     gallbladder = slice_of("healthy", (0.8, 0.22, ()))
-    gate = fitted_gate([EMPTY] * 9 + [gallbladder, at_the_edge], "segmenter")
-    assert gate.segmenter == "segmenter"
+    gate = fitted_gate([EMPTY] * 9 + [gallbladder, at_the_edge])
     assert 0.22 < gate.minimum_share <= 0.32
     assert gate.decision_threshold == 0.02
 
@@ -60,15 +59,15 @@ def test_real_and_synthesised_lesions_have_the_same_weight() -> None:
     real = slice_of("boxed", (0.5, 0.12, (0,)), lesions=1)
     made = [slice_of("synthesised", (0.3, 0.9, (0,)), lesions=1)] * 10
     outside = [slice_of("healthy", (0.4, 0.2, ()))] * 4
-    gate = fitted_gate([EMPTY, *outside, real, *made], "segmenter")
+    gate = fitted_gate([EMPTY, *outside, real, *made])
     assert (gate.minimum_share, gate.decision_threshold) == (0.1, 0.41)
-    gate = fitted_gate([EMPTY, *outside, *made], "segmenter")
+    gate = fitted_gate([EMPTY, *outside, *made])
     assert (gate.minimum_share, gate.decision_threshold) == (0.25, 0.02)
 
 
 def test_without_slices_whose_lesions_are_known_there_is_nothing_to_fit() -> None:
     with pytest.raises(UnusableData, match="no validation slice"):
-        fitted_gate([slice_of("boxed", lesions=1)], "segmenter")
+        fitted_gate([slice_of("boxed", lesions=1)])
 
 
 def test_candidates_hold_the_share_inside_and_the_lesions_hit() -> None:
