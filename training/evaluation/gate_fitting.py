@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepar.contracts.cards import Ensembles, LiverGate
+from hepar.ensemble.masks import LIVER_THRESHOLD, share_inside
 from training.datasets.records import boxes_of_mask
 from training.evaluation.ensemble_application import apply_fusion
-from training.evaluation.liver_gate import inside_share
 from training.evaluation.segmentation import shares_of
 from training.evaluation.shipped_models import ShippedModel, found_boxes
 from training.fields import BoolImage
 from training.metrics.detection import Boxes, overlaps_any
-from training.metrics.segmentation import LIVER_THRESHOLD
 from training.segmenter.background import Background, Kind, Masks, read_backgrounds, read_masks
 from training.sources import UnusableData
 
@@ -114,7 +113,7 @@ def candidates(item: Background, boxes: Boxes, liver: BoolImage, lesions: NDArra
     return Candidates(
         item.kind,
         boxes.scores,
-        np.array([inside_share(corners, liver) for corners in boxes.corners]),
+        np.array([share_inside(corners, liver) for corners in boxes.corners]),
         np.array(hits, dtype=bool).reshape(len(boxes.corners), len(lesions)),
     )
 

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepar.contracts.cards import Ensemble, ModelCard
+from hepar.ensemble.masks import share_inside
 from hepar.imaging.ct_image import Window
 from hepar.imaging.letterbox import letterbox
 from training.datasets.dicom import read_dicom_series
 from training.datasets.records import Fault, ReadOptions
 from training.evaluation.ensemble_application import apply_fusion, apply_vote
 from training.evaluation.gate_fitting import lesion_boxes, liver_masks
-from training.evaluation.liver_gate import inside_share
 from training.evaluation.shipped_models import (
     ShippedModel,
     calibrated_probabilities,
@@ -113,7 +113,7 @@ def judge(name: str, repository: Path, segmenter: Path, slices: Sequence[RealSli
         Answer(
             boxes.corners,
             boxes.scores,
-            np.array([inside_share(corners, liver) for corners in boxes.corners]),
+            np.array([share_inside(corners, liver) for corners in boxes.corners]),
             row,
         )
         for boxes, liver, row in zip(fused, livers, probabilities, strict=True)

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hepar.ensemble.masks import LIVER_THRESHOLD, share_inside
 from training.evaluation.ensemble_application import apply_fusion
 from training.evaluation.segmentation import shares_of
 from training.evaluation.shipped_models import found_boxes, models_of_task, shipped_models
 from training.fields import BoolImage
 from training.metrics.detection import Boxes, overlaps_any
-from training.metrics.segmentation import LIVER_THRESHOLD
 from training.segmenter.background import Background, Masks, read_backgrounds, read_masks
 from training.sources import UnusableData
 
@@ -70,15 +70,6 @@ def rows(
     return [_row(threshold, name, items, found, livers) for threshold in THRESHOLDS for name, livers in gates.items()]
 
 
-def inside_share(corners: NDArray[np.float64], liver: BoolImage) -> float:
-    """Of a box (x_min, y_min, x_max, y_max), 0..1 of the image, that lies in the liver; whole pixels."""
-    height, width = liver.shape
-    x_min, x_max = (round(float(value) * width) for value in corners[[0, 2]])
-    y_min, y_max = (round(float(value) * height) for value in corners[[1, 3]])
-    x_min, y_min = min(x_min, width - 1), min(y_min, height - 1)
-    return float(liver[y_min : max(y_max, y_min + 1), x_min : max(x_max, x_min + 1)].mean())
-
-
 def _row(
     threshold: float,
     gate: str,
@@ -89,7 +80,7 @@ def _row(
     lesions = hits = healthy = false = 0
     for item, boxes, liver in zip(items, found, livers, strict=True):
         corners = boxes.corners[boxes.scores >= threshold]
-        corners = corners[[inside_share(box, liver) >= INSIDE_SHARE for box in corners]]
+        corners = corners[[share_inside(box, liver) >= INSIDE_SHARE for box in corners]]
         if item.kind == "healthy":
             healthy, false = healthy + 1, false + len(corners)
         else:

@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepar.contracts.cards import Metric
+from hepar.ensemble.masks import LIVER_SEEN_PX, LIVER_THRESHOLD
 from training.evaluation.inference import run_model_on
 from training.lesions.placement import midline_px
 from training.metrics.bootstrap import metrics_with_intervals
 from training.metrics.segmentation import (
     COVERED_SHARE,
-    LIVER_SEEN_PX,
-    LIVER_THRESHOLD,
     SMALL_LESION_MM,
     Lesion,
     Overlap,

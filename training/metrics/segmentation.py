@@ -9,15 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from hepar.ensemble.masks import SMALLEST_REGION_PX
 from training.fields import BoolImage
 
-SMALLEST_REGION_PX = 4
 COVERED_SHARE = 0.3
 """Of a lesion's pixels in the mask: from here on the lesion counts as found."""
 SMALL_LESION_MM = 10.0
-LIVER_THRESHOLD = 0.5
-LIVER_SEEN_PX = 60
-"""A slice with fewer pixels of liver (150 mm2 at 1.6 mm) counts as one without liver."""
 
 
 @dataclass(frozen=True)

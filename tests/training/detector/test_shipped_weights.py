@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import onnx
 import pytest
@@ -42,7 +43,7 @@ def yolo(tmp_path: Path) -> type[nn.Module]:
     work_offline(tmp_path)
     from ultralytics.nn.tasks import DetectionModel
 
-    return DetectionModel
+    return cast("type[nn.Module]", DetectionModel)
 
 
 def saved(graph: onnx.ModelProto, tmp_path: Path) -> Path:

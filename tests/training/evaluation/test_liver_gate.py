@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from training.evaluation.liver_gate import inside_share, rows
+from training.evaluation.liver_gate import rows
 from training.metrics.detection import Boxes
 from training.segmenter.background import Background, Masks
 
@@ -22,16 +21,6 @@ def masks(left: int, right: int) -> Masks:
     liver = np.zeros((SIDE, SIDE), dtype=bool)
     liver[:, left:right] = True
     return Masks(np.zeros((SIDE, SIDE), dtype=np.uint8), liver, np.zeros_like(liver))
-
-
-@pytest.mark.parametrize(("box", "share"), [((0, 0, 10, 10), 0.0), ((15, 0, 25, 10), 0.5), ((30, 30, 40, 60), 1.0)])
-def test_the_share_of_a_box_in_the_liver(box: tuple[int, int, int, int], share: float) -> None:
-    assert inside_share(np.array(box) / SIDE, masks(20, 80).liver) == pytest.approx(share)
-
-
-def test_a_box_thinner_than_a_pixel_still_has_a_share() -> None:
-    assert inside_share(np.array([0.501, 0.501, 0.502, 0.502]), masks(20, 80).liver) == 1
-    assert inside_share(np.array([0.998, 0.998, 1.0, 1.0]), masks(20, 80).liver) == 0
 
 
 def test_the_gate_drops_boxes_outside_and_keeps_lesions_inside() -> None:
