@@ -84,24 +84,27 @@ def test_warnings_about_an_image_are_german(page: Page) -> None:
     """The gateway's warnings have no codes: this test fails when one is reworded without its translation."""
     hu = np.tile(np.linspace(-100, 300, 128).astype(np.int32), (128, 1))
     colour = np.stack([gradient(128, 128), gradient(128, 128).T, nearly_flat(90, 128)], axis=2)
-    no_orientation, no_units, oblique, turned = (ct_dataset(hu) for _ in range(4))
+    no_orientation, no_units, rotated, turned = (ct_dataset(hu) for _ in range(4))
     del no_orientation.ImageOrientationPatient
     del no_units.RescaleSlope, no_units.RescaleIntercept
-    oblique.ImageOrientationPatient = ["0", "1", "0", "0", "0", "-1"]
+    rotated.ImageOrientationPatient = ["0.8192", "0.5736", "0", "-0.5736", "0.8192", "0"]
     turned.ImageOrientationPatient = ["-1", "0", "0", "0", "-1", "0"]
+    turned_by_exif = Image.Exif()
+    turned_by_exif[0x0112] = 6
     files = {
         "farbig.png": encoded(colour),
         "zwoelf.png": encoded((hu + 1100).astype(np.uint16)),
         "bewegt.webp": animated_webp(),
+        "exif.png": encoded(gradient(128, 128), exif=turned_by_exif),
         "lage.dcm": dicom_bytes(no_orientation),
         "einheit.dcm": dicom_bytes(no_units),
-        "sagittal.dcm": dicom_bytes(oblique),
+        "schief.dcm": dicom_bytes(rotated),
         "gedreht.dcm": dicom_bytes(turned),
     }
     sign_up(page)
     page.get_by_label("Language").select_option("de")
     choose(page, *(payload(name, content) for name, content in files.items()))
-    page.get_by_role("button", name="7 Bilder auswerten").click()
+    page.get_by_role("button", name="8 Bilder auswerten").click()
     expect(page.get_by_role("link", name="Öffnen")).to_have_count(len(files))
     for name in files:
         expect(row_of(page, name).locator(".warning")).not_to_have_count(0)

@@ -1,6 +1,7 @@
 /** Reads the parts of an analysis and puts them into words. */
 import { isProblem, type Analysis, type Classification, type Detection } from "./api.ts";
 import type { Translator } from "./i18n/translator.ts";
+import type { Display } from "./viewer/display.ts";
 
 export function classificationOf(analysis: Analysis | undefined): Classification | undefined {
   return analysis === undefined || isProblem(analysis.classification) ? undefined : analysis.classification;
@@ -18,6 +19,16 @@ export function decisionOf({ outcome, label }: Classification): string {
 /** How many of the models voted for the most probable class. */
 export function agreementOf(classification: Classification): { votes: number; models: number } {
   return { votes: classification.agreeing_models, models: classification.voting_models };
+}
+
+/** Properties of the image, from the part that has a result. */
+export function imageOf(analysis: Analysis | undefined): Detection["image"] | undefined {
+  return (detectionOf(analysis) ?? classificationOf(analysis))?.image;
+}
+
+/** Standard radiological display; undefined without a result. */
+export function displayOf(analysis: Analysis | undefined): Display | undefined {
+  return imageOf(analysis)?.display;
 }
 
 /** Notes about the image, each once. */

@@ -1,11 +1,12 @@
 /** Formats that the browser decodes: PNG, JPEG, BMP and WebP. */
+import { withoutExif } from "./exif.ts";
 import { formatFact, FULL_RANGE, luma, type Inspection, type Kind } from "./picture.ts";
 
-export async function inspectBitmap(kind: Kind, file: Blob): Promise<Inspection> {
+export async function inspectBitmap(kind: Kind, bytes: Uint8Array<ArrayBuffer>): Promise<Inspection> {
   const unknown: Inspection = { kind, facts: [], frames: 1 };
   let bitmap: ImageBitmap;
   try {
-    bitmap = await createImageBitmap(file);
+    bitmap = await createImageBitmap(new Blob([withoutExif(kind, bytes)]));
   } catch {
     return unknown;
   }

@@ -2,7 +2,7 @@
 import daikon from "daikon";
 import { decode } from "tiff";
 import { luma } from "./picture.ts";
-import { singlePageTiff } from "./tiffPages.ts";
+import { asStored, singlePageTiff } from "./tiffPages.ts";
 
 const TWELVE_BITS = 4096;
 
@@ -25,7 +25,7 @@ export interface TiffPage {
 
 /** page: from 0. Throws if it cannot be decoded. */
 export function decodeTiffPage(bytes: Uint8Array, index: number): TiffPage {
-  const page = decode(singlePageTiff(bytes, index))[0];
+  const page = decode(asStored(singlePageTiff(bytes, index)))[0];
   if (page === undefined) throw new Error("a TIFF without a page");
   const { width, height, data, samplesPerPixel, bitsPerSample: bits } = page;
   const values = new Float32Array(width * height);

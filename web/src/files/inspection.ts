@@ -34,7 +34,7 @@ export async function inspectFile(file: Blob, frame = 0): Promise<Inspection> {
   const megabytes = UPLOAD_MB_MAX[kind];
   if (bytes.length > megabytes * MEGABYTE) return refused(kind, "tooLarge", { megabytes });
   if (kind === "DICOM") return inspectDicom(bytes, frame);
-  return kind === "TIFF" ? inspectTiff(bytes, frame) : inspectBitmap(kind, file);
+  return kind === "TIFF" ? inspectTiff(bytes, frame) : inspectBitmap(kind, bytes);
 }
 
 function refused(kind: Kind | undefined, key: MessageKey, values: Values): Inspection {

@@ -3,6 +3,8 @@ import { FRAMES_MAX } from "./picture.ts";
 
 const HEADER_FIRST_OFFSET = 4;
 const ENTRY_BYTES = 12;
+const VALUE_OFFSET = 8;
+const ORIENTATION = 274;
 
 /** Offsets of the directories, in order. A damaged chain ends where it cannot be followed. */
 export function pageOffsets(bytes: Uint8Array): number[] {
@@ -25,6 +27,17 @@ export function singlePageTiff(bytes: Uint8Array, index: number): Uint8Array<Arr
   const { view, littleEndian } = viewOf(copy);
   view.setUint32(HEADER_FIRST_OFFSET, offset, littleEndian);
   view.setUint32(linkPosition(view, offset, littleEndian), 0, littleEndian);
+  return copy;
+}
+
+/** A copy whose first page has no orientation: its pixels are wanted as stored, and the decoder refuses to turn them. */
+export function asStored(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const copy = new Uint8Array(bytes);
+  const { view, littleEndian } = viewOf(copy);
+  const offset = view.getUint32(HEADER_FIRST_OFFSET, littleEndian);
+  for (let entry = offset + 2; entry < linkPosition(view, offset, littleEndian); entry += ENTRY_BYTES) {
+    if (view.getUint16(entry, littleEndian) === ORIENTATION) view.setUint16(entry + VALUE_OFFSET, 1, littleEndian);
+  }
   return copy;
 }
 

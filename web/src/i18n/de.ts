@@ -124,6 +124,7 @@ export const de: Messages = {
   sideBySide: "Nebeneinander",
   viewerHelp:
     "Ziehen verschiebt das Bild, das Mausrad zoomt. Tasten: Pfeile verschieben, + und - zoomen, 0 passt ein, [ und ] ändern die Fensterbreite, Komma und Punkt die Fensterlage, I invertiert, R schaltet das Lineal um. Bei aktivem Lineal verschieben die Pfeile seinen Endpunkt (mit Umschalt in kleineren Schritten), Eingabe beginnt dort eine neue Strecke, Escape entfernt sie.",
+  patientSides: "Standardansicht: Die rechte Seite des Patienten liegt am linken Bildrand, die Vorderseite am oberen.",
   image: "CT-Bild, {width} mal {height} Pixel",
   copyText: "Als Text kopieren",
   copied: "Kopiert",

@@ -9,12 +9,16 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
     "Die Datei gibt die Ausrichtung des Patienten nicht an; die radiologische Standardansicht wird angenommen.",
   ],
   [
-    /^The slice is not a standard axial one; the result may be wrong\.$/,
-    "Die Schicht ist keine axiale Standardschicht; das Ergebnis kann falsch sein.",
+    /^The slice is (\d+) degrees off a standard axial one; the result may be wrong\.$/,
+    "Die Schicht weicht um $1 Grad von einer axialen Standardschicht ab; das Ergebnis kann falsch sein.",
   ],
   [
-    /^The slice was reoriented to standard radiological display; boxes refer to the reoriented image\.$/,
-    "Die Schicht wurde in die radiologische Standardansicht gebracht; die Rahmen beziehen sich auf das umorientierte Bild.",
+    /^The slice was turned to standard radiological display for the networks; boxes and maps refer to the image as sent\.$/,
+    "Die Schicht wurde für die Netze in die radiologische Standardansicht gedreht; Rahmen und Karten beziehen sich auf das gesendete Bild.",
+  ],
+  [
+    /^The picture was turned by its EXIF orientation for the networks; boxes and maps refer to its pixels as stored\.$/,
+    "Das Bild wurde für die Netze nach seiner EXIF-Ausrichtung gedreht; Rahmen und Karten beziehen sich auf die gespeicherten Pixel.",
   ],
   [
     /^The file has no Hounsfield units; it was read in its own window\.$/,

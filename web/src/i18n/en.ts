@@ -121,6 +121,7 @@ export const en = {
   sideBySide: "Side by side",
   viewerHelp:
     "Drag to move the image, turn the wheel to zoom. Keys: arrows move, + and - zoom, 0 fits, [ and ] change the window width, comma and full stop the level, I inverts, R switches the ruler. With the ruler on, arrows move its end point (Shift: finer steps), Enter starts a new line there, Escape removes it.",
+  patientSides: "Standard display: the patient's right side is at the left edge, the front at the upper edge.",
   image: "CT image, {width} by {height} pixels",
   copyText: "Copy as text",
   copied: "Copied",

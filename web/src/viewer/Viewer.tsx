@@ -3,7 +3,7 @@ import { useMemo, useRef, useState } from "react";
 import type { Picture } from "../files/picture.ts";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
 import { boxText } from "../results.ts";
-import type { DisplaySettings } from "./display.ts";
+import type { Display, DisplaySettings } from "./display.ts";
 import type { Overlay } from "./drawing.ts";
 import { lineLength, type Line, type View } from "./geometry.ts";
 import { useCanvas } from "./useCanvas.ts";
@@ -12,24 +12,25 @@ import { useElementSize, useFit } from "./useViewport.ts";
 
 interface ViewerProps {
   picture: Picture;
+  display: Display;
   overlay: Overlay;
-  display: DisplaySettings;
-  onDisplay(display: DisplaySettings): void;
+  settings: DisplaySettings;
+  onSettings(settings: DisplaySettings): void;
   view: View | undefined;
   onView(view: View): void;
 }
 
-export function Viewer({ picture, overlay, display, onDisplay, view, onView }: ViewerProps) {
+export function Viewer({ picture, display, overlay, settings, onSettings, view, onView }: ViewerProps) {
   const translator = useTranslator();
   const frame = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const [line, setLine] = useState<Line>();
   const viewport = useElementSize(frame);
-  useFit(picture, viewport, view, onView);
+  useFit(display, viewport, view, onView);
   const ruler = useRulerText(line, picture);
-  useCanvas(canvas, { picture, window: display.window, inverted: display.inverted, overlay, view, viewport, ruler });
+  useCanvas(canvas, { picture, display, window: settings.window, inverted: settings.inverted, overlay, view, viewport, ruler });
   const state: ViewerState | undefined =
-    view && viewport ? { image: picture, viewport, view, display, line, onView, onDisplay, onLine: setLine } : undefined;
+    view && viewport ? { image: display, viewport, view, settings, line, onView, onSettings, onLine: setLine } : undefined;
   const handlers = useViewerInput(canvas, state);
   return (
     <div className="frame" ref={frame}>
@@ -39,9 +40,10 @@ export function Viewer({ picture, overlay, display, onDisplay, view, onView }: V
         role="img"
         aria-label={translator.text("image", { width: picture.width, height: picture.height })}
         aria-describedby="viewer-help"
-        className={display.ruler ? "ruling" : "moving"}
+        className={settings.ruler ? "ruling" : "moving"}
         {...handlers}
       />
+      {display.patient_sides ? <p className="unseen">{translator.text("patientSides")}</p> : null}
       <p className="unseen" role="status">
         {ruler ? `${translator.text("ruler")}: ${ruler.text}` : ""}
       </p>

@@ -1,11 +1,12 @@
-/** What the viewer draws on its canvas. Coordinates are image pixels; sizes are divided by the zoom to stay constant on screen. */
+/** What the viewer draws on its canvas. Coordinates are pixels of the display; sizes are divided by the zoom to stay constant on screen. */
 import type { Box } from "../api.ts";
-import type { Line } from "./geometry.ts";
+import type { Display } from "./display.ts";
+import { transformedBox, type Line, type Size } from "./geometry.ts";
 
-/** Rows over the image's height of columns over its width, 0 to 1. */
+/** Rows over the height of the image as sent of columns over its width, 0 to 1. */
 export type ActivationMap = readonly (readonly number[])[];
 
-/** What is drawn over the image. */
+/** What is drawn over the image, in its pixels as sent. */
 export interface Overlay {
   boxes: readonly Box[];
   map?: ActivationMap | undefined;
@@ -17,22 +18,24 @@ const FONT = "system-ui, sans-serif";
 const CHOLANGIOCARCINOMA_COLOUR = "#ffb454";
 const METASTASIS_COLOUR = "#5ad1ff";
 const RULER_COLOUR = "#ffe66b";
+const SIDE_MARGIN_PX = 16;
 
 /** Cholangiocarcinoma solid, metastasis dashed: colour is never the only distinction. */
-export function drawBox(context: CanvasRenderingContext2D, box: Box, text: string, zoom: number): void {
+export function drawBox(context: CanvasRenderingContext2D, { matrix }: Display, box: Box, text: string, zoom: number): void {
+  const { x_min, y_min, x_max, y_max } = transformedBox(matrix, box);
   const solid = box.label === "cholangiocarcinoma";
   context.lineWidth = 2 / zoom;
   context.setLineDash(solid ? [] : [6 / zoom, 4 / zoom]);
   context.strokeStyle = solid ? CHOLANGIOCARCINOMA_COLOUR : METASTASIS_COLOUR;
-  context.strokeRect(box.x_min, box.y_min, box.x_max - box.x_min, box.y_max - box.y_min);
+  context.strokeRect(x_min, y_min, x_max - x_min, y_max - y_min);
   context.setLineDash([]);
   for (const polygon of box.outline ?? []) drawOutline(context, polygon, zoom);
   context.font = `${13 / zoom}px ${FONT}`;
   const { width } = context.measureText(text);
   context.fillStyle = "rgb(0 0 0 / 0.75)";
-  context.fillRect(box.x_min, box.y_min - 18 / zoom, width + 8 / zoom, 18 / zoom);
+  context.fillRect(x_min, y_min - 18 / zoom, width + 8 / zoom, 18 / zoom);
   context.fillStyle = "#fff";
-  context.fillText(text, box.x_min + 4 / zoom, box.y_min - 5 / zoom);
+  context.fillText(text, x_min + 4 / zoom, y_min - 5 / zoom);
 }
 
 /** rings: x and y in image pixels; the outer ring, then the holes. */
@@ -55,6 +58,27 @@ export function drawRuler(context: CanvasRenderingContext2D, { from, to }: Line,
   context.stroke();
   context.font = `${14 / zoom}px ${FONT}`;
   context.fillText(text, to.x + 6 / zoom, to.y);
+}
+
+/** The patient's side at each edge of the viewport, in screen pixels. */
+export function drawSides(context: CanvasRenderingContext2D, sides: NonNullable<Display["patient_sides"]>, viewport: Size): void {
+  const { width, height } = viewport;
+  const places: [letter: string, x: number, y: number][] = [
+    [sides.left, SIDE_MARGIN_PX, height / 2],
+    [sides.right, width - SIDE_MARGIN_PX, height / 2],
+    [sides.top, width / 2, SIDE_MARGIN_PX],
+    [sides.bottom, width / 2, height - SIDE_MARGIN_PX],
+  ];
+  context.font = `bold 18px ${FONT}`;
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.lineWidth = 4;
+  context.strokeStyle = "#000";
+  context.fillStyle = "#fff";
+  for (const place of places) {
+    context.strokeText(...place);
+    context.fillText(...place);
+  }
 }
 
 /** From black through red to yellow: readable over grey, and lightness rises with the value. */

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { applyWindow, fittedView, lineLength, toImage, zoomedView } from "./geometry.ts";
+import { displayAsSent } from "./display.ts";
+import { applyWindow, fittedView, lineLength, toImage, transformedBox, zoomedView } from "./geometry.ts";
 import { lineAt, rulerAfterKey } from "./ruler.ts";
 
 test("the fitted view shows the whole image, centred", () => {
@@ -23,12 +24,21 @@ test("the zoom is limited", () => {
   expect(view.zoom).toBe(0.05);
 });
 
-test("the ruler uses row and column spacing, and pixels without spacing", () => {
+test("the ruler uses the shorter side of a pixel, which the display has, and pixels without spacing", () => {
   const line = { from: { x: 0, y: 0 }, to: { x: 3, y: 4 } };
   expect(lineLength(line)).toEqual({ length: 5, unit: "px" });
-  const { length, unit } = lineLength(line, { row: 2, column: 1 });
-  expect(length).toBeCloseTo(Math.hypot(3, 8));
-  expect(unit).toBe("mm");
+  expect(lineLength(line, { row: 2, column: 0.5 })).toEqual({ length: 2.5, unit: "mm" });
+});
+
+test("a box is transformed as the image is", () => {
+  const box = { x_min: 1, y_min: 2, x_max: 4, y_max: 8 };
+  expect(transformedBox([1, 0, 0, 1, 0, 0], box)).toEqual(box);
+  expect(transformedBox([0, 1, -2, 0, 60, 0], box)).toEqual({ x_min: 44, y_min: 1, x_max: 56, y_max: 4 });
+});
+
+test("an image without a result is shown as it lies in the file, with square pixels", () => {
+  const display = displayAsSent({ width: 40, height: 30 }, { row: 1.4, column: 0.7 });
+  expect(display).toEqual({ matrix: [1, 0, 0, 2, 0, 0], width: 40, height: 60, patient_sides: null });
 });
 
 test("keys move, restart and remove the ruler", () => {

@@ -19,6 +19,13 @@ export interface Size {
   height: number;
 }
 
+export interface Box {
+  x_min: number;
+  y_min: number;
+  x_max: number;
+  y_max: number;
+}
+
 export interface Line {
   from: Point;
   to: Point;
@@ -54,11 +61,18 @@ export function toImage(view: View, screen: Point): Point {
   return { x: (screen.x - view.left) / view.zoom, y: (screen.y - view.top) / view.zoom };
 }
 
-/** In millimetres if the spacing is known, otherwise in pixels. */
+/** In millimetres if the spacing is known, otherwise in pixels. The pixels of a display have the shorter side of the file's. */
 export function lineLength({ from, to }: Line, spacing?: Spacing): { length: number; unit: "mm" | "px" } {
-  const across = (to.x - from.x) * (spacing?.column ?? 1);
-  const down = (to.y - from.y) * (spacing?.row ?? 1);
-  return { length: Math.hypot(across, down), unit: spacing ? "mm" : "px" };
+  const side = spacing ? Math.min(spacing.row, spacing.column) : 1;
+  return { length: Math.hypot(to.x - from.x, to.y - from.y) * side, unit: spacing ? "mm" : "px" };
+}
+
+/** The rectangle that a box of the file's pixels becomes under a matrix of quarter turns, reflections and scales. */
+export function transformedBox(matrix: readonly number[], box: Box): Box {
+  const [a = 1, b = 0, c = 0, d = 1, e = 0, f = 0] = matrix;
+  const xs = [a * box.x_min + c * box.y_min + e, a * box.x_max + c * box.y_max + e];
+  const ys = [b * box.x_min + d * box.y_min + f, b * box.x_max + d * box.y_max + f];
+  return { x_min: Math.min(...xs), y_min: Math.min(...ys), x_max: Math.max(...xs), y_max: Math.max(...ys) };
 }
 
 /**

@@ -1,7 +1,8 @@
 import { useEffect, useMemo, type RefObject } from "react";
 import type { Picture, Window } from "../files/picture.ts";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
-import { drawBox, drawRuler, mapCanvas, type Overlay } from "./drawing.ts";
+import type { Display } from "./display.ts";
+import { drawBox, drawRuler, drawSides, mapCanvas, type Overlay } from "./drawing.ts";
 import type { Line, Size, View } from "./geometry.ts";
 import { WindowedImage } from "./WindowedImage.ts";
 
@@ -10,6 +11,7 @@ const SHARP_ZOOM = 4;
 
 interface Scene {
   picture: Picture;
+  display: Display;
   window: Window;
   inverted: boolean;
   overlay: Overlay;
@@ -21,28 +23,33 @@ interface Scene {
 /** Draws the scene whenever a part of it changes. */
 export function useCanvas(canvas: RefObject<HTMLCanvasElement | null>, scene: Scene): void {
   const translator = useTranslator();
-  const { picture, window, inverted, overlay, view, viewport, ruler } = scene;
+  const { picture, display, window, inverted, overlay, view, viewport, ruler } = scene;
   const image = useMemo(() => new WindowedImage(picture), [picture]);
   const map = useMemo(() => (overlay.map ? mapCanvas(overlay.map) : undefined), [overlay.map]);
   useEffect(() => {
     if (!view || !viewport) return;
     const context = prepare(canvas.current, viewport);
     if (!context) return;
+    context.save();
     context.translate(view.left, view.top);
     context.scale(view.zoom, view.zoom);
+    context.save();
+    context.transform(...display.matrix);
     context.imageSmoothingEnabled = view.zoom < SHARP_ZOOM;
     context.drawImage(image.render(window, inverted), 0, 0);
     if (map && overlay.opacity > 0) {
       context.globalAlpha = overlay.opacity;
       context.imageSmoothingEnabled = true;
       context.drawImage(map, 0, 0, picture.width, picture.height);
-      context.globalAlpha = 1;
     }
+    context.restore();
     for (const [index, box] of overlay.boxes.entries()) {
-      drawBox(context, box, `${index + 1}: ${translator.number(box.score, 2)}`, view.zoom);
+      drawBox(context, display, box, `${index + 1}: ${translator.number(box.score, 2)}`, view.zoom);
     }
     if (ruler) drawRuler(context, ruler.line, ruler.text, view.zoom);
-  }, [canvas, image, window, inverted, map, overlay, view, viewport, ruler, picture, translator]);
+    context.restore();
+    if (display.patient_sides) drawSides(context, display.patient_sides, viewport);
+  }, [canvas, image, display, window, inverted, map, overlay, view, viewport, ruler, picture, translator]);
 }
 
 /** The canvas in the resolution of the screen, black. */

@@ -21,10 +21,10 @@ export interface ViewerState {
   image: Size;
   viewport: Size;
   view: View;
-  display: DisplaySettings;
+  settings: DisplaySettings;
   line: Line | undefined;
   onView(view: View): void;
-  onDisplay(display: DisplaySettings): void;
+  onSettings(settings: DisplaySettings): void;
   onLine(line: Line | undefined): void;
 }
 
@@ -39,13 +39,13 @@ function usePointer(state: ViewerState | undefined) {
   function onPointerDown(event: PointerEvent<HTMLCanvasElement>): void {
     event.currentTarget.setPointerCapture(event.pointerId);
     previous.current = positionOf(event);
-    if (state?.display.ruler) state.onLine(lineAt(toImage(state.view, previous.current)));
+    if (state?.settings.ruler) state.onLine(lineAt(toImage(state.view, previous.current)));
   }
   function onPointerMove(event: PointerEvent<HTMLCanvasElement>): void {
     if (previous.current === null || !state) return;
     const { x, y } = positionOf(event);
-    if (state.display.ruler && state.line) state.onLine({ ...state.line, to: toImage(state.view, { x, y }) });
-    else if (!state.display.ruler) state.onView(movedView(state.view, x - previous.current.x, y - previous.current.y));
+    if (state.settings.ruler && state.line) state.onLine({ ...state.line, to: toImage(state.view, { x, y }) });
+    else if (!state.settings.ruler) state.onView(movedView(state.view, x - previous.current.x, y - previous.current.y));
     previous.current = { x, y };
   }
   function onPointerUp(): void {
@@ -77,7 +77,7 @@ function useWheelZoom(canvas: RefObject<HTMLCanvasElement | null>, state: Viewer
 
 function onKeyDown(event: KeyboardEvent, state: ViewerState): void {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const action = state.display.ruler ? (rulerAction(event, state) ?? viewAction(event, state)) : viewAction(event, state);
+  const action = state.settings.ruler ? (rulerAction(event, state) ?? viewAction(event, state)) : viewAction(event, state);
   if (action === undefined) return;
   event.preventDefault();
   action();
@@ -90,13 +90,13 @@ function rulerAction({ key, shiftKey }: KeyboardEvent, { view, viewport, line, o
   return () => onLine(rulerAfterKey(current, key, arrow, (shiftKey ? 1 : RULER_STEP_PX) / view.zoom));
 }
 
-function viewAction({ key }: KeyboardEvent, { image, viewport, view, display, onView, onDisplay }: ViewerState) {
+function viewAction({ key }: KeyboardEvent, { image, viewport, view, settings, onView, onSettings }: ViewerState) {
   const arrow = ARROWS[key];
   if (arrow !== undefined) return () => onView(movedView(view, -PAN_STEP_PX * arrow.x, -PAN_STEP_PX * arrow.y));
-  const { window } = display;
+  const { window } = settings;
   const zoom = (factor: number) => onView(zoomedView(view, factor, centreOf(viewport)));
-  const setWidth = (factor: number) => onDisplay({ ...display, window: { ...window, width: Math.max(1, window.width * factor) } });
-  const moveCentre = (step: number) => onDisplay({ ...display, window: { ...window, centre: window.centre + window.width * step } });
+  const setWidth = (factor: number) => onSettings({ ...settings, window: { ...window, width: Math.max(1, window.width * factor) } });
+  const moveCentre = (step: number) => onSettings({ ...settings, window: { ...window, centre: window.centre + window.width * step } });
   const actions: Record<string, () => void> = {
     "+": () => zoom(KEY_ZOOM),
     "=": () => zoom(KEY_ZOOM),
@@ -106,8 +106,8 @@ function viewAction({ key }: KeyboardEvent, { image, viewport, view, display, on
     "]": () => setWidth(WINDOW_FACTOR),
     ",": () => moveCentre(-LEVEL_STEP),
     ".": () => moveCentre(LEVEL_STEP),
-    i: () => onDisplay({ ...display, inverted: !display.inverted }),
-    r: () => onDisplay({ ...display, ruler: !display.ruler }),
+    i: () => onSettings({ ...settings, inverted: !settings.inverted }),
+    r: () => onSettings({ ...settings, ruler: !settings.ruler }),
   };
   return actions[key] ?? actions[key.toLowerCase()];
 }

@@ -3,8 +3,8 @@ import { useMemo, useState } from "react";
 import type { Analysis, Box, Classification } from "../../api.ts";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import type { Picture } from "../../files/picture.ts";
-import { boxSizeText, classificationOf, detectionOf } from "../../results.ts";
-import type { DisplaySettings } from "../../viewer/display.ts";
+import { boxSizeText, classificationOf, detectionOf, displayOf } from "../../results.ts";
+import { displayAsSent, type DisplaySettings } from "../../viewer/display.ts";
 import type { ActivationMap } from "../../viewer/drawing.ts";
 import type { View } from "../../viewer/geometry.ts";
 import { Viewer } from "../../viewer/Viewer.tsx";
@@ -19,22 +19,23 @@ interface ImagePanelProps {
 
 export function ImagePanel({ picture, analysis }: ImagePanelProps) {
   const translator = useTranslator();
-  const [display, setDisplay] = useState<DisplaySettings>({ window: picture.window, inverted: false, ruler: false, sideBySide: false });
+  const [settings, setSettings] = useState<DisplaySettings>({ window: picture.window, inverted: false, ruler: false, sideBySide: false });
   const [overlaySettings, setOverlaySettings] = useState<OverlaySettings>({ threshold: 0, map: "", opacity: 0.4 });
   const [view, setView] = useState<View>();
   const { overlay, maps } = useOverlay(analysis, overlaySettings);
-  const viewer = { picture, display, onDisplay: setDisplay, view, onView: setView };
+  const display = useMemo(() => displayOf(analysis) ?? displayAsSent(picture, picture.spacing_mm), [analysis, picture]);
+  const viewer = { picture, display, settings, onSettings: setSettings, view, onView: setView };
   return (
     <div className="image-panel">
-      <div className={display.sideBySide ? "pair" : "single"}>
-        {display.sideBySide ? <Viewer {...viewer} overlay={NO_OVERLAY} /> : null}
+      <div className={settings.sideBySide ? "pair" : "single"}>
+        {settings.sideBySide ? <Viewer {...viewer} overlay={NO_OVERLAY} /> : null}
         <Viewer {...viewer} overlay={overlay} />
       </div>
       <p id="viewer-help" className="quiet">
         {translator.text("viewerHelp")}
       </p>
       <div className="tools">
-        <DisplayTools settings={display} hounsfield={picture.hounsfield} onChange={setDisplay} onFit={() => setView(undefined)} />
+        <DisplayTools settings={settings} hounsfield={picture.hounsfield} onChange={setSettings} onFit={() => setView(undefined)} />
         <OverlayTools settings={overlaySettings} maps={[...maps.keys()]} onChange={setOverlaySettings} />
       </div>
       <p role="status">
