@@ -23,7 +23,7 @@ class Explanation(Document):
         "region supports the label"
     )
     overlay_png: str = Field(
-        description="the map in colour over the image as sent, undistorted",
+        description="a rendering for people: the map in colour over the image, turned and scaled as in `image.display`",
         json_schema_extra={"contentEncoding": "base64", "contentMediaType": "image/png"},
     )
     share_in_boxes: float | None = Field(
@@ -214,7 +214,8 @@ class Detection(Document):
     method: FusionMethod = Field(description="how the boxes of several detectors were combined")
     annotated_png: str | None = Field(
         default=None,
-        description="the image as sent, undistorted, with its boxes drawn, requested with `annotate`",
+        description="a rendering for people, requested with `annotate`: the image with its boxes, turned and scaled as "
+        "in `image.display`",
         json_schema_extra={"contentEncoding": "base64", "contentMediaType": "image/png"},
     )
     detectors: list[DetectorReport] = Field(description="one per detector that answered; empty out of scope")

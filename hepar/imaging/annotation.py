@@ -12,7 +12,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from hepar.contracts.analyses import Box
 from hepar.contracts.base import RESEARCH_USE_NOTICE
-from hepar.imaging.geometry import PatientSides
 from hepar.imaging.prepared import PREVIEW_SIDE_MAX, Preview
 
 _COLOURS = {"cholangiocarcinoma": "#ff9f1c", "metastasis": "#2ec4ff"}
@@ -27,15 +26,17 @@ _OPACITY = 0.65
 def annotated_png(image: Preview, boxes: Sequence[Box], headline: str) -> bytes:
     """PNG, between 768 and 2,048 pixels on the longer side, without metadata of the source.
 
-    It shows the image as sent, undistorted, with the patient's sides at its edges where the file states them.
+    boxes: in pixels of the image as sent. The picture is for people: it shows the display of the image, with the
+    patient's sides at its edges where the file states them.
     """
     picture = _framed(image, headline)
-    across, down = _zoom(image, picture)
+    width, height = image.geometry.display_size
+    zoom = np.array([picture.width / width, (picture.height - 2 * _BAR_HEIGHT) / height] * 2)
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(size=14)
     for box in boxes:
         colour = _COLOURS.get(box.label, "#ffffff")
-        top, bottom = box.y_min * down + _BAR_HEIGHT, box.y_max * down + _BAR_HEIGHT
-        corners = (box.x_min * across, top, box.x_max * across, bottom)
+        sent = np.array([box.x_min, box.y_min, box.x_max, box.y_max])
+        corners = (image.geometry.boxes_to_display(sent)[0] * zoom + [0, _BAR_HEIGHT, 0, _BAR_HEIGHT]).tolist()
         draw.rectangle(corners, outline=colour, width=2)
         draw.text((corners[0], max(corners[1] - 18, 0)), f"{box.label} {box.score:.2f}", fill=colour, font=font)
     return _png(picture)
@@ -48,7 +49,8 @@ def overlay_png(image: Preview, values: NDArray[np.floating], headline: str) -> 
     """
     picture = _framed(image, headline)
     size = (picture.width, picture.height - 2 * _BAR_HEIGHT)
-    resized = Image.fromarray(np.asarray(values, dtype=np.float32)).resize(size, Image.Resampling.BICUBIC)
+    turned = np.ascontiguousarray(image.geometry.orientation.to_display(np.asarray(values, dtype=np.float32)))
+    resized = Image.fromarray(turned).resize(size, Image.Resampling.BICUBIC)
     strength = np.clip(np.asarray(resized), 0, 1)[..., None]
     colour_range = np.array(_HOTTEST_COLOUR) - _HOT_COLOUR
     colours = Image.fromarray(np.asarray(_HOT_COLOUR + colour_range * strength, dtype=np.uint8))
@@ -73,28 +75,26 @@ def _framed(image: Preview, headline: str) -> Image.Image:
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(size=14)
     draw.text((8, 5), headline, fill="white", font=font)
     draw.text((8, height + _BAR_HEIGHT + 5), RESEARCH_USE_NOTICE, fill=_NOTICE_COLOUR, font=font)
-    if (sides := image.geometry.sides_as_sent) is not None:
-        _draw_sides(draw, sides, (0, _BAR_HEIGHT, width, height + _BAR_HEIGHT))
+    if image.geometry.sides_known:
+        _draw_sides(draw, (0, _BAR_HEIGHT, width, height + _BAR_HEIGHT))
     return picture
 
 
-def _draw_sides(draw: ImageDraw.ImageDraw, sides: PatientSides, frame: tuple[int, int, int, int]) -> None:
-    """frame: left, top, right and bottom of the image in the picture."""
+def _draw_sides(draw: ImageDraw.ImageDraw, frame: tuple[int, int, int, int]) -> None:
+    """The patient's right, anterior, left and posterior side.
+
+    frame: left, top, right and bottom of the image in the picture.
+    """
     left, top, right, bottom = frame
     middle, centre, font = (left + right) / 2, (top + bottom) / 2, ImageFont.load_default(size=18)
     places = {
-        "lm": (left + _MARK_MARGIN, centre, sides.left),
-        "mt": (middle, top + _MARK_MARGIN, sides.top),
-        "rm": (right - _MARK_MARGIN, centre, sides.right),
-        "mb": (middle, bottom - _MARK_MARGIN, sides.bottom),
+        "lm": (left + _MARK_MARGIN, centre, "R"),
+        "mt": (middle, top + _MARK_MARGIN, "A"),
+        "rm": (right - _MARK_MARGIN, centre, "L"),
+        "mb": (middle, bottom - _MARK_MARGIN, "P"),
     }
     for anchor, (x, y, letter) in places.items():
         draw.text((x, y), letter, fill="white", font=font, anchor=anchor, stroke_width=2, stroke_fill="black")
-
-
-def _zoom(image: Preview, picture: Image.Image) -> tuple[float, float]:
-    """Pixels of the rendering per pixel of the image as sent, across and down."""
-    return picture.width / image.geometry.width, (picture.height - 2 * _BAR_HEIGHT) / image.geometry.height
 
 
 def _png(picture: Image.Image) -> bytes:

@@ -42,16 +42,6 @@ AS_SENT = Orientation()
 
 
 @dataclass(frozen=True)
-class PatientSides:
-    """The side of the patient at each edge: R right, L left, A anterior, P posterior."""
-
-    left: str
-    top: str
-    right: str
-    bottom: str
-
-
-@dataclass(frozen=True)
 class Geometry:
     """The transform between pixels as sent and pixels of the display.
 
@@ -69,14 +59,8 @@ class Geometry:
     @property
     def display_size(self) -> tuple[float, float]:
         """Width and height of the display, in its pixels."""
-        across, down = self.square_size
+        across, down = (np.array([self.width, self.height]) * self._scale).tolist()
         return (down, across) if self.orientation.transposed else (across, down)
-
-    @property
-    def square_size(self) -> tuple[float, float]:
-        """Width and height of the image as sent, in square pixels."""
-        across, down = self._scale.tolist()
-        return self.width * across, self.height * down
 
     @property
     def matrix(self) -> tuple[float, float, float, float, float, float]:
@@ -84,20 +68,6 @@ class Geometry:
         (e, f), (x_end, y_of_x), (x_of_y, y_end) = self.to_display(np.array([[0, 0], [1, 0], [0, 1]])).tolist()
         a, b, c, d = (round(value, 9) for value in (x_end - e, y_of_x - f, x_of_y - e, y_end - f))
         return a, b, c, d, e, f
-
-    @property
-    def sides_as_sent(self) -> PatientSides | None:
-        """The patient's sides at the edges of the image as sent; None where the file does not state them."""
-        if not self.sides_known:
-            return None
-        left, top, right, bottom = "RALP"
-        if self.orientation.flipped_x:
-            left, right = right, left
-        if self.orientation.flipped_y:
-            top, bottom = bottom, top
-        if self.orientation.transposed:
-            left, top, right, bottom = top, left, bottom, right
-        return PatientSides(left, top, right, bottom)
 
     def to_display(self, points: NDArray[np.number]) -> Points:
         """(n, 2) points, x and y, as sent."""
@@ -109,11 +79,14 @@ class Geometry:
         flipped = self._flipped(np.asarray(points, dtype=np.float64))
         return np.asarray((flipped[:, ::-1] if self.orientation.transposed else flipped) / self._scale)
 
+    def boxes_to_display(self, boxes: NDArray[np.number]) -> NDArray[np.float64]:
+        """(n, 4) boxes as sent, x_min, y_min, x_max, y_max."""
+        return _ordered(self.to_display(np.asarray(boxes).reshape(-1, 2)))
+
     def boxes_to_sent(self, boxes: NDArray[np.number]) -> NDArray[np.float64]:
         """(n, 4) boxes of the display, x_min, y_min, x_max, y_max; clipped to the image."""
-        corners = self.to_sent(np.asarray(boxes, dtype=np.float64).reshape(-1, 2)).reshape(-1, 2, 2)
-        clipped = np.clip(corners, 0, np.array([self.width, self.height]))
-        return np.concatenate([clipped.min(axis=1), clipped.max(axis=1)], axis=1)
+        corners = self.to_sent(np.asarray(boxes).reshape(-1, 2))
+        return _ordered(np.clip(corners, 0, np.array([self.width, self.height])))
 
     @property
     def _scale(self) -> NDArray[np.float64]:
@@ -124,3 +97,9 @@ class Geometry:
         """Mirrors display points in place of the axes that are reversed. Its own inverse."""
         reversed_axes = [self.orientation.flipped_x, self.orientation.flipped_y]
         return np.where(reversed_axes, np.array(self.display_size) - points, points)
+
+
+def _ordered(corners: Points) -> NDArray[np.float64]:
+    """(2 n, 2) opposite corners as (n, 4) boxes."""
+    pairs = corners.reshape(-1, 2, 2)
+    return np.concatenate([pairs.min(axis=1), pairs.max(axis=1)], axis=1)

@@ -27,7 +27,7 @@ class NetworkInput:
 
 @dataclass(frozen=True)
 class Preview:
-    """The image as sent, for renderings, with square pixels: its longer side has at most PREVIEW_SIDE_MAX of them.
+    """The display of the image: its longer side has at most PREVIEW_SIDE_MAX pixels.
 
     geometry: of the image itself; boxes refer to its pixels as sent.
     """
@@ -68,10 +68,10 @@ def prepare(image: CtImage, sizes: Collection[InputSize], *, with_preview: bool)
 
 def make_preview(image: CtImage) -> Preview:
     """Shrinks a large image; a smaller one keeps its size."""
-    geometry, pixels = image.geometry, image.orientation.to_sent(image.pixels)
-    width, height = geometry.square_size
+    geometry, pixels = image.geometry, image.pixels
+    width, height = geometry.display_size
     scale = min(PREVIEW_SIDE_MAX / max(width, height), 1)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    if size != (geometry.width, geometry.height):
+    if size != (pixels.shape[1], pixels.shape[0]):
         pixels = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
-    return Preview(np.ascontiguousarray(pixels), geometry)
+    return Preview(pixels, geometry)

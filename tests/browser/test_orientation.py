@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,15 +49,19 @@ def picture(form: str, value: int) -> bytes:
     return encoded(stored, form, exif=exif, quality=95)
 
 
-FILES: dict[str, Callable[[], bytes]] = {
-    **{f"{name}.dcm": lambda way=way: dicom(way[1], way[0]) for name, way in IMAGE_ORIENTATIONS.items()},
-    "patient orientation.dcm": lambda: dicom(PATIENT_ORIENTATIONS["A\\L"][1], None, ["A", "L"]),
-    "high pixels.dcm": lambda: dicom(np.asarray, IMAGE_ORIENTATIONS["as displayed"][0], rows=2),
-    "wide and turned.dcm": lambda: dicom(*reversed(IMAGE_ORIENTATIONS["decubitus left"]), rows=2),
-    "unknown.dcm": lambda: dicom(np.asarray, None),
-    **{f"exif {value}.jpg": lambda value=value: picture("JPEG", value) for value in EXIF_ORIENTATIONS},
-    **{f"exif 6.{form.lower()}": lambda form=form: picture(form, 6) for form in ("PNG", "WEBP", "TIFF")},
-}
+def _files() -> dict[str, bytes]:
+    standard, _ = IMAGE_ORIENTATIONS["as displayed"]
+    lying, turn = IMAGE_ORIENTATIONS["decubitus left"]
+    files = {f"{name}.dcm": dicom(turn, values) for name, (values, turn) in IMAGE_ORIENTATIONS.items()}
+    files["patient orientation.dcm"] = dicom(PATIENT_ORIENTATIONS["A\\L"][1], None, ["A", "L"])
+    files["high pixels.dcm"] = dicom(np.asarray, standard, rows=2)
+    files["wide and turned.dcm"] = dicom(turn, lying, rows=2)
+    files["unknown.dcm"] = dicom(np.asarray, None)
+    files |= {f"exif {value}.jpg": picture("JPEG", value) for value in EXIF_ORIENTATIONS}
+    return files | {f"exif 6.{form.lower()}": picture(form, 6) for form in ("PNG", "WEBP", "TIFF")}
+
+
+FILES = _files()
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +74,7 @@ def results(browser: Browser, web: Stack) -> Iterator[Page]:
     page = context.new_page()
     page.route("**/v1/analyses?*", _with_map_of_the_metastasis)
     sign_up(page)
-    analyse(page, *(payload(name, content()) for name, content in FILES.items()))
+    analyse(page, *(payload(name, content) for name, content in FILES.items()))
     expect(page.get_by_role("link", name="Open")).to_have_count(len(FILES))
     yield page
     context.close()

@@ -260,8 +260,8 @@ def test_the_activation_map_of_a_turned_slice_is_that_of_the_image_as_sent(
     overlay = np.asarray(decoded_png(answer.explanation.overlay_png).convert("RGB")).astype(int)
     warm = overlay[28:-28, :, 0] - overlay[28:-28, :, 2] > 60
     zoom = 768 / 120
-    assert warm.shape == (768, 384), "as sent and undistorted"
-    shown = stored[(np.arange(768) / zoom / 2).astype(int)][:, (np.arange(384) / zoom).astype(int)] > 125
+    assert warm.shape == (384, 768), "upright and undistorted"
+    shown = upright[(np.arange(384) / zoom).astype(int)][:, (np.arange(768) / zoom).astype(int)] > 125
     assert (warm != shown).mean() < 0.05
 
 

@@ -140,21 +140,24 @@ def test_the_box_of_a_slice_with_high_pixels_is_in_pixels_as_sent(client: TestCl
     assert (answer.image.display.width, answer.image.display.height) == (128, 64)
 
 
-def test_the_annotated_image_is_as_sent_with_the_patients_sides(client: TestClient) -> None:
-    """A prone slice of rows that are twice as far apart as columns: the box lies right of the middle, at the bottom."""
+def test_the_annotated_image_is_upright_with_the_patients_sides(client: TestClient) -> None:
+    """A prone slice of rows that are twice as far apart as columns."""
     values, turn = IMAGE_ORIENTATIONS["prone"]
     dataset = ct_dataset(np.ascontiguousarray(turn(UPRIGHT_BOX)[::2]).astype(np.int32))
     dataset.ImageOrientationPatient, dataset.PixelSpacing = values, ["1.6", "0.8"]
+    upright = ct_dataset(UPRIGHT_BOX[::2].astype(np.int32))
+    upright.PixelSpacing = ["1.6", "0.8"]
+    del upright.ImageOrientationPatient
     answer = detect(client, dicom_bytes(dataset), detectors="detect_left", annotate="true")
     assert answer.annotated_png is not None
     picture = Image.open(io.BytesIO(base64.b64decode(answer.annotated_png))).convert("RGB")
     assert picture.size == (768, 384 + 56)
-    coloured = (np.asarray(picture) == (0x2E, 0xC4, 0xFF)).all(axis=2)[28 + 192 + 2 : 28 + 384]
-    assert coloured[:, 384 - 1 : 384 + 3].any(axis=1).all(), "the left edge"
-    assert coloured[:, 576 - 3 : 576 + 2].any(axis=1).all(), "the right edge"
+    coloured = (np.asarray(picture) == (0x2E, 0xC4, 0xFF)).all(axis=2)
+    assert coloured[28:220, 192:194].all(), "the left edge"
+    assert coloured[28:220, 383:386].any(axis=1).all(), "the right edge"
+    assert coloured[219:222, 192:384].any(axis=0).all(), "the lower edge"
     assert white_letters(picture) == ["left", "top", "right", "bottom"]
-    del dataset.ImageOrientationPatient
-    unknown = detect(client, dicom_bytes(dataset), detectors="detect_left", annotate="true")
+    unknown = detect(client, dicom_bytes(upright), detectors="detect_left", annotate="true")
     assert unknown.annotated_png is not None
     assert white_letters(Image.open(io.BytesIO(base64.b64decode(unknown.annotated_png))).convert("RGB")) == []
 
@@ -162,7 +165,7 @@ def test_the_annotated_image_is_as_sent_with_the_patients_sides(client: TestClie
 def white_letters(picture: Image.Image) -> list[str]:
     """The edges of the image, between the bars, in whose middle something white is drawn over black."""
     white = (np.asarray(picture) == 255).all(axis=2)[28:-28]
-    middle = {"x": slice(374, 382), "y": slice(180, 204)}
+    middle = {"x": slice(386, 394), "y": slice(180, 204)}
     places = {"left": white[middle["y"], :30], "top": white[:30, middle["x"]]}
     places |= {"right": white[middle["y"], -30:], "bottom": white[-30:, middle["x"]]}
     return [name for name, place in places.items() if place.any()]

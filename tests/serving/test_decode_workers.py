@@ -35,7 +35,7 @@ def decoded(decoder: ImageDecoder, content: bytes, frame: int | None = None) -> 
 
 def test_pictures_and_dicom_are_decoded_by_workers(decoder: ImageDecoder) -> None:
     assert np.array_equal(decoded(decoder, encoded(gradient())), gradient())
-    assert decoded(decoder, dicom_bytes(ct_dataset(HU))).shape == HU.shape
+    assert decoded(decoder, dicom_bytes(ct_dataset(HU))).shape == (round(48 * 0.8 / 0.7), 64), "square pixels"
 
 
 @pytest.mark.parametrize(
