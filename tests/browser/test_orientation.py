@@ -115,11 +115,15 @@ class Canvas:
         rows = np.flatnonzero(near.sum(axis=1) >= count)
         return [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]
 
+    def near(self, colour: list[int], tolerance: int, count: int) -> list[int]:
+        distance = np.abs(self.pixels.astype(int) - np.array(colour)).max(axis=2)
+        return self.extent(np.asarray(distance < tolerance), count)
+
     def grey(self, level: int) -> list[int]:
-        return self.extent((np.abs(self.pixels.astype(int) - level) < 6).all(axis=2), 20)
+        return self.near([level] * 3, 6, 20)
 
     def outline(self, red: int, green: int, blue: int) -> list[int]:
-        return self.extent((np.abs(self.pixels.astype(int) - [red, green, blue]) < 50).all(axis=2), 30)
+        return self.near([red, green, blue], 50, 30)
 
     def warm(self) -> list[int]:
         red, green, blue = np.moveaxis(self.pixels.astype(int), 2, 0)
