@@ -2496,7 +2496,7 @@ export interface components {
             method: "weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression";
             /**
              * Annotated Png
-             * @description the image as sent, undistorted, with its boxes drawn, requested with `annotate`
+             * @description a rendering for people, requested with `annotate`: the image with its boxes, turned and scaled as in `image.display`
              */
             annotated_png?: string | null;
             /**
@@ -2982,7 +2982,7 @@ export interface components {
             activation_map: number[][];
             /**
              * Overlay Png
-             * @description the map in colour over the image as sent, undistorted
+             * @description a rendering for people: the map in colour over the image, turned and scaled as in `image.display`
              */
             overlay_png: string;
             /**
