@@ -99,7 +99,7 @@ class OrganMasks:
     @property
     def _input_px_per_sent_px(self) -> float:
         """By area."""
-        width, height = self.geometry.square_size
+        width, height = self.geometry.display_size
         return self.transform.scale**2 * (width * height) / (self.geometry.width * self.geometry.height)
 
     def _regions(self, shares: NDArray[np.uint8], threshold: float) -> list[MaskRegion]:
