@@ -99,7 +99,7 @@ def test_models_are_listed_with_their_cards_and_whether_they_answer(around: Surr
         answer = client.get("/v1/models", headers=bearer(around))
         models = ModelList.model_validate_json(answer.content)
         assert [model.card.name for model in models.models] == [
-            "classify_bright", "classify_steady", "detect_left", "detect_right",
+            "classify_bright", "classify_steady", "detect_left", "detect_right", "segment_dark",
         ]  # fmt: skip
         assert all(model.serving for model in models.models)
         assert models.missing_tasks == []
