@@ -19,12 +19,8 @@ _SPACING_MM_MIN, _SPACING_MM_MAX = 0.01, 50.0
 _ALIGNED = 0.9
 _AXIAL = math.sqrt(0.5)
 _NO_ORIENTATION = "The file does not state the patient's orientation; standard radiological display is assumed."
-_REORIENTED = (
-    "The slice was turned to standard radiological display for the networks; boxes and maps refer to the image as sent."
-)
-_EXIF_APPLIED = (
-    "The picture was turned by its EXIF orientation for the networks; boxes and maps refer to its pixels as stored."
-)
+_REORIENTED = "The slice was turned to standard radiological display; coordinates refer to the image as sent."
+_EXIF_APPLIED = "The picture was turned by its EXIF orientation; coordinates refer to its pixels as stored."
 _PLANES = ("sagittal", "coronal", "axial")
 _PATIENT_AXES = {"L": (0, 1), "R": (0, -1), "P": (1, 1), "A": (1, -1), "H": (2, 1), "F": (2, -1)}
 _EXIF_ORIENTATIONS = {

@@ -13,12 +13,12 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
     "Die Schicht weicht um $1 Grad von einer axialen Standardschicht ab; das Ergebnis kann falsch sein.",
   ],
   [
-    /^The slice was turned to standard radiological display for the networks; boxes and maps refer to the image as sent\.$/,
-    "Die Schicht wurde für die Netze in die radiologische Standardansicht gedreht; Rahmen und Karten beziehen sich auf das gesendete Bild.",
+    /^The slice was turned to standard radiological display; coordinates refer to the image as sent\.$/,
+    "Die Schicht wurde in die radiologische Standardansicht gedreht; Koordinaten beziehen sich auf das gesendete Bild.",
   ],
   [
-    /^The picture was turned by its EXIF orientation for the networks; boxes and maps refer to its pixels as stored\.$/,
-    "Das Bild wurde für die Netze nach seiner EXIF-Ausrichtung gedreht; Rahmen und Karten beziehen sich auf die gespeicherten Pixel.",
+    /^The picture was turned by its EXIF orientation; coordinates refer to its pixels as stored\.$/,
+    "Das Bild wurde nach seiner EXIF-Ausrichtung gedreht; Koordinaten beziehen sich auf die gespeicherten Pixel.",
   ],
   [
     /^The file has no Hounsfield units; it was read in its own window\.$/,
