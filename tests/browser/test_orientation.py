@@ -66,13 +66,15 @@ FILES = _files()
 
 @pytest.fixture(scope="module")
 def results(browser: Browser, web: Stack) -> Iterator[Page]:
-    """All files are analysed. The activation map of each is replaced: it is the metastasis, in the file's pixels."""
+    """All files are analysed. The activation map of each is replaced by the metastasis, in the file's pixels, and the
+    outline of the metastasis by a rhombus between the middles of its edges.
+    """
     context = browser.new_context(
         base_url=web.settings.gateway_url, viewport={"width": 1280, "height": 900}, locale="en-GB"
     )
     context.set_default_timeout(TIMEOUT_MS)
     page = context.new_page()
-    page.route("**/v1/analyses?*", _with_map_of_the_metastasis)
+    page.route("**/v1/analyses?*", _with_map_and_outline)
     sign_up(page)
     analyse(page, *(payload(name, content) for name, content in FILES.items()))
     expect(page.get_by_role("link", name="Open")).to_have_count(len(FILES))
@@ -80,7 +82,7 @@ def results(browser: Browser, web: Stack) -> Iterator[Page]:
     context.close()
 
 
-def _with_map_of_the_metastasis(route: Route) -> None:
+def _with_map_and_outline(route: Route) -> None:
     response = route.fetch()
     document = response.json()
     image = document["detection"]["image"]
@@ -89,6 +91,10 @@ def _with_map_of_the_metastasis(route: Route) -> None:
     columns = ((np.arange(64) + 0.5) / 64 * image["width"]).astype(int)
     near = np.abs(stored[rows][:, columns].astype(int) - METASTASIS) < 8
     document["classification"]["explanation"]["activation_map"] = near.astype(float).tolist()
+    (box,) = (box for box in document["detection"]["boxes"] if box["label"] == "metastasis")
+    x, y = (box["x_min"] + box["x_max"]) / 2, (box["y_min"] + box["y_max"]) / 2
+    rhombus = [(x, box["y_min"]), (box["x_max"], y), (x, box["y_max"]), (box["x_min"], y), (x, box["y_min"])]
+    box["outline"] = [[rhombus]]
     route.fulfill(response=response, json=document)
 
 
@@ -156,6 +162,9 @@ def test_the_image_is_shown_upright_and_undistorted_and_each_box_covers_its_lesi
     assert metastasis == pytest.approx(np.array([40, 40, 80, 80]) * zoom + [left, top, left, top], abs=NEAR_PX)
     assert cholangiocarcinoma == pytest.approx(np.array([96, 48, 128, 80]) * zoom + [left, top, left, top], abs=NEAR_PX)
     assert canvas.outline(0x5A, 0xD1, 0xFF) == pytest.approx(metastasis, abs=NEAR_PX)
+    left, top, right, bottom = metastasis
+    edge = canvas.pixels[top + (bottom - top) // 4 - 2 :, left + (right - left) // 4 - 2 :][:5, :5].astype(int)
+    assert (np.abs(edge - [0x5A, 0xD1, 0xFF]).max(axis=2) < 90).any(), "the rhombus"
     assert canvas.outline(0xFF, 0xB4, 0x54) == pytest.approx(cholangiocarcinoma, abs=NEAR_PX)
     assert canvas.letters() == [name.endswith(".dcm") and name != "unknown.dcm"] * 4
     results.get_by_label("Activation map").select_option("ensemble")

@@ -1,7 +1,7 @@
 /** What the viewer draws on its canvas. Coordinates are pixels of the display; sizes are divided by the zoom to stay constant on screen. */
 import type { Box } from "../api.ts";
 import type { Display } from "./display.ts";
-import { transformedBox, type Line, type Size } from "./geometry.ts";
+import { transformedBox, transformedPoint, type Line, type Size } from "./geometry.ts";
 
 /** Rows over the height of the image as sent of columns over its width, 0 to 1. */
 export type ActivationMap = readonly (readonly number[])[];
@@ -29,7 +29,7 @@ export function drawBox(context: CanvasRenderingContext2D, { matrix }: Display, 
   context.strokeStyle = solid ? CHOLANGIOCARCINOMA_COLOUR : METASTASIS_COLOUR;
   context.strokeRect(x_min, y_min, x_max - x_min, y_max - y_min);
   context.setLineDash([]);
-  for (const polygon of box.outline ?? []) drawOutline(context, polygon, zoom);
+  for (const polygon of box.outline ?? []) drawOutline(context, matrix, polygon, zoom);
   context.font = `${13 / zoom}px ${FONT}`;
   const { width } = context.measureText(text);
   context.fillStyle = "rgb(0 0 0 / 0.75)";
@@ -38,13 +38,18 @@ export function drawBox(context: CanvasRenderingContext2D, { matrix }: Display, 
   context.fillText(text, x_min + 4 / zoom, y_min - 5 / zoom);
 }
 
-/** rings: x and y in image pixels; the outer ring, then the holes. */
-function drawOutline(context: CanvasRenderingContext2D, rings: readonly (readonly [number, number])[][], zoom: number): void {
+type Rings = readonly (readonly (readonly [number, number])[])[];
+
+/** rings: x and y in pixels of the image as sent; the outer ring, then the holes. */
+function drawOutline(context: CanvasRenderingContext2D, matrix: Display["matrix"], rings: Rings, zoom: number): void {
   context.lineWidth = 1.5 / zoom;
   context.beginPath();
-  for (const [[x, y] = [0, 0], ...points] of rings) {
-    context.moveTo(x, y);
-    for (const point of points) context.lineTo(...point);
+  for (const ring of rings) {
+    for (const [index, point] of ring.entries()) {
+      const { x, y } = transformedPoint(matrix, ...point);
+      if (index === 0) context.moveTo(x, y);
+      else context.lineTo(x, y);
+    }
   }
   context.stroke();
 }

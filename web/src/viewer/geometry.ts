@@ -69,10 +69,20 @@ export function lineLength({ from, to }: Line, spacing?: Spacing): { length: num
 
 /** The rectangle that a box of the file's pixels becomes under a matrix of quarter turns, reflections and scales. */
 export function transformedBox(matrix: readonly number[], box: Box): Box {
+  const one = transformedPoint(matrix, box.x_min, box.y_min);
+  const other = transformedPoint(matrix, box.x_max, box.y_max);
+  return {
+    x_min: Math.min(one.x, other.x),
+    y_min: Math.min(one.y, other.y),
+    x_max: Math.max(one.x, other.x),
+    y_max: Math.max(one.y, other.y),
+  };
+}
+
+/** matrix: a, b, c, d, e, f as in a canvas. */
+export function transformedPoint(matrix: readonly number[], x: number, y: number): Point {
   const [a = 1, b = 0, c = 0, d = 1, e = 0, f = 0] = matrix;
-  const xs = [a * box.x_min + c * box.y_min + e, a * box.x_max + c * box.y_max + e];
-  const ys = [b * box.x_min + d * box.y_min + f, b * box.x_max + d * box.y_max + f];
-  return { x_min: Math.min(...xs), y_min: Math.min(...ys), x_max: Math.max(...xs), y_max: Math.max(...ys) };
+  return { x: a * x + c * y + e, y: b * x + d * y + f };
 }
 
 /**
