@@ -21,8 +21,8 @@ class Region(Document):
     )
 
     polygon: Polygon = Field(
-        description="the outer ring, then the holes; each ring is closed and lists x, y in pixels of the image, with "
-        "the origin at the upper left corner"
+        description="the outer ring, then the holes; each ring is closed and lists x, y in pixels of the image as sent, "
+        "with the origin at the upper left corner"
     )
     area_px: float = Field(ge=0, description="in pixels of the image, without the holes")
     area_mm2: float | None = Field(description="in square millimetres; null where the file states no pixel spacing")

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 from hepar.imaging.ct_image import LIVER_WINDOW, CtImage, GreyImage, ImageFormat, Window
 from hepar.imaging.dicom import decode_dicom, looks_like_dicom
 from hepar.imaging.errors import ImageTooLarge, UnreadableImage, UnsupportedImage
-from hepar.imaging.orientation import exif_orientation
+from hepar.imaging.orientation import exif_orientation, picture_aspect
 
 PIXELS_MAX = 64_000_000
 PICTURE_BYTES_MAX = 20_000_000
@@ -89,11 +89,13 @@ def _decode_picture(content: bytes, name: ImageFormat) -> CtImage:
         notes = []
         if getattr(opened, "n_frames", 1) > 1:
             notes.append(f"The file has {getattr(opened, 'n_frames', 1)} pictures; the first was read.")
-        stated = exif_orientation(opened)
+        stated, aspect = exif_orientation(opened), picture_aspect(opened.info)
+        if aspect != 1:
+            notes.append("The picture states that its pixels are not square; it was scaled to square ones.")
         opened.load()
         image = ImageOps.exif_transpose(opened)
     decoded = _from_picture(image, name, [*notes, *stated.warnings])
-    return replace(decoded, orientation=stated.orientation)
+    return replace(decoded, orientation=stated.orientation, pixel_aspect=aspect)
 
 
 def _from_picture(image: Image.Image, name: ImageFormat, notes: list[str]) -> CtImage:

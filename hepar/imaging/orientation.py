@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -16,6 +17,7 @@ ASPECT_MAX = 8.0
 """A pixel may be this many times as high as wide, or as wide as high."""
 
 _SPACING_MM_MIN, _SPACING_MM_MAX = 0.01, 50.0
+_DENSITY_ROUNDING = 0.01
 _ALIGNED = 0.9
 _AXIAL = math.sqrt(0.5)
 _NO_ORIENTATION = "The file does not state the patient's orientation; standard radiological display is assumed."
@@ -50,6 +52,18 @@ def exif_orientation(picture: Image.Image) -> StatedOrientation:
     """picture: as opened, before `load`, which turns a TIFF."""
     orientation = _EXIF_ORIENTATIONS.get(picture.getexif().get(ExifTags.Base.Orientation, 1), AS_SENT)
     return StatedOrientation(orientation, False, () if orientation == AS_SENT else (_EXIF_APPLIED,))
+
+
+def picture_aspect(info: Mapping[str | tuple[int, int], Any]) -> float:
+    """Height of a pixel divided by its width from the density that a picture states; 1 where that is not plausible or rounded.
+
+    info: Pillow's, whose densities are pixels across and down per inch or per an unknown unit.
+    """
+    density = info.get("dpi") or info.get("aspect") or info.get("jfif_density") or (1, 1)
+    across, down = (float(value) for value in density)
+    aspect = across / down if across > 0 and down > 0 else 1.0
+    plausible = 1 / ASPECT_MAX <= aspect <= ASPECT_MAX and abs(aspect - 1) > _DENSITY_ROUNDING
+    return aspect if plausible else 1.0
 
 
 def dicom_orientation(image_orientation: object, patient_orientation: object) -> StatedOrientation:

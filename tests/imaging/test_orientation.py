@@ -170,3 +170,27 @@ def test_a_picture_is_turned_by_its_exif_orientation(value: int, form: str) -> N
     assert (image.geometry.width, image.geometry.height) == (64, 40), "as stored"
     assert [EXIF_WORDS in warning for warning in image.warnings] == [True] * (value != 1)
     assert not image.geometry.sides_known
+
+
+@pytest.mark.parametrize(
+    ("form", "options", "aspect"),
+    [
+        ("PNG", {"dpi": (144, 72)}, 2.0),
+        ("JPEG", {"dpi": (72, 144)}, 0.5),
+        ("TIFF", {"dpi": (144, 72)}, 2.0),
+        ("TIFF", {"tiffinfo": {274: 6}, "dpi": (144, 72)}, 2.0),
+        ("PNG", {"dpi": (72, 72)}, 1.0),
+        ("PNG", {"dpi": (720, 1)}, 1.0),
+        ("TIFF", {"dpi": (96, 95.99)}, 1.0),
+        ("BMP", {}, 1.0),
+    ],
+)
+def test_a_picture_that_states_pixels_that_are_not_square_is_scaled_and_told(
+    form: str, options: dict[str, object], aspect: float
+) -> None:
+    image = decode(encoded(gradient(40, 64), form, **options))
+    assert image.pixel_aspect == pytest.approx(aspect, rel=0.01)
+    assert (image.geometry.width, image.geometry.height) == (64, 40)
+    assert [warning for warning in image.warnings if "not square" in warning] == list(
+        image.warnings[:1] * (aspect != 1)
+    )

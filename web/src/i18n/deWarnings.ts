@@ -2,6 +2,10 @@
 const PATTERNS: readonly (readonly [RegExp, string])[] = [
   [/^The file has (\d+) pictures; the first was read\.$/, "Die Datei enthält $1 Bilder; ausgewertet wurde das erste."],
   [/^The object has (\d+) frames; the first was read\.$/, "Die Datei enthält $1 Einzelbilder; ausgewertet wurde das erste."],
+  [
+    /^The picture states that its pixels are not square; it was scaled to square ones\.$/,
+    "Das Bild gibt an, dass seine Pixel nicht quadratisch sind; es wurde auf quadratische skaliert.",
+  ],
   [/^The picture is coloured; it was read as grey\.$/, "Das Bild ist farbig; es wurde in Graustufen umgewandelt."],
   [/^The picture uses 12 of its 16 bits; it was read as 12 bits\.$/, "Das Bild nutzt 12 seiner 16 Bits; es wurde als 12-Bit-Bild gelesen."],
   [
