@@ -21,7 +21,7 @@ class Region(Document):
     )
 
     polygon: Polygon = Field(
-        description="the outer ring, then the holes; each ring is closed and lists x, y in pixels of the image as sent, "
+        description="the outer ring, then the holes; each ring is closed and lists x, y in pixels of the image as sent "
         "with the origin at the upper left corner"
     )
     area_px: float = Field(ge=0, description="in pixels of the image, without the holes")

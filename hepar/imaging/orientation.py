@@ -55,9 +55,10 @@ def exif_orientation(picture: Image.Image) -> StatedOrientation:
 
 
 def picture_aspect(info: Mapping[str | tuple[int, int], Any]) -> float:
-    """Height of a pixel divided by its width from the density that a picture states; 1 where that is not plausible or rounded.
+    """Height of a pixel divided by its width, from the density that a picture states.
 
     info: Pillow's, whose densities are pixels across and down per inch or per an unknown unit.
+    Returns 1 where the densities differ by no more than rounding, or implausibly.
     """
     density = info.get("dpi") or info.get("aspect") or info.get("jfif_density") or (1, 1)
     across, down = (float(value) for value in density)
