@@ -81,7 +81,7 @@ def dicom_orientation(image_orientation: object, patient_orientation: object) ->
     if normal[2] < _AXIAL:
         plane = _PLANES[int(normal.argmax())] if normal.max() >= _ALIGNED else "oblique"
         raise UnsupportedImage(f"the slice is {plane}; only axial slices are read")
-    transposed = abs(along_row[0]) < abs(along_row[1])
+    transposed = bool(abs(along_row[0]) < abs(along_row[1]))
     if transposed:
         along_row, along_column = along_column, along_row
     orientation = Orientation(transposed, bool(along_row[0] < 0), bool(along_column[1] < 0))
