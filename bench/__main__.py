@@ -117,7 +117,7 @@ def _memory(workload: Workload, requests: int, step: int) -> None:
 
 def _event_loop() -> None:
     with running_stack_process() as stack:
-        for longest in longest_callbacks(stack.settings, FOLDER):
+        for longest in longest_callbacks(stack, FOLDER):
             print(
                 f"{longest.request}: {longest.cpu_ms:.1f} ms of CPU, {longest.wall_ms:.1f} ms of wall-clock time",
                 flush=True,

@@ -18,12 +18,11 @@ import uvicorn
 from fastapi import FastAPI
 from PIL import Image
 
-from bench.measurement import IMAGE, MeasurementFailed
+from bench.measurement import IMAGE, MeasurementFailed, RunningStack
 from classify_service.app import create_app as create_classify
 from classify_service.settings import ClassifySettings
 from detect_service.app import create_app as create_detect
 from detect_service.settings import DetectSettings
-from local_stack.settings import StackSettings
 
 SIDE_PX = 8_000
 _TIMEOUT_S = 120.0
@@ -35,9 +34,9 @@ _TARGETS: tuple[tuple[str, Mapping[str, str]], ...] = (
 )
 _POST = """
 import sys, pathlib, httpx
-url, file, timeout_s = sys.argv[1:]
+url, file, timeout_s, token = sys.argv[1:]
 content = pathlib.Path(file).read_bytes()
-headers = {"content-type": "image/png"}
+headers = {"content-type": "image/png", "authorization": f"Bearer {token}"}
 answer = httpx.post(url, content=content, headers=headers, timeout=float(timeout_s), trust_env=False)
 sys.exit(0 if answer.status_code == 200 else answer.text)
 """
@@ -58,25 +57,29 @@ class Longest:
         self.cpu_ms, self.wall_ms = max(self.cpu_ms, cpu_ms), max(self.wall_ms, wall_ms)
 
 
-def longest_callbacks(settings: StackSettings, folder: Path) -> Iterator[Longest]:
-    """One per kind of request, to services in this process. settings: of a running stack, whose Triton they use."""
+def longest_callbacks(stack: RunningStack, folder: Path) -> Iterator[Longest]:
+    """One per kind of request, to services in this process, which use the stack's Triton and its access tokens."""
     sample = Image.open(IMAGE).convert("L")
     small, large = folder / "small.png", folder / "large.png"
     small.write_bytes(_png(sample))
     large.write_bytes(_png(sample.resize((SIDE_PX, SIDE_PX), Image.Resampling.BICUBIC)))
-    triton = f"127.0.0.1:{settings.triton_grpc_port}"
-    repository = settings.triton_model_repository
+    token = stack.token(stack.sign_up())
+    service = {
+        "triton": f"127.0.0.1:{stack.settings.triton_grpc_port}",
+        "auth_url": f"http://127.0.0.1:{stack.settings.auth_port}",
+        "model_repository": stack.settings.triton_model_repository,
+    }
     apps = {
-        "classifications": create_classify(ClassifySettings(triton=triton, model_repository=repository)),
-        "detections": create_detect(DetectSettings(triton=triton, model_repository=repository)),
+        "classifications": create_classify(ClassifySettings.model_validate(service)),
+        "detections": create_detect(DetectSettings.model_validate(service)),
     }
     for path, parameters in _TARGETS:
         with _served(apps[path]) as address:
             url = str(httpx.URL(f"{address}/v1/{path}", params=dict(parameters)))
-            _post(url, small)  # imports and caches
+            _post(url, small, token)  # imports and caches
             longest = Longest("&".join([path, *parameters]))
             with _measured(longest):
-                _post(url, large)
+                _post(url, large, token)
         yield longest
 
 
@@ -115,9 +118,9 @@ def _measured(longest: Longest) -> Iterator[None]:
         asyncio.events.Handle._run = run  # type: ignore[method-assign]  # noqa: SLF001
 
 
-def _post(url: str, file: Path) -> None:
+def _post(url: str, file: Path, token: str) -> None:
     """From a process of its own, so that the client does not share the service's interpreter lock."""
-    command = [sys.executable, "-c", _POST, url, str(file), str(_TIMEOUT_S)]
+    command = [sys.executable, "-c", _POST, url, str(file), str(_TIMEOUT_S), token]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise MeasurementFailed(f"{url}: {done.stderr.strip()[-500:]}")

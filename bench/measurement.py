@@ -152,7 +152,7 @@ def load_order(target: str, workload: Workload, stack: RunningStack, account: tu
         "host": settings.gateway_url if at_gateway else f"http://127.0.0.1:{services[workload]}",
         "path": f"/v1/{workload}s",
         "image": str(IMAGE),
-        "headers": {"Authorization": f"Bearer {stack.token(account)}"} if at_gateway else {},
+        "headers": {"Authorization": f"Bearer {stack.token(account)}"},
     }
 
 

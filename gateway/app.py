@@ -22,17 +22,14 @@ from gateway.rate_limit import RateLimitMiddleware
 from gateway.settings import GatewaySettings
 from gateway.shared_state import shared_state
 from gateway.web_app import install_web
-from hepar.contracts.tokens import PublicKeys
-from hepar.core.deadlines import Deadline
 from hepar.core.request_context import current_request_id
-from hepar.web.access_tokens import KeyCache, TokenRules
+from hepar.web.access_tokens import TokenRules
 from hepar.web.app import Lifespan, new_app
 from hepar.web.openapi import Json
 from hepar.web.problems import problem_response
+from hepar.web.public_keys import public_key_cache
 from hepar.web.uploads import MULTIPART_OVERHEAD_BYTES
 from hepar.web.upstream import Upstream, UpstreamProblem
-
-_KEY_FETCH_S = 3.0
 
 
 def create_app(settings: GatewaySettings, document: Json | None = None) -> FastAPI:
@@ -80,12 +77,9 @@ async def _open_dependencies(settings: GatewaySettings, stack: AsyncExitStack) -
 
     auth = await upstream(settings.auth_url, "sign-in")
 
-    async def fetch_keys() -> PublicKeys:
-        return await auth.call(PublicKeys, "GET", "/.well-known/jwks.json", Deadline.after(_KEY_FETCH_S))
-
     return GatewayDependencies(
         settings=settings,
-        keys=KeyCache(fetch_keys),
+        keys=public_key_cache(auth),
         rules=TokenRules(settings.issuer, settings.audience),
         auth=auth,
         classify=await upstream(settings.classify_url, "classification"),

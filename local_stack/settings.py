@@ -44,6 +44,7 @@ class StackSettings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """The environment of the Procfile's processes: this Python first on PATH, and all addresses."""
+        auth = f"http://{LOOPBACK}:{self.auth_port}"
         triton = f"{LOOPBACK}:{self.triton_grpc_port}"
         repository = str(self.triton_model_repository)
         return os.environ | {
@@ -52,9 +53,11 @@ class StackSettings(BaseSettings):
             "HEPAR_TRITON_MODEL_REPOSITORY": repository,
             "HEPAR_CLASSIFY_MODEL_REPOSITORY": repository,
             "HEPAR_DETECT_MODEL_REPOSITORY": repository,
+            "HEPAR_CLASSIFY_AUTH_URL": auth,
+            "HEPAR_DETECT_AUTH_URL": auth,
             "HEPAR_CLASSIFY_TRITON": triton,
             "HEPAR_DETECT_TRITON": triton,
-            "HEPAR_GATEWAY_AUTH_URL": f"http://{LOOPBACK}:{self.auth_port}",
+            "HEPAR_GATEWAY_AUTH_URL": auth,
             "HEPAR_GATEWAY_CLASSIFY_URL": f"http://{LOOPBACK}:{self.classify_port}",
             "HEPAR_GATEWAY_DETECT_URL": f"http://{LOOPBACK}:{self.detect_port}",
             **{name: str(port) for name, port in self.ports().items()},

@@ -15,6 +15,7 @@ from auth_service.settings import AuthSettings
 from tests.support.auth_client import AuthTestClient
 from tests.support.event_loop import one_event_loop
 from tests.support.gateway_client import around
+from tests.support.model_services import ModelServices
 from tests.support.postgresql import PostgreSql, postgresql_server
 from tests.support.stack import Stack, tiny_stack
 from tests.support.tiny_models import (
@@ -25,6 +26,7 @@ from tests.support.tiny_models import (
     write_mapped_classifier,
     write_segmenter,
 )
+from tests.support.tokens import TokenAuthority, token_authority
 from tests.support.triton import INVALID_DETECTORS, SHIPPED, RunningTriton, running_triton
 
 __all__ = ["around", "one_event_loop"]
@@ -67,6 +69,18 @@ def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTriton]:
         (repository / name / "card.json").unlink()
     with running_triton(folder, repository) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TokenAuthority]:
+    """For model services without auth_service."""
+    with token_authority(tmp_path_factory.mktemp("authority")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def services(triton: RunningTriton, authority: TokenAuthority) -> ModelServices:
+    return ModelServices(authority, triton.grpc)
 
 
 @pytest.fixture(scope="session")

@@ -54,7 +54,7 @@ async def _require_scope(
 
 
 IMAGE_SCOPE_REQUIRED = Security(_require_scope, scopes=[IMAGE_SCOPE])
-"""For routes of images and models: the services behind them check no tokens."""
+"""For routes of images and models. The services behind them verify the token once more."""
 
 
 async def _deadline(dependencies: Dependencies, timeout_ms: TimeoutMs = None) -> Deadline:
@@ -71,7 +71,7 @@ BatchDeadlineDep = Annotated[Deadline, Depends(_batch_deadline)]
 
 @dataclass(frozen=True)
 class Upload:
-    """A checked but unread body, its media type, and the query of the request."""
+    """A checked but unread body, its media type and the caller's token as headers, and the query of the request."""
 
     body: AsyncIterator[bytes]
     headers: dict[str, str]
@@ -82,9 +82,14 @@ class Upload:
         return f"{path}?{self.query}" if self.query else path
 
 
-async def _upload(request: Request, dependencies: Dependencies) -> Upload:
+def authorization(token: str) -> dict[str, str]:
+    """The header that hands the caller's token on to a service."""
+    return {"authorization": f"Bearer {token}"}
+
+
+async def _upload(request: Request, dependencies: Dependencies, token: TokenDep) -> Upload:
     check_announced(request, dependencies.settings.upload_bytes_max)
-    headers = {"content-type": request.headers["content-type"]}
+    headers = {"content-type": request.headers["content-type"]} | authorization(token)
     body = limited(request.stream(), dependencies.settings.upload_bytes_max + MULTIPART_OVERHEAD_BYTES)
     return Upload(body, headers, request.url.query)
 

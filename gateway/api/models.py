@@ -7,7 +7,7 @@ from typing import Literal
 
 from fastapi import APIRouter
 
-from gateway.api.dependencies import IMAGE_SCOPE_REQUIRED, DeadlineDep, Dependencies
+from gateway.api.dependencies import IMAGE_SCOPE_REQUIRED, DeadlineDep, Dependencies, TokenDep, authorization
 from hepar.contracts.models import ModelList
 from hepar.core.errors import HeparError
 from hepar.web.upstream import Upstream
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/v1", tags=["models"], dependencies=[IMAGE_SCOPE_REQU
 
 
 @router.get("/models", summary="List the models", name="models")
-async def list_models(dependencies: Dependencies, deadline: DeadlineDep) -> ModelList:
+async def list_models(dependencies: Dependencies, deadline: DeadlineDep, token: TokenDep) -> ModelList:
     """Every classifier, every detector and the input check: its model card, with its metrics on held-out patients and
     its limits, and whether it answers now.
 
@@ -27,7 +27,7 @@ async def list_models(dependencies: Dependencies, deadline: DeadlineDep) -> Mode
 
     async def request(upstream: Upstream) -> ModelList | HeparError:
         try:
-            return await upstream.call(ModelList, "GET", "/v1/models", deadline)
+            return await upstream.call(ModelList, "GET", "/v1/models", deadline, headers=authorization(token))
         except HeparError as error:
             return error
 

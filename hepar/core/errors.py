@@ -91,6 +91,12 @@ class Unavailable(HeparError):
     headers: ClassVar[dict[str, str]] = {"Retry-After": "5"}
 
 
+class Busy(Unavailable):
+    """As much work is in flight, or waits, as this process accepts."""
+
+    title, slug = "Too many requests at the moment", "busy"
+
+
 class DeadlineExceeded(HeparError):
     """The response was not ready in time."""
 

@@ -14,6 +14,7 @@ from hepar.contracts.cards import Task
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import HeparError
 from hepar.inference import ModelRepositoryWatcher, TritonClient
+from hepar.serving.authentication import IMAGE_SCOPE_REQUIRED, token_verifier
 from hepar.serving.decode_workers import ImageDecoder
 from hepar.serving.model_service import ModelBackend, ModelService, Options, Output, Result
 from hepar.serving.scope_check import ScopeCheck
@@ -42,13 +43,18 @@ def new_model_service_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.settings = settings
-        async with _model_backend(settings, task) as backend:
+        async with token_verifier(settings) as verifier, _model_backend(settings, task) as backend:
+            app.state.token_verifier = verifier
             app.state.service = service = make_service(backend)
-            app.state.readiness = service.readiness
+
+            async def readiness() -> dict[str, bool]:
+                return {"sign_in": await verifier.ready()} | await service.readiness()
+
+            app.state.readiness = readiness
             yield
 
     app = new_app(title, summary, settings, lifespan, upload_paths)
-    app.include_router(router)
+    app.include_router(router, dependencies=[IMAGE_SCOPE_REQUIRED])
     return app
 
 

@@ -12,6 +12,11 @@ from hepar.core.settings import ServiceSettings
 class ModelServiceSettings(ServiceSettings):
     """Base of the settings of the services that call models on Triton."""
 
+    auth_url: str = Field(
+        default="http://127.0.0.1:8101", pattern="^https?://", description="auth_service, for its public keys"
+    )
+    issuer: str = "hepar-auth"
+    audience: str = "hepar"
     triton: str = Field(default="127.0.0.1:8001", description="Triton's gRPC address, host:port")
     model_repository: Path = Field(default=Path("triton_models"), description="folder of the models and their cards")
     quorum: int = Field(default=1, ge=1, description="models that must answer; with fewer, the response is 503")

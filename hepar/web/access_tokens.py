@@ -152,6 +152,11 @@ class KeyCache:
         self._fetching = asyncio.Lock()
         self._keys: dict[str, Key] = {}
 
+    @property
+    def known(self) -> bool:
+        """Whether there is a key."""
+        return bool(self._keys)
+
     async def principal(self, token: str, rules: TokenRules) -> Principal:
         """Verifies a token; fetches the keys first where it names an unknown one.
 

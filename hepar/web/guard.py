@@ -11,7 +11,7 @@ from opentelemetry.trace import INVALID_SPAN
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from hepar.core.errors import HeparError, Unavailable
+from hepar.core.errors import Busy, HeparError
 from hepar.core.metrics import REQUESTS_IN_FLIGHT
 from hepar.core.request_context import REQUEST_ID_HEADER, begin_request
 from hepar.core.tracing import server_span
@@ -25,12 +25,6 @@ _log = logging.getLogger(__name__)
 CLIENT_DISCONNECTED = 499
 _HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
 _HEALTH_STATUSES = (200, 503)
-
-
-class Busy(Unavailable):
-    """As many requests are in flight as this process accepts."""
-
-    title, slug = "Too many requests at the moment", "busy"
 
 
 class RequestGuard:

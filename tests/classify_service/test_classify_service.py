@@ -12,11 +12,10 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from prometheus_client import REGISTRY
 
-from classify_service.app import create_app
-from classify_service.settings import ClassifySettings
 from hepar.contracts.analyses import Classification
 from hepar.inference.model_cards import BrokenCard
 from hepar.serving.app import NoModels
+from tests.support.model_services import ModelServices
 from tests.support.orientations import IMAGE_ORIENTATIONS
 from tests.support.pictures import ct_dataset, dicom_bytes, encoded, gradient, nearly_flat
 from tests.support.tiny_models import agree_on, write_classifier, write_mapped_classifier
@@ -25,14 +24,9 @@ from tests.support.triton import RunningTriton
 PNG = {"content-type": "image/png"}
 
 
-def client_for(triton: str, repository: Path, quorum: int = 1) -> TestClient:
-    settings = ClassifySettings(triton=triton, model_repository=repository, quorum=quorum, deadline_s=10)
-    return TestClient(create_app(settings), base_url="http://127.0.0.1")
-
-
 @pytest.fixture
-def client(triton: RunningTriton) -> Iterator[TestClient]:
-    with client_for(triton.grpc, triton.repository) as client:
+def client(triton: RunningTriton, services: ModelServices) -> Iterator[TestClient]:
+    with services.classify(triton.repository) as client:
         yield client
 
 
@@ -74,33 +68,37 @@ def test_an_invalid_image_is_a_client_error(client: TestClient, content: bytes, 
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_a_model_that_does_not_answer_is_reported_and_the_others_vote(triton: RunningTriton, tmp_path: Path) -> None:
+def test_a_model_that_does_not_answer_is_reported_and_the_others_vote(
+    triton: RunningTriton, tmp_path: Path, services: ModelServices
+) -> None:
     repository = tmp_path / "models"
     shutil.copytree(triton.repository, repository)
     write_classifier(repository, "classify_absent", (1, 0, 0))
-    with client_for(triton.grpc, repository) as client:
+    with services.classify(repository) as client:
         answer = classify(client, encoded(gradient()))
         assert answer.missing_models == ["classify_absent"]
         assert REGISTRY.get_sample_value("hepar_missing_models_total", {"model": "classify_absent"}) == 1
         assert REGISTRY.get_sample_value("hepar_model_failures_total", {"model": "classify_absent"}) == 1
         assert len(answer.votes) == 2
         assert client.get("/readyz").status_code == 200
-    with client_for(triton.grpc, repository, quorum=3) as client:
+    with services.classify(repository, quorum=3) as client:
         refused = client.post("/v1/classifications", content=encoded(gradient()), headers=PNG)
         assert refused.status_code == 503
         assert refused.json()["type"].endswith("/below-quorum")
         assert refused.json()["detail"] == "2 of 3 models answered, 3 are required; try again soon"
         assert refused.headers["retry-after"] == "5"
         assert classify(client, encoded(gradient()), classifiers="classify_steady").label == "metastasis"
-        assert client.get("/readyz").json() == {"ready": False, "parts": {"classifiers": False}}
+        assert client.get("/readyz").json() == {"ready": False, "parts": {"sign_in": True, "classifiers": False}}
 
 
-def test_the_outcome_is_indeterminate_below_the_threshold(triton: RunningTriton, tmp_path: Path) -> None:
+def test_the_outcome_is_indeterminate_below_the_threshold(
+    triton: RunningTriton, tmp_path: Path, services: ModelServices
+) -> None:
     repository = tmp_path / "models"
     shutil.copytree(triton.repository / "classify_steady", repository / "classify_steady")
     card = repository / "classify_steady" / "card.json"
     card.write_text(card.read_text().replace('"decision_threshold": 0.5', '"decision_threshold": 0.9'))
-    with client_for(triton.grpc, repository) as client:
+    with services.classify(repository) as client:
         answer = classify(client, encoded(gradient()))
     assert (answer.outcome, answer.label, answer.most_probable_label) == ("indeterminate", None, "metastasis")
     assert answer.votes[0].label == "metastasis"
@@ -120,13 +118,13 @@ def test_the_outcome_is_indeterminate_below_the_threshold(triton: RunningTriton,
     ],
 )
 def test_the_fitted_method_of_the_cards_decides(
-    triton: RunningTriton, tmp_path: Path, fitted: dict[str, object], label: str | None
+    triton: RunningTriton, tmp_path: Path, fitted: dict[str, object], label: str | None, services: ModelServices
 ) -> None:
     """On a white image one model is for cholangiocarcinoma (0.94), the other for metastasis (0.58)."""
     repository = tmp_path / "models"
     shutil.copytree(triton.repository, repository)
     agree_on(repository, ["classify_bright", "classify_steady"], **{"decision_threshold": 0.5} | fitted)
-    with client_for(triton.grpc, repository) as client:
+    with services.classify(repository) as client:
         answer = classify(client, encoded(nearly_flat(255)))
     assert (answer.outcome, answer.label) == ("type_undecided" if label is None else "decided", label)
     assert answer.tumour
@@ -152,7 +150,9 @@ def test_entropy_and_mutual_information_match_values_computed_by_hand(client: Te
     assert (alone.mutual_information, alone.agreeing_models, alone.voting_models) == (0, 1, 1)
 
 
-def test_a_request_can_choose_the_method_and_the_models(triton: RunningTriton, tmp_path: Path) -> None:
+def test_a_request_can_choose_the_method_and_the_models(
+    triton: RunningTriton, tmp_path: Path, services: ModelServices
+) -> None:
     repository = tmp_path / "models"
     shutil.copytree(triton.repository, repository)
     names = ["classify_bright", "classify_steady"]
@@ -162,7 +162,7 @@ def test_a_request_can_choose_the_method_and_the_models(triton: RunningTriton, t
         repository, names, weighted | {"decision_threshold": 0.5}, majority, method="soft_vote", decision_threshold=0.5
     )
     white = encoded(nearly_flat(255))
-    with client_for(triton.grpc, repository) as client:
+    with services.classify(repository) as client:
         answer = classify(client, white)
         assert (answer.method, answer.label) == ("soft_vote", "cholangiocarcinoma")
         answer = classify(client, white, vote="weighted_vote")
@@ -193,11 +193,13 @@ def test_a_majority_vote_needs_no_fit(client: TestClient) -> None:
     assert classify(client, encoded(nearly_flat(0)), vote="majority_vote").probability == 1
 
 
-def test_a_method_that_was_not_fitted_is_rejected(triton: RunningTriton, tmp_path: Path) -> None:
+def test_a_method_that_was_not_fitted_is_rejected(
+    triton: RunningTriton, tmp_path: Path, services: ModelServices
+) -> None:
     repository = tmp_path / "models"
     shutil.copytree(triton.repository, repository)
     agree_on(repository, ["classify_bright", "classify_steady"], method="soft_vote", decision_threshold=0.5)
-    with client_for(triton.grpc, repository) as client:
+    with services.classify(repository) as client:
         answer = client.post(
             "/v1/classifications", params={"vote": "majority_vote"}, content=encoded(gradient()), headers=PNG
         )
@@ -209,14 +211,16 @@ def decoded_png(text: str) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(text)))
 
 
-def test_an_explanation_shows_the_activation_maps(triton: RunningTriton, tmp_path: Path) -> None:
+def test_an_explanation_shows_the_activation_maps(
+    triton: RunningTriton, tmp_path: Path, services: ModelServices
+) -> None:
     """The map of one network is the brightness, here the right half of a wide image; that of the other is uniform."""
     repository = tmp_path / "models"
     write_mapped_classifier(repository, "mapped")
     write_classifier(repository, "classify_steady", (0, 1, 0))
     half = np.zeros((60, 120), dtype=np.uint8)
     half[:, 60:] = 250
-    with client_for(triton.grpc, repository) as client:
+    with services.classify(repository) as client:
         plain = classify(client, encoded(half))
         assert (plain.explanation, plain.votes[0].explanation) == (None, None)
         answer = classify(client, encoded(half), explain="true", explain_models="true")
@@ -239,7 +243,7 @@ def test_an_explanation_shows_the_activation_maps(triton: RunningTriton, tmp_pat
 
 
 def test_the_activation_map_of_a_turned_slice_is_that_of_the_image_as_sent(
-    triton: RunningTriton, tmp_path: Path
+    tmp_path: Path, services: ModelServices
 ) -> None:
     """The map of the network is the brightness: of a slice that is stored transposed, with high pixels."""
     repository = tmp_path / "models"
@@ -250,7 +254,7 @@ def test_the_activation_map_of_a_turned_slice_is_that_of_the_image_as_sent(
     stored = np.ascontiguousarray(turn(upright)[::2])
     dataset = ct_dataset(stored)
     dataset.ImageOrientationPatient, dataset.PixelSpacing = values, ["1.6", "0.8"]
-    with client_for(triton.grpc, repository) as client:
+    with services.classify(repository) as client:
         answer = classify(client, dicom_bytes(dataset), explain="true")
     assert answer.explanation is not None
     activation = np.array(answer.explanation.activation_map)
@@ -265,39 +269,45 @@ def test_the_activation_map_of_a_turned_slice_is_that_of_the_image_as_sent(
     assert (warm != shown).mean() < 0.05
 
 
-def test_a_model_with_an_output_that_is_not_finite_is_left_out(triton: RunningTriton, tmp_path: Path) -> None:
+def test_a_model_with_an_output_that_is_not_finite_is_left_out(
+    triton: RunningTriton, tmp_path: Path, services: ModelServices
+) -> None:
     repository = tmp_path / "models"
     write_classifier(repository, "not_a_number", (0, 1, 0))
-    with client_for(triton.grpc, repository) as client:
+    with services.classify(repository) as client:
         answer = client.post("/v1/classifications", content=encoded(gradient()), headers=PNG)
         assert answer.status_code == 502
     shutil.copytree(triton.repository / "classify_steady", repository / "classify_steady")
-    with client_for(triton.grpc, repository) as client:
+    with services.classify(repository) as client:
         assert classify(client, encoded(gradient())).missing_models == ["not_a_number"]
 
 
-def test_a_model_with_weight_zero_decides_where_no_other_answers(triton: RunningTriton, tmp_path: Path) -> None:
+def test_a_model_with_weight_zero_decides_where_no_other_answers(
+    triton: RunningTriton, tmp_path: Path, services: ModelServices
+) -> None:
     repository = tmp_path / "models"
     shutil.copytree(triton.repository / "classify_steady", repository / "classify_steady")
     write_classifier(repository, "classify_absent", (9, 0, 0))
     weights = {"classify_absent": 1.0, "classify_steady": 0.0}
     agree_on(repository, list(weights), method="weighted_vote", members=weights, decision_threshold=0.5)
-    with client_for(triton.grpc, repository) as client:
+    with services.classify(repository) as client:
         answer = classify(client, encoded(gradient()))
     assert (answer.label, answer.missing_models) == ("metastasis", ["classify_absent"])
 
 
-def test_a_model_added_after_the_fit_disables_the_fitted_ensemble(triton: RunningTriton, tmp_path: Path) -> None:
+def test_a_model_added_after_the_fit_disables_the_fitted_ensemble(
+    triton: RunningTriton, tmp_path: Path, services: ModelServices
+) -> None:
     """Equal weights and the thresholds of the cards are used instead."""
     repository = tmp_path / "models"
     shutil.copytree(triton.repository, repository)
     agree_on(repository, ["classify_steady"], method="soft_vote", decision_threshold=0.99)
-    with client_for(triton.grpc, repository) as client:
+    with services.classify(repository) as client:
         assert classify(client, encoded(nearly_flat(0))).label == "metastasis"
 
 
-def test_without_triton_the_response_is_503_or_504(triton: RunningTriton) -> None:
-    with client_for("127.0.0.1:9", triton.repository) as client:
+def test_without_triton_the_response_is_503_or_504(triton: RunningTriton, services: ModelServices) -> None:
+    with services.classify(triton.repository, triton="127.0.0.1:9") as client:
         answer = client.post("/v1/classifications", content=encoded(gradient()), headers=PNG)
         assert answer.status_code in (503, 504)
         assert answer.headers["content-type"] == "application/problem+json"
@@ -305,23 +315,30 @@ def test_without_triton_the_response_is_503_or_504(triton: RunningTriton) -> Non
         assert client.get("/healthz").status_code == 200
 
 
-def test_an_output_of_another_shape_than_the_card_states_is_a_502(triton: RunningTriton, tmp_path: Path) -> None:
+def test_an_output_of_another_shape_than_the_card_states_is_a_502(
+    triton: RunningTriton, tmp_path: Path, services: ModelServices
+) -> None:
     write_classifier(tmp_path, "classify_steady", (0, 1, 0), labels=["a", "b", "c", "d"])
-    with client_for(triton.grpc, tmp_path) as client:
+    with services.classify(tmp_path) as client:
         answer = client.post("/v1/classifications", content=encoded(gradient()), headers=PNG)
     assert answer.status_code == 502
     assert "classify_steady returned an invalid output logits" in answer.json()["detail"]
 
 
-def test_models_with_different_labels_prevent_the_start(triton: RunningTriton, tmp_path: Path) -> None:
+def test_models_with_different_labels_prevent_the_start(
+    triton: RunningTriton, tmp_path: Path, services: ModelServices
+) -> None:
     write_classifier(tmp_path, "classify_bright", (0, 1, 0))
     write_classifier(tmp_path, "classify_steady", (0, 1, 0), labels=["cholangiocarcinoma", "metastasis"])
-    with pytest.raises(BrokenCard, match="other labels than classify_bright"), client_for(triton.grpc, tmp_path):
+    with pytest.raises(BrokenCard, match="other labels than classify_bright"), services.classify(tmp_path):
         pass
 
 
-def test_a_repository_without_classifiers_prevents_the_start(tmp_path: Path) -> None:
-    with pytest.raises(NoModels, match="no model card for classification"), client_for("127.0.0.1:9", tmp_path):
+def test_a_repository_without_classifiers_prevents_the_start(tmp_path: Path, services: ModelServices) -> None:
+    with (
+        pytest.raises(NoModels, match="no model card for classification"),
+        services.classify(tmp_path, triton="127.0.0.1:9"),
+    ):
         pass
 
 

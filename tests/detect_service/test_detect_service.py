@@ -11,14 +11,13 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from detect_service.app import create_app
 from detect_service.detectors import DetectorOutput, boxes_in_display
-from detect_service.settings import DetectSettings
 from hepar.contracts.analyses import Box, Detection
 from hepar.contracts.cards import ModelCard
 from hepar.contracts.images import PatientSides
 from hepar.imaging.letterbox import letterbox
 from hepar.inference.triton import InferenceResult
+from tests.support.model_services import ModelServices
 from tests.support.orientations import EXIF_ORIENTATIONS, IMAGE_ORIENTATIONS
 from tests.support.pictures import ct_dataset, dicom_bytes, encoded, gradient
 from tests.support.tiny_models import agree_on, write_detector
@@ -26,15 +25,9 @@ from tests.support.triton import INVALID_DETECTORS, RunningTriton
 
 
 @pytest.fixture
-def client(triton: RunningTriton) -> Iterator[TestClient]:
-    settings = DetectSettings(triton=triton.grpc, model_repository=triton.repository, deadline_s=10)
-    with TestClient(create_app(settings), base_url="http://127.0.0.1") as client:
+def client(triton: RunningTriton, services: ModelServices) -> Iterator[TestClient]:
+    with services.detect(triton.repository) as client:
         yield client
-
-
-def client_for(triton: RunningTriton, repository: Path) -> TestClient:
-    settings = DetectSettings(triton=triton.grpc, model_repository=repository, deadline_s=10)
-    return TestClient(create_app(settings), base_url="http://127.0.0.1")
 
 
 def detect(client: TestClient, content: bytes, **parameters: str) -> Detection:
@@ -68,13 +61,12 @@ def test_boxes_of_both_detectors_are_fused_in_pixels_of_the_image(client: TestCl
     ],
 )
 def test_the_fitted_method_of_the_cards_fuses_the_boxes(
-    triton: RunningTriton, tmp_path: Path, fitted: dict[str, object], scores: list[float]
+    triton: RunningTriton, tmp_path: Path, fitted: dict[str, object], scores: list[float], services: ModelServices
 ) -> None:
     repository = tmp_path / "models"
     shutil.copytree(triton.repository, repository)
     agree_on(repository, ["detect_left", "detect_right"], **{"decision_threshold": 0.1} | fitted)
-    settings = DetectSettings(triton=triton.grpc, model_repository=repository, deadline_s=10)
-    with TestClient(create_app(settings), base_url="http://127.0.0.1") as client:
+    with services.detect(repository) as client:
         answer = detect(client, encoded(gradient(128, 128)))
     assert [box.score for box in answer.boxes] == pytest.approx(scores, abs=0.001)
 
@@ -172,7 +164,7 @@ def white_letters(picture: Image.Image) -> list[str]:
 
 
 def test_readiness_asks_triton(client: TestClient) -> None:
-    assert client.get("/readyz").json() == {"ready": True, "parts": {"detectors": True}}
+    assert client.get("/readyz").json() == {"ready": True, "parts": {"sign_in": True, "detectors": True}}
 
 
 def result_of(scores: list[float], labels: list[int], boxes: list[list[float]]) -> InferenceResult:
@@ -190,16 +182,18 @@ def test_unused_rows_boxes_without_area_and_scores_below_the_threshold_are_left_
 
 
 @pytest.mark.parametrize("invalid", INVALID_DETECTORS)
-def test_outputs_out_of_range_are_a_502(triton: RunningTriton, tmp_path: Path, invalid: str) -> None:
+def test_outputs_out_of_range_are_a_502(
+    triton: RunningTriton, tmp_path: Path, invalid: str, services: ModelServices
+) -> None:
     """Alone it causes a 502; together with a valid detector it is left out and reported."""
     repository = tmp_path / "models"
     write_detector(repository, invalid, *INVALID_DETECTORS[invalid])
-    with client_for(triton, repository) as client:
+    with services.detect(repository) as client:
         answer = client.post("/v1/detections", files={"image": ("x.png", encoded(gradient()))})
         assert answer.status_code == 502
         assert answer.headers["content-type"] == "application/problem+json"
     shutil.copytree(triton.repository / "detect_left", repository / "detect_left")
-    with client_for(triton, repository) as client:
+    with services.detect(repository) as client:
         together = detect(client, encoded(gradient()))
     assert together.missing_models == [invalid]
     assert [box.detectors for box in together.boxes] == [["detect_left"]]
@@ -243,12 +237,14 @@ def test_an_invalid_parameter_is_named_in_the_problem(
     assert message in answer.json()["detail"]
 
 
-def test_a_method_that_was_not_fitted_is_rejected(triton: RunningTriton, tmp_path: Path) -> None:
+def test_a_method_that_was_not_fitted_is_rejected(
+    triton: RunningTriton, tmp_path: Path, services: ModelServices
+) -> None:
     repository = tmp_path / "models"
     shutil.copytree(triton.repository, repository)
     names = ["detect_left", "detect_right"]
     agree_on(repository, names, method="non_maximum_suppression", overlap=0.5, decision_threshold=0.1)
-    with client_for(triton, repository) as client:
+    with services.detect(repository) as client:
         files = {"image": ("x.png", encoded(gradient()))}
         answer = client.post("/v1/detections", params={"fusion": "weighted_box_fusion"}, files=files)
         assert answer.status_code == 422

@@ -9,12 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
 
-from classify_service.app import create_app
-from classify_service.settings import ClassifySettings
 from hepar.contracts.analyses import Classification
 from hepar.inference import ModelRepositoryWatcher, TritonClient
+from tests.support.model_services import ModelServices
 from tests.support.pictures import encoded, nearly_flat
 from tests.support.tiny_models import write_classifier
 from tests.support.triton import RunningTriton
@@ -53,10 +51,9 @@ def repository(triton: RunningTriton, tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_model_is_added_changed_and_removed_without_a_restart(
-    triton: RunningTriton, repository: Path, tmp_path: Path
+    triton: RunningTriton, repository: Path, tmp_path: Path, services: ModelServices
 ) -> None:
-    settings = ClassifySettings(triton=triton.grpc, model_repository=repository, deadline_s=10)
-    with TestClient(create_app(settings), base_url="http://127.0.0.1") as client:
+    with services.classify(repository) as client:
 
         def classify() -> Classification:
             answer = client.post(
@@ -113,9 +110,10 @@ def test_a_card_is_not_used_before_its_model_is_loaded_or_while_it_is_invalid(
     asyncio.run(scenario())
 
 
-def test_a_service_without_any_model_left_is_not_ready(triton: RunningTriton, repository: Path) -> None:
-    settings = ClassifySettings(triton=triton.grpc, model_repository=repository, deadline_s=10)
-    with TestClient(create_app(settings), base_url="http://127.0.0.1") as client:
+def test_a_service_without_any_model_left_is_not_ready(
+    triton: RunningTriton, repository: Path, services: ModelServices
+) -> None:
+    with services.classify(repository) as client:
         shutil.rmtree(repository / "classify_steady")
         deadline = time.monotonic() + WITHIN_S
         while client.get("/readyz").status_code == 200:

@@ -8,12 +8,11 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
-from classify_service.app import create_app
-from classify_service.settings import ClassifySettings
 from hepar.contracts.analyses import Classification, Detection
 from hepar.contracts.batches import AnalysisBatch, ClassificationBatch, DetectionBatch
 from hepar.contracts.problems import Problem
 from tests.support.gateway_client import NOWHERE, Misbehaving, Surroundings, bearer, gateway, problem
+from tests.support.model_services import ModelServices
 from tests.support.pictures import encoded, nearly_flat
 from tests.support.serving import serving
 from tests.support.triton import RunningTriton
@@ -27,15 +26,9 @@ def parts(*images: bytes, name: str = "image") -> list[tuple[str, tuple[str, byt
 
 
 @pytest.fixture
-def client(triton: RunningTriton) -> Iterator[TestClient]:
-    settings = ClassifySettings(
-        triton=triton.grpc,
-        model_repository=triton.repository,
-        upload_bytes_max=20_000,
-        batch_bytes_max=100_000,
-        batch_images_max=24,
-    )
-    with TestClient(create_app(settings), base_url="http://127.0.0.1") as client:
+def client(triton: RunningTriton, services: ModelServices) -> Iterator[TestClient]:
+    limits = {"upload_bytes_max": 20_000, "batch_bytes_max": 100_000, "batch_images_max": 24}
+    with services.classify(triton.repository, **limits) as client:
         yield client
 
 

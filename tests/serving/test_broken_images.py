@@ -10,10 +10,9 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
-from classify_service.app import create_app
-from classify_service.settings import ClassifySettings
 from hepar.imaging import decode
 from tests.support.broken_images import flipped, hostile, truncated, whole_images
+from tests.support.model_services import ModelServices
 from tests.support.pictures import encoded, gradient
 from tests.support.triton import RunningTriton
 
@@ -22,9 +21,8 @@ HOSTILE = hostile()
 
 
 @pytest.fixture(scope="module")
-def client(triton: RunningTriton) -> Iterator[TestClient]:
-    settings = ClassifySettings(triton=triton.grpc, model_repository=triton.repository)
-    with TestClient(create_app(settings), base_url="http://127.0.0.1") as client:
+def client(triton: RunningTriton, services: ModelServices) -> Iterator[TestClient]:
+    with services.classify(triton.repository) as client:
         yield client
 
 

@@ -20,15 +20,15 @@ from fastapi import FastAPI
 import hepar.ensemble
 import hepar.imaging
 from classify_service.app import create_app as create_classify
-from classify_service.settings import ClassifySettings
 from detect_service.app import create_app as create_detect
-from detect_service.settings import DetectSettings
 from hepar.imaging.letterbox import letterbox
+from tests.support.model_services import ModelServices
 from tests.support.pictures import encoded, gradient
 from tests.support.tiny_models import write_mapped_classifier
 from tests.support.triton import RunningTriton
 
 LARGE = encoded(gradient(2_000, 2_000))
+PNG = {"content-type": "image/png"}
 SMALL_BYTES = 1_000_000
 _PACKAGES = tuple(str(Path(package.__path__[0])) for package in (PIL, hepar.imaging, hepar.ensemble))
 _SMALL_WORK = "drift.py"  # counts in a window; independent of the image
@@ -54,13 +54,15 @@ def image_work_of_this_thread() -> Iterator[list[str]]:
         sys.setprofile(None)
 
 
-async def image_work_on_the_loop(app: FastAPI, path: str, **parameters: str) -> tuple[httpx2.Response, list[str]]:
+async def image_work_on_the_loop(
+    app: FastAPI, path: str, bearer: dict[str, str], **parameters: str
+) -> tuple[httpx2.Response, list[str]]:
     async with (
         app.router.lifespan_context(app),
         httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://127.0.0.1") as client,
     ):
         with image_work_of_this_thread() as calls:
-            answer = await client.post(path, params=parameters, content=LARGE, headers={"content-type": "image/png"})
+            answer = await client.post(path, params=parameters, content=LARGE, headers=PNG | bearer)
         return answer, calls
 
 
@@ -75,21 +77,27 @@ def test_the_profiler_sees_image_work() -> None:
 
 @pytest.mark.parametrize("parameters", [{}, {"explain": "true", "explain_models": "true"}])
 def test_classification_does_no_image_work_on_the_loop(
-    triton: RunningTriton, tmp_path: Path, parameters: dict[str, str]
+    triton: RunningTriton, tmp_path: Path, parameters: dict[str, str], services: ModelServices
 ) -> None:
     write_mapped_classifier(tmp_path, "mapped")
     shutil.copytree(triton.repository / "classify_steady", tmp_path / "classify_steady")
-    app = create_classify(ClassifySettings(triton=triton.grpc, model_repository=tmp_path))
-    answer, calls = asyncio.run(image_work_on_the_loop(app, "/v1/classifications", **parameters))
+    app = create_classify(services.classify_settings(tmp_path))
+    answer, calls = asyncio.run(
+        image_work_on_the_loop(app, "/v1/classifications", services.authority.bearer(), **parameters)
+    )
     assert answer.status_code == 200, answer.text
     assert (answer.json()["explanation"] is not None) == bool(parameters)
     assert calls == []
 
 
 @pytest.mark.parametrize("parameters", [{}, {"annotate": "true"}])
-def test_detection_does_no_image_work_on_the_loop(triton: RunningTriton, parameters: dict[str, str]) -> None:
-    app = create_detect(DetectSettings(triton=triton.grpc, model_repository=triton.repository))
-    answer, calls = asyncio.run(image_work_on_the_loop(app, "/v1/detections", **parameters))
+def test_detection_does_no_image_work_on_the_loop(
+    triton: RunningTriton, parameters: dict[str, str], services: ModelServices
+) -> None:
+    app = create_detect(services.detect_settings(triton.repository))
+    answer, calls = asyncio.run(
+        image_work_on_the_loop(app, "/v1/detections", services.authority.bearer(), **parameters)
+    )
     assert answer.status_code == 200, answer.text
     assert (answer.json()["annotated_png"] is not None) == bool(parameters)
     assert calls == []

@@ -16,6 +16,7 @@ from PIL import Image
 
 from hepar.contracts.segmentations import Segmentation
 from tests.serving.test_scope_check import answers, both_services, counted
+from tests.support.model_services import ModelServices
 from tests.support.pictures import ct_dataset, dicom_bytes, encoded
 from tests.support.tiny_models import agree_on, write_segmenter
 from tests.support.triton import SHIPPED, RunningTriton
@@ -60,9 +61,9 @@ def fit_gate(repository: Path, **gate: float) -> None:
     )
 
 
-def test_a_box_in_the_liver_is_kept_with_its_outline(triton: RunningTriton, repository: Path) -> None:
+def test_a_box_in_the_liver_is_kept_with_its_outline(services: ModelServices, repository: Path) -> None:
     fit_gate(repository)
-    with both_services(triton, repository) as clients:
+    with both_services(services, repository) as clients:
         classified, detected = answers(clients, AROUND)
     (box,) = detected.boxes
     assert (box.inside_liver, box.liver_share, detected.boxes_outside_liver) == (True, 1, 0)
@@ -77,9 +78,9 @@ def test_a_box_in_the_liver_is_kept_with_its_outline(triton: RunningTriton, repo
         assert (answer.scope.liver.model, answer.scope.liver.area_px) == ("segment_grey", 48 * 48)
 
 
-def test_a_box_outside_the_liver_is_left_out_and_counted(triton: RunningTriton, repository: Path) -> None:
+def test_a_box_outside_the_liver_is_left_out_and_counted(services: ModelServices, repository: Path) -> None:
     fit_gate(repository)
-    with both_services(triton, repository) as clients:
+    with both_services(services, repository) as clients:
         _, detected = answers(clients, BESIDE)
         marked = post(clients[1], "/v1/detections", BESIDE, outside_liver=True)
     assert (detected.boxes, detected.boxes_outside_liver) == ([], 1)
@@ -88,7 +89,7 @@ def test_a_box_outside_the_liver_is_left_out_and_counted(triton: RunningTriton, 
 
 
 def test_inside_the_liver_the_gates_threshold_decides_and_outside_that_of_the_ensemble(
-    triton: RunningTriton, repository: Path
+    services: ModelServices, repository: Path
 ) -> None:
     """The fused box has a score of 0.7."""
     agree_on(
@@ -99,20 +100,22 @@ def test_inside_the_liver_the_gates_threshold_decides_and_outside_that_of_the_en
         decision_threshold=0.8,
         liver_gate={"minimum_share": 0.35, "decision_threshold": 0.6},
     )
-    with both_services(triton, repository) as clients:
+    with both_services(services, repository) as clients:
         assert [box.score for box in answers(clients, AROUND)[1].boxes] == pytest.approx([0.7], abs=0.01)
         outside = post(clients[1], "/v1/detections", BESIDE, outside_liver=True)
     assert (outside["boxes"], outside["boxes_outside_liver"]) == ([], 0)
 
 
-def test_without_a_fitted_gate_boxes_are_located_and_none_is_left_out(triton: RunningTriton, repository: Path) -> None:
-    with both_services(triton, repository) as clients:
+def test_without_a_fitted_gate_boxes_are_located_and_none_is_left_out(
+    services: ModelServices, repository: Path
+) -> None:
+    with both_services(services, repository) as clients:
         (box,) = answers(clients, BESIDE)[1].boxes
     assert (box.inside_liver, box.liver_share) == (True, 0)
 
 
-def test_an_image_without_a_liver_is_out_of_scope_for_that_reason(triton: RunningTriton, repository: Path) -> None:
-    with both_services(triton, repository) as clients:
+def test_an_image_without_a_liver_is_out_of_scope_for_that_reason(services: ModelServices, repository: Path) -> None:
+    with both_services(services, repository) as clients:
         classified, detected = answers(clients, WITHOUT)
         segmented = Segmentation.model_validate(post(clients[1], "/v1/segmentations", WITHOUT))
     assert (classified.outcome, classified.label, detected.boxes) == ("out_of_scope", None, [])
@@ -123,13 +126,13 @@ def test_an_image_without_a_liver_is_out_of_scope_for_that_reason(triton: Runnin
 
 
 def test_without_an_answer_of_the_segmenter_there_is_no_gate_and_it_is_reported(
-    triton: RunningTriton, repository: Path
+    services: ModelServices, repository: Path
 ) -> None:
     write_segmenter(repository, "segment_absent")
     shutil.rmtree(repository / "segment_grey")
     fit_gate(repository)
     before = counted("hepar_missing_models_total", model="segment_absent")
-    with both_services(triton, repository) as clients:
+    with both_services(services, repository) as clients:
         classified, detected = answers(clients, BESIDE)
         refused = clients[1].post("/v1/segmentations", content=BESIDE, headers={"content-type": "image/png"})
     (box,) = detected.boxes
@@ -139,17 +142,17 @@ def test_without_an_answer_of_the_segmenter_there_is_no_gate_and_it_is_reported(
     assert (refused.status_code, refused.json()["type"]) == (503, "/problems/unavailable")
 
 
-def test_a_repository_without_a_segmenter_cannot_segment(triton: RunningTriton, repository: Path) -> None:
+def test_a_repository_without_a_segmenter_cannot_segment(services: ModelServices, repository: Path) -> None:
     shutil.rmtree(repository / "segment_grey")
-    with both_services(triton, repository) as clients:
+    with both_services(services, repository) as clients:
         refused = clients[1].post("/v1/segmentations", content=AROUND, headers={"content-type": "image/png"})
     assert refused.status_code == 503
 
 
 def test_a_segmentation_has_polygons_and_pictures_in_the_size_of_the_image(
-    triton: RunningTriton, repository: Path
+    services: ModelServices, repository: Path
 ) -> None:
-    with both_services(triton, repository) as clients:
+    with both_services(services, repository) as clients:
         segmented = Segmentation.model_validate(post(clients[1], "/v1/segmentations", AROUND))
     assert (segmented.model, segmented.version, segmented.missing_models) == ("segment_grey", "1", [])
     assert segmented.liver is not None
@@ -170,11 +173,11 @@ def test_a_segmentation_has_polygons_and_pictures_in_the_size_of_the_image(
 
 
 def test_areas_are_in_square_millimetres_where_the_file_states_the_spacing(
-    triton: RunningTriton, repository: Path
+    services: ModelServices, repository: Path
 ) -> None:
     dataset = ct_dataset(slice_with((8, 8, 56, 56), (20, 20, 28, 28)).astype(np.int16))
     dataset.PixelSpacing = [0.5, 0.5]
-    with both_services(triton, repository) as clients:
+    with both_services(services, repository) as clients:
         answer = clients[1].post(
             "/v1/segmentations", content=dicom_bytes(dataset), headers={"content-type": "application/dicom"}
         )
@@ -185,11 +188,11 @@ def test_areas_are_in_square_millimetres_where_the_file_states_the_spacing(
 
 @pytest.mark.parametrize("sample", sorted(Path("samples").glob("*.png")), ids=lambda path: path.stem)
 def test_the_shipped_segmenter_sees_a_liver_in_the_samples(
-    triton: RunningTriton, repository: Path, sample: Path
+    services: ModelServices, repository: Path, sample: Path
 ) -> None:
     shutil.rmtree(repository / "segment_grey")
     shutil.copy(SHIPPED / "segment_resunet" / "card.json", repository / "segment_resunet")
-    with both_services(triton, repository) as clients:
+    with both_services(services, repository) as clients:
         segmented = Segmentation.model_validate(post(clients[1], "/v1/segmentations", sample.read_bytes()))
     assert segmented.scope.in_scope
     assert segmented.liver is not None

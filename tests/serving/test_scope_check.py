@@ -13,11 +13,8 @@ from fastapi.testclient import TestClient
 from PIL import Image, ImageDraw, ImageFont
 from prometheus_client import REGISTRY
 
-from classify_service import app as classify_app
-from classify_service.settings import ClassifySettings
-from detect_service import app as detect_app
-from detect_service.settings import DetectSettings
 from hepar.contracts.analyses import Classification, Detection
+from tests.support.model_services import ModelServices
 from tests.support.pictures import encoded, nearly_flat
 from tests.support.tiny_models import write_input_check
 from tests.support.triton import SHIPPED, RunningTriton
@@ -26,13 +23,8 @@ DARK, BRIGHT = encoded(nearly_flat(30)), encoded(nearly_flat(220))
 
 
 @contextmanager
-def both_services(triton: RunningTriton, repository: Path) -> Iterator[tuple[TestClient, TestClient]]:
-    classify = ClassifySettings(triton=triton.grpc, model_repository=repository, deadline_s=10)
-    detect = DetectSettings(triton=triton.grpc, model_repository=repository, deadline_s=10)
-    with (
-        TestClient(classify_app.create_app(classify), base_url="http://127.0.0.1") as classifier,
-        TestClient(detect_app.create_app(detect), base_url="http://127.0.0.1") as detector,
-    ):
+def both_services(services: ModelServices, repository: Path) -> Iterator[tuple[TestClient, TestClient]]:
+    with services.classify(repository) as classifier, services.detect(repository) as detector:
         yield classifier, detector
 
 
@@ -54,11 +46,11 @@ def repository(triton: RunningTriton, tmp_path: Path) -> Path:
     return Path(shutil.copytree(triton.repository, tmp_path / "models", ignore=shutil.ignore_patterns("check_*")))
 
 
-def test_an_image_out_of_scope_gets_a_reason_and_no_label(triton: RunningTriton, repository: Path) -> None:
+def test_an_image_out_of_scope_gets_a_reason_and_no_label(services: ModelServices, repository: Path) -> None:
     write_input_check(repository, "check_brightness")
     rejected = counted("hepar_out_of_scope_total")
     decisions = counted("hepar_decisions_total", outcome="out_of_scope", label="")
-    with both_services(triton, repository) as clients:
+    with both_services(services, repository) as clients:
         classified, detected = answers(clients, DARK)
     assert counted("hepar_out_of_scope_total") == rejected + 2, "counted by both services, which share this process"
     assert counted("hepar_decisions_total", outcome="out_of_scope", label="") == decisions + 1
@@ -84,9 +76,9 @@ def counted(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0
 
 
-def test_an_image_in_scope_gets_a_result_with_its_typicality(triton: RunningTriton, repository: Path) -> None:
+def test_an_image_in_scope_gets_a_result_with_its_typicality(services: ModelServices, repository: Path) -> None:
     write_input_check(repository, "check_brightness")
-    with both_services(triton, repository) as clients:
+    with both_services(services, repository) as clients:
         classified, detected = answers(clients, BRIGHT)
     assert (len(classified.votes), len(detected.detectors)) == (2, 2)
     assert classified.outcome != "out_of_scope"
@@ -98,20 +90,20 @@ def test_an_image_in_scope_gets_a_result_with_its_typicality(triton: RunningTrit
         assert (answer.scope.in_scope, answer.scope.code, answer.scope.reason) == (True, None, None)
 
 
-def test_the_threshold_is_that_of_the_card(triton: RunningTriton, repository: Path) -> None:
+def test_the_threshold_is_that_of_the_card(services: ModelServices, repository: Path) -> None:
     write_input_check(repository, "check_brightness", decision_threshold=0.95)
-    with both_services(triton, repository) as clients:
+    with both_services(services, repository) as clients:
         assert answers(clients, BRIGHT)[0].outcome == "out_of_scope"
 
 
 @pytest.mark.parametrize("name", ["check_absent", "check_nothing"])
 def test_a_service_without_its_input_check_answers_and_reports_it_missing(
-    triton: RunningTriton, repository: Path, name: str
+    services: ModelServices, repository: Path, name: str
 ) -> None:
     """One is not loaded, the output of the other is not a number."""
     write_input_check(repository, name)
     before = counted("hepar_missing_models_total", model=name)
-    with both_services(triton, repository) as clients:
+    with both_services(services, repository) as clients:
         for answer in answers(clients, DARK):
             assert answer.scope is None
             assert answer.missing_models == [name]
@@ -119,8 +111,8 @@ def test_a_service_without_its_input_check_answers_and_reports_it_missing(
         assert all(client.get("/readyz").status_code == 200 for client in clients)
 
 
-def test_a_repository_without_an_input_check_reports_nothing_missing(triton: RunningTriton, repository: Path) -> None:
-    with both_services(triton, repository) as clients:
+def test_a_repository_without_an_input_check_reports_nothing_missing(services: ModelServices, repository: Path) -> None:
+    with both_services(services, repository) as clients:
         for answer in answers(clients, DARK):
             assert (answer.scope, answer.missing_models) == (None, [])
 
@@ -145,10 +137,10 @@ def sunset() -> Image.Image:
 
 @pytest.mark.parametrize("picture", [text, noise, sunset])
 def test_the_shipped_input_check_rejects_images_that_are_not_ct(
-    triton: RunningTriton, repository: Path, picture: Callable[[], Image.Image]
+    services: ModelServices, repository: Path, picture: Callable[[], Image.Image]
 ) -> None:
     shutil.copytree(SHIPPED / "check_input", repository / "check_input")
-    with both_services(triton, repository) as clients:
+    with both_services(services, repository) as clients:
         classified, detected = answers(clients, encoded(np.asarray(picture())))
     assert classified.outcome == "out_of_scope"
     assert detected.scope is not None
@@ -156,9 +148,9 @@ def test_the_shipped_input_check_rejects_images_that_are_not_ct(
 
 
 @pytest.mark.parametrize("sample", sorted(Path("samples").glob("*.png")), ids=lambda path: path.stem)
-def test_the_shipped_input_check_accepts_the_samples(triton: RunningTriton, repository: Path, sample: Path) -> None:
+def test_the_shipped_input_check_accepts_the_samples(services: ModelServices, repository: Path, sample: Path) -> None:
     shutil.copytree(SHIPPED / "check_input", repository / "check_input")
-    with both_services(triton, repository) as clients:
+    with both_services(services, repository) as clients:
         for answer in answers(clients, sample.read_bytes()):
             assert answer.scope is not None
             assert (answer.scope.in_scope, answer.scope.reason) == (True, None)

@@ -19,10 +19,10 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
-from classify_service.app import create_app
-from classify_service.settings import ClassifySettings
+from tests.support.model_services import ModelServices
 from tests.support.pictures import encoded, nearly_flat
 from tests.support.tiny_models import write_classifier, write_slow
+from tests.support.tokens import TokenAuthority
 from tests.support.triton import RunningTriton, running_triton
 
 DEADLINE_S = 2.0
@@ -50,9 +50,8 @@ def view(own: RunningTriton, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def client(own: RunningTriton, view: Path) -> Iterator[TestClient]:
-    settings = ClassifySettings(triton=own.grpc, model_repository=view, deadline_s=DEADLINE_S)
-    with TestClient(create_app(settings), base_url="http://127.0.0.1") as client:
+def client(own: RunningTriton, view: Path, authority: TokenAuthority) -> Iterator[TestClient]:
+    with ModelServices(authority, own.grpc).classify(view, deadline_s=DEADLINE_S) as client:
         assert ask(client).status_code == 200
         yield client
 
@@ -113,13 +112,12 @@ def test_the_service_reconnects_to_a_restarted_triton(own: RunningTriton, client
     assert server_of(own).pid != before
 
 
-def test_a_slow_model_is_left_out_at_the_deadline(own: RunningTriton, view: Path) -> None:
+def test_a_slow_model_is_left_out_at_the_deadline(own: RunningTriton, view: Path, authority: TokenAuthority) -> None:
     write_slow(view, "classify_slow")
     shutil.copytree(view / "classify_slow", view.parent / "classify_slow")
     (view.parent / "classify_slow").rename(own.repository / "classify_slow")
     wait_until_loaded(own, "classify_slow")
-    settings = ClassifySettings(triton=own.grpc, model_repository=view, deadline_s=DEADLINE_S)
-    with TestClient(create_app(settings), base_url="http://127.0.0.1") as client:
+    with ModelServices(authority, own.grpc).classify(view, deadline_s=DEADLINE_S) as client:
         began = time.monotonic()
         answer = ask(client)
         assert time.monotonic() - began < ANSWERED_WITHIN_S
@@ -128,10 +126,11 @@ def test_a_slow_model_is_left_out_at_the_deadline(own: RunningTriton, view: Path
         assert answer.json()["label"] == "metastasis"
 
 
-def test_a_model_unloaded_under_load_is_reported_and_the_others_answer(own: RunningTriton, view: Path) -> None:
-    settings = ClassifySettings(triton=own.grpc, model_repository=view, deadline_s=LONG_DEADLINE_S)
-    app = create_app(settings)
-    with TestClient(app, base_url="http://127.0.0.1") as client, ThreadPoolExecutor(4) as pool:
+def test_a_model_unloaded_under_load_is_reported_and_the_others_answer(
+    own: RunningTriton, view: Path, authority: TokenAuthority
+) -> None:
+    service = ModelServices(authority, own.grpc).classify(view, deadline_s=LONG_DEADLINE_S)
+    with service as client, ThreadPoolExecutor(4) as pool:
         answers = [pool.submit(ask, client) for _ in range(40)]
         shutil.rmtree(own.repository / "classify_two")
         deadline = time.monotonic() + RECOVERED_WITHIN_S

@@ -86,10 +86,10 @@ def around(triton: RunningTriton, tmp_path_factory: pytest.TempPathFactory) -> I
         keys_folder=keys_folder,
         secret_key_file=folder / "secret.key",
     )
-    models = {"triton": triton.grpc, "model_repository": triton.repository}
-    gated = models | {"model_repository": gated_models(triton, folder / "models")}
     with ExitStack() as stack:
         auth_url = stack.enter_context(serving(create_auth(auth)))
+        models = {"triton": triton.grpc, "model_repository": triton.repository, "auth_url": auth_url}
+        gated = models | {"model_repository": gated_models(triton, folder / "models")}
         classify_url = stack.enter_context(serving(create_classify(ClassifySettings.model_validate(models))))
         detect_url = stack.enter_context(serving(create_detect(DetectSettings.model_validate(gated))))
         yield Surroundings(
