@@ -12,6 +12,7 @@ from hepar.contracts.batches import ClassificationBatch, ClassificationItem
 from hepar.contracts.models import ModelList
 from hepar.core.request_context import current_request_id
 from hepar.serving.app import BatchDeadlineDep, DeadlineDep, UploadedImage, UploadedImages, json_response
+from hepar.serving.authentication import Caller
 from hepar.serving.batches import in_order
 from hepar.serving.options import VotingChoice
 from hepar.web.events import EventsAccepted, event_stream, event_stream_response
@@ -46,7 +47,12 @@ async def models(service: Service) -> ModelList:
     openapi_extra=IMAGE_OPENAPI,
 )
 async def classify(
-    service: Service, options: VotingChoice, deadline: DeadlineDep, image: UploadedImage, frame: Frame = None
+    service: Service,
+    options: VotingChoice,
+    deadline: DeadlineDep,
+    caller: Caller,
+    image: UploadedImage,
+    frame: Frame = None,
 ) -> Response:
     """Cholangiocarcinoma, metastasis or no tumour: the calibrated decision of the ensemble, with the vote of each
     network, their agreement and their uncertainty.
@@ -54,7 +60,7 @@ async def classify(
     `outcome` is `decided` with a `label`; `indeterminate`, below the ensemble's decision threshold; or `out_of_scope`,
     with the reason and without votes, for an image unlike the abdominal CT that the networks were trained on.
     """
-    return await json_response(await service.analyse(image, options, deadline, frame))
+    return await json_response(await service.analyse(image, options, deadline, caller.subject, frame))
 
 
 @router.post(
@@ -66,14 +72,19 @@ async def classify(
     openapi_extra=BATCH_OPENAPI,
 )
 async def classify_batch(
-    service: Service, options: VotingChoice, deadline: BatchDeadlineDep, images: UploadedImages, events: EventsAccepted
+    service: Service,
+    options: VotingChoice,
+    deadline: BatchDeadlineDep,
+    caller: Caller,
+    images: UploadedImages,
+    events: EventsAccepted,
 ) -> Response:
     """Returns one item per image, in the order sent: its result, or a problem document where it failed.
 
     With `Accept: text/event-stream` each answer comes as an event `item` (a ClassificationItem) as soon as it is ready,
     and an event `end` after the last.
     """
-    results = service.analyse_batch(images, options, deadline)
+    results = service.analyse_batch(images, options, deadline, caller.subject)
     if events:
         return await event_stream(ClassificationItem(index=index, item=item) async for index, item in results)
     batch = ClassificationBatch(items=await in_order(results), request_id=current_request_id())

@@ -13,6 +13,7 @@ from hepar.contracts.models import ModelList
 from hepar.contracts.segmentations import Segmentation
 from hepar.core.request_context import current_request_id
 from hepar.serving.app import BatchDeadlineDep, DeadlineDep, UploadedImage, UploadedImages, json_response
+from hepar.serving.authentication import Caller
 from hepar.serving.batches import in_order
 from hepar.serving.options import FusionChoice
 from hepar.web.events import EventsAccepted, event_stream, event_stream_response
@@ -47,13 +48,18 @@ async def models(service: Service) -> ModelList:
     openapi_extra=IMAGE_OPENAPI,
 )
 async def detect(
-    service: Service, options: FusionChoice, deadline: DeadlineDep, image: UploadedImage, frame: Frame = None
+    service: Service,
+    options: FusionChoice,
+    deadline: DeadlineDep,
+    caller: Caller,
+    image: UploadedImage,
+    frame: Frame = None,
 ) -> Response:
     """Boxes of lesions, fused from the detectors' boxes: each with its score, its label, the detectors that found it,
     its size in pixels, and in millimetres where the file gives the pixel spacing, and the outline of the lesion in it.
     Boxes outside the liver are left out.
     """
-    return await json_response(await service.analyse(image, options, deadline, frame))
+    return await json_response(await service.analyse(image, options, deadline, caller.subject, frame))
 
 
 @router.post(
@@ -64,9 +70,11 @@ async def detect(
     responses=problems(*IMAGE_PROBLEMS),
     openapi_extra=IMAGE_OPENAPI,
 )
-async def segment(service: Service, deadline: DeadlineDep, image: UploadedImage, frame: Frame = None) -> Response:
+async def segment(
+    service: Service, deadline: DeadlineDep, caller: Caller, image: UploadedImage, frame: Frame = None
+) -> Response:
     """Masks of the liver and of lesions in it: as polygons, and as PNG in the size of the image."""
-    return await json_response(await service.delineator.segment(image, deadline, frame))
+    return await json_response(await service.delineator.segment(image, deadline, caller.subject, frame))
 
 
 @router.post(
@@ -78,14 +86,19 @@ async def segment(service: Service, deadline: DeadlineDep, image: UploadedImage,
     openapi_extra=BATCH_OPENAPI,
 )
 async def detect_batch(
-    service: Service, options: FusionChoice, deadline: BatchDeadlineDep, images: UploadedImages, events: EventsAccepted
+    service: Service,
+    options: FusionChoice,
+    deadline: BatchDeadlineDep,
+    caller: Caller,
+    images: UploadedImages,
+    events: EventsAccepted,
 ) -> Response:
     """Returns one item per image, in the order sent: its result, or a problem document where it failed.
 
     With `Accept: text/event-stream` each answer comes as an event `item` (a DetectionItem) as soon as it is ready,
     and an event `end` after the last.
     """
-    results = service.analyse_batch(images, options, deadline)
+    results = service.analyse_batch(images, options, deadline, caller.subject)
     if events:
         return await event_stream(DetectionItem(index=index, item=item) async for index, item in results)
     batch = DetectionBatch(items=await in_order(results), request_id=current_request_id())

@@ -27,13 +27,17 @@ class Delineator:
     def __init__(self, backend: ModelBackend) -> None:
         self._backend = backend
 
-    async def segment(self, content: ImageBytes, deadline: Deadline, frame: int | None = None) -> Segmentation:
-        """Raises Unavailable where no segmenter answers, and what `ImageDecoder.decode` raises."""
+    async def segment(
+        self, content: ImageBytes, deadline: Deadline, account: str, frame: int | None = None
+    ) -> Segmentation:
+        """account: whose image it is.  Raises Unavailable where no segmenter answers, and what `ImageDecoder.decode` raises."""
         backend = self._backend
         models = backend.scope_check.models
         if models.segmenter is None:
             raise Unavailable("no segmenter is loaded at the moment")
-        image = await backend.decoder.decode(content, frame, sizes=models.input_sizes)
+        image = await backend.decoder.decode(
+            content, frame, account=account, deadline=deadline, sizes=models.input_sizes
+        )
         with stage("models"):
             result = await backend.scope_check.check(image, models, deadline)
         return await asyncio.to_thread(_segmentation, image, result)

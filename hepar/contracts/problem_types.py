@@ -27,8 +27,8 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "unreadable-image": ProblemType(
         "The file is not a readable image",
         (422,),
-        "The file starts like an image but is damaged, incomplete, empty, too small, without contrast, or takes longer "
-        "to decode than a single slice may take.",
+        "The file starts like an image but is damaged, incomplete, empty, too small, without contrast, or needs more "
+        "processor time or memory than an image within the limits does.",
         "Open the file in another viewer and export the slice again. Send one complete file.",
     ),
     "unsupported-media": ProblemType(
@@ -104,7 +104,8 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "busy": ProblemType(
         "Too many requests at the moment",
         (503,),
-        "The server has as many requests in flight as it accepts. It keeps no queue.",
+        "The server has as many requests in flight as it accepts, or as many images waiting to be decoded, in all or "
+        "of this account; or the images before this one take too long.",
         "Wait for the seconds in Retry-After and send the request again.",
     ),
     "unavailable": ProblemType(

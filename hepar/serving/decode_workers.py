@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import math
+import logging
 import multiprocessing
-import os
-import resource
+import signal
+import threading
 from collections.abc import Collection
-from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures.process import BrokenProcessPool
 
 from pebble import ProcessExpired, ProcessPool
 
 from hepar.contracts.images import Display, ImageFacts, PatientSides
-from hepar.core.errors import ClientError, HeparError, TooLarge, UnsupportedMedia
+from hepar.core.deadlines import Deadline
+from hepar.core.errors import ClientError, DeadlineExceeded, HeparError, TooLarge, Unavailable, UnsupportedMedia
 from hepar.core.metrics import DECODING, INPUT_GREY
 from hepar.core.request_context import stage
-from hepar.imaging import decode
 from hepar.imaging.errors import ImageError, ImageTooLarge, UnreadableImage, UnsupportedImage
-from hepar.imaging.prepared import InputSize, PreparedImage, prepare
+from hepar.imaging.prepared import InputSize, PreparedImage
+from hepar.serving import decode_worker
+from hepar.serving.fair_slots import FairSlots
 
-ADDRESS_SPACE_BYTES = 3 * 1024**3
-TIME_S = 4.0
-CPU_S = 4.0
+_log = logging.getLogger(__name__)
+
+WORKERS = 2
+WAITING_MAX = 64
 TASKS_PER_WORKER = 1_000
-_M_MMAP_THRESHOLD, _RETURNED_BYTES_MIN = -3, 1024 * 1024
+_WAITING_SHARE = 0.5
+_POOL_CHECK_S = 1.0
+_EXHAUSTED = "it needs more processor time or memory than an image within the limits does"
+_KILLED_FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM)
 
 
 class UnreadableUpload(ClientError):
@@ -42,51 +47,67 @@ _PROBLEMS: dict[type[ImageError], type[HeparError]] = {
 
 
 class ImageDecoder:
-    """A pool of two processes, replaced when they die: a hostile file affects no other request.
+    """A pool of WORKERS processes, replaced when they die: a hostile file affects no other request.
 
     All work whose cost depends on the size of the image runs there: decoding, scaling and grey levels. The image at
-    full size never enters the service's own process. A worker has ADDRESS_SPACE_BYTES of memory, and `time_s` and
-    CPU_S of time per file; nothing of a file reaches the disk or a log.
+    full size never enters the service's own process. A file may use `decode_worker.CPU_S` of processor time and
+    `decode_worker.ADDRESS_SPACE_BYTES` of memory, and the time until the caller's deadline; nothing of it reaches the
+    disk or a log. Accounts take turns (FairSlots), and half of a caller's time is the longest that an image waits.
     """
 
-    def __init__(self, workers: int = 2, time_s: float = TIME_S) -> None:
-        self._time_s = time_s
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([__name__])  # imported once, and shared by the workers
-        self._pool = ProcessPool(
-            workers,
-            max_tasks=TASKS_PER_WORKER,
-            initializer=_confine,
-            initargs=(ADDRESS_SPACE_BYTES,),
-            context=context,
-        )
-        self._pool.schedule(_do_nothing)  # starts the workers before the first image
+    def __init__(self) -> None:
+        self._slots = FairSlots(WORKERS, WAITING_MAX)
+        self._pool = _new_pool()
 
     async def decode(
         self,
         content: bytes | bytearray,
         frame: int | None = None,
         *,
+        account: str,
+        deadline: Deadline,
         sizes: Collection[InputSize] = (),
         with_preview: bool = False,
     ) -> PreparedImage:
-        """frame: of a multi-frame DICOM object, from 0.  sizes: of the networks' inputs to scale the image to.
+        """frame: of a multi-frame DICOM object, from 0.  account: whose image it is.  sizes: of the networks' inputs.
 
-        Raises UnreadableUpload, UnsupportedMedia and TooLarge.
+        Raises UnreadableUpload, UnsupportedMedia and TooLarge for the file; Busy, DeadlineExceeded and Unavailable for
+        the state of this service.
         """
         arguments = (content, frame, frozenset(sizes), with_preview)
-        future = self._pool.schedule(_decode_and_prepare, arguments, timeout=self._time_s)
-        try:
-            with stage("decoding"), DECODING.track_inprogress():
-                result = await asyncio.wrap_future(future)
-        except (FutureTimeoutError, TimeoutError) as error:
-            raise UnreadableUpload(f"it cannot be read within {self._time_s:g} s") from error
-        except (ProcessExpired, MemoryError) as error:
-            raise UnreadableUpload("it cannot be read within the time and memory that a CT slice needs") from error
+        with stage("decoding"), DECODING.track_inprogress():
+            async with self._slots.slot(account, deadline.remaining_s() * _WAITING_SHARE):
+                result = await self._run(arguments, deadline)
         if isinstance(result, ImageError):
             raise _PROBLEMS[type(result)](str(result))
         INPUT_GREY.observe(result.grey_mean)
         return result
+
+    async def _run(self, arguments: tuple[object, ...], deadline: Deadline) -> PreparedImage | ImageError:
+        """Ends the worker where the caller goes away or the deadline passes."""
+        try:
+            async with asyncio.timeout(deadline.remaining_s()):
+                result = await _result_of(self._working_pool(), arguments)
+        except TimeoutError as error:
+            raise DeadlineExceeded("the image was not decoded in time") from error
+        except ProcessExpired as error:
+            _log.warning("a decode worker ended", extra={"exit_code": error.exitcode})
+            if error.exitcode in _KILLED_FROM_OUTSIDE:
+                raise Unavailable("the image could not be decoded at the moment") from error
+            raise UnreadableUpload(_EXHAUSTED) from error
+        except BrokenProcessPool as error:
+            raise Unavailable("the image could not be decoded at the moment") from error
+        if result is None:
+            raise UnreadableUpload(_EXHAUSTED)
+        return result
+
+    def _working_pool(self) -> ProcessPool:
+        """A new pool where a worker ended between two files: pebble then gives up the whole pool."""
+        if not self._pool.active:
+            _log.warning("the decode workers are replaced")
+            threading.Thread(target=self._pool.join, name="join-broken-decode-pool", daemon=True).start()
+            self._pool = _new_pool()
+        return self._pool
 
     def close(self) -> None:
         """Stops the workers, without waiting for their current files."""
@@ -94,37 +115,25 @@ class ImageDecoder:
         self._pool.join()
 
 
-def _do_nothing() -> None:
-    """Runs in a worker."""
-
-
-def _decode_and_prepare(
-    content: bytes | bytearray, frame: int | None, sizes: Collection[InputSize], with_preview: bool
-) -> PreparedImage | ImageError:
-    """Runs in a worker. The kernel ends it where a file uses too much CPU; the pool's timeout is a second limit.
-
-    An ImageError is returned, not raised: a worker keeps its last exception, and with its frames the decoded data.
-    """
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    allowed = math.ceil(used.ru_utime + used.ru_stime + CPU_S)
-    resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.RLIM_INFINITY))
+async def _result_of(pool: ProcessPool, arguments: tuple[object, ...]) -> PreparedImage | ImageError | None:
+    """Raises BrokenProcessPool, too, where the pool is given up without ending this file: pebble may lose it then."""
+    future: asyncio.Future[PreparedImage | ImageError | None]
+    future = asyncio.wrap_future(pool.schedule(decode_worker.decode_and_prepare, arguments))
     try:
-        return prepare(decode(bytes(content), frame=frame), sizes, with_preview=with_preview)
-    except ImageError as error:
-        return type(error)(str(error))
+        while not (await asyncio.wait([future], timeout=_POOL_CHECK_S))[0]:
+            if not pool.active:
+                raise BrokenProcessPool
+        return future.result()
+    finally:
+        future.cancel()
 
 
-def _confine(address_space_bytes: int) -> None:
-    """Runs once in each worker: limits its memory, prevents core dumps, and separates it from the service's signals.
-
-    Without mallopt, glibc would raise its mmap threshold with every large block freed, and return less memory
-    (mallopt(3)).
-    """
-    if hasattr(libc := ctypes.CDLL(None), "mallopt"):
-        libc.mallopt(_M_MMAP_THRESHOLD, _RETURNED_BYTES_MIN)
-    resource.setrlimit(resource.RLIMIT_AS, (address_space_bytes, address_space_bytes))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.setpgid(0, 0)
+def _new_pool() -> ProcessPool:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([decode_worker.__name__])  # imported once, and shared by the workers
+    pool = ProcessPool(WORKERS, max_tasks=TASKS_PER_WORKER, initializer=decode_worker.confine, context=context)
+    pool.schedule(decode_worker.do_nothing)  # starts the workers before the first image
+    return pool
 
 
 def image_facts(image: PreparedImage) -> ImageFacts:

@@ -106,9 +106,9 @@ class ModelService(ABC, Generic[Options, Output, Result]):
         """What is compared with the reference in the model cards, by signal."""
 
     async def analyse(
-        self, content: ImageBytes, options: Options, deadline: Deadline, frame: int | None = None
+        self, content: ImageBytes, options: Options, deadline: Deadline, account: str, frame: int | None = None
     ) -> Result:
-        """content: an image file.  frame: of a multi-frame DICOM object, from 0.
+        """content: an image file.  account: whose.  frame: of a multi-frame DICOM object, from 0.
 
         Raises InvalidRequest for an unknown model or method, and what `ImageDecoder.decode` and `call_models` raise.
         """
@@ -117,7 +117,9 @@ class ModelService(ABC, Generic[Options, Output, Result]):
         ensemble = self._ensemble(models, options)
         scope_models = backend.scope_check.models
         sizes = models.input_sizes | scope_models.input_sizes
-        image = await backend.decoder.decode(content, frame, sizes=sizes, with_preview=options.renders)
+        image = await backend.decoder.decode(
+            content, frame, account=account, deadline=deadline, sizes=sizes, with_preview=options.renders
+        )
         request = ImageRequest(image, options, models, ensemble, deadline)
         with stage("models"):
             scope, (outputs, missing) = await asyncio.gather(
@@ -132,10 +134,10 @@ class ModelService(ABC, Generic[Options, Output, Result]):
         return result
 
     def analyse_batch(
-        self, images: Sequence[ImageBytes | HeparError], options: Options, deadline: Deadline
+        self, images: Sequence[ImageBytes | HeparError], options: Options, deadline: Deadline, account: str
     ) -> AsyncIterator[tuple[int, Result | Problem]]:
         """The index and the result of each image, as they become ready."""
-        return results_as_ready(images, lambda content: self.analyse(content, options, deadline))
+        return results_as_ready(images, lambda content: self.analyse(content, options, deadline, account))
 
     async def served_models(self) -> list[ServedModel]:
         """The models, their input check and the segmenter, sorted by name. Takes at most a second."""

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import os
+import signal
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -11,24 +15,28 @@ import numpy as np
 import psutil
 import pytest
 
-from hepar.core.errors import HeparError, TooLarge, UnsupportedMedia
-from hepar.serving import decode_workers as images
+from hepar.core.deadlines import Deadline
+from hepar.core.errors import DeadlineExceeded, HeparError, TooLarge, Unavailable, UnsupportedMedia
+from hepar.serving import decode_worker
 from hepar.serving.decode_workers import ImageDecoder, UnreadableUpload
 from tests.support.broken_images import hostile
 from tests.support.pictures import ct_dataset, dicom_bytes, encoded, gradient, png_header_only
 
+LONG_S = 60.0
+"""Far more than any file here needs, for a busy machine."""
 HU = np.tile(np.linspace(-200, 400, 64).astype(np.int32), (48, 1))
 
 
 @pytest.fixture(scope="module")
 def decoder() -> Iterator[ImageDecoder]:
-    decoder = ImageDecoder(time_s=3)
+    decoder = ImageDecoder()
     yield decoder
     decoder.close()
 
 
-def decoded(decoder: ImageDecoder, content: bytes, frame: int | None = None) -> np.ndarray:
-    preview = asyncio.run(decoder.decode(content, frame, with_preview=True)).preview
+def decoded(decoder: ImageDecoder, content: bytes, within_s: float = LONG_S) -> np.ndarray:
+    work = decoder.decode(content, account="a", deadline=Deadline.after(within_s), with_preview=True)
+    preview = asyncio.run(work).preview
     assert preview is not None
     return preview.pixels
 
@@ -63,60 +71,109 @@ def _sleep(*arguments: object) -> object:
     return arguments
 
 
-def _allocate(*arguments: object) -> object:
-    return [bytearray(64 * 1024**2) for _ in range(200)], arguments
+def _with_decoder(replacement: Callable[..., object]) -> object:
+    """Runs in the worker: the real function around another decoder."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(decode_worker, "CPU_S", 0.1)
+    patch.setattr(decode_worker, "decode", replacement)
+    try:
+        return decode_worker.decode_and_prepare(b"x", None, (), with_preview=False)
+    finally:
+        patch.undo()
+
+
+def _allocate(*_arguments: object) -> object:
+    def greedy(_content: bytes, **_options: object) -> object:
+        return [bytearray(64 * 1024**2) for _ in range(200)]
+
+    return _with_decoder(greedy)
 
 
 def _crash(*arguments: object) -> object:
-    import os
-    import signal
-
     os.kill(os.getpid(), signal.SIGSEGV)
     return arguments
 
 
-@pytest.mark.parametrize("fault", [_sleep, _allocate, _crash])
-def test_a_worker_that_hangs_runs_out_of_memory_or_crashes_is_replaced(
-    decoder: ImageDecoder, fault: Callable[..., object], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _end(*arguments: object) -> object:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return arguments
+
+
+def _compute(*_arguments: object) -> object:
+    def endless(_content: bytes, **_options: object) -> object:
+        while True:
+            math.sqrt(2)
+
+    return _with_decoder(endless)
+
+
+def _quote(*_arguments: object) -> object:
+    def talkative(content: bytes, **_options: object) -> object:
+        raise KeyError(f"value of the file: {content!r}")
+
+    return _with_decoder(talkative)
+
+
+def test_a_fault_of_ours_does_not_quote_the_file(decoder: ImageDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(images, "_decode_and_prepare", fault)
-        began = time.monotonic()
-        with pytest.raises(UnreadableUpload, match="it cannot be read within"):
+        patch.setattr(decode_worker, "decode_and_prepare", _quote)
+        with pytest.raises(RuntimeError) as raised:
             decoded(decoder, b"x")
-        assert time.monotonic() - began < 20
+    text = "".join(traceback.format_exception(raised.value))
+    assert "KeyError in a decode worker" in text
+    assert "value of the file" not in text
+
+
+@pytest.mark.parametrize(
+    ("fault", "problem"),
+    [(_allocate, UnreadableUpload), (_crash, UnreadableUpload), (_compute, UnreadableUpload), (_end, Unavailable)],
+)
+def test_a_worker_that_ends_is_replaced_and_only_limits_and_crashes_are_the_files_fault(
+    decoder: ImageDecoder, fault: Callable[..., object], problem: type[HeparError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that is killed from outside, as by the kernel without memory, says nothing about the file."""
+    with monkeypatch.context() as patch:
+        patch.setattr(decode_worker, "decode_and_prepare", fault)
+        with pytest.raises(problem):
+            decoded(decoder, b"x")
     assert np.array_equal(decoded(decoder, encoded(gradient())), gradient())
 
 
-def _loop_forever(content: bytes, frame: int | None, *_others: object) -> object:
-    """Runs in the worker: `_decode_and_prepare` with a decoder that never ends."""
-
-    def endless(_content: bytes, **_options: object) -> object:
-        while True:
-            len(content)
-
-    patch = pytest.MonkeyPatch()
-    patch.setattr(images, "CPU_S", 0.1)
-    patch.setattr(images, "decode", endless)
-    return images._decode_and_prepare(content, frame, (), with_preview=False)
-
-
-def test_the_cpu_time_of_a_file_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel ends the worker long before the pool's timeout."""
-    decoder = ImageDecoder(time_s=60)
-    try:
-        with monkeypatch.context() as patch:
-            patch.setattr(images, "_decode_and_prepare", _loop_forever)
-            with pytest.raises(UnreadableUpload, match="the time and memory that a CT slice needs"):
-                decoded(decoder, b"x")
+def test_time_that_passes_is_not_the_files_fault(decoder: ImageDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the caller's deadline the worker is ended, and the next file is read."""
+    with monkeypatch.context() as patch:
+        patch.setattr(decode_worker, "decode_and_prepare", _sleep)
+        with pytest.raises(DeadlineExceeded):
+            decoded(decoder, b"x", within_s=1)
+    for _ in range(4):
         assert np.array_equal(decoded(decoder, encoded(gradient())), gradient())
-    finally:
-        decoder.close()
+
+
+def workers() -> list[psutil.Process]:
+    """The decode workers of this process: the children of multiprocessing's fork server."""
+    children = psutil.Process().children(recursive=True)
+    return [child for child in children if "forkserver" in " ".join(child.cmdline()) and not child.children()]
+
+
+def test_workers_that_end_between_two_files_are_replaced(decoder: ImageDecoder) -> None:
+    decoded(decoder, encoded(gradient()))
+    for worker in workers():
+        worker.kill()
+    deadline = time.monotonic() + LONG_S
+    while True:
+        try:
+            assert np.array_equal(decoded(decoder, encoded(gradient())), gradient())
+            break
+        except Unavailable:
+            assert time.monotonic() < deadline
 
 
 def test_many_files_at_once_are_all_decoded(decoder: ImageDecoder) -> None:
     async def all_at_once() -> list[object]:
-        work: list[Awaitable[object]] = [decoder.decode(encoded(gradient())) for _ in range(20)]
+        content = encoded(gradient())
+        work: list[Awaitable[object]] = [
+            decoder.decode(content, account=f"a{index}", deadline=Deadline.after(LONG_S)) for index in range(20)
+        ]
         return await asyncio.gather(*work)
 
     assert len(asyncio.run(all_at_once())) == 20

@@ -1,0 +1,62 @@
+"""What runs in a decode worker: a process with limits of its own and without output."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import os
+import resource
+from collections.abc import Collection
+
+from hepar.imaging import decode
+from hepar.imaging.errors import ImageError
+from hepar.imaging.prepared import InputSize, PreparedImage, prepare
+
+ADDRESS_SPACE_BYTES = 5 * 1024**3 // 2
+CPU_S = 20.0
+_M_MMAP_THRESHOLD, _RETURNED_BYTES_MIN = -3, 1024 * 1024
+_STANDARD_OUTPUT, _STANDARD_ERROR = 1, 2
+
+
+def confine() -> None:
+    """Runs once in each worker: limits its memory, silences it, and separates it from the service's signals.
+
+    Decoders in Python and C write warnings with values of the file, and a value may be a patient's name: there is no
+    output that they could reach.
+    Without mallopt, glibc would raise its mmap threshold with every large block freed, and return less memory
+    (mallopt(3)).
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for output in (_STANDARD_OUTPUT, _STANDARD_ERROR):
+        os.dup2(nowhere, output)
+    if hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(_M_MMAP_THRESHOLD, _RETURNED_BYTES_MIN)
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.setpgid(0, 0)
+
+
+def do_nothing() -> None:
+    """The first task of a pool: it starts the workers."""
+
+
+def decode_and_prepare(
+    content: bytes | bytearray, frame: int | None, sizes: Collection[InputSize], with_preview: bool
+) -> PreparedImage | ImageError | None:
+    """The image, why the file is refused, or None where memory does not suffice.
+
+    The kernel ends the process where a file uses more than CPU_S: processor time, not the time that passes on a busy
+    machine. Expected errors are returned, not raised: a worker keeps its last exception, and with its frames the
+    decoded data. Raises RuntimeError for any other, without its text, which may quote the file.
+    """
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    allowed_s = math.ceil(used.ru_utime + used.ru_stime + CPU_S)
+    resource.setrlimit(resource.RLIMIT_CPU, (allowed_s, resource.RLIM_INFINITY))
+    try:
+        return prepare(decode(bytes(content), frame=frame), sizes, with_preview=with_preview)
+    except ImageError as error:
+        return type(error)(str(error))
+    except MemoryError:
+        return None
+    except Exception as error:  # noqa: BLE001  a fault of ours, without its text
+        raise RuntimeError(f"{type(error).__name__} in a decode worker") from None
