@@ -12,9 +12,14 @@ from typing import Any
 import pytest
 import yaml
 
+from hepar.serving.decode_worker import ADDRESS_SPACE_BYTES
+from hepar.serving.decode_workers import WORKERS
+
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy" / "helm" / "hepar"
 HELM = shutil.which("helm") or shutil.which(str(ROOT / "var" / "tools" / "helm"))
+SERVICE_BYTES = 512 * 1024**2
+"""What a model service takes besides its decode workers: it used 203 MB after `make bench`."""
 VERSIONS = ("1.29", "1.33")
 # Of KEDA and of the Prometheus operator: kubernetes-validate has no schemas for them.
 FOREIGN = {"ScaledObject", "PodMonitor"}
@@ -29,8 +34,8 @@ KINDS_OF_VALUES = {
 }
 DOORS = {"gateway": 8080, "auth": 8101, "classify": 8102, "detect": 8103, "triton": 8001}
 MAY_REACH = {
-    "gateway": {"auth", "classify", "detect"}, "auth": set[str](), "classify": {"triton"}, "detect": {"triton"},
-    "triton": set[str](), "migrate": set[str](),
+    "gateway": {"auth", "classify", "detect"}, "auth": set[str](), "classify": {"auth", "triton"},
+    "detect": {"auth", "triton"}, "triton": set[str](), "migrate": set[str](),
 }  # fmt: skip
 Document = dict[str, Any]
 
@@ -180,3 +185,11 @@ def test_the_chart_uses_the_images_that_compose_builds() -> None:
     }
     assert used <= built
     assert used == {"gateway", "auth", "classify", "detect", "triton-cpu"}
+
+
+def test_the_memory_of_a_model_service_holds_its_decode_workers() -> None:
+    """At the same time, each at its own limit, and the service itself."""
+    for name in ("classify", "detect"):
+        (container,) = pods("default")[f"hepar-{name}"]["spec"]["containers"]
+        limit = container["resources"]["limits"]["memory"]
+        assert int(limit.removesuffix("Mi")) * 1024**2 >= WORKERS * ADDRESS_SPACE_BYTES + SERVICE_BYTES

@@ -9,9 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
+from hepar.serving.decode_worker import ADDRESS_SPACE_BYTES
+from hepar.serving.decode_workers import WORKERS
+
 ROOT = Path(__file__).parents[2]
 FILE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = FILE["services"]
+SERVICE_BYTES = 512 * 1024**2
+"""What a model service takes besides its decode workers: it used 203 MB after `make bench`."""
 ONCE = {"migrate", "gateway-database", "cache-owner"}
 HARDENING = (
     "--model-config-name=gpu", "--allow-client-shm=false", "--allow-sagemaker=false", "--allow-vertex-ai=false",
@@ -83,3 +88,10 @@ def test_services_wait_for_their_dependencies() -> None:
     for name, service in SERVICES.items():
         for needed, how in service.get("depends_on", {}).items():
             assert how["condition"] == ("service_completed_successfully" if needed in ONCE else "service_healthy"), name
+
+
+def test_the_memory_of_a_model_service_holds_its_decode_workers() -> None:
+    """At the same time, each at its own limit, and the service itself."""
+    for name in ("classify", "detect"):
+        limit = SERVICES[name]["mem_limit"]
+        assert int(limit.removesuffix("m")) * 1024**2 >= WORKERS * ADDRESS_SPACE_BYTES + SERVICE_BYTES

@@ -53,6 +53,7 @@ httpGet: { path: {{ .path }}, port: http, httpHeaders: [{ name: Host, value: "12
 - { name: HEPAR_AUTH_SIGNUP, value: {{ .root.Values.signup | quote }} }
 {{- end }}
 {{- if or (eq .component "classify") (eq .component "detect") }}
+- { name: {{ $prefix }}_AUTH_URL, value: "http://{{ .root.Release.Name }}-auth:8101" }
 - { name: {{ $prefix }}_TRITON, value: "{{ .root.Release.Name }}-triton:8001" }
 {{- end }}
 {{- end }}
