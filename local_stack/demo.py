@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import shutil
@@ -19,15 +20,17 @@ import psutil
 from hepar.contracts.analyses import Analysis, Classification, Detection
 from hepar.contracts.base import RESEARCH_USE_NOTICE
 from hepar.contracts.problems import Problem
-from hepar.imaging import decode
+from hepar.core.deadlines import Deadline
 from hepar.imaging.annotation import annotated_png
-from hepar.imaging.prepared import make_preview
+from hepar.imaging.prepared import Preview
+from hepar.serving.decode_workers import ImageDecoder
 from local_stack.readiness import wait_until_ready
 from local_stack.settings import StackSettings, on_free_ports
 from local_stack.supervisor import START_TIMEOUT_S
 
 FOLDER = Path("var/demo")
 STOP_TIMEOUT_S = 45
+_PREVIEW_S = 60.0
 _MEGABYTE = 1e6
 
 
@@ -50,7 +53,7 @@ def run_demo(image: Path) -> None:
         print("\n" + "\n".join(lines) + "\n")
         picture = FOLDER / f"{image.stem}.png"
         boxes = answer.detection.boxes if isinstance(answer.detection, Detection) else []
-        picture.write_bytes(annotated_png(make_preview(decode(image.read_bytes())), boxes, lines[0]))
+        picture.write_bytes(annotated_png(_preview(image.read_bytes()), boxes, lines[0]))
         print(f"Annotated image: {picture}")
     print(f"Memory of all processes while idle: {memory / _MEGABYTE:.0f} MB")
     sizes = sum(_folder_bytes(folder) for folder in (Path(".venv"), settings.triton_environment))
@@ -113,6 +116,19 @@ def _analyse(settings: StackSettings, image: Path) -> Analysis:
                 headers={"Authorization": f"Bearer {token['access_token']}"},
             )
     return Analysis.model_validate_json(_checked(answer).content)
+
+
+def _preview(content: bytes) -> Preview:
+    """Decoded in a worker: decoders write values of the file to the standard error of their process."""
+    decoder = ImageDecoder()
+    try:
+        decoding = decoder.decode(content, account="demo", deadline=Deadline.after(_PREVIEW_S), with_preview=True)
+        preview = asyncio.run(decoding).preview
+    finally:
+        decoder.close()
+    if preview is None:
+        raise DemoFailed("the image has no preview")
+    return preview
 
 
 def _checked(response: httpx.Response) -> httpx.Response:

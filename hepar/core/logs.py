@@ -25,7 +25,7 @@ class _Context(logging.Filter):
 def configure_logging(service: str, level: str = "INFO") -> None:
     """All loggers of the process write JSON with time, level, service and request id.
 
-    Log lines must not contain image data, names, passwords or tokens.
+    Log lines must not contain image data, names, passwords or tokens. Warnings of Python become log lines.
     """
     output = logging.StreamHandler(sys.stdout)
     output.setFormatter(
@@ -40,5 +40,6 @@ def configure_logging(service: str, level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [output]
     root.setLevel(level)
+    logging.captureWarnings(capture=True)  # they would be lines of another format
     for noisy in ("httpx", "httpcore", "uvicorn.access", "uvicorn.error"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

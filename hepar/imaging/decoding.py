@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 from hepar.imaging.ct_image import LIVER_WINDOW, CtImage, GreyImage, ImageFormat, Window
 from hepar.imaging.dicom import decode_dicom, looks_like_dicom
 from hepar.imaging.errors import ImageTooLarge, UnreadableImage, UnsupportedImage
+from hepar.imaging.file_values import quoted_number
 from hepar.imaging.orientation import exif_orientation, picture_aspect
 
 PIXELS_MAX = 64_000_000
@@ -77,10 +78,11 @@ def _picture_format(content: bytes) -> ImageFormat | None:
 
 def check_size(width: int, height: int) -> None:
     """Raises ImageTooLarge, or UnreadableImage for an image of too few pixels."""
+    size = f"{quoted_number(width)} x {quoted_number(height)}"
     if width > SIDE_MAX or height > SIDE_MAX or width * height > PIXELS_MAX:
-        raise ImageTooLarge(f"{width} x {height} pixels; at most {SIDE_MAX} on a side and {PIXELS_MAX} in all")
+        raise ImageTooLarge(f"{size} pixels; at most {SIDE_MAX} on a side and {PIXELS_MAX} in all")
     if width < SIDE_MIN or height < SIDE_MIN:
-        raise UnreadableImage(f"{width} x {height} pixels are too few for a CT slice; at least {SIDE_MIN} a side")
+        raise UnreadableImage(f"{size} pixels are too few for a CT slice; at least {SIDE_MIN} a side")
 
 
 def _decode_picture(content: bytes, name: ImageFormat) -> CtImage:

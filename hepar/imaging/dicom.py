@@ -33,11 +33,13 @@ from pydicom.uid import (
     JPEGLSLossless,
     JPEGLSNearLossless,
     RLELossless,
+    UID_dictionary,
 )
 
 from hepar.contracts.limits import FRAMES_MAX
 from hepar.imaging.ct_image import CtImage, Window
 from hepar.imaging.errors import ImageTooLarge, UnreadableImage, UnsupportedImage
+from hepar.imaging.file_values import MODALITIES, quoted_number, quoted_term
 from hepar.imaging.orientation import dicom_orientation, pixel_aspect, pixel_spacing, refuse_localiser
 
 # Its warnings quote values, and a value may be a patient's name. The values that are used are checked here.
@@ -71,13 +73,15 @@ def decode_dicom(
     meta = _file_meta(content)
     syntax = UID(str(meta.get("TransferSyntaxUID", "")))
     if syntax not in _UNCOMPRESSED and syntax not in _COMPRESSED:
-        raise UnsupportedImage(f"DICOM transfer syntax {syntax.name or 'unknown'} is not read; send it uncompressed")
+        name = syntax.name if syntax in UID_dictionary else "unknown"
+        raise UnsupportedImage(f"DICOM transfer syntax {name} is not read; send it uncompressed")
     if syntax == DeflatedExplicitVRLittleEndian:
         dataset = _inflated(content, meta)
     else:
         dataset = pydicom.dcmread(io.BytesIO(content))
     if dataset.get("Modality") != "CT":
-        raise UnsupportedImage(f"the DICOM object's modality is {dataset.get('Modality', 'missing')}, not CT")
+        modality = quoted_term(dataset.Modality, MODALITIES) if "Modality" in dataset else "missing"
+        raise UnsupportedImage(f"the DICOM object's modality is {modality}, not CT")
     index, notes = _frame_index(dataset, frame)
     refuse_localiser(_from_group(dataset, index, "CTImageFrameTypeSequence", "FrameType") or dataset.get("ImageType"))
     _check_pixels(dataset, syntax, check_size)
@@ -119,7 +123,7 @@ def _frame_index(dataset: pydicom.Dataset, frame: int | None) -> tuple[int, list
     """The index of the frame, and a note where there are others. Raises ImageTooLarge, UnreadableImage."""
     frames = int(dataset.get("NumberOfFrames", 1) or 1)
     if frames > FRAMES_MAX:
-        raise ImageTooLarge(f"{frames} frames; at most {FRAMES_MAX}")
+        raise ImageTooLarge(f"{quoted_number(frames)} frames; at most {FRAMES_MAX}")
     if frame is not None and not 0 <= frame < frames:
         raise UnreadableImage(f"there is no frame {frame}: the object has {frames}, counted from 0")
     if frames > 1 and frame is None:
@@ -135,7 +139,8 @@ def _check_pixels(dataset: pydicom.Dataset, syntax: UID, check_size: Callable[[i
     width, height = int(dataset.Columns), int(dataset.Rows)
     check_size(width, height)
     if int(dataset.BitsAllocated) not in (8, 16):
-        raise UnsupportedImage(f"{int(dataset.BitsAllocated)} bits a pixel are not read; 8 and 16 are")
+        bits = quoted_number(int(dataset.BitsAllocated))
+        raise UnsupportedImage(f"{bits} bits a pixel are not read; 8 and 16 are")
     frames = int(dataset.get("NumberOfFrames", 1) or 1)
     expected = width * height * frames * int(dataset.BitsAllocated) // 8
     if syntax in _UNCOMPRESSED and len(dataset.PixelData) < expected:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from hepar.imaging.file_values import bounded_message
+
 
 class ImageError(Exception):
-    """Base class. The message is meant for the person who sent the file."""
+    """Base class. The message is meant for the person who sent the file; values of it are quoted by `file_values`."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(bounded_message(message))
 
 
 class UnreadableImage(ImageError):

@@ -7,9 +7,11 @@ import math
 import os
 import resource
 from collections.abc import Collection
+from dataclasses import replace
 
 from hepar.imaging import decode
 from hepar.imaging.errors import ImageError
+from hepar.imaging.file_values import bounded_message
 from hepar.imaging.prepared import InputSize, PreparedImage, prepare
 
 ADDRESS_SPACE_BYTES = 5 * 1024**3 // 2
@@ -53,7 +55,8 @@ def decode_and_prepare(
     allowed_s = math.ceil(used.ru_utime + used.ru_stime + CPU_S)
     resource.setrlimit(resource.RLIMIT_CPU, (allowed_s, resource.RLIM_INFINITY))
     try:
-        return prepare(decode(bytes(content), frame=frame), sizes, with_preview=with_preview)
+        prepared = prepare(decode(bytes(content), frame=frame), sizes, with_preview=with_preview)
+        return replace(prepared, warnings=tuple(map(bounded_message, prepared.warnings)))
     except ImageError as error:
         return type(error)(str(error))
     except MemoryError:

@@ -42,7 +42,7 @@ async def settle() -> None:
 
 
 def run(scenario: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(scenario(), 30))  # type: ignore[arg-type]
+    asyncio.run(asyncio.wait_for(scenario(), 30))
 
 
 def test_an_account_never_has_all_slots_and_others_do_not_wait_for_it() -> None:
