@@ -28,7 +28,6 @@ class StackSettings(BaseSettings):
     auth_metrics_port: Port = 9101
     classify_metrics_port: Port = 9102
     detect_metrics_port: Port = 9103
-    triton_http_port: Port = 8000
     triton_grpc_port: Port = 8001
     triton_metrics_port: Port = 8002
     triton_model_repository: Path = Path("triton_models")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from triton_runtime.settings import TritonSettings
 BACKENDS = Path(__file__).parent / "backends"
 _BACKEND = "onnxruntime"
 _RESTRICTED = "shared-memory,model-repository,model-config,statistics,trace,logging"
+"""All protocols but inference, and health and metadata, which the services call before it."""
 
 
 def assemble_backends(package: TritonPackage, folder: Path) -> Path:
@@ -42,36 +44,36 @@ def server_environment(environment: Path, package: TritonPackage) -> dict[str, s
 
 
 def server_command(settings: TritonSettings, package: TritonPackage, backends: Path, shm_prefix: str) -> list[str]:
-    """Disables everything that the services do not need: cloud front ends, tracing, auto-completion."""
+    """Disables everything that the services do not need: HTTP, cloud front ends, tracing, auto-completion.
+
+    Every other protocol than inference needs a key, which is random at each start and known to nobody: 0033.
+    """
     command = [
         str(package.server),
         f"--model-repository={settings.model_repository.resolve()}",
         f"--backend-directory={backends.resolve()}",
-        f"--backend-config={_BACKEND},shm-region-prefix-name={shm_prefix}",
-        f"--backend-config={_BACKEND},shm-default-byte-size=4194304",
+        f"--backend-config=python,shm-region-prefix-name={shm_prefix}",
+        "--backend-config=python,shm-default-byte-size=4194304",
         "--model-control-mode=poll",
         "--repository-poll-secs=2",
         "--exit-on-error=false",
         "--disable-auto-complete-config",
-        f"--http-address={settings.address}",
-        f"--http-port={settings.http_port}",
+        "--allow-http=false",
         f"--grpc-address={settings.address}",
         f"--grpc-port={settings.grpc_port}",
-        f"--metrics-address={settings.address}",
+        f"--metrics-address={settings.metrics_address}",
         f"--metrics-port={settings.metrics_port}",
         "--allow-gpu-metrics=false",
         "--allow-sagemaker=false",
         "--allow-vertex-ai=false",
         "--exit-timeout-secs=10",
+        f"--grpc-restricted-protocol={_RESTRICTED}:hepar-key={secrets.token_hex(32)}",
     ]
     if settings.trace_url:
         traced = ("mode=opentelemetry", "level=TIMESTAMPS", "rate=1", f"opentelemetry,url={settings.trace_url}")
         command += [f"--trace-config={setting}" for setting in traced]
     else:
         command.append("--trace-config=level=off")
-    if key := settings.restricted_key.get_secret_value():
-        command.append(f"--http-restricted-api={_RESTRICTED}:hepar-key={key}")
-        command.append(f"--grpc-restricted-protocol={_RESTRICTED}:hepar-key={key}")
     if settings.model_configuration:
         command.append(f"--model-config-name={settings.model_configuration}")
     return command

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -35,7 +36,7 @@ class Keeper:
         package = find_package(settings.environment)
         backends = assemble_backends(package, settings.state_folder / f"backends-{settings.grpc_port}")
         self._shm_prefix = f"hepar_triton_{os.getpid()}_"
-        self._command = server_command(settings, package, backends, self._shm_prefix)
+        self._command = partial(server_command, settings, package, backends, self._shm_prefix)
         self._environment = server_environment(settings.environment, package)
         self._stopping = threading.Event()
         self._server: subprocess.Popen[bytes] | None = None
@@ -60,7 +61,7 @@ class Keeper:
         log_file.parent.mkdir(parents=True, exist_ok=True)
         with log_file.open("ab") as log:
             server = subprocess.Popen(
-                self._command,
+                self._command(),  # with a new key at each start
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -14,7 +14,7 @@ class TritonSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HEPAR_TRITON_", extra="ignore", protected_namespaces=())
 
     address: str = Field(default="127.0.0.1", description="never public: only the model services may reach Triton")
-    http_port: int = Field(default=8000, ge=1, le=65535)
+    metrics_address: str = Field(default="127.0.0.1", description="for Prometheus; nothing else listens there")
     grpc_port: int = Field(default=8001, ge=1, le=65535)
     metrics_port: int = Field(default=8002, ge=1, le=65535)
     model_repository: Path = Path("triton_models")
@@ -23,10 +23,6 @@ class TritonSettings(BaseSettings):
     log_file: Path = Path("var/log/triton.log")
     model_configuration: str = Field(
         default="", description="name of the configs/<name>.pbtxt to prefer; none by default"
-    )
-    restricted_key: SecretStr = Field(
-        default=SecretStr(""),
-        description="without it in the header `hepar-key`, only health, metadata and inference are allowed",
     )
     trace_url: str = Field(default="", description="OTLP over HTTP, .../v1/traces: where Triton sends its own spans")
     stop_timeout_s: float = Field(default=15, gt=0, description="between asking Triton to stop and killing it")

@@ -47,6 +47,8 @@ MAY_REACH = {
     "triton": {"triton", "classify", "detect"},
     "postgres": {"postgres", "auth", "gateway"},
 }
+TRITON = ("172.30.252.2", "172.30.253.2")
+"""Where it listens for inference, and for metrics."""
 _KNOCK = """
 import json, socket, sys
 open_ = []
@@ -163,7 +165,7 @@ def test_a_container_has_minimal_privileges(containers: Containers, service: str
     assert facts["EffectiveCaps"] in (None, [])
     assert facts["HostConfig"]["Memory"] > 0
     assert facts["HostConfig"]["PidsLimit"] > 0
-    words = [SECRETS.joinpath(name).read_text() for name in ("postgres_password", "hepar_triton_restricted_key")]
+    words = [SECRETS.joinpath(name).read_text() for name in ("postgres_password", "gateway_database_password")]
     assert not any(word.strip() in str(facts["Config"]["Env"]) for word in words)
     if service not in ("migrate", "gateway-database"):
         wrote = containers.inside(
@@ -200,6 +202,17 @@ def test_prometheus_scrapes_every_service_and_triton(containers: Containers, adm
             assert any(float(one["value"][1]) > 0 for one in found), query
         rules = prometheus.get("/api/v1/rules").json()["data"]["groups"][0]["rules"]
         assert {rule["health"] for rule in rules} <= {"ok", "unknown"}
+
+
+@pytest.mark.parametrize(("service", "reached"), [("classify", {8001}), ("triton", {8001, 8002}), ("gateway", set())])
+def test_triton_can_be_reached_for_inference_from_the_model_services_only(
+    containers: Containers, service: str, reached: set[int]
+) -> None:
+    """By its addresses, whatever names a container can resolve; HTTP is off."""
+    doors = {f"{address} {port}": (address, port) for address in TRITON for port in (8000, 8001, 8002)}
+    answered = set(json.loads(containers.inside(service, _KNOCK.format(doors=json.dumps(doors)))))
+    assert {int(door.split()[1]) for door in answered} == reached
+    assert answered <= {f"{TRITON[0]} 8001", f"{TRITON[1]} 8002"}
 
 
 @dataclass

@@ -27,7 +27,13 @@ NETWORK = "hepar-kube"
 HELM = ROOT / "var" / "tools" / "helm"
 SAMPLE = (ROOT / "samples" / "metastasis.png").read_bytes()
 PASSWORD = "a long enough password"
-VALUES = ("image.registry=localhost/hepar", "host=localhost", "signup=open", "image.pullPolicy=Never")
+VALUES = (
+    "image.registry=localhost/hepar",
+    "host=localhost",
+    "signup=open",
+    "image.pullPolicy=Never",
+    "triton.server=pypi",
+)
 Document = dict[str, Any]
 
 
@@ -140,7 +146,6 @@ def secret_files(password: str) -> dict[str, bytes]:
         "hepar_gateway_database_url": f"postgresql+asyncpg://hepar:{password}@postgres:5432/hepar_gateway".encode(),
         "hepar_auth_secret_key": os.urandom(32),
         "hepar_auth_signing_key": key,
-        "hepar_triton_restricted_key": secrets.token_hex(16).encode(),
     }
 
 

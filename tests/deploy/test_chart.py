@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -22,9 +23,15 @@ SERVICE_BYTES = 512 * 1024**2
 """What a model service takes besides its decode workers: it used 203 MB after `make bench`."""
 VERSIONS = ("1.29", "1.33")
 # Of KEDA and of the Prometheus operator: kubernetes-validate has no schemas for them.
+HARDENING = (
+    "--allow-http=false", "--allow-client-shm=false", "--allow-sagemaker=false", "--allow-vertex-ai=false",
+    "--trace-config=level=off", "/dev/urandom", "--grpc-restricted-protocol=$apis:hepar-key=$key",
+    "apis=shared-memory,model-repository,model-config,statistics,trace,logging",
+)  # fmt: skip
 FOREIGN = {"ScaledObject", "PodMonitor"}
 KINDS_OF_VALUES = {
     "default": (),
+    "pypi": ("triton.server=pypi",),
     "gpu": ("triton.gpu.enabled=true", "triton.keda.enabled=true", "monitoring.podMonitor=true"),
     "claim": (
         "models.claim=models",
@@ -110,7 +117,10 @@ def test_an_update_removes_no_pod_before_the_new_one_is_ready(values: str) -> No
         assert deployment["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}, name
         (container,) = deployment["spec"]["template"]["spec"]["containers"]
         assert {"startupProbe", "livenessProbe", "readinessProbe"} <= container.keys(), name
-        assert container["livenessProbe"]["httpGet"]["path"] != container["readinessProbe"]["httpGet"]["path"], name
+        assert container["livenessProbe"] != container["readinessProbe"], name
+        if name != "hepar-triton":
+            ways = {container[probe]["httpGet"]["path"] for probe in ("livenessProbe", "readinessProbe")}
+            assert ways == {"/healthz", "/readyz"}, name
         assert name in budgets
         if name != "hepar-triton":
             delay = next(one["value"] for one in container["env"] if one["name"].endswith("DRAIN_DELAY_S"))
@@ -134,6 +144,39 @@ def test_triton_scales_by_its_own_queue_independently_of_the_services() -> None:
     assert {one["spec"]["scaleTargetRef"]["name"] for one in of_kind("gpu", "HorizontalPodAutoscaler").values()} == {
         "hepar-gateway", "hepar-auth", "hepar-classify", "hepar-detect",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("values", ["default", "gpu", "claim"])
+def test_triton_is_nvidias_server_unless_another_is_chosen(values: str) -> None:
+    (triton,) = pods(values)["hepar-triton"]["spec"]["containers"]
+    version = re.fullmatch(r"nvcr\.io/nvidia/tritonserver:(\d+)\.(\d+)-py3", triton["image"])
+    assert version
+    assert (int(version[1]), int(version[2])) >= (26, 7)
+    (script,) = triton["args"]
+    for flag in HARDENING:
+        assert flag in script, flag
+    assert ("nvidia.com/gpu" in triton["resources"]["limits"]) == (values == "gpu")
+
+
+@pytest.mark.parametrize("values", KINDS_OF_VALUES)
+def test_triton_has_no_secret_no_http_port_and_no_other_peer_than_the_model_services(values: str) -> None:
+    pod = pods(values)["hepar-triton"]["spec"]
+    (triton,) = pod["containers"]
+    assert {port["containerPort"] for port in triton["ports"]} == {8001, 8002}
+    assert triton["readinessProbe"]["grpc"] == {"port": 8001}
+    assert not any("secret" in volume for volume in pod["volumes"])
+    (own,) = [policy for name, policy in of_kind(values, "NetworkPolicy").items() if name == "hepar-triton"]
+    (rule,) = own["spec"]["ingress"]
+    callers = {one["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for one in rule["from"]}
+    assert callers == {"classify", "detect"}
+    assert rule["ports"] == [{"port": 8001}]
+
+
+def test_a_gpu_needs_nvidias_server() -> None:
+    command = [str(HELM), "template", "hepar", str(CHART), "--set", "triton.server=pypi,triton.gpu.enabled=true"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode != 0
+    assert "triton.gpu needs triton.server=nvidia" in done.stderr
 
 
 def matches(selector: Document, labels: dict[str, str]) -> bool:
@@ -178,13 +221,14 @@ def test_the_chart_uses_the_images_that_compose_builds() -> None:
     built = {
         service["image"].rpartition("/")[2].partition(":")[0] for service in compose.values() if "build" in service
     }
-    used = {
-        container["image"].rpartition("/")[2].partition(":")[0]
-        for template in pods("default").values()
-        for container in template["spec"]["containers"]
-    }
-    assert used <= built
-    assert used == {"gateway", "auth", "classify", "detect", "triton-cpu"}
+    for values, triton in (("pypi", "triton-cpu"), ("default", "tritonserver")):
+        used = {
+            container["image"].rpartition("/")[2].partition(":")[0]
+            for template in pods(values).values()
+            for container in template["spec"]["containers"]
+        }
+        assert used == {"gateway", "auth", "classify", "detect", triton}
+        assert used - {"tritonserver"} <= built
 
 
 def test_the_memory_of_a_model_service_holds_its_decode_workers() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,13 @@ SERVICES: dict[str, dict[str, Any]] = FILE["services"]
 SERVICE_BYTES = 512 * 1024**2
 """What a model service takes besides its decode workers: it used 203 MB after `make bench`."""
 ONCE = {"migrate", "gateway-database", "cache-owner"}
-HARDENING = (
-    "--model-config-name=gpu", "--allow-client-shm=false", "--allow-sagemaker=false", "--allow-vertex-ai=false",
-    "--trace-config=level=off", "--cache-config=local,size=", "--allow-metrics=true", "--allow-gpu-metrics=true",
-    "--http-restricted-api=$$apis:hepar-key=$$key", "--grpc-restricted-protocol=$$apis:hepar-key=$$key",
-    "apis=shared-memory,model-repository,model-config,statistics,trace,logging",
-)  # fmt: skip
+NVIDIA = ("triton-nvidia", "triton-gpu")
+"""NVIDIA's server; `triton` is the small one from PyPI."""
+HARDENING = {
+    "--allow-http=false", "--allow-client-shm=false", "--allow-sagemaker=false", "--allow-vertex-ai=false",
+    "--trace-config=level=off", "--exit-on-error=false", "--disable-auto-complete-config",
+}  # fmt: skip
+RESTRICTED = "shared-memory,model-repository,model-config,statistics,trace,logging"
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -52,27 +55,70 @@ def test_only_the_edge_and_monitoring_are_on_the_public_network() -> None:
 
 
 def test_triton_and_postgresql_are_only_on_internal_networks() -> None:
-    assert SERVICES["triton"]["networks"] == SERVICES["triton-gpu"]["networks"] == ["models"]
-    on_it = {name for name, service in SERVICES.items() if "models" in service.get("networks", [])}
-    assert on_it == {"classify", "detect", "triton", "triton-gpu", "prometheus"}
+    for name in ("triton", *NVIDIA):
+        assert SERVICES[name]["networks"].keys() == {"models", "triton-metrics"}
+        assert "ports" not in SERVICES[name]
+    members = {
+        network: {name for name, service in SERVICES.items() if network in service.get("networks", [])}
+        for network in ("models", "triton-metrics")
+    }
+    assert members["models"] == {"classify", "detect", "triton", *NVIDIA}
+    assert members["triton-metrics"] == {"prometheus", "triton", *NVIDIA}
     on_data = {name for name, service in SERVICES.items() if "data" in service.get("networks", [])}
     assert on_data == {"migrate", "gateway-database", "auth", "postgres"}
     on_state = {name for name, service in SERVICES.items() if "state" in service.get("networks", [])}
     assert on_state == {"gateway", "postgres"}
 
 
-def test_the_gpu_profile_uses_nvidias_server_with_hardening_flags() -> None:
-    triton = SERVICES["triton-gpu"]
-    assert triton["profiles"] == ["gpu"]
-    version = re.search(r"tritonserver:(\d+)\.(\d+)-py3", triton["image"])
+def test_triton_listens_for_inference_only_where_the_model_services_are() -> None:
+    """And for metrics only where Prometheus is: each on its own address, and no two services on one."""
+    own = {"triton": "HEPAR_TRITON_", "triton-nvidia": "TRITON_", "triton-gpu": "TRITON_"}
+    addresses = set[str]()
+    for name, prefix in own.items():
+        service = SERVICES[name]
+        inference, metrics = (service["networks"][one]["ipv4_address"] for one in ("models", "triton-metrics"))
+        assert service["environment"][f"{prefix}ADDRESS"] == inference
+        assert service["environment"][f"{prefix}METRICS_ADDRESS"] == metrics
+        addresses |= {inference, metrics}
+    assert len(addresses) == 2 * len(own)
+
+
+def arguments_of(name: str) -> list[str]:
+    """What the shell of the container gives to tritonserver."""
+    shell, option, script = SERVICES[name]["command"]
+    shown = script.replace("$$", "$").replace("exec tritonserver ", "printf '%s\\n' ")
+    environment = os.environ | SERVICES[name]["environment"]
+    done = subprocess.run([shell, option, shown], env=environment, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("name", NVIDIA)
+def test_nvidias_server_is_new_enough_and_answers_inference_only(name: str) -> None:
+    version = re.search(r"tritonserver:(\d+)\.(\d+)-py3", SERVICES[name]["image"])
     assert version
     assert (int(version[1]), int(version[2])) >= (26, 7)
-    command = " ".join(triton["command"])
-    for flag in HARDENING:
-        assert flag in command, flag
-    (device,) = triton["deploy"]["resources"]["reservations"]["devices"]
+    given = arguments_of(name)
+    assert set(given) >= HARDENING
+    assert f"--grpc-address={SERVICES[name]['environment']['TRITON_ADDRESS']}" in given
+    assert ("--model-config-name=gpu" in given) == (name == "triton-gpu")
+    assert SERVICES[name]["profiles"] == [name.removeprefix("triton-")]
+    assert "secrets" not in SERVICES[name]
+
+
+@pytest.mark.parametrize("name", NVIDIA)
+def test_the_key_of_nvidias_server_is_another_one_at_each_start(name: str) -> None:
+    def key() -> str:
+        (value,) = [one for one in arguments_of(name) if one.startswith("--grpc-restricted-protocol=")]
+        match = re.fullmatch(rf"--grpc-restricted-protocol={RESTRICTED}:hepar-key=([0-9a-f]{{64}})", value)
+        assert match, value
+        return match[1]
+
+    assert key() != key()
+
+
+def test_the_gpu_profile_reserves_a_gpu() -> None:
+    (device,) = SERVICES["triton-gpu"]["deploy"]["resources"]["reservations"]["devices"]
     assert (device["driver"], device["count"], device["capabilities"]) == ("nvidia", 1, ["gpu"])
-    assert triton["secrets"] == ["hepar_triton_restricted_key"]
 
 
 def test_secrets_are_generated_files_that_are_never_committed() -> None:

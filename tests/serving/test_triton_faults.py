@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx2
 import psutil
 import pytest
 from fastapi.testclient import TestClient
@@ -71,7 +70,7 @@ def server_of(running: RunningTriton) -> psutil.Process:
 
 def wait_until_loaded(running: RunningTriton, model: str) -> None:
     deadline = time.monotonic() + RECOVERED_WITHIN_S
-    while httpx2.get(f"{running.http}/v2/models/{model}/ready").status_code != 200:
+    while not running.model_ready(model):
         assert time.monotonic() < deadline
         time.sleep(0.3)
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import tritonclient.grpc as grpcclient
+from tritonclient.utils import InferenceServerException
 
 from local_stack.settings import StackSettings, on_free_ports
 
@@ -41,9 +44,19 @@ class RunningTriton:
     def grpc(self) -> str:
         return f"127.0.0.1:{self.settings.triton_grpc_port}"
 
-    @property
-    def http(self) -> str:
-        return f"http://127.0.0.1:{self.settings.triton_http_port}"
+    def runs(self, model: str) -> tuple[int, int]:
+        """How many images a model has run, and in how many runs: by Triton's metrics."""
+        url = f"http://127.0.0.1:{self.settings.triton_metrics_port}/metrics"
+        text = httpx.get(url, timeout=10, trust_env=False).text
+        images, runs = (
+            sum(map(float, re.findall(rf'(?m)^nv_inference_{name}{{model="{model}",version="\d+"}} (\d+)', text)))
+            for name in ("count", "exec_count")
+        )
+        return int(images), int(runs)
+
+    def model_ready(self, model: str) -> bool:
+        with grpcclient.InferenceServerClient(self.grpc) as client:
+            return bool(client.is_model_ready(model, client_timeout=5))
 
 
 @contextmanager
@@ -69,9 +82,8 @@ def wait_for_triton(running: RunningTriton, keeper: subprocess.Popen[bytes]) -> 
     deadline = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < deadline:
         assert keeper.poll() is None, running.log_file.read_text()[-3000:]
-        try:
-            if httpx.get(f"{running.http}/v2/health/ready", timeout=2).status_code == 200:
+        with grpcclient.InferenceServerClient(running.grpc) as client, suppress(InferenceServerException):
+            if client.is_server_ready(client_timeout=2):
                 return
-        except httpx.HTTPError:
-            time.sleep(0.2)
+        time.sleep(0.2)
     raise AssertionError(running.log_file.read_text()[-3000:])

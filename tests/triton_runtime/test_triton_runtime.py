@@ -11,7 +11,6 @@ import sys
 import time
 from pathlib import Path
 
-import httpx
 import numpy as np
 import psutil
 import pytest
@@ -40,9 +39,11 @@ def logits_of(result: grpcclient.InferResult | None) -> NDArray[np.float32]:
 
 
 def test_the_model_repository_names_the_official_backend(triton: RunningTriton) -> None:
-    configuration = httpx.get(f"{triton.http}/v2/models/classify_steady/config").json()
-    assert configuration["backend"] == "onnxruntime"
-    assert configuration["max_batch_size"] == 8
+    client = grpcclient.InferenceServerClient(triton.grpc)
+    metadata = client.get_model_metadata("classify_steady")
+    assert metadata is not None
+    assert metadata.name == "classify_steady"
+    assert 'backend: "onnxruntime"' in (triton.repository / "classify_steady" / "config.pbtxt").read_text()
 
 
 def test_the_backend_runs_in_tritons_own_environment_with_the_threads_of_the_configuration(
@@ -56,7 +57,6 @@ def test_triton_listens_on_the_loopback_address_only(triton: RunningTriton) -> N
     listening = [row.laddr for row in server.net_connections("tcp") if row.status == psutil.CONN_LISTEN]
     assert {address.ip.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
     assert {address.port for address in listening} == {
-        triton.settings.triton_http_port,
         triton.settings.triton_grpc_port,
         triton.settings.triton_metrics_port,
     }
@@ -97,14 +97,10 @@ def test_batched_requests_are_run_together_and_answered_separately(triton: Runni
         first = [float(answer.outputs["logits"][0]) for answer in answers]
         assert first == pytest.approx([4 * value / 255 for value in range(0, 160, 10)], abs=1e-4)
 
-    before = _executions(triton, "classify_bright")
+    _, before = triton.runs("classify_bright")
     asyncio.run(scenario())
-    assert _executions(triton, "classify_bright") - before < 16
-
-
-def _executions(triton: RunningTriton, model: str) -> int:
-    rows = httpx.get(f"{triton.http}/v2/models/{model}/stats").json()["model_stats"]
-    return int(rows[0]["execution_count"])
+    _, after = triton.runs("classify_bright")
+    assert 0 < after - before < 16
 
 
 def test_a_failing_request_gets_an_error_and_the_rest_of_its_batch_succeeds(triton: RunningTriton) -> None:
@@ -193,10 +189,14 @@ def test_a_killed_triton_is_restarted_and_a_stop_leaves_nothing_running(tmp_path
         (server,) = psutil.Process(keeper.pid).children()
         stubs = server.children()
         assert stubs
+        regions = shared_memory(keeper)
+        assert regions
         server.kill()
         psutil.wait_procs([server, *stubs], timeout=10)
         assert not any(stub.is_running() and stub.status() != psutil.STATUS_ZOMBIE for stub in stubs)
         wait_for_triton(running, keeper)
+        assert shared_memory(keeper)
+        assert not regions & shared_memory(keeper), "those of the killed server are removed"
         family = psutil.Process(keeper.pid).children(recursive=True)
         assert len(family) >= 2
     finally:
@@ -205,7 +205,12 @@ def test_a_killed_triton_is_restarted_and_a_stop_leaves_nothing_running(tmp_path
     assert "restarting in 0.2 s" in (tmp_path / "keeper.log").read_text()
     _, alive = psutil.wait_procs(family, timeout=5)
     assert alive == []
-    assert list(Path("/dev/shm").glob(f"hepar_triton_{keeper.pid}_*")) == []  # noqa: S108
+    assert shared_memory(keeper) == set()
+
+
+def shared_memory(keeper: subprocess.Popen[bytes]) -> set[Path]:
+    """The regions in which a keeper's Triton exchanges images with its stub processes."""
+    return set(Path("/dev/shm").glob(f"hepar_triton_{keeper.pid}_*"))  # noqa: S108
 
 
 def test_triton_dies_with_its_keeper(tmp_path: Path) -> None:
