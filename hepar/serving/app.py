@@ -14,12 +14,13 @@ from hepar.contracts.cards import Task
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import HeparError
 from hepar.inference import ModelRepositoryWatcher, TritonClient
-from hepar.serving.authentication import IMAGE_SCOPE_REQUIRED, token_verifier
+from hepar.serving.authentication import IMAGE_SCOPE_REQUIRED, Caller, token_verifier
 from hepar.serving.decode_workers import ImageDecoder
 from hepar.serving.model_service import ModelBackend, ModelService, Options, Output, Result
 from hepar.serving.scope_check import ScopeCheck
 from hepar.serving.segmenter import Segmenter
 from hepar.serving.settings import ModelServiceSettings
+from hepar.serving.upload_memory import UploadMemory
 from hepar.web.app import new_app
 from hepar.web.timeouts import TimeoutMs
 from hepar.web.uploads import ImageBytes, read_image, read_images
@@ -45,6 +46,7 @@ def new_model_service_app(
         app.state.settings = settings
         async with token_verifier(settings) as verifier, _model_backend(settings, task) as backend:
             app.state.token_verifier = verifier
+            app.state.upload_memory = UploadMemory()
             app.state.service = service = make_service(backend)
 
             async def readiness() -> dict[str, bool]:
@@ -93,14 +95,21 @@ async def _batch_deadline(request: Request, timeout_ms: TimeoutMs = None) -> Dea
     return Deadline.from_header(timeout_ms, settings.batch_deadline_s)
 
 
-async def _uploaded_image(request: Request) -> ImageBytes:
+async def _uploaded_image(request: Request, caller: Caller) -> AsyncIterator[ImageBytes]:
     settings: ModelServiceSettings = request.app.state.settings
-    return await read_image(request, settings.upload_bytes_max)
+    with _upload_memory(request).reading(request, caller.subject) as counted:
+        yield await read_image(counted, settings.upload_bytes_max)
 
 
-async def _uploaded_images(request: Request) -> list[ImageBytes | HeparError]:
+async def _uploaded_images(request: Request, caller: Caller) -> AsyncIterator[list[ImageBytes | HeparError]]:
     settings: ModelServiceSettings = request.app.state.settings
-    return await read_images(request, settings.upload_bytes_max, settings.batch_images_max, settings.batch_bytes_max)
+    with _upload_memory(request).reading(request, caller.subject) as counted:
+        yield await read_images(counted, settings.upload_bytes_max, settings.batch_images_max, settings.batch_bytes_max)
+
+
+def _upload_memory(request: Request) -> UploadMemory:
+    memory: UploadMemory = request.app.state.upload_memory
+    return memory
 
 
 DeadlineDep = Annotated[Deadline, Depends(_deadline)]

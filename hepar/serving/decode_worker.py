@@ -15,7 +15,7 @@ from hepar.imaging.file_values import bounded_message
 from hepar.imaging.prepared import InputSize, PreparedImage, prepare
 
 ADDRESS_SPACE_BYTES = 5 * 1024**3 // 2
-CPU_S = 20.0
+CPU_S = 15.0
 _M_MMAP_THRESHOLD, _RETURNED_BYTES_MIN = -3, 1024 * 1024
 _STANDARD_OUTPUT, _STANDARD_ERROR = 1, 2
 

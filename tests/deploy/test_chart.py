@@ -15,12 +15,14 @@ import yaml
 
 from hepar.serving.decode_worker import ADDRESS_SPACE_BYTES
 from hepar.serving.decode_workers import WORKERS
+from hepar.serving.upload_memory import UPLOADS_BYTES_MAX
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy" / "helm" / "hepar"
 HELM = shutil.which("helm") or shutil.which(str(ROOT / "var" / "tools" / "helm"))
 SERVICE_BYTES = 512 * 1024**2
-"""What a model service takes besides its decode workers: it used 203 MB after `make bench`."""
+"""What a model service takes besides its decode workers and uploads: it used 203 MB after `make bench`."""
+MODEL_SERVICE_BYTES = WORKERS * ADDRESS_SPACE_BYTES + UPLOADS_BYTES_MAX + SERVICE_BYTES
 VERSIONS = ("1.29", "1.33")
 # Of KEDA and of the Prometheus operator: kubernetes-validate has no schemas for them.
 HARDENING = (
@@ -232,8 +234,8 @@ def test_the_chart_uses_the_images_that_compose_builds() -> None:
 
 
 def test_the_memory_of_a_model_service_holds_its_decode_workers() -> None:
-    """At the same time, each at its own limit, and the service itself."""
+    """At the same time, each at its own limit, with all uploads and the service itself."""
     for name in ("classify", "detect"):
         (container,) = pods("default")[f"hepar-{name}"]["spec"]["containers"]
         limit = container["resources"]["limits"]["memory"]
-        assert int(limit.removesuffix("Mi")) * 1024**2 >= WORKERS * ADDRESS_SPACE_BYTES + SERVICE_BYTES
+        assert int(limit.removesuffix("Mi")) * 1024**2 >= MODEL_SERVICE_BYTES
