@@ -11,8 +11,6 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from gateway.api.dependencies import IMAGE_SCOPE
-from gateway.api.images import PATHS
 from hepar.contracts.base import RESEARCH_USE_NOTICE
 from hepar.web import openapi
 from hepar.web.openapi import Json
@@ -92,9 +90,9 @@ def compose(own: Json, services: Iterable[Json]) -> Json:
         for kind in ("schemas", "securitySchemes"):
             components[kind] = service["components"].get(kind, {}) | components.get(kind, {})
     document["paths"] = dict(sorted(document["paths"].items(), key=_place))
-    for path, method, operation in openapi.operations(document):
+    for _path, method, operation in openapi.operations(document):
         if openapi.HEALTH_TAG not in operation["tags"]:
-            _add_gateway(path, method, operation)
+            _add_gateway(method, operation)
     openapi.complete_components(document, _PARAMETERS, _HEADERS)
     document["components"]["schemas"] = dict(sorted(components["schemas"].items()))
     document["info"] |= {"description": _DESCRIPTION, "contact": {"name": "Hepar", "url": "https://hepar.invalid/"}}
@@ -109,11 +107,8 @@ def _place(path: tuple[str, Json]) -> tuple[int, str]:
     return list(_TAGS).index(tag), path[0]
 
 
-def _add_gateway(path: str, method: str, operation: Json) -> None:
+def _add_gateway(method: str, operation: Json) -> None:
     """What the gateway checks and answers, whichever service an operation belongs to."""
-    if path in PATHS:
-        operation["security"] = [{"oauth2": [IMAGE_SCOPE]}]
-        openapi.add_problems(operation, ("unauthenticated", "forbidden"))
     openapi.add_success_headers(operation, ("RateLimit-Policy", "RateLimit"))
     openapi.add_problems(operation, _PROBLEMS)
     if method == "post":

@@ -13,9 +13,12 @@ from auth_service.app import create_app as create_auth
 from auth_service.keys import KeyRing
 from auth_service.settings import AuthSettings
 from auth_service.tokens import TokenIssuer
+from classify_service.app import create_app as create_classify
+from classify_service.settings import ClassifySettings
 from tests.support.gateway_client import DARK, NOWHERE, PNG, Misbehaving, Surroundings, bearer, gateway, problem
 from tests.support.pictures import dicom_bytes, multi_frame
 from tests.support.serving import serving
+from tests.support.triton import RunningTriton
 
 
 def test_an_analysis_has_both_parts_and_one_request_id(around: Surroundings) -> None:
@@ -166,7 +169,10 @@ def test_an_account_answer_needs_a_documented_status_and_media_type(
         assert problem(client.get("/v1/users/me", headers=bearer(around))).status == 502
 
 
-def test_tokens_are_checked_without_auth_service_once_its_keys_are_known(around: Surroundings, tmp_path: Path) -> None:
+def test_tokens_are_checked_without_auth_service_once_its_keys_are_known(
+    around: Surroundings, triton: RunningTriton, tmp_path: Path
+) -> None:
+    """By the gateway, and by the service behind it."""
     settings = AuthSettings(
         database_url=f"sqlite+aiosqlite:///{tmp_path / 'a.sqlite3'}",
         keys_folder=tmp_path / "keys",
@@ -174,7 +180,9 @@ def test_tokens_are_checked_without_auth_service_once_its_keys_are_known(around:
     )
     with ExitStack() as until_outage:
         url = until_outage.enter_context(serving(create_auth(settings)))
-        with gateway(around, auth_url=url) as client:
+        models = {"triton": triton.grpc, "model_repository": triton.repository, "auth_url": url}
+        classify = create_classify(ClassifySettings.model_validate(models))
+        with serving(classify) as classify_url, gateway(around, auth_url=url, classify_url=classify_url) as client:
             issuer = TokenIssuer(KeyRing(tmp_path / "keys", 600), "hepar-auth", "hepar", 600)
             headers = PNG | {"authorization": f"Bearer {issuer.issue('somebody', 'analyses')}"}
 
