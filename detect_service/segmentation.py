@@ -30,7 +30,10 @@ class Delineator:
     async def segment(
         self, content: ImageBytes, deadline: Deadline, account: str, frame: int | None = None
     ) -> Segmentation:
-        """account: whose image it is.  Raises Unavailable where no segmenter answers, and what `ImageDecoder.decode` raises."""
+        """account: whose image it is.
+
+        Raises Unavailable where no segmenter answers, and what `ImageDecoder.decode` raises.
+        """
         backend = self._backend
         models = backend.scope_check.models
         if models.segmenter is None:

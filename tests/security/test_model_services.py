@@ -65,6 +65,20 @@ def test_anything_but_the_callers_token_is_401(
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize("service", ROUTES)
+def test_every_route_but_the_health_checks_needs_a_token(stack: Stack, service: str) -> None:
+    """By the service's own document: a new route is included."""
+    url = f"http://127.0.0.1:{port(stack, service)}/openapi.json"
+    paths = httpx.get(url, timeout=60, trust_env=False).json()["paths"]
+    assert paths.keys() >= {*ROUTES[service], "/v1/models"}
+    statuses = {
+        (method, path): request(stack, service, method.upper(), path, {}).status_code
+        for path, operations in paths.items()
+        for method in operations
+    }
+    assert {path for (_, path), status in statuses.items() if status != 401} == {"/healthz", "/readyz"}
+
+
 @pytest.mark.parametrize(("service", "path"), UPLOADS)
 def test_the_refusal_comes_before_the_body(stack: Stack, service: str, path: str) -> None:
     """Only the headers of a large upload are sent."""
