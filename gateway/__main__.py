@@ -7,4 +7,4 @@ from hepar.web.app import run_app
 
 if __name__ == "__main__":
     settings = load_settings(GatewaySettings)
-    run_app("gateway", create_app(settings), settings, settings.trusted_proxies)
+    run_app("gateway", create_app(settings), settings, settings.trusted_proxies, settings.address_connections_max)

@@ -16,6 +16,7 @@ from gateway.api import UPLOAD_PATHS, install_routes
 from gateway.api.dependencies import GatewayDependencies
 from gateway.authentication import AuthenticationMiddleware
 from gateway.browser_headers import install_browser_headers
+from gateway.capacity import Capacity
 from gateway.idempotency import IdempotencyMiddleware
 from gateway.openapi import load_public_document
 from gateway.rate_limit import RateLimitMiddleware
@@ -25,6 +26,7 @@ from gateway.web_app import install_web
 from hepar.core.request_context import current_request_id
 from hepar.web.access_tokens import TokenRules
 from hepar.web.app import Lifespan, new_app
+from hepar.web.in_flight import CallerBusy, InFlightLimit
 from hepar.web.openapi import Json
 from hepar.web.problems import problem_response
 from hepar.web.public_keys import public_key_cache
@@ -35,6 +37,7 @@ from hepar.web.upstream import Upstream, UpstreamProblem
 def create_app(settings: GatewaySettings, document: Json | None = None) -> FastAPI:
     """document: the public OpenAPI document; gateway/openapi.json by default."""
     document = load_public_document() if document is None else document
+    capacity = Capacity(settings.concurrent_max)
     app = new_app(
         "Hepar",
         "Find and classify liver tumours on CT: research software, not a medical device",
@@ -42,11 +45,13 @@ def create_app(settings: GatewaySettings, document: Json | None = None) -> FastA
         _lifespan(settings),
         UPLOAD_PATHS,
         document="/v1/openapi.json",
-        inside=[
+        before_body=[
             Middleware(AuthenticationMiddleware),
+            Middleware(InFlightLimit, capacity.of_caller, CallerBusy, until_sent=True),
             Middleware(RateLimitMiddleware, settings.account_per_minute, settings.address_per_minute),
-            Middleware(IdempotencyMiddleware, settings.upload_bytes_max + MULTIPART_OVERHEAD_BYTES),
         ],
+        shares=capacity.of_all,
+        inside=[Middleware(IdempotencyMiddleware, settings.upload_bytes_max + MULTIPART_OVERHEAD_BYTES)],
     )
     app.add_exception_handler(UpstreamProblem, _upstream_problem)
     install_routes(app, document)

@@ -11,12 +11,13 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.authentication import authenticated_principal
+from gateway.capacity import API_PATHS
 from hepar.core.errors import ClientError, Unavailable
 from hepar.core.metrics import RATE_LIMIT_FAILURES
 from hepar.storage.request_counts import RateLimit, RequestCounts, Usage
+from hepar.web.connection_limits import client_network
 
 _log = logging.getLogger(__name__)
-_LIMITED_PATHS = ("/v1/", "/.well-known/")
 _WINDOW_S = 60
 _MAX_WAIT_S = 1.0
 _PAUSE_S = 5.0
@@ -48,10 +49,10 @@ class RateLimitMiddleware:
         self._retry_database_at = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(_LIMITED_PATHS):
+        if scope["type"] != "http" or not scope["path"].startswith(API_PATHS):
             await self._app(scope, receive, send)
             return
-        callers = {"address": str((scope.get("client") or ("unknown",))[0])}
+        callers = {"address": client_network(scope)}
         principal = authenticated_principal(scope)
         if principal is not None:
             callers["account"] = principal.subject

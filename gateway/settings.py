@@ -1,9 +1,10 @@
 """Settings of the gateway."""
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from hepar.core.settings import ServiceSettings
@@ -25,6 +26,9 @@ class GatewaySettings(ServiceSettings):
     account_deadline_s: float = Field(default=10, gt=0, le=60, description="longest a sign-up or sign-in may take")
     account_per_minute: int = Field(default=600, ge=1, description="requests of one account")
     address_per_minute: int = Field(default=1200, ge=1, description="requests of one network address")
+    address_connections_max: int = Field(
+        default=256, ge=1, description="open connections of one network address that is not a trusted proxy"
+    )
     database_url: str = Field(
         default="sqlite+aiosqlite:///var/gateway/state.sqlite3",
         description="state that all gateways share: request counts, and encrypted responses for Idempotency-Key",
@@ -35,9 +39,16 @@ class GatewaySettings(ServiceSettings):
     cors_origins: list[str] = Field(default=[], description="other sites whose pages may call this API (a JSON list)")
     trusted_proxies: list[str] = Field(
         default=[],
-        description="addresses whose X-Forwarded-For and X-Forwarded-Proto are believed (a JSON list); none by default",
+        description="addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed (a JSON list)",
     )
     upload_bytes_max: int = Field(default=64 * 1024 * 1024, ge=1, description="bytes of one image or one batch")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, given: list[str]) -> list[str]:
+        for text in given:
+            ip_network(text, strict=False)
+        return given
 
     @model_validator(mode="after")
     def _shared_in_production(self) -> Self:

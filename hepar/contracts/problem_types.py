@@ -63,6 +63,12 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
         "Path and query together exceed 4 KB.",
         "Split the request into several.",
     ),
+    "malformed-request": ProblemType(
+        "The request is not valid HTTP",
+        (400,),
+        "The bytes are not an HTTP/1.1 request, or could be read in more than one way. The connection was closed.",
+        "Let your HTTP library write the request line, the headers and the length of the body.",
+    ),
     "unknown-host": ProblemType(
         "The Host header is not acceptable",
         (400,),
@@ -97,8 +103,8 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "rate-limited": ProblemType(
         "Too many requests from you",
         (429,),
-        "This account or network address exceeded its rate limit. The headers RateLimit-Policy and RateLimit give the "
-        "limit and what remains of it.",
+        "This account or network address exceeded its rate limit, or has too many requests in flight or connections "
+        "open. The headers RateLimit-Policy and RateLimit give the limit of a minute and what remains of it.",
         "Wait for the seconds in Retry-After. A batch counts as one request.",
     ),
     "busy": ProblemType(

@@ -44,6 +44,7 @@ class ServiceSettings(BaseSettings):
         default=["127.0.0.1", "localhost", "[::1]"], description="names accepted in the Host header (a JSON list)"
     )
     concurrent_max: int = Field(default=64, ge=1, description="requests in flight; one more is answered 503")
+    connections_max: int = Field(default=1024, ge=1, description="open connections; one more is closed at once")
     production: bool = Field(
         default=False,
         description="refuses what is for development only: debug logs, documentation pages, own secrets",

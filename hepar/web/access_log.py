@@ -59,3 +59,9 @@ def record_request(scope: Scope, status: int, started: float, context: RequestCo
             **({"stages_ms": context.stages_ms} if context.stages_ms else {}),
         },
     )
+
+
+def record_refusal(status: int, request_id: str) -> None:
+    """A request that was refused before its method and path were known."""
+    count_request("-", "-", status, 0.0, {})
+    _access.info("refused", extra={"status": status, "request_id": request_id})

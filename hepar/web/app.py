@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial
 
 import uvicorn
 from fastapi import FastAPI
@@ -19,11 +20,14 @@ from hepar.core.logs import configure_logging
 from hepar.core.metrics import serve_metrics
 from hepar.core.settings import ServiceSettings
 from hepar.core.tracing import configure_tracing
+from hepar.web.connection_limits import ConnectionLimits
 from hepar.web.docs_pages import install_docs_pages
 from hepar.web.guard import RequestGuard
+from hepar.web.in_flight import ALL, InFlightLimit, Shares
 from hepar.web.openapi import HEALTH_TAG, DescribedApp
 from hepar.web.problems import install_problem_handlers
 from hepar.web.protocol import HttpProtocol
+from hepar.web.request_body import SmallBodies
 from hepar.web.server import DrainingServer
 
 _log = logging.getLogger(__name__)
@@ -42,13 +46,17 @@ def new_app(
     *,
     document: str = "/openapi.json",
     complete_after_disconnect: bool = False,
+    before_body: Sequence[Middleware] = (),
+    shares: Shares | None = None,
     inside: Sequence[Middleware] = (),
 ) -> FastAPI:
     """A FastAPI app with Hepar's errors, limits and documentation pages. Its lifespan sets `app.state.readiness`.
 
     upload_paths: routes that read large bodies themselves.  document: path of the OpenAPI document.
     complete_after_disconnect: a request runs to its end although its client is gone (RequestGuard).
-    inside: middleware behind the guard, outermost first.
+    before_body: middleware between the guard and the reading of small bodies, outermost first.
+    shares: what a request takes part of while it is served; by default, of all requests together.
+    inside: middleware behind all limits, outermost first.
     """
     app = DescribedApp(
         title=title,
@@ -67,15 +75,16 @@ def new_app(
     app.state.draining = False
     install_problem_handlers(app)
     install_docs_pages(app, document, pages=settings.docs)
-    for middleware in reversed(inside):
+    hosts = frozenset(settings.hosts)
+    layers = [
+        Middleware(RequestGuard, hosts, complete_after_disconnect=complete_after_disconnect),
+        *before_body,
+        Middleware(SmallBodies, upload_paths),  # a body that is still arriving takes no part of the capacity
+        Middleware(InFlightLimit, shares or (lambda _: {ALL: settings.concurrent_max})),
+        *inside,
+    ]
+    for middleware in reversed(layers):
         app.add_middleware(middleware.cls, *middleware.args, **middleware.kwargs)
-    app.add_middleware(
-        RequestGuard,
-        hosts=frozenset(settings.hosts),
-        max_in_flight=settings.concurrent_max,
-        upload_paths=upload_paths,
-        complete_after_disconnect=complete_after_disconnect,
-    )
     _install_health_routes(app)
     return app
 
@@ -115,19 +124,27 @@ def _install_health_routes(app: FastAPI) -> None:
         return JSONResponse({"ready": ready, "parts": parts}, 200 if ready else 503)
 
 
-def run_app(name: str, app: FastAPI, settings: ServiceSettings, trusted_proxies: Sequence[str] = ()) -> None:
+def run_app(
+    name: str,
+    app: FastAPI,
+    settings: ServiceSettings,
+    trusted_proxies: Sequence[str] = (),
+    address_connections_max: int | None = None,
+) -> None:
     """Serves until SIGTERM or Ctrl-C; requests in flight get `drain_timeout_s` to finish.
 
     trusted_proxies: addresses whose X-Forwarded-For and X-Forwarded-Proto headers are believed.
+    address_connections_max: connections of any other address.
     """
     configure_logging(name, settings.log_level)
     configure_tracing(name)
     serve_metrics(settings.host, settings.metrics_port)
+    limits = ConnectionLimits(settings.connections_max, address_connections_max, trusted_proxies)
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
-        http=HttpProtocol,
+        http=partial(HttpProtocol, limits=limits),  # type: ignore[arg-type]  # called as a class is
         ws="none",
         log_config=None,
         access_log=False,

@@ -1,4 +1,4 @@
-"""The outermost middleware of every service: limits, pace, concurrency, the last resort for errors, the access line."""
+"""The outermost middleware of every service: header limits, pace, the last resort for errors, the access line."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from opentelemetry.trace import INVALID_SPAN
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from hepar.core.errors import Busy, HeparError
-from hepar.core.metrics import REQUESTS_IN_FLIGHT
+from hepar.core.errors import HeparError
 from hepar.core.request_context import REQUEST_ID_HEADER, begin_request
 from hepar.core.tracing import server_span
 from hepar.web.access_log import ObservedResponse, record_request
+from hepar.web.in_flight import HEALTH_PATHS
 from hepar.web.problems import problem_of, problem_response
-from hepar.web.request_body import TimedBody, read_small_body
+from hepar.web.request_body import TimedBody
 from hepar.web.request_limits import check_request_line_and_headers
 
 _log = logging.getLogger(__name__)
 
 CLIENT_DISCONNECTED = 499
-_HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
 _HEALTH_STATUSES = (200, 503)
 
 
@@ -31,9 +30,6 @@ class RequestGuard:
     """ASGI middleware.
 
     hosts: names accepted in the Host header, without port.
-    max_in_flight: requests served at the same time; health checks are not counted. uvicorn's own limit acts only
-    between the requests of a connection.
-    upload_paths: these routes read their own bodies, with limits of their own; other bodies are small and read first.
     complete_after_disconnect: a request runs to its end although its client is gone. Otherwise it is cancelled: right
     for reads, wrong for a database transaction, which would stay open and block all others.
     """
@@ -42,17 +38,12 @@ class RequestGuard:
         self,
         app: ASGIApp,
         hosts: frozenset[str],
-        max_in_flight: int,
-        upload_paths: frozenset[str],
         *,
         complete_after_disconnect: bool = False,
     ) -> None:
         self._app = app
         self._hosts = hosts
-        self._max_in_flight = max_in_flight
-        self._upload_paths = upload_paths
         self._complete_after_disconnect = complete_after_disconnect
-        self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -60,7 +51,7 @@ class RequestGuard:
             return
         headers = Headers(scope=scope)
         started = time.perf_counter()
-        health = scope["path"] in _HEALTH_PATHS
+        health = scope["path"] in HEALTH_PATHS
         with nullcontext(INVALID_SPAN) if health else server_span(scope["method"], headers) as span:
             context = begin_request(headers.get(REQUEST_ID_HEADER))
             body = TimedBody(receive, None if self._complete_after_disconnect else asyncio.current_task())
@@ -75,7 +66,8 @@ class RequestGuard:
 
     async def _respond(self, scope: Scope, body: TimedBody, response: ObservedResponse) -> None:
         try:
-            await self._serve(scope, body.receive, response.send)
+            check_request_line_and_headers(scope, self._hosts)
+            await self._app(scope, body.receive, response.send)
         except asyncio.CancelledError:
             if not body.absorb_cancellation():
                 raise
@@ -87,19 +79,3 @@ class RequestGuard:
             _log.exception("unexpected error")
             if response.status == 0:
                 await problem_response(problem_of(HeparError()))(scope, body.receive, response.send)
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        check_request_line_and_headers(scope, self._hosts)
-        if scope["path"] in _HEALTH_PATHS:
-            await self._app(scope, await read_small_body(receive), send)
-            return
-        if self._in_flight >= self._max_in_flight:
-            raise Busy
-        self._in_flight += 1
-        try:
-            with REQUESTS_IN_FLIGHT.track_inprogress():
-                if scope["path"] not in self._upload_paths:
-                    receive = await read_small_body(receive)
-                await self._app(scope, receive, send)
-        finally:
-            self._in_flight -= 1

@@ -23,7 +23,8 @@ Json = dict[str, Any]
 
 HEALTH_TAG = "health"
 _EVERY_ROUTE = (
-    "internal-error", "too-large", "upload-too-slow", "unknown-host", "headers-too-large", "url-too-long",
+    "internal-error", "too-large", "upload-too-slow", "malformed-request", "unknown-host", "headers-too-large",
+    "url-too-long",
 )  # fmt: skip
 _WITH_RETRY_AFTER = (429, 503)
 HEADERS: dict[str, Json] = {

@@ -6,12 +6,13 @@ import asyncio
 import time
 from typing import ClassVar
 
-from starlette.types import Message, Receive
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hepar.core.errors import ClientError, TooLarge
 
 MAX_PAUSE_S = 10.0
 MAX_UPLOAD_S = 120.0
+MAX_SMALL_BODY_S = 10.0
 MAX_SMALL_BODY_BYTES = 64 * 1024
 
 
@@ -69,18 +70,41 @@ class TimedBody:
             self._watcher.cancel()
 
 
-async def read_small_body(receive: Receive) -> Receive:
-    """Reads the whole body and returns a receive that replays it. Raises TooLarge as soon as it exceeds the limit."""
+class SmallBodies:
+    """ASGI middleware. Reads the bodies of ordinary routes before they start: at most MAX_SMALL_BODY_BYTES each.
+
+    upload_paths: these routes read their own bodies, with limits of their own.
+    """
+
+    def __init__(self, app: ASGIApp, upload_paths: frozenset[str]) -> None:
+        self._app = app
+        self._upload_paths = upload_paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] not in self._upload_paths:
+            receive = await _read_small_body(receive)
+        await self._app(scope, receive, send)
+
+
+async def _read_small_body(receive: Receive) -> Receive:
+    """Reads the whole body and returns a receive that replays it.
+
+    Raises TooLarge as soon as it exceeds the limit, and UploadTooSlow when it is not complete in MAX_SMALL_BODY_S.
+    """
     messages: list[Message] = []
     size_bytes = 0
-    while True:
-        message = await receive()
-        messages.append(message)
-        size_bytes += len(message.get("body", b""))
-        if size_bytes > MAX_SMALL_BODY_BYTES:
-            raise TooLarge(f"at most {MAX_SMALL_BODY_BYTES} bytes")
-        if message["type"] != "http.request" or not message.get("more_body", False):
-            break
+    try:
+        async with asyncio.timeout(MAX_SMALL_BODY_S):
+            while True:
+                message = await receive()
+                messages.append(message)
+                size_bytes += len(message.get("body", b""))
+                if size_bytes > MAX_SMALL_BODY_BYTES:
+                    raise TooLarge(f"at most {MAX_SMALL_BODY_BYTES} bytes")
+                if message["type"] != "http.request" or not message.get("more_body", False):
+                    break
+    except TimeoutError as error:
+        raise UploadTooSlow(f"not complete after {MAX_SMALL_BODY_S:g} s") from error
     messages.reverse()
 
     async def replay() -> Message:

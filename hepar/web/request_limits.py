@@ -17,11 +17,23 @@ class HeadersTooLarge(ClientError):
 
     status, title, slug = 431, "The headers are too large", "headers-too-large"
 
+    def __init__(self) -> None:
+        super().__init__(f"at most {MAX_HEADERS} headers and {MAX_HEADER_BYTES} bytes of them")
+
 
 class UrlTooLong(ClientError):
     """A path and query that are longer than the published limit."""
 
     status, title, slug = 414, "The address is too long", "url-too-long"
+
+    def __init__(self) -> None:
+        super().__init__(f"at most {MAX_URL_BYTES} bytes")
+
+
+class MalformedRequest(ClientError):
+    """Bytes that are not an HTTP/1.1 request, or are one in more than one way."""
+
+    status, title, slug = 400, "The request is not valid HTTP", "malformed-request"
 
 
 class UnknownHost(ClientError):
@@ -33,11 +45,11 @@ class UnknownHost(ClientError):
 def check_request_line_and_headers(scope: Scope, hosts: frozenset[str]) -> None:
     """hosts: accepted names, without port. Raises UrlTooLong, HeadersTooLarge and UnknownHost."""
     if len(scope["raw_path"] or b"") + len(scope["query_string"]) > MAX_URL_BYTES:
-        raise UrlTooLong(f"at most {MAX_URL_BYTES} bytes")
+        raise UrlTooLong
     headers = scope["headers"]
     size_bytes = sum(len(name) + len(value) for name, value in headers)
     if len(headers) > MAX_HEADERS or size_bytes > MAX_HEADER_BYTES:
-        raise HeadersTooLarge(f"at most {MAX_HEADERS} headers and {MAX_HEADER_BYTES} bytes of them")
+        raise HeadersTooLarge
     offered = Headers(scope=scope).getlist("host")
     if len(offered) != 1 or _host_name(offered[0]) not in hosts:
         raise UnknownHost("send exactly one Host header with a name of this server")

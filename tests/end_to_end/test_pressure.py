@@ -101,8 +101,7 @@ def test_slow_half_open_and_endless_requests_are_ended_within_their_limits(
         (slow_loris, MAX_HEADERS_S, b""),
         (stalled_upload, MAX_PAUSE_S, b"HTTP/1.1 408"),
         (stalled_form, MAX_PAUSE_S, b"HTTP/1.1 408"),
-        # Answered at the deadline; what comes after the answer is a request that never has its headers.
-        (never_ending, DEADLINE_S + MAX_HEADERS_S, b"HTTP/1.1 504"),
+        (never_ending, DEADLINE_S, b"HTTP/1.1 504"),
     ]
     with ThreadPoolExecutor(len(shapes)) as pool:
         ends = [pool.submit(shape) for shape, _, _ in shapes]

@@ -32,6 +32,7 @@ ELSEWHERE = {
     "internal-error": "a defect: tests/web/test_app.py",
     "busy": "tests/web/test_app.py and tests/end_to_end",
     "upload-too-slow": "tests/web/test_app.py",
+    "malformed-request": "tests/security/test_refusals.py",
     "idempotency-in-progress": "tests/gateway/test_idempotency.py",
     "unauthenticated": "tests/gateway/test_parameters_are_published.py",
     "forbidden": "tests/gateway/test_parameters_are_published.py",

@@ -1,0 +1,40 @@
+"""How the gateway's capacity is shared: docs/decisions/0026."""
+
+from __future__ import annotations
+
+from starlette.types import Scope
+
+from gateway.authentication import authenticated_principal
+from hepar.web.connection_limits import client_network
+from hepar.web.in_flight import ALL
+
+API_PATHS = ("/v1/", "/.well-known/")
+"""What costs more than reading a file."""
+
+
+class Capacity:
+    """Shares of a gateway that serves `concurrent_max` requests at the same time.
+
+    One account has half of it. Requests without a valid token have half of it together, a quarter per address. Pages
+    and other files take no part of the capacity, and are limited per address only.
+    """
+
+    def __init__(self, concurrent_max: int) -> None:
+        self._all = concurrent_max
+        self._half = max(concurrent_max // 2, 1)
+        self._quarter = max(concurrent_max // 4, 1)
+
+    def of_caller(self, scope: Scope) -> dict[str, int]:
+        """From the first header until the reader took the answer: the body may still be arriving."""
+        principal = authenticated_principal(scope)
+        if principal is not None:
+            return {f"account {principal.subject}": self._half}
+        if scope["path"].startswith(API_PATHS):
+            return {f"address {client_network(scope)}": self._quarter}
+        return {f"pages {client_network(scope)}": self._all}
+
+    def of_all(self, scope: Scope) -> dict[str, int]:
+        """While a request is served. Small bodies are complete by then."""
+        if not scope["path"].startswith(API_PATHS):
+            return {}
+        return {ALL: self._all} if authenticated_principal(scope) else {ALL: self._all, "anonymous": self._half}
