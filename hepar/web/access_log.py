@@ -61,7 +61,7 @@ def record_request(scope: Scope, status: int, started: float, context: RequestCo
     )
 
 
-def record_refusal(status: int, request_id: str) -> None:
+def record_refusal(status: int) -> None:
     """A request that was refused before its method and path were known."""
     count_request("-", "-", status, 0.0, {})
-    _access.info("refused", extra={"status": status, "request_id": request_id})
+    _access.info("refused", extra={"status": status})

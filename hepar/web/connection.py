@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import uuid
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from hepar.core.errors import ClientError, HeparError
+from hepar.core.request_context import REQUEST_ID_HEADER, begin_request
 from hepar.web.access_log import record_refusal
 from hepar.web.connection_limits import ConnectionLimits
 from hepar.web.in_flight import CallerBusy
@@ -78,7 +79,7 @@ class Connection(HttpToolsProtocol):
     def refuse(self, error: HeparError) -> None:
         """Answers a request that the application does not get, or not to its end, and ends the connection."""
         if self.cycle is None or self.cycle.response_complete:
-            self._send_refusal(error)
+            copy_context().run(self._send_refusal, error)
         elif not self.cycle.more_body:  # earlier requests are answered first
             self._end_input()
         elif self.cycle.response_started or self.pipeline:
@@ -86,19 +87,18 @@ class Connection(HttpToolsProtocol):
         else:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-            self._send_refusal(error)
+            copy_context().run(self._send_refusal, error)
 
     def _send_refusal(self, error: HeparError) -> None:
-        request_id = uuid.uuid4().hex
-        record_refusal(error.status, request_id)
-        problem = problem_of(error).model_copy(update={"request_id": request_id})
-        body = problem.model_dump_json(exclude_none=True).encode()
+        request_id = begin_request(None).request_id
+        record_refusal(error.status)
+        body = problem_of(error).model_dump_json(exclude_none=True).encode()
         headers = {
             "content-type": MEDIA_TYPE,
             "content-length": str(len(body)),
             "cache-control": "no-store",
             "x-content-type-options": "nosniff",
-            "x-request-id": request_id,
+            REQUEST_ID_HEADER: request_id,
             "connection": "close",
             **error.response_headers(),
         }
