@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel
 
 from hepar.contracts.base import example_of
@@ -61,6 +61,19 @@ PARAMETERS: dict[str, Json] = {
 
 class DescribedApp(FastAPI):
     """A FastAPI app whose document is complete."""
+
+    _rendered: bytes | None = None
+
+    def setup(self) -> None:
+        """The route of the document. It is rendered once: that takes longer than the event loop may be blocked."""
+        assert self.openapi_url  # noqa: S101  new_app sets it
+
+        async def document(_request: Request) -> Response:
+            if self._rendered is None:
+                self._rendered = json.dumps(self.openapi(), ensure_ascii=False, separators=(",", ":")).encode()
+            return Response(self._rendered, media_type="application/json")
+
+        self.add_route(self.openapi_url, document, include_in_schema=False)
 
     def openapi(self) -> Json:
         if self.openapi_schema is None:
