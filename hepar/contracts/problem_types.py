@@ -35,7 +35,8 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
         "The format is not supported",
         (415,),
         "The file is not PNG, JPEG, TIFF, BMP, WebP or DICOM CT, or the Content-Type is neither multipart/form-data "
-        "nor an image type. The format is detected from the bytes, never from the file name.",
+        "nor an image type. The format is detected from the bytes, never from the file name. Or the body has a "
+        "Content-Encoding: bodies are read as they are.",
         "Send one of these formats. Only CT is read from DICOM; other modalities are refused.",
     ),
     "too-large": ProblemType(
@@ -66,7 +67,8 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "malformed-request": ProblemType(
         "The request is not valid HTTP",
         (400,),
-        "The bytes are not an HTTP/1.1 request, or could be read in more than one way. The connection was closed.",
+        "The bytes are not an HTTP/1.1 request or could be read in more than one way, a header has characters that are "
+        "not ASCII, or a header that may come once comes twice.",
         "Let your HTTP library write the request line, the headers and the length of the body.",
     ),
     "unknown-host": ProblemType(

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 
 import uvicorn
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse
 from fastapi.routing import iter_route_contexts
 from starlette.middleware import Middleware
 
 from hepar import __version__
 from hepar.contracts.base import RESEARCH_USE_NOTICE
-from hepar.contracts.health import Health, Readiness
 from hepar.core.logs import configure_logging
 from hepar.core.metrics import serve_metrics
 from hepar.core.settings import ServiceSettings
@@ -23,18 +20,16 @@ from hepar.core.tracing import configure_tracing
 from hepar.web.connection_limits import ConnectionLimits
 from hepar.web.docs_pages import install_docs_pages
 from hepar.web.guard import RequestGuard
+from hepar.web.health import install_health_routes
 from hepar.web.in_flight import ALL, InFlightLimit, Shares
-from hepar.web.openapi import HEALTH_TAG, DescribedApp
+from hepar.web.openapi import DescribedApp
 from hepar.web.problems import install_problem_handlers
 from hepar.web.protocol import HttpProtocol
 from hepar.web.request_body import SmallBodies
 from hepar.web.server import DrainingServer
 
-_log = logging.getLogger(__name__)
-
 _NOT_STARTED = 3  # as uvicorn itself ends
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
-ReadinessCheck = Callable[[], Awaitable[dict[str, bool]]]
 
 
 def new_app(
@@ -71,8 +66,6 @@ def new_app(
         generate_unique_id_function=lambda route: route.name,
         redoc_url=None,
     )
-    app.state.ready = None
-    app.state.draining = False
     install_problem_handlers(app)
     install_docs_pages(app, document, pages=settings.docs)
     hosts = frozenset(settings.hosts)
@@ -85,7 +78,7 @@ def new_app(
     ]
     for middleware in reversed(layers):
         app.add_middleware(middleware.cls, *middleware.args, **middleware.kwargs)
-    _install_health_routes(app)
+    install_health_routes(app)
     return app
 
 
@@ -98,30 +91,6 @@ def _with_built_routes(lifespan: Lifespan) -> Lifespan:
             yield
 
     return lifespan_with_routes
-
-
-def _install_health_routes(app: FastAPI) -> None:
-    @app.get("/healthz", summary="Is this process alive?", tags=[HEALTH_TAG])
-    async def healthz() -> Health:
-        """Answers as soon as the process runs, whatever state the rest of the system is in."""
-        return Health()
-
-    @app.get(
-        "/readyz",
-        summary="Can this service answer now?",
-        tags=[HEALTH_TAG],
-        response_model=Readiness,
-        responses={503: {"model": Readiness, "description": "Not now: `parts` names what is missing"}},
-    )
-    async def readyz() -> JSONResponse:
-        """Asks the parts that the service depends on. A process that is about to stop is not ready."""
-        check: ReadinessCheck = app.state.readiness
-        parts = {"draining": False} if app.state.draining else await check()
-        ready = all(parts.values())
-        if ready is not app.state.ready:
-            app.state.ready = ready
-            _log.info("ready" if ready else "not ready", extra={"parts": parts})
-        return JSONResponse({"ready": ready, "parts": parts}, 200 if ready else 503)
 
 
 def run_app(

@@ -18,7 +18,7 @@ from hepar.web.access_log import ObservedResponse, record_request
 from hepar.web.in_flight import HEALTH_PATHS
 from hepar.web.problems import problem_of, problem_response
 from hepar.web.request_body import TimedBody
-from hepar.web.request_limits import check_request_line_and_headers
+from hepar.web.request_limits import check_request
 
 _log = logging.getLogger(__name__)
 
@@ -66,8 +66,8 @@ class RequestGuard:
 
     async def _respond(self, scope: Scope, body: TimedBody, response: ObservedResponse) -> None:
         try:
-            check_request_line_and_headers(scope, self._hosts)
-            await self._app(scope, body.receive, response.send)
+            check_request(scope, self._hosts)
+            await self._serve(scope, body.receive, response.send)
         except asyncio.CancelledError:
             if not body.absorb_cancellation():
                 raise
@@ -79,3 +79,12 @@ class RequestGuard:
             _log.exception("unexpected error")
             if response.status == 0:
                 await problem_response(problem_of(HeparError()))(scope, body.receive, response.send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """HEAD is answered as GET; uvicorn leaves out the body."""
+        served = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+        try:
+            await self._app(served, receive, send)
+        finally:
+            if "route" in served:
+                scope["route"] = served["route"]

@@ -199,6 +199,8 @@ def _common_problems(operation: Json) -> list[str]:
     inputs = [part for part in operation.get("parameters", []) if part.get("in") in ("path", "query")]
     if inputs or "requestBody" in operation:
         slugs.append("invalid-request")
+    if "requestBody" in operation:
+        slugs.append("unsupported-media")
     if any("oauth2" in scheme for scheme in operation["security"]):
         slugs += ["unauthenticated", "forbidden"]
     return slugs

@@ -79,7 +79,11 @@ def install_problem_handlers(app: FastAPI) -> None:
             detail=title,
             request_id=current_request_id(),
         )
-        return problem_response(problem, dict(error.headers or {}))
+        headers = dict(error.headers or {})
+        if "Allow" in headers:
+            allowed = {method.strip() for method in headers["Allow"].split(",")}
+            headers["Allow"] = ", ".join(sorted(allowed | {"HEAD"} if "GET" in allowed else allowed))
+        return problem_response(problem, headers)
 
     async def gone(_request: Request, _error: Exception) -> JSONResponse:
         message = "the upload ended before its announced length"

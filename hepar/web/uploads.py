@@ -173,6 +173,21 @@ class _TooManyParts(Exception):
     """More images than the route accepts."""
 
 
+async def _from_first_boundary(body: AsyncIterator[bytes], boundary: bytes) -> AsyncIterator[bytes]:
+    """Without the text that may come before it (RFC 2046, section 5.1.1)."""
+    delimiter = b"\n--" + boundary
+    held = b"\n"
+    async for chunk in body:
+        held += chunk
+        start = held.find(delimiter)
+        if start >= 0:
+            yield held[start + 1 :]
+            break
+        held = held[-len(delimiter) :]
+    async for chunk in body:
+        yield chunk
+
+
 async def _image_parts(body: AsyncIterator[bytes], boundary: str, images_max: int) -> list[bytearray]:
     if not boundary or len(boundary) > 70:  # RFC 2046, section 5.1.1
         message = "the multipart boundary is missing or too long"
@@ -188,7 +203,7 @@ async def _image_parts(body: AsyncIterator[bytes], boundary: str, images_max: in
     }
     try:
         parser = MultipartParser(boundary.encode("latin-1"), callbacks)
-        async for chunk in body:
+        async for chunk in _from_first_boundary(body, boundary.encode("latin-1")):
             parser.write(chunk)
     except (MultipartParseError, UnicodeEncodeError) as error:
         raise _invalid_body("the multipart body is malformed") from error

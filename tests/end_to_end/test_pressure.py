@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -20,9 +16,9 @@ import pytest
 
 from hepar.web.protocol import MAX_HEADERS_S
 from hepar.web.request_body import MAX_PAUSE_S
-from local_stack.settings import on_free_ports
 from tests.end_to_end.conftest import Stack
 from tests.support.pictures import encoded, gradient
+from tests.support.stack import gateway_alone
 
 SLACK_S = 4.0
 DEADLINE_S = 25.0
@@ -159,31 +155,6 @@ def test_200_parallel_clients_are_all_answered_or_told_to_retry(bearer: dict[str
     assert statuses.total() == 200
     assert set(statuses) <= {200, 429, 503}
     assert statuses[200] >= 20
-
-
-@contextmanager
-def gateway_alone(folder: Path, **environment: str) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
-    """A gateway without the services behind it, which lives."""
-    settings = on_free_ports()
-    told = {f"HEPAR_GATEWAY_{name.upper()}": value for name, value in environment.items()}
-    told["HEPAR_GATEWAY_DATABASE_URL"] = f"sqlite+aiosqlite:///{folder / 'gateway.sqlite3'}"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gateway"], env=os.environ | settings.environment() | told, stdout=subprocess.DEVNULL
-    )
-    try:
-        with httpx.Client(base_url=settings.gateway_url, timeout=10, trust_env=False) as client:
-            deadline = time.monotonic() + 30
-            while True:
-                try:
-                    client.get("/healthz")
-                    break
-                except httpx.ConnectError:
-                    assert time.monotonic() < deadline
-                    time.sleep(0.1)
-            yield client, process
-    finally:
-        process.kill()
-        process.wait()
 
 
 def test_a_stopping_gateway_reports_not_ready_and_finishes_its_requests(tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.end_to_end.conftest import client
+from tests.end_to_end.conftest import bearer, client
 from tests.support.stack import Stack, tiny_stack
 
-__all__ = ["client"]
+__all__ = ["bearer", "client"]
 
 
 @pytest.fixture(scope="session")

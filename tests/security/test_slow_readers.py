@@ -7,22 +7,16 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-import httpx
 import pytest
 
 from hepar.web.connection import MAX_PIPELINED, SEND_CHECK_S
-from tests.end_to_end.conftest import Stack, signed_in
+from tests.end_to_end.conftest import Stack
 from tests.support.raw_http import connect, get, head, read_all, wait_until
 
 LARGE = "/v1/openapi.json"
 LARGE_FILE = "/docs/assets/swagger-ui-bundle.js"
 SOURCES = [f"127.0.4.{number // 8 + 1}" for number in range(80)]
 MEGABYTE = 1e6
-
-
-@pytest.fixture(scope="module")
-def bearer(client: httpx.Client) -> dict[str, str]:
-    return signed_in(client)
 
 
 @contextmanager

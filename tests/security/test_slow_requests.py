@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from socket import socket
 
-import httpx
 import pytest
 
 from hepar.web.request_body import MAX_SMALL_BODY_S
-from tests.end_to_end.conftest import Stack, signed_in
+from tests.end_to_end.conftest import Stack
 from tests.support.raw_http import ELSEWHERE, RawAnswer, answers, connect, exchange, get, head, read_all
 from tests.support.stack import tiny_stack
 
@@ -21,11 +20,6 @@ SLOW_FORM = head("POST", "/v1/token", FORM, "Content-Length: 500") + b"u"
 BYTE_EVERY_S = 2.0
 SLACK_S = 15.0
 INCOMPLETE = b"grant_type=password"
-
-
-@pytest.fixture(scope="module")
-def bearer(client: httpx.Client) -> dict[str, str]:
-    return signed_in(client)
 
 
 @contextmanager

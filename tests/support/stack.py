@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -50,3 +55,28 @@ def tiny_stack(folder: Path, **variables: str) -> Iterator[Stack]:
             environment.setenv(name, value)
         with running_stack(settings, folder) as process:
             yield Stack(settings, folder, process.pid)
+
+
+@contextmanager
+def gateway_alone(folder: Path, **environment: str) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
+    """A gateway without the services behind it, which lives."""
+    settings = on_free_ports()
+    told = {f"HEPAR_GATEWAY_{name.upper()}": value for name, value in environment.items()}
+    told["HEPAR_GATEWAY_DATABASE_URL"] = f"sqlite+aiosqlite:///{folder / 'gateway.sqlite3'}"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gateway"], env=os.environ | settings.environment() | told, stdout=subprocess.DEVNULL
+    )
+    try:
+        with httpx.Client(base_url=settings.gateway_url, timeout=10, trust_env=False) as client:
+            deadline = time.monotonic() + 30
+            while True:
+                try:
+                    client.get("/healthz")
+                    break
+                except httpx.ConnectError:
+                    assert time.monotonic() < deadline
+                    time.sleep(0.1)
+            yield client, process
+    finally:
+        process.kill()
+        process.wait()

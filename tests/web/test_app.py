@@ -66,7 +66,8 @@ def make_app() -> FastAPI:
 
 
 @pytest.fixture
-def client() -> Iterator[TestClient]:
+def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    monkeypatch.setattr("hepar.web.health.READINESS_S", 0.0)  # each request checks again
     with TestClient(make_app(), base_url="http://127.0.0.1") as client:
         yield client
 
