@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import Span, SpanKind
 
 from hepar.core.tracing import span, trace_headers
 
@@ -44,10 +44,10 @@ def begin_request(offered_id: str | None) -> RequestContext:
     return context
 
 
-def propagation_headers() -> dict[str, str]:
-    """Request id and trace context for the next hop; empty outside of a request."""
+def propagation_headers(of: Span | None = None) -> dict[str, str]:
+    """Request id and trace context for the next hop; empty outside of a request. of: the current span by default."""
     context = _current.get()
-    return {} if context is None else {REQUEST_ID_HEADER: context.request_id} | trace_headers()
+    return {} if context is None else {REQUEST_ID_HEADER: context.request_id} | trace_headers(of)
 
 
 def set_account(account: str) -> None:

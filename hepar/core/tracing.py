@@ -72,10 +72,24 @@ def span(name: str, kind: SpanKind = SpanKind.INTERNAL, **attributes: str) -> It
         yield started
 
 
-def trace_headers() -> dict[str, str]:
-    """`traceparent`, and `tracestate` where there is one, of the current span; empty outside of a request."""
+@contextmanager
+def detached_span(name: str, kind: SpanKind) -> Iterator[Span]:
+    """As `span`, but never the current one: for a generator, which may end in another context than it began in."""
+    started = _tracer.start_span(name, kind=kind)
+    try:
+        yield started
+    except Exception as error:
+        started.record_exception(error)
+        started.set_status(Status(StatusCode.ERROR))
+        raise
+    finally:
+        started.end()
+
+
+def trace_headers(of: Span | None = None) -> dict[str, str]:
+    """`traceparent`, and `tracestate` where there is one, of a span; by default of the current one, if there is one."""
     headers: dict[str, str] = {}
-    _propagator.inject(headers)
+    _propagator.inject(headers, None if of is None else trace.set_span_in_context(of))
     return headers
 
 

@@ -17,7 +17,7 @@ from hepar.contracts.problems import Problem
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import BadUpstream, DeadlineExceeded, HeparError, Unavailable
 from hepar.core.request_context import propagation_headers, stage
-from hepar.core.tracing import span
+from hepar.core.tracing import detached_span
 from hepar.web.problems import MEDIA_TYPE
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -95,8 +95,8 @@ class Upstream:
         timeout = httpx.Timeout(deadline.remaining_s(), connect=min(2.0, deadline.remaining_s()))
         try:
             async with AsyncExitStack() as stack:
-                stack.enter_context(span(self.purpose, SpanKind.CLIENT))
-                sent = dict(headers) | deadline.header() | propagation_headers() | {"accept": EVENTS}
+                call = stack.enter_context(detached_span(self.purpose, SpanKind.CLIENT))
+                sent = dict(headers) | deadline.header() | propagation_headers(call) | {"accept": EVENTS}
                 answering = self.client.stream("POST", path, headers=sent, content=content, timeout=timeout)
                 async with asyncio.timeout(deadline.remaining_s()):
                     response = await stack.enter_async_context(answering)
