@@ -84,6 +84,8 @@ def test_trailers_do_not_become_headers(stack: Stack) -> None:
         ["Idempotency-Key: \xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"],
         ["X-Request-ID: \x80"],
         ["X-Unknown: \xff"],
+        ["Accept-Encoding: \xff"],
+        ["Origin: https://\xff"],
     ],
 )
 @pytest.mark.parametrize("key", [[], [f"Idempotency-Key: {uuid.uuid4()}"]])

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from socket import socket
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from hepar.web.request_body import MAX_SMALL_BODY_S
 from tests.end_to_end.conftest import Stack
 from tests.support.raw_http import ELSEWHERE, RawAnswer, answers, connect, exchange, get, head, read_all
-from tests.support.stack import tiny_stack
+from tests.support.stack import gateway_alone, tiny_stack
 
 FORM = "Content-Type: application/x-www-form-urlencoded"
 SLOW_FORM = head("POST", "/v1/token", FORM, "Content-Length: 500") + b"u"
@@ -117,3 +118,15 @@ def test_one_address_has_a_part_of_the_connections(tmp_path_factory: pytest.Temp
             with connect(port, "127.0.0.6") as one_too_many:
                 assert read_all(one_too_many) == b""
         assert get(port, "/healthz", source="127.0.0.4").status == 200
+
+
+def test_the_rate_limit_comes_before_the_body(tmp_path: Path) -> None:
+    with gateway_alone(tmp_path, address_per_minute="2") as (client, _):
+        port = client.base_url.port
+        assert port is not None
+        for _ in range(2):
+            get(port, "/v1/models", source="127.0.0.7")
+        with connect(port, "127.0.0.7") as connection:
+            connection.sendall(SLOW_FORM)
+            (refused,) = answers(read_all(connection))
+        assert (refused.status, refused.json()["type"]) == (429, "/problems/rate-limited")
