@@ -26,8 +26,9 @@ from hepar.web.openapi import DescribedApp
 from hepar.web.problems import install_problem_handlers
 from hepar.web.protocol import HttpProtocol
 from hepar.web.request_body import SmallBodies
-from hepar.web.server import DrainingServer
+from hepar.web.server import DrainingServer, allow_open_files
 
+_FILES_PER_CONNECTION = 4  # its own, those of the calls behind it, and the process's other files
 _NOT_STARTED = 3  # as uvicorn itself ends
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -108,6 +109,7 @@ def run_app(
     configure_logging(name, settings.log_level)
     configure_tracing(name)
     serve_metrics(settings.host, settings.metrics_port)
+    allow_open_files(settings.connections_max * _FILES_PER_CONNECTION)
     limits = ConnectionLimits(settings.connections_max, address_connections_max, trusted_proxies)
     config = uvicorn.Config(
         app,

@@ -1,7 +1,8 @@
-"""uvicorn with a shutdown that first turns readiness off."""
+"""uvicorn with a shutdown that first turns readiness off, and the open files that it needs."""
 
 from __future__ import annotations
 
+import resource
 import threading
 from types import FrameType
 
@@ -26,3 +27,11 @@ class DrainingServer(uvicorn.Server):
             timer = threading.Timer(self._delay_s, super().handle_exit, (sig, frame))
             timer.daemon = True
             timer.start()
+
+
+def allow_open_files(files: int) -> None:
+    """Raises the soft limit on open files as far as the hard limit permits. Many systems start with 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < files:
+        wanted = files if hard == resource.RLIM_INFINITY else min(files, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
