@@ -124,7 +124,7 @@ class Connection(HttpToolsProtocol):
         return True
 
     def close_after_response(self) -> None:
-        if self.cycle.more_body or self._input_ended:
+        if self.cycle.more_body or self._input_ended or self.pipeline:
             self._begin_to_discard()
         else:
             self.transport.close()
