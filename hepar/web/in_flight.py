@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hepar.core.errors import ClientError, HeparError, Unavailable
+from hepar.core.errors import Busy, ClientError, HeparError
 from hepar.core.metrics import REQUESTS_IN_FLIGHT
 
 HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
@@ -18,12 +18,6 @@ Shares = Callable[[Scope], Mapping[str, int]]
 """The shares that a request takes part of, each with its limit."""
 ALL = "all"
 """The share of all requests together, which is measured."""
-
-
-class Busy(Unavailable):
-    """As many requests are in flight as this process accepts."""
-
-    title, slug = "Too many requests at the moment", "busy"
 
 
 class CallerBusy(ClientError):
