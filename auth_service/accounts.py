@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_service.audit import Actor
 from auth_service.dependencies import AuthDependencies, Caller, end_sessions, locked_account
+from auth_service.password_strength import require_length
 from auth_service.second_factor import (
     accepted_step,
     fresh_recovery_codes,
@@ -19,7 +20,8 @@ from auth_service.second_factor import (
     recovery_hash,
 )
 from auth_service.tables import StoredAccount, StoredRecoveryCode, StoredSession
-from hepar.contracts.accounts import PASSWORD_CHARACTERS_MIN, Confirmation, PasswordChange, Role, SecondFactor, SignUp
+from auth_service.throttle import confirmation_limits, sign_up_limits
+from hepar.contracts.accounts import Confirmation, PasswordChange, Role, SecondFactor, SignUp
 from hepar.core.errors import ClientError, Forbidden, Unauthenticated
 
 
@@ -66,9 +68,13 @@ class LastAdministrator(ClientError):
 
 
 async def sign_up(dependencies: AuthDependencies, form: SignUp, origin: str | None) -> StoredAccount:
-    """Raises SignUpClosed, WeakPassword and AddressInUse; of parallel sign-ups with one address, one succeeds."""
+    """Raises SignUpClosed, TooManyAttempts, WeakPassword and AddressInUse.
+
+    Of parallel sign-ups with one address, one succeeds.
+    """
     if dependencies.settings.signup == "closed":
         raise SignUpClosed
+    await dependencies.throttle.begin(sign_up_limits(origin, dependencies.settings.signup_burst))
     status = "pending" if dependencies.settings.signup == "approval" else "active"
     return await new_account(dependencies, form, dependencies.settings.signup_role, status, Actor(None, origin))
 
@@ -77,12 +83,12 @@ async def new_account(
     dependencies: AuthDependencies, form: SignUp, role: Role, status: str, actor: Actor
 ) -> StoredAccount:
     """Raises WeakPassword, AddressInUse."""
-    await dependencies.hasher.require_strong(form.password, [form.email, form.name], second_factor=False)
+    password_hash = await dependencies.hasher.hash_new(form.password, [form.email, form.name], second_factor=False)
     account = StoredAccount(
         id=uuid.uuid4().hex,
         email=form.email.lower(),
         name=form.name,
-        password_hash=await dependencies.hasher.hash(form.password),
+        password_hash=password_hash,
         role=role,
         status=status,
         created_at=datetime.now(UTC),
@@ -110,10 +116,9 @@ async def change_password(dependencies: AuthDependencies, caller: Caller, form: 
     person = caller.person
     await confirm_password(dependencies, caller, form.current_password)
     own_words, second_factor = [person.email, person.name], person.totp_confirmed_at is not None
-    await dependencies.hasher.require_strong(
+    stored = await dependencies.hasher.hash_new(
         form.new_password, own_words, second_factor=second_factor, pointer="/new_password"
     )
-    stored = await dependencies.hasher.hash(form.new_password)
     async with dependencies.audited_transaction() as session:
         account = await _own(session, caller)
         account.password_hash = stored
@@ -151,7 +156,8 @@ async def confirm_second_factor(dependencies: AuthDependencies, caller: Caller, 
 
     Raises NoSecondFactor, SecondFactorActive, WrongCode and TooManyAttempts.
     """
-    await dependencies.throttle.begin(f"second factor of {caller.person.id}", caller.origin)
+    limits = confirmation_limits(caller.session_id)
+    await dependencies.throttle.begin(limits)
     async with dependencies.audited_transaction() as session:
         account = await _own(session, caller)
         if account.totp_confirmed_at is not None:
@@ -163,7 +169,7 @@ async def confirm_second_factor(dependencies: AuthDependencies, caller: Caller, 
             raise WrongCode
         account.totp_confirmed_at, account.last_totp_step = datetime.now(UTC), step
         codes = await _new_recovery_codes(session, account.id)
-        await dependencies.throttle.succeeded(session, f"second factor of {account.id}", caller.origin)
+        await dependencies.throttle.succeeded(session, limits)
         await dependencies.audit.append(session, "second_factor_confirmed", caller.actor, account.id)
     return codes
 
@@ -184,8 +190,7 @@ async def renew_recovery_codes(dependencies: AuthDependencies, caller: Caller, f
 async def remove_second_factor(dependencies: AuthDependencies, caller: Caller, form: Confirmation) -> None:
     """Raises WrongPassword, NoSecondFactor, WrongCode, and WeakPassword for a password that is too short on its own."""
     await confirm_password(dependencies, caller, form.password)
-    if len(form.password) < PASSWORD_CHARACTERS_MIN:
-        await dependencies.hasher.require_strong(form.password, [], second_factor=False)
+    require_length(form.password, second_factor=False)
     async with dependencies.audited_transaction() as session:
         account = await _own(session, caller)
         if account.totp_confirmed_at is None:
@@ -219,11 +224,12 @@ async def end_own_sessions(dependencies: AuthDependencies, caller: Caller, only:
 async def confirm_password(dependencies: AuthDependencies, caller: Caller, password: str) -> None:
     """Raises WrongPassword and TooManyAttempts."""
     person = caller.person
-    await dependencies.throttle.begin(person.email, caller.origin)
+    limits = confirmation_limits(caller.session_id)
+    await dependencies.throttle.begin(limits)
     if not (await dependencies.hasher.check(password, person.password_hash)).matches:
         raise WrongPassword
     async with dependencies.database.writing() as session:
-        await dependencies.throttle.succeeded(session, person.email, caller.origin)
+        await dependencies.throttle.succeeded(session, limits)
 
 
 async def use_second_factor(

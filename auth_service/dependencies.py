@@ -73,6 +73,13 @@ class Caller:
             raise Forbidden("only people have an account")
         return self.account
 
+    @property
+    def session_id(self) -> str:
+        """Raises Forbidden for a client."""
+        if self.principal.session is None:
+            raise Forbidden("only people have sessions")
+        return self.principal.session
+
 
 async def authenticate(dependencies: AuthDependencies, token: str, scope: str | None, origin: str | None) -> Caller:
     """Checks the database as well: a revoked token, an ended session or a deactivated account is refused at once.

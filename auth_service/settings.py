@@ -54,6 +54,11 @@ class AuthSettings(ServiceSettings):
     signup_role: Literal["clinician", "researcher", "integrator"] = Field(
         default="researcher", description="role of accounts created by sign-up"
     )
+    signup_burst: int = Field(
+        default=50,
+        ge=1,
+        description="sign-ups from one network before each further one has to wait up to a minute",
+    )
     proxies: list[str] = Field(
         default=["127.0.0.1", "::1"],
         description="addresses or networks of the gateway, whose X-Forwarded-For is believed",

@@ -23,6 +23,7 @@ from auth_service.tables import (
     StoredRevocation,
     StoredSession,
 )
+from auth_service.throttle import client_limits, sign_in_limits
 from hepar.contracts.tokens import AccessToken
 from hepar.core.errors import Forbidden, Unauthenticated
 
@@ -69,7 +70,8 @@ async def by_password(
 
     Raises TooManyAttempts, WrongCredentials, AccountNotActive, SecondFactorRequired, WrongCode.
     """
-    await dependencies.throttle.begin(email, origin)
+    limits = sign_in_limits(email, origin)
+    await dependencies.throttle.begin(limits)
     async with dependencies.database.reading() as session:
         found = await account_of_address(session, email)
     check = await dependencies.hasher.check(password, found.password_hash if found else None)
@@ -93,7 +95,7 @@ async def by_password(
                 await use_second_factor(dependencies, session, account, code or "", actor)
             if check.rehashed is not None:
                 account.password_hash = check.rehashed
-            await dependencies.throttle.succeeded(session, email, origin)
+            await dependencies.throttle.succeeded(session, limits)
             scope = granted(SCOPES[role_of(account)], asked)
             opened = _new_session(dependencies, account, scope)
             session.add(opened)
@@ -156,20 +158,15 @@ async def by_client(
     dependencies: AuthDependencies, client_id: str, secret: str, asked: str | None, origin: str | None
 ) -> AccessToken:
     """RFC 6749, section 4.4. Raises TooManyAttempts, WrongClient."""
-    await dependencies.throttle.begin(f"client {client_id}", origin)
-    scope: str | None = None
-    async with dependencies.audited_transaction() as session:
+    async with dependencies.database.reading() as session:
         client = await _client_of(session, client_id, secret)
-        if client is None:
-            await dependencies.audit.append(
-                session, "sign_in_refused", Actor(None, origin), None, reason="wrong client"
-            )
-        else:
-            await dependencies.throttle.succeeded(session, f"client {client_id}", origin)
-            scope = granted(frozenset(client.scope.split()), asked)
-            await dependencies.audit.append(session, "signed_in", Actor(client_id, origin), client_id)
-    if scope is None:
+    if client is None:
+        await dependencies.throttle.begin(client_limits(origin))
+        await _refused(dependencies, None, "wrong client", origin)
         raise WrongClient
+    scope = granted(frozenset(client.scope.split()), asked)
+    async with dependencies.audited_transaction() as session:
+        await dependencies.audit.append(session, "signed_in", Actor(client_id, origin), client_id)
     access_token = dependencies.issuer.issue(client_id, scope)
     return AccessToken(access_token=access_token, expires_in=dependencies.issuer.lifetime_s, scope=scope)
 

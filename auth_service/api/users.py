@@ -52,7 +52,7 @@ class NoSuchSession(ClientError):
     "",
     summary="Sign up",
     status_code=201,
-    responses=problems("address-in-use", "sign-up-closed", "weak-password"),
+    responses=problems("address-in-use", "sign-up-closed", "weak-password", "too-many-attempts"),
     openapi_extra={"responses": {"201": {"links": _LINKS}}},
 )
 async def sign_up(form: SignUp, dependencies: Dependencies, origin: OriginDep, response: Response) -> Account:

@@ -30,7 +30,7 @@ Code = Annotated[str, Field(min_length=6, max_length=40, description="a code of 
 Id = Annotated[str, Field(description="32 hexadecimal digits")]
 
 _ID, _OTHER_ID = "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c", "9c1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f"
-_PASSWORD, _NEXT_PASSWORD = "correct horse battery staple", "another long phrase of mine"
+_PASSWORD, _NEXT_PASSWORD = "seven herons over a frozen lake", "another long phrase of mine"
 _NOON, _LATER = "2026-11-25T12:00:00Z", "2026-12-25T12:00:00Z"
 _CLIENT_NAME = "PACS of the radiology department"
 

@@ -239,7 +239,7 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "too-many-attempts": ProblemType(
         "Too many attempts",
         (429,),
-        "There were several wrong passwords or codes for this account or from this network address.",
+        "There were several wrong passwords or codes for this account or many failures or sign-ups from this network.",
         "Wait for the seconds in Retry-After; each further attempt increases the waiting time.",
     ),
     "last-administrator": ProblemType(

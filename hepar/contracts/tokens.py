@@ -13,7 +13,7 @@ class TokenRequest(BaseModel):
     """OAuth 2.0 token request (RFC 6749). Unknown fields are ignored, as section 3.2 demands."""
 
     model_config = ConfigDict(frozen=True) | with_example(
-        {"grant_type": "password", "username": "ada@example.org", "password": "correct horse battery staple"}
+        {"grant_type": "password", "username": "ada@example.org", "password": "seven herons over a frozen lake"}
     )
 
     grant_type: GrantType = Field(

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from pyotp.totp import TOTP
 
-from auth_service.throttle import ACCOUNT
+from auth_service.throttle import UNKNOWN_DEVICE
 from tests.support.auth_client import EMAIL, PASSWORD, AuthTestClient
 
 SHORT_PASSWORD = "twelve chars!"
@@ -114,7 +114,7 @@ def test_confirmation_needs_a_pending_second_factor_and_a_right_code(auth: AuthT
 @pytest.mark.usefixtures("frozen_time")
 def test_guessing_codes_is_throttled(auth: AuthTestClient) -> None:
     enrolled(auth)
-    statuses = [auth.sign_in(otp=f"{number:06d}").status_code for number in range(ACCOUNT.free + 2)]
+    statuses = [auth.sign_in(otp=f"{number:06d}").status_code for number in range(UNKNOWN_DEVICE.free + 2)]
     assert statuses[-1] == 429
 
 

@@ -46,10 +46,10 @@ export const deProblems: Record<string, ProblemText> = {
     title: "Das Passwort ist zu leicht zu erraten",
     remedy: "Wählen Sie einen langen Satz ohne Ihren Namen und Ihre Adresse.",
   },
-  "wrong-password": { title: "Das Passwort ist falsch", remedy: "Geben Sie es erneut ein. Nach mehreren Fehlversuchen wird das Konto vorübergehend gesperrt." },
+  "wrong-password": { title: "Das Passwort ist falsch", remedy: "Geben Sie es erneut ein. Nach mehreren Fehlversuchen gibt es eine Wartezeit." },
   "wrong-credentials": {
     title: "Die Adresse oder das Passwort ist falsch",
-    remedy: "Geben Sie beides erneut ein. Nach mehreren Fehlversuchen wird das Konto vorübergehend gesperrt.",
+    remedy: "Geben Sie beides erneut ein. Nach mehreren Fehlversuchen gibt es eine Wartezeit.",
   },
   "second-factor-required": {
     title: "Der Code des zweiten Faktors ist erforderlich",
