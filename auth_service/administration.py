@@ -6,13 +6,15 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_service.accounts import require_another_administrator
+from auth_service.confirmation import confirm_password, confirmed
+from auth_service.credentials import NoSecondFactor, clear_second_factor
 from auth_service.dependencies import AuthDependencies, Caller, end_sessions, locked_account
 from auth_service.tables import StoredAccount, StoredAuditEntry
-from hepar.contracts.accounts import AccountStatus, Role
+from hepar.contracts.accounts import AccountStatus, Confirmation, Role
 from hepar.core.errors import ClientError
 from hepar.storage.paging import PageRequest, paged
 
-SIGN_IN_EVENTS = ("signed_in", "sign_in_refused", "signed_out", "refresh_token_reused")
+SIGN_IN_EVENTS = ("signed_in", "sign_in_refused", "signed_out", "refresh_token_reused", "confirmation_refused")
 
 
 class NoSuchAccount(ClientError):
@@ -92,6 +94,25 @@ async def reactivate(dependencies: AuthDependencies, caller: Caller, account_id:
         if found.status == "deactivated":
             found.status = "active"
             await dependencies.audit.append(session, "reactivated", caller.actor, account_id)
+    return found
+
+
+async def reset_second_factor(
+    dependencies: AuthDependencies, caller: Caller, account_id: str, form: Confirmation
+) -> StoredAccount:
+    """For an owner who lost the authenticator and the recovery codes; ends the account's sessions.
+
+    form: confirms the administrator, not the owner.  Raises WrongPassword, WrongCode, TooManyAttempts, NoSuchAccount,
+    NoSecondFactor.
+    """
+    await confirm_password(dependencies, caller, form.password)
+    async with confirmed(dependencies, caller, form.code) as (session, _administrator):
+        found = await _locked(session, account_id)
+        if found.totp_secret is None:
+            raise NoSecondFactor
+        await clear_second_factor(session, found)
+        await end_sessions(session, account_id)
+        await dependencies.audit.append(session, "second_factor_reset", caller.actor, account_id)
     return found
 
 

@@ -25,7 +25,8 @@ _log = logging.getLogger(__name__)
 Event = Literal[
     "signed_up", "signed_in", "sign_in_refused", "signed_out", "sessions_ended", "refresh_token_reused",
     "password_changed", "second_factor_begun", "second_factor_confirmed", "second_factor_removed",
-    "recovery_code_used", "recovery_codes_renewed", "approved", "role_changed", "deactivated", "reactivated",
+    "second_factor_reset", "confirmation_refused", "recovery_code_used", "recovery_codes_renewed",
+    "approved", "role_changed", "deactivated", "reactivated",
     "deleted", "token_revoked", "client_registered", "client_deactivated", "client_secret_added",
     "client_secret_removed", "key_rotated", "profile_changed",
 ]  # fmt: skip

@@ -11,8 +11,9 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from auth_service.accounts import WrongCode, account_of_address, use_second_factor
+from auth_service.accounts import account_of_address
 from auth_service.audit import Actor
+from auth_service.confirmation import WrongCode, use_second_factor
 from auth_service.dependencies import AuthDependencies, end_sessions, locked_account, role_of
 from auth_service.roles import SCOPES, granted
 from auth_service.tables import (

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query
 from auth_service import administration
 from auth_service.api.dependencies import (
     AFTER,
+    CONFIRMATION_PROBLEMS,
     ID_PATTERN,
     AfterEntryDep,
     AuditorDep,
@@ -19,7 +20,7 @@ from auth_service.api.dependencies import (
     shaped,
 )
 from auth_service.api.users import sign_in_page
-from hepar.contracts.accounts import Account, AccountStatus, AuditEntry, Page, Role, RoleChange, SignIn
+from hepar.contracts.accounts import Account, AccountStatus, AuditEntry, Confirmation, Page, Role, RoleChange, SignIn
 from hepar.web.openapi import problems
 
 router = APIRouter(prefix="/v1", tags=["administration"], responses=problems("unavailable"))
@@ -95,6 +96,20 @@ async def deactivate_user(account_id: AccountId, caller: UsersAdministratorDep, 
 async def reactivate_user(account_id: AccountId, caller: UsersAdministratorDep, dependencies: Dependencies) -> Account:
     """It can sign in again."""
     return shaped(await administration.reactivate(dependencies, caller, account_id))
+
+
+@router.delete(
+    "/users/{account_id}/second-factor",
+    summary="Reset an account's second factor",
+    responses=problems(*CONFIRMATION_PROBLEMS, "no-such-account", "no-second-factor"),
+)
+async def reset_second_factor(
+    account_id: AccountId, form: Confirmation, caller: UsersAdministratorDep, dependencies: Dependencies
+) -> Account:
+    """For an owner who lost the authenticator and the recovery codes: ends the account's sessions, and signing in needs
+    the password alone. Make sure that it is the owner who asks. The form has the administrator's own password and code.
+    """
+    return shaped(await administration.reset_second_factor(dependencies, caller, account_id, form))
 
 
 @router.get("/users/{account_id}/sign-ins", summary="List an account's sign-ins", responses=problems("no-such-account"))

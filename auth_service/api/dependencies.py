@@ -54,6 +54,7 @@ UsersAdministratorDep = Annotated[Caller, Security(_caller, scopes=[USERS])]
 ClientsAdministratorDep = Annotated[Caller, Security(_caller, scopes=[CLIENTS])]
 AuditorDep = Annotated[Caller, Security(_caller, scopes=[AUDIT])]
 
+CONFIRMATION_PROBLEMS = ("wrong-password", "wrong-code", "too-many-attempts")
 ID_PATTERN = "^[0-9a-f]{32}$"
 LimitDep = Annotated[int, Query(ge=1, le=PAGE_MAX, description="items of a page")]
 AFTER = "`next` of the previous page; the first page where it is missing"

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Response
 
 from auth_service import accounts, administration
 from auth_service.api.dependencies import (
+    CONFIRMATION_PROBLEMS,
     ID_PATTERN,
     AfterEntryDep,
     Dependencies,
@@ -21,11 +22,7 @@ from hepar.contracts.accounts import (
     Account,
     Confirmation,
     Page,
-    PasswordChange,
     ProfileChange,
-    RecoveryCodes,
-    SecondFactor,
-    SecondFactorCode,
     Session,
     SignIn,
     SignUp,
@@ -39,7 +36,6 @@ _LINKS = {
     target: {"operationId": target, "parameters": {"account_id": "$response.body#/id"}}
     for target in ("get_user", "deactivate_user", "change_role")
 }
-_CONFIRMED = ("wrong-password", "wrong-code", "too-many-attempts")
 
 
 class NoSuchSession(ClientError):
@@ -77,71 +73,14 @@ async def change_me(form: ProfileChange, caller: PersonDep, dependencies: Depend
 
 
 @router.delete(
-    "/me", summary="Delete my account", status_code=204, responses=problems(*_CONFIRMED, "last-administrator")
+    "/me",
+    summary="Delete my account",
+    status_code=204,
+    responses=problems(*CONFIRMATION_PROBLEMS, "last-administrator"),
 )
 async def delete_me(form: Confirmation, caller: PersonDep, dependencies: Dependencies) -> None:
     """Deletes the account and ends its sessions; only its id stays, in the audit log. It cannot be undone."""
     await accounts.delete_account(dependencies, caller, form)
-
-
-@router.put(
-    "/me/password",
-    summary="Change my password",
-    status_code=204,
-    responses=problems("wrong-password", "weak-password", "too-many-attempts"),
-)
-async def change_password(form: PasswordChange, caller: PersonDep, dependencies: Dependencies) -> None:
-    """Ends all sessions, the caller's own included: sign in again."""
-    await accounts.change_password(dependencies, caller, form)
-
-
-@router.post(
-    "/me/second-factor",
-    summary="Begin a second factor",
-    status_code=201,
-    responses=problems("second-factor-active"),
-)
-async def begin_second_factor(caller: PersonDep, dependencies: Dependencies, response: Response) -> SecondFactor:
-    """Returns the secret for an authenticator application. It takes effect when a code of it has been confirmed."""
-    response.headers["Location"] = "/v1/users/me/second-factor"
-    return await accounts.begin_second_factor(dependencies, caller)
-
-
-@router.put(
-    "/me/second-factor",
-    summary="Confirm my second factor",
-    responses=problems("wrong-code", "no-second-factor", "second-factor-active", "too-many-attempts"),
-)
-async def confirm_second_factor(form: SecondFactorCode, caller: PersonDep, dependencies: Dependencies) -> RecoveryCodes:
-    """Takes the authenticator's first code and returns recovery codes, which are shown only here. From now on signing
-    in needs a code.
-    """
-    return RecoveryCodes(codes=await accounts.confirm_second_factor(dependencies, caller, form.code))
-
-
-@router.delete(
-    "/me/second-factor",
-    summary="Remove my second factor",
-    status_code=204,
-    responses=problems(*_CONFIRMED, "no-second-factor", "weak-password"),
-)
-async def remove_second_factor(form: Confirmation, caller: PersonDep, dependencies: Dependencies) -> None:
-    """Signing in needs the password alone again. A password of fewer than 15 characters must be changed first."""
-    await accounts.remove_second_factor(dependencies, caller, form)
-
-
-@router.post(
-    "/me/recovery-codes",
-    summary="Renew my recovery codes",
-    status_code=201,
-    responses=problems(*_CONFIRMED, "no-second-factor"),
-)
-async def renew_recovery_codes(
-    form: Confirmation, caller: PersonDep, dependencies: Dependencies, response: Response
-) -> RecoveryCodes:
-    """Invalidates the earlier codes. The new ones are shown only here."""
-    response.headers["Location"] = "/v1/users/me/recovery-codes"
-    return RecoveryCodes(codes=await accounts.renew_recovery_codes(dependencies, caller, form))
 
 
 @router.get("/me/sessions", summary="List my open sessions")

@@ -27,6 +27,7 @@ NewPassword = Annotated[
     ),
 ]
 Code = Annotated[str, Field(min_length=6, max_length=40, description="a code of the authenticator, or a recovery code")]
+_CODE = "a code of the second factor, or a recovery code, where the caller has a second factor"
 Id = Annotated[str, Field(description="32 hexadecimal digits")]
 
 _ID, _OTHER_ID = "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c", "9c1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f"
@@ -93,15 +94,16 @@ class PasswordChange(Document):
 
     current_password: GivenPassword = Field(description="the account's present password")
     new_password: NewPassword
+    code: Code | None = Field(default=None, description=_CODE)
 
 
 class Confirmation(Document):
-    """The account's password, and a code where it has a second factor: required for changes of its security."""
+    """The caller's password, and a code where there is a second factor: required for operations on credentials."""
 
     model_config = with_example({"password": _PASSWORD, "code": "123456"})
 
-    password: GivenPassword = Field(description="the account's password")
-    code: Code | None = Field(default=None, description="of the second factor, where the account has one")
+    password: GivenPassword = Field(description="the caller's password")
+    code: Code | None = Field(default=None, description=_CODE)
 
 
 class SecondFactor(Document):
@@ -118,10 +120,11 @@ class SecondFactor(Document):
     uri: str = Field(repr=False, description="the content of its QR code")
 
 
-class SecondFactorCode(Document):
-    model_config = with_example({"code": "123456"})
+class SecondFactorActivation(Document):
+    model_config = with_example({"password": _PASSWORD, "code": "123456"})
 
-    code: Code
+    password: GivenPassword = Field(description="the caller's password")
+    code: Code = Field(description="the first code of the authenticator that has the new secret")
 
 
 class RecoveryCodes(Document):

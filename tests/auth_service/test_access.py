@@ -49,6 +49,7 @@ TABLE: dict[tuple[str, str], str | None] = {
     ("PUT", "/v1/users/{account_id}/role"): "users",
     ("POST", "/v1/users/{account_id}/deactivate"): "users",
     ("POST", "/v1/users/{account_id}/reactivate"): "users",
+    ("DELETE", "/v1/users/{account_id}/second-factor"): "users",
     ("GET", "/v1/users/{account_id}/sign-ins"): "users",
     ("GET", "/v1/audit"): "audit",
     ("POST", "/v1/clients"): "clients",

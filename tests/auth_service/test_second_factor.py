@@ -18,11 +18,13 @@ def enrolled(auth: AuthTestClient) -> tuple[dict[str, str], TOTP, list[str]]:
     """An account whose second factor was confirmed with the previous code, so that the current one is unused."""
     auth.sign_up()
     bearer = auth.bearer()
-    begun = auth.client.post("/v1/users/me/second-factor", headers=bearer)
+    begun = auth.client.post("/v1/users/me/second-factor", json={"password": PASSWORD}, headers=bearer)
     assert begun.status_code == 201
     totp = TOTP(begun.json()["secret"])
     assert begun.json()["uri"].startswith("otpauth://totp/Hepar:ada%40example.org?secret=")
-    confirmed = auth.client.put("/v1/users/me/second-factor", json={"code": before(totp)}, headers=bearer)
+    confirmed = auth.client.put(
+        "/v1/users/me/second-factor", json={"password": PASSWORD, "code": before(totp)}, headers=bearer
+    )
     assert confirmed.status_code == 200, confirmed.text
     return bearer, totp, confirmed.json()["codes"]
 
@@ -81,8 +83,8 @@ def test_renewed_recovery_codes_replace_the_previous_ones(auth: AuthTestClient) 
 def test_a_second_factor_is_removed_with_password_and_code(auth: AuthTestClient) -> None:
     bearer, totp, codes = enrolled(auth)
     path = "/v1/users/me/second-factor"
-    assert auth.client.post(path, headers=bearer).status_code == 409, "there is one"
-    assert auth.client.put(path, json={"code": totp.now()}, headers=bearer).status_code == 409
+    assert confirmation("POST", path, auth, bearer, code=codes[2]) == 409, "there is one"
+    assert confirmation("PUT", path, auth, bearer, code=totp.now()) == 409
     assert confirmation("DELETE", path, auth, bearer, password="wrong", code=codes[0]) == 403
     assert confirmation("DELETE", path, auth, bearer, code="000000") == 403
     assert confirmation("DELETE", path, auth, bearer, code=codes[0]) == 204
@@ -93,7 +95,7 @@ def test_a_second_factor_is_removed_with_password_and_code(auth: AuthTestClient)
 
 def test_twelve_characters_suffice_with_a_second_factor_which_then_cannot_be_removed(auth: AuthTestClient) -> None:
     bearer, totp, codes = enrolled(auth)
-    form = {"current_password": PASSWORD, "new_password": SHORT_PASSWORD}
+    form = {"current_password": PASSWORD, "new_password": SHORT_PASSWORD, "code": codes[2]}
     assert auth.client.put("/v1/users/me/password", json=form, headers=bearer).status_code == 204
     bearer = auth.bearer(password=SHORT_PASSWORD, otp=totp.now())
     path = "/v1/users/me/second-factor"
@@ -105,9 +107,9 @@ def test_confirmation_needs_a_pending_second_factor_and_a_right_code(auth: AuthT
     auth.sign_up()
     bearer = auth.bearer()
     path = "/v1/users/me/second-factor"
-    assert auth.client.put(path, json={"code": "123456"}, headers=bearer).status_code == 409
-    auth.client.post(path, headers=bearer)
-    assert auth.client.put(path, json={"code": "ABCDEF"}, headers=bearer).status_code == 403
+    assert confirmation("PUT", path, auth, bearer, code="123456") == 409
+    assert confirmation("POST", path, auth, bearer) == 201
+    assert confirmation("PUT", path, auth, bearer, code="ABCDEF") == 403
     assert auth.sign_in().status_code == 200, "not active yet"
 
 
@@ -140,3 +142,84 @@ def test_the_secret_is_stored_encrypted(auth: AuthTestClient) -> None:
     assert sealed is not None
     assert totp.secret not in sealed
     assert auth.dependencies.secret_key.decrypt(sealed) == totp.secret
+
+
+CHANGES = [
+    ("PUT", "/v1/users/me/password", {"current_password": PASSWORD, "new_password": "quite another long phrase"}),
+    ("POST", "/v1/users/me/second-factor", {"password": PASSWORD}),
+    ("PUT", "/v1/users/me/second-factor", {"password": PASSWORD, "code": "000000"}),
+    ("DELETE", "/v1/users/me/second-factor", {"password": PASSWORD}),
+    ("POST", "/v1/users/me/recovery-codes", {"password": PASSWORD}),
+    ("DELETE", "/v1/users/me", {"password": PASSWORD}),
+]
+
+
+def every_operation_on_credentials(auth: AuthTestClient) -> set[tuple[str, str]]:
+    """The operations of the published document that need a password."""
+    document = auth.client.app.openapi()  # type: ignore[attr-defined]
+    with_password = {"Confirmation", "PasswordChange", "SecondFactorActivation"}
+    return {
+        (method.upper(), path)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if any(f"schemas/{name}" in str(operation.get("requestBody")) for name in with_password)
+    }
+
+
+def test_every_operation_on_ones_own_credentials_is_tested_here(auth: AuthTestClient) -> None:
+    reset = ("DELETE", "/v1/users/{account_id}/second-factor")
+    assert every_operation_on_credentials(auth) == {(method, path) for method, path, _ in CHANGES} | {reset}
+
+
+@pytest.mark.usefixtures("frozen_time")
+@pytest.mark.parametrize(("method", "path", "form"), CHANGES)
+def test_wrong_passwords_and_codes_are_counted_and_audited_at_every_operation(
+    auth: AuthTestClient, method: str, path: str, form: dict[str, str]
+) -> None:
+    bearer, _, codes = enrolled(auth)
+    field = next(name for name in ("current_password", "password") if name in form)
+    wrong_password = form | {field: "a wrong but long password", "code": codes[0]}
+    wrong_code = form | {"code": "000000"}
+    answers = [auth.client.request(method, path, json=body, headers=bearer) for body in (wrong_password, wrong_code)]
+    assert [answer.json()["type"] for answer in answers] == ["/problems/wrong-password", "/problems/wrong-code"]
+    answers = [auth.client.request(method, path, json=wrong_code, headers=bearer) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [403, 429, 429, 429]
+    assert auth.client.request(method, path, json=form | {"code": codes[1]}, headers=bearer).status_code == 429
+    refused = [entry for entry in auth.audit() if entry["event"] == "confirmation_refused"]
+    assert [entry["reason"] for entry in refused] == ["wrong password", "wrong code", "wrong code"]
+    assert len({entry["actor"] for entry in refused}) == 1
+    assert auth.sign_in(otp=codes[1]).status_code == 200, "another session is not concerned"
+
+
+def test_a_stolen_access_token_sets_no_second_factor(auth: AuthTestClient) -> None:
+    auth.sign_up()
+    stolen = auth.bearer()
+    path = "/v1/users/me/second-factor"
+    assert auth.client.post(path, headers=stolen).status_code == 422
+    assert confirmation("POST", path, auth, stolen, password="a wrong but long password") == 403
+    assert auth.sign_in().status_code == 200
+
+
+def test_a_refused_new_password_does_not_count_as_a_failure(auth: AuthTestClient) -> None:
+    auth.sign_up()
+    bearer = auth.bearer()
+    weak = {"current_password": PASSWORD, "new_password": "passwordpassword"}
+    statuses = [auth.client.put("/v1/users/me/password", json=weak, headers=bearer).status_code for _ in range(6)]
+    assert statuses == [422] * 6
+
+
+def test_an_administrator_resets_a_second_factor(auth: AuthTestClient) -> None:
+    owner, _, codes = enrolled(auth)
+    identity = auth.me(owner).json()["id"]
+    administrator = auth.administrator()
+    path = f"/v1/users/{identity}/second-factor"
+    assert confirmation("DELETE", path, auth, owner, code=codes[0]) == 403, "only administrators"
+    assert confirmation("DELETE", path, auth, administrator, password="a wrong but long password") == 403
+    assert confirmation("DELETE", f"/v1/users/{'0' * 32}/second-factor", auth, administrator) == 404
+    assert auth.sign_in().status_code != 200
+    assert confirmation("DELETE", path, auth, administrator) == 200
+    assert confirmation("DELETE", path, auth, administrator) == 409
+    assert auth.me(owner).status_code == 401, "its sessions have ended"
+    assert auth.me(auth.bearer()).json()["second_factor"] is False
+    actor = auth.me(administrator).json()["id"]
+    assert {"event": "second_factor_reset", "actor": actor, "subject": identity} in auth.audit()

@@ -259,8 +259,9 @@ def by_client(api: PublicApi) -> dict[str, str]:
 
 def by_second_factor(api: PublicApi) -> dict[str, str]:
     person = api.person()
-    secret = api.call("POST", "/v1/users/me/second-factor", headers=person.headers).json()["secret"]
-    code = {"code": TOTP(secret).now()}
+    form = {"password": PASSWORD}
+    secret = api.call("POST", "/v1/users/me/second-factor", json=form, headers=person.headers).json()["secret"]
+    code = form | {"code": TOTP(secret).now()}
     confirmed = api.call("PUT", "/v1/users/me/second-factor", json=code, headers=person.headers)
     return {"username": person.email, "password": PASSWORD, "otp": confirmed.json()["codes"][0]}
 

@@ -48,6 +48,7 @@ SPECIFIC = {
     for slug in problems_of(operation)
     if slug not in OF_MANY | ELSEWHERE.keys()
 }
+CONFIRM, WRONGLY = {"password": PASSWORD}, {"password": "another wrong password"}
 WRONG, ANOTHER, NOBODY = "another wrong password", "yet another long password", "0" * 32
 
 
@@ -144,14 +145,14 @@ def test_a_service_that_fails_or_is_slow_is_reported_at_every_operation(
 
 
 @contextmanager
-def of_its_own(around: Surroundings, folder: Path) -> Iterator[PublicApi]:
-    """A system with one administrator, where nobody can sign up."""
-    settings = AuthSettings(
-        database_url=f"sqlite+aiosqlite:///{folder / 'a.sqlite3'}",
-        keys_folder=folder / "keys",
-        secret_key_file=folder / "secret.key",
-        signup="closed",
-    )
+def of_its_own(around: Surroundings, folder: Path, **changes: object) -> Iterator[PublicApi]:
+    """A system with one administrator."""
+    files = {
+        "database_url": f"sqlite+aiosqlite:///{folder / 'a.sqlite3'}",
+        "keys_folder": folder / "keys",
+        "secret_key_file": folder / "secret.key",
+    }
+    settings = AuthSettings.model_validate(files | changes)
     with serving(create_auth(settings)) as url:
         own = replace(around, auth_url=url, folder=folder)
         with gateway(own) as client:
@@ -166,7 +167,13 @@ def api(around: Surroundings) -> Iterator[PublicApi]:
 
 @pytest.fixture(scope="module")
 def closed(around: Surroundings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PublicApi]:
-    with of_its_own(around, tmp_path_factory.mktemp("closed")) as made:
+    with of_its_own(around, tmp_path_factory.mktemp("closed"), signup="closed") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def crowded(around: Surroundings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PublicApi]:
+    with of_its_own(around, tmp_path_factory.mktemp("crowded"), signup_burst=1) as made:
         yield made
 
 
@@ -180,26 +187,33 @@ def repeated(times: int, send: Callable[[], httpx2.Response]) -> httpx2.Response
 
 
 def by_person(method: str, path: str, second_factor: bool = False, times: int = 1, **body: Any) -> Request:  # noqa: ANN401
+    """With a recovery code as `code` where the person has a second factor and the body has no code."""
+
     def send(api: PublicApi) -> httpx2.Response:
         person = api.person()
-        if second_factor:
-            confirm_second_factor(api, person)
+        codes = confirm_second_factor(api, person) if second_factor else []
+        if codes and "code" not in body["json"]:
+            body["json"] = body["json"] | {"code": codes[0]}
         return repeated(times, lambda: api.call(method, path, headers=person.headers, **body))
 
     return send
 
 
-def confirm_second_factor(api: PublicApi, person: Person) -> None:
-    secret = api.call("POST", f"{ME}/second-factor", headers=person.headers).json()["secret"]
-    code = {"code": TOTP(secret).now()}
-    assert api.call("PUT", f"{ME}/second-factor", json=code, headers=person.headers).status_code == 200
+def confirm_second_factor(api: PublicApi, person: Person) -> list[str]:
+    """Returns the recovery codes."""
+    begun = api.call("POST", f"{ME}/second-factor", json=CONFIRM, headers=person.headers)
+    form = CONFIRM | {"code": TOTP(begun.json()["secret"]).now()}
+    confirmed = api.call("PUT", f"{ME}/second-factor", json=form, headers=person.headers)
+    codes: list[str] = confirmed.json()["codes"]
+    return codes
 
 
-def begun_second_factor(**body: Any) -> Request:  # noqa: ANN401
+def begun_second_factor(times: int = 1, **form: str) -> Request:
     def send(api: PublicApi) -> httpx2.Response:
         person = api.person()
-        api.call("POST", f"{ME}/second-factor", headers=person.headers)
-        return api.call("PUT", f"{ME}/second-factor", headers=person.headers, **body)
+        assert api.call("POST", f"{ME}/second-factor", json=CONFIRM, headers=person.headers).status_code == 201
+        body = CONFIRM | form
+        return repeated(times, lambda: api.call("PUT", f"{ME}/second-factor", headers=person.headers, json=body))
 
     return send
 
@@ -207,10 +221,8 @@ def begun_second_factor(**body: Any) -> Request:  # noqa: ANN401
 def short_password(api: PublicApi) -> httpx2.Response:
     """Twelve characters are enough as long as there is a second factor."""
     person = api.person()
-    secret = api.call("POST", f"{ME}/second-factor", headers=person.headers).json()["secret"]
-    code = {"code": TOTP(secret).now()}
-    recovery = api.call("PUT", f"{ME}/second-factor", json=code, headers=person.headers).json()["codes"]
-    change = {"current_password": PASSWORD, "new_password": "vq8#Zt!m2Lx9"}
+    recovery = confirm_second_factor(api, person)
+    change = {"current_password": PASSWORD, "new_password": "vq8#Zt!m2Lx9", "code": recovery[2]}
     assert api.call("PUT", f"{ME}/password", json=change, headers=person.headers).status_code == 204
     form = {"username": person.email, "password": "vq8#Zt!m2Lx9", "otp": recovery[0]}
     headers = {"authorization": f"Bearer {api.token(**form).json()['access_token']}"}
@@ -218,11 +230,17 @@ def short_password(api: PublicApi) -> httpx2.Response:
     return api.call("DELETE", f"{ME}/second-factor", json=confirmation, headers=headers)
 
 
-def many_wrong_codes(api: PublicApi) -> httpx2.Response:
-    person = api.person()
-    api.call("POST", f"{ME}/second-factor", headers=person.headers)
-    wrong = {"code": "000000"}
-    return repeated(5, lambda: api.call("PUT", f"{ME}/second-factor", json=wrong, headers=person.headers))
+def reset(second_factor: bool = False, times: int = 1, **form: str) -> Request:
+    """An administrator, with or without a second factor, resets somebody's."""
+
+    def send(api: PublicApi) -> httpx2.Response:
+        administrator, owner = api.person("administrator"), api.person()
+        if second_factor:
+            confirm_second_factor(api, administrator)
+        path, body = f"/v1/users/{owner.id}/second-factor", CONFIRM | form
+        return repeated(times, lambda: api.call("DELETE", path, json=body, headers=administrator.headers))
+
+    return send
 
 
 def signed_in(second_factor: bool = False, times: int = 1, **form: str) -> Request:
@@ -262,7 +280,7 @@ def last_administrator(method: str, path: str, **body: Any) -> Request:  # noqa:
     return lambda api: api.call(method, path.replace("{own}", api.administrator.id), **body)
 
 
-CONFIRM, WRONGLY = {"password": PASSWORD}, {"password": WRONG}
+CHANGE = {"current_password": PASSWORD, "new_password": ANOTHER}
 IMAGES = {"classify": "/v1/classifications", "detect": "/v1/detections", "analysis": "/v1/analyses"}
 BATCHES = {f"{name}_batch": f"{path}/batch" for name, path in IMAGES.items()}
 IMAGES |= {"segment": "/v1/segmentations"}
@@ -287,6 +305,10 @@ PROBLEMS: dict[tuple[str, str], Request] = {
     ("sign_up", "weak-password"): lambda api: api.client.post(
         "/v1/users", json={"email": "weak@example.org", "password": "aaaaaaaaaaaaaaaa"}
     ),
+    ("sign_up", "too-many-attempts"): lambda api: repeated(
+        4,
+        lambda: api.client.post("/v1/users", json={"email": "late@example.org", "password": "aaaaaaaaaaaaaaaa"}),
+    ),
     ("sign_up", "sign-up-closed"): lambda api: api.client.post(
         "/v1/users", json={"email": "late@example.org", "password": PASSWORD}
     ),
@@ -303,13 +325,33 @@ PROBLEMS: dict[tuple[str, str], Request] = {
     ("change_password", "too-many-attempts"): by_person(
         "PUT", f"{ME}/password", times=5, json={"current_password": WRONG, "new_password": ANOTHER}
     ),
-    ("begin_second_factor", "second-factor-active"): by_person("POST", f"{ME}/second-factor", second_factor=True),
-    ("confirm_second_factor", "wrong-code"): begun_second_factor(json={"code": "000000"}),
-    ("confirm_second_factor", "no-second-factor"): by_person("PUT", f"{ME}/second-factor", json={"code": "000000"}),
-    ("confirm_second_factor", "second-factor-active"): by_person(
-        "PUT", f"{ME}/second-factor", second_factor=True, json={"code": "000000"}
+    ("change_password", "wrong-code"): by_person(
+        "PUT", f"{ME}/password", second_factor=True, json=CHANGE | {"code": "000000"}
     ),
-    ("confirm_second_factor", "too-many-attempts"): many_wrong_codes,
+    ("begin_second_factor", "wrong-password"): by_person("POST", f"{ME}/second-factor", json=WRONGLY),
+    ("begin_second_factor", "wrong-code"): by_person(
+        "POST", f"{ME}/second-factor", second_factor=True, json=CONFIRM | {"code": "000000"}
+    ),
+    ("begin_second_factor", "too-many-attempts"): by_person("POST", f"{ME}/second-factor", times=5, json=WRONGLY),
+    ("begin_second_factor", "second-factor-active"): by_person(
+        "POST", f"{ME}/second-factor", second_factor=True, json=CONFIRM
+    ),
+    ("confirm_second_factor", "wrong-password"): begun_second_factor(password=WRONG, code="000000"),
+    ("confirm_second_factor", "wrong-code"): begun_second_factor(code="000000"),
+    ("confirm_second_factor", "no-second-factor"): by_person(
+        "PUT", f"{ME}/second-factor", json=CONFIRM | {"code": "000000"}
+    ),
+    ("confirm_second_factor", "second-factor-active"): by_person(
+        "PUT", f"{ME}/second-factor", second_factor=True, json=CONFIRM
+    ),
+    ("confirm_second_factor", "too-many-attempts"): begun_second_factor(times=5, code="000000"),
+    ("reset_second_factor", "wrong-password"): reset(password=WRONG),
+    ("reset_second_factor", "wrong-code"): reset(second_factor=True, code="000000"),
+    ("reset_second_factor", "too-many-attempts"): reset(times=5, password=WRONG),
+    ("reset_second_factor", "no-such-account"): nothing_there(
+        "DELETE", "/v1/users/{account_id}/second-factor", json=CONFIRM
+    ),
+    ("reset_second_factor", "no-second-factor"): reset(),
     ("remove_second_factor", "wrong-password"): by_person("DELETE", f"{ME}/second-factor", json=WRONGLY),
     ("remove_second_factor", "no-second-factor"): by_person("DELETE", f"{ME}/second-factor", json=CONFIRM),
     ("remove_second_factor", "weak-password"): short_password,
@@ -351,7 +393,10 @@ def test_the_table_has_no_problem_that_is_not_published() -> None:
 
 
 @pytest.mark.parametrize(("name", "slug"), sorted(SPECIFIC))
-def test_a_published_problem_occurs(api: PublicApi, closed: PublicApi, name: str, slug: str) -> None:
+def test_a_published_problem_occurs(
+    api: PublicApi, closed: PublicApi, crowded: PublicApi, name: str, slug: str
+) -> None:
     scene = closed if slug in ("last-administrator", "sign-up-closed") else api
+    scene = crowded if (name, slug) == ("sign_up", "too-many-attempts") else scene
     answer = PROBLEMS[name, slug](scene)
     assert problem(answer).type == f"/problems/{slug}", answer.text

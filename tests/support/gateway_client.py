@@ -85,6 +85,7 @@ def around(triton: RunningTriton, tmp_path_factory: pytest.TempPathFactory) -> I
         database_url=f"sqlite+aiosqlite:///{folder / 'a.sqlite3'}",
         keys_folder=keys_folder,
         secret_key_file=folder / "secret.key",
+        signup_burst=1000,
     )
     with ExitStack() as stack:
         auth_url = stack.enter_context(serving(create_auth(auth)))

@@ -47,11 +47,11 @@ def tiny_repository(folder: Path) -> Path:
 
 @contextmanager
 def tiny_stack(folder: Path, **variables: str) -> Iterator[Stack]:
-    """A separate stack, with additional environment variables for its processes."""
+    """A separate stack, with additional environment variables for its processes. Tests sign up from one address."""
     repository = tiny_repository(folder / "models")
     settings = on_free_ports().model_copy(update={"triton_model_repository": repository})
     with pytest.MonkeyPatch.context() as environment:
-        for name, value in variables.items():
+        for name, value in ({"HEPAR_AUTH_SIGNUP_BURST": "1000"} | variables).items():
             environment.setenv(name, value)
         with running_stack(settings, folder) as process:
             yield Stack(settings, folder, process.pid)

@@ -1,4 +1,5 @@
 import { useId, useState, type FormEvent, type InputHTMLAttributes } from "react";
+import { useTranslator } from "../i18n/LanguageProvider.tsx";
 
 interface FieldProps extends InputHTMLAttributes<HTMLInputElement> {
   label: string;
@@ -18,6 +19,12 @@ export function Field({ label, hint, ...input }: FieldProps) {
       ) : null}
     </div>
   );
+}
+
+/** Confirms an operation on credentials. */
+export function PasswordField() {
+  const translator = useTranslator();
+  return <Field name="password" label={translator.text("password")} type="password" autoComplete="current-password" required />;
 }
 
 /** Submits a form once at a time. action: gets a function that returns the value of a field by its name. */

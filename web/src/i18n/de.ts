@@ -166,6 +166,9 @@ export const de: Messages = {
   setUp: "Einrichten",
   confirm: "Bestätigen",
   removeSecondFactor: "Zweiten Faktor entfernen",
+  resetSecondFactor: "Zweiten Faktor zurücksetzen",
+  resetSecondFactorHint:
+    "{email} meldet sich danach nur mit dem Passwort an, und alle Sitzungen des Kontos enden. Vergewissern Sie sich, dass der Inhaber des Kontos darum bittet, und bestätigen Sie mit Ihrem eigenen Passwort.",
   secretHint: "Geben Sie dieses Geheimnis in Ihrer Authenticator-App ein und danach hier den Code, den die App anzeigt.",
   recoveryCodes: "Wiederherstellungscodes: Bewahren Sie sie sicher auf. Jeder Code gilt einmal. Sie werden nicht noch einmal angezeigt.",
   sessions: "Sitzungen",

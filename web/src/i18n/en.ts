@@ -163,6 +163,9 @@ export const en = {
   setUp: "Set up",
   confirm: "Confirm",
   removeSecondFactor: "Remove second factor",
+  resetSecondFactor: "Reset second factor",
+  resetSecondFactorHint:
+    "{email} will sign in with the password alone, and all sessions of the account end. Make sure that the owner of the account asks for it, then confirm with your own password.",
   secretHint: "Enter this secret in your authenticator app, then enter the code that the app shows.",
   recoveryCodes: "Recovery codes: store them in a safe place. Each code works once. They are not shown again.",
   sessions: "Sessions",

@@ -34,7 +34,8 @@ function ChangePassword({ hasSecondFactor }: { hasSecondFactor: boolean }) {
   const translator = useTranslator();
   const { hepar, signOut } = useSession();
   const { onSubmit, busy, error } = useForm(async (field) => {
-    const body = { current_password: field("current"), new_password: field("new") };
+    const code = hasSecondFactor ? { code: field("code") } : {};
+    const body = { current_password: field("current"), new_password: field("new"), ...code };
     throwOnError(await hepar.PUT("/v1/users/me/password", { body }));
     signOut("passwordChanged");
   });
@@ -58,6 +59,7 @@ function ChangePassword({ hasSecondFactor }: { hasSecondFactor: boolean }) {
         minLength={hasSecondFactor ? PASSWORD_MIN_WITH_SECOND_FACTOR : PASSWORD_LENGTH.minLength}
         required
       />
+      {hasSecondFactor ? <Field name="code" label={translator.text("code")} autoComplete="one-time-code" required /> : null}
       <ErrorBox error={error} />
       <button disabled={busy}>{translator.text("changePassword")}</button>
     </form>

@@ -1,7 +1,8 @@
 /** The accounts of all users. */
 import { useCallback, useState } from "react";
-import { dataOrThrow, type Account, type HeparClient } from "../api.ts";
+import { dataOrThrow, throwOnError, type Account, type HeparClient } from "../api.ts";
 import { ErrorBox } from "../components/ErrorBox.tsx";
+import { Field, PasswordField, useForm } from "../components/form.tsx";
 import { usePageTitle } from "../components/usePageTitle.ts";
 import { useResource } from "../components/useResource.ts";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
@@ -16,6 +17,7 @@ export function AdministrationPage() {
   const translator = useTranslator();
   const { hepar } = useSession();
   const [after, setAfter] = useState<string>();
+  const [resetting, setResetting] = useState<Account>();
   usePageTitle(translator.text("administration"));
   const { data, error, reload, setError } = useResource(
     useCallback(
@@ -31,11 +33,16 @@ export function AdministrationPage() {
       setError(reason);
     }
   }
+  async function onReset(): Promise<void> {
+    setResetting(undefined);
+    await reload();
+  }
   return (
     <section>
       <h1>{translator.text("administration")}</h1>
       <ErrorBox error={error} />
-      <AccountTable accounts={data?.items ?? []} onChange={(change) => void apply(change)} />
+      <AccountTable accounts={data?.items ?? []} onChange={(change) => void apply(change)} onReset={setResetting} />
+      {resetting ? <ResetSecondFactor key={resetting.id} account={resetting} onReset={onReset} /> : null}
       {data?.next ? (
         <button type="button" onClick={() => setAfter(data.next ?? undefined)}>
           {translator.text("more")}
@@ -48,9 +55,10 @@ export function AdministrationPage() {
 interface AccountTableProps {
   accounts: readonly Account[];
   onChange(change: Change): void;
+  onReset(account: Account): void;
 }
 
-function AccountTable({ accounts, onChange }: AccountTableProps) {
+function AccountTable({ accounts, onChange, onReset }: AccountTableProps) {
   const translator = useTranslator();
   return (
     <div className="wide" tabIndex={0} role="region" aria-label={translator.text("administration")}>
@@ -67,7 +75,7 @@ function AccountTable({ accounts, onChange }: AccountTableProps) {
         </thead>
         <tbody>
           {accounts.map((account) => (
-            <AccountRow key={account.id} account={account} onChange={onChange} />
+            <AccountRow key={account.id} account={account} onChange={onChange} onReset={onReset} />
           ))}
         </tbody>
       </table>
@@ -75,7 +83,11 @@ function AccountTable({ accounts, onChange }: AccountTableProps) {
   );
 }
 
-function AccountRow({ account, onChange }: { account: Account; onChange(change: Change): void }) {
+interface AccountRowProps extends Omit<AccountTableProps, "accounts"> {
+  account: Account;
+}
+
+function AccountRow({ account, onChange, onReset }: AccountRowProps) {
   const translator = useTranslator();
   const params = { path: { account_id: account.id } };
   const statusChange = STATUS_CHANGES[account.status];
@@ -103,7 +115,37 @@ function AccountRow({ account, onChange }: { account: Account; onChange(change: 
         <button type="button" onClick={() => onChange((hepar) => hepar.POST(`/v1/users/{account_id}/${statusChange}`, { params }))}>
           {translator.text(statusChange)}
         </button>
+        {account.second_factor ? (
+          <button type="button" onClick={() => onReset(account)}>
+            {translator.text("resetSecondFactor")}
+          </button>
+        ) : null}
       </td>
     </tr>
+  );
+}
+
+/** For an owner who lost the authenticator. The administrator confirms with the own password and code. */
+function ResetSecondFactor({ account, onReset }: { account: Account; onReset(): Promise<void> }) {
+  const translator = useTranslator();
+  const { hepar, account: administrator } = useSession();
+  const { onSubmit, busy, error } = useForm(async (field) => {
+    const code = administrator?.second_factor ? { code: field("code") } : {};
+    const body = { password: field("password"), ...code };
+    const params = { path: { account_id: account.id } };
+    throwOnError(await hepar.DELETE("/v1/users/{account_id}/second-factor", { params, body }));
+    await onReset();
+  });
+  return (
+    <form onSubmit={onSubmit} className="narrow">
+      <h2>{translator.text("resetSecondFactor")}</h2>
+      <p>{translator.text("resetSecondFactorHint", { email: account.email })}</p>
+      <PasswordField />
+      {administrator?.second_factor ? (
+        <Field name="code" label={translator.text("code")} autoComplete="one-time-code" required />
+      ) : null}
+      <ErrorBox error={error} />
+      <button disabled={busy}>{translator.text("confirm")}</button>
+    </form>
   );
 }

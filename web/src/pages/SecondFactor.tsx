@@ -2,7 +2,7 @@
 import { useState } from "react";
 import { dataOrThrow, throwOnError } from "../api.ts";
 import { ErrorBox } from "../components/ErrorBox.tsx";
-import { Field, useForm } from "../components/form.tsx";
+import { Field, PasswordField, useForm } from "../components/form.tsx";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
 import { useSession } from "../session/SessionProvider.tsx";
 
@@ -45,11 +45,13 @@ function RecoveryCodes({ codes }: { codes: readonly string[] }) {
 function SetUpForm({ onSecret }: { onSecret(secret: string): void }) {
   const translator = useTranslator();
   const { hepar } = useSession();
-  const { onSubmit, busy, error } = useForm(async () => {
-    onSecret(dataOrThrow(await hepar.POST("/v1/users/me/second-factor")).secret);
+  const { onSubmit, busy, error } = useForm(async (field) => {
+    const body = { password: field("password") };
+    onSecret(dataOrThrow(await hepar.POST("/v1/users/me/second-factor", { body })).secret);
   });
   return (
     <form onSubmit={onSubmit}>
+      <PasswordField />
       <ErrorBox error={error} />
       <button disabled={busy}>{translator.text("setUp")}</button>
     </form>
@@ -60,7 +62,8 @@ function ConfirmForm({ secret, onConfirmed }: { secret: string; onConfirmed(code
   const translator = useTranslator();
   const { hepar, reloadAccount } = useSession();
   const { onSubmit, busy, error } = useForm(async (field) => {
-    const { codes } = dataOrThrow(await hepar.PUT("/v1/users/me/second-factor", { body: { code: field("code") } }));
+    const body = { password: field("password"), code: field("code") };
+    const { codes } = dataOrThrow(await hepar.PUT("/v1/users/me/second-factor", { body }));
     onConfirmed(codes);
     await reloadAccount();
   });
@@ -70,6 +73,7 @@ function ConfirmForm({ secret, onConfirmed }: { secret: string; onConfirmed(code
       <p>
         <code>{secret}</code>
       </p>
+      <PasswordField />
       <Field name="code" label={translator.text("code")} autoComplete="one-time-code" inputMode="numeric" required />
       <ErrorBox error={error} />
       <button disabled={busy}>{translator.text("confirm")}</button>
@@ -88,7 +92,7 @@ function RemoveForm({ onRemoved }: { onRemoved(): void }) {
   });
   return (
     <form onSubmit={onSubmit}>
-      <Field name="password" label={translator.text("password")} type="password" autoComplete="current-password" required />
+      <PasswordField />
       <Field name="code" label={translator.text("code")} autoComplete="one-time-code" required />
       <ErrorBox error={error} />
       <button disabled={busy}>{translator.text("removeSecondFactor")}</button>
