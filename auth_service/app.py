@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from auth_service.api import install_routes
 from auth_service.audit import AuditLog
 from auth_service.dependencies import AuthDependencies, delete_expired_rows
+from auth_service.devices import DeviceTokens
 from auth_service.keys import KeyRing
 from auth_service.migrations import MIGRATIONS
 from auth_service.passwords import PasswordHasher
@@ -39,7 +40,8 @@ async def open_dependencies(settings: AuthSettings) -> AsyncIterator[AuthDepende
     audit = AuditLog(secret_key.derived("audit"))
     try:
         async with open_database(settings.database_url, MIGRATIONS, "accounts") as database:
-            yield AuthDependencies(settings, database, hasher, issuer, Throttle(database), audit, secret_key)
+            throttle, devices = Throttle(database), DeviceTokens(secret_key.derived("devices"))
+            yield AuthDependencies(settings, database, hasher, issuer, throttle, audit, secret_key, devices)
     finally:
         hasher.close()
 

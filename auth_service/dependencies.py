@@ -12,6 +12,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_service.audit import Actor, AuditLog
+from auth_service.devices import DeviceTokens
 from auth_service.passwords import PasswordHasher
 from auth_service.roles import SCOPES
 from auth_service.secret_key import SecretKey
@@ -37,6 +38,7 @@ class AuthDependencies:
     throttle: Throttle
     audit: AuditLog
     secret_key: SecretKey
+    devices: DeviceTokens
 
     @asynccontextmanager
     async def audited_transaction(self) -> AsyncIterator[AsyncSession]:

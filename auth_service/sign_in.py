@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select, update
@@ -15,6 +16,7 @@ from auth_service.accounts import account_of_address
 from auth_service.audit import Actor
 from auth_service.confirmation import WrongCode, use_second_factor
 from auth_service.dependencies import AuthDependencies, end_sessions, locked_account, role_of
+from auth_service.passwords import Check
 from auth_service.roles import SCOPES, granted
 from auth_service.tables import (
     StoredAccount,
@@ -24,7 +26,7 @@ from auth_service.tables import (
     StoredRevocation,
     StoredSession,
 )
-from auth_service.throttle import client_limits, sign_in_limits
+from auth_service.throttle import Limit, client_limits, sign_in_limits
 from hepar.contracts.tokens import AccessToken
 from hepar.core.errors import Forbidden, Unauthenticated
 
@@ -64,49 +66,74 @@ class WrongClient(Unauthenticated):
     oauth_error = "invalid_client"
 
 
-async def by_password(
-    dependencies: AuthDependencies, email: str, password: str, code: str | None, asked: str | None, origin: str | None
-) -> AccessToken:
+@dataclass(frozen=True)
+class PasswordGrant:
+    """code: of the second factor.  scope: what is asked for.  devices: device tokens, separated by spaces."""
+
+    email: str
+    password: str
+    code: str | None
+    scope: str | None
+    devices: str | None
+    origin: str | None
+
+
+async def by_password(dependencies: AuthDependencies, grant: PasswordGrant) -> AccessToken:
     """RFC 6749, section 4.3. Every refusal takes the same work and is counted, whichever of the two is wrong.
 
     Raises TooManyAttempts, WrongCredentials, AccountNotActive, SecondFactorRequired, WrongCode.
     """
-    limits = sign_in_limits(email, origin)
-    await dependencies.throttle.begin(limits)
     async with dependencies.database.reading() as session:
-        found = await account_of_address(session, email)
-    check = await dependencies.hasher.check(password, found.password_hash if found else None)
+        found = await account_of_address(session, grant.email)
+    device = dependencies.devices.find(grant.devices, found.id) if found else None
+    limits = sign_in_limits(grant.email, grant.origin, device)
+    await dependencies.throttle.begin(limits)
+    check = await dependencies.hasher.check(grant.password, found.password_hash if found else None)
     if found is None or not check.matches:
-        await _refused(
-            dependencies, found.id if found else None, "wrong password" if found else "unknown address", origin
-        )
+        reason = "wrong password" if found else "unknown address"
+        await _refused(dependencies, found.id if found else None, reason, grant.origin)
         raise WrongCredentials
     if found.status != "active":
-        await _refused(dependencies, found.id, found.status, origin)
+        await _refused(dependencies, found.id, found.status, grant.origin)
         raise AccountNotActive(f"the account is {found.status}")
-    if found.totp_confirmed_at is not None and not code:
+    if found.totp_confirmed_at is not None and not grant.code:
+        await dependencies.throttle.withdraw(limits)
+        await _refused(dependencies, found.id, "code required", grant.origin)
         raise SecondFactorRequired
-    actor = Actor(found.id, origin)
     try:
-        async with dependencies.audited_transaction() as session:
-            account = await locked_account(session, found.id)
-            if account is None or account.status != "active" or account.password_hash != found.password_hash:
-                raise WrongCredentials
-            if account.totp_confirmed_at is not None:
-                await use_second_factor(dependencies, session, account, code or "", actor)
-            if check.rehashed is not None:
-                account.password_hash = check.rehashed
-            await dependencies.throttle.succeeded(session, limits)
-            scope = granted(SCOPES[role_of(account)], asked)
-            opened = _new_session(dependencies, account, scope)
-            session.add(opened)
-            await session.flush()
-            refresh_token = _new_refresh_token(session, opened)
-            await dependencies.audit.append(session, "signed_in", actor, account.id, session_id=opened.id)
+        return await _open_session(dependencies, grant, found, check, limits, device)
     except WrongCode:
-        await _refused(dependencies, found.id, "wrong code", origin)
+        await _refused(dependencies, found.id, "wrong code", grant.origin)
         raise
-    return _answer(dependencies, account.id, scope, opened.id, refresh_token)
+
+
+async def _open_session(
+    dependencies: AuthDependencies,
+    grant: PasswordGrant,
+    found: StoredAccount,
+    check: Check,
+    limits: list[Limit],
+    device: str | None,
+) -> AccessToken:
+    """After the right password. found: as it was when the password was checked.  Raises WrongCredentials, WrongCode."""
+    actor = Actor(found.id, grant.origin)
+    async with dependencies.audited_transaction() as session:
+        account = await locked_account(session, found.id)
+        if account is None or account.status != "active" or account.password_hash != found.password_hash:
+            raise WrongCredentials
+        if account.totp_confirmed_at is not None:
+            await use_second_factor(dependencies, session, account, grant.code or "", actor)
+        if check.rehashed is not None:
+            account.password_hash = check.rehashed
+        await dependencies.throttle.succeeded(session, limits)
+        scope = granted(SCOPES[role_of(account)], grant.scope)
+        opened = _new_session(dependencies, account, scope)
+        session.add(opened)
+        await session.flush()
+        refresh_token = _new_refresh_token(session, opened)
+        await dependencies.audit.append(session, "signed_in", actor, account.id, session_id=opened.id)
+    answer = _answer(dependencies, account.id, scope, opened.id, refresh_token)
+    return answer.model_copy(update={"device": device or dependencies.devices.issue(account.id)})
 
 
 async def by_refresh_token(

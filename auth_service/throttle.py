@@ -73,8 +73,13 @@ ACCOUNT_ATTACK_AFTER = 100  # consecutive failures that NIST SP 800-63B-4, secti
 _SIGN_UP_LONGEST_S = 60
 
 
-def sign_in_limits(account: str, origin: str | None) -> list[Limit]:
-    """Of one attempt with a password. account: the name given, whether it exists or not."""
+def sign_in_limits(account: str, origin: str | None, device: str | None = None) -> list[Limit]:
+    """Of one attempt with a password. What others do has no effect on a known device.
+
+    account: the name given, whether it exists or not.  device: a device token that was issued for this account.
+    """
+    if device is not None:
+        return [Limit(f"device:{device}", DEVICE)]
     account, network = account.casefold(), network_of(origin)
     return [
         Limit(f"account:{account}", NO_DELAY, shared=True, attack_after=ACCOUNT_ATTACK_AFTER),

@@ -65,7 +65,8 @@ async def create_token(
         name, secret = _needed("username", form.username), _needed("password", form.password)
         if len(secret) > PASSWORD_CHARACTERS_MAX:
             secret = secret[: PASSWORD_CHARACTERS_MAX + 1]  # no account has it; the work stays the same
-        return await sign_in.by_password(dependencies, name, secret, form.otp, form.scope, origin)
+        grant = sign_in.PasswordGrant(name, secret, form.otp, form.scope, form.device, origin)
+        return await sign_in.by_password(dependencies, grant)
     if form.grant_type == "refresh_token":
         token = _needed("refresh_token", form.refresh_token)
         return await sign_in.by_refresh_token(dependencies, token, form.scope, origin)

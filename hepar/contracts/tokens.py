@@ -30,6 +30,13 @@ class TokenRequest(BaseModel):
         repr=False,
         description="grant `password`: the code of the second factor, or a recovery code",
     )
+    device: str | None = Field(
+        default=None,
+        max_length=1024,
+        repr=False,
+        description="grant `password`: device tokens of earlier sign-ins from this device, separated by spaces. With "
+        "one of the account, wrong attempts elsewhere do not delay this sign-in",
+    )
     refresh_token: str | None = Field(
         default=None, max_length=4096, repr=False, description="grant `refresh_token`: can be used once"
     )
@@ -64,6 +71,7 @@ class AccessToken(Document):
             "expires_in": 600,
             "scope": "account analyses models",
             "refresh_token": "v9Jc...",
+            "device": "0f8b7a6c5d4e3f2a...",
         }
     )
 
@@ -75,6 +83,11 @@ class AccessToken(Document):
         default=None,
         repr=False,
         description="can be used once; the answer holds its successor. Null for `client_credentials`",
+    )
+    device: str | None = Field(
+        default=None,
+        repr=False,
+        description="grant `password`: a device token. Keep it after signing out, and send it with the next sign-in",
     )
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
 import time
 import uuid
@@ -141,20 +139,6 @@ def submit_sign_in(page: Page, email: str, password: str = PASSWORD) -> None:
     page.get_by_label("E-mail address").fill(email)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
-
-
-def create_administrator(web: Stack) -> str:
-    email = f"{uuid.uuid4().hex}@example.org"
-    accounts = {
-        "HEPAR_AUTH_DATABASE_URL": f"sqlite+aiosqlite:///{web.folder / 'accounts.sqlite3'}",
-        "HEPAR_AUTH_KEYS_FOLDER": str(web.folder / "keys"),
-        "HEPAR_AUTH_SECRET_KEY_FILE": str(web.folder / "secret.key"),
-        "HEPAR_ADMIN_PASSWORD": PASSWORD,
-    }
-    subprocess.run(
-        [sys.executable, "-m", "auth_service", "create-admin", email], env=os.environ | accounts, check=True, timeout=60
-    )
-    return email
 
 
 def payload(name: str, content: bytes) -> FilePayload:

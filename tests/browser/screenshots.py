@@ -13,7 +13,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from local_stack.demo import running_stack
 from local_stack.settings import on_free_ports
-from tests.browser.conftest import CHROMIUM, create_administrator, file_input, sign_in, wait_until_drawn
+from tests.browser.conftest import CHROMIUM, file_input, sign_in, wait_until_drawn
 from tests.end_to_end.conftest import Stack
 
 SAMPLES = sorted(Path("samples").glob("*.png"))
@@ -27,7 +27,7 @@ def main(folder: Path) -> None:
         running_stack(settings, Path(state)) as process,
         sync_playwright() as playwright,
     ):
-        email = create_administrator(Stack(settings, Path(state), process.pid))
+        email = Stack(settings, Path(state), process.pid).create_administrator()
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         for theme in ("dark", "light"):
             context = browser.new_context(base_url=settings.gateway_url, viewport={"width": 1440, "height": 1000})

@@ -17,7 +17,6 @@ from tests.browser.conftest import (
     CHROMIUM,
     PASSWORD,
     analyse,
-    create_administrator,
     open_result,
     payload,
     sign_in,
@@ -139,7 +138,7 @@ def test_every_page_is_accessible(page: Page, web: Stack, theme: str, width: int
         page.wait_for_load_state("networkidle")
         check(page, path)
     page.get_by_role("button", name="Sign out").click()
-    sign_in(page, create_administrator(web))
+    sign_in(page, web.create_administrator())
     page.get_by_role("link", name="Administration").click()
     page.get_by_role("row").nth(1).wait_for()
     check(page, "administration")

@@ -12,7 +12,6 @@ from tests.browser.conftest import (
     BRIGHT,
     PASSWORD,
     choose,
-    create_administrator,
     payload,
     row_of,
     sign_in,
@@ -37,7 +36,7 @@ def test_a_session_survives_a_reload_and_its_end_is_announced(page: Page) -> Non
 def test_an_administrator_changes_a_role_and_deactivates_an_account(page: Page, web: Stack) -> None:
     email = sign_up(page)
     page.get_by_role("button", name="Sign out").click()
-    sign_in(page, create_administrator(web))
+    sign_in(page, web.create_administrator())
     page.get_by_role("link", name="Administration").click()
     row = row_of(page, email)
     row.get_by_role("combobox").select_option("clinician")
@@ -60,7 +59,7 @@ def test_an_administrator_approves_a_sign_up(browser: Browser, tmp_path: Path, m
         sign_in(page, "clinician@example.org")
         expect(page.get_by_role("alert")).to_contain_text("The account is not active")
         admin_page = browser.new_context(base_url=url, locale="en-GB").new_page()
-        sign_in(admin_page, create_administrator(stack))
+        sign_in(admin_page, stack.create_administrator())
         admin_page.get_by_role("link", name="Administration").click()
         row = row_of(admin_page, "clinician@example.org")
         row.get_by_role("button", name="Approve").click()

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from tests.support.auth_client import PASSWORD
 from tests.support.stack import Stack
 
-PASSWORD = "a long enough password"
 _HOSTS = itertools.count(2)
 
 

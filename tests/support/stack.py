@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import pytest
 
 from local_stack.demo import running_stack
 from local_stack.settings import StackSettings, on_free_ports
+from tests.support.auth_client import PASSWORD
 from tests.support.tiny_models import write_classifier, write_detector
 
 
@@ -34,6 +36,19 @@ class Stack:
             if words in " ".join(process.cmdline())
         )
         return found
+
+    def create_administrator(self, password: str = PASSWORD) -> str:
+        """By the command. Returns the e-mail address."""
+        email = f"{uuid.uuid4().hex}@example.org"
+        variables = {
+            "HEPAR_AUTH_DATABASE_URL": f"sqlite+aiosqlite:///{self.folder / 'accounts.sqlite3'}",
+            "HEPAR_AUTH_KEYS_FOLDER": str(self.folder / "keys"),
+            "HEPAR_AUTH_SECRET_KEY_FILE": str(self.folder / "secret.key"),
+            "HEPAR_ADMIN_PASSWORD": password,
+        }
+        command = [sys.executable, "-m", "auth_service", "create-admin", email]
+        subprocess.run(command, env=os.environ | variables, check=True, timeout=120)
+        return email
 
     def logs(self) -> str:
         return (self.folder / "stack.log").read_text()

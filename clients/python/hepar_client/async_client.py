@@ -60,7 +60,8 @@ class AsyncHepar:
 
     async def sign_in(self, email: str, password: str, otp: str | None = None) -> HeldToken:
         """otp: the code of the second factor, if the account has one."""
-        return self._hold(await self._call(AccessToken, calls.sign_in(email, password, otp)))
+        device = self.token.device if self.token else None
+        return self._hold(await self._call(AccessToken, calls.sign_in(email, password, otp, device)))
 
     async def sign_in_as_client(self, client_id: str, client_secret: str) -> HeldToken:
         """For hospital systems. The credentials are kept in memory to get the next token."""
@@ -106,7 +107,7 @@ class AsyncHepar:
         raise UnexpectedResponse("the event stream stopped before its end")
 
     def _hold(self, token: AccessToken) -> HeldToken:
-        held = token if isinstance(token, HeldToken) else HeldToken.received_now(token)
+        held = token if isinstance(token, HeldToken) else HeldToken.received_now(token, self.token)
         self._auth.store.save(held)
         return held
 

@@ -32,8 +32,11 @@ class HeldToken(AccessToken):
     renewal_key: str | None = Field(default=None, repr=False, description="Idempotency-Key")
 
     @classmethod
-    def received_now(cls, token: AccessToken) -> Self:
-        return cls.model_validate(token.model_dump() | {"expires_at_s": time.time() + token.expires_in})
+    def received_now(cls, token: AccessToken, previous: HeldToken | None = None) -> Self:
+        """previous: the stored token, whose device token is kept where the new one has none."""
+        device = token.device or (previous.device if previous else None)
+        received = {"expires_at_s": time.time() + token.expires_in, "device": device}
+        return cls.model_validate(token.model_dump() | received)
 
 
 class TokenStore(Protocol):
@@ -90,7 +93,8 @@ class TokenAuth(httpx.Auth):
                 response = yield renewal
                 if response.is_error:
                     return
-                self.store.save(HeldToken.received_now(read(AccessToken, response)))
+                received = HeldToken.received_now(read(AccessToken, response), self.store.load())
+                self.store.save(received)
             elif refused is not None and self._renewal_due(refused):
                 return  # there is nothing to renew it with
             token = self.store.load()

@@ -53,8 +53,9 @@ def sign_up(email: str, password: str, name: str) -> Call:
     return Call("POST", "/v1/users", json=body, authenticated=False)
 
 
-def sign_in(email: str, password: str, otp: str | None) -> Call:
-    form = {"grant_type": "password", "username": email, "password": password} | ({"otp": otp} if otp else {})
+def sign_in(email: str, password: str, otp: str | None, device: str | None) -> Call:
+    form = {"grant_type": "password", "username": email, "password": password}
+    form |= {name: value for name, value in (("otp", otp), ("device", device)) if value}
     return Call("POST", "/v1/token", form=form, authenticated=False)
 
 

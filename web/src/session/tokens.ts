@@ -2,6 +2,9 @@
 import { createHepar, dataOrThrow, type Schemas, type TokenSource } from "../api.ts";
 
 const STORAGE_KEY = "hepar-refresh-token";
+// Device tokens of the accounts that signed in with this browser; they are no credentials and outlive the session.
+const DEVICES_KEY = "hepar-devices";
+const DEVICES_MAX = 8;
 const HEADERS = { "Content-Type": "application/x-www-form-urlencoded" };
 
 const anonymous = createHepar("");
@@ -25,10 +28,12 @@ export class Tokens implements TokenSource {
 
   /** Throws HeparProblem; the previous session then goes on. */
   async signIn(email: string, password: string, otp: string): Promise<void> {
-    const form = { grant_type: "password", username: email, password, ...(otp ? { otp } : {}) };
+    const device = localStorage.getItem(DEVICES_KEY);
+    const form = { grant_type: "password", username: email, password, ...(otp ? { otp } : {}), ...(device ? { device } : {}) };
     const token = dataOrThrow(await requestToken(form));
     this.signOut();
     this.store(token);
+    if (token.device) rememberDevice(token.device);
   }
 
   /** Concurrent callers share one renewal. Undefined if the session has ended. */
@@ -78,6 +83,11 @@ export class Tokens implements TokenSource {
     this.accessToken = undefined;
     sessionStorage.removeItem(STORAGE_KEY);
   }
+}
+
+function rememberDevice(device: string): void {
+  const known = (localStorage.getItem(DEVICES_KEY) ?? "").split(" ").filter((other) => other !== "" && other !== device);
+  localStorage.setItem(DEVICES_KEY, [device, ...known].slice(0, DEVICES_MAX).join(" "));
 }
 
 function urlEncoded(form: unknown): URLSearchParams {
