@@ -43,12 +43,12 @@ def require_strong(password: str, own_words: list[str], *, second_factor: bool, 
     own = sorted(word.casefold() for word in words if len(word) >= 4)
     if any(word in folded for word in own):
         raise _weak(pointer, "contains_own_words", "it contains the account's name or address")
-    if _is_common(folded):
-        raise _weak(pointer, "too_common", "it is a common password or a well-known phrase")
     guessed = zxcvbn(plain[:_ESTIMATED_CHARACTERS], user_inputs=own)
     if float(guessed["guesses_log10"]) < _GUESSES_LOG10_MIN:
         warning = guessed["feedback"]["warning"]
         raise _weak(pointer, "too_common", str(warning) or "it is common, or follows a common pattern")
+    if _is_common(folded):
+        raise _weak(pointer, "too_common", "it is a common password or a well-known phrase")
 
 
 def require_length(password: str, *, second_factor: bool, pointer: str = "/password") -> None:
