@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, EmailStr, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, StringConstraints
 
+from .addresses import require_one_script
 from .base import Document, example_of, with_example
 
 PASSWORD_CHARACTERS_MIN, PASSWORD_CHARACTERS_MIN_WITH_SECOND_FACTOR, PASSWORD_CHARACTERS_MAX = 15, 12, 128
@@ -56,7 +57,9 @@ class Page(Document, Generic[Item]):
 class SignUp(Document):
     model_config = with_example({"email": "ada@example.org", "password": _PASSWORD, "name": "Ada"})
 
-    email: EmailStr = Field(max_length=254, description="the address to sign in with")
+    email: Annotated[EmailStr, AfterValidator(require_one_script)] = Field(
+        max_length=254, description="the address to sign in with; letters of one script"
+    )
     password: NewPassword
     name: Name = Field(default="", description="display name, at most 120 characters")
 
