@@ -53,6 +53,7 @@ async def new_account(
 ) -> StoredAccount:
     """Raises WeakPassword, AddressInUse."""
     password_hash = await dependencies.hasher.hash_new(form.password, [form.email, form.name], second_factor=False)
+    now = datetime.now(UTC)
     account = StoredAccount(
         id=uuid.uuid4().hex,
         email=form.email.lower(),
@@ -60,7 +61,8 @@ async def new_account(
         password_hash=password_hash,
         role=role,
         status=status,
-        created_at=datetime.now(UTC),
+        created_at=now,
+        approved_at=now if status == "active" else None,
     )
     try:
         async with dependencies.audited_transaction() as session:

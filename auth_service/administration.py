@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -57,7 +59,7 @@ async def approve(dependencies: AuthDependencies, caller: Caller, account_id: st
         found = await _locked(session, account_id)
         if found.status != "pending":
             raise NotPending
-        found.status = "active"
+        found.status, found.approved_at = "active", datetime.now(UTC)
         await dependencies.audit.append(session, "approved", caller.actor, account_id)
     return found
 
@@ -88,11 +90,11 @@ async def deactivate(dependencies: AuthDependencies, caller: Caller, account_id:
 
 
 async def reactivate(dependencies: AuthDependencies, caller: Caller, account_id: str) -> StoredAccount:
-    """Raises NoSuchAccount."""
+    """An account that was never approved waits for approval again. Raises NoSuchAccount."""
     async with dependencies.audited_transaction() as session:
         found = await _locked(session, account_id)
         if found.status == "deactivated":
-            found.status = "active"
+            found.status = "active" if found.approved_at is not None else "pending"
             await dependencies.audit.append(session, "reactivated", caller.actor, account_id)
     return found
 

@@ -17,7 +17,7 @@ class Base(DeclarativeBase):
 class StoredAccount(PagedRow, Base):
     """One person. The address is stored in lower case and is unique.
 
-    totp_secret: encrypted.  last_totp_step: makes codes single-use.
+    totp_secret: encrypted.  last_totp_step: makes codes single-use.  approved_at: when first active.
     """
 
     __tablename__ = "accounts"
@@ -30,6 +30,7 @@ class StoredAccount(PagedRow, Base):
     role: Mapped[str] = mapped_column(String(16))
     status: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime]
+    approved_at: Mapped[datetime | None]
     totp_secret: Mapped[str | None] = mapped_column(String(256))
     totp_confirmed_at: Mapped[datetime | None]
     last_totp_step: Mapped[int | None] = mapped_column(Integer)
@@ -59,7 +60,7 @@ class StoredSession(Base):
 
 
 class StoredRefreshToken(Base):
-    """Single-use. hash: SHA-256 of the opaque token."""
+    """Single-use. hash: SHA-256 of the opaque token.  parent: the hash of the token that it replaced."""
 
     __tablename__ = "refresh_tokens"
 
@@ -67,6 +68,7 @@ class StoredRefreshToken(Base):
     session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+    parent: Mapped[str | None] = mapped_column(String(64), index=True)
 
 
 class StoredRevocation(Base):

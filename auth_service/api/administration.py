@@ -94,7 +94,7 @@ async def deactivate_user(account_id: AccountId, caller: UsersAdministratorDep, 
 
 @router.post("/users/{account_id}/reactivate", summary="Reactivate an account", responses=problems("no-such-account"))
 async def reactivate_user(account_id: AccountId, caller: UsersAdministratorDep, dependencies: Dependencies) -> Account:
-    """It can sign in again."""
+    """It can sign in again. An account that was never approved waits for approval instead."""
     return shaped(await administration.reactivate(dependencies, caller, account_id))
 
 
