@@ -47,6 +47,9 @@ class AuthSettings(ServiceSettings):
     session_idle_s: int = Field(
         default=86400, ge=60, description="a session that is not refreshed ends after this time"
     )
+    refresh_grace_s: int = Field(
+        default=10, ge=0, le=60, description="how long parallel requests with one refresh token do not end the session"
+    )
     secret_overlap_s: int = Field(
         default=7 * 86400, ge=0, description="how long a client's older secrets stay valid after a new one is created"
     )

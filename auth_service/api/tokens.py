@@ -4,28 +4,66 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Annotated
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
 from urllib.parse import unquote_plus
 
-from fastapi import APIRouter, Form, Security
+from fastapi import APIRouter, Form, Request, Response, Security
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from fastapi.security.http import HTTPBase
+from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
-from auth_service import sign_in
+from auth_service import refresh_tokens, sign_in
 from auth_service.api.dependencies import Dependencies, OriginDep
 from hepar.contracts.accounts import PASSWORD_CHARACTERS_MAX
 from hepar.contracts.tokens import AccessToken, TokenRequest, TokenRevocation
-from hepar.core.errors import InvalidField, InvalidRequest
+from hepar.core.errors import ClientError, InvalidField
 from hepar.web.openapi import problems
+from hepar.web.problems import invalid_request
 
 _BASIC_CHARACTERS_MAX = 1024
-router = APIRouter(prefix="/v1/token", tags=["tokens"], responses=problems("unavailable"))
 
 
-class InvalidTokenRequest(InvalidRequest):
+class InvalidTokenRequest(ClientError):
     """A parameter that the grant needs is missing, or cannot be read."""
 
+    status, title, slug = 400, "The token request is not valid", "invalid-token-request"
     oauth_error = "invalid_request"
+
+
+class UnsupportedGrantType(ClientError):
+    """Not one of the grants that the discovery document lists."""
+
+    status, title, slug = 400, "The grant type is not supported", "unsupported-grant-type"
+    oauth_error = "unsupported_grant_type"
+
+
+class _OAuthRoute(APIRoute):
+    """Answers a request that does not match the form with an error of RFC 6749, section 5.2."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_form(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except RequestValidationError as error:
+                found = invalid_request(error)
+                if any(field.pointer == "/grant_type" for field in found.fields):
+                    raise UnsupportedGrantType(found.detail, *found.fields) from error
+                raise InvalidTokenRequest(found.detail, *found.fields) from error
+            except HTTPException as error:  # FastAPI's answer to a body that it cannot read
+                raise InvalidTokenRequest("the body cannot be read") from error
+
+        return handle_form
+
+
+router = APIRouter(
+    prefix="/v1/token", tags=["tokens"], route_class=_OAuthRoute,
+    responses=problems("unavailable", "invalid-token-request"),
+)  # fmt: skip
 
 
 class _ClientCredentials(HTTPBase):
@@ -46,8 +84,8 @@ _client_credentials = _ClientCredentials(
     "",
     summary="Sign in, refresh, or get a token for a system",
     responses=problems(
-        "wrong-credentials", "second-factor-required", "wrong-code", "account-not-active", "invalid-grant",
-        "wrong-client", "too-many-attempts",
+        "unsupported-grant-type", "wrong-credentials", "second-factor-required", "wrong-otp", "account-not-active",
+        "invalid-grant", "wrong-client", "too-many-attempts",
     ),
     openapi_extra={"security": [{}]},
 )  # fmt: skip
@@ -69,7 +107,7 @@ async def create_token(
         return await sign_in.by_password(dependencies, grant)
     if form.grant_type == "refresh_token":
         token = _needed("refresh_token", form.refresh_token)
-        return await sign_in.by_refresh_token(dependencies, token, form.scope, origin)
+        return await refresh_tokens.by_refresh_token(dependencies, token, form.scope, origin)
     client_id, client_secret = _basic(authorization) or (form.client_id, form.client_secret)
     named, secret = _needed("client_id", client_id), _needed("client_secret", client_secret)
     return await sign_in.by_client(dependencies, named, secret, form.scope, origin)
@@ -82,7 +120,7 @@ async def revoke_token(form: Annotated[TokenRevocation, Form()], dependencies: D
     A refresh token ends its session. An access token is refused by the account operations at once; the other operations
     accept it until it expires. The answer to an unknown token is the same.
     """
-    await sign_in.revoke(dependencies, form.token, origin)
+    await refresh_tokens.revoke(dependencies, form.token, origin)
 
 
 def _needed(name: str, value: str | None) -> str:
