@@ -108,5 +108,5 @@ async def _upstream_problem(_request: Request, error: Exception) -> JSONResponse
     problem = error.problem.model_copy(update={"request_id": current_request_id()})
     headers = {"Retry-After": error.retry_after} if error.retry_after else {}
     if problem.status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
+        headers["WWW-Authenticate"] = "Basic" if problem.error == "invalid_client" else "Bearer"
     return problem_response(problem, headers)

@@ -190,13 +190,13 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     ),
     "wrong-credentials": ProblemType(
         "The address or the password is wrong",
-        (401,),
+        (400,),
         "No active account has this address and password. The response does not say which of the two is wrong.",
         "Enter both again. After several wrong attempts there is a waiting time.",
     ),
     "second-factor-required": ProblemType(
         "Send the code of your second factor as `otp`",
-        (401,),
+        (400,),
         "The account has a second factor.",
         "Repeat the request with the field `otp`: a code of your authenticator or a recovery code.",
     ),
@@ -204,6 +204,12 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
         "The code is wrong or was used before",
         (403,),
         "A code is valid for 30 seconds and single-use.",
+        "Wait for the next code; check the clock of your device.",
+    ),
+    "wrong-otp": ProblemType(
+        "The code is wrong or was used before",
+        (400,),
+        "The password was right, but not the field `otp`. A code is valid for 30 seconds and single-use.",
         "Wait for the next code; check the clock of your device.",
     ),
     "no-second-factor": ProblemType(
@@ -220,13 +226,25 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     ),
     "account-not-active": ProblemType(
         "The account is not active",
-        (403,),
+        (400,),
         "The account waits for approval, or an administrator deactivated it.",
         "Ask an administrator.",
     ),
+    "invalid-token-request": ProblemType(
+        "The token request is not valid",
+        (400,),
+        "A field that the grant type needs is missing, or a field does not match the OpenAPI document.",
+        "Correct the fields in `errors`. Send the body as application/x-www-form-urlencoded.",
+    ),
+    "unsupported-grant-type": ProblemType(
+        "The grant type is not supported",
+        (400,),
+        "`grant_type` is not `password`, `refresh_token` or `client_credentials`.",
+        "Use one of the grants of /.well-known/oauth-authorization-server.",
+    ),
     "invalid-grant": ProblemType(
         "The refresh token is not valid",
-        (401,),
+        (400,),
         "It expired, was revoked, or was used before; a token that is used twice ends its whole session.",
         "Sign in again.",
     ),

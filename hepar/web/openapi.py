@@ -197,7 +197,7 @@ def _common_problems(operation: Json) -> list[str]:
     if HEALTH_TAG not in operation["tags"]:
         slugs.append("busy")
     inputs = [part for part in operation.get("parameters", []) if part.get("in") in ("path", "query")]
-    if inputs or "requestBody" in operation:
+    if (inputs or "requestBody" in operation) and "invalid-token-request" not in problems_of(operation):
         slugs.append("invalid-request")
     if "requestBody" in operation:
         slugs.append("unsupported-media")

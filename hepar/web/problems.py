@@ -50,6 +50,13 @@ def _invalid_field(fault: Mapping[str, Any]) -> InvalidField:
     return InvalidField(location, pointer, fault["type"], fault["msg"])
 
 
+def invalid_request(error: RequestValidationError) -> InvalidRequest:
+    """What FastAPI found wrong with a request, with all fields."""
+    fields = [_invalid_field(fault) for fault in error.errors()]
+    detail = "; ".join(f"{field.pointer.lstrip('/') or field.location}: {field.message}" for field in fields)
+    return InvalidRequest(detail, *fields)
+
+
 def install_problem_handlers(app: FastAPI) -> None:
     """Every foreseen error of the app leaves as problem+json; the guard answers for the others."""
 
@@ -59,9 +66,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     async def invalid(_request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)  # noqa: S101  the registration below says so
-        fields = [_invalid_field(fault) for fault in error.errors()]
-        detail = "; ".join(f"{field.pointer.lstrip('/') or field.location}: {field.message}" for field in fields)
-        return problem_response(problem_of(InvalidRequest(detail, *fields)))
+        return problem_response(problem_of(invalid_request(error)))
 
     async def http(_request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101  the registration below says so

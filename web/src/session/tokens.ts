@@ -63,7 +63,8 @@ export class Tokens implements TokenSource {
       if (result.data?.refresh_token) void revoke(result.data.refresh_token);
       return undefined;
     }
-    if (result.response.status === 401) {
+    // RFC 6749: `invalid_grant` has status 400.
+    if (result.response.status === 400) {
       this.forget();
       this.onSessionEnd();
       return undefined;

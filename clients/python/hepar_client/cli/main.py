@@ -53,7 +53,8 @@ def _run(arguments: argparse.Namespace, store: FileTokenStore) -> ExitCode:
             return command(hepar, arguments)
     except HeparProblem as error:
         print(error, file=sys.stderr)
-        unauthenticated = error.problem.status == httpx.codes.UNAUTHORIZED
+        refused_grant = error.problem.error == "invalid_grant"
+        unauthenticated = refused_grant or error.problem.status == httpx.codes.UNAUTHORIZED
         return ExitCode.SIGN_IN_FIRST if unauthenticated else ExitCode.SOME_FAILED
     except (NoSuchPath, httpx.InvalidURL) as error:
         print(error, file=sys.stderr)
