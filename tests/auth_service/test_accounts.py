@@ -34,8 +34,8 @@ def test_a_changed_password_ends_all_sessions(auth: AuthTestClient) -> None:
     assert change_password(auth, second) == 204
     assert auth.me(second).status_code == 401
     assert auth.me({"authorization": f"Bearer {first['access_token']}"}).status_code == 401
-    assert auth.refresh(first["refresh_token"]).status_code == 401
-    assert auth.sign_in().status_code == 401
+    assert auth.refresh(first["refresh_token"]).status_code == 400
+    assert auth.sign_in().status_code == 400
     assert auth.tokens(password=NEW_PASSWORD)
 
 
@@ -56,8 +56,8 @@ def test_an_account_is_deleted_after_password_confirmation(auth: AuthTestClient)
     assert wrong.status_code == 403
     assert auth.client.request("DELETE", "/v1/users/me", json={"password": PASSWORD}, headers=bearer).status_code == 204
     assert auth.me(bearer).status_code == 401
-    assert auth.refresh(tokens["refresh_token"]).status_code == 401
-    assert auth.sign_in().status_code == 401
+    assert auth.refresh(tokens["refresh_token"]).status_code == 400
+    assert auth.sign_in().status_code == 400
     assert auth.sign_up().json()["id"] != identity
     assert {"event": "deleted", "actor": identity, "subject": identity} in auth.audit()
 
@@ -148,12 +148,27 @@ def test_a_deactivated_account_is_refused_until_it_is_reactivated(auth: AuthTest
         answer = auth.client.post(f"/v1/users/{identity}/deactivate", headers=administrator)
         assert answer.json()["status"] == "deactivated"
     assert auth.me(bearer).status_code == 401
-    assert auth.refresh(tokens["refresh_token"]).status_code == 401
-    assert auth.sign_in().status_code == 403
+    assert auth.refresh(tokens["refresh_token"]).status_code == 400
+    assert auth.sign_in().status_code == 400
     assert auth.client.post(f"/v1/users/{identity}/reactivate", headers=administrator).json()["status"] == "active"
     assert auth.me(bearer).status_code == 401, "its sessions had ended"
     assert auth.tokens()
     assert auth.events().count("deactivated") == 1
+
+
+def test_deactivating_and_reactivating_does_not_skip_the_approval(auth: AuthTestClient) -> None:
+    administrator = auth.administrator()
+    identity = auth.person(status="pending")
+
+    def change(action: str) -> str:
+        answer = auth.client.post(f"/v1/users/{identity}/{action}", headers=administrator)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["status"])
+
+    assert [change("deactivate"), change("reactivate")] == ["deactivated", "pending"]
+    assert auth.sign_in().json()["type"] == "/problems/account-not-active"
+    assert [change(action) for action in ("approve", "deactivate", "reactivate")] == ["active", "deactivated", "active"]
+    assert auth.tokens()
 
 
 def test_administrators_delete_accounts(auth: AuthTestClient) -> None:

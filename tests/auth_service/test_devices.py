@@ -28,7 +28,7 @@ def test_a_known_device_signs_in_from_the_network_of_an_attacker(auth: AuthTestC
     auth.sign_up()
     device = auth.tokens()["device"]
     statuses = [auth.sign_in(password=WRONG).status_code for _ in range(40)]
-    assert set(statuses[: UNKNOWN_DEVICE.free]) == {401}
+    assert set(statuses[: UNKNOWN_DEVICE.free]) == {400}
     assert set(statuses[UNKNOWN_DEVICE.free :]) == {429}
     assert auth.sign_in().status_code == 429
     known = auth.tokens(device=device)
@@ -42,10 +42,10 @@ def test_a_stolen_device_token_is_throttled_by_itself(auth: AuthTestClient) -> N
     device = auth.tokens()["device"]
     others = auth.tokens("bob@example.org")["device"]
     statuses = [auth.sign_in(password=WRONG, device=device).status_code for _ in range(DEVICE.free + 1)]
-    assert statuses == [401] * DEVICE.free + [429]
+    assert statuses == [400] * DEVICE.free + [429]
     assert auth.sign_in(device=device).status_code == 429
     statuses = [auth.sign_in(password=WRONG, device=others).status_code for _ in range(UNKNOWN_DEVICE.free + 1)]
-    assert statuses == [401] * UNKNOWN_DEVICE.free + [429], "somebody else's token gives nothing"
+    assert statuses == [400] * UNKNOWN_DEVICE.free + [429], "somebody else's token gives nothing"
 
 
 def test_refreshing_gives_no_device_token(auth: AuthTestClient) -> None:

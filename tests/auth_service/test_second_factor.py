@@ -42,15 +42,17 @@ def test_sign_in_requires_a_code_after_the_second_factor_is_confirmed(auth: Auth
     assert auth.me(bearer).json()["second_factor"] is True
     assert len(set(codes)) == 10
     asked = auth.sign_in()
-    assert asked.status_code == 401
+    assert (asked.status_code, asked.json()["error"]) == (400, "invalid_grant")
     assert asked.json()["type"].endswith("/second-factor-required")
+    refused = [entry for entry in auth.audit() if entry["event"] == "sign_in_refused"]
+    assert [entry["reason"] for entry in refused] == ["code required"], "somebody knows the password"
     assert (
         auth.sign_in(password="a wrong but long password", otp=totp.now()).json()["type"].endswith("/wrong-credentials")
     ), "the code says nothing without the password"
     code = totp.now()
     assert auth.sign_in(otp=code).status_code == 200
-    assert auth.sign_in(otp=code).status_code == 403, "a code is single-use"
-    assert auth.sign_in(otp="000000").status_code == 403
+    assert auth.sign_in(otp=code).json()["type"] == "/problems/wrong-otp", "a code is single-use"
+    assert auth.sign_in(otp="000000").status_code == 400
 
 
 def test_a_code_sent_twice_in_parallel_is_accepted_once(auth: AuthTestClient) -> None:
@@ -58,13 +60,13 @@ def test_a_code_sent_twice_in_parallel_is_accepted_once(auth: AuthTestClient) ->
     code = totp.now()
     with ThreadPoolExecutor(2) as pool:
         statuses = sorted(pool.map(lambda _: auth.sign_in(otp=code).status_code, range(2)))
-    assert statuses == [200, 403]
+    assert statuses == [200, 400]
 
 
 def test_a_recovery_code_is_single_use_in_any_spelling(auth: AuthTestClient) -> None:
     _, _, codes = enrolled(auth)
     assert auth.sign_in(otp=codes[0].lower().replace("-", " ")).status_code == 200
-    assert auth.sign_in(otp=codes[0]).status_code == 403
+    assert auth.sign_in(otp=codes[0]).status_code == 400
     assert auth.sign_in(otp=codes[1]).status_code == 200
     assert auth.events().count("recovery_code_used") == 2
 
@@ -76,7 +78,7 @@ def test_renewed_recovery_codes_replace_the_previous_ones(auth: AuthTestClient) 
     answer = auth.client.post(path, json={"password": PASSWORD, "code": totp.now()}, headers=bearer)
     assert answer.status_code == 201
     assert not set(answer.json()["codes"]) & set(codes)
-    assert auth.sign_in(otp=codes[0]).status_code == 403
+    assert auth.sign_in(otp=codes[0]).status_code == 400
     assert auth.sign_in(otp=answer.json()["codes"][0]).status_code == 200
 
 

@@ -51,7 +51,7 @@ def test_attempts_are_counted_by_ipv4_address_and_ipv6_subscriber(origin: str | 
 def test_the_fourth_attempt_is_delayed_for_existing_and_unknown_accounts(auth: AuthTestClient, email: str) -> None:
     auth.sign_up()
     statuses = [auth.sign_in(email, WRONG).status_code for _ in range(UNKNOWN_DEVICE.free)]
-    assert statuses == [401] * UNKNOWN_DEVICE.free
+    assert statuses == [400] * UNKNOWN_DEVICE.free
     refused = auth.sign_in(email.upper(), PASSWORD)
     assert refused.status_code == 429
     assert int(refused.headers["retry-after"]) >= 1
@@ -63,14 +63,14 @@ def test_parallel_attempts_do_not_bypass_the_throttle(auth: AuthTestClient) -> N
     auth.sign_up()
     with ThreadPoolExecutor(20) as pool:
         statuses = list(pool.map(lambda _: auth.sign_in(password=WRONG).status_code, range(20)))
-    assert statuses.count(401) <= UNKNOWN_DEVICE.free + 2
-    assert statuses.count(401) + statuses.count(429) == 20
+    assert statuses.count(400) <= UNKNOWN_DEVICE.free + 2
+    assert statuses.count(400) + statuses.count(429) == 20
 
 
 def test_success_resets_the_failures(auth: AuthTestClient) -> None:
     auth.sign_up()
     for _ in range(3):
-        assert [auth.sign_in(password=WRONG).status_code for _ in range(2)] == [401, 401]
+        assert [auth.sign_in(password=WRONG).status_code for _ in range(2)] == [400, 400]
         assert auth.sign_in().status_code == 200
 
 

@@ -138,7 +138,7 @@ def test_accounts_are_passed_on(around: Surroundings) -> None:
         assert (created.status_code, created.headers["location"]) == (201, f"/v1/users/{created.json()['id']}")
         assert problem(client.post("/v1/users", json=form)).status == 409
         wrong = client.post("/v1/token", data={"username": form["email"], "password": "another long password"})
-        assert problem(wrong).status == 401
+        assert problem(wrong).status == 400
         token = client.post("/v1/token", data={"username": form["email"], "password": form["password"]}).json()
         me = client.get("/v1/users/me", headers={"authorization": f"Bearer {token['access_token']}"})
         assert me.json()["email"] == form["email"]

@@ -290,9 +290,12 @@ PROBLEMS: dict[tuple[str, str], Request] = {
         for name, path in (IMAGES | BATCHES).items()
     },
     **{(name, "unreadable-image"): image(path, DARK[:60], content_type="image/png") for name, path in IMAGES.items()},
+    ("create_token", "invalid-token-request"): lambda api: api.token(grant_type="refresh_token"),
+    ("revoke_token", "invalid-token-request"): lambda api: api.client.post("/v1/token/revoke"),
+    ("create_token", "unsupported-grant-type"): lambda api: api.token(grant_type="implicit"),
     ("create_token", "wrong-credentials"): signed_in(password=WRONG),
     ("create_token", "second-factor-required"): signed_in(second_factor=True),
-    ("create_token", "wrong-code"): signed_in(second_factor=True, otp="000000"),
+    ("create_token", "wrong-otp"): signed_in(second_factor=True, otp="000000"),
     ("create_token", "invalid-grant"): lambda api: api.token(grant_type="refresh_token", refresh_token="another"),
     ("create_token", "wrong-client"): lambda api: api.token(
         grant_type="client_credentials", client_id=NOBODY, client_secret="another"
