@@ -60,10 +60,7 @@ class _OAuthRoute(APIRoute):
         return handle_form
 
 
-router = APIRouter(
-    prefix="/v1/token", tags=["tokens"], route_class=_OAuthRoute,
-    responses=problems("unavailable", "invalid-token-request"),
-)  # fmt: skip
+router = APIRouter(prefix="/v1/token", tags=["tokens"], route_class=_OAuthRoute, responses=problems("unavailable"))
 
 
 class _ClientCredentials(HTTPBase):
@@ -84,7 +81,7 @@ _client_credentials = _ClientCredentials(
     "",
     summary="Sign in, refresh, or get a token for a system",
     responses=problems(
-        "unsupported-grant-type", "wrong-credentials", "second-factor-required", "wrong-otp", "account-not-active",
+        "invalid-token-request", "unsupported-grant-type", "wrong-credentials", "second-factor-required", "wrong-otp", "account-not-active",
         "invalid-grant", "wrong-client", "too-many-attempts",
     ),
     openapi_extra={"security": [{}]},
@@ -113,7 +110,7 @@ async def create_token(
     return await sign_in.by_client(dependencies, named, secret, form.scope, origin)
 
 
-@router.post("/revoke", summary="Revoke a token", status_code=200)
+@router.post("/revoke", summary="Revoke a token", status_code=200, responses=problems("invalid-token-request"))
 async def revoke_token(form: Annotated[TokenRevocation, Form()], dependencies: Dependencies, origin: OriginDep) -> None:
     """OAuth 2.0 token revocation (RFC 7009).
 

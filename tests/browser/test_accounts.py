@@ -68,8 +68,7 @@ def test_an_administrator_approves_a_sign_up(browser: Browser, tmp_path: Path, m
         expect(page.get_by_role("heading", name="Analyse")).to_be_visible()
 
 
-def test_a_second_factor_is_set_up_and_required(page: Page) -> None:
-    email = sign_up(page)
+def set_up_second_factor(page: Page) -> None:
     page.get_by_role("link", name="Account").click()
     set_up = page.locator("form", has=page.get_by_role("button", name="Set up"))
     set_up.get_by_label("Password", exact=True).fill(PASSWORD)
@@ -80,12 +79,36 @@ def test_a_second_factor_is_set_up_and_required(page: Page) -> None:
     confirm.get_by_label("Second factor code").fill(TOTP(secret).now())
     page.get_by_role("button", name="Confirm").click()
     expect(page.get_by_text("Each code works once")).to_be_visible()
+
+
+def test_a_second_factor_is_set_up_and_required(page: Page) -> None:
+    email = sign_up(page)
+    set_up_second_factor(page)
     recovery_code = page.locator(".codes code").first.inner_text()
     page.get_by_role("button", name="Sign out").click()
     sign_in(page, email)
     page.get_by_label("Second factor code").fill(recovery_code)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
+def test_an_administrator_resets_a_second_factor(page: Page, web: Stack) -> None:
+    email = sign_up(page)
+    set_up_second_factor(page)
+    page.get_by_role("button", name="Sign out").click()
+    sign_in(page, web.create_administrator())
+    page.get_by_role("link", name="Administration").click()
+    row_of(page, email).get_by_role("button", name="Reset second factor").click()
+    form = page.locator("form", has=page.get_by_role("button", name="Confirm"))
+    form.get_by_label("Password", exact=True).fill("a wrong but long one")
+    form.get_by_role("button").click()
+    expect(page.get_by_role("alert")).to_contain_text("The password is wrong")
+    form.get_by_label("Password", exact=True).fill(PASSWORD)
+    form.get_by_role("button").click()
+    expect(row_of(page, email).get_by_role("button", name="Reset second factor")).to_be_hidden()
+    page.get_by_role("button", name="Sign out").click()
+    sign_in(page, email)
+    expect(page.get_by_role("heading", name="Analyse")).to_be_visible()
 
 
 def test_a_wrong_password_is_reported(page: Page) -> None:

@@ -182,8 +182,13 @@ ME = "/v1/users/me"
 
 
 def repeated(times: int, send: Callable[[], httpx2.Response]) -> httpx2.Response:
-    """The last answer."""
-    return [send() for _ in range(times)][-1]
+    """The last answer, or the first with status 429: a busy machine outlasts the first delays."""
+    answer = send()
+    for _ in range(times - 1):
+        if answer.status_code == 429:
+            break
+        answer = send()
+    return answer
 
 
 def by_person(method: str, path: str, second_factor: bool = False, times: int = 1, **body: Any) -> Request:  # noqa: ANN401
@@ -301,7 +306,7 @@ PROBLEMS: dict[tuple[str, str], Request] = {
         grant_type="client_credentials", client_id=NOBODY, client_secret="another"
     ),
     ("create_token", "account-not-active"): deactivated,
-    ("create_token", "too-many-attempts"): signed_in(password=WRONG, times=5),
+    ("create_token", "too-many-attempts"): signed_in(password=WRONG, times=20),
     ("sign_up", "address-in-use"): lambda api: api.client.post(
         "/v1/users", json={"email": api.administrator.email, "password": PASSWORD}
     ),
@@ -309,7 +314,7 @@ PROBLEMS: dict[tuple[str, str], Request] = {
         "/v1/users", json={"email": "weak@example.org", "password": "aaaaaaaaaaaaaaaa"}
     ),
     ("sign_up", "too-many-attempts"): lambda api: repeated(
-        4,
+        20,
         lambda: api.client.post("/v1/users", json={"email": "late@example.org", "password": "aaaaaaaaaaaaaaaa"}),
     ),
     ("sign_up", "sign-up-closed"): lambda api: api.client.post(
@@ -318,7 +323,7 @@ PROBLEMS: dict[tuple[str, str], Request] = {
     ("delete_me", "wrong-password"): by_person("DELETE", ME, json=WRONGLY),
     ("delete_me", "wrong-code"): by_person("DELETE", ME, second_factor=True, json=CONFIRM | {"code": "000000"}),
     ("delete_me", "last-administrator"): last_administrator("DELETE", ME, json=CONFIRM),
-    ("delete_me", "too-many-attempts"): by_person("DELETE", ME, times=5, json=WRONGLY),
+    ("delete_me", "too-many-attempts"): by_person("DELETE", ME, times=20, json=WRONGLY),
     ("change_password", "wrong-password"): by_person(
         "PUT", f"{ME}/password", json={"current_password": WRONG, "new_password": ANOTHER}
     ),
@@ -326,7 +331,7 @@ PROBLEMS: dict[tuple[str, str], Request] = {
         "PUT", f"{ME}/password", json={"current_password": PASSWORD, "new_password": "aaaaaaaaaaaaaaaa"}
     ),
     ("change_password", "too-many-attempts"): by_person(
-        "PUT", f"{ME}/password", times=5, json={"current_password": WRONG, "new_password": ANOTHER}
+        "PUT", f"{ME}/password", times=20, json={"current_password": WRONG, "new_password": ANOTHER}
     ),
     ("change_password", "wrong-code"): by_person(
         "PUT", f"{ME}/password", second_factor=True, json=CHANGE | {"code": "000000"}
@@ -335,7 +340,7 @@ PROBLEMS: dict[tuple[str, str], Request] = {
     ("begin_second_factor", "wrong-code"): by_person(
         "POST", f"{ME}/second-factor", second_factor=True, json=CONFIRM | {"code": "000000"}
     ),
-    ("begin_second_factor", "too-many-attempts"): by_person("POST", f"{ME}/second-factor", times=5, json=WRONGLY),
+    ("begin_second_factor", "too-many-attempts"): by_person("POST", f"{ME}/second-factor", times=20, json=WRONGLY),
     ("begin_second_factor", "second-factor-active"): by_person(
         "POST", f"{ME}/second-factor", second_factor=True, json=CONFIRM
     ),
@@ -347,10 +352,10 @@ PROBLEMS: dict[tuple[str, str], Request] = {
     ("confirm_second_factor", "second-factor-active"): by_person(
         "PUT", f"{ME}/second-factor", second_factor=True, json=CONFIRM
     ),
-    ("confirm_second_factor", "too-many-attempts"): begun_second_factor(times=5, code="000000"),
+    ("confirm_second_factor", "too-many-attempts"): begun_second_factor(times=20, code="000000"),
     ("reset_second_factor", "wrong-password"): reset(password=WRONG),
     ("reset_second_factor", "wrong-code"): reset(second_factor=True, code="000000"),
-    ("reset_second_factor", "too-many-attempts"): reset(times=5, password=WRONG),
+    ("reset_second_factor", "too-many-attempts"): reset(times=20, password=WRONG),
     ("reset_second_factor", "no-such-account"): nothing_there(
         "DELETE", "/v1/users/{account_id}/second-factor", json=CONFIRM
     ),
@@ -361,13 +366,13 @@ PROBLEMS: dict[tuple[str, str], Request] = {
     ("remove_second_factor", "wrong-code"): by_person(
         "DELETE", f"{ME}/second-factor", second_factor=True, json=CONFIRM | {"code": "000000"}
     ),
-    ("remove_second_factor", "too-many-attempts"): by_person("DELETE", f"{ME}/second-factor", times=5, json=WRONGLY),
+    ("remove_second_factor", "too-many-attempts"): by_person("DELETE", f"{ME}/second-factor", times=20, json=WRONGLY),
     ("renew_recovery_codes", "wrong-password"): by_person("POST", f"{ME}/recovery-codes", json=WRONGLY),
     ("renew_recovery_codes", "no-second-factor"): by_person("POST", f"{ME}/recovery-codes", json=CONFIRM),
     ("renew_recovery_codes", "wrong-code"): by_person(
         "POST", f"{ME}/recovery-codes", second_factor=True, json=CONFIRM | {"code": "000000"}
     ),
-    ("renew_recovery_codes", "too-many-attempts"): by_person("POST", f"{ME}/recovery-codes", times=5, json=WRONGLY),
+    ("renew_recovery_codes", "too-many-attempts"): by_person("POST", f"{ME}/recovery-codes", times=20, json=WRONGLY),
     ("end_session", "no-such-session"): nothing_there("DELETE", f"{ME}/sessions/{{session_id}}"),
     ("get_user", "no-such-account"): nothing_there("GET", "/v1/users/{account_id}"),
     ("delete_user", "no-such-account"): nothing_there("DELETE", "/v1/users/{account_id}"),
