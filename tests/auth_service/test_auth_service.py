@@ -243,7 +243,8 @@ def test_a_hash_with_outdated_parameters_is_replaced_at_the_next_sign_in(auth: A
 def test_one_of_fifty_parallel_sign_ups_with_one_address_succeeds(auth: AuthTestClient) -> None:
     with ThreadPoolExecutor(50) as pool:
         statuses = list(pool.map(lambda _: auth.sign_up().status_code, range(50)))
-    assert sorted(statuses) == [201] + [409] * 49
+    assert statuses.count(201) == 1
+    assert set(statuses) <= {201, 409, 503}, "503: more new passwords at once than are checked"
     assert auth.events() == ["signed_up"]
 
 
@@ -254,7 +255,7 @@ def test_an_account_waits_for_approval_where_the_setting_requires_it(auth_settin
         account = auth.sign_up().json()
         assert account["status"] == "pending"
         refused = auth.sign_in()
-        assert refused.status_code == 403
+        assert refused.status_code == 400
         assert "pending" in refused.json()["detail"]
         assert auth.sign_in(password="a wrong but long password").status_code == 400, "no hint without the password"
         waiting = client.get("/v1/users", params={"status": "pending"}, headers=administrator).json()

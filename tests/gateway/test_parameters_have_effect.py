@@ -266,6 +266,17 @@ def by_second_factor(api: PublicApi) -> dict[str, str]:
     return {"username": person.email, "password": PASSWORD, "otp": confirmed.json()["codes"][0]}
 
 
+def known_device(with_it: bool) -> Call:
+    """Whether the second sign-in comes from the device of the first."""
+
+    def answer(api: PublicApi) -> object:
+        form = by_password(api)
+        device = api.token(**form).json()["device"]
+        return api.token(**form, **({"device": device} if with_it else {})).json()["device"] == device
+
+    return answer
+
+
 def revoked(with_it: bool) -> Call:
     """What a refresh token is still good for, after it or another text was revoked."""
 
@@ -323,6 +334,9 @@ EFFECTS: dict[tuple[str, str], Effect] = {
     ),
     ("deactivate_user", "account_id"): by_id("POST", "/v1/users/{account_id}/deactivate", account, "account_id"),
     ("reactivate_user", "account_id"): by_id("POST", "/v1/users/{account_id}/reactivate", account, "account_id"),
+    ("reset_second_factor", "account_id"): by_id(
+        "DELETE", "/v1/users/{account_id}/second-factor", account, "account_id", json={"password": PASSWORD}
+    ),
     ("list_sign_ins_of_user", "account_id"): by_id("GET", "/v1/users/{account_id}/sign-ins", account, "account_id"),
     ("end_session", "session_id"): by_id("DELETE", "/v1/users/me/sessions/{session_id}", session, "session_id"),
     ("deactivate_client", "client_id"): by_id("DELETE", "/v1/clients/{client_id}", client, "client_id"),
@@ -341,6 +355,7 @@ EFFECTS: dict[tuple[str, str], Effect] = {
     ("create_token", "client_id"): token(by_client, "client_id", NOBODY),
     ("create_token", "client_secret"): token(by_client, "client_secret", "another"),
     ("create_token", "scope"): token(lambda api: by_password(api) | {"scope": "account"}, "scope"),
+    ("create_token", "device"): (known_device(False), known_device(True)),
     ("revoke_token", "token"): (revoked(False), revoked(True)),
 }
 
