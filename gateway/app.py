@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
 
 from gateway.api import UPLOAD_PATHS, install_routes
-from gateway.api.dependencies import GatewayDependencies
+from gateway.api.dependencies import IMAGE_SCOPE, GatewayDependencies
 from gateway.authentication import AuthenticationMiddleware
 from gateway.browser_headers import install_browser_headers
 from gateway.capacity import Capacity
@@ -24,6 +24,7 @@ from gateway.settings import GatewaySettings
 from gateway.shared_state import shared_state
 from gateway.web_app import install_web
 from hepar.core.request_context import current_request_id
+from hepar.storage.stored_responses import StorageBudget
 from hepar.web.access_tokens import TokenRules
 from hepar.web.app import Lifespan, new_app
 from hepar.web.in_flight import CallerBusy, InFlightLimit
@@ -51,7 +52,11 @@ def create_app(settings: GatewaySettings, document: Json | None = None) -> FastA
             Middleware(RateLimitMiddleware, settings.account_per_minute, settings.address_per_minute),
         ],
         shares=capacity.of_all,
-        inside=[Middleware(IdempotencyMiddleware, settings.upload_bytes_max + MULTIPART_OVERHEAD_BYTES)],
+        inside=[
+            Middleware(
+                IdempotencyMiddleware, UPLOAD_PATHS, IMAGE_SCOPE, settings.upload_bytes_max + MULTIPART_OVERHEAD_BYTES
+            ),
+        ],
     )
     app.add_exception_handler(UpstreamProblem, _upstream_problem)
     install_routes(app, document)
@@ -65,7 +70,8 @@ def _lifespan(settings: GatewaySettings) -> Lifespan:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(shared_state(app, settings.database_url))
+            budget = StorageBudget(settings.stored_account_bytes_max, settings.stored_bytes_max)
+            await stack.enter_async_context(shared_state(app, settings.database_url, budget))
             app.state.dependencies = dependencies = await _open_dependencies(settings, stack)
             app.state.readiness = partial(_readiness, dependencies)
             await dependencies.keys.refresh()  # auth_service may start later: unknown keys are fetched again

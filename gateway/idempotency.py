@@ -1,4 +1,4 @@
-"""Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a repeated POST gets the stored response."""
+"""Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a repeated analysis gets the stored response."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import ClassVar
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.authentication import authenticated_principal
+from gateway.complete_results import recorded_as_complete
 from hepar.core.errors import ClientError, InvalidField, InvalidRequest, TooLarge, Unavailable
 from hepar.storage.stored_responses import StoredResponse, StoredResponses, seal, unseal
 
@@ -22,8 +23,7 @@ HEADER = b"idempotency-key"
 REPLAYED = b"idempotency-replayed"
 BODY_BYTES_MAX = 16 * 1024 * 1024
 _FORM = re.compile(r'"?([A-Za-z0-9_.:-]{16,128})"?')
-_TRANSIENT_STATUSES = {401, 408, 429}
-_STORED_HEADERS = {b"content-type", b"location", b"www-authenticate"}
+_STORED_HEADERS = {b"content-type"}
 
 
 class KeyReused(ClientError):
@@ -42,26 +42,28 @@ class InProgress(ClientError):
 class IdempotencyMiddleware:
     """ASGI middleware. Keys belong to the caller: two accounts may use the same one.
 
-    Not stored are responses that may differ the next time (5xx, 401, 408, 429), responses sent before the body was read
-    to its end, and responses over BODY_BYTES_MAX.
+    Only complete results (`gateway.complete_results`) of POSTs to `paths` are stored, up to BODY_BYTES_MAX: no error,
+    no partial failure, nothing with a secret or a token. A caller whose present token lacks `required_scope` gets no
+    replay: the route refuses the request.
     """
 
-    def __init__(self, app: ASGIApp, body_bytes_max: int) -> None:
+    def __init__(self, app: ASGIApp, paths: frozenset[str], required_scope: str, body_bytes_max: int) -> None:
         self._app = app
+        self._paths = paths
+        self._required_scope = required_scope
         self._body_bytes_max = body_bytes_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        key = _key_of(scope) if scope["type"] == "http" and scope["method"] == "POST" else None
-        if key is None:
+        account = self._authorised_account(scope)
+        key = _key_of(scope) if account is not None else None
+        if account is None or key is None:
             await self._app(scope, receive, send)
             return
         store: StoredResponses = scope["app"].state.stored_responses
-        principal = authenticated_principal(scope)
-        owner = principal.subject if principal else "anonymous"
-        secret = f"{owner}\0{key}".encode()
+        secret = f"{account}\0{key}".encode()
         key_id = hashlib.sha256(secret).digest()
         body = _FingerprintedBody(scope, receive, self._body_bytes_max)
-        stored = await store.begin(key_id)
+        stored = await store.begin(key_id, hashlib.sha256(account.encode()).digest())
         if stored is None:
             await self._first(scope, body, send, store, key_id, secret)
         elif stored.sealed is None:
@@ -73,19 +75,28 @@ class IdempotencyMiddleware:
                 raise KeyReused(message, InvalidField("header", "/Idempotency-Key", "reused", message))
             await _replay(unseal(stored.sealed, secret), send)
 
+    def _authorised_account(self, scope: Scope) -> str | None:
+        """None where the request is none whose response can be stored."""
+        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in self._paths:
+            return None
+        principal = authenticated_principal(scope)
+        return principal.subject if principal and self._required_scope in principal.scopes else None
+
     async def _first(
         self, scope: Scope, body: _FingerprintedBody, send: Send, store: StoredResponses, key_id: bytes, secret: bytes
     ) -> None:
-        async def store_response(response: StoredResponse) -> None:
-            if body.complete:
-                with _without_database():
-                    await store.store(key_id, body.fingerprint(), seal(response, secret))
+        stored = False
 
-        recorded = _RecordedResponse(send, store_response)
+        async def store_response(response: StoredResponse) -> None:
+            nonlocal stored
+            if response.status == 200 and body.complete and recorded_as_complete(scope):
+                with _without_database():
+                    stored = await store.store(key_id, body.fingerprint(), seal(response, secret))
+
         try:
-            await self._app(scope, body.receive, recorded.send)
+            await self._app(scope, body.receive, _RecordedResponse(send, store_response).send)
         finally:
-            if not (recorded.stored and body.complete):
+            if not stored:
                 with _without_database():
                     await store.discard(key_id)
 
@@ -171,12 +182,14 @@ class _FingerprintedBody:
 
 
 class _RecordedResponse:
-    """Passes the response on. It is stored before its last byte is sent, so that a client that saw it can repeat it."""
+    """Passes the response on. It is stored before its last byte is sent, so that a client that saw it can repeat it.
+
+    store: called with a response of at most BODY_BYTES_MAX.
+    """
 
     def __init__(self, send: Send, store: Callable[[StoredResponse], Awaitable[None]]) -> None:
         self._send = send
         self._store = store
-        self.stored = False
         self._status = 0
         self._headers: list[tuple[str, str]] = []
         self._body = bytearray()
@@ -192,10 +205,8 @@ class _RecordedResponse:
         elif message["type"] == "http.response.body":
             if len(self._body) <= BODY_BYTES_MAX:
                 self._body += message.get("body", b"")
-            repeatable = self._status < 500 and self._status not in _TRANSIENT_STATUSES
-            if repeatable and not message.get("more_body", False) and len(self._body) <= BODY_BYTES_MAX:
+            if not message.get("more_body", False) and len(self._body) <= BODY_BYTES_MAX:
                 await self._store(StoredResponse(self._status, self._headers, bytes(self._body)))
-                self.stored = True
         await self._send(message)
 
 

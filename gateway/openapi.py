@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from gateway.api import UPLOAD_PATHS
 from hepar.contracts.base import RESEARCH_USE_NOTICE
 from hepar.web import openapi
 from hepar.web.openapi import Json
@@ -40,8 +41,9 @@ metastasis or no tumour, and where the lesions are.
 **Errors** are `application/problem+json` (RFC 9457). `type` is stable and leads to a page with the cause and the
 remedy.
 
-**Repeating a request.** Give a POST an `Idempotency-Key` (a UUID). Repeated within 24 hours with the same key and body,
-it gets the same answer and nothing is done twice; with another body it is refused.
+**Repeating an analysis.** Give it an `Idempotency-Key` (a new UUID for each request). Repeated within 24 hours by the
+same account with the same key and body, a complete result is sent again and nothing is computed twice; with another
+body the request is refused. Errors and results with a failed part are not stored: a repetition computes them again.
 
 **Lists** are sent in pages. Send `next` of one page as `after` to get the following one.
 
@@ -67,13 +69,13 @@ _PARAMETERS: dict[str, Json] = openapi.PARAMETERS | {
     "Idempotency-Key": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once",
+        "description": "a new UUID for each request, or 16 to 128 letters, digits and `_ . : -` that nobody can guess; "
+        "a repetition with the same key gets the same result",
         "schema": {"type": "string", "pattern": '^"?[A-Za-z0-9_.:-]{16,128}"?$'},
-        "example": "6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4",
     },
 }
 _PROBLEMS = ("rate-limited", "unavailable", "deadline-exceeded", "bad-upstream")
-_POST_PROBLEMS = ("invalid-request", "idempotency-key-reused", "idempotency-in-progress")
+_STORED_PROBLEMS = ("invalid-request", "idempotency-key-reused", "idempotency-in-progress")
 
 
 def load_public_document() -> Json:
@@ -90,9 +92,9 @@ def compose(own: Json, services: Iterable[Json]) -> Json:
         for kind in ("schemas", "securitySchemes"):
             components[kind] = service["components"].get(kind, {}) | components.get(kind, {})
     document["paths"] = dict(sorted(document["paths"].items(), key=_place))
-    for _path, method, operation in openapi.operations(document):
+    for path, _, operation in openapi.operations(document):
         if openapi.HEALTH_TAG not in operation["tags"]:
-            _add_gateway(method, operation)
+            _add_gateway(path, operation)
     openapi.complete_components(document, _PARAMETERS, _HEADERS)
     document["components"]["schemas"] = dict(sorted(components["schemas"].items()))
     document["info"] |= {"description": _DESCRIPTION, "contact": {"name": "Hepar", "url": "https://hepar.invalid/"}}
@@ -107,11 +109,11 @@ def _place(path: tuple[str, Json]) -> tuple[int, str]:
     return list(_TAGS).index(tag), path[0]
 
 
-def _add_gateway(method: str, operation: Json) -> None:
+def _add_gateway(path: str, operation: Json) -> None:
     """What the gateway checks and answers, whichever service an operation belongs to."""
     openapi.add_success_headers(operation, ("RateLimit-Policy", "RateLimit"))
     openapi.add_problems(operation, _PROBLEMS)
-    if method == "post":
+    if path in UPLOAD_PATHS:
         openapi.add_parameters(operation, ["Idempotency-Key"])
         openapi.add_success_headers(operation, ["Idempotency-Replayed"])
-        openapi.add_problems(operation, _POST_PROBLEMS)
+        openapi.add_problems(operation, _STORED_PROBLEMS)

@@ -42,6 +42,12 @@ class GatewaySettings(ServiceSettings):
         description="addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed (a JSON list)",
     )
     upload_bytes_max: int = Field(default=64 * 1024 * 1024, ge=1, description="bytes of one image or one batch")
+    stored_account_bytes_max: int = Field(
+        default=64 * 1024 * 1024, ge=1, description="bytes of the responses stored for Idempotency-Keys of one account"
+    )
+    stored_bytes_max: int = Field(
+        default=512 * 1024 * 1024, ge=1, description="bytes of the responses stored for Idempotency-Keys in total"
+    )
 
     @field_validator("trusted_proxies")
     @classmethod

@@ -14,18 +14,18 @@ from gateway.migrations import MIGRATIONS
 from hepar.core.errors import Unavailable
 from hepar.storage.database import open_database
 from hepar.storage.request_counts import RequestCounts
-from hepar.storage.stored_responses import LEASE_S, StoredResponses
+from hepar.storage.stored_responses import LEASE_S, StorageBudget, StoredResponses
 
 _log = logging.getLogger(__name__)
 _MAINTENANCE_S = LEASE_S / 3
 
 
 @asynccontextmanager
-async def shared_state(app: FastAPI, database_url: str) -> AsyncIterator[None]:
+async def shared_state(app: FastAPI, database_url: str, budget: StorageBudget) -> AsyncIterator[None]:
     """Sets `app.state.stored_responses` and `app.state.request_counts`. Migrates the database at start."""
     async with open_database(database_url, MIGRATIONS, "the gateway's state") as database:
         await database.migrate()
-        app.state.stored_responses = responses = StoredResponses(database)
+        app.state.stored_responses = responses = StoredResponses(database, budget)
         app.state.request_counts = counts = RequestCounts(database)
         stopping = asyncio.Event()
         maintenance = asyncio.create_task(_maintain(responses, counts, stopping))

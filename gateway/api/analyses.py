@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from gateway.analysis import UpstreamCall, analyse, analyse_batch
 from gateway.analysis_events import analysis_events
@@ -13,6 +13,7 @@ from gateway.api.dependencies import (
     Dependencies,
     UploadDep,
 )
+from gateway.complete_results import record_completeness, with_recorded_completeness
 from hepar.contracts.analyses import Analysis
 from hepar.contracts.batches import AnalysisBatch, AnalysisItem
 from hepar.serving.options import FusionChoice, VotingChoice
@@ -44,19 +45,20 @@ async def _valid_frame(frame: Frame = None) -> None:
     responses=problems(*IMAGE_PROBLEMS),
     openapi_extra=IMAGE_OPENAPI,
 )
-async def create_analysis(dependencies: Dependencies, deadline: DeadlineDep, upload: UploadDep) -> Response:
+async def create_analysis(
+    request: Request, dependencies: Dependencies, deadline: DeadlineDep, upload: UploadDep
+) -> Response:
     """Classifies the image and finds its lesions from one upload. Where one part fails, it is a problem document next
     to the result of the other part; where both fail, the request fails.
     """
-    return _json(
-        await analyse(
-            UpstreamCall(dependencies.classify, upload.target("/v1/classifications")),
-            UpstreamCall(dependencies.detect, upload.target("/v1/detections")),
-            upload.body,
-            upload.headers,
-            deadline,
-        )
+    result = await analyse(
+        UpstreamCall(dependencies.classify, upload.target("/v1/classifications")),
+        UpstreamCall(dependencies.detect, upload.target("/v1/detections")),
+        upload.body,
+        upload.headers,
+        deadline,
     )
+    return _json(request, result)
 
 
 @router.post(
@@ -70,7 +72,11 @@ async def create_analysis(dependencies: Dependencies, deadline: DeadlineDep, upl
     openapi_extra=BATCH_OPENAPI,
 )
 async def create_analysis_batch(
-    dependencies: Dependencies, deadline: BatchDeadlineDep, upload: UploadDep, events: EventsAccepted
+    request: Request,
+    dependencies: Dependencies,
+    deadline: BatchDeadlineDep,
+    upload: UploadDep,
+    events: EventsAccepted,
 ) -> Response:
     """Returns both parts of every image, in the order sent; a part that failed is a problem document.
 
@@ -85,10 +91,11 @@ async def create_analysis_batch(
         deadline,
     )
     if events:
-        return await event_stream(analysis_events(*both))
-    return _json(await analyse_batch(*both))
+        return await event_stream(with_recorded_completeness(request, analysis_events(*both)))
+    return _json(request, await analyse_batch(*both))
 
 
-def _json(document: Analysis | AnalysisBatch) -> Response:
+def _json(request: Request, document: Analysis | AnalysisBatch) -> Response:
     """The document is valid: FastAPI would validate it once more."""
+    record_completeness(request, document)
     return Response(document.model_dump_json(), media_type="application/json")

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from gateway.api.dependencies import (
@@ -22,6 +22,7 @@ from gateway.api.dependencies import (
     Upload,
     UploadDep,
 )
+from gateway.complete_results import record_completeness, with_recorded_completeness
 from hepar.contracts.analyses import Classification, Detection
 from hepar.contracts.batches import ClassificationBatch, ClassificationItem, DetectionBatch, DetectionItem
 from hepar.contracts.segmentations import Segmentation
@@ -66,29 +67,36 @@ def router() -> APIRouter:
 
 
 def _endpoint(route: _Route) -> Callable[..., Awaitable[Response]]:
-    async def forward(dependencies: Dependencies, deadline: DeadlineDep, upload: UploadDep) -> Response:
-        return await _forwarded(route, dependencies, deadline, upload)
+    async def forward(
+        request: Request, dependencies: Dependencies, deadline: DeadlineDep, upload: UploadDep
+    ) -> Response:
+        return await _forwarded(route, request, dependencies, deadline, upload)
 
     return forward
 
 
 def _batch_endpoint(route: _BatchRoute) -> Callable[..., Awaitable[Response]]:
     async def forward(
-        dependencies: Dependencies, deadline: BatchDeadlineDep, upload: UploadDep, events: EventsAccepted
+        request: Request,
+        dependencies: Dependencies,
+        deadline: BatchDeadlineDep,
+        upload: UploadDep,
+        events: EventsAccepted,
     ) -> Response:
         if not events:
-            return await _forwarded(route, dependencies, deadline, upload)
+            return await _forwarded(route, request, dependencies, deadline, upload)
         upstream, target = route.upstream(dependencies), upload.target(route.path)
-        return await event_stream(
-            upstream.events(route.item, target, deadline, headers=upload.headers, content=upload.body)
-        )
+        items = upstream.events(route.item, target, deadline, headers=upload.headers, content=upload.body)
+        return await event_stream(with_recorded_completeness(request, items))
 
     return forward
 
 
-async def _forwarded(route: _Route, dependencies: GatewayDependencies, deadline: Deadline, upload: Upload) -> Response:
+async def _forwarded(
+    route: _Route, request: Request, dependencies: GatewayDependencies, deadline: Deadline, upload: Upload
+) -> Response:
     """The service's own bytes, once they are known to be the document that was promised."""
     upstream, target = route.upstream(dependencies), upload.target(route.path)
     answer = await upstream.request("POST", target, deadline, headers=upload.headers, content=upload.body)
-    upstream.parsed(route.answer, answer.content)
+    record_completeness(request, upstream.parsed(route.answer, answer.content))
     return Response(answer.content, media_type="application/json")
