@@ -123,14 +123,14 @@ class TestRenewal:
         assert gateway.paths == [operation.path]
 
 
-def test_a_renewal_is_retried_with_the_same_key_because_a_refresh_token_is_single_use(use: Use) -> None:
+def test_a_renewal_is_retried_when_the_gateway_is_busy(use: Use) -> None:
     busy: Response = (503, {"retry-after": "0"}, problem(503))
     gateway = ScriptedGateway([busy, RENEWAL, MODEL_LIST])
     with serving(gateway) as url:
         use(url, EXPIRING, "models")
     assert gateway.paths == ["/v1/token", "/v1/token", "/v1/models"]
     first, second, _ = gateway.received
-    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+    assert first.body == second.body
 
 
 def test_a_renewal_that_is_not_a_token_is_an_unexpected_response(use: Use) -> None:

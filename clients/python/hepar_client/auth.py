@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-import uuid
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol, Self
 
 import httpx
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from . import calls
 from .contracts.tokens import AccessToken
@@ -22,14 +21,11 @@ RENEWAL_TIMEOUT_S = 20.0
 
 
 class HeldToken(AccessToken):
-    """A token, the time at which it expires, and the key of a renewal that has begun.
+    """A token, and the time at which it expires."""
 
-    The key is random and stored before the request is sent. After a crash the same request gets the same response,
-    while somebody who has only the refresh token cannot repeat it: the gateway then ends the session.
-    """
+    model_config = ConfigDict(extra="ignore")  # of files that earlier versions wrote
 
     expires_at_s: float = Field(default=0.0, description="Unix time; 0: unknown, renew before use")
-    renewal_key: str | None = Field(default=None, repr=False, description="Idempotency-Key")
 
     @classmethod
     def received_now(cls, token: AccessToken, previous: HeldToken | None = None) -> Self:
@@ -153,9 +149,7 @@ class TokenAuth(httpx.Auth):
         """None where the token cannot be renewed."""
         token = self.store.load()
         if token is not None and token.refresh_token is not None:
-            key = token.renewal_key or str(uuid.uuid4())
-            self.store.save(token.model_copy(update={"renewal_key": key}))
-            call = calls.refresh(token.refresh_token, key)
+            call = calls.refresh(token.refresh_token)
         elif self.client_credentials is not None:
             call = calls.client_credentials(*self.client_credentials)
         else:

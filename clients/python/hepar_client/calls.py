@@ -16,7 +16,7 @@ TIMEOUT_S = 120.0
 
 @dataclass(frozen=True)
 class Call:
-    """One request. Every attempt to send a POST carries the same Idempotency-Key, so that it takes effect once."""
+    """One request. Every attempt to send a POST carries the same Idempotency-Key, so that nothing is computed twice."""
 
     method: str
     path: str
@@ -64,9 +64,9 @@ def client_credentials(client_id: str, client_secret: str) -> Call:
     return Call("POST", "/v1/token", form=form, authenticated=False)
 
 
-def refresh(refresh_token: str, idempotency_key: str) -> Call:
+def refresh(refresh_token: str) -> Call:
     form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-    return Call("POST", "/v1/token", form=form, authenticated=False, idempotency_key=idempotency_key)
+    return Call("POST", "/v1/token", form=form, authenticated=False)
 
 
 def analysis(path: str, image: Image, options: Options) -> Call:
