@@ -102,7 +102,7 @@ def test_each_operation_refuses_an_invalid_request(around: Surroundings) -> None
 def test_a_key_of_another_request_is_refused_at_every_analysis(around: Surroundings) -> None:
     def send(method: str, path: str, operation: dict[str, Any]) -> httpx2.Response:
         headers = bearer(around) | {"idempotency-key": str(uuid.uuid4())}
-        body = {"files": [("image", ("a.png", DARK))]}
+        body: dict[str, Any] = {"files": [("image", ("a.png", DARK))]}
         assert client.request(method, path, headers=headers, **body).status_code == 200
         return client.request(method, path, headers=headers, params={"frame": "0"}, **body)
 

@@ -512,7 +512,7 @@ export interface paths {
         put?: never;
         /**
          * Reactivate an account
-         * @description It can sign in again.
+         * @description It can sign in again. An account that was never approved waits for approval instead.
          */
         post: operations["reactivate_user"];
         delete?: never;
@@ -537,6 +537,27 @@ export interface paths {
         put: operations["change_role"];
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{account_id}/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Reset an account's second factor
+         * @description For an owner who lost the authenticator and the recovery codes: ends the account's sessions, and signing in needs
+         *     the password alone. Make sure that it is the owner who asks. The form has the administrator's own password and code.
+         */
+        delete: operations["reset_second_factor"];
         options?: never;
         head?: never;
         patch?: never;
@@ -716,7 +737,8 @@ export interface paths {
         };
         /**
          * Can this service answer now?
-         * @description Asks the parts that the service depends on. A process that is about to stop is not ready.
+         * @description Asks the parts that the service depends on, at most once a second. A process that is about to stop is not
+         *     ready.
          */
         get: operations["readyz"];
         put?: never;
@@ -736,6 +758,7 @@ export interface components {
          * @description The answer of the OAuth 2.0 token endpoint (RFC 6749, section 5.1).
          * @example {
          *       "access_token": "eyJhbGciOiJFUzI1NiIs...",
+         *       "device": "0f8b7a6c5d4e3f2a...",
          *       "expires_in": 600,
          *       "refresh_token": "v9Jc...",
          *       "scope": "account analyses models",
@@ -770,6 +793,11 @@ export interface components {
              * @description can be used once; the answer holds its successor. Null for `client_credentials`
              */
             refresh_token?: string | null;
+            /**
+             * Device
+             * @description grant `password`: a device token. Keep it after signing out, and send it with the next sign-in
+             */
+            device?: string | null;
         };
         /**
          * Account
@@ -2265,21 +2293,21 @@ export interface components {
         };
         /**
          * Confirmation
-         * @description The account's password, and a code where it has a second factor: required for changes of its security.
+         * @description The caller's password, and a code where there is a second factor: required for operations on credentials.
          * @example {
          *       "code": "123456",
-         *       "password": "correct horse battery staple"
+         *       "password": "seven herons over a frozen lake"
          *     }
          */
         Confirmation: {
             /**
              * Password
-             * @description the account's password
+             * @description the caller's password
              */
             password: string;
             /**
              * Code
-             * @description of the second factor, where the account has one
+             * @description a code of the second factor, or a recovery code, where the caller has a second factor
              */
             code?: string | null;
         };
@@ -3637,7 +3665,7 @@ export interface components {
         /**
          * PasswordChange
          * @example {
-         *       "current_password": "correct horse battery staple",
+         *       "current_password": "seven herons over a frozen lake",
          *       "new_password": "another long phrase of mine"
          *     }
          */
@@ -3652,6 +3680,11 @@ export interface components {
              * @description 15 to 128 characters, 12 with a second factor (NIST SP 800-63B-4); no required character classes, but refused where it is common or contains the account's name or address
              */
             new_password: string;
+            /**
+             * Code
+             * @description a code of the second factor, or a recovery code, where the caller has a second factor
+             */
+            code?: string | null;
         };
         /**
          * PatientSides
@@ -3902,7 +3935,7 @@ export interface components {
         Region: {
             /**
              * Polygon
-             * @description the outer ring, then the holes; each ring is closed and lists x, y in pixels of the image, with the origin at the upper left corner
+             * @description the outer ring, then the holes; each ring is closed and lists x, y in pixels of the image as sent with the origin at the upper left corner
              */
             polygon: [
                 number,
@@ -4015,15 +4048,21 @@ export interface components {
             uri: string;
         };
         /**
-         * SecondFactorCode
+         * SecondFactorActivation
          * @example {
-         *       "code": "123456"
+         *       "code": "123456",
+         *       "password": "seven herons over a frozen lake"
          *     }
          */
-        SecondFactorCode: {
+        SecondFactorActivation: {
+            /**
+             * Password
+             * @description the caller's password
+             */
+            password: string;
             /**
              * Code
-             * @description a code of the authenticator, or a recovery code
+             * @description the first code of the authenticator that has the new secret
              */
             code: string;
         };
@@ -4313,14 +4352,14 @@ export interface components {
          * @example {
          *       "email": "ada@example.org",
          *       "name": "Ada",
-         *       "password": "correct horse battery staple"
+         *       "password": "seven herons over a frozen lake"
          *     }
          */
         SignUp: {
             /**
              * Email
              * Format: email
-             * @description the address to sign in with
+             * @description the address to sign in with; letters of one script
              */
             email: string;
             /**
@@ -4340,7 +4379,7 @@ export interface components {
          * @description OAuth 2.0 token request (RFC 6749). Unknown fields are ignored, as section 3.2 demands.
          * @example {
          *       "grant_type": "password",
-         *       "password": "correct horse battery staple",
+         *       "password": "seven herons over a frozen lake",
          *       "username": "ada@example.org"
          *     }
          */
@@ -4367,6 +4406,11 @@ export interface components {
              * @description grant `password`: the code of the second factor, or a recovery code
              */
             otp?: string | null;
+            /**
+             * Device
+             * @description grant `password`: device tokens of earlier sign-ins from this device, separated by spaces. With one of the account, wrong attempts elsewhere do not delay this sign-in
+             */
+            device?: string | null;
             /**
              * Refresh Token
              * @description grant `refresh_token`: can be used once
@@ -4449,10 +4493,7 @@ export interface components {
          * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
          */
         traceparent: string;
-        /**
-         * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
-         * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-         */
+        /** @description a new UUID for each request, or 16 to 128 letters, digits and `_ . : -` that nobody can guess; a repetition with the same key gets the same result */
         "Idempotency-Key": string;
     };
     requestBodies: never;
@@ -4509,10 +4550,7 @@ export interface operations {
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
-                /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
+                /** @description a new UUID for each request, or 16 to 128 letters, digits and `_ . : -` that nobody can guess; a repetition with the same key gets the same result */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path?: never;
@@ -4546,7 +4584,7 @@ export interface operations {
                     "application/json": components["schemas"]["Analysis"];
                 };
             };
-            /** @description [The Content-Length is not a number](/problems/bad-content-length); [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The Content-Length is not a number](/problems/bad-content-length); [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4727,10 +4765,7 @@ export interface operations {
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
-                /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
+                /** @description a new UUID for each request, or 16 to 128 letters, digits and `_ . : -` that nobody can guess; a repetition with the same key gets the same result */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path?: never;
@@ -4764,7 +4799,7 @@ export interface operations {
                     "application/json": components["schemas"]["Classification"];
                 };
             };
-            /** @description [The Content-Length is not a number](/problems/bad-content-length); [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The Content-Length is not a number](/problems/bad-content-length); [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4945,10 +4980,7 @@ export interface operations {
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
-                /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
+                /** @description a new UUID for each request, or 16 to 128 letters, digits and `_ . : -` that nobody can guess; a repetition with the same key gets the same result */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path?: never;
@@ -4982,7 +5014,7 @@ export interface operations {
                     "application/json": components["schemas"]["Detection"];
                 };
             };
-            /** @description [The Content-Length is not a number](/problems/bad-content-length); [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The Content-Length is not a number](/problems/bad-content-length); [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5155,10 +5187,7 @@ export interface operations {
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
-                /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
+                /** @description a new UUID for each request, or 16 to 128 letters, digits and `_ . : -` that nobody can guess; a repetition with the same key gets the same result */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path?: never;
@@ -5192,7 +5221,7 @@ export interface operations {
                     "application/json": components["schemas"]["Segmentation"];
                 };
             };
-            /** @description [The Content-Length is not a number](/problems/bad-content-length); [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The Content-Length is not a number](/problems/bad-content-length); [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5379,10 +5408,7 @@ export interface operations {
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
-                /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
+                /** @description a new UUID for each request, or 16 to 128 letters, digits and `_ . : -` that nobody can guess; a repetition with the same key gets the same result */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path?: never;
@@ -5418,7 +5444,7 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description [The Content-Length is not a number](/problems/bad-content-length); [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The Content-Length is not a number](/problems/bad-content-length); [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5597,10 +5623,7 @@ export interface operations {
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
-                /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
+                /** @description a new UUID for each request, or 16 to 128 letters, digits and `_ . : -` that nobody can guess; a repetition with the same key gets the same result */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path?: never;
@@ -5636,7 +5659,7 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description [The Content-Length is not a number](/problems/bad-content-length); [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The Content-Length is not a number](/problems/bad-content-length); [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5815,10 +5838,7 @@ export interface operations {
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
-                /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
+                /** @description a new UUID for each request, or 16 to 128 letters, digits and `_ . : -` that nobody can guess; a repetition with the same key gets the same result */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path?: never;
@@ -5854,7 +5874,7 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description [The Content-Length is not a number](/problems/bad-content-length); [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The Content-Length is not a number](/problems/bad-content-length); [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6042,7 +6062,7 @@ export interface operations {
                     "application/json": components["schemas"]["ModelList"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6180,11 +6200,6 @@ export interface operations {
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
-                /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path?: never;
             cookie?: never;
@@ -6201,14 +6216,13 @@ export interface operations {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["AccessToken"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The token request is not valid](/problems/invalid-token-request); [The grant type is not supported](/problems/unsupported-grant-type); [The address or the password is wrong](/problems/wrong-credentials); [Send the code of your second factor as `otp`](/problems/second-factor-required); [The code is wrong or was used before](/problems/wrong-otp); [The account is not active](/problems/account-not-active); [The refresh token is not valid](/problems/invalid-grant); [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6218,18 +6232,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The address or the password is wrong](/problems/wrong-credentials); [Send the code of your second factor as `otp`](/problems/second-factor-required); [The refresh token is not valid](/problems/invalid-grant); [The client or its secret is wrong](/problems/wrong-client) */
+            /** @description [The client or its secret is wrong](/problems/wrong-client) */
             401: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The code is wrong or was used before](/problems/wrong-code); [The account is not active](/problems/account-not-active) */
-            403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -6240,16 +6244,6 @@ export interface operations {
             };
             /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
             408: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The first request with this key is still in flight](/problems/idempotency-in-progress) */
-            409: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -6278,8 +6272,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused) */
-            422: {
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -6366,11 +6360,6 @@ export interface operations {
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
-                /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path?: never;
             cookie?: never;
@@ -6387,12 +6376,11 @@ export interface operations {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The token request is not valid](/problems/invalid-token-request); [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6404,16 +6392,6 @@ export interface operations {
             };
             /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
             408: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The first request with this key is still in flight](/problems/idempotency-in-progress) */
-            409: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -6442,8 +6420,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused) */
-            422: {
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -6557,7 +6535,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Account_"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6705,11 +6683,6 @@ export interface operations {
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
-                /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path?: never;
             cookie?: never;
@@ -6727,14 +6700,13 @@ export interface operations {
                     Location: components["headers"]["Location"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Account"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6764,7 +6736,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [An account with this address exists](/problems/address-in-use); [The first request with this key is still in flight](/problems/idempotency-in-progress) */
+            /** @description [An account with this address exists](/problems/address-in-use) */
             409: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6794,7 +6766,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The password is too easy to guess](/problems/weak-password); [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused) */
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The password is too easy to guess](/problems/weak-password); [The request is not valid](/problems/invalid-request) */
             422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6804,7 +6786,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests from you](/problems/rate-limited) */
+            /** @description [Too many attempts](/problems/too-many-attempts); [Too many requests from you](/problems/rate-limited) */
             429: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6900,7 +6882,7 @@ export interface operations {
                     "application/json": components["schemas"]["Account"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7058,7 +7040,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7120,6 +7102,16 @@ export interface operations {
             };
             /** @description [The address is too long](/problems/url-too-long) */
             414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -7238,7 +7230,7 @@ export interface operations {
                     "application/json": components["schemas"]["Account"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7290,6 +7282,16 @@ export interface operations {
             };
             /** @description [The address is too long](/problems/url-too-long) */
             414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -7406,7 +7408,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7426,7 +7428,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The password is wrong](/problems/wrong-password); [Not allowed](/problems/forbidden) */
+            /** @description [The password is wrong](/problems/wrong-password); [The code is wrong or was used before](/problems/wrong-code); [Not allowed](/problems/forbidden) */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7458,6 +7460,16 @@ export interface operations {
             };
             /** @description [The address is too long](/problems/url-too-long) */
             414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -7554,11 +7566,6 @@ export interface operations {
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
-                /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path?: never;
             cookie?: never;
@@ -7576,14 +7583,13 @@ export interface operations {
                     Location: components["headers"]["Location"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["RecoveryCodes"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7623,7 +7629,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [There is no second factor](/problems/no-second-factor); [The first request with this key is still in flight](/problems/idempotency-in-progress) */
+            /** @description [There is no second factor](/problems/no-second-factor) */
             409: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7653,7 +7659,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused) */
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
             422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7747,7 +7763,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["SecondFactorCode"];
+                "application/json": components["schemas"]["SecondFactorActivation"];
             };
         };
         responses: {
@@ -7763,7 +7779,7 @@ export interface operations {
                     "application/json": components["schemas"]["RecoveryCodes"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7783,7 +7799,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The code is wrong or was used before](/problems/wrong-code); [Not allowed](/problems/forbidden) */
+            /** @description [The password is wrong](/problems/wrong-password); [The code is wrong or was used before](/problems/wrong-code); [Not allowed](/problems/forbidden) */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7825,6 +7841,16 @@ export interface operations {
             };
             /** @description [The address is too long](/problems/url-too-long) */
             414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -7921,16 +7947,15 @@ export interface operations {
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
-                /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Confirmation"];
+            };
+        };
         responses: {
             /** @description Done */
             201: {
@@ -7939,14 +7964,13 @@ export interface operations {
                     Location: components["headers"]["Location"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["SecondFactor"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7966,7 +7990,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Not allowed](/problems/forbidden) */
+            /** @description [The password is wrong](/problems/wrong-password); [The code is wrong or was used before](/problems/wrong-code); [Not allowed](/problems/forbidden) */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7986,7 +8010,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [A second factor is already active](/problems/second-factor-active); [The first request with this key is still in flight](/problems/idempotency-in-progress) */
+            /** @description [A second factor is already active](/problems/second-factor-active) */
             409: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8016,7 +8040,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused) */
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
             422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8026,7 +8060,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests from you](/problems/rate-limited) */
+            /** @description [Too many attempts](/problems/too-many-attempts); [Too many requests from you](/problems/rate-limited) */
             429: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8124,7 +8158,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8186,6 +8220,16 @@ export interface operations {
             };
             /** @description [The address is too long](/problems/url-too-long) */
             414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -8300,7 +8344,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Session_"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8454,7 +8498,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8611,7 +8655,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8792,7 +8836,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_SignIn_"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8963,7 +9007,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_AuditEntry_"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9132,7 +9176,7 @@ export interface operations {
                     "application/json": components["schemas"]["Account"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9309,7 +9353,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9477,11 +9521,6 @@ export interface operations {
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
-                /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {
                 /** @description `id` of the account */
@@ -9497,14 +9536,13 @@ export interface operations {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Account"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9554,7 +9592,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The account does not wait for approval](/problems/not-pending); [The first request with this key is still in flight](/problems/idempotency-in-progress) */
+            /** @description [The account does not wait for approval](/problems/not-pending) */
             409: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9584,7 +9622,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused) */
+            /** @description [The request is not valid](/problems/invalid-request) */
             422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9672,11 +9710,6 @@ export interface operations {
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
-                /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {
                 /** @description `id` of the account */
@@ -9692,402 +9725,13 @@ export interface operations {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Account"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
-            400: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Sign in first](/problems/unauthenticated) */
-            401: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Not allowed](/problems/forbidden) */
-            403: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [There is no such account](/problems/no-such-account) */
-            404: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
-            408: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [This is the last administrator](/problems/last-administrator); [The first request with this key is still in flight](/problems/idempotency-in-progress) */
-            409: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The upload is too large](/problems/too-large) */
-            413: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The address is too long](/problems/url-too-long) */
-            414: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused) */
-            422: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Too many requests from you](/problems/rate-limited) */
-            429: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "Retry-After": components["headers"]["Retry-After"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The headers are too large](/problems/headers-too-large) */
-            431: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Internal error](/problems/internal-error) */
-            500: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
-            502: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
-            503: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "Retry-After": components["headers"]["Retry-After"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
-            504: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    reactivate_user: {
-        parameters: {
-            query?: never;
-            header?: {
-                /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
-                 * @example study-2026-0042
-                 */
-                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
-                /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
-                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
-                 */
-                traceparent?: components["parameters"]["traceparent"];
-                /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
-            };
-            path: {
-                /** @description `id` of the account */
-                account_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Account"];
-                };
-            };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
-            400: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Sign in first](/problems/unauthenticated) */
-            401: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Not allowed](/problems/forbidden) */
-            403: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [There is no such account](/problems/no-such-account) */
-            404: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
-            408: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The first request with this key is still in flight](/problems/idempotency-in-progress) */
-            409: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The upload is too large](/problems/too-large) */
-            413: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The address is too long](/problems/url-too-long) */
-            414: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused) */
-            422: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Too many requests from you](/problems/rate-limited) */
-            429: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "Retry-After": components["headers"]["Retry-After"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The headers are too large](/problems/headers-too-large) */
-            431: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Internal error](/problems/internal-error) */
-            500: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
-            502: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
-            503: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "Retry-After": components["headers"]["Retry-After"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
-            504: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    change_role: {
-        parameters: {
-            query?: never;
-            header?: {
-                /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
-                 * @example study-2026-0042
-                 */
-                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
-                /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
-                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
-                 */
-                traceparent?: components["parameters"]["traceparent"];
-            };
-            path: {
-                /** @description `id` of the account */
-                account_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["RoleChange"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Account"];
-                };
-            };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -10241,6 +9885,591 @@ export interface operations {
             };
         };
     };
+    reactivate_user: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path: {
+                /** @description `id` of the account */
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no such account](/problems/no-such-account) */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_role: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path: {
+                /** @description `id` of the account */
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoleChange"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no such account](/problems/no-such-account) */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [This is the last administrator](/problems/last-administrator) */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reset_second_factor: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path: {
+                /** @description `id` of the account */
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Confirmation"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The password is wrong](/problems/wrong-password); [The code is wrong or was used before](/problems/wrong-code); [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no such account](/problems/no-such-account) */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no second factor](/problems/no-second-factor) */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many attempts](/problems/too-many-attempts); [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_sign_ins_of_user: {
         parameters: {
             query?: {
@@ -10281,7 +10510,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_SignIn_"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -10462,7 +10691,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Client_"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -10610,11 +10839,6 @@ export interface operations {
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
-                /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path?: never;
             cookie?: never;
@@ -10632,14 +10856,13 @@ export interface operations {
                     Location: components["headers"]["Location"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Client"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -10679,16 +10902,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The first request with this key is still in flight](/problems/idempotency-in-progress) */
-            409: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description [The upload is too large](/problems/too-large) */
             413: {
                 headers: {
@@ -10709,7 +10922,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused) */
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
             422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -10816,7 +11039,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -10974,11 +11197,6 @@ export interface operations {
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
-                /**
-                 * @description a UUID, or 16 to 128 letters, digits and `_ . : -`: the same request is executed once
-                 * @example 6f1c2f0e-6d0b-4f53-9a43-3f1df0a1f9f4
-                 */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {
                 /** @description `id` of the client */
@@ -10995,14 +11213,13 @@ export interface operations {
                     Location: components["headers"]["Location"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Client"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -11052,7 +11269,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The client has too many secrets](/problems/too-many-secrets); [The first request with this key is still in flight](/problems/idempotency-in-progress) */
+            /** @description [The client has too many secrets](/problems/too-many-secrets) */
             409: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -11082,7 +11299,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [The request is not valid](/problems/invalid-request); [The idempotency key belongs to another request](/problems/idempotency-key-reused) */
+            /** @description [The request is not valid](/problems/invalid-request) */
             422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -11191,7 +11408,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -11367,7 +11584,7 @@ export interface operations {
                     "application/json": components["schemas"]["PublicKeys"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -11503,7 +11720,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationServer"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -11632,7 +11849,7 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -11719,7 +11936,7 @@ export interface operations {
                     "application/json": components["schemas"]["Readiness"];
                 };
             };
-            /** @description [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
