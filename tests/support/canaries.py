@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import pydicom
-from pydicom.datadict import DicomDictionary, keyword_for_tag
+from pydicom._dicom_dict import DicomDictionary
+from pydicom.config import disable_value_validation
+from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 from pydicom.dataset import FileDataset
-from pydicom.tag import Tag
+from pydicom.tag import BaseTag, Tag
 
 from tests.support.pictures import ct_dataset, dicom_bytes, multi_frame
 
@@ -61,7 +63,7 @@ def _damaged() -> Iterator[tuple[str, bytes]]:
     for keyword in _READ:
         content = _with_text("PatientName", CANARY)
         named = content.index(CANARY.encode()) - 8
-        number = pydicom.datadict.tag_for_keyword(keyword)
+        number = tag_for_keyword(keyword)
         assert number is not None
         tag = struct.pack("<HH", Tag(number).group, Tag(number).element)
         yield f"the name under the tag of {keyword}", content[:named] + tag + content[named + 4 :]
@@ -88,11 +90,11 @@ def _named_patient() -> FileDataset:
 def _with_text(keyword: str, value: str) -> bytes:
     """The element as bytes of our own: pydicom would refuse the text of most."""
     dataset = ct_dataset(_HU)
-    number = pydicom.datadict.tag_for_keyword(keyword)
+    number = tag_for_keyword(keyword)
     assert number is not None
     dataset.pop(number, None)
     content = dicom_bytes(dataset)
-    vr = pydicom.datadict.dictionary_VR(number)
+    vr = dictionary_VR(number)
     text = value.encode().ljust(len(value) + len(value) % 2)
     head = struct.pack("<HH", Tag(number).group, Tag(number).element) + (vr if vr in _TEXT else "LO").encode()
     if vr in ("UC", "UR", "UT"):
@@ -103,6 +105,6 @@ def _with_text(keyword: str, value: str) -> bytes:
     return content[:place] + head + text + content[place:]
 
 
-def _put(dataset: pydicom.Dataset, tag: pydicom.tag.BaseTag, vr: str, value: str) -> None:
-    with pydicom.config.disable_value_validation():
+def _put(dataset: pydicom.Dataset, tag: BaseTag, vr: str, value: str) -> None:
+    with disable_value_validation():
         dataset.add_new(tag, vr, value)
