@@ -117,7 +117,7 @@ def pixel_aspect(spacing_mm: tuple[float, float] | None, aspect_ratio: object) -
     aspect = down / across if down > 0 and across > 0 else math.inf
     if not 1 / ASPECT_MAX <= aspect <= ASPECT_MAX:
         name = "PixelSpacing" if spacing_mm else "PixelAspectRatio"
-        raise UnreadableImage(f"{name} {down:g}\\{across:g} is not plausible")
+        raise UnreadableImage(f"{name} states sides of a pixel that differ by more than a factor of {ASPECT_MAX:g}")
     return aspect
 
 
