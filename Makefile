@@ -125,6 +125,13 @@ SECONDS_OF_FUZZING ?= 600
 fuzz: .venv/.dev ## ten minutes of libFuzzer against the image decoder
 	.venv/bin/python -m tests.fuzz.decode $(SECONDS_OF_FUZZING)
 
+# The files of public bug reports, with what is right for each: see tools/cases.py.
+CASES ?= ../shared/cases
+
+.PHONY: cases
+cases: .venv/.dev ## decode the files of public bug reports: a line each, an error where one is read wrong: make cases [CASES=folder]
+	.venv/bin/python -m tools.cases "$(CASES)"
+
 # Processes of `make mutation`; all processors by default.
 PROCESSES ?=
 
