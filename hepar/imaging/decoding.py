@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from hepar.imaging.ct_image import LIVER_WINDOW, CtImage, GreyImage, ImageFormat, Window
-from hepar.imaging.dicom import decode_dicom, looks_like_dicom
+from hepar.imaging.dicom import decode_dicom
+from hepar.imaging.dicom_file import looks_like_dicom
 from hepar.imaging.errors import ImageTooLarge, UnreadableImage, UnsupportedImage
 from hepar.imaging.file_values import quoted_number
 from hepar.imaging.orientation import exif_orientation, picture_aspect

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pydicom
+from jpeg_ls import encode_array
 from PIL import Image
-from pydicom.data import get_testdata_file
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -18,6 +18,7 @@ from pydicom.uid import (
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     JPEGLosslessSV1,
+    JPEGLSLossless,
     RLELossless,
 )
 
@@ -77,9 +78,8 @@ def whole_images() -> dict[str, bytes]:
     dataset = ct_dataset(hu)
     dataset.compress(JPEG2000Lossless)
     images["dicom-jpeg2000"] = dicom_bytes(dataset)
-    dataset = pydicom.dcmread(str(get_testdata_file("MR_small_jpeg_ls_lossless.dcm")))
-    dataset.Modality, dataset.RescaleSlope, dataset.RescaleIntercept = "CT", "0.1", "0"
-    images["dicom-jpeg-ls"] = dicom_bytes(dataset)
+    jpeg_ls_stream = bytes(encode_array(stored))
+    images["dicom-jpeg-ls"] = dicom_bytes(compressed(ct_dataset(hu), JPEGLSLossless, jpeg_ls_stream))
     images["dicom-jpeg-lossless"] = dicom_bytes(compressed(ct_dataset(hu), JPEGLosslessSV1, jpeg_lossless(stored)))
     dataset = ct_dataset(hu)
     dataset.BitsAllocated = dataset.BitsStored = 8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import struct
 import zlib
@@ -125,3 +126,23 @@ def jpeg_lossless(values: NDArray[np.integer]) -> bytes:
     ]
     headers = b"".join(struct.pack(">BBH", 0xFF, marker, len(part) + 2) + part for marker, part in segments)
     return b"\xff\xd8" + headers + body + b"\xff\xd9"
+
+
+def slope_hu() -> NDArray[np.int32]:
+    """(64, 64) Hounsfield units, rising from left to right and from top to bottom."""
+    hu = np.linspace(0, 250, 64) + np.linspace(-20, 20, 64)[:, None]
+    return np.asarray(np.rint(hu), dtype=np.int32)
+
+
+def twelve_bit_jpeg() -> bytes:
+    """`slope_hu` + 1024 as JPEG of 12 bits. None of our encoders writes it; libjpeg-turbo did, in quality 75."""
+    return base64.b64decode("".join(_TWELVE_BIT_JPEG))
+
+
+_TWELVE_BIT_JPEG = (
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAgGBgcGBQgHBwcJCQgKDBQNDAsLDBkSEw8UHRofHh0aHBwgJC4nICIsIxwcKDcpLDAxNDQ0Hyc5PTgy"
+    "PC4zNDL/wQALDABAAEABAREA/8QAFwABAQEBAAAAAAAAAAAAAAAABgUIC//EABcQAAMBAAAAAAAAAAAAAAAAAAACBDH/2gAIAQEAAD8A5/ca4II1"
+    "wQRrhfjXBBGuCCNcEEa4X41wxNGuCCNcEEa4X41wQRrggjXBBGuF+NcMTRrggjXBBGuCCNcL8a4II1wQRrhfjXDE0a4II1wQRrggjXC/GuCCNcEE"
+    "a4II1wxLGuCCNcEEa4II1wvxrggjXBBGuCCNcMTRrhfjXBBGuCCNcL8a4II1wQRrggjXDE0a4X41wQRrggjXBBGuF+NcEEa4II1wxNGuF+NcEEa4"
+    "II1wQRrhfjXBBGuCCNcP/9k="
+)

@@ -1,0 +1,60 @@
+"""Elements of one frame of a DICOM object."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydicom import Dataset
+from pydicom.multival import MultiValue
+
+from hepar.imaging.errors import UnreadableImage
+
+
+def frame_groups(dataset: Dataset, index: int, sequence: str) -> list[Dataset]:
+    """Where a frame's element may be: its own functional group, the shared one, the object itself, in this order.
+
+    sequence: the functional group's sequence, for example "PixelMeasuresSequence" (PS3.3, C.7.6.16).
+    """
+    groups = []
+    for name, place in (("PerFrameFunctionalGroupsSequence", index), ("SharedFunctionalGroupsSequence", 0)):
+        items = element(dataset, name)
+        inner = element(items[place], sequence) if items and place < len(items) else None
+        if inner:
+            groups.append(inner[0])
+    return [*groups, dataset]
+
+
+def frame_element(dataset: Dataset, index: int, sequence: str, name: str) -> Any:  # noqa: ANN401  any element
+    """An element of a frame: what is stated for the frame outranks the top level. None where it is missing or empty.
+
+    Raises UnreadableImage, with the element's name, where its value cannot be read.
+    """
+    for group in frame_groups(dataset, index, sequence):
+        if (value := element(group, name)) is not None:
+            return value
+    return None
+
+
+def element(dataset: Dataset, name: str) -> Any:  # noqa: ANN401  any element
+    """The value of an element, or None where it is missing or empty. Raises UnreadableImage with its name."""
+    if name not in dataset:
+        return None
+    try:
+        found = dataset[name]
+        value = None if found.value in ("", b"") else found.value
+        if found.VR == "DS" and value is not None:
+            _ = [float(number) for number in (value if isinstance(value, MultiValue) else [value])]
+    except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError):
+        raise UnreadableImage(f"{name} cannot be read; a decimal number has a point, not a comma") from None
+    return value
+
+
+def whole_number(dataset: Dataset, name: str) -> int:
+    """Raises UnreadableImage where the element is missing or not a whole number."""
+    value = element(dataset, name)
+    if value is None:
+        raise UnreadableImage(f"{name} is missing")
+    try:
+        return int(value)
+    except (ValueError, TypeError):
+        raise UnreadableImage(f"{name} is not a whole number") from None

@@ -1,0 +1,159 @@
+"""Grey levels of a DICOM frame: of Hounsfield units where the file states them, else of the file's own window."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset
+from pydicom.multival import MultiValue
+from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
+from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage
+
+from hepar.imaging.contrast import check_contrast
+from hepar.imaging.ct_image import GreyImage, Window
+from hepar.imaging.errors import UnreadableImage, UnsupportedImage
+from hepar.imaging.functional_groups import element, frame_element, frame_groups
+from hepar.imaging.stored_values import StoredFormat
+
+_TRANSFORMATION = "PixelValueTransformationSequence"
+_CT_CLASSES = (CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
+_DARKEST_AIR_HU = -900.0
+# ImageType of derived images whose values are not attenuation: PS3.3, C.8.15.2 and C.8.16.1, and scanners' own terms.
+_MAPS = {
+    "PERFUSION", "CBF", "CBV", "MTT", "TTP", "TMAX", "TTD", "TTS", "BF", "BV", "PS", "PBV", "FLOW_EXTRACTION",
+    "BLOOD_FLOW", "BLOOD_VOLUME", "PERMEABILITY", "SUBTRACTION", "DIVISION", "MULTIPLICATION", "STD_DEVIATION",
+    "MAT_SPECIFIC", "MAT_FRACTIONAL", "MAT_VALUE_BASED", "EFF_ATOMIC_NUM", "ELECTRON_DENSITY",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rescale:
+    """output = slope * stored + intercept.  unit: RescaleType, None where it is not stated."""
+
+    slope: float
+    intercept: float
+    unit: str | None
+
+
+def grey_levels(
+    dataset: Dataset,
+    index: int,
+    form: StoredFormat,
+    values: NDArray[np.int32],
+    padding: NDArray[np.bool_],
+    window: Window,
+) -> tuple[GreyImage, list[str]]:
+    """(rows, columns) grey levels, and a warning where the file has no Hounsfield units.
+
+    Padding becomes black, as air is. MONOCHROME1 inverts the file's own window, and never Hounsfield units: networks
+    see air as black.
+    Raises UnsupportedImage for a map of something else, UnreadableImage for a slice without contrast.
+    """
+    _check_kind(dataset, index)
+    rescale = _rescale(dataset, index)
+    without = _why_no_hounsfield_units(dataset, rescale, form)
+    if without is None and rescale is not None:
+        grey = window.to_grey(values.astype(np.float32) * rescale.slope + rescale.intercept)
+    elif without is None:
+        grey = window.to_grey(np.asarray(apply_modality_lut(values, dataset), dtype=np.float32))
+    else:
+        grey = _own_window(dataset, index, rescale, values, padding)
+    grey[padding] = 0
+    check_contrast(grey, f"between {window.low_hu:g} and {window.high_hu:g} HU" if without is None else "")
+    return grey, [] if without is None else [without]
+
+
+def _check_kind(dataset: Dataset, index: int) -> None:
+    """Raises UnsupportedImage for a perfusion map and the like. The frame's own type outranks the object's."""
+    kind = frame_element(dataset, index, "CTImageFrameTypeSequence", "FrameType") or element(dataset, "ImageType") or ()
+    terms = [str(term).strip().upper() for term in ([kind] if isinstance(kind, str) else kind)]
+    found = _MAPS.intersection(terms[2:])
+    if terms and terms[0] == "DERIVED" and found:
+        raise UnsupportedImage(f"a derived map ({min(found)} in ImageType) is not read; send the CT slice itself")
+
+
+def _rescale(dataset: Dataset, index: int) -> Rescale | None:
+    for group in frame_groups(dataset, index, _TRANSFORMATION):
+        slope, intercept = (_finite(element(group, name), name) for name in ("RescaleSlope", "RescaleIntercept"))
+        if slope is None and intercept is None:
+            continue
+        if slope == 0:
+            raise UnreadableImage("RescaleSlope is 0")
+        unit = element(group, "RescaleType")
+        return Rescale(
+            1.0 if slope is None else slope, intercept or 0.0, None if unit is None else str(unit).strip().upper()
+        )
+    return None
+
+
+def _why_no_hounsfield_units(dataset: Dataset, rescale: Rescale | None, form: StoredFormat) -> str | None:
+    """A warning, or None where the values are Hounsfield units.
+
+    A CT object need not state its RescaleType where that is HU (PS3.3, C.8.2.1.1.6). It is believed only where the
+    stored values can be those of air: copies of a window carry a slope of 1 and an intercept of 0.
+    """
+    if rescale is None:
+        tables = element(dataset, "ModalityLUTSequence")
+        if tables and str(element(tables[0], "ModalityLUTType")).strip().upper() == "HU":
+            return None
+        return "The file has no Hounsfield units; it was read in its own window."
+    if rescale.unit == "HU":
+        return None
+    if rescale.unit is not None:
+        return "The file's RescaleType is not HU: it has no Hounsfield units; it was read in its own window."
+    sop_class = element(dataset, "SOPClassUID")
+    if sop_class is not None and sop_class not in _CT_CLASSES:
+        return "The file is a secondary capture: it has no Hounsfield units; it was read in its own window."
+    ends = (form.minimum() * rescale.slope + rescale.intercept, form.maximum() * rescale.slope + rescale.intercept)
+    if min(ends) > _DARKEST_AIR_HU:
+        return "The file's values cannot be Hounsfield units; it was read in its own window."
+    return None
+
+
+def _own_window(
+    dataset: Dataset, index: int, rescale: Rescale | None, values: NDArray[np.int32], padding: NDArray[np.bool_]
+) -> GreyImage:
+    """Grey levels in the window or look-up table of the file, or of all values where it has none."""
+    shown = values.astype(np.float32)
+    if rescale is not None:
+        shown = shown * np.float32(rescale.slope) + np.float32(rescale.intercept)
+    elif element(dataset, "ModalityLUTSequence"):
+        shown = np.asarray(apply_modality_lut(values, dataset), dtype=np.float32)
+    for group in frame_groups(dataset, index, "FrameVOILUTSequence"):
+        if element(group, "VOILUTSequence"):
+            shown = np.asarray(apply_voi_lut(shown.astype(np.int32), group), dtype=np.float32)
+            break
+        if (limits := _window(group)) is not None:
+            shown = np.clip(shown, *limits)
+            break
+    inside = shown[~padding]
+    low, high = float(inside.min()), float(inside.max())
+    grey = np.clip(np.rint((shown - low) * (255 / ((high - low) or 1.0))), 0, 255).astype(np.uint8)
+    return np.asarray(255 - grey if dataset.PhotometricInterpretation == "MONOCHROME1" else grey)
+
+
+def _window(group: Dataset) -> tuple[float, float] | None:
+    """The lowest and the highest value of the first window (PS3.3, C.11.2.1.2); None where it has no extent."""
+    centre, width = (_finite(_first(element(group, name)), name) for name in ("WindowCenter", "WindowWidth"))
+    if centre is None or width is None or width <= 1:
+        return None
+    return centre - 0.5 - (width - 1) / 2, centre - 0.5 + (width - 1) / 2
+
+
+def _first(value: object) -> object:
+    return value[0] if isinstance(value, MultiValue) else value
+
+
+def _finite(value: object, name: str) -> float | None:
+    if value is None:
+        return None
+    try:
+        number = float(str(value))
+    except ValueError:
+        raise UnreadableImage(f"{name} is not one decimal number") from None
+    if not math.isfinite(number) or abs(number) > 1e6:
+        raise UnreadableImage(f"{name} is not a number in a plausible range")
+    return number

@@ -1,0 +1,123 @@
+"""One frame of a DICOM object's pixel data: the stored numbers, or a refusal where a compressed frame is not whole."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import simplejpeg
+from libjpeg.utils import decode as decode_jpeg
+from numpy.typing import NDArray
+from pydicom import Dataset
+from pydicom.encaps import get_frame
+from pydicom.pixels.utils import get_j2k_parameters, pixel_array
+from pydicom.uid import JPEG2000TransferSyntaxes, JPEGLSTransferSyntaxes, RLELossless
+
+from hepar.imaging.dicom_file import UNCOMPRESSED
+from hepar.imaging.errors import UnreadableImage, UnsupportedImage
+from hepar.imaging.functional_groups import element, whole_number
+from hepar.imaging.jpeg_stream import END, JpegHeader, jpeg_header
+
+_INCOMPLETE = "the compressed frame is damaged or ends too early"
+# Codes for further pixels, without the byte FF that begins a marker.
+_MORE_CODES = bytes.fromhex("5ac3179e") * 16
+
+
+def frame_values(dataset: Dataset, index: int) -> NDArray[np.integer]:
+    """(rows, columns) integers as the file holds them, with all BitsAllocated.
+
+    dataset: of `read_dicom`; its sizes have been checked.
+    Raises UnreadableImage for a compressed frame that lacks pixels, or whose decoder reports damage.
+    """
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax in UNCOMPRESSED:
+        return _decoded(dataset, index)
+    frame = _compressed_frame(dataset, index)
+    if syntax in JPEG2000TransferSyntaxes:
+        values = _decoded(dataset, index, "pylibjpeg")
+        _check_sign(dataset, frame, values)
+        return values
+    if syntax == RLELossless:
+        return _decoded(dataset, index, "pylibjpeg")
+    header = _checked_header(dataset, frame)
+    if syntax in JPEGLSTransferSyntaxes:
+        return _decoded(dataset, index, "pyjpegls")  # pylibjpeg reads a truncated frame without an error
+    return eight_bit_jpeg(frame) if header.bits == 8 and header.kind != "lossless" else _other_jpeg(frame)
+
+
+def eight_bit_jpeg(stream: bytes) -> NDArray[np.uint8]:
+    """(rows, columns) grey levels of a JPEG of 8 bits. Raises UnreadableImage where libjpeg warns of damage."""
+    try:
+        return np.asarray(simplejpeg.decode_jpeg(stream, colorspace="GRAY", strict=True))[..., 0]
+    except ValueError:
+        raise UnreadableImage(_INCOMPLETE) from None
+
+
+def _compressed_frame(dataset: Dataset, index: int) -> bytes:
+    offsets = element(dataset, "ExtendedOffsetTable"), element(dataset, "ExtendedOffsetTableLengths")
+    try:
+        frame: bytes = get_frame(
+            dataset.PixelData,
+            index,
+            extended_offsets=offsets if all(offsets) else None,
+            number_of_frames=int(element(dataset, "NumberOfFrames") or 1),
+        )
+    except (ValueError, EOFError):
+        raise UnreadableImage(f"the pixel data has no frame {index}, counted from 0") from None
+    return frame
+
+
+def _decoded(dataset: Dataset, index: int, plugin: str = "") -> NDArray[np.integer]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about header elements, which are checked here
+        try:
+            values = pixel_array(dataset, index=index, decoding_plugin=plugin, correct_unused_bits=False)
+        except (RuntimeError, ValueError):
+            if not plugin:
+                raise
+            raise UnreadableImage(_INCOMPLETE) from None
+    return np.asarray(values)
+
+
+def _checked_header(dataset: Dataset, frame: bytes) -> JpegHeader:
+    """Raises UnreadableImage and UnsupportedImage where the stream is not one that the DICOM header describes."""
+    header = jpeg_header(frame)
+    if header is None:
+        raise UnreadableImage("the compressed frame has no JPEG header")
+    rows, columns = whole_number(dataset, "Rows"), whole_number(dataset, "Columns")
+    if (header.height, header.width) != (rows, columns):
+        size = f"{header.width} x {header.height} pixels"
+        raise UnreadableImage(f"the compressed frame has {size}, the DICOM header states {columns} x {rows}")
+    if header.components != 1:
+        raise UnsupportedImage("only greyscale DICOM is read; the compressed frame has colours")
+    is_jpeg_ls = header.kind == "JPEG-LS"
+    if header.kind == "other" or is_jpeg_ls != (dataset.file_meta.TransferSyntaxUID in JPEGLSTransferSyntaxes):
+        raise UnsupportedImage("the compressed frame is of another kind of JPEG than its transfer syntax states")
+    return header
+
+
+def _other_jpeg(frame: bytes) -> NDArray[np.integer]:
+    """(rows, columns) of a lossless JPEG or one of 12 bits.
+
+    libjpeg fills what a truncated frame lacks with grey and reports nothing. Where codes are missing, it takes further
+    ones from what follows; so codes are added in front of the end marker, and the pixels must not change.
+    """
+    end = frame.rfind(END)
+    if end < 0:
+        raise UnreadableImage(_INCOMPLETE)
+    try:
+        values, with_more = decode_jpeg(frame), decode_jpeg(frame[:end] + _MORE_CODES + frame[end:])
+    except RuntimeError:
+        raise UnreadableImage(_INCOMPLETE) from None
+    if not np.array_equal(values, with_more):
+        raise UnreadableImage(_INCOMPLETE)
+    return np.asarray(values)
+
+
+def _check_sign(dataset: Dataset, frame: bytes, values: NDArray[np.integer]) -> None:
+    """Negative values in a JPEG 2000 stream would become large ones where the header says that none are negative."""
+    stream = get_j2k_parameters(frame)
+    if stream.get("is_signed") and whole_number(dataset, "PixelRepresentation") == 0:
+        negative = values.astype(np.int64) >> (int(stream.get("precision", 16)) - 1) & 1
+        if negative.any():
+            raise UnreadableImage("the JPEG 2000 stream has negative values, but PixelRepresentation is 0 (unsigned)")
