@@ -28,6 +28,7 @@ from pydicom.uid import (
     JPEGLosslessSV1,
     JPEGLSLossless,
     JPEGLSNearLossless,
+    MediaStorageDirectoryStorage,
     RLELossless,
     UID_dictionary,
 )
@@ -73,7 +74,11 @@ def read_dicom(content: bytes) -> pydicom.Dataset:
     file = io.BytesIO(content)
     file.seek(_PREAMBLE_BYTES + 4)
     meta = read_dataset(file, is_implicit_VR=False, is_little_endian=True, stop_when=_is_beyond_meta)
-    syntax = UID(str(meta.get("TransferSyntaxUID", "")))
+    if meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
+        raise UnsupportedImage("a DICOMDIR is a list of files; send the files that it lists")
+    if not meta.get("TransferSyntaxUID"):
+        raise UnreadableImage("the DICOM file states no transfer syntax; its header is damaged or ends too early")
+    syntax = UID(str(meta.TransferSyntaxUID))
     if syntax not in UNCOMPRESSED and syntax not in COMPRESSED:
         name = syntax.name if syntax in UID_dictionary else "unknown"
         raise UnsupportedImage(f"DICOM transfer syntax {name} is not read; send it uncompressed")
@@ -136,7 +141,11 @@ def _read_header(content: bytes, start: int, syntax: UID) -> tuple[pydicom.Datas
 
     file = io.BytesIO(content)
     file.seek(start)
-    dataset = read_dataset(file, syntax.is_implicit_VR, syntax.is_little_endian, stop_when=at_pixels)
+    try:
+        dataset = read_dataset(file, syntax.is_implicit_VR, syntax.is_little_endian, stop_when=at_pixels)
+    except OSError:
+        damage = _CUT_HEADER if file.tell() == len(content) else "the header of the DICOM file is damaged"
+        raise UnreadableImage(damage) from None
     if not found or found[-1][0] > _PIXELS:
         return dataset, None
     tag, vr, length = found[-1]

@@ -6,13 +6,13 @@ import struct
 from dataclasses import dataclass
 from typing import Literal
 
-JpegKind = Literal["sequential", "progressive", "lossless", "JPEG-LS", "other"]
+JpegKind = Literal["sequential", "progressive", "lossless JPEG", "JPEG-LS", "other"]
 START, END = b"\xff\xd8", b"\xff\xd9"
 _KINDS: dict[int, JpegKind] = {
     0xC0: "sequential",
     0xC1: "sequential",
     0xC2: "progressive",
-    0xC3: "lossless",
+    0xC3: "lossless JPEG",
     0xF7: "JPEG-LS",
 }
 _FRAME_MARKERS = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}

@@ -45,6 +45,8 @@ def decode_picture(content: bytes, name: ImageFormat, check_size: Callable[[int,
 
     Raises UnreadableImage and UnsupportedImage; other errors come from Pillow, for damaged files.
     """
+    if name == "JPEG":
+        _check_jpeg(content, check_size)
     samples = _samples(content, name)
     if samples.white_is_zero:
         content = samples.with_black_as_zero
@@ -59,21 +61,21 @@ def decode_picture(content: bytes, name: ImageFormat, check_size: Callable[[int,
             raise
         # Pillow refuses a large text or colour profile, which the pixels do not depend on.
         image, notes = _opened(_without_texts(content), name, check_size)
-    if name == "JPEG":
-        eight_bit_jpeg(content)  # Pillow does not report what libjpeg warns of
     grey, grey_notes = _grey_levels(image, samples)
     check_contrast(grey)
     return CtImage(np.ascontiguousarray(grey), name, None, (*notes, *grey_notes))
 
 
-def _check_jpeg(content: bytes) -> None:
+def _check_jpeg(content: bytes, check_size: Callable[[int, int], None]) -> None:
     header = jpeg_header(content)
     if header is None:
         raise UnreadableImage("the JPEG file ends within its header, or its header is damaged")
-    if header.kind in ("lossless", "JPEG-LS"):
-        raise UnsupportedImage(f"pictures in {header.kind} JPEG are not read".replace("JPEG-LS JPEG", "JPEG-LS"))
+    if header.kind in ("lossless JPEG", "JPEG-LS"):
+        raise UnsupportedImage(f"{header.kind} pictures are not read; send PNG, or JPEG of 8 bits")
     if header.bits != 8:
         raise UnsupportedImage(f"JPEG pictures of {header.bits} bits are not read; send 8 bits")
+    check_size(header.width, header.height)
+    eight_bit_jpeg(content)  # Pillow does not report what libjpeg warns of
 
 
 @dataclass(frozen=True)
@@ -90,28 +92,28 @@ class _Samples:
 def _samples(content: bytes, name: ImageFormat) -> _Samples:
     if name == "PNG":
         return _Samples(bits=content[24] if len(content) > 24 else 8)
-    if name == "JPEG":
-        _check_jpeg(content)
     if name != "TIFF" or (header := tiff_header(content)) is None:
         return _Samples()
     if header.big and header.byte_order == ">":
         raise UnsupportedImage("BigTIFF in big-endian byte order is not read; send it as TIFF")
-    turned = with_black_as_zero(content, header)
+    turned = with_black_as_zero(content, header) if header.white_is_zero else b""
     kind = f"TIFF pictures of {header.samples} x {header.bits} bits"
     return _Samples(header.bits, header.signed, header.white_is_zero, turned, kind)
 
 
 def _opened(content: bytes, name: ImageFormat, check_size: Callable[[int, int], None]) -> tuple[Image.Image, list[str]]:
     """The first picture, turned as its EXIF data state, and notes for the result."""
-    with Image.open(io.BytesIO(content), formats=(name,)) as opened:
-        check_size(*opened.size)
-        notes = []
-        if getattr(opened, "n_frames", 1) > 1:
-            notes.append(f"The file has {getattr(opened, 'n_frames', 1)} pictures; the first was read.")
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # Pillow warns where a file ends within its pixels
-            opened.load()
-        return ImageOps.exif_transpose(opened), notes
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=UserWarning)  # about tags that are not used
+        with Image.open(io.BytesIO(content), formats=(name,)) as opened:
+            check_size(*opened.size)
+            notes = []
+            if getattr(opened, "n_frames", 1) > 1:
+                notes.append(f"The file has {getattr(opened, 'n_frames', 1)} pictures; the first was read.")
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # about pixels
+                opened.load()
+            return ImageOps.exif_transpose(opened), notes
 
 
 def _without_texts(png: bytes) -> bytes:

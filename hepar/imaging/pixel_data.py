@@ -42,7 +42,7 @@ def frame_values(dataset: Dataset, index: int) -> NDArray[np.integer]:
     header = _checked_header(dataset, frame)
     if syntax in JPEGLSTransferSyntaxes:
         return _decoded(dataset, index, "pyjpegls")  # pylibjpeg reads a truncated frame without an error
-    return eight_bit_jpeg(frame) if header.bits == 8 and header.kind != "lossless" else _other_jpeg(frame)
+    return eight_bit_jpeg(frame) if header.bits == 8 and header.kind != "lossless JPEG" else _other_jpeg(frame)
 
 
 def eight_bit_jpeg(stream: bytes) -> NDArray[np.uint8]:
@@ -50,7 +50,7 @@ def eight_bit_jpeg(stream: bytes) -> NDArray[np.uint8]:
     try:
         return np.asarray(simplejpeg.decode_jpeg(stream, colorspace="GRAY", strict=True))[..., 0]
     except ValueError:
-        raise UnreadableImage(_INCOMPLETE) from None
+        raise UnreadableImage("the JPEG data is damaged or ends too early") from None
 
 
 def _compressed_frame(dataset: Dataset, index: int) -> bytes:
