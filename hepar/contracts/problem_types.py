@@ -27,17 +27,19 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "unreadable-image": ProblemType(
         "The file is not a readable image",
         (422,),
-        "The file starts like an image but is damaged, incomplete, empty, too small, without contrast, or needs more "
-        "processor time or memory than an image within the limits does.",
+        "The file starts like an image but is damaged, incomplete, empty, too small, without contrast, contradicts "
+        "itself, or needs more processor time or memory than an image within the limits does. `detail` names the element "
+        "or the part.",
         "Open the file in another viewer and export the slice again. Send one complete file.",
     ),
     "unsupported-media": ProblemType(
         "The format is not supported",
         (415,),
-        "The file is not PNG, JPEG, TIFF, BMP, WebP or DICOM CT, or the Content-Type is neither multipart/form-data "
-        "nor an image type. The format is detected from the bytes, never from the file name. Or the body has a "
-        "Content-Encoding: bodies are read as they are.",
-        "Send one of these formats. Only CT is read from DICOM; other modalities are refused.",
+        "The file is not PNG, JPEG, TIFF, BMP, WebP or DICOM CT, or a kind of them that `detail` names, or the "
+        "Content-Type is neither multipart/form-data nor an image type. The format is detected from the bytes, never "
+        "from the file name. Or the body has a Content-Encoding: bodies are read as they are.",
+        "Send one of these formats. Only greyscale CT is read from DICOM; other modalities, colour and derived maps "
+        "are refused. A picture of 16 bits has to show a window, not Hounsfield units.",
     ),
     "too-large": ProblemType(
         "The upload is too large",

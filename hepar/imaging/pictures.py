@@ -22,6 +22,7 @@ from hepar.imaging.tiff_header import tiff_header, with_black_as_zero
 
 _COLOUR_TOLERANCE = 24
 _COLOURED_SHARE = 0.01
+_SAMPLED_SIDE = 2_048
 _SIGNATURES: tuple[tuple[bytes, ImageFormat], ...] = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"\xff\xd8\xff", "JPEG"),
@@ -139,7 +140,9 @@ def _grey_levels(image: Image.Image, samples: _Samples) -> tuple[GreyImage, list
         shown = 255 - values if samples.white_is_zero else values
         return np.where(_transparent(image, values), 0, shown).astype(np.uint8), []
     colours = _without_alpha(image)
-    coloured = (np.ptp(np.asarray(colours), axis=2) > _COLOUR_TOLERANCE).mean() > _COLOURED_SHARE
+    step = 1 + max(colours.size) // _SAMPLED_SIDE
+    sampled = np.asarray(colours)[::step, ::step]
+    coloured = (np.ptp(sampled, axis=2) > _COLOUR_TOLERANCE).mean() > _COLOURED_SHARE
     grey = np.asarray(colours.convert("L"))
     if samples.bits > 8:
         check_use_of_range(grey, 255)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from hepar.imaging import CtImage, Window, decode
 from hepar.imaging.errors import UnreadableImage, UnsupportedImage
+from hepar.imaging.sixteen_bits import narrowest_half
 from tests.support.phantom import phantom_grey, phantom_hu
 from tests.support.pictures import encoded, gradient
 from tests.support.raw_pictures import chunk, png, tiff
@@ -93,6 +94,15 @@ def test_windows_of_8_12_and_16_bits_in_16_are_read(window: Window) -> None:
             assert np.abs(image.pixels.astype(int) - expected).max() <= 1
             assert words in " ".join(image.warnings)
             assert bool(image.warnings) == bool(words)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_narrowest_half_tells_windows_from_hounsfield_units(seed: int) -> None:
+    hu = phantom_hu(seed)
+    for window in WINDOWS:
+        relative = (hu - window.low_hu) / (window.high_hu - window.low_hu)
+        assert narrowest_half(np.clip(np.rint(relative * 4095), 0, 4095).astype(np.int64), 4095) > 0.055
+    assert narrowest_half(hu + 1024, 4095) < 0.045
 
 
 def with_metal(hu: np.ndarray) -> np.ndarray:

@@ -14,9 +14,9 @@ SIDE_PX = 128
 
 
 @functools.cache
-def phantom_hu() -> NDArray[np.int32]:
+def phantom_hu(seed: int = 11) -> NDArray[np.int32]:
     """(SIDE_PX, SIDE_PX) Hounsfield units of a slice through the liver, at least -1024."""
-    hu = abdomen_phantom(np.random.default_rng(11), SIDE_PX, 360.0).hu
+    hu = abdomen_phantom(np.random.default_rng(seed), SIDE_PX, 360.0).hu
     return np.asarray(np.clip(np.rint(hu), -1024, 3071), dtype=np.int32)
 
 

@@ -7,7 +7,7 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
     "Das Bild gibt an, dass seine Pixel nicht quadratisch sind; es wurde auf quadratische skaliert.",
   ],
   [/^The picture is coloured; it was read as grey\.$/, "Das Bild ist farbig; es wurde in Graustufen umgewandelt."],
-  [/^The picture uses 12 of its 16 bits; it was read as 12 bits\.$/, "Das Bild nutzt 12 seiner 16 Bits; es wurde als 12-Bit-Bild gelesen."],
+  [/^The picture uses (8|12) of its 16 bits; it was read as \1 bits\.$/, "Das Bild nutzt $1 seiner 16 Bits; es wurde als $1-Bit-Bild gelesen."],
   [
     /^The file does not state the patient's orientation; standard radiological display is assumed\.$/,
     "Die Datei gibt die Ausrichtung des Patienten nicht an; die radiologische Standardansicht wird angenommen.",
@@ -27,6 +27,18 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
   [
     /^The file has no Hounsfield units; it was read in its own window\.$/,
     "Die Datei enthält keine Angaben zu Hounsfield-Einheiten; sie wurde mit ihrem eigenen Fenster gelesen.",
+  ],
+  [
+    /^The file's RescaleType is not HU: it has no Hounsfield units; it was read in its own window\.$/,
+    "RescaleType ist nicht HU: Die Datei enthält keine Hounsfield-Einheiten; sie wurde mit ihrem eigenen Fenster gelesen.",
+  ],
+  [
+    /^The file is a secondary capture: it has no Hounsfield units; it was read in its own window\.$/,
+    "Die Datei ist eine Secondary Capture: Sie enthält keine Hounsfield-Einheiten; sie wurde mit ihrem eigenen Fenster gelesen.",
+  ],
+  [
+    /^The file's values cannot be Hounsfield units; it was read in its own window\.$/,
+    "Die Werte der Datei können keine Hounsfield-Einheiten sein; sie wurde mit ihrem eigenen Fenster gelesen.",
   ],
 ];
 
