@@ -21,6 +21,7 @@ from hepar.imaging.stored_values import StoredFormat
 _TRANSFORMATION = "PixelValueTransformationSequence"
 _CT_CLASSES = (CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
 _DARKEST_AIR_HU = -900.0
+_HU_MAX, _IMPLAUSIBLE_SHARE = 32_767, 0.01
 # ImageType of derived images whose values are not attenuation: PS3.3, C.8.15.2 and C.8.16.1, and scanners' own terms.
 _MAPS = {
     "PERFUSION", "CBF", "CBV", "MTT", "TTP", "TMAX", "TTD", "TTS", "BF", "BV", "PS", "PBV", "FLOW_EXTRACTION",
@@ -55,12 +56,12 @@ def grey_levels(
     _check_kind(dataset, index)
     rescale = _rescale(dataset, index)
     without = _why_no_hounsfield_units(dataset, rescale, form)
-    if without is None and rescale is not None:
-        grey = window.to_grey(values.astype(np.float32) * rescale.slope + rescale.intercept)
-    elif without is None:
-        grey = window.to_grey(np.asarray(apply_modality_lut(values, dataset), dtype=np.float32))
+    if without is None:
+        hu = _rescaled(dataset, rescale, values)
+        _check_range(hu, padding)
+        grey = window.to_grey(hu)
     else:
-        grey = _own_window(dataset, index, rescale, values, padding)
+        grey = _own_window(dataset, index, _rescaled(dataset, rescale, values), padding)
     grey[padding] = 0
     check_contrast(grey, f"between {window.low_hu:g} and {window.high_hu:g} HU" if without is None else "")
     return grey, [] if without is None else [without]
@@ -113,15 +114,25 @@ def _why_no_hounsfield_units(dataset: Dataset, rescale: Rescale | None, form: St
     return None
 
 
-def _own_window(
-    dataset: Dataset, index: int, rescale: Rescale | None, values: NDArray[np.int32], padding: NDArray[np.bool_]
-) -> GreyImage:
-    """Grey levels in the window or look-up table of the file, or of all values where it has none."""
-    shown = values.astype(np.float32)
+def _rescaled(dataset: Dataset, rescale: Rescale | None, values: NDArray[np.int32]) -> NDArray[np.float32]:
+    """The output of the modality transformation; the stored values where there is none."""
     if rescale is not None:
-        shown = shown * np.float32(rescale.slope) + np.float32(rescale.intercept)
-    elif element(dataset, "ModalityLUTSequence"):
-        shown = np.asarray(apply_modality_lut(values, dataset), dtype=np.float32)
+        return values.astype(np.float32) * np.float32(rescale.slope) + np.float32(rescale.intercept)
+    if element(dataset, "ModalityLUTSequence"):
+        return np.asarray(apply_modality_lut(values, dataset), dtype=np.float32)
+    return values.astype(np.float32)
+
+
+def _check_range(hu: NDArray[np.float32], padding: NDArray[np.bool_]) -> None:
+    """Raises UnreadableImage where negative values were written as large ones: metal has some 30,000 HU at most."""
+    if ((hu > _HU_MAX) & ~padding).mean() > _IMPLAUSIBLE_SHARE:
+        raise UnreadableImage(
+            f"many values are over {_HU_MAX} HU: PixelRepresentation is wrong, or padding without PixelPaddingValue"
+        )
+
+
+def _own_window(dataset: Dataset, index: int, shown: NDArray[np.float32], padding: NDArray[np.bool_]) -> GreyImage:
+    """Grey levels in the window or look-up table of the file, or of all values where it has none."""
     for group in frame_groups(dataset, index, "FrameVOILUTSequence"):
         if element(group, "VOILUTSequence"):
             shown = np.asarray(apply_voi_lut(shown.astype(np.int32), group), dtype=np.float32)

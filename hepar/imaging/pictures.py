@@ -23,6 +23,7 @@ from hepar.imaging.tiff_header import tiff_header, with_black_as_zero
 _COLOUR_TOLERANCE = 24
 _COLOURED_SHARE = 0.01
 _SAMPLED_SIDE = 2_048
+_SEND_GREY = "window it first, and send 8 bits of grey"
 _SIGNATURES: tuple[tuple[bytes, ImageFormat], ...] = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"\xff\xd8\xff", "JPEG"),
@@ -55,7 +56,7 @@ def decode_picture(content: bytes, name: ImageFormat, check_size: Callable[[int,
         image, notes = _opened(content, name, check_size)
     except UnidentifiedImageError:
         if samples.kind:
-            raise UnsupportedImage(f"{samples.kind} of this kind are not read; send 8 bits of grey") from None
+            raise UnsupportedImage(f"{samples.kind} of this kind are not read; {_SEND_GREY}") from None
         raise UnreadableImage(f"the {name} file ends within its header, or its header is damaged") from None
     except ValueError:
         if name != "PNG":
@@ -95,6 +96,10 @@ def _samples(content: bytes, name: ImageFormat) -> _Samples:
         return _Samples(bits=content[24] if len(content) > 24 else 8)
     if name != "TIFF" or (header := tiff_header(content)) is None:
         return _Samples()
+    if header.floating:
+        raise UnsupportedImage(f"pictures of floating-point numbers are not read; {_SEND_GREY}")
+    if header.signed and header.bits <= 8:
+        raise UnsupportedImage(f"pictures of signed values are not read; {_SEND_GREY}")
     if header.big and header.byte_order == ">":
         raise UnsupportedImage("BigTIFF in big-endian byte order is not read; send it as TIFF")
     turned = with_black_as_zero(content, header) if header.white_is_zero else b""
@@ -129,8 +134,6 @@ def _without_texts(png: bytes) -> bytes:
 
 
 def _grey_levels(image: Image.Image, samples: _Samples) -> tuple[GreyImage, list[str]]:
-    if image.mode == "F":
-        raise UnsupportedImage("pictures of floating-point numbers are not read; send 8 or 16 bits")
     if image.mode.startswith("I"):
         values = np.asarray(image)
         black = _transparent(image, values)

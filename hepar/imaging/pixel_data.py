@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
 
 import numpy as np
@@ -18,6 +19,7 @@ from hepar.imaging.errors import UnreadableImage, UnsupportedImage
 from hepar.imaging.functional_groups import element, whole_number
 from hepar.imaging.jpeg_stream import END, JpegHeader, jpeg_header
 
+_JPEG2000_START = b"\xff\x4f\xff\x51"
 _INCOMPLETE = "the compressed frame is damaged or ends too early"
 # Codes for further pixels, without the byte FF that begins a marker.
 _MORE_CODES = bytes.fromhex("5ac3179e") * 16
@@ -34,6 +36,7 @@ def frame_values(dataset: Dataset, index: int) -> NDArray[np.integer]:
         return _decoded(dataset, index)
     frame = _compressed_frame(dataset, index)
     if syntax in JPEG2000TransferSyntaxes:
+        _check_size(dataset, *_jpeg2000_size(frame))
         values = _decoded(dataset, index, "pylibjpeg")
         _check_sign(dataset, frame, values)
         return values
@@ -84,16 +87,29 @@ def _checked_header(dataset: Dataset, frame: bytes) -> JpegHeader:
     header = jpeg_header(frame)
     if header is None:
         raise UnreadableImage("the compressed frame has no JPEG header")
-    rows, columns = whole_number(dataset, "Rows"), whole_number(dataset, "Columns")
-    if (header.height, header.width) != (rows, columns):
-        size = f"{header.width} x {header.height} pixels"
-        raise UnreadableImage(f"the compressed frame has {size}, the DICOM header states {columns} x {rows}")
+    _check_size(dataset, header.height, header.width)
     if header.components != 1:
         raise UnsupportedImage("only greyscale DICOM is read; the compressed frame has colours")
     is_jpeg_ls = header.kind == "JPEG-LS"
     if header.kind == "other" or is_jpeg_ls != (dataset.file_meta.TransferSyntaxUID in JPEGLSTransferSyntaxes):
         raise UnsupportedImage("the compressed frame is of another kind of JPEG than its transfer syntax states")
     return header
+
+
+def _check_size(dataset: Dataset, height: int, width: int) -> None:
+    rows, columns = whole_number(dataset, "Rows"), whole_number(dataset, "Columns")
+    if (height, width) != (rows, columns):
+        size = f"{width} x {height} pixels"
+        raise UnreadableImage(f"the compressed frame has {size}, the DICOM header states {columns} x {rows}")
+
+
+def _jpeg2000_size(frame: bytes) -> tuple[int, int]:
+    """Height and width (ITU-T T.800, A.5.1). Raises UnreadableImage."""
+    start = frame.find(_JPEG2000_START)
+    if start < 0 or start + 24 > len(frame):
+        raise UnreadableImage("the compressed frame has no JPEG 2000 header")
+    right, bottom, left, top = struct.unpack_from(">IIII", frame, start + 8)
+    return bottom - top, right - left
 
 
 def _other_jpeg(frame: bytes) -> NDArray[np.integer]:

@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLES_PER_PIXEL, _SAMPLE_FORMAT = 258, 262, 277, 339
-_SHORT, _WHITE_IS_ZERO, _BLACK_IS_ZERO, _SIGNED = 3, 0, 1, 2
+_SHORT, _WHITE_IS_ZERO, _BLACK_IS_ZERO, _SIGNED, _FLOAT = 3, 0, 1, 2, 3
 _VERSION_OF_BIG = 43
 _ENTRIES_MAX = 4096
 _TYPE_BYTES = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
@@ -21,6 +21,7 @@ class TiffHeader:
     samples: int
     bits: int
     signed: bool
+    floating: bool
     white_is_zero: bool
     photometric_at: int
 
@@ -55,6 +56,7 @@ def tiff_header(content: bytes) -> TiffHeader | None:
         shorts.get(_SAMPLES_PER_PIXEL, 1),
         shorts[_BITS_PER_SAMPLE],
         shorts.get(_SAMPLE_FORMAT) == _SIGNED,
+        shorts.get(_SAMPLE_FORMAT) == _FLOAT,
         shorts[_PHOTOMETRIC] == _WHITE_IS_ZERO,
         places[_PHOTOMETRIC],
     )

@@ -94,7 +94,7 @@ def test_a_whole_frame_is_read(name: str) -> None:
 @pytest.mark.parametrize("name", FRAMES)
 def test_a_frame_that_was_cut_is_refused(name: str, share: float) -> None:
     whole = whole_frame(name)
-    with pytest.raises(UnreadableImage, match=r"ends too early|has no JPEG header"):
+    with pytest.raises(UnreadableImage, match=r"ends too early|has no JPEG"):
         decode(dicom_bytes(ct_of(name, whole[: int(len(whole) * share)])))
 
 
@@ -165,10 +165,11 @@ def test_a_file_that_was_cut_in_its_pixels_says_so(lost_bytes: int) -> None:
 
 
 def test_a_stream_that_is_not_what_the_header_states_is_refused() -> None:
-    other_size = ct_of("jpeg-ls", whole_frame("jpeg-ls"))
-    other_size.Columns = 64
-    with pytest.raises(UnreadableImage, match=r"has 128 x 128 pixels, the DICOM header states 64 x 128"):
-        decode(dicom_bytes(other_size))
+    for name in ("jpeg", "lossless jpeg", "jpeg-ls", "jpeg 2000"):
+        other_size = ct_of(name, whole_frame(name))
+        other_size.Columns = 64
+        with pytest.raises(UnreadableImage, match=r"has 128 x 128 pixels, the DICOM header states 64 x 128"):
+            decode(dicom_bytes(other_size))
     coloured = encoded(np.repeat(phantom_grey()[..., None], 3, axis=2), "JPEG")
     with pytest.raises(UnsupportedImage, match="has colours"):
         decode(dicom_bytes(ct_of("jpeg", coloured)))

@@ -96,7 +96,7 @@ def group(**elements: object) -> list[Dataset]:
     return [item]
 
 
-def enhanced(*frames: Dataset, **top: object) -> FileDataset:
+def enhanced(*frames: Dataset, **top: object) -> Dataset:
     dataset = multi_frame(len(frames))
     dataset.SOPClassUID = EnhancedCTImageStorage
     dataset.PerFrameFunctionalGroupsSequence = list(frames)

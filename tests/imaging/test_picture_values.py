@@ -135,6 +135,8 @@ def test_hounsfield_units_with_an_offset_are_refused_and_the_reason_says_what_to
 def test_signed_values_are_refused_as_signed(bits: int) -> None:
     with pytest.raises(UnsupportedImage, match=r"signed values.*window them first"):
         decode(tiff(phantom_hu(), bits, signed=True))
+    with pytest.raises(UnsupportedImage, match="signed values"):
+        decode(tiff(np.clip(phantom_hu(), -128, 127), 8, signed=True))
     windowed = scaled(Window(0, 250), 32767)
     assert decode(tiff(windowed, bits, signed=True)).pixels.max() == 255
 
@@ -153,7 +155,7 @@ def test_16_bits_with_alpha_or_colours_are_read_where_they_use_their_range(sampl
 
 
 def test_a_kind_of_tiff_that_is_not_read_is_named() -> None:
-    with pytest.raises(UnsupportedImage, match="2 x 16 bits of this kind are not read"):
+    with pytest.raises(UnsupportedImage, match="2 x 16 bits of this kind are not read; window it first"):
         decode(tiff(np.dstack([scaled(Window(0, 250), 4095)] * 2), 16))
     with pytest.raises(UnsupportedImage, match="1 x 64 bits of this kind are not read"):
         decode(tiff(scaled(Window(0, 250), 4095), 64, big=True))

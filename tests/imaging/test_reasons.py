@@ -6,10 +6,10 @@ import struct
 import zlib
 
 import numpy as np
-import pydicom
 import pytest
 from jpeg_ls import encode_array
 from pydicom.dataset import Dataset, FileDataset
+from pydicom.encaps import encapsulate
 from pydicom.uid import (
     MPEG2MPML,
     UID,
@@ -45,7 +45,7 @@ def with_syntax(syntax: UID) -> bytes:
     dataset = ct_dataset(phantom_hu())
     dataset.file_meta.TransferSyntaxUID = syntax
     dataset["PixelData"].is_undefined_length = True
-    dataset.PixelData = pydicom.encaps.encapsulate([b"\0" * 8])
+    dataset.PixelData = encapsulate([b"\0" * 8])
     return dicom_bytes(dataset)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jpeg_ls import encode_array
 from pydicom.dataset import FileDataset
-from pydicom.uid import JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless
+from pydicom.uid import UID, JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless
 
 from hepar.imaging import decode
 from hepar.imaging.errors import UnreadableImage
@@ -48,7 +48,7 @@ def test_an_overlay_above_the_stored_bits_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless, JPEGLosslessSV1])
-def test_an_overlay_in_a_compressed_stream_of_16_bits_is_left_out(syntax: str) -> None:
+def test_an_overlay_in_a_compressed_stream_of_16_bits_is_left_out(syntax: UID) -> None:
     container = unsigned() | OVERLAY
     dataset = ct(container, 16)
     if syntax == JPEG2000Lossless:
@@ -170,3 +170,13 @@ def test_padding_does_not_widen_a_files_own_window() -> None:
 def test_a_slice_of_nothing_but_padding_is_refused() -> None:
     with pytest.raises(UnreadableImage, match="every pixel is padding"):
         pixels_of(with_padding(ct(unsigned()), 0, 4095))
+
+
+def test_negative_values_written_as_large_ones_are_refused_where_nothing_declares_them() -> None:
+    dataset, _ = padded(63536)
+    with pytest.raises(UnreadableImage, match="PixelRepresentation is wrong, or padding"):
+        pixels_of(dataset)
+    wrong = ct(as_signed(), 16, signed=True)
+    wrong.PixelRepresentation = 0
+    with pytest.raises(UnreadableImage, match="PixelRepresentation is wrong, or padding"):
+        pixels_of(wrong)
