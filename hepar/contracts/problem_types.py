@@ -28,8 +28,8 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
         "The file is not a readable image",
         (422,),
         "The file starts like an image but is damaged, incomplete, empty, too small, without contrast, contradicts "
-        "itself, or needs more processor time or memory than an image within the limits does. `detail` names the element "
-        "or the part.",
+        "itself, or needs more processor time or memory than an image within the limits does. `detail` names the "
+        "element or the part.",
         "Open the file in another viewer and export the slice again. Send one complete file.",
     ),
     "unsupported-media": ProblemType(

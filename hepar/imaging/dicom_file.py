@@ -30,7 +30,6 @@ from pydicom.uid import (
     JPEGLSNearLossless,
     MediaStorageDirectoryStorage,
     RLELossless,
-    UID_dictionary,
 )
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
 
@@ -80,7 +79,7 @@ def read_dicom(content: bytes) -> pydicom.Dataset:
         raise UnreadableImage("the DICOM file states no transfer syntax; its header is damaged or ends too early")
     syntax = UID(str(meta.TransferSyntaxUID))
     if syntax not in UNCOMPRESSED and syntax not in COMPRESSED:
-        name = syntax.name if syntax in UID_dictionary else "unknown"
+        name = "unknown" if syntax.name == syntax else syntax.name
         raise UnsupportedImage(f"DICOM transfer syntax {name} is not read; send it uncompressed")
     start = file.tell()
     if syntax == DeflatedExplicitVRLittleEndian:

@@ -16,6 +16,7 @@ from hepar.imaging.contrast import check_contrast
 from hepar.imaging.ct_image import CtImage, GreyImage, ImageFormat
 from hepar.imaging.errors import UnreadableImage, UnsupportedImage
 from hepar.imaging.jpeg_stream import jpeg_header
+from hepar.imaging.orientation import StatedOrientation, exif_orientation, picture_aspect
 from hepar.imaging.pixel_data import eight_bit_jpeg
 from hepar.imaging.sixteen_bits import check_use_of_range, eight_of_sixteen_bits
 from hepar.imaging.tiff_header import tiff_header, with_black_as_zero
@@ -53,7 +54,7 @@ def decode_picture(content: bytes, name: ImageFormat, check_size: Callable[[int,
     if samples.white_is_zero:
         content = samples.with_black_as_zero
     try:
-        image, notes = _opened(content, name, check_size)
+        opened = _opened(content, name, check_size)
     except UnidentifiedImageError:
         if samples.kind:
             raise UnsupportedImage(f"{samples.kind} of this kind are not read; {_SEND_GREY}") from None
@@ -62,10 +63,13 @@ def decode_picture(content: bytes, name: ImageFormat, check_size: Callable[[int,
         if name != "PNG":
             raise
         # Pillow refuses a large text or colour profile, which the pixels do not depend on.
-        image, notes = _opened(_without_texts(content), name, check_size)
-    grey, grey_notes = _grey_levels(image, samples)
+        opened = _opened(_without_texts(content), name, check_size)
+    grey, grey_notes = _grey_levels(opened.image, samples)
     check_contrast(grey)
-    return CtImage(np.ascontiguousarray(grey), name, None, (*notes, *grey_notes))
+    notes = (*opened.warnings, *opened.stated.warnings, *grey_notes)
+    return CtImage(
+        np.ascontiguousarray(grey), name, None, notes, opened.stated.orientation, pixel_aspect=opened.pixel_aspect
+    )
 
 
 def _check_jpeg(content: bytes, check_size: Callable[[int, int], None]) -> None:
@@ -107,8 +111,17 @@ def _samples(content: bytes, name: ImageFormat) -> _Samples:
     return _Samples(header.bits, header.signed, header.white_is_zero, turned, kind)
 
 
-def _opened(content: bytes, name: ImageFormat, check_size: Callable[[int, int], None]) -> tuple[Image.Image, list[str]]:
-    """The first picture, turned as its EXIF data state, and notes for the result."""
+@dataclass(frozen=True)
+class _Opened:
+    """The first picture of a file, turned as its EXIF data state. pixel_aspect: see Geometry."""
+
+    image: Image.Image
+    stated: StatedOrientation
+    pixel_aspect: float
+    warnings: tuple[str, ...]
+
+
+def _opened(content: bytes, name: ImageFormat, check_size: Callable[[int, int], None]) -> _Opened:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning)  # about tags that are not used
         with Image.open(io.BytesIO(content), formats=(name,)) as opened:
@@ -116,10 +129,13 @@ def _opened(content: bytes, name: ImageFormat, check_size: Callable[[int, int], 
             notes = []
             if getattr(opened, "n_frames", 1) > 1:
                 notes.append(f"The file has {getattr(opened, 'n_frames', 1)} pictures; the first was read.")
+            stated, aspect = exif_orientation(opened), picture_aspect(opened.info)
+            if aspect != 1:
+                notes.append("The picture states that its pixels are not square; it was scaled to square ones.")
             with warnings.catch_warnings():
                 warnings.simplefilter("error")  # about pixels
                 opened.load()
-            return ImageOps.exif_transpose(opened), notes
+            return _Opened(ImageOps.exif_transpose(opened), stated, aspect, tuple(notes))
 
 
 def _without_texts(png: bytes) -> bytes:

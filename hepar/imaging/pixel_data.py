@@ -16,6 +16,7 @@ from pydicom.uid import JPEG2000TransferSyntaxes, JPEGLSTransferSyntaxes, RLELos
 
 from hepar.imaging.dicom_file import UNCOMPRESSED
 from hepar.imaging.errors import UnreadableImage, UnsupportedImage
+from hepar.imaging.file_values import quoted_number
 from hepar.imaging.functional_groups import element, whole_number
 from hepar.imaging.jpeg_stream import END, JpegHeader, jpeg_header
 
@@ -99,7 +100,7 @@ def _checked_header(dataset: Dataset, frame: bytes) -> JpegHeader:
 def _check_size(dataset: Dataset, height: int, width: int) -> None:
     rows, columns = whole_number(dataset, "Rows"), whole_number(dataset, "Columns")
     if (height, width) != (rows, columns):
-        size = f"{width} x {height} pixels"
+        size = f"{quoted_number(width)} x {quoted_number(height)} pixels"
         raise UnreadableImage(f"the compressed frame has {size}, the DICOM header states {columns} x {rows}")
 
 
