@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from auth_service.audit import Actor
 from auth_service.confirmation import confirm_password, confirmed, own_account
 from auth_service.dependencies import AuthDependencies, Caller, end_sessions
+from auth_service.email_links import enqueue
 from auth_service.tables import StoredAccount, StoredSession
 from auth_service.throttle import sign_up_limits
 from hepar.contracts.accounts import Confirmation, Role, SignUp
@@ -45,13 +46,17 @@ async def sign_up(dependencies: AuthDependencies, form: SignUp, origin: str | No
         raise SignUpClosed
     await dependencies.throttle.begin(sign_up_limits(origin, dependencies.settings.signup_burst))
     status = "pending" if dependencies.settings.signup == "approval" else "active"
-    return await new_account(dependencies, form, dependencies.settings.signup_role, status, Actor(None, origin))
+    actor = Actor(None, origin)
+    pending = dependencies.settings.email_verification
+    return await new_account(
+        dependencies, form, dependencies.settings.signup_role, status, actor, email_pending=pending
+    )
 
 
 async def new_account(
-    dependencies: AuthDependencies, form: SignUp, role: Role, status: str, actor: Actor
+    dependencies: AuthDependencies, form: SignUp, role: Role, status: str, actor: Actor, *, email_pending: bool = False
 ) -> StoredAccount:
-    """Raises WeakPassword, AddressInUse."""
+    """email_pending: sends a link that confirms the address. Raises WeakPassword, AddressInUse."""
     password_hash = await dependencies.hasher.hash_new(form.password, [form.email, form.name], second_factor=False)
     now = datetime.now(UTC)
     account = StoredAccount(
@@ -63,12 +68,15 @@ async def new_account(
         status=status,
         created_at=now,
         approved_at=now if status == "active" else None,
+        email_pending=email_pending,
     )
     try:
         async with dependencies.audited_transaction() as session:
             session.add(account)
             await session.flush()
             await dependencies.audit.append(session, "signed_up", actor, account.id, role=role, status=status)
+            if email_pending:
+                enqueue(session, "address_verification", account.email, actor.origin)
     except IntegrityError as error:
         raise AddressInUse from error
     return account

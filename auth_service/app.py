@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 
@@ -14,7 +15,10 @@ from auth_service.api import install_routes
 from auth_service.audit import AuditLog
 from auth_service.dependencies import AuthDependencies, delete_expired_rows
 from auth_service.devices import DeviceTokens
+from auth_service.email_delivery import EmailDelivery
+from auth_service.email_links import delete_expired_links
 from auth_service.keys import KeyRing
+from auth_service.mailer import Mailer
 from auth_service.migrations import MIGRATIONS
 from auth_service.passwords import PasswordHasher
 from auth_service.secret_key import load_secret_key
@@ -27,6 +31,7 @@ from hepar.web.app import new_app
 
 _log = logging.getLogger(__name__)
 _CLEANING_S = 3600
+_DELIVERY_S = 2
 
 
 @asynccontextmanager
@@ -59,23 +64,33 @@ def create_app(settings: AuthSettings) -> FastAPI:
             app.state.dependencies = dependencies
             app.state.readiness = readiness
             stopping = asyncio.Event()
-            cleaning = asyncio.create_task(_clean(dependencies, stopping))
+            mailer = Mailer(settings)
+            delivery = EmailDelivery(dependencies, mailer)
+            tasks = [asyncio.create_task(_repeat(partial(_clean, dependencies), _CLEANING_S, stopping))]
+            if settings.smtp_host:
+                tasks.append(asyncio.create_task(_repeat(delivery.deliver_due, _DELIVERY_S, stopping)))
             try:
                 yield
             finally:
                 stopping.set()  # not cancelled: that in the middle of a transaction leaves its connection open
-                await cleaning
+                await asyncio.gather(*tasks)
+                mailer.close()
 
     app = new_app("Hepar auth_service", "Accounts, sign-in, tokens", settings, lifespan, complete_after_disconnect=True)
     install_routes(app)
     return app
 
 
-async def _clean(dependencies: AuthDependencies, stopping: asyncio.Event) -> None:
+async def _clean(dependencies: AuthDependencies) -> None:
+    await delete_expired_rows(dependencies)
+    await delete_expired_links(dependencies)
+
+
+async def _repeat(work: Callable[[], Awaitable[None]], interval_s: float, stopping: asyncio.Event) -> None:
     while not stopping.is_set():
         try:
-            await delete_expired_rows(dependencies)
+            await work()
         except HeparError as error:
-            _log.warning("stale rows stay", extra={"reason": error.detail})
+            _log.warning("work in the background failed", extra={"reason": error.detail})
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), _CLEANING_S)
+            await asyncio.wait_for(stopping.wait(), interval_s)

@@ -29,6 +29,7 @@ Event = Literal[
     "approved", "role_changed", "deactivated", "reactivated",
     "deleted", "token_revoked", "client_registered", "client_deactivated", "client_secret_added",
     "client_secret_removed", "key_rotated", "profile_changed",
+    "password_reset_requested", "password_reset", "address_verification_requested", "address_verified",
 ]  # fmt: skip
 _BATCH = 500
 

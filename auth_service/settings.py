@@ -7,12 +7,12 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from hepar.core.settings import ServiceSettings
+from auth_service.email_settings import EmailSettings
 
 Network = IPv4Network | IPv6Network
 
 
-class AuthSettings(ServiceSettings):
+class AuthSettings(EmailSettings):
     """Read from HEPAR_AUTH_*."""
 
     model_config = SettingsConfigDict(env_prefix="HEPAR_AUTH_", extra="ignore", protected_namespaces=())
@@ -81,6 +81,8 @@ class AuthSettings(ServiceSettings):
             raise ValueError(f"production generates no secret: there is no file {self.secret_key_file}")
         if self.production and self.database_url.startswith("sqlite"):
             raise ValueError("production keeps accounts in PostgreSQL: set HEPAR_AUTH_DATABASE_URL")
+        if self.production and self.smtp_host and not self.public_url.startswith("https://"):
+            raise ValueError("links in e-mails lead to https: set HEPAR_AUTH_PUBLIC_URL")
         return self
 
     @property

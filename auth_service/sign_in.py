@@ -56,6 +56,12 @@ class AccountNotActive(ClientError):
     oauth_error = "invalid_grant"
 
 
+class AddressNotVerified(AccountNotActive):
+    """The password was right, but no link has confirmed the address yet."""
+
+    title, slug = "The e-mail address is not verified", "address-not-verified"
+
+
 class WrongClient(ClientError):
     """The same error for an unknown client and for a wrong secret."""
 
@@ -79,7 +85,7 @@ class PasswordGrant:
 async def by_password(dependencies: AuthDependencies, grant: PasswordGrant) -> AccessToken:
     """RFC 6749, section 4.3. Every refusal takes the same work and is counted, whichever of the two is wrong.
 
-    Raises TooManyAttempts, WrongCredentials, AccountNotActive, SecondFactorRequired, WrongOtp.
+    Raises TooManyAttempts, WrongCredentials, AccountNotActive, AddressNotVerified, SecondFactorRequired, WrongOtp.
     """
     async with dependencies.database.reading() as session:
         found = await account_of_address(session, grant.email)
@@ -94,6 +100,9 @@ async def by_password(dependencies: AuthDependencies, grant: PasswordGrant) -> A
     if found.status != "active":
         await _refused(dependencies, found.id, found.status, grant.origin)
         raise AccountNotActive(f"the account is {found.status}")
+    if dependencies.settings.email_verification and found.email_pending:
+        await _refused(dependencies, found.id, "address not verified", grant.origin)
+        raise AddressNotVerified
     if found.totp_confirmed_at is not None and not grant.code:
         await dependencies.throttle.withdraw(limits)
         await _refused(dependencies, found.id, "code required", grant.origin)

@@ -18,6 +18,7 @@ class StoredAccount(PagedRow, Base):
     """One person. The address is stored in lower case and is unique.
 
     totp_secret: encrypted.  last_totp_step: makes codes single-use.  approved_at: when first active.
+    email_pending: until a link confirms the address.
     """
 
     __tablename__ = "accounts"
@@ -34,6 +35,7 @@ class StoredAccount(PagedRow, Base):
     totp_secret: Mapped[str | None] = mapped_column(String(256))
     totp_confirmed_at: Mapped[datetime | None]
     last_totp_step: Mapped[int | None] = mapped_column(Integer)
+    email_pending: Mapped[bool] = mapped_column(default=False)
 
 
 class StoredRecoveryCode(Base):

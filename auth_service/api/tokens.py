@@ -82,7 +82,7 @@ _client_credentials = _ClientCredentials(
     summary="Sign in, refresh, or get a token for a system",
     responses=problems(
         "invalid-token-request", "unsupported-grant-type", "wrong-credentials", "second-factor-required", "wrong-otp",
-        "account-not-active", "invalid-grant", "wrong-client", "too-many-attempts",
+        "account-not-active", "address-not-verified", "invalid-grant", "wrong-client", "too-many-attempts",
     ),
     openapi_extra={"security": [{}]},
 )  # fmt: skip

@@ -17,7 +17,10 @@ from hepar.core.deadlines import Deadline
 from hepar.core.errors import BadUpstream
 from hepar.web.openapi import Json
 
-_PREFIXES = ("/v1/users", "/v1/token", "/v1/clients", "/v1/audit", "/.well-known/")
+_PREFIXES = (
+    "/v1/users", "/v1/account-options", "/v1/password-reset", "/v1/address-verification", "/v1/token", "/v1/clients",
+    "/v1/audit", "/.well-known/",
+)  # fmt: skip
 _REQUEST_HEADERS = ("authorization", "content-type")
 _RESPONSE_HEADERS = ("content-type", "location")
 

@@ -100,6 +100,40 @@ class PasswordChange(Document):
     code: Code | None = Field(default=None, description=_CODE)
 
 
+class AccountOptions(Document):
+    """What people without a session can do on this server."""
+
+    model_config = with_example({"sign_up": "open", "password_reset": True, "address_verification": False})
+
+    sign_up: Literal["open", "approval", "closed"] = Field(description="`approval`: an administrator approves accounts")
+    password_reset: bool = Field(description="whether a forgotten password can be replaced by a link in an e-mail")
+    address_verification: bool = Field(description="whether new accounts must confirm their address by a link")
+
+
+class LinkRequest(Document):
+    model_config = with_example({"email": "ada@example.org"})
+
+    email: EmailStr = Field(max_length=254, description="the address of the account")
+
+
+LinkToken = Annotated[
+    str, Field(min_length=20, max_length=128, pattern="^[A-Za-z0-9_-]+$", repr=False, description="from the link")
+]
+
+
+class PasswordReset(Document):
+    model_config = with_example({"token": "from-the-link-in-the-e-mail", "new_password": _NEXT_PASSWORD})
+
+    token: LinkToken
+    new_password: NewPassword
+
+
+class AddressVerification(Document):
+    model_config = with_example({"token": "from-the-link-in-the-e-mail"})
+
+    token: LinkToken
+
+
 class Confirmation(Document):
     """The caller's password, and a code where there is a second factor: required for operations on credentials."""
 

@@ -232,6 +232,24 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
         "The account waits for approval, or an administrator deactivated it.",
         "Ask an administrator.",
     ),
+    "address-not-verified": ProblemType(
+        "The e-mail address is not verified",
+        (400,),
+        "The account's address has not been confirmed by the link that was sent to it.",
+        "Open the link in the e-mail, or request another one with POST /v1/address-verification.",
+    ),
+    "email-not-offered": ProblemType(
+        "This server does not send such links",
+        (404,),
+        "The operator has not set up e-mail, or addresses are not verified here.",
+        "Ask an administrator.",
+    ),
+    "invalid-link": ProblemType(
+        "The link is not valid",
+        (403,),
+        "The link was used before, has expired, or the password was changed after it was sent.",
+        "Request another link.",
+    ),
     "invalid-token-request": ProblemType(
         "The token request is not valid",
         (400,),
