@@ -8,12 +8,14 @@ import { useStartAtTop } from "./components/useStartAtTop.ts";
 import { useTranslator } from "./i18n/LanguageProvider.tsx";
 import { AccountPage } from "./pages/AccountPage.tsx";
 import { AdministrationPage } from "./pages/AdministrationPage.tsx";
+import { ForgottenPasswordPage, ResetPasswordPage } from "./pages/ForgottenPasswordPage.tsx";
 import { HelpPage } from "./pages/HelpPage.tsx";
 import { HomePage } from "./pages/HomePage.tsx";
 import { ModelsPage } from "./pages/ModelsPage.tsx";
 import { NotFoundPage } from "./pages/NotFoundPage.tsx";
 import { SignInPage } from "./pages/SignInPage.tsx";
 import { SignUpPage } from "./pages/SignUpPage.tsx";
+import { VerifyAddressPage } from "./pages/VerifyAddressPage.tsx";
 import { useSession } from "./session/SessionProvider.tsx";
 
 const UploadPage = lazy(() => import("./pages/UploadPage.tsx"));
@@ -48,6 +50,9 @@ function Pages() {
       <Route path="/" element={<HomePage />} />
       <Route path="/sign-in" element={<SignInPage />} />
       <Route path="/sign-up" element={<SignUpPage />} />
+      <Route path="/forgotten-password" element={<ForgottenPasswordPage />} />
+      <Route path="/reset-password" element={<ResetPasswordPage />} />
+      <Route path="/verify-address" element={<VerifyAddressPage />} />
       <Route path="/help" element={<HelpPage />} />
       <Route element={<RequireAccount><Outlet /></RequireAccount>}>
         <Route path="/upload" element={<UploadPage />} />

@@ -46,6 +46,12 @@ export const deProblems: Record<string, ProblemText> = {
     title: "Das Passwort ist zu leicht zu erraten",
     remedy: "Wählen Sie einen langen Satz ohne Ihren Namen und Ihre Adresse.",
   },
+  "address-not-verified": {
+    title: "Die E-Mail-Adresse ist nicht bestätigt",
+    remedy: "Öffnen Sie den Link in der E-Mail oder lassen Sie ihn noch einmal senden.",
+  },
+  "email-not-offered": { title: "Dieser Server versendet solche Links nicht", remedy: "Wenden Sie sich an die Verwaltung." },
+  "invalid-link": { title: "Der Link ist nicht gültig", remedy: "Er wurde bereits verwendet oder ist abgelaufen. Lassen Sie sich einen neuen senden." },
   "wrong-password": { title: "Das Passwort ist falsch", remedy: "Geben Sie es erneut ein. Nach mehreren Fehlversuchen gibt es eine Wartezeit." },
   "wrong-credentials": {
     title: "Die Adresse oder das Passwort ist falsch",

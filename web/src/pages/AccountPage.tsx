@@ -8,9 +8,7 @@ import { useResource } from "../components/useResource.ts";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
 import { useSession } from "../session/SessionProvider.tsx";
 import { SecondFactor } from "./SecondFactor.tsx";
-import { PASSWORD_LENGTH } from "./SignUpPage.tsx";
-
-const PASSWORD_MIN_WITH_SECOND_FACTOR = 12;
+import { PASSWORD_LENGTH, PASSWORD_MIN_WITH_SECOND_FACTOR } from "./SignUpPage.tsx";
 
 export function AccountPage() {
   const translator = useTranslator();

@@ -3,6 +3,7 @@ import { Link, useLocation, useNavigate } from "react-router";
 import { HeparProblem } from "../api.ts";
 import { ErrorBox } from "../components/ErrorBox.tsx";
 import { Field, useForm } from "../components/form.tsx";
+import { useAccountOptions } from "../components/useAccountOptions.ts";
 import { usePageTitle } from "../components/usePageTitle.ts";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
 import { useSession } from "../session/SessionProvider.tsx";
@@ -13,6 +14,7 @@ export function SignInPage() {
   const navigate = useNavigate();
   const { returnTo = "/upload" } = (useLocation().state ?? {}) as { returnTo?: string };
   const [needsCode, setNeedsCode] = useState(false);
+  const options = useAccountOptions();
   usePageTitle(translator.text("signIn"));
   const { onSubmit, busy, error } = useForm(async (field) => {
     try {
@@ -39,6 +41,16 @@ export function SignInPage() {
       <p>
         {translator.text("needAccount")} <Link to="/sign-up">{translator.text("signUp")}</Link>
       </p>
+      {options?.password_reset ? (
+        <p>
+          <Link to="/forgotten-password">{translator.text("forgottenPassword")}</Link>
+        </p>
+      ) : null}
+      {options?.address_verification ? (
+        <p>
+          <Link to="/verify-address">{translator.text("verifyAddress")}</Link>
+        </p>
+      ) : null}
     </section>
   );
 }

@@ -3,37 +3,41 @@ import { Link, useNavigate } from "react-router";
 import { dataOrThrow } from "../api.ts";
 import { ErrorBox } from "../components/ErrorBox.tsx";
 import { Field, useForm } from "../components/form.tsx";
+import { useAccountOptions } from "../components/useAccountOptions.ts";
 import { usePageTitle } from "../components/usePageTitle.ts";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
 import { useSession } from "../session/SessionProvider.tsx";
 
 export const PASSWORD_LENGTH = { minLength: 15, maxLength: 128 };
+export const PASSWORD_MIN_WITH_SECOND_FACTOR = 12;
+type Waiting = "awaitingApproval" | "awaitingVerification";
 
 export function SignUpPage() {
   const translator = useTranslator();
-  const [awaitsApproval, setAwaitsApproval] = useState(false);
+  const [waiting, setWaiting] = useState<Waiting>();
   usePageTitle(translator.text("signUp"));
   return (
     <section className="narrow">
       <h1>{translator.text("signUp")}</h1>
-      {awaitsApproval ? (
-        <p role="status">{translator.text("awaitingApproval")}</p>
-      ) : (
-        <SignUpForm onAwaitingApproval={() => setAwaitsApproval(true)} />
-      )}
+      {waiting ? <p role="status">{translator.text(waiting)}</p> : <SignUpForm onWaiting={setWaiting} />}
     </section>
   );
 }
 
-function SignUpForm({ onAwaitingApproval }: { onAwaitingApproval(): void }) {
+function SignUpForm({ onWaiting }: { onWaiting(reason: Waiting): void }) {
   const translator = useTranslator();
+  const options = useAccountOptions();
   const { hepar, signIn } = useSession();
   const navigate = useNavigate();
   const { onSubmit, busy, error } = useForm(async (field) => {
     const body = { email: field("email"), password: field("password"), name: field("name") };
     const account = dataOrThrow(await hepar.POST("/v1/users", { body }));
+    if (options?.address_verification) {
+      onWaiting("awaitingVerification");
+      return;
+    }
     if (account.status === "pending") {
-      onAwaitingApproval();
+      onWaiting("awaitingApproval");
       return;
     }
     await signIn(body.email, body.password, "");
