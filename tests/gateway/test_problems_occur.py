@@ -23,6 +23,7 @@ from gateway.openapi import load_public_document
 from hepar.web.openapi import operations, problems_of
 from tests.support.auth_client import PASSWORD
 from tests.support.gateway_client import DARK, NOWHERE, Misbehaving, Surroundings, bearer, gateway, problem
+from tests.support.mail_server import HOST, MailServer, mail_server, token_in
 from tests.support.public_api import Person, PublicApi
 from tests.support.serving import serving
 
@@ -146,15 +147,14 @@ def test_a_service_that_fails_or_is_slow_is_reported_at_every_operation(
 
 
 @contextmanager
-def of_its_own(around: Surroundings, folder: Path, **changes: object) -> Iterator[PublicApi]:
-    """A system with one administrator."""
+def of_its_own(around: Surroundings, folder: Path, **settings: object) -> Iterator[PublicApi]:
+    """A system with one administrator. settings: of auth_service."""
     files = {
         "database_url": f"sqlite+aiosqlite:///{folder / 'a.sqlite3'}",
         "keys_folder": folder / "keys",
         "secret_key_file": folder / "secret.key",
     }
-    settings = AuthSettings.model_validate(files | changes)
-    with serving(create_auth(settings)) as url:
+    with serving(create_auth(AuthSettings.model_validate(files | settings))) as url:
         own = replace(around, auth_url=url, folder=folder)
         with gateway(own) as client:
             yield PublicApi(client, own)
@@ -168,6 +168,7 @@ def api(around: Surroundings) -> Iterator[PublicApi]:
 
 @pytest.fixture(scope="module")
 def closed(around: Surroundings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PublicApi]:
+    """Nobody can sign up."""
     with of_its_own(around, tmp_path_factory.mktemp("closed"), signup="closed") as made:
         yield made
 
@@ -175,6 +176,26 @@ def closed(around: Surroundings, tmp_path_factory: pytest.TempPathFactory) -> It
 @pytest.fixture(scope="module")
 def crowded(around: Surroundings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PublicApi]:
     with of_its_own(around, tmp_path_factory.mktemp("crowded"), signup_burst=1) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def mail() -> Iterator[MailServer]:
+    with mail_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def mailing(around: Surroundings, mail: MailServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PublicApi]:
+    """Links are sent by e-mail."""
+    settings = {
+        "smtp_host": HOST,
+        "smtp_port": mail.port,
+        "smtp_security": "none",
+        "email_sender": "hepar@example.org",
+        "email_verification": True,
+    }
+    with of_its_own(around, tmp_path_factory.mktemp("mailing"), **settings) as made:
         yield made
 
 
@@ -265,6 +286,27 @@ def deactivated(api: PublicApi) -> httpx2.Response:
     return api.token(username=person.email, password=PASSWORD)
 
 
+def not_verified(api: PublicApi) -> httpx2.Response:
+    form = {"email": f"{uuid.uuid4().hex}@example.org", "password": PASSWORD}
+    assert api.client.post("/v1/users", json=form).status_code == 201
+    return api.token(username=form["email"], password=PASSWORD)
+
+
+def link_requested(path: str, times: int = 1) -> Request:
+    form = {"email": f"{uuid.uuid4().hex}@example.org"}
+    return lambda api: repeated(times, lambda: api.client.post(path, json=form))
+
+
+def link_used(path: str, **more: str) -> Request:
+    return lambda api: api.client.put(path, json={"token": "x" * 43} | more)
+
+
+def weak_password_with_a_link(api: PublicApi, mail: MailServer) -> httpx2.Response:
+    assert api.client.post(RESET, json={"email": api.administrator.email}).status_code == 202
+    token = token_in(mail.wait_for(api.administrator.email))
+    return api.client.put(RESET, json={"token": token, "new_password": "aaaaaaaaaaaaaaaa"})
+
+
 def many_secrets(api: PublicApi) -> httpx2.Response:
     path = f"/v1/clients/{api.registered_client()['id']}/secrets"
     return repeated(5, lambda: api.call("POST", path))
@@ -290,6 +332,15 @@ CHANGE = {"current_password": PASSWORD, "new_password": ANOTHER}
 IMAGES = {"classify": "/v1/classifications", "detect": "/v1/detections", "analysis": "/v1/analyses"}
 BATCHES = {f"{name}_batch": f"{path}/batch" for name, path in IMAGES.items()}
 IMAGES |= {"segment": "/v1/segmentations"}
+RESET, VERIFICATION = "/v1/password-reset", "/v1/address-verification"
+WITH_MAIL: dict[tuple[str, str], Request] = {
+    ("create_token", "address-not-verified"): not_verified,
+    ("request_password_reset", "too-many-attempts"): link_requested(RESET, times=4),
+    ("request_address_verification", "too-many-attempts"): link_requested(VERIFICATION, times=4),
+    ("reset_password", "invalid-link"): link_used(RESET, new_password=ANOTHER),
+    ("verify_address", "invalid-link"): link_used(VERIFICATION),
+}
+WITH_A_LINK = ("reset_password", "weak-password")
 PROBLEMS: dict[tuple[str, str], Request] = {
     **{
         (name, "bad-content-length"): image(path, DARK, content_type="image/png", content_length="many")
@@ -308,6 +359,10 @@ PROBLEMS: dict[tuple[str, str], Request] = {
     ),
     ("create_token", "account-not-active"): deactivated,
     ("create_token", "too-many-attempts"): signed_in(password=WRONG, times=20),
+    ("request_password_reset", "email-not-offered"): link_requested(RESET),
+    ("request_address_verification", "email-not-offered"): link_requested(VERIFICATION),
+    ("reset_password", "email-not-offered"): link_used(RESET, new_password=ANOTHER),
+    ("verify_address", "email-not-offered"): link_used(VERIFICATION),
     ("sign_up", "address-in-use"): lambda api: api.client.post(
         "/v1/users", json={"email": api.administrator.email, "password": PASSWORD}
     ),
@@ -396,12 +451,12 @@ PROBLEMS: dict[tuple[str, str], Request] = {
 
 
 def test_the_table_has_no_problem_that_is_not_published() -> None:
-    assert PROBLEMS.keys() == SPECIFIC
+    assert PROBLEMS.keys() | WITH_MAIL.keys() | {WITH_A_LINK} == SPECIFIC
     published = {slug for operation in OPERATIONS.values() for slug in problems_of(operation)}
     assert published == {slug for _, slug in SPECIFIC} | OF_MANY | ELSEWHERE.keys()
 
 
-@pytest.mark.parametrize(("name", "slug"), sorted(SPECIFIC))
+@pytest.mark.parametrize(("name", "slug"), sorted(PROBLEMS))
 def test_a_published_problem_occurs(
     api: PublicApi, closed: PublicApi, crowded: PublicApi, name: str, slug: str
 ) -> None:
@@ -409,3 +464,13 @@ def test_a_published_problem_occurs(
     scene = crowded if (name, slug) == ("sign_up", "too-many-attempts") else scene
     answer = PROBLEMS[name, slug](scene)
     assert problem(answer).type == f"/problems/{slug}", answer.text
+
+
+@pytest.mark.parametrize(("name", "slug"), sorted(WITH_MAIL))
+def test_a_published_problem_of_a_link_occurs(mailing: PublicApi, name: str, slug: str) -> None:
+    assert problem(WITH_MAIL[name, slug](mailing)).type == f"/problems/{slug}"
+
+
+def test_a_weak_password_is_refused_with_a_link_too(mailing: PublicApi, mail: MailServer) -> None:
+    answer = weak_password_with_a_link(mailing, mail)
+    assert problem(answer).type == f"/problems/{WITH_A_LINK[1]}"

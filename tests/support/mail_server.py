@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
@@ -31,20 +31,22 @@ USER, SMTP_PASSWORD = "hepar", "mail secret"
 
 @dataclass
 class MailServer:
-    """refusing: answers every message with a temporary failure."""
+    """signed_in: of the sender of each message.  refusing: answers every message with a temporary failure."""
 
     port: int = field(default_factory=lambda: on_free_ports().auth_port)
     received: list[EmailMessage] = field(default_factory=list)
+    signed_in: list[bool] = field(default_factory=list)
     refusing: bool = False
     attempts: int = 0
 
-    async def handle_DATA(self, _server: object, _session: object, envelope: Any) -> str:  # noqa: ANN401, N802
+    async def handle_DATA(self, _server: object, session: Any, envelope: Any) -> str:  # noqa: ANN401, N802
         self.attempts += 1
         if self.refusing:
             return "451 4.3.0 try again later"
-        message = cast("EmailMessage", email.message_from_bytes(envelope.content, policy=default))
+        message = email.message_from_bytes(envelope.content, policy=default)
         assert envelope.rcpt_tos == [message["To"]]
         self.received.append(message)
+        self.signed_in.append(bool(session.authenticated))
         return "250 OK"
 
     def to(self, address: str) -> list[EmailMessage]:
@@ -67,7 +69,7 @@ def token_in(message: EmailMessage) -> str:
 
 
 @contextmanager
-def mail_server(**options: object) -> Iterator[MailServer]:
+def mail_server(**options: Any) -> Iterator[MailServer]:
     """options: of aiosmtpd."""
     server = MailServer()
     controller = Controller(server, hostname=HOST, port=server.port, ready_timeout=60, **options)
