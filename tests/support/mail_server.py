@@ -69,7 +69,7 @@ def token_in(message: EmailMessage) -> str:
 
 
 @contextmanager
-def mail_server(**options: Any) -> Iterator[MailServer]:
+def mail_server(**options: Any) -> Iterator[MailServer]:  # noqa: ANN401
     """options: of aiosmtpd."""
     server = MailServer()
     controller = Controller(server, hostname=HOST, port=server.port, ready_timeout=60, **options)
