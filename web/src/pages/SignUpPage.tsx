@@ -3,7 +3,6 @@ import { Link, useNavigate } from "react-router";
 import { dataOrThrow } from "../api.ts";
 import { ErrorBox } from "../components/ErrorBox.tsx";
 import { Field, useForm } from "../components/form.tsx";
-import { useAccountOptions } from "../components/useAccountOptions.ts";
 import { usePageTitle } from "../components/usePageTitle.ts";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
 import { useSession } from "../session/SessionProvider.tsx";
@@ -26,13 +25,13 @@ export function SignUpPage() {
 
 function SignUpForm({ onWaiting }: { onWaiting(reason: Waiting): void }) {
   const translator = useTranslator();
-  const options = useAccountOptions();
   const { hepar, signIn } = useSession();
   const navigate = useNavigate();
   const { onSubmit, busy, error } = useForm(async (field) => {
     const body = { email: field("email"), password: field("password"), name: field("name") };
     const account = dataOrThrow(await hepar.POST("/v1/users", { body }));
-    if (options?.address_verification) {
+    const options = dataOrThrow(await hepar.GET("/v1/account-options"));
+    if (options.address_verification) {
       onWaiting("awaitingVerification");
       return;
     }
