@@ -40,6 +40,12 @@ KINDS_OF_VALUES = {
         "tracing.endpoint=http://collector:4318",
         "image.registry=registry.example.org/hepar",
     ),
+    "email": (
+        "email.host=mail.example.org",
+        "email.user=hepar",
+        "email.sender=hepar@example.org",
+        "email.cidr=192.0.2.25/32",
+    ),
 }
 DOORS = {"gateway": 8080, "auth": 8101, "classify": 8102, "detect": 8103, "triton": 8001}
 MAY_REACH = {
@@ -216,6 +222,27 @@ def test_policies_allow_only_the_needed_connections(caller: str) -> None:
         and allowed(policies, labels[callee], labels[caller], port, "Ingress")
     }
     assert reached == MAY_REACH[caller]
+
+
+def test_only_auth_reaches_the_mail_server_and_its_password() -> None:
+    mail = {"to": [{"ipBlock": {"cidr": "192.0.2.25/32"}}], "ports": [{"port": 587}]}
+    reaching = {
+        name: policy
+        for name, policy in of_kind("email", "NetworkPolicy").items()
+        if mail in policy["spec"].get("egress", [])
+    }
+    assert reaching.keys() == {"hepar-auth"}
+    with_password = {
+        name
+        for name, template in pods("email").items()
+        if "hepar_auth_smtp_password" in str(template["spec"]["volumes"])
+    }
+    assert with_password == {"hepar-auth"}
+    (container,) = pods("email")["hepar-auth"]["spec"]["containers"]
+    variables = {one["name"]: one["value"] for one in container["env"]}
+    assert variables["HEPAR_AUTH_SMTP_HOST"] == "mail.example.org"
+    assert "HEPAR_AUTH_SMTP_PASSWORD" not in variables, "it is a file"
+    assert "SMTP" not in str(rendered("default"))
 
 
 def test_the_chart_uses_the_images_that_compose_builds() -> None:

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from auth_service.email_settings import EmailSettings
+from hepar.core.settings import ServiceSettings
 from hepar.serving.decode_worker import ADDRESS_SPACE_BYTES
 from hepar.serving.decode_workers import WORKERS
 from hepar.serving.upload_memory import UPLOADS_BYTES_MAX
@@ -143,3 +145,14 @@ def test_the_memory_of_a_model_service_holds_its_decode_workers() -> None:
     for name in ("classify", "detect"):
         limit = SERVICES[name]["mem_limit"]
         assert int(limit.removesuffix("m")) * 1024**2 >= MODEL_SERVICE_BYTES
+
+
+def test_the_file_for_e_mail_gives_a_way_out_to_auth_only_and_the_password_as_a_file() -> None:
+    added = yaml.safe_load((ROOT / "deploy" / "compose.email.yml").read_text())
+    assert added["services"].keys() == {"auth"}
+    auth = added["services"]["auth"]
+    assert auth["networks"] == [*added["networks"]] == ["mail"]
+    assert "mail" not in FILE["networks"]
+    assert auth["secrets"] == ["hepar_auth_smtp_password"]
+    settings = {name.removeprefix("HEPAR_AUTH_").lower() for name in auth["environment"]}
+    assert settings == EmailSettings.model_fields.keys() - ServiceSettings.model_fields.keys() - {"smtp_password"}

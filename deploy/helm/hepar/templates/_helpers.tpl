@@ -51,6 +51,16 @@ httpGet: { path: {{ .path }}, port: http, httpHeaders: [{ name: Host, value: "12
 - { name: HEPAR_AUTH_PUBLIC_URL, value: "https://{{ .root.Values.host }}" }
 - { name: HEPAR_AUTH_PROXIES, value: {{ .root.Values.podNetworks | toJson | quote }} }
 - { name: HEPAR_AUTH_SIGNUP, value: {{ .root.Values.signup | quote }} }
+{{- with .root.Values.email }}
+{{- if .host }}
+- { name: HEPAR_AUTH_SMTP_HOST, value: {{ .host | quote }} }
+- { name: HEPAR_AUTH_SMTP_PORT, value: {{ .port | quote }} }
+- { name: HEPAR_AUTH_SMTP_SECURITY, value: {{ .security | quote }} }
+- { name: HEPAR_AUTH_SMTP_USER, value: {{ .user | quote }} }
+- { name: HEPAR_AUTH_EMAIL_SENDER, value: {{ required "email.sender is required with email.host" .sender | quote }} }
+- { name: HEPAR_AUTH_EMAIL_VERIFICATION, value: {{ .verification | quote }} }
+{{- end }}
+{{- end }}
 {{- end }}
 {{- if or (eq .component "classify") (eq .component "detect") }}
 - { name: {{ $prefix }}_AUTH_URL, value: "http://{{ .root.Release.Name }}-auth:8101" }
