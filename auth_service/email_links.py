@@ -19,7 +19,7 @@ from auth_service.audit import Actor
 from auth_service.dependencies import AuthDependencies, end_sessions, locked_account
 from auth_service.email_tables import StoredEmail, StoredLink
 from auth_service.tables import StoredAccount
-from auth_service.throttle import TooManyAttempts
+from auth_service.throttle import TooManyAttempts, network_of
 from hepar.core.errors import ClientError
 from hepar.storage.request_counts import RateLimit, RequestCounts
 
@@ -29,7 +29,7 @@ LIFETIMES: dict[LinkKind, timedelta] = {
     "address_verification": timedelta(days=1),
 }
 WINDOW_S = 3600
-_PER_ADDRESS, _PER_ORIGIN = 3, 30
+_PER_ADDRESS, _PER_NETWORK, _USES_PER_LINK = 3, 30, 10
 
 
 class EmailNotOffered(ClientError):
@@ -59,12 +59,10 @@ async def request_link(dependencies: AuthDependencies, kind: LinkKind, address: 
     _require_offered(dependencies, kind)
     digest = hashlib.sha256(address.lower().encode()).hexdigest()
     limits = [
-        RateLimit(f"{kind} origin {origin}", _PER_ORIGIN, WINDOW_S),
+        RateLimit(f"{kind} network {network_of(origin)}", _PER_NETWORK, WINDOW_S),
         RateLimit(f"{kind} address {digest}", _PER_ADDRESS, WINDOW_S),
     ]
-    for usage in await RequestCounts(dependencies.database).hit(limits):
-        if not usage.allowed:
-            raise TooManyAttempts(usage.retry_after_s)
+    await _count(dependencies, limits)
     async with dependencies.database.writing() as session:
         enqueue(session, kind, address, origin)
 
@@ -92,11 +90,13 @@ def new_link(session: AsyncSession, kind: LinkKind, account: StoredAccount) -> s
 async def reset_password(dependencies: AuthDependencies, token: str, password: str, origin: str | None) -> None:
     """Sets the password and ends all sessions and other links. A second factor stays, and its code is still required.
 
-    A weak password does not use up the link. Raises EmailNotOffered, InvalidLink, WeakPassword.
+    A weak password does not use up the link. Raises EmailNotOffered, InvalidLink, TooManyAttempts, WeakPassword.
     """
     _require_offered(dependencies, "password_reset")
     async with dependencies.database.reading() as session:
         found = await _account_of(session, "password_reset", token)
+    # Estimating the strength of a password costs time, and a link stays valid when its password is refused.
+    await _count(dependencies, [RateLimit(f"use of link {token_hash(token)}", _USES_PER_LINK, WINDOW_S)])
     stored = await dependencies.hasher.hash_new(
         password,
         [found.email, found.name],
@@ -130,6 +130,13 @@ async def delete_expired_links(dependencies: AuthDependencies) -> None:
 def _require_offered(dependencies: AuthDependencies, kind: LinkKind) -> None:
     if kind not in offered_links(dependencies):
         raise EmailNotOffered
+
+
+async def _count(dependencies: AuthDependencies, limits: list[RateLimit]) -> None:
+    """Raises TooManyAttempts."""
+    for usage in await RequestCounts(dependencies.database).hit(limits):
+        if not usage.allowed:
+            raise TooManyAttempts(usage.retry_after_s)
 
 
 async def _account_of(session: AsyncSession, kind: LinkKind, token: str) -> StoredAccount:

@@ -29,14 +29,9 @@ class Mailer:
 
     async def send(self, recipient: str, subject: str, text: str) -> None:
         """Raises EmailNotSent."""
-        message = EmailMessage(policy=SMTP)
-        message["From"], message["To"], message["Subject"] = self._sender, recipient, subject
-        message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain=self._domain)
-        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies
-        message.set_content(text)
         try:
-            await asyncio.get_running_loop().run_in_executor(self._pool, self._send, message)
-        except (OSError, smtplib.SMTPException) as error:  # an ssl.SSLError is an OSError
+            await asyncio.get_running_loop().run_in_executor(self._pool, self._send, recipient, subject, text)
+        except (OSError, smtplib.SMTPException, ValueError) as error:  # ValueError: what cannot be encoded for SMTP
             raise EmailNotSent(type(error).__name__) from error
 
     def close(self) -> None:
@@ -46,7 +41,12 @@ class Mailer:
     def _domain(self) -> str:
         return self._sender.rpartition("@")[2]
 
-    def _send(self, message: EmailMessage) -> None:
+    def _send(self, recipient: str, subject: str, text: str) -> None:
+        message = EmailMessage(policy=SMTP)
+        message["From"], message["To"], message["Subject"] = self._sender, recipient, subject
+        message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain=self._domain)
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies
+        message.set_content(text)
         with self._connected() as server:
             if self._settings.smtp_password is not None:
                 server.login(self._settings.smtp_user, self._settings.smtp_password.get_secret_value())

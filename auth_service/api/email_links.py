@@ -34,7 +34,7 @@ async def request_password_reset(form: LinkRequest, dependencies: Dependencies, 
     "/password-reset",
     summary="Set a new password with a link",
     status_code=204,
-    responses=problems("email-not-offered", "invalid-link", "weak-password"),
+    responses=problems("email-not-offered", "invalid-link", "weak-password", "too-many-attempts"),
 )
 async def reset_password(form: PasswordReset, dependencies: Dependencies, origin: OriginDep) -> None:
     """Takes the token of the link, which is valid once, for 30 minutes. All sessions end; a second factor stays."""

@@ -261,9 +261,15 @@ def test_requests_for_an_address_are_limited(auth: AuthTestClient, mail: MailSer
     assert int(answers[-1].headers["retry-after"]) > 60
 
 
-def test_requests_from_a_network_address_are_limited(auth: AuthTestClient) -> None:
-    statuses = [forgotten(auth, f"person{number}@example.org").status_code for number in range(31)]
+@pytest.mark.parametrize("network", ["203.0.113.7", "2001:db8:0:1::{}"])
+def test_requests_from_a_network_are_limited(auth: AuthTestClient, network: str) -> None:
+    def request(number: int, origin: str) -> int:
+        form = {"email": f"person{number}@example.org"}
+        return auth.client.post("/v1/password-reset", json=form, headers={"x-forwarded-for": origin}).status_code
+
+    statuses = [request(number, network.format(number)) for number in range(31)]
     assert statuses == [202] * 30 + [429]
+    assert request(99, "2001:db8:0:2::1") == 202, "another network"
 
 
 def test_the_database_has_no_token(auth: AuthTestClient, mail: MailServer) -> None:

@@ -301,10 +301,10 @@ def link_used(path: str, **more: str) -> Request:
     return lambda api: api.client.put(path, json={"token": "x" * 43} | more)
 
 
-def weak_password_with_a_link(api: PublicApi, mail: MailServer) -> httpx2.Response:
+def weak_passwords_with_a_link(api: PublicApi, mail: MailServer) -> list[httpx2.Response]:
     assert api.client.post(RESET, json={"email": api.administrator.email}).status_code == 202
-    token = token_in(mail.wait_for(api.administrator.email))
-    return api.client.put(RESET, json={"token": token, "new_password": "aaaaaaaaaaaaaaaa"})
+    form = {"token": token_in(mail.wait_for(api.administrator.email)), "new_password": "aaaaaaaaaaaaaaaa"}
+    return [api.client.put(RESET, json=form) for _ in range(11)]
 
 
 def many_secrets(api: PublicApi) -> httpx2.Response:
@@ -340,7 +340,7 @@ WITH_MAIL: dict[tuple[str, str], Request] = {
     ("reset_password", "invalid-link"): link_used(RESET, new_password=ANOTHER),
     ("verify_address", "invalid-link"): link_used(VERIFICATION),
 }
-WITH_A_LINK = ("reset_password", "weak-password")
+WITH_A_LINK = [("reset_password", "weak-password"), ("reset_password", "too-many-attempts")]
 PROBLEMS: dict[tuple[str, str], Request] = {
     **{
         (name, "bad-content-length"): image(path, DARK, content_type="image/png", content_length="many")
@@ -451,7 +451,7 @@ PROBLEMS: dict[tuple[str, str], Request] = {
 
 
 def test_the_table_has_no_problem_that_is_not_published() -> None:
-    assert PROBLEMS.keys() | WITH_MAIL.keys() | {WITH_A_LINK} == SPECIFIC
+    assert PROBLEMS.keys() | WITH_MAIL.keys() | set(WITH_A_LINK) == SPECIFIC
     published = {slug for operation in OPERATIONS.values() for slug in problems_of(operation)}
     assert published == {slug for _, slug in SPECIFIC} | OF_MANY | ELSEWHERE.keys()
 
@@ -471,6 +471,7 @@ def test_a_published_problem_of_a_link_occurs(mailing: PublicApi, name: str, slu
     assert problem(WITH_MAIL[name, slug](mailing)).type == f"/problems/{slug}"
 
 
-def test_a_weak_password_is_refused_with_a_link_too(mailing: PublicApi, mail: MailServer) -> None:
-    answer = weak_password_with_a_link(mailing, mail)
-    assert problem(answer).type == f"/problems/{WITH_A_LINK[1]}"
+def test_weak_passwords_with_a_link_are_refused_and_limited(mailing: PublicApi, mail: MailServer) -> None:
+    answers = weak_passwords_with_a_link(mailing, mail)
+    kinds = [problem(answer).type.removeprefix("/problems/") for answer in answers]
+    assert kinds == [WITH_A_LINK[0][1]] * 10 + [WITH_A_LINK[1][1]]
