@@ -20,9 +20,10 @@ NOT_A_MEDICAL_DEVICE = "Research software, not a medical device: not for diagnos
 PARITY_IMAGES = 32
 
 
-def export(network: Network, run: Run, repository: Path) -> ModelCard:
+def export(network: Network, run: Run, repository: Path, evaluation_data: Path | None = None) -> ModelCard:
     """Writes the model's folder. The metrics on its card are measured on the bytes that are shipped.
 
+    evaluation_data: prepared data of the same patients for thresholds and metrics; by default that of the training.
     Raises ParityError if the graph does not reproduce the framework's output.
     """
     from training.export.passes import optimise
@@ -30,8 +31,8 @@ def export(network: Network, run: Run, repository: Path) -> ModelCard:
 
     images = parity_images(run)
     model = _shipped_bytes(optimise(network.graph(run)), network.framework_outputs(run, images), images)
-    evaluation = evaluate_model(network.task, model, run.data, None, None)
-    card = _card(network, run, evaluation)
+    evaluation = evaluate_model(network.task, model, evaluation_data or run.data, None, None)
+    card = _card(network, run, evaluation, evaluation_data)
     write_model(repository, _parsed(model), card)
     return card
 
@@ -50,7 +51,7 @@ def _shipped_bytes(graph: onnx.ModelProto, expected: list[ModelOutput], images: 
     return smaller
 
 
-def _card(network: Network, run: Run, evaluation: Evaluation) -> ModelCard:
+def _card(network: Network, run: Run, evaluation: Evaluation, evaluation_data: Path | None) -> ModelCard:
     data, folder = run.configuration.data, run.network_folder(network.name)
     return ModelCard(
         name=network.name,
@@ -65,6 +66,7 @@ def _card(network: Network, run: Run, evaluation: Evaluation) -> ModelCard:
         metrics=evaluation.metrics,
         training_data=(run.data / "provenance.txt").read_text().strip(),
         data_sha256=data_fingerprint(run.data),
+        evaluation_sha256=None if evaluation_data is None else data_fingerprint(evaluation_data),
         training_minutes=round(training_minutes(folder), 1),
         code_sha256=(folder / "code.sha256").read_text(),
         licence=LICENCE,

@@ -56,7 +56,7 @@ def _comparable_candidate(folder: Path, candidate: Path, data: Path) -> tuple[Pa
             raise PromotionRefused(
                 f"{candidate} differs from {folder} in its {field}: it is another model, not another version"
             )
-    if not (data / "manifest.jsonl").is_file() or data_fingerprint(data) != card.data_sha256:
+    if not (data / "manifest.jsonl").is_file() or data_fingerprint(data) != card.measured_on_sha256:
         raise PromotionRefused(
             f"{candidate} was not evaluated on the data in {data}: prepare it from the same source (DATA)"
         )

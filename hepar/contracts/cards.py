@@ -271,10 +271,18 @@ class ModelCard(Document):
         default=None, ge=0, description="training time in minutes, on the machine used"
     )
     data_sha256: str = Field(description="SHA-256 over the training data")
+    evaluation_sha256: str | None = Field(
+        default=None, description="SHA-256 over the data of the metrics; null where it is the training data"
+    )
     code_sha256: str = Field(description="SHA-256 over the training code")
     licence: str = Field(description="licence of the weights, as an SPDX identifier")
     date: datetime.date = Field(description="date of the export")
     limits: list[str] = Field(description="uses that are excluded, and known weaknesses")
+
+    @property
+    def measured_on_sha256(self) -> str:
+        """SHA-256 over the prepared data whose held-out patients the metrics are of."""
+        return self.evaluation_sha256 or self.data_sha256
 
     @model_validator(mode="after")
     def _methods_of_its_task(self) -> Self:

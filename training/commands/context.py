@@ -75,7 +75,7 @@ class Context:
         self.require_data()
         fingerprint = data_fingerprint(self.run.data)
         for item in models:
-            if item.card.data_sha256 != fingerprint:
+            if item.card.measured_on_sha256 != fingerprint:
                 raise MissingPrerequisite(
                     f"{item.card.name} was not evaluated on the data in {self.run.data}: "
                     "prepare it from the same source (DATA)"

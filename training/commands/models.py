@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_settings import CliPositionalArg
 
 from hepar.contracts.cards import ModelCard
 from training.commands.context import Command, Context, MissingPrerequisite, print_metrics, run_in_new_process
 from training.networks import NETWORKS, train
-from training.prepared.dataset import data_fingerprint
+from training.prepared.dataset import data_fingerprint, require_same_split
 from training.prepared.synthesis import prepare
 from training.sources import choose_source
 from training.versions import leading_version, read_versions
@@ -61,6 +61,17 @@ class Export(Command):
     """Write a trained network to the model repository, and print its metrics."""
 
     network: CliPositionalArg[NetworkNameOrAll] = Field(description=f"{ALL}, or {_NETWORK_HELP}")
+    evaluation: Path | None = Field(
+        default=None,
+        description="prepared data with the same split, for thresholds and metrics: that of the shipped models, "
+        "so that a network trained with another recipe is measured as they are",
+    )
+
+    @model_validator(mode="after")
+    def _one_network(self) -> Self:
+        if self.evaluation is not None and self.network == ALL:
+            raise ValueError("--evaluation needs the name of one network")
+        return self
 
     def run(self, context: Context) -> None:
         context.require_data()
@@ -73,7 +84,9 @@ class Export(Command):
             )
         from training.model_export import export
 
-        print_metrics(export(NETWORKS[self.network], context.run, context.repository))
+        if self.evaluation is not None:
+            require_same_split(context.run.data, self.evaluation)
+        print_metrics(export(NETWORKS[self.network], context.run, context.repository, self.evaluation))
 
 
 class Evaluate(Command):
@@ -95,7 +108,7 @@ def _evaluate(folder: Path, data: Path) -> None:
     if not (folder / "card.json").is_file():
         raise MissingPrerequisite(f"{folder} has no model: run `python -m training export {folder.name}` first")
     card = ModelCard.model_validate_json((folder / "card.json").read_bytes())
-    if data_fingerprint(data) != card.data_sha256:
+    if data_fingerprint(data) != card.measured_on_sha256:
         raise MissingPrerequisite(
             f"{folder} was not evaluated on the data in {data}: prepare it from the same source (DATA)"
         )

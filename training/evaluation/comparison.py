@@ -41,7 +41,7 @@ def compare(models: Sequence[ShippedModel], data: Path) -> Report:
     """The whole report as plain values. Ensembles are fitted on the validation part, as `fit_ensembles` does."""
     test = read_manifest(data, "test")
     report: Report = {
-        "data_sha256": models[0].card.data_sha256,
+        "data_sha256": models[0].card.measured_on_sha256,
         "test_images": len(test),
         "test_patients": len({example.patient for example in test}),
     }

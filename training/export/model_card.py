@@ -28,7 +28,8 @@ def write_model_card(card: ModelCard, model: Path, folder: Path) -> Path:
         f"- **Training data**: {card.training_data}",
         *([f"- **Training time**: {card.training_minutes:g} min"] if card.training_minutes is not None else []),
         f"- **Date**: {card.date}; **licence**: {card.licence}",
-        f"- **Fingerprints**: data `{card.data_sha256[:16]}`, code `{card.code_sha256[:16]}`",
+        f"- **Fingerprints**: data `{card.data_sha256[:16]}`, code `{card.code_sha256[:16]}`"
+        + (f", data of the metrics `{card.evaluation_sha256[:16]}`" if card.evaluation_sha256 else ""),
         "",
         "## On held-out patients",
         "",

@@ -81,6 +81,14 @@ def require_boxes(folder: Path) -> None:
         raise UnusableData(f"{folder} has no boxes: a detector cannot learn from it")
 
 
+def require_same_split(folder: Path, other: Path) -> None:
+    """Raises UnusableData if a patient is in different parts of two prepared data sets: one would be tested on."""
+    first, second = (json.loads((data / "split.json").read_text()) for data in (folder, other))
+    moved = sorted(patient for patient in second if first.get(patient, second[patient]) != second[patient])
+    if moved:
+        raise UnusableData(f"{folder} and {other} have patients in different parts: {', '.join(moved[:5])}")
+
+
 def image_paths(folder: Path, examples: Sequence[Example]) -> list[Path]:
     return [folder / example.part / "images" / f"{example.name}.png" for example in examples]
 
