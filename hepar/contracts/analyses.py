@@ -66,6 +66,7 @@ class Classification(Document):
 
     model_config = with_example(
         {
+            "kind": "classification",
             "outcome": "decided",
             "label": "metastasis",
             "tumour": True,
@@ -87,6 +88,7 @@ class Classification(Document):
         }
     )
 
+    kind: Literal["classification"] = Field(default="classification", description="tells a result from a problem")
     outcome: Outcome = Field(
         description="`decided`: `label` is the decision. `type_undecided`: a tumour is seen, its type is open. "
         "`indeterminate`: it is open whether there is a tumour. `out_of_scope`: the image is not of the kind that the "
@@ -193,6 +195,7 @@ class Detection(Document):
 
     model_config = with_example(
         {
+            "kind": "detection",
             "boxes": [example_of(Box)],
             "boxes_outside_liver": 0,
             "scope": example_of(Scope),
@@ -204,6 +207,7 @@ class Detection(Document):
         }
     )
 
+    kind: Literal["detection"] = Field(default="detection", description="tells a result from a problem")
     boxes: list[Box] = Field(description="highest score first; none where the image is out of scope")
     boxes_outside_liver: int | None = Field(
         ge=0,

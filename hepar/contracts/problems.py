@@ -23,6 +23,7 @@ class Problem(Document):
 
     model_config = with_example(
         {
+            "kind": "problem",
             "type": "/problems/unavailable",
             "title": "Not available at the moment",
             "status": 503,
@@ -31,6 +32,7 @@ class Problem(Document):
         }
     )
 
+    kind: Literal["problem"] = Field(default="problem", description="tells a problem from a result")
     type: str = Field(
         description="stable URI of the kind of problem, relative to the gateway; the page there explains its cause and "
         "its remedy"
