@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -13,10 +14,17 @@ from hepar.contracts.batches import BatchEnd
 
 MEDIA_TYPE = "text/event-stream"
 _PING_S = 15
+_WEIGHT = re.compile(r"q=[01](\.[0-9]{0,3})?")
 
 
 async def _accepts_events(request: Request) -> bool:
-    return MEDIA_TYPE in request.headers.get("accept", "")
+    """Whether the caller prefers events to JSON. Generated clients accept both alike, and read JSON."""
+    preference: dict[str, float] = {}
+    for entry in request.headers.get("accept", "").split(","):
+        kind, *parameters = entry.replace(" ", "").lower().split(";")
+        weights = [parameter[2:] for parameter in parameters if _WEIGHT.fullmatch(parameter)]
+        preference[kind] = float(weights[0]) if weights else 1.0
+    return preference.get(MEDIA_TYPE, 0.0) > preference.get("application/json", 0.0)
 
 
 EventsAccepted = Annotated[bool, Depends(_accepts_events)]

@@ -45,6 +45,27 @@ def test_each_answer_comes_as_an_event_and_then_the_end(around: Surroundings, pa
         assert len(by_index[index][part]) == len(whole[index][part]) == 2
 
 
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("text/event-stream", "text/event-stream"),
+        ("Text/Event-Stream, */*", "text/event-stream"),
+        ("application/json;q=0.5, text/event-stream", "text/event-stream"),
+        ("application/json, text/event-stream, application/problem+json", "application/json"),  # openapi-generator
+        ("application/json, text/event-stream; q=0.9", "application/json"),
+        ("text/event-stream;q=0", "application/json"),
+        ("*/*", "application/json"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/classifications/batch", "/v1/analyses/batch"])
+def test_events_are_sent_to_a_caller_that_prefers_them(
+    around: Surroundings, path: str, accept: str, kind: str
+) -> None:
+    with gateway(around) as client:
+        answer = client.post(path, files=FILES[:1], headers=bearer(around) | {"accept": accept})
+    assert answer.headers["content-type"].startswith(kind)
+
+
 def test_an_analysis_comes_when_both_parts_are_there(around: Surroundings) -> None:
     with gateway(around) as client:
         answer = client.post("/v1/analyses/batch", files=FILES, headers=bearer(around) | EVENTS)
