@@ -138,7 +138,7 @@ def operations(document: Json) -> Iterator[tuple[str, str, Json]]:
 
 
 def complete_components(document: Json, parameters: dict[str, Json], headers: dict[str, Json]) -> None:
-    """The components that operations refer to, and no others; the schema of a problem, and pairs as tools read them."""
+    """The components that operations refer to, and no others; the schema of a problem; what generators stumble over."""
     components = document["components"]
     schemas: Json = components["schemas"]
     add_schema(schemas, Problem)
@@ -154,6 +154,7 @@ def complete_components(document: Json, parameters: dict[str, Json], headers: di
     }
     for schema in schemas.values():
         _complete_pairs(schema)
+        _complete_fields(schema)
 
 
 def add_schema(schemas: Json, model: type[BaseModel]) -> None:
@@ -174,10 +175,22 @@ def _complete(document: Json) -> None:
         for response in operation["responses"].values():
             _move_event_schemas(response, schemas)
         _describe_success(operation)
+        for parameter in operation.get("parameters", []):
+            _complete_parameter(parameter)
         health = HEALTH_TAG in operation["tags"]
         add_parameters(operation, ["X-Request-ID"] if health else PARAMETERS)  # health checks are not traced
         add_problems(operation, _common_problems(operation))
     complete_components(document, PARAMETERS, HEADERS)
+
+
+def _complete_parameter(parameter: Json) -> None:
+    """A parameter that is left out is missing, not null: without the null, generators of clients name its type well."""
+    schema: Json = parameter["schema"]
+    schema.pop("title", None)
+    kinds = [kind for kind in schema.get("anyOf", []) if kind != {"type": "null"}]
+    if len(kinds) == 1:
+        del schema["anyOf"]
+        schema.update(kinds[0])
 
 
 def _describe_success(operation: Json) -> None:
@@ -230,6 +243,15 @@ def _problem_example(slug: str) -> Json:
         request_id=example_of(Problem)["request_id"],
     )
     return problem.model_dump(exclude_none=True)
+
+
+def _complete_fields(schema: Json) -> None:
+    """Without titles, which repeat the names and of which generators of clients make classes; constants are present."""
+    fields: dict[str, Json] = schema.get("properties", {})
+    for name, field in fields.items():
+        field.pop("title", None)
+        if "const" in field and name not in schema.setdefault("required", []):
+            schema["required"].append(name)
 
 
 def _complete_pairs(schema: Any) -> None:  # noqa: ANN401  JSON
