@@ -46,6 +46,10 @@ test: setup .venv/.dev $(TYPESCRIPT) web/dist/.complete tests/browser/node_modul
 	@$(NPM_IN) web run --silent test
 	.venv/bin/python -m pytest --cov
 
+.PHONY: test-generated-clients
+test-generated-clients: setup .venv/.dev .venv-client-generators/.complete tests/generated_clients/node_modules/.complete ## generate clients with five generators and call the running stack with each
+	.venv/bin/python -m pytest tests/generated_clients
+
 .PHONY: bench-token
 bench-token: .venv/.dev ## measure what verifying an access token costs per request
 	.venv/bin/python -m tests.benchmarks.token
@@ -213,7 +217,7 @@ samples: .venv/.dev ## generate samples/ from phantoms
 
 .PHONY: clean
 clean: ## remove environments, state and caches
-	rm -rf .venv .venv-triton .venv-training var web/node_modules web/dist tests/browser/node_modules clients/typescript/node_modules .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-triton .venv-training .venv-client-generators var web/node_modules web/dist tests/browser/node_modules tests/generated_clients/node_modules clients/typescript/node_modules .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 # Each environment ends with a stamp file, so that an interrupted one is created again.
 .venv/.serve: requirements/serve.txt
@@ -245,6 +249,11 @@ tests/browser/node_modules/.complete: .venv/.dev tests/browser/package-lock.json
 	@$(NPM_IN) tests/browser ci --no-audit --no-fund --ignore-scripts --silent
 	@touch $@
 
+tests/generated_clients/node_modules/.complete: .venv/.dev tests/generated_clients/package-lock.json
+	@echo "Setting up tests/generated_clients ..."
+	@$(NPM_IN) tests/generated_clients ci --no-audit --no-fund --ignore-scripts --silent
+	@touch $@
+
 web/node_modules/.complete: .venv/.dev web/package-lock.json
 	@echo "Setting up web ..."
 	@$(NPM_IN) web ci --no-audit --no-fund --ignore-scripts --silent
@@ -260,6 +269,13 @@ web/dist/.complete: web/node_modules/.complete $(TYPESCRIPT) web/index.html $(sh
 	@rm -rf .venv-triton
 	@$(python) -m venv .venv-triton
 	@.venv-triton/bin/python $(PIP) --require-hashes --no-deps -r requirements/triton.txt
+	@touch $@
+
+.venv-client-generators/.complete: requirements/client-generators.txt
+	@echo "Setting up .venv-client-generators ..."
+	@rm -rf .venv-client-generators
+	@$(python) -m venv .venv-client-generators
+	@.venv-client-generators/bin/python $(PIP) --require-hashes -r requirements/client-generators.txt
 	@touch $@
 
 .venv-training/.complete: requirements/training.txt

@@ -12,5 +12,6 @@ for image in gateway auth models triton; do
   $compile --universal --generate-hashes --extra $image -c requirements/serve.txt pyproject.toml -o requirements/image-$image.txt
 done
 $compile --universal --generate-hashes -c requirements/serve.txt requirements/triton.in -o requirements/triton.txt
+$compile --universal --generate-hashes requirements/client-generators.in -o requirements/client-generators.txt
 # Without hashes: torch is a different file for CPU, CUDA and ROCm machines.
 $compile --extra training pyproject.toml -o requirements/training.txt

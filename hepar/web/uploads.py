@@ -218,10 +218,13 @@ async def _image_parts(body: AsyncIterator[bytes], boundary: str, images_max: in
 
 
 Frame = Annotated[int | None, Query(ge=0, lt=FRAMES_MAX, description="frame of a multi-frame DICOM object, from 0")]
-_FILE = {"type": "string", "format": "binary"}  # what generators of clients know; JSON Schema ignores it
+_FILE: dict[str, Any] = {
+    "type": "string",
+    "format": "binary",
+}  # what generators of clients know; JSON Schema ignores it
 
 
-def _form_openapi(description: str, image: dict[str, object]) -> dict[str, Any]:
+def _form_openapi(description: str, image: dict[str, Any]) -> dict[str, Any]:
     """The multipart form alone: generators take only the first of several media types, or mix them up."""
     schema = {"type": "object", "required": [IMAGE_FIELD], "properties": {IMAGE_FIELD: image}}
     content = {"multipart/form-data": {"schema": schema}}
@@ -233,7 +236,7 @@ BATCH_OPENAPI = _form_openapi(
     {"type": "array", "items": _FILE, "minItems": 1},
 )
 IMAGE_OPENAPI = _form_openapi(
-    "The CT image: PNG, JPEG, TIFF, BMP, WebP or DICOM. The format is detected from the bytes. The body may also be the "
-    "image itself, with a Content-Type of `image/...`, `application/dicom` or `application/octet-stream`.",
+    "The CT image: PNG, JPEG, TIFF, BMP, WebP or DICOM. The format is detected from the bytes. The body may also be "
+    "the image itself, with a Content-Type of `image/...`, `application/dicom` or `application/octet-stream`.",
     _FILE,
 )

@@ -58,9 +58,7 @@ def test_each_answer_comes_as_an_event_and_then_the_end(around: Surroundings, pa
     ],
 )
 @pytest.mark.parametrize("path", ["/v1/classifications/batch", "/v1/analyses/batch"])
-def test_events_are_sent_to_a_caller_that_prefers_them(
-    around: Surroundings, path: str, accept: str, kind: str
-) -> None:
+def test_events_are_sent_to_a_caller_that_prefers_them(around: Surroundings, path: str, accept: str, kind: str) -> None:
     with gateway(around) as client:
         answer = client.post(path, files=FILES[:1], headers=bearer(around) | {"accept": accept})
     assert answer.headers["content-type"].startswith(kind)
