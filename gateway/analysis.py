@@ -109,9 +109,17 @@ async def _call_both(
         failure = (await asyncio.gather(pump, return_exceptions=True))[0]
     if isinstance(failure, HeparError):
         raise failure
+    raise_for_query(results.classification, results.detection)
     if isinstance(results.classification, HeparError) and isinstance(results.detection, HeparError):
         raise results.classification
     return results
+
+
+def raise_for_query(*parts: object) -> None:
+    """An option that one service refuses is a fault of the whole request, whatever the other one answered."""
+    for part in parts:
+        if isinstance(part, UpstreamProblem) and any(error.location == "query" for error in part.problem.errors or []):
+            raise part
 
 
 def _items(part: ClassificationBatch | DetectionBatch | HeparError, count: int) -> Sequence[Any]:

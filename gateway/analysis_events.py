@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from gateway.analysis import CLASSIFICATION, DETECTION, PARTS, UpstreamCall, combined, or_problem
+from gateway.analysis import CLASSIFICATION, DETECTION, PARTS, UpstreamCall, combined, or_problem, raise_for_query
 from gateway.body_splitter import BodySplitter
 from hepar.contracts.batches import AnalysisItem, ClassificationItem, DetectionItem
 from hepar.core.deadlines import Deadline
@@ -68,6 +68,7 @@ async def _combined_events(events: asyncio.Queue[tuple[str, _Event]]) -> AsyncIt
         else:
             unfinished.discard(part)
             if event is not None:
+                raise_for_query(event)
                 failures[part] = event
         for index in sorted((ready[CLASSIFICATION].keys() | ready[DETECTION].keys()) - sent):
             classification = ready[CLASSIFICATION].get(index, failures.get(CLASSIFICATION))

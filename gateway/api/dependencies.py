@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated
+from urllib.parse import parse_qsl, urlencode
 
-from fastapi import Depends, Request, Security
+from fastapi import Depends, FastAPI, Request, Security
 from fastapi.security import SecurityScopes
 
 from gateway.authentication import authenticated_principal
@@ -15,6 +16,7 @@ from hepar.core.deadlines import Deadline
 from hepar.core.errors import Forbidden
 from hepar.web.access_tokens import KeyCache, TokenRules
 from hepar.web.bearer import bearer_token
+from hepar.web.query import query_names
 from hepar.web.timeouts import TimeoutMs
 from hepar.web.uploads import MULTIPART_OVERHEAD_BYTES, check_announced, limited
 from hepar.web.upstream import Upstream
@@ -58,11 +60,11 @@ IMAGE_SCOPE_REQUIRED = Security(_require_scope, scopes=[IMAGE_SCOPE])
 
 
 async def _deadline(dependencies: Dependencies, timeout_ms: TimeoutMs = None) -> Deadline:
-    return Deadline.from_header(timeout_ms, dependencies.settings.deadline_s)
+    return Deadline.within(timeout_ms, dependencies.settings.deadline_s)
 
 
 async def _batch_deadline(dependencies: Dependencies, timeout_ms: TimeoutMs = None) -> Deadline:
-    return Deadline.from_header(timeout_ms, dependencies.settings.batch_deadline_s)
+    return Deadline.within(timeout_ms, dependencies.settings.batch_deadline_s)
 
 
 DeadlineDep = Annotated[Deadline, Depends(_deadline)]
@@ -76,10 +78,14 @@ class Upload:
     body: AsyncIterator[bytes]
     headers: dict[str, str]
     query: str
+    app: FastAPI
 
     def target(self, path: str) -> str:
-        """The path at the service, with the caller's query: the service reads the parameters that it knows."""
-        return f"{path}?{self.query}" if self.query else path
+        """The path at the service, with those parameters of the caller's query that the service has."""
+        names = query_names(self.app, "POST", path)
+        parameters = parse_qsl(self.query, keep_blank_values=True)
+        query = urlencode([(name, value) for name, value in parameters if names is None or name in names])
+        return f"{path}?{query}" if query else path
 
 
 def authorization(token: str) -> dict[str, str]:
@@ -91,7 +97,7 @@ async def _upload(request: Request, dependencies: Dependencies, token: TokenDep)
     check_announced(request, dependencies.settings.upload_bytes_max)
     headers = {"content-type": request.headers["content-type"]} | authorization(token)
     body = limited(request.stream(), dependencies.settings.upload_bytes_max + MULTIPART_OVERHEAD_BYTES)
-    return Upload(body, headers, request.url.query)
+    return Upload(body, headers, request.url.query, request.app)
 
 
 UploadDep = Annotated[Upload, Depends(_upload)]

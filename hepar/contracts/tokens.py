@@ -58,7 +58,7 @@ class TokenRevocation(BaseModel):
 
     model_config = ConfigDict(frozen=True) | with_example({"token": "the refresh token"})
 
-    token: str = Field(max_length=4096, repr=False, description="a refresh token or an access token")
+    token: str = Field(min_length=1, max_length=4096, repr=False, description="a refresh token or an access token")
 
 
 class AccessToken(Document):

@@ -20,11 +20,9 @@ class Deadline:
         return cls(time.monotonic() + seconds)
 
     @classmethod
-    def from_header(cls, value: str | None, longest_s: float) -> Deadline:
-        """From the caller's milliseconds, at most `longest_s` seconds; otherwise `longest_s`."""
-        if value is not None and value.isascii() and value.isdigit() and len(value) <= 9:
-            return cls.after(min(int(value) / 1000, longest_s))
-        return cls.after(longest_s)
+    def within(cls, timeout_ms: int | None, longest_s: float) -> Deadline:
+        """After the caller's milliseconds, where it gives them, and at most after `longest_s` seconds."""
+        return cls.after(longest_s if timeout_ms is None else min(timeout_ms / 1000, longest_s))
 
     def remaining_s(self) -> float:
         """Seconds left for a call, less a reserve for the own response; at least one millisecond."""

@@ -87,12 +87,12 @@ async def json_response(document: Document) -> Response:
 
 async def _deadline(request: Request, timeout_ms: TimeoutMs = None) -> Deadline:
     settings: ModelServiceSettings = request.app.state.settings
-    return Deadline.from_header(timeout_ms, settings.deadline_s)
+    return Deadline.within(timeout_ms, settings.deadline_s)
 
 
 async def _batch_deadline(request: Request, timeout_ms: TimeoutMs = None) -> Deadline:
     settings: ModelServiceSettings = request.app.state.settings
-    return Deadline.from_header(timeout_ms, settings.batch_deadline_s)
+    return Deadline.within(timeout_ms, settings.batch_deadline_s)
 
 
 async def _uploaded_image(request: Request, caller: Caller) -> AsyncIterator[ImageBytes]:

@@ -136,7 +136,10 @@ class ModelService(ABC, Generic[Options, Output, Result]):
     def analyse_batch(
         self, images: Sequence[ImageBytes | HeparError], options: Options, deadline: Deadline, account: str
     ) -> AsyncIterator[tuple[int, Result | Problem]]:
-        """The index and the result of each image, as they become ready."""
+        """The index and the result of each image, as they become ready. Raises InvalidRequest as `analyse` does."""
+        models = self._backend.models.current
+        self._selected_models(models.cards, options)
+        self._ensemble(models, options)
         return results_as_ready(images, lambda content: self.analyse(content, options, deadline, account))
 
     async def served_models(self) -> list[ServedModel]:

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from functools import partial
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.routing import iter_route_contexts
 from starlette.middleware import Middleware
 
@@ -25,6 +25,7 @@ from hepar.web.in_flight import ALL, InFlightLimit, Shares
 from hepar.web.openapi import DescribedApp
 from hepar.web.problems import install_problem_handlers
 from hepar.web.protocol import HttpProtocol
+from hepar.web.query import refuse_unknown_query
 from hepar.web.request_body import SmallBodies
 from hepar.web.server import DrainingServer, allow_open_files
 
@@ -66,6 +67,7 @@ def new_app(
         docs_url=None,
         generate_unique_id_function=lambda route: route.name,
         redoc_url=None,
+        dependencies=[Depends(refuse_unknown_query)],
     )
     install_problem_handlers(app)
     install_docs_pages(app, document, pages=settings.docs)
@@ -88,6 +90,7 @@ def _with_built_routes(lifespan: Lifespan) -> Lifespan:
     async def lifespan_with_routes(app: FastAPI) -> AsyncIterator[None]:
         for _ in iter_route_contexts(app.routes):  # FastAPI would build each route in its first request
             pass
+        app.openapi()  # refuse_unknown_query reads it
         async with lifespan(app):
             yield
 

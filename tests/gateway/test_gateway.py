@@ -109,6 +109,37 @@ def test_a_client_may_ask_for_an_earlier_end(around: Surroundings) -> None:
         assert time.monotonic() - started < 3
 
 
+@pytest.mark.parametrize("option", ["classifiers", "detectors"])
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
+@pytest.mark.parametrize("path", ["/v1/analyses", "/v1/analyses/batch"])
+def test_an_option_that_one_service_refuses_fails_the_request(
+    around: Surroundings, path: str, accept: str, option: str
+) -> None:
+    with gateway(around) as client:
+        files, headers = [("image", ("a.png", DARK))], bearer(around) | {"accept": accept}
+        answer = client.post(path, files=files, params={option: "nothing"}, headers=headers)
+        (field,) = problem(answer).errors or []
+        assert (answer.status_code, field.pointer, field.code) == (422, f"/{option}", "unknown_model")
+
+
+@pytest.mark.parametrize("path", ["/v1/classifications/batch", "/v1/detections/batch"])
+def test_a_batch_with_an_unknown_model_is_refused(around: Surroundings, path: str) -> None:
+    with gateway(around) as client:
+        option = {"/v1/classifications/batch": "classifiers", "/v1/detections/batch": "detectors"}[path]
+        files = [("image", ("a.png", DARK))]
+        answer = client.post(path, files=files, params={option: "nothing"}, headers=bearer(around))
+        assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("timeout", ["0", "-5", "soon", "600001"])
+def test_a_time_that_cannot_be_waited_is_refused(around: Surroundings, timeout: str) -> None:
+    with gateway(around) as client:
+        headers = bearer(around) | {"x-hepar-timeout-ms": timeout}
+        for call in (("GET", "/v1/models"), ("POST", "/v1/analyses"), ("POST", "/v1/detections")):
+            (field,) = problem(client.request(*call, headers=headers | PNG)).errors or []
+            assert (field.location, field.pointer) == ("header", "/X-Hepar-Timeout-Ms")
+
+
 def test_an_early_refusal_by_one_service_does_not_stop_the_other(around: Surroundings) -> None:
     body = b'{"type":"t","title":"t","status":415,"detail":"d","request_id":"other"}'
     refusing = Misbehaving(status=415, body=body, kind=b"application/problem+json", reads=False)

@@ -45,21 +45,22 @@ def make_app() -> FastAPI:
 
     app = new_app("Test", "for tests", ServiceSettings(concurrent_max=2), lifespan, frozenset({"/upload"}))
 
-    @app.post("/upload")
+    @app.post("/upload", tags=["test"])
     async def upload(request: Request) -> dict[str, str]:
         return {"image": (await read_image(request, LIMIT)).decode("latin-1")}
 
-    @app.post("/notes")
+    @app.post("/notes", tags=["test"])
     async def notes(note: Note, page: Annotated[int, Query(ge=1)] = 1) -> dict[str, str]:
         del page
         return {"text": note.text, "id": current_request_id()}
 
-    @app.get("/bug")
+    @app.get("/bug", tags=["test"])
     async def bug() -> None:
         raise RuntimeError("secret detail")
 
-    @app.get("/away")
-    async def away() -> None:
+    @app.get("/away", tags=["test"])
+    async def away(token: str = "") -> None:
+        del token
         raise Unavailable
 
     return app
@@ -86,6 +87,20 @@ def test_health_and_readiness_are_different_questions(client: TestClient) -> Non
     client.app.state.part_ready = False
     assert client.get("/readyz").status_code == 503
     assert client.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("query", ["pages=1", "page=1&x%7E%2F=", "=1"])
+def test_a_query_parameter_that_a_route_does_not_know_is_refused(client: TestClient, query: str) -> None:
+    assert client.post("/notes?page=1", json={"text": "a"}).status_code == 200
+    answer = client.post(f"/notes?{query}", json={"text": "a"})
+    assert answer.status_code == 422
+    (field,) = problem(answer).errors or []
+    assert (field.location, field.code) == ("query", "unknown")
+    assert field.pointer in ("/pages", "/x~0~1", "/")
+
+
+def test_a_health_check_may_have_any_query(client: TestClient) -> None:
+    assert client.get("/healthz?time=1").status_code == 200
 
 
 @pytest.mark.parametrize("kind", ["image/png", "application/dicom", "application/octet-stream", "IMAGE/JPEG; q=1"])
@@ -299,11 +314,9 @@ def test_secrets_are_read_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert load_settings(Settings).port == 4321
 
 
-@pytest.mark.parametrize(
-    ("header", "low", "high"), [("2000", 1.5, 2.0), ("999999999", 5, 10), ("-5", 5, 10), ("soon", 5, 10), (None, 5, 10)]
-)
-def test_a_caller_can_shorten_the_deadline_but_not_extend_it(header: str | None, low: float, high: float) -> None:
-    assert low < Deadline.from_header(header, 10).remaining_s() < high
+@pytest.mark.parametrize(("timeout_ms", "low", "high"), [(2000, 1.5, 2.0), (600_000, 5, 10), (None, 5, 10)])
+def test_a_caller_can_shorten_the_deadline_but_not_extend_it(timeout_ms: int | None, low: float, high: float) -> None:
+    assert low < Deadline.within(timeout_ms, 10).remaining_s() < high
 
 
 def test_an_expired_deadline_leaves_one_millisecond() -> None:

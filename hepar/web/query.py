@@ -1,0 +1,36 @@
+"""A query parameter that an operation does not have is refused: a misspelt option is not ignored in silence."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+from fastapi.routing import APIRoute
+
+from hepar.core.errors import InvalidField, InvalidRequest
+from hepar.web.openapi import HEALTH_TAG
+
+_NAME_LENGTH_MAX = 100
+
+
+async def refuse_unknown_query(request: Request) -> None:
+    """A dependency of a whole app. Raises InvalidRequest. A health check may have any query."""
+    app, route = request.app, request.scope.get("route")
+    if not request.url.query or not isinstance(app, FastAPI) or not isinstance(route, APIRoute):
+        return
+    known = query_names(app, request.method, route.path_format)
+    unknown = [] if known is None else sorted(set(request.query_params) - known)
+    if unknown:
+        message = "there is no such query parameter"
+        raise InvalidRequest(message, *(InvalidField("query", _pointer(name), "unknown", message) for name in unknown))
+
+
+def query_names(app: FastAPI, method: str, path: str) -> set[str] | None:
+    """The query parameters of an operation, as the document of the app has them; None where any may be sent."""
+    operation = app.openapi()["paths"].get(path, {}).get(method.lower())
+    if operation is None or HEALTH_TAG in operation["tags"]:
+        return None
+    return {parameter["name"] for parameter in operation["parameters"] if parameter.get("in") == "query"}
+
+
+def _pointer(name: str) -> str:
+    """A JSON Pointer (RFC 6901) of bounded length."""
+    return "/" + name[:_NAME_LENGTH_MAX].replace("~", "~0").replace("/", "~1")
