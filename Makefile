@@ -136,6 +136,13 @@ CASES ?= ../shared/cases
 cases: .venv/.dev ## decode the files of public bug reports: a line each, an error where one is read wrong: make cases [CASES=folder]
 	.venv/bin/python -m tools.cases "$(CASES)"
 
+# Folder of third-party files for `make attack`.
+CORPORA ?=
+
+.PHONY: attack
+attack: setup .venv/.dev ## attack a running stack; upload every file of a folder: make attack [CORPORA=folder]
+	.venv/bin/python -m pytest -s tests/security --full --corpora "$(CORPORA)"
+
 # Processes of `make mutation`; all processors by default.
 PROCESSES ?=
 

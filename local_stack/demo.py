@@ -70,14 +70,7 @@ def running_stack(settings: StackSettings, folder: Path) -> Iterator[subprocess.
     Raises DemoFailed with the last lines of the log when the stack does not become ready.
     """
     log_file = folder / "stack.log"
-    environment = settings.environment() | {
-        "HEPAR_AUTH_DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'accounts.sqlite3'}",
-        "HEPAR_AUTH_KEYS_FOLDER": str(folder / "keys"),
-        "HEPAR_AUTH_SECRET_KEY_FILE": str(folder / "secret.key"),
-        "HEPAR_GATEWAY_DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'gateway.sqlite3'}",
-        "HEPAR_TRITON_LOG_FILE": str(folder / "triton.log"),
-        "HEPAR_TRITON_STATE_FOLDER": str(folder / "triton"),
-    }
+    environment = settings.environment() | state_variables(folder)
     with log_file.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "local_stack", "run", "--quiet"],
@@ -100,6 +93,18 @@ def running_stack(settings: StackSettings, folder: Path) -> Iterator[subprocess.
             process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             process.kill()
+
+
+def state_variables(folder: Path) -> dict[str, str]:
+    """The environment variables that put all state into one folder."""
+    return {
+        "HEPAR_AUTH_DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'accounts.sqlite3'}",
+        "HEPAR_AUTH_KEYS_FOLDER": str(folder / "keys"),
+        "HEPAR_AUTH_SECRET_KEY_FILE": str(folder / "secret.key"),
+        "HEPAR_GATEWAY_DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'gateway.sqlite3'}",
+        "HEPAR_TRITON_LOG_FILE": str(folder / "triton.log"),
+        "HEPAR_TRITON_STATE_FOLDER": str(folder / "triton"),
+    }
 
 
 def _analyse(settings: StackSettings, image: Path) -> Analysis:

@@ -16,7 +16,7 @@ import httpx
 import psutil
 import pytest
 
-from local_stack.demo import running_stack
+from local_stack.demo import running_stack, state_variables
 from local_stack.settings import StackSettings, on_free_ports
 from tests.support.auth_client import PASSWORD
 from tests.support.tiny_models import write_classifier, write_detector
@@ -36,6 +36,11 @@ class Stack:
             if words in " ".join(process.cmdline())
         )
         return found
+
+    def variables(self) -> dict[str, str]:
+        """The environment of a command that works with the state of this stack."""
+        ports = {name: str(port) for name, port in self.settings.ports().items()}
+        return ports | state_variables(self.folder)
 
     def create_administrator(self, password: str = PASSWORD) -> str:
         """By the command. Returns the e-mail address."""
