@@ -1,4 +1,4 @@
-"""The public document is complete and composed of what the code declares. tests/security/test_schemathesis.py uses it."""
+"""The public document: complete, and composed of what the code declares. tests/security/test_schemathesis.py calls."""
 
 from __future__ import annotations
 

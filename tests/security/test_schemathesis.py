@@ -19,7 +19,7 @@ PHASES = "examples,coverage,fuzzing,stateful"
 @pytest.mark.timeout(7200)
 def test_no_operation_departs_from_its_description(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """`make attack` runs all phases with 100 examples an operation; the suite leaves the phase `coverage` out."""
-    full: bool = request.config.getoption("--full", False)
+    full = bool(request.config.getoption("--full", False))
     limits = dict.fromkeys(("HEPAR_GATEWAY_ACCOUNT_PER_MINUTE", "HEPAR_GATEWAY_ADDRESS_PER_MINUTE"), "1000000")
     with tiny_stack(tmp_path, **limits) as stack:
         done = subprocess.run(
