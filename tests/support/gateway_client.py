@@ -106,8 +106,8 @@ def gated_models(triton: RunningTriton, repository: Path) -> Path:
     """The tiny models with a segmenter, for which dark parts of an image are the liver, and a fitted liver gate."""
     shutil.copytree(triton.repository, repository, ignore=shutil.ignore_patterns("segment_dark"))
     write_segmenter(repository, "segment_dark", in_the_dark=True)
-    common = {"decision_threshold": 0.0, "member_threshold": 0.5}
-    gate = {"liver_gate": {"minimum_share": 0.35, "decision_threshold": 0.0}}
+    common: dict[str, object] = {"decision_threshold": 0.0, "member_threshold": 0.5}
+    gate: dict[str, object] = {"liver_gate": {"minimum_share": 0.35, "decision_threshold": 0.0}}
     agree_on(
         repository,
         ["detect_left", "detect_right"],
