@@ -47,9 +47,11 @@ def test_many_slow_images_of_one_account_do_not_delay_another(stack: Stack, clie
         before = answered(flood)
     assert before < SLOW_IMAGES / 2, "the other account did not wait for them"
     for answer in (one.result() for one in flood):
-        assert answer.status_code in (200, 503, 504), answer.text  # 504: a busy machine needs more than the deadline
+        # 429: more at the same time than an account may have.  504: a busy machine needs more than the deadline.
+        assert answer.status_code in (200, 429, 503, 504), answer.text
         if answer.status_code == 503:
             assert answer.json()["type"] == "/problems/busy"
+        if answer.status_code in (429, 503):
             assert int(answer.headers["retry-after"]) > 0
 
 
