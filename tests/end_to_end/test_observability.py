@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from local_stack.settings import StackSettings
 from tests.end_to_end.conftest import signed_in, tiny_stack
-from tests.support.otlp_receiver import Receiver, otlp_receiver
+from tests.support.otlp_receiver import ReceivedSpan, Receiver, otlp_receiver
 from tests.support.pictures import encoded, gradient
 
 IMAGE = encoded(gradient(64, 64))
@@ -96,7 +96,15 @@ def test_one_trace_goes_through_all_services_to_triton(watched: Watched) -> None
     trace_id, parent = secrets.token_hex(16), secrets.token_hex(8)
     answer = analyse(watched, traceparent=f"00-{trace_id}-{parent}-01")
     assert answer.status_code == 200
-    spans = watched.receiver.wait_for(trace_id, SERVICES | {"triton-inference-server"})
+
+    def complete(spans: list[ReceivedSpan]) -> bool:
+        """The first span, and Triton's own of the call of the classifier: the last that are reported."""
+        calls = {one.span_id for one in spans if one.name == "triton classify_tiny"}
+        own = {one.parent for one in spans if one.service == "triton-inference-server"}
+        reported = {one.service for one in spans} >= SERVICES
+        return reported and parent in {one.parent for one in spans} and bool(calls & own)
+
+    spans = watched.receiver.wait_until(trace_id, complete)
     by_id = {one.span_id: one for one in spans}
     (first,) = (one for one in spans if one.parent == parent)
     assert (first.service, first.name) == ("hepar-gateway", "POST /v1/analyses")

@@ -7,7 +7,7 @@ import gzip
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -39,8 +39,14 @@ class Receiver:
 
     def wait_for(self, trace_id: str, services: set[str], seconds: float = 30) -> list[ReceivedSpan]:
         """The spans of a trace once all services have reported, or those received when the time is over."""
+        return self.wait_until(trace_id, lambda spans: services <= {one.service for one in spans}, seconds)
+
+    def wait_until(
+        self, trace_id: str, complete: Callable[[list[ReceivedSpan]], bool], seconds: float = 60
+    ) -> list[ReceivedSpan]:
+        """The same for any condition: a service reports the spans of one trace in several batches."""
         ends = time.monotonic() + seconds
-        while time.monotonic() < ends and not services <= {one.service for one in self.of_trace(trace_id)}:
+        while time.monotonic() < ends and not complete(self.of_trace(trace_id)):
             time.sleep(0.2)
         return self.of_trace(trace_id)
 
