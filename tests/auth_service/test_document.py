@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -29,6 +30,7 @@ ROUTES = 38
 _ANY = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large, HealthCheck.nested_given]
 
 
+@pytest.mark.timeout(600)
 def test_every_response_is_documented(tmp_path: Path) -> None:
     """Calls as an administrator, who signs in again after a route ended the session; no response is a 5xx."""
     configured = AuthSettings(
