@@ -9,10 +9,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from socket import socket
 
+import httpx
 import pytest
 
 from hepar.web.request_body import MAX_SMALL_BODY_S
-from tests.end_to_end.conftest import Stack
+from tests.end_to_end.conftest import Stack, signed_in
 from tests.support.raw_http import ELSEWHERE, RawAnswer, answers, connect, exchange, get, head, read_all
 from tests.support.stack import gateway_alone, tiny_stack
 
@@ -84,23 +85,22 @@ def test_an_account_at_the_attackers_address_is_served(stack: Stack, bearer: dic
     assert int(refused.headers["retry-after"]) >= 1
 
 
-def test_requests_without_a_token_take_only_a_part_of_the_capacity(stack: Stack, bearer: dict[str, str]) -> None:
+def test_requests_without_a_token_take_only_a_part_of_the_capacity(tmp_path: Path) -> None:
     """They wait for auth_service, which does not answer."""
-    port = stack.settings.gateway_port
-    form = head(
-        "POST", "/v1/token", f"Content-Length: {len(INCOMPLETE)}", "Content-Type: application/x-www-form-urlencoded"
-    )
-    auth_service = stack.process("auth_service")
-    auth_service.suspend()
-    try:
-        with ExitStack() as waiting:
-            for number in range(64):
-                waiting.enter_context(connect(port, f"127.0.2.{number // 8 + 1}")).sendall(form)
-            assert get(port, "/v1/models", f"Authorization: {bearer['authorization']}").status == 200
-            refused = ask_for_token(port)
-            assert (refused.status, refused.json()["type"]) == (503, "/problems/busy")
-    finally:
-        auth_service.resume()
+    form = head("POST", "/v1/token", FORM, f"Content-Length: {len(INCOMPLETE)}") + INCOMPLETE
+    with ExitStack() as waiting:
+        stack = waiting.enter_context(tiny_stack(tmp_path, HEPAR_GATEWAY_ACCOUNT_DEADLINE_S="60"))
+        port = stack.settings.gateway_port
+        with httpx.Client(base_url=stack.settings.gateway_url, timeout=40, trust_env=False) as client:
+            authorization = f"Authorization: {signed_in(client)['authorization']}"
+        auth_service = stack.process("auth_service")
+        auth_service.suspend()
+        waiting.callback(auth_service.resume)
+        for number in range(64):
+            waiting.enter_context(connect(port, f"127.0.2.{number // 8 + 1}")).sendall(form)
+        assert get(port, "/v1/models", authorization).status == 200
+        refused = ask_for_token(port)
+        assert (refused.status, refused.json()["type"]) == (503, "/problems/busy")
 
 
 def test_one_address_has_a_part_of_the_connections(tmp_path_factory: pytest.TempPathFactory) -> None:
