@@ -47,9 +47,13 @@ def decode_dicom(
     return replace(image, warnings=(*notes, *unit_notes, *image.warnings))
 
 
+def _frame_count(dataset: pydicom.Dataset) -> int:
+    return 1 if element(dataset, "NumberOfFrames") is None else max(1, whole_number(dataset, "NumberOfFrames"))
+
+
 def _frame_index(dataset: pydicom.Dataset, frame: int | None) -> tuple[int, list[str]]:
     """The index of the frame, and a note where there are others. Raises ImageTooLarge, UnreadableImage."""
-    frames = int(element(dataset, "NumberOfFrames") or 1)
+    frames = _frame_count(dataset)
     if frames > FRAMES_MAX:
         raise ImageTooLarge(f"{quoted_number(frames)} frames; at most {FRAMES_MAX}")
     if frame is not None and not 0 <= frame < frames:
@@ -64,15 +68,17 @@ def _check_pixels(dataset: pydicom.Dataset, check_size: Callable[[int, int], Non
     kind = element(dataset, "PhotometricInterpretation")
     if kind is None:
         raise UnreadableImage("PhotometricInterpretation is missing")
-    if kind not in ("MONOCHROME1", "MONOCHROME2") or whole_number(dataset, "SamplesPerPixel") != 1:
-        found = quoted_term(kind, _COLOURS | {"MONOCHROME1", "MONOCHROME2"})
+    if kind not in ("MONOCHROME1", "MONOCHROME2"):
+        found = quoted_term(kind, _COLOURS)
         raise UnsupportedImage(f"only greyscale DICOM is read (MONOCHROME1, MONOCHROME2), not {found}")
+    if whole_number(dataset, "SamplesPerPixel") != 1:
+        raise UnsupportedImage("only greyscale DICOM is read; SamplesPerPixel is not 1")
     width, height = whole_number(dataset, "Columns"), whole_number(dataset, "Rows")
     check_size(width, height)
     bits = whole_number(dataset, "BitsAllocated")
     if bits not in (8, 16):
         raise UnsupportedImage(f"{quoted_number(bits)} bits a pixel are not read; 8 and 16 are")
-    frames = int(element(dataset, "NumberOfFrames") or 1)
+    frames = _frame_count(dataset)
     expected = width * height * frames * bits // 8
     if dataset.file_meta.TransferSyntaxUID in UNCOMPRESSED and len(dataset.PixelData) < expected:
         raise UnreadableImage("the DICOM object ends before its last pixel")

@@ -56,5 +56,5 @@ def whole_number(dataset: Dataset, name: str) -> int:
         raise UnreadableImage(f"{name} is missing")
     try:
         return int(value)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         raise UnreadableImage(f"{name} is not a whole number") from None

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 
 from hepar.imaging.errors import UnreadableImage
+from hepar.imaging.file_values import quoted_number
 from hepar.imaging.functional_groups import element, whole_number
 
 
@@ -37,11 +38,14 @@ def stored_format(dataset: Dataset) -> StoredFormat:
     """Raises UnreadableImage, with the element's name, for what contradicts itself."""
     allocated, stored = whole_number(dataset, "BitsAllocated"), whole_number(dataset, "BitsStored")
     if not 1 <= stored <= allocated:
-        raise UnreadableImage(f"BitsStored is {stored}, with {allocated} bits allocated")
+        raise UnreadableImage(f"BitsStored is {quoted_number(stored)}, with {allocated} bits allocated")
     high = stored - 1 if element(dataset, "HighBit") is None else whole_number(dataset, "HighBit")
     if not stored - 1 <= high < allocated:
-        raise UnreadableImage(f"HighBit is {high}, with {stored} of {allocated} bits stored")
-    return StoredFormat(allocated, stored, high, signed=whole_number(dataset, "PixelRepresentation") == 1)
+        raise UnreadableImage(f"HighBit is {quoted_number(high)}, with {stored} of {allocated} bits stored")
+    representation = whole_number(dataset, "PixelRepresentation")
+    if representation not in (0, 1):
+        raise UnreadableImage("PixelRepresentation is neither 0 nor 1")
+    return StoredFormat(allocated, stored, high, signed=representation == 1)
 
 
 def padding_mask(dataset: Dataset, form: StoredFormat, container: NDArray[np.integer]) -> NDArray[np.bool_]:

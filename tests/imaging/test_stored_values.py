@@ -88,6 +88,13 @@ def test_a_missing_element_is_named(name: str) -> None:
         pixels_of(dataset)
 
 
+def test_a_pixel_representation_that_means_nothing_is_named() -> None:
+    dataset = ct(unsigned())
+    dataset.PixelRepresentation = 2
+    with pytest.raises(UnreadableImage, match="PixelRepresentation is neither 0 nor 1"):
+        pixels_of(dataset)
+
+
 def test_eight_bits_are_read() -> None:
     dataset = ct(unsigned())
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 8, 8, 7
