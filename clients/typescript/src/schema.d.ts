@@ -228,6 +228,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/account-options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What this server offers to people without a session
+         * @description For the sign-in page: show only what is offered.
+         */
+        get: operations["get_account_options"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/address-verification": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Verify an address with a link
+         * @description Takes the token of the link, which is valid once, for a day.
+         */
+        put: operations["verify_address"];
+        /**
+         * Send the link again that verifies an address
+         * @description Sends a link to the address if an account waits for its confirmation. The answer is the same if none does.
+         */
+        post: operations["request_address_verification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/password-reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set a new password with a link
+         * @description Takes the token of the link, which is valid once, for 30 minutes. All sessions end; a second factor stays.
+         */
+        put: operations["reset_password"];
+        /**
+         * Send a link for a forgotten password
+         * @description Sends a link to the address if it belongs to an active account. The answer is the same if it does not.
+         */
+        post: operations["request_password_reset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/users": {
         parameters: {
             query?: never;
@@ -766,37 +834,21 @@ export interface components {
          *     }
          */
         AccessToken: {
-            /**
-             * Access Token
-             * @description a signed JWT (RFC 9068): send it as `Authorization: Bearer`
-             */
+            /** @description a signed JWT (RFC 9068): send it as `Authorization: Bearer` */
             access_token: string;
             /**
-             * Token Type
              * @description always `bearer`
              * @default bearer
              * @constant
              */
             token_type: "bearer";
-            /**
-             * Expires In
-             * @description seconds
-             */
+            /** @description seconds */
             expires_in: number;
-            /**
-             * Scope
-             * @description the scopes of the token, separated by spaces
-             */
+            /** @description the scopes of the token, separated by spaces */
             scope: string;
-            /**
-             * Refresh Token
-             * @description can be used once; the answer holds its successor. Null for `client_credentials`
-             */
+            /** @description can be used once; the answer holds its successor. Null for `client_credentials` */
             refresh_token?: string | null;
-            /**
-             * Device
-             * @description grant `password`: a device token. Keep it after signing out, and send it with the next sign-in
-             */
+            /** @description grant `password`: a device token. Keep it after signing out, and send it with the next sign-in */
             device?: string | null;
         };
         /**
@@ -812,44 +864,59 @@ export interface components {
          *     }
          */
         Account: {
-            /**
-             * Id
-             * @description 32 hexadecimal digits
-             */
+            /** @description 32 hexadecimal digits */
             id: string;
-            /**
-             * Email
-             * @description the address to sign in with
-             */
+            /** @description the address to sign in with */
             email: string;
-            /**
-             * Name
-             * @description display name; may be empty
-             */
+            /** @description display name; may be empty */
             name: string;
             /**
-             * Role
              * @description decides the scopes of the account's tokens
              * @enum {string}
              */
             role: "clinician" | "researcher" | "integrator" | "administrator";
             /**
-             * Status
              * @description `pending` accounts wait for an administrator's approval
              * @enum {string}
              */
             status: "pending" | "active" | "deactivated";
-            /**
-             * Second Factor
-             * @description whether signing in needs a code besides the password
-             */
+            /** @description whether signing in needs a code besides the password */
             second_factor: boolean;
             /**
-             * Created At
              * Format: date-time
              * @description when the account was made, UTC
              */
             created_at: string;
+        };
+        /**
+         * AccountOptions
+         * @description What people without a session can do on this server.
+         * @example {
+         *       "address_verification": false,
+         *       "password_reset": true,
+         *       "sign_up": "open"
+         *     }
+         */
+        AccountOptions: {
+            /**
+             * @description `approval`: an administrator approves accounts
+             * @enum {string}
+             */
+            sign_up: "open" | "approval" | "closed";
+            /** @description whether a forgotten password can be replaced by a link in an e-mail */
+            password_reset: boolean;
+            /** @description whether new accounts must confirm their address by a link */
+            address_verification: boolean;
+        };
+        /**
+         * AddressVerification
+         * @example {
+         *       "token": "from-the-link-in-the-e-mail"
+         *     }
+         */
+        AddressVerification: {
+            /** @description from the link */
+            token: string;
         };
         /**
          * Analysis
@@ -886,6 +953,7 @@ export interface components {
          *           "warnings": [],
          *           "width": 512
          *         },
+         *         "kind": "classification",
          *         "label": "metastasis",
          *         "method": "soft_vote",
          *         "missing_models": [],
@@ -1026,6 +1094,7 @@ export interface components {
          *           "warnings": [],
          *           "width": 512
          *         },
+         *         "kind": "detection",
          *         "method": "weighted_box_fusion",
          *         "missing_models": [],
          *         "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
@@ -1051,25 +1120,15 @@ export interface components {
          *     }
          */
         Analysis: {
-            /**
-             * Classification
-             * @description the classification, or why it failed
-             */
+            /** @description the classification, or why it failed */
             classification: components["schemas"]["Classification"] | components["schemas"]["Problem"];
-            /**
-             * Detection
-             * @description the detection, or why it failed
-             */
+            /** @description the detection, or why it failed */
             detection: components["schemas"]["Detection"] | components["schemas"]["Problem"];
             /** @description whether the two fit together */
             consistency: components["schemas"]["Consistency"];
-            /**
-             * Request Id
-             * @description identifies this request; include it in a support request
-             */
+            /** @description identifies this request; include it in a support request */
             request_id: string;
             /**
-             * Notice
              * @description show it wherever a result is shown
              * @default Research software, not a medical device. Not for diagnosis or treatment decisions.
              */
@@ -1112,6 +1171,7 @@ export interface components {
          *               "warnings": [],
          *               "width": 512
          *             },
+         *             "kind": "classification",
          *             "label": "metastasis",
          *             "method": "soft_vote",
          *             "missing_models": [],
@@ -1252,6 +1312,7 @@ export interface components {
          *               "warnings": [],
          *               "width": 512
          *             },
+         *             "kind": "detection",
          *             "method": "weighted_box_fusion",
          *             "missing_models": [],
          *             "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
@@ -1281,18 +1342,11 @@ export interface components {
          *     }
          */
         AnalysisBatch: {
-            /**
-             * Items
-             * @description one per image
-             */
+            /** @description one per image */
             items: components["schemas"]["Analysis"][];
-            /**
-             * Request Id
-             * @description identifies this request; include it in a support request
-             */
+            /** @description identifies this request; include it in a support request */
             request_id: string;
             /**
-             * Notice
              * @description show it wherever a result is shown
              * @default Research software, not a medical device. Not for diagnosis or treatment decisions.
              */
@@ -1335,6 +1389,7 @@ export interface components {
          *             "warnings": [],
          *             "width": 512
          *           },
+         *           "kind": "classification",
          *           "label": "metastasis",
          *           "method": "soft_vote",
          *           "missing_models": [],
@@ -1475,6 +1530,7 @@ export interface components {
          *             "warnings": [],
          *             "width": 512
          *           },
+         *           "kind": "detection",
          *           "method": "weighted_box_fusion",
          *           "missing_models": [],
          *           "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
@@ -1501,10 +1557,7 @@ export interface components {
          *     }
          */
         AnalysisItem: {
-            /**
-             * Index
-             * @description position of the image in the request, from 0
-             */
+            /** @description position of the image in the request, from 0 */
             index: number;
             /** @description both parts */
             item: components["schemas"]["Analysis"];
@@ -1523,48 +1576,26 @@ export interface components {
          *     }
          */
         AuditEntry: {
-            /**
-             * Number
-             * @description from 1, without gaps
-             */
+            /** @description from 1, without gaps */
             number: number;
             /**
-             * At
              * Format: date-time
              * @description time, UTC
              */
             at: string;
-            /**
-             * Event
-             * @description what happened
-             */
+            /** @description what happened */
             event: string;
-            /**
-             * Actor
-             * @description id of the account that did it; null where nobody was signed in
-             */
+            /** @description id of the account that did it; null where nobody was signed in */
             actor: string | null;
-            /**
-             * Subject
-             * @description id of the account or client that was affected
-             */
+            /** @description id of the account or client that was affected */
             subject: string | null;
-            /**
-             * Origin
-             * @description network address of the caller
-             */
+            /** @description network address of the caller */
             origin: string | null;
-            /**
-             * Details
-             * @description further facts by name
-             */
+            /** @description further facts by name */
             details: {
                 [key: string]: string;
             };
-            /**
-             * Hash
-             * @description HMAC-SHA256 over this entry and the hash of the entry before, in hexadecimal digits
-             */
+            /** @description HMAC-SHA256 over this entry and the hash of the entry before, in hexadecimal digits */
             hash: string;
         };
         /**
@@ -1595,50 +1626,23 @@ export interface components {
          *     }
          */
         AuthorizationServer: {
-            /**
-             * Issuer
-             * @description `iss` of the tokens
-             */
+            /** @description `iss` of the tokens */
             issuer: string;
-            /**
-             * Token Endpoint
-             * @description URL
-             */
+            /** @description URL */
             token_endpoint: string;
-            /**
-             * Revocation Endpoint
-             * @description URL
-             */
+            /** @description URL */
             revocation_endpoint: string;
-            /**
-             * Jwks Uri
-             * @description URL of the public keys
-             */
+            /** @description URL of the public keys */
             jwks_uri: string;
-            /**
-             * Scopes Supported
-             * @description every scope
-             */
+            /** @description every scope */
             scopes_supported: string[];
-            /**
-             * Grant Types Supported
-             * @description the grants of the token endpoint
-             */
+            /** @description the grants of the token endpoint */
             grant_types_supported: string[];
-            /**
-             * Response Types Supported
-             * @description empty: there is no authorization endpoint
-             */
+            /** @description empty: there is no authorization endpoint */
             response_types_supported: string[];
-            /**
-             * Token Endpoint Auth Methods Supported
-             * @description how a client authenticates
-             */
+            /** @description how a client authenticates */
             token_endpoint_auth_methods_supported: string[];
-            /**
-             * Revocation Endpoint Auth Methods Supported
-             * @description `none`: the token itself is sufficient
-             */
+            /** @description `none`: the token itself is sufficient */
             revocation_endpoint_auth_methods_supported: string[];
         };
         /**
@@ -1649,10 +1653,7 @@ export interface components {
          *     }
          */
         BatchEnd: {
-            /**
-             * Count
-             * @description number of items sent
-             */
+            /** @description number of items sent */
             count: number;
         };
         /**
@@ -1706,81 +1707,39 @@ export interface components {
          *     }
          */
         Box: {
-            /**
-             * X Min
-             * @description left edge, pixels
-             */
+            /** @description left edge, pixels */
             x_min: number;
-            /**
-             * Y Min
-             * @description upper edge, pixels
-             */
+            /** @description upper edge, pixels */
             y_min: number;
-            /**
-             * X Max
-             * @description right edge, pixels, exclusive
-             */
+            /** @description right edge, pixels, exclusive */
             x_max: number;
-            /**
-             * Y Max
-             * @description lower edge, pixels, exclusive
-             */
+            /** @description lower edge, pixels, exclusive */
             y_max: number;
-            /**
-             * Label
-             * @description cholangiocarcinoma or metastasis
-             */
+            /** @description cholangiocarcinoma or metastasis */
             label: string;
-            /**
-             * Score
-             * @description of the fused box, 0 to 1; not a probability
-             */
+            /** @description of the fused box, 0 to 1; not a probability */
             score: number;
-            /**
-             * Detectors
-             * @description the detectors that found it
-             */
+            /** @description the detectors that found it */
             detectors: string[];
-            /**
-             * Size Px
-             * @description width and height in pixels
-             */
+            /** @description width and height in pixels */
             size_px: [
                 number,
                 number
             ];
-            /**
-             * Size Mm
-             * @description width and height in millimetres; null where the file does not state the pixel spacing
-             */
+            /** @description width and height in millimetres; null where the file does not state the pixel spacing */
             size_mm: [
                 number,
                 number
             ] | null;
-            /**
-             * Longest Diameter Px
-             * @description the box's longer side, in pixels
-             */
+            /** @description the box's longer side, in pixels */
             longest_diameter_px: number;
-            /**
-             * Longest Diameter Mm
-             * @description the box's longer side in millimetres, where that is known
-             */
+            /** @description the box's longer side in millimetres, where that is known */
             longest_diameter_mm: number | null;
-            /**
-             * Liver Share
-             * @description share of its area inside the liver; null where no segmenter answered
-             */
+            /** @description share of its area inside the liver; null where no segmenter answered */
             liver_share: number | null;
-            /**
-             * Inside Liver
-             * @description whether that share reaches the ensemble's minimum; null where no segmenter answered
-             */
+            /** @description whether that share reaches the ensemble's minimum; null where no segmenter answered */
             inside_liver: boolean | null;
-            /**
-             * Outline
-             * @description the parts of the segmenter's lesion mask inside the box, as polygons: the outer ring, then the holes; empty where the mask has none, null where no segmenter answered
-             */
+            /** @description the parts of the segmenter's lesion mask inside the box, as polygons: the outer ring, then the holes; empty where the mask has none, null where no segmenter answered */
             outline: [
                 number,
                 number
@@ -1822,6 +1781,7 @@ export interface components {
          *         "warnings": [],
          *         "width": 512
          *       },
+         *       "kind": "classification",
          *       "label": "metastasis",
          *       "method": "soft_vote",
          *       "missing_models": [],
@@ -1875,98 +1835,59 @@ export interface components {
          */
         Classification: {
             /**
-             * Outcome
+             * @description tells a result from a problem
+             * @default classification
+             * @constant
+             */
+            kind: "classification";
+            /**
              * @description `decided`: `label` is the decision. `type_undecided`: a tumour is seen, its type is open. `indeterminate`: it is open whether there is a tumour. `out_of_scope`: the image is not of the kind that the networks were trained on
              * @enum {string}
              */
             outcome: "decided" | "type_undecided" | "indeterminate" | "out_of_scope";
-            /**
-             * Label
-             * @description the decided label; null unless the outcome is `decided`
-             */
+            /** @description the decided label; null unless the outcome is `decided` */
             label: string | null;
-            /**
-             * Tumour
-             * @description whether a tumour is seen; null where that is open, and out of scope
-             */
+            /** @description whether a tumour is seen; null where that is open, and out of scope */
             tumour: boolean | null;
-            /**
-             * Tumour Probability
-             * @description calibrated; null out of scope, and for models that know only types
-             */
+            /** @description calibrated; null out of scope, and for models that know only types */
             tumour_probability: number | null;
-            /**
-             * Type Probabilities
-             * @description by type, given a tumour, summing to 1; empty out of scope and where no model votes for one
-             */
+            /** @description by type, given a tumour, summing to 1; empty out of scope and where no model votes for one */
             type_probabilities: {
                 [key: string]: number;
             };
-            /**
-             * Most Probable Label
-             * @description `no_tumour`, or the most probable type where a tumour is at least as probable as none; null out of scope
-             */
+            /** @description `no_tumour`, or the most probable type where a tumour is at least as probable as none; null out of scope */
             most_probable_label: string | null;
-            /**
-             * Probability
-             * @description of the most probable label; null out of scope
-             */
+            /** @description of the most probable label; null out of scope */
             probability: number | null;
-            /**
-             * Probabilities
-             * @description by label, 0 to 1, summing to 1; empty out of scope
-             */
+            /** @description by label, 0 to 1, summing to 1; empty out of scope */
             probabilities: {
                 [key: string]: number;
             };
             /** @description null where neither input check nor segmenter answered */
             scope: components["schemas"]["Scope"] | null;
             /**
-             * Method
              * @description how the votes were combined
              * @enum {string}
              */
             method: "soft_vote" | "weighted_vote" | "majority_vote";
-            /**
-             * Agreeing Models
-             * @description models that voted for the most probable label
-             */
+            /** @description models that voted for the most probable label */
             agreeing_models: number;
-            /**
-             * Voting Models
-             * @description models that voted
-             */
+            /** @description models that voted */
             voting_models: number;
-            /**
-             * Entropy
-             * @description uncertainty: entropy of the models' mean probabilities, in nats; null out of scope
-             */
+            /** @description uncertainty: entropy of the models' mean probabilities, in nats; null out of scope */
             entropy: number | null;
-            /**
-             * Mutual Information
-             * @description the part of the entropy, in nats, that is due to disagreement; null out of scope
-             */
+            /** @description the part of the entropy, in nats, that is due to disagreement; null out of scope */
             mutual_information: number | null;
-            /**
-             * Votes
-             * @description one per model that answered
-             */
+            /** @description one per model that answered */
             votes: components["schemas"]["ModelVote"][];
-            /**
-             * Missing Models
-             * @description models that should have answered and did not
-             */
+            /** @description models that should have answered and did not */
             missing_models: string[];
             /** @description of the ensemble, requested with `explain` */
             explanation?: components["schemas"]["Explanation"] | null;
             image: components["schemas"]["ImageFacts"];
-            /**
-             * Request Id
-             * @description identifies this request; include it in a support request
-             */
+            /** @description identifies this request; include it in a support request */
             request_id: string;
             /**
-             * Notice
              * @description show it wherever a result is shown
              * @default Research software, not a medical device. Not for diagnosis or treatment decisions.
              */
@@ -2008,6 +1929,7 @@ export interface components {
          *             "warnings": [],
          *             "width": 512
          *           },
+         *           "kind": "classification",
          *           "label": "metastasis",
          *           "method": "soft_vote",
          *           "missing_models": [],
@@ -2064,18 +1986,11 @@ export interface components {
          *     }
          */
         ClassificationBatch: {
-            /**
-             * Items
-             * @description a result or a problem per image
-             */
+            /** @description a result or a problem per image */
             items: (components["schemas"]["Classification"] | components["schemas"]["Problem"])[];
-            /**
-             * Request Id
-             * @description identifies this request; include it in a support request
-             */
+            /** @description identifies this request; include it in a support request */
             request_id: string;
             /**
-             * Notice
              * @description show it wherever a result is shown
              * @default Research software, not a medical device. Not for diagnosis or treatment decisions.
              */
@@ -2117,6 +2032,7 @@ export interface components {
          *           "warnings": [],
          *           "width": 512
          *         },
+         *         "kind": "classification",
          *         "label": "metastasis",
          *         "method": "soft_vote",
          *         "missing_models": [],
@@ -2170,15 +2086,9 @@ export interface components {
          *     }
          */
         ClassificationItem: {
-            /**
-             * Index
-             * @description position of the image in the request, from 0
-             */
+            /** @description position of the image in the request, from 0 */
             index: number;
-            /**
-             * Item
-             * @description the result, or why it failed
-             */
+            /** @description the result, or why it failed */
             item: components["schemas"]["Classification"] | components["schemas"]["Problem"];
         };
         /**
@@ -2203,36 +2113,20 @@ export interface components {
          *     }
          */
         Client: {
-            /**
-             * Id
-             * @description 32 hexadecimal digits: the `client_id`
-             */
+            /** @description 32 hexadecimal digits: the `client_id` */
             id: string;
-            /**
-             * Name
-             * @description display name
-             */
+            /** @description display name */
             name: string;
-            /**
-             * Scopes
-             * @description the scopes of its tokens
-             */
+            /** @description the scopes of its tokens */
             scopes: string[];
-            /**
-             * Active
-             * @description whether it can get tokens
-             */
+            /** @description whether it can get tokens */
             active: boolean;
             /**
-             * Created At
              * Format: date-time
              * @description when it was registered, UTC
              */
             created_at: string;
-            /**
-             * Secrets
-             * @description those that are valid, the oldest first
-             */
+            /** @description those that are valid, the oldest first */
             secrets: components["schemas"]["ClientSecret"][];
         };
         /**
@@ -2245,13 +2139,9 @@ export interface components {
          *     }
          */
         ClientRegistration: {
-            /**
-             * Name
-             * @description display name, at most 120 characters
-             */
+            /** @description display name, at most 120 characters */
             name: string;
             /**
-             * Scopes
              * @description the scopes of its tokens
              * @default [
              *       "analyses"
@@ -2269,26 +2159,16 @@ export interface components {
          *     }
          */
         ClientSecret: {
-            /**
-             * Id
-             * @description 32 hexadecimal digits
-             */
+            /** @description 32 hexadecimal digits */
             id: string;
-            /**
-             * Secret
-             * @description shown once: null except in the answer to the request that made it
-             */
+            /** @description shown once: null except in the answer to the request that made it */
             secret?: string | null;
             /**
-             * Created At
              * Format: date-time
              * @description when it was made, UTC
              */
             created_at: string;
-            /**
-             * Expires At
-             * @description when it expires, UTC; null for the newest
-             */
+            /** @description when it expires, UTC; null for the newest */
             expires_at: string | null;
         };
         /**
@@ -2300,15 +2180,9 @@ export interface components {
          *     }
          */
         Confirmation: {
-            /**
-             * Password
-             * @description the caller's password
-             */
+            /** @description the caller's password */
             password: string;
-            /**
-             * Code
-             * @description a code of the second factor, or a recovery code, where the caller has a second factor
-             */
+            /** @description a code of the second factor, or a recovery code, where the caller has a second factor */
             code?: string | null;
         };
         /**
@@ -2316,20 +2190,11 @@ export interface components {
          * @description Counts of predicted labels by true label.
          */
         ConfusionMatrix: {
-            /**
-             * Rows
-             * @description true labels
-             */
+            /** @description true labels */
             rows: string[];
-            /**
-             * Columns
-             * @description predicted labels
-             */
+            /** @description predicted labels */
             columns: string[];
-            /**
-             * Counts
-             * @description by row and column: number of images, or of lesions
-             */
+            /** @description by row and column: number of images, or of lesions */
             counts: number[][];
         };
         /**
@@ -2342,15 +2207,11 @@ export interface components {
          */
         Consistency: {
             /**
-             * Code
              * @description `tumour_without_box`: classified as tumour, and no box was found. `box_without_tumour`: a box was found, and the image is classified as free of tumour. `other_type`: the box with the highest score is of another type than the decision. `not_comparable`: a part failed, is out of scope or is indeterminate
              * @enum {string}
              */
             code: "consistent" | "tumour_without_box" | "box_without_tumour" | "other_type" | "not_comparable";
-            /**
-             * Text
-             * @description the code in words
-             */
+            /** @description the code in words */
             text: string;
         };
         /**
@@ -2358,15 +2219,9 @@ export interface components {
          * @description Points of a curve, in order.
          */
         Curve: {
-            /**
-             * X
-             * @description values on the first axis named in the field that holds the curve
-             */
+            /** @description values on the first axis named in the field that holds the curve */
             x: number[];
-            /**
-             * Y
-             * @description values on the second axis, one for each x
-             */
+            /** @description values on the second axis, one for each x */
             y: number[];
         };
         /**
@@ -2376,17 +2231,11 @@ export interface components {
         Curves: {
             /** @description classifiers: of the most probable label; detectors: at the decision threshold, overlap 0.5 */
             confusion: components["schemas"]["ConfusionMatrix"];
-            /**
-             * Roc
-             * @description classifiers, by label: false and true positive rate, one label against the others
-             */
+            /** @description classifiers, by label: false and true positive rate, one label against the others */
             roc?: {
                 [key: string]: components["schemas"]["Curve"];
             };
-            /**
-             * Reliability
-             * @description classifiers, by tenths of the confidence; bins without images are left out
-             */
+            /** @description classifiers, by tenths of the confidence; bins without images are left out */
             reliability?: components["schemas"]["ReliabilityBin"][];
             /** @description detectors: false positives per image and sensitivity, by decreasing threshold */
             froc?: components["schemas"]["Curve"] | null;
@@ -2482,6 +2331,7 @@ export interface components {
          *         "warnings": [],
          *         "width": 512
          *       },
+         *       "kind": "detection",
          *       "method": "weighted_box_fusion",
          *       "missing_models": [],
          *       "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
@@ -2505,46 +2355,32 @@ export interface components {
          */
         Detection: {
             /**
-             * Boxes
-             * @description highest score first; none where the image is out of scope
+             * @description tells a result from a problem
+             * @default detection
+             * @constant
              */
+            kind: "detection";
+            /** @description highest score first; none where the image is out of scope */
             boxes: components["schemas"]["Box"][];
-            /**
-             * Boxes Outside Liver
-             * @description boxes that lie outside the liver; left out unless requested with `outside_liver`; null where no segmenter answered
-             */
+            /** @description boxes that lie outside the liver; left out unless requested with `outside_liver`; null where no segmenter answered */
             boxes_outside_liver: number | null;
             /** @description null where neither input check nor segmenter answered */
             scope: components["schemas"]["Scope"] | null;
             /**
-             * Method
              * @description how the boxes of several detectors were combined
              * @enum {string}
              */
             method: "weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression";
-            /**
-             * Annotated Png
-             * @description a rendering for people, requested with `annotate`: the image with its boxes, turned and scaled as in `image.display`
-             */
+            /** @description a rendering for people, requested with `annotate`: the image with its boxes, turned and scaled as in `image.display` */
             annotated_png?: string | null;
-            /**
-             * Detectors
-             * @description one per detector that answered; empty out of scope
-             */
+            /** @description one per detector that answered; empty out of scope */
             detectors: components["schemas"]["DetectorReport"][];
-            /**
-             * Missing Models
-             * @description models that should have answered and did not
-             */
+            /** @description models that should have answered and did not */
             missing_models: string[];
             image: components["schemas"]["ImageFacts"];
-            /**
-             * Request Id
-             * @description identifies this request; include it in a support request
-             */
+            /** @description identifies this request; include it in a support request */
             request_id: string;
             /**
-             * Notice
              * @description show it wherever a result is shown
              * @default Research software, not a medical device. Not for diagnosis or treatment decisions.
              */
@@ -2641,6 +2477,7 @@ export interface components {
          *             "warnings": [],
          *             "width": 512
          *           },
+         *           "kind": "detection",
          *           "method": "weighted_box_fusion",
          *           "missing_models": [],
          *           "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
@@ -2667,18 +2504,11 @@ export interface components {
          *     }
          */
         DetectionBatch: {
-            /**
-             * Items
-             * @description a result or a problem per image
-             */
+            /** @description a result or a problem per image */
             items: (components["schemas"]["Detection"] | components["schemas"]["Problem"])[];
-            /**
-             * Request Id
-             * @description identifies this request; include it in a support request
-             */
+            /** @description identifies this request; include it in a support request */
             request_id: string;
             /**
-             * Notice
              * @description show it wherever a result is shown
              * @default Research software, not a medical device. Not for diagnosis or treatment decisions.
              */
@@ -2775,6 +2605,7 @@ export interface components {
          *           "warnings": [],
          *           "width": 512
          *         },
+         *         "kind": "detection",
          *         "method": "weighted_box_fusion",
          *         "missing_models": [],
          *         "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
@@ -2798,15 +2629,9 @@ export interface components {
          *     }
          */
         DetectionItem: {
-            /**
-             * Index
-             * @description position of the image in the request, from 0
-             */
+            /** @description position of the image in the request, from 0 */
             index: number;
-            /**
-             * Item
-             * @description the result, or why it failed
-             */
+            /** @description the result, or why it failed */
             item: components["schemas"]["Detection"] | components["schemas"]["Problem"];
         };
         /**
@@ -2820,25 +2645,13 @@ export interface components {
          *     }
          */
         DetectorReport: {
-            /**
-             * Model
-             * @description name of the model
-             */
+            /** @description name of the model */
             model: string;
-            /**
-             * Version
-             * @description version of the model that answered
-             */
+            /** @description version of the model that answered */
             version: string;
-            /**
-             * Box Count
-             * @description boxes above its own decision threshold, before fusion
-             */
+            /** @description boxes above its own decision threshold, before fusion */
             box_count: number;
-            /**
-             * Duration Ms
-             * @description duration of the call, milliseconds
-             */
+            /** @description duration of the call, milliseconds */
             duration_ms: number;
         };
         /**
@@ -2866,10 +2679,7 @@ export interface components {
          *     }
          */
         Display: {
-            /**
-             * Matrix
-             * @description a, b, c, d, e, f, as in the `matrix()` of CSS and in a canvas: the point x, y of the image as sent is shown at a x + c y + e, b x + d y + f
-             */
+            /** @description a, b, c, d, e, f, as in the `matrix()` of CSS and in a canvas: the point x, y of the image as sent is shown at a x + c y + e, b x + d y + f */
             matrix: [
                 number,
                 number,
@@ -2878,15 +2688,9 @@ export interface components {
                 number,
                 number
             ];
-            /**
-             * Width
-             * @description of the display, in its pixels
-             */
+            /** @description of the display, in its pixels */
             width: number;
-            /**
-             * Height
-             * @description of the display, in its pixels
-             */
+            /** @description of the display, in its pixels */
             height: number;
             /** @description null where the file does not state how the patient lies */
             patient_sides: components["schemas"]["PatientSides"] | null;
@@ -2896,15 +2700,9 @@ export interface components {
          * @description Histogram of one signal over the held-out images: the reference for input drift.
          */
         Distribution: {
-            /**
-             * Edges
-             * @description edges between the bins, ascending; a value on an edge belongs to the bin above
-             */
+            /** @description edges between the bins, ascending; a value on an edge belongs to the bin above */
             edges: number[];
-            /**
-             * Shares
-             * @description share of each bin, one more than there are edges; they sum to 1
-             */
+            /** @description share of each bin, one more than there are edges; they sum to 1 */
             shares: number[];
         };
         /**
@@ -2912,56 +2710,33 @@ export interface components {
          * @description A decision method for the models of one task, with its parameters fitted on validation data.
          */
         Ensemble: {
-            /**
-             * Method
-             * @description name of the method
-             */
+            /** @description name of the method */
             method: ("soft_vote" | "weighted_vote" | "majority_vote") | ("weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression");
-            /**
-             * Members
-             * @description weight by model name
-             */
+            /** @description weight by model name */
             members: {
                 [key: string]: number;
             };
             /**
-             * Temperature
              * @description classifiers: applied to the logarithm of the combined probabilities
              * @default 1
              */
             temperature: number;
-            /**
-             * Decision Threshold
-             * @description classifiers: below this probability it is open whether there is a tumour; detectors: boxes below this score are left out
-             */
+            /** @description classifiers: below this probability it is open whether there is a tumour; detectors: boxes below this score are left out */
             decision_threshold: number;
-            /**
-             * Type Threshold
-             * @description classifiers: below this probability of the most probable type, given a tumour, the type is undecided; null: the decision threshold applies
-             */
+            /** @description classifiers: below this probability of the most probable type, given a tumour, the type is undecided; null: the decision threshold applies */
             type_threshold?: number | null;
-            /**
-             * Overlap
-             * @description weighted box fusion and non-maximum suppression: two boxes with a higher intersection over union are the same lesion
-             */
+            /** @description weighted box fusion and non-maximum suppression: two boxes with a higher intersection over union are the same lesion */
             overlap?: number | null;
-            /**
-             * Sigma
-             * @description soft non-maximum suppression: width of the Gaussian penalty
-             */
+            /** @description soft non-maximum suppression: width of the Gaussian penalty */
             sigma?: number | null;
             /**
-             * Member Threshold
              * @description detectors: boxes of a member below this score are not fused
              * @default 0
              */
             member_threshold: number;
             /** @description detectors: null where none was fitted; boxes are then marked, none is left out */
             liver_gate?: components["schemas"]["LiverGate"] | null;
-            /**
-             * Metrics
-             * @description on held-out patients, by name
-             */
+            /** @description on held-out patients, by name */
             metrics: {
                 [key: string]: components["schemas"]["Metric"];
             };
@@ -2973,22 +2748,13 @@ export interface components {
          * @description All decision methods of an ensemble. The cards of all its members hold the same.
          */
         Ensembles: {
-            /**
-             * Default
-             * @description the method used where the caller does not choose one
-             */
+            /** @description the method used where the caller does not choose one */
             default: ("soft_vote" | "weighted_vote" | "majority_vote") | ("weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression");
-            /**
-             * Methods
-             * @description by method
-             */
+            /** @description by method */
             methods: {
                 [key: string]: components["schemas"]["Ensemble"];
             };
-            /**
-             * Reference
-             * @description by signal: distribution over the held-out images, for the default method; see docs/operations
-             */
+            /** @description by signal: distribution over the held-out images, for the default method; see docs/operations */
             reference?: {
                 [key: string]: components["schemas"]["Distribution"];
             };
@@ -2998,25 +2764,13 @@ export interface components {
          * @description Class activation map: the regions of the image that support a label.
          */
         Explanation: {
-            /**
-             * Label
-             * @description the label that the map supports
-             */
+            /** @description the label that the map supports */
             label: string;
-            /**
-             * Activation Map
-             * @description rows (over the height of the image as sent) of columns (over its width), 0 to 1; all 0 where no region supports the label
-             */
+            /** @description rows (over the height of the image as sent) of columns (over its width), 0 to 1; all 0 where no region supports the label */
             activation_map: number[][];
-            /**
-             * Overlay Png
-             * @description a rendering for people: the map in colour over the image, turned and scaled as in `image.display`
-             */
+            /** @description a rendering for people: the map in colour over the image, turned and scaled as in `image.display` */
             overlay_png: string;
-            /**
-             * Share In Boxes
-             * @description share of the map that lies inside the detected boxes; null without a detection
-             */
+            /** @description share of the map that lies inside the detected boxes; null without a detection */
             share_in_boxes?: number | null;
         };
         /**
@@ -3025,25 +2779,15 @@ export interface components {
          */
         FieldError: {
             /**
-             * Location
              * @description which part of the request holds it
              * @enum {string}
              */
             location: "body" | "query" | "path" | "header";
-            /**
-             * Pointer
-             * @description JSON Pointer (RFC 6901) into that part, for example `/email`; empty for the part as a whole
-             */
+            /** @description JSON Pointer (RFC 6901) into that part, for example `/email`; empty for the part as a whole */
             pointer: string;
-            /**
-             * Code
-             * @description stable name of the rule that was broken, for example `missing` or `too_long`
-             */
+            /** @description stable name of the rule that was broken, for example `missing` or `too_long` */
             code: string;
-            /**
-             * Message
-             * @description the rule in words
-             */
+            /** @description the rule in words */
             message: string;
         };
         /**
@@ -3055,7 +2799,6 @@ export interface components {
          */
         Health: {
             /**
-             * Status
              * @description always `alive`
              * @default alive
              * @constant
@@ -3095,35 +2838,22 @@ export interface components {
          *     }
          */
         ImageFacts: {
-            /**
-             * Width
-             * @description pixels
-             */
+            /** @description pixels */
             width: number;
-            /**
-             * Height
-             * @description pixels
-             */
+            /** @description pixels */
             height: number;
             /**
-             * Format
              * @description detected from the bytes
              * @enum {string}
              */
             format: "PNG" | "JPEG" | "TIFF" | "BMP" | "WEBP" | "DICOM";
-            /**
-             * Pixel Spacing Mm
-             * @description distance between rows and between columns, millimetres; null where the file does not state it
-             */
+            /** @description distance between rows and between columns, millimetres; null where the file does not state it */
             pixel_spacing_mm: [
                 number,
                 number
             ] | null;
             display: components["schemas"]["Display"];
-            /**
-             * Warnings
-             * @description what a reader of the result should know about the image
-             */
+            /** @description what a reader of the result should know about the image */
             warnings: string[];
         };
         /**
@@ -3131,25 +2861,13 @@ export interface components {
          * @description Similarity of the image to the training images.
          */
         InputCheck: {
-            /**
-             * Model
-             * @description name of the input check
-             */
+            /** @description name of the input check */
             model: string;
-            /**
-             * Version
-             * @description version of the input check that answered
-             */
+            /** @description version of the input check that answered */
             version: string;
-            /**
-             * Typicality
-             * @description similarity to the abdominal CT slices of the training data
-             */
+            /** @description similarity to the abdominal CT slices of the training data */
             typicality: number;
-            /**
-             * Threshold
-             * @description below this typicality an image is out of scope
-             */
+            /** @description below this typicality an image is out of scope */
             threshold: number;
         };
         /**
@@ -3157,41 +2875,36 @@ export interface components {
          * @description Size of the image that a network takes.
          */
         InputSize: {
-            /**
-             * Height
-             * @description pixels
-             */
+            /** @description pixels */
             height: number;
-            /**
-             * Width
-             * @description pixels
-             */
+            /** @description pixels */
             width: number;
+        };
+        /**
+         * LinkRequest
+         * @example {
+         *       "email": "ada@example.org"
+         *     }
+         */
+        LinkRequest: {
+            /**
+             * Format: email
+             * @description the address of the account
+             */
+            email: string;
         };
         /**
          * LiverExtent
          * @description The liver in the image, as the segmenter sees it.
          */
         LiverExtent: {
-            /**
-             * Model
-             * @description name of the segmenter
-             */
+            /** @description name of the segmenter */
             model: string;
-            /**
-             * Version
-             * @description version of the segmenter that answered
-             */
+            /** @description version of the segmenter that answered */
             version: string;
-            /**
-             * Area Px
-             * @description area of the liver in pixels of the image
-             */
+            /** @description area of the liver in pixels of the image */
             area_px: number;
-            /**
-             * Area Mm2
-             * @description in square millimetres; null where the file states no pixel spacing
-             */
+            /** @description in square millimetres; null where the file states no pixel spacing */
             area_mm2: number | null;
         };
         /**
@@ -3199,15 +2912,9 @@ export interface components {
          * @description Detectors: which boxes are left out where the segmenter's mask of the liver is known.
          */
         LiverGate: {
-            /**
-             * Minimum Share
-             * @description boxes with less of their area inside the liver are left out
-             */
+            /** @description boxes with less of their area inside the liver are left out */
             minimum_share: number;
-            /**
-             * Decision Threshold
-             * @description takes the place of the ensemble's threshold for boxes inside the liver
-             */
+            /** @description takes the place of the ensemble's threshold for boxes inside the liver */
             decision_threshold: number;
         };
         /**
@@ -3244,15 +2951,9 @@ export interface components {
          *     }
          */
         Mask: {
-            /**
-             * Regions
-             * @description largest first; the mask's border at half a pixel of the network's input
-             */
+            /** @description largest first; the mask's border at half a pixel of the network's input */
             regions: components["schemas"]["Region"][];
-            /**
-             * Png
-             * @description the mask in the size of the image as sent: white inside, black outside
-             */
+            /** @description the mask in the size of the image as sent: white inside, black outside */
             png: string;
         };
         /**
@@ -3260,20 +2961,11 @@ export interface components {
          * @description One figure on held-out patients with its 95 % confidence interval.
          */
         Metric: {
-            /**
-             * Value
-             * @description measured on all held-out patients
-             */
+            /** @description measured on all held-out patients */
             value: number;
-            /**
-             * Low
-             * @description lower end of the 95 % interval
-             */
+            /** @description lower end of the 95 % interval */
             low: number;
-            /**
-             * High
-             * @description upper end of the 95 % interval
-             */
+            /** @description upper end of the 95 % interval */
             high: number;
         };
         /**
@@ -3317,49 +3009,29 @@ export interface components {
          *     }
          */
         ModelCard: {
-            /**
-             * Name
-             * @description the model's name
-             */
+            /** @description the model's name */
             name: string;
             /**
-             * Task
              * @description what the model does
              * @enum {string}
              */
             task: "classification" | "detection" | "input_check" | "segmentation";
-            /**
-             * Architecture
-             * @description name of the network architecture
-             */
+            /** @description name of the network architecture */
             architecture: string;
             /**
-             * Size
              * @description `compact` for two CPU cores, `full` for a GPU
              * @enum {string}
              */
             size: "compact" | "full";
-            /**
-             * Labels
-             * @description in the order of the model's outputs
-             */
+            /** @description in the order of the model's outputs */
             labels: string[];
             input: components["schemas"]["InputSize"];
             window: components["schemas"]["Window"];
-            /**
-             * Temperature
-             * @description logits are divided by it before the softmax; 1 for detectors
-             */
+            /** @description logits are divided by it before the softmax; 1 for detectors */
             temperature: number;
-            /**
-             * Decision Threshold
-             * @description classifiers: below this probability the outcome is indeterminate; detectors: boxes below this score are left out; an input check: below this typicality an image is out of scope
-             */
+            /** @description classifiers: below this probability the outcome is indeterminate; detectors: boxes below this score are left out; an input check: below this typicality an image is out of scope */
             decision_threshold: number;
-            /**
-             * Metrics
-             * @description on held-out patients, by name
-             */
+            /** @description on held-out patients, by name */
             metrics: {
                 [key: string]: components["schemas"]["Metric"];
             };
@@ -3367,41 +3039,24 @@ export interface components {
             curves?: components["schemas"]["Curves"] | null;
             /** @description decision methods together with other models; null where none was fitted */
             ensemble?: components["schemas"]["Ensembles"] | null;
-            /**
-             * Training Data
-             * @description the training data and its licences
-             */
+            /** @description the training data and its licences */
             training_data: string;
-            /**
-             * Training Minutes
-             * @description training time in minutes, on the machine used
-             */
+            /** @description training time in minutes, on the machine used */
             training_minutes?: number | null;
-            /**
-             * Data Sha256
-             * @description SHA-256 over the training data
-             */
+            /** @description SHA-256 over the training data */
             data_sha256: string;
-            /**
-             * Code Sha256
-             * @description SHA-256 over the training code
-             */
+            /** @description SHA-256 over the data of the metrics; null where it is the training data */
+            evaluation_sha256?: string | null;
+            /** @description SHA-256 over the training code */
             code_sha256: string;
-            /**
-             * Licence
-             * @description licence of the weights, as an SPDX identifier
-             */
+            /** @description licence of the weights, as an SPDX identifier */
             licence: string;
             /**
-             * Date
              * Format: date
              * @description date of the export
              */
             date: string;
-            /**
-             * Limits
-             * @description uses that are excluded, and known weaknesses
-             */
+            /** @description uses that are excluded, and known weaknesses */
             limits: string[];
         };
         /**
@@ -3454,19 +3109,14 @@ export interface components {
          *     }
          */
         ModelList: {
-            /**
-             * Models
-             * @description sorted by name
-             */
+            /** @description sorted by name */
             models: components["schemas"]["ServedModel"][];
             /**
-             * Missing Tasks
              * @description tasks whose models are not listed because their service did not answer
              * @default []
              */
             missing_tasks: ("classification" | "detection")[];
             /**
-             * Notice
              * @description show it wherever a result is shown
              * @default Research software, not a medical device. Not for diagnosis or treatment decisions.
              */
@@ -3488,32 +3138,17 @@ export interface components {
          *     }
          */
         ModelVote: {
-            /**
-             * Model
-             * @description name of the model
-             */
+            /** @description name of the model */
             model: string;
-            /**
-             * Version
-             * @description version of the model that answered
-             */
+            /** @description version of the model that answered */
             version: string;
-            /**
-             * Label
-             * @description the model's most probable label
-             */
+            /** @description the model's most probable label */
             label: string;
-            /**
-             * Probabilities
-             * @description calibrated, by label, 0 to 1, summing to 1
-             */
+            /** @description calibrated, by label, 0 to 1, summing to 1 */
             probabilities: {
                 [key: string]: number;
             };
-            /**
-             * Duration Ms
-             * @description duration of the call, milliseconds
-             */
+            /** @description duration of the call, milliseconds */
             duration_ms: number;
             /** @description requested with `explain_models` */
             explanation?: components["schemas"]["Explanation"] | null;
@@ -3535,15 +3170,9 @@ export interface components {
          *     }
          */
         Page_Account_: {
-            /**
-             * Items
-             * @description at most `limit` of them
-             */
+            /** @description at most `limit` of them */
             items: components["schemas"]["Account"][];
-            /**
-             * Next
-             * @description send it as `after` to get the next page; null on the last page
-             */
+            /** @description send it as `after` to get the next page; null on the last page */
             next?: string | null;
         };
         /**
@@ -3564,15 +3193,9 @@ export interface components {
          *     }
          */
         Page_AuditEntry_: {
-            /**
-             * Items
-             * @description at most `limit` of them
-             */
+            /** @description at most `limit` of them */
             items: components["schemas"]["AuditEntry"][];
-            /**
-             * Next
-             * @description send it as `after` to get the next page; null on the last page
-             */
+            /** @description send it as `after` to get the next page; null on the last page */
             next?: string | null;
         };
         /**
@@ -3600,15 +3223,9 @@ export interface components {
          *     }
          */
         Page_Client_: {
-            /**
-             * Items
-             * @description at most `limit` of them
-             */
+            /** @description at most `limit` of them */
             items: components["schemas"]["Client"][];
-            /**
-             * Next
-             * @description send it as `after` to get the next page; null on the last page
-             */
+            /** @description send it as `after` to get the next page; null on the last page */
             next?: string | null;
         };
         /**
@@ -3626,15 +3243,9 @@ export interface components {
          *     }
          */
         Page_Session_: {
-            /**
-             * Items
-             * @description at most `limit` of them
-             */
+            /** @description at most `limit` of them */
             items: components["schemas"]["Session"][];
-            /**
-             * Next
-             * @description send it as `after` to get the next page; null on the last page
-             */
+            /** @description send it as `after` to get the next page; null on the last page */
             next?: string | null;
         };
         /**
@@ -3651,15 +3262,9 @@ export interface components {
          *     }
          */
         Page_SignIn_: {
-            /**
-             * Items
-             * @description at most `limit` of them
-             */
+            /** @description at most `limit` of them */
             items: components["schemas"]["SignIn"][];
-            /**
-             * Next
-             * @description send it as `after` to get the next page; null on the last page
-             */
+            /** @description send it as `after` to get the next page; null on the last page */
             next?: string | null;
         };
         /**
@@ -3670,21 +3275,25 @@ export interface components {
          *     }
          */
         PasswordChange: {
-            /**
-             * Current Password
-             * @description the account's present password
-             */
+            /** @description the account's present password */
             current_password: string;
-            /**
-             * New Password
-             * @description 15 to 128 characters, 12 with a second factor (NIST SP 800-63B-4); no required character classes, but refused where it is common or contains the account's name or address
-             */
+            /** @description 15 to 128 characters, 12 with a second factor (NIST SP 800-63B-4); no required character classes, but refused where it is common or contains the account's name or address */
             new_password: string;
-            /**
-             * Code
-             * @description a code of the second factor, or a recovery code, where the caller has a second factor
-             */
+            /** @description a code of the second factor, or a recovery code, where the caller has a second factor */
             code?: string | null;
+        };
+        /**
+         * PasswordReset
+         * @example {
+         *       "new_password": "another long phrase of mine",
+         *       "token": "from-the-link-in-the-e-mail"
+         *     }
+         */
+        PasswordReset: {
+            /** @description from the link */
+            token: string;
+            /** @description 15 to 128 characters, 12 with a second factor (NIST SP 800-63B-4); no required character classes, but refused where it is common or contains the account's name or address */
+            new_password: string;
         };
         /**
          * PatientSides
@@ -3698,25 +3307,21 @@ export interface components {
          */
         PatientSides: {
             /**
-             * Left
              * @description at the left edge
              * @constant
              */
             left: "R";
             /**
-             * Top
              * @description at the upper edge
              * @constant
              */
             top: "A";
             /**
-             * Right
              * @description at the right edge
              * @constant
              */
             right: "L";
             /**
-             * Bottom
              * @description at the lower edge
              * @constant
              */
@@ -3727,6 +3332,7 @@ export interface components {
          * @description Every error of every service, as application/problem+json.
          * @example {
          *       "detail": "classification is not available at the moment",
+         *       "kind": "problem",
          *       "request_id": "3b1f7b1e6a1a4b0f9d5c2e8a7f604d11",
          *       "status": 503,
          *       "title": "Not available at the moment",
@@ -3735,39 +3341,24 @@ export interface components {
          */
         Problem: {
             /**
-             * Type
-             * @description stable URI of the kind of problem, relative to the gateway; the page there explains its cause and its remedy
+             * @description tells a problem from a result
+             * @default problem
+             * @constant
              */
+            kind: "problem";
+            /** @description stable URI of the kind of problem, relative to the gateway; the page there explains its cause and its remedy */
             type: string;
-            /**
-             * Title
-             * @description the kind of problem in words, always the same
-             */
+            /** @description the kind of problem in words, always the same */
             title: string;
-            /**
-             * Status
-             * @description the HTTP status
-             */
+            /** @description the HTTP status */
             status: number;
-            /**
-             * Detail
-             * @description what went wrong this time, in words for the caller
-             */
+            /** @description what went wrong this time, in words for the caller */
             detail: string;
-            /**
-             * Request Id
-             * @description identifies this request; include it in a support request
-             */
+            /** @description identifies this request; include it in a support request */
             request_id: string;
-            /**
-             * Error
-             * @description at the token endpoint: the code of RFC 6749, section 5.2
-             */
+            /** @description at the token endpoint: the code of RFC 6749, section 5.2 */
             error?: string | null;
-            /**
-             * Errors
-             * @description the invalid fields, where the request failed validation
-             */
+            /** @description the invalid fields, where the request failed validation */
             errors?: components["schemas"]["FieldError"][] | null;
         };
         /**
@@ -3777,10 +3368,7 @@ export interface components {
          *     }
          */
         ProfileChange: {
-            /**
-             * Name
-             * @description display name, at most 120 characters
-             */
+            /** @description display name, at most 120 characters */
             name: string;
         };
         /**
@@ -3798,40 +3386,27 @@ export interface components {
          */
         PublicKey: {
             /**
-             * Kty
              * @description key type
              * @constant
              */
             kty: "EC";
             /**
-             * Crv
              * @description curve
              * @constant
              */
             crv: "P-256";
-            /**
-             * X
-             * @description coordinate, base64url
-             */
+            /** @description coordinate, base64url */
             x: string;
-            /**
-             * Y
-             * @description coordinate, base64url
-             */
+            /** @description coordinate, base64url */
             y: string;
-            /**
-             * Kid
-             * @description the `kid` of the tokens that it verifies
-             */
+            /** @description the `kid` of the tokens that it verifies */
             kid: string;
             /**
-             * Alg
              * @description algorithm
              * @constant
              */
             alg: "ES256";
             /**
-             * Use
              * @description for signatures
              * @constant
              */
@@ -3855,10 +3430,7 @@ export interface components {
          *     }
          */
         PublicKeys: {
-            /**
-             * Keys
-             * @description the key in use, and older ones until their tokens have expired
-             */
+            /** @description the key in use, and older ones until their tokens have expired */
             keys: components["schemas"]["PublicKey"][];
         };
         /**
@@ -3874,15 +3446,9 @@ export interface components {
          *     }
          */
         Readiness: {
-            /**
-             * Ready
-             * @description whether every part is ready
-             */
+            /** @description whether every part is ready */
             ready: boolean;
-            /**
-             * Parts
-             * @description by name, whether the part is ready
-             */
+            /** @description by name, whether the part is ready */
             parts: {
                 [key: string]: boolean;
             };
@@ -3898,10 +3464,7 @@ export interface components {
          *     }
          */
         RecoveryCodes: {
-            /**
-             * Codes
-             * @description keep them apart from the authenticator
-             */
+            /** @description keep them apart from the authenticator */
             codes: string[];
         };
         /**
@@ -3933,23 +3496,14 @@ export interface components {
          *     }
          */
         Region: {
-            /**
-             * Polygon
-             * @description the outer ring, then the holes; each ring is closed and lists x, y in pixels of the image as sent with the origin at the upper left corner
-             */
+            /** @description the outer ring, then the holes; each ring is closed and lists x, y in pixels of the image as sent with the origin at the upper left corner */
             polygon: [
                 number,
                 number
             ][][];
-            /**
-             * Area Px
-             * @description in pixels of the image, without the holes
-             */
+            /** @description in pixels of the image, without the holes */
             area_px: number;
-            /**
-             * Area Mm2
-             * @description in square millimetres; null where the file states no pixel spacing
-             */
+            /** @description in square millimetres; null where the file states no pixel spacing */
             area_mm2: number | null;
         };
         /**
@@ -3957,20 +3511,11 @@ export interface components {
          * @description One bar of a reliability diagram (DeGroot and Fienberg, The Statistician 32, 1983).
          */
         ReliabilityBin: {
-            /**
-             * Confidence
-             * @description mean probability of the predicted label
-             */
+            /** @description mean probability of the predicted label */
             confidence: number;
-            /**
-             * Accuracy
-             * @description share of the predictions that were correct
-             */
+            /** @description share of the predictions that were correct */
             accuracy: number;
-            /**
-             * Images
-             * @description number of images
-             */
+            /** @description number of images */
             images: number;
         };
         /**
@@ -3981,7 +3526,6 @@ export interface components {
          */
         RoleChange: {
             /**
-             * Role
              * @description the new role
              * @enum {string}
              */
@@ -4007,20 +3551,11 @@ export interface components {
          *     }
          */
         Scope: {
-            /**
-             * In Scope
-             * @description false where the image is too untypical, or shows no liver
-             */
+            /** @description false where the image is too untypical, or shows no liver */
             in_scope: boolean;
-            /**
-             * Code
-             * @description `not_abdominal_ct`: the typicality is below the threshold. `no_liver`: the segmenter sees no liver. null in scope
-             */
+            /** @description `not_abdominal_ct`: the typicality is below the threshold. `no_liver`: the segmenter sees no liver. null in scope */
             code?: ("not_abdominal_ct" | "no_liver") | null;
-            /**
-             * Reason
-             * @description the code in words; null in scope
-             */
+            /** @description the code in words; null in scope */
             reason?: string | null;
             /** @description null where no input check answered */
             input_check?: components["schemas"]["InputCheck"] | null;
@@ -4036,15 +3571,9 @@ export interface components {
          *     }
          */
         SecondFactor: {
-            /**
-             * Secret
-             * @description base32
-             */
+            /** @description base32 */
             secret: string;
-            /**
-             * Uri
-             * @description the content of its QR code
-             */
+            /** @description the content of its QR code */
             uri: string;
         };
         /**
@@ -4055,15 +3584,9 @@ export interface components {
          *     }
          */
         SecondFactorActivation: {
-            /**
-             * Password
-             * @description the caller's password
-             */
+            /** @description the caller's password */
             password: string;
-            /**
-             * Code
-             * @description the first code of the authenticator that has the new secret
-             */
+            /** @description the first code of the authenticator that has the new secret */
             code: string;
         };
         /**
@@ -4186,34 +3709,18 @@ export interface components {
             lesions: components["schemas"]["Mask"] | null;
             /** @description whether the image is of the kind that the networks were trained on */
             scope: components["schemas"]["Scope"];
-            /**
-             * Model
-             * @description name of the segmenter
-             */
+            /** @description name of the segmenter */
             model: string;
-            /**
-             * Version
-             * @description version of the segmenter that answered
-             */
+            /** @description version of the segmenter that answered */
             version: string;
-            /**
-             * Duration Ms
-             * @description duration of the call, milliseconds
-             */
+            /** @description duration of the call, milliseconds */
             duration_ms: number;
-            /**
-             * Missing Models
-             * @description models that should have answered and did not
-             */
+            /** @description models that should have answered and did not */
             missing_models: string[];
             image: components["schemas"]["ImageFacts"];
-            /**
-             * Request Id
-             * @description identifies this request; include it in a support request
-             */
+            /** @description identifies this request; include it in a support request */
             request_id: string;
             /**
-             * Notice
              * @description show it wherever a result is shown
              * @default Research software, not a medical device. Not for diagnosis or treatment decisions.
              */
@@ -4265,10 +3772,7 @@ export interface components {
         ServedModel: {
             /** @description the model card */
             card: components["schemas"]["ModelCard"];
-            /**
-             * Serving
-             * @description whether it answers now
-             */
+            /** @description whether it answers now */
             serving: boolean;
             /** @description which of its versions answer; null: only the newest */
             versions?: components["schemas"]["Versions"] | null;
@@ -4285,33 +3789,24 @@ export interface components {
          *     }
          */
         Session: {
-            /**
-             * Id
-             * @description 32 hexadecimal digits
-             */
+            /** @description 32 hexadecimal digits */
             id: string;
             /**
-             * Created At
              * Format: date-time
              * @description time of the sign-in, UTC
              */
             created_at: string;
             /**
-             * Last Used At
              * Format: date-time
              * @description time of the last refresh, UTC
              */
             last_used_at: string;
             /**
-             * Expires At
              * Format: date-time
              * @description latest end, UTC
              */
             expires_at: string;
-            /**
-             * Current
-             * @description whether it is the session of the token of this request
-             */
+            /** @description whether it is the session of the token of this request */
             current: boolean;
         };
         /**
@@ -4326,25 +3821,15 @@ export interface components {
          */
         SignIn: {
             /**
-             * At
              * Format: date-time
              * @description time, UTC
              */
             at: string;
-            /**
-             * Event
-             * @description what happened
-             */
+            /** @description what happened */
             event: string;
-            /**
-             * Origin
-             * @description network address of the caller
-             */
+            /** @description network address of the caller */
             origin: string | null;
-            /**
-             * Reason
-             * @description why it was refused; null where it was not
-             */
+            /** @description why it was refused; null where it was not */
             reason: string | null;
         };
         /**
@@ -4357,18 +3842,13 @@ export interface components {
          */
         SignUp: {
             /**
-             * Email
              * Format: email
              * @description the address to sign in with; letters of one script
              */
             email: string;
-            /**
-             * Password
-             * @description 15 to 128 characters, 12 with a second factor (NIST SP 800-63B-4); no required character classes, but refused where it is common or contains the account's name or address
-             */
+            /** @description 15 to 128 characters, 12 with a second factor (NIST SP 800-63B-4); no required character classes, but refused where it is common or contains the account's name or address */
             password: string;
             /**
-             * Name
              * @description display name, at most 120 characters
              * @default
              */
@@ -4385,51 +3865,26 @@ export interface components {
          */
         TokenRequest: {
             /**
-             * Grant Type
              * @description `password` for people, `refresh_token` to renew, `client_credentials` for hospital systems
              * @default password
              * @enum {string}
              */
             grant_type: "password" | "refresh_token" | "client_credentials";
-            /**
-             * Username
-             * @description grant `password`: the account's e-mail address
-             */
+            /** @description grant `password`: the account's e-mail address */
             username?: string | null;
-            /**
-             * Password
-             * @description grant `password`
-             */
+            /** @description grant `password` */
             password?: string | null;
-            /**
-             * Otp
-             * @description grant `password`: the code of the second factor, or a recovery code
-             */
+            /** @description grant `password`: the code of the second factor, or a recovery code */
             otp?: string | null;
-            /**
-             * Device
-             * @description grant `password`: device tokens of earlier sign-ins from this device, separated by spaces. With one of the account, wrong attempts elsewhere do not delay this sign-in
-             */
+            /** @description grant `password`: device tokens of earlier sign-ins from this device, separated by spaces. With one of the account, wrong attempts elsewhere do not delay this sign-in */
             device?: string | null;
-            /**
-             * Refresh Token
-             * @description grant `refresh_token`: can be used once
-             */
+            /** @description grant `refresh_token`: can be used once */
             refresh_token?: string | null;
-            /**
-             * Client Id
-             * @description grant `client_credentials`; or as HTTP Basic user name
-             */
+            /** @description grant `client_credentials`; or as HTTP Basic user name */
             client_id?: string | null;
-            /**
-             * Client Secret
-             * @description grant `client_credentials`; or as HTTP Basic password
-             */
+            /** @description grant `client_credentials`; or as HTTP Basic password */
             client_secret?: string | null;
-            /**
-             * Scope
-             * @description a subset of the allowed scopes, separated by spaces; all of them where it is missing
-             */
+            /** @description a subset of the allowed scopes, separated by spaces; all of them where it is missing */
             scope?: string | null;
         };
         /**
@@ -4440,10 +3895,7 @@ export interface components {
          *     }
          */
         TokenRevocation: {
-            /**
-             * Token
-             * @description a refresh token or an access token
-             */
+            /** @description a refresh token or an access token */
             token: string;
         };
         /**
@@ -4451,17 +3903,11 @@ export interface components {
          * @description `versions.json` in a model's folder: which versions answer. Without it, the newest does.
          */
         Versions: {
-            /**
-             * Serving
-             * @description by version: its share of the requests, relative to the others
-             */
+            /** @description by version: its share of the requests, relative to the others */
             serving: {
                 [key: string]: number;
             };
-            /**
-             * Shadow
-             * @description versions that get a copy of each request; their results are measured and not returned
-             */
+            /** @description versions that get a copy of each request; their results are measured and not returned */
             shadow?: string[];
         };
         /**
@@ -4469,27 +3915,21 @@ export interface components {
          * @description The range of Hounsfield units that the grey levels 0 to 255 of the model's input span.
          */
         Window: {
-            /**
-             * Low Hu
-             * @description Hounsfield units displayed as black
-             */
+            /** @description Hounsfield units displayed as black */
             low_hu: number;
-            /**
-             * High Hu
-             * @description Hounsfield units displayed as white
-             */
+            /** @description Hounsfield units displayed as white */
             high_hu: number;
         };
     };
     responses: never;
     parameters: {
         /**
-         * @description an identifier chosen by the caller; the server makes one where it is missing
+         * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
          * @example study-2026-0042
          */
         "X-Request-ID": string;
         /**
-         * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+         * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
          * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
          */
         traceparent: string;
@@ -4519,34 +3959,34 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description how the votes are combined; by default as the model cards say */
-                vote?: ("soft_vote" | "weighted_vote" | "majority_vote") | null;
+                vote?: "soft_vote" | "weighted_vote" | "majority_vote";
                 /** @description use only these models (repeat the parameter); all by default */
-                classifiers?: string[] | null;
+                classifiers?: string[];
                 /** @description add the ensemble's activation map, as numbers and as an image */
                 explain?: boolean;
                 /** @description add each model's activation map as well */
                 explain_models?: boolean;
                 /** @description how the boxes of several detectors are combined; by default as the model cards say */
-                fusion?: ("weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression") | null;
+                fusion?: "weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression";
                 /** @description use only these models (repeat the parameter); all by default */
-                detectors?: string[] | null;
+                detectors?: string[];
                 /** @description add the image with its boxes drawn */
                 annotate?: boolean;
                 /** @description also return boxes outside the liver, marked with `inside_liver: false` */
                 outside_liver?: boolean;
                 /** @description frame of a multi-frame DICOM object, from 0 */
-                frame?: number | null;
+                frame?: number;
             };
             header?: {
                 /** @description milliseconds that the caller waits for the answer; the server has an upper limit of its own */
                 "X-Hepar-Timeout-Ms"?: number;
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -4556,18 +3996,13 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description The CT image: PNG, JPEG, TIFF, BMP, WebP or DICOM. The format is detected from the bytes. */
+        /** @description The CT image: PNG, JPEG, TIFF, BMP, WebP or DICOM. The format is detected from the bytes. The body may also be the image itself, with a Content-Type of `image/...`, `application/dicom` or `application/octet-stream`. */
         requestBody: {
             content: {
                 "multipart/form-data": {
+                    /** Format: binary */
                     image: string;
                 };
-                "image/png": string;
-                "image/jpeg": string;
-                "image/tiff": string;
-                "image/bmp": string;
-                "image/webp": string;
-                "application/dicom": string;
             };
         };
         responses: {
@@ -4742,11 +4177,11 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description frame of a multi-frame DICOM object, from 0 */
-                frame?: number | null;
+                frame?: number;
                 /** @description how the votes are combined; by default as the model cards say */
-                vote?: ("soft_vote" | "weighted_vote" | "majority_vote") | null;
+                vote?: "soft_vote" | "weighted_vote" | "majority_vote";
                 /** @description use only these models (repeat the parameter); all by default */
-                classifiers?: string[] | null;
+                classifiers?: string[];
                 /** @description add the ensemble's activation map, as numbers and as an image */
                 explain?: boolean;
                 /** @description add each model's activation map as well */
@@ -4756,12 +4191,12 @@ export interface operations {
                 /** @description milliseconds that the caller waits for the answer; the server has an upper limit of its own */
                 "X-Hepar-Timeout-Ms"?: number;
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -4771,18 +4206,13 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description The CT image: PNG, JPEG, TIFF, BMP, WebP or DICOM. The format is detected from the bytes. */
+        /** @description The CT image: PNG, JPEG, TIFF, BMP, WebP or DICOM. The format is detected from the bytes. The body may also be the image itself, with a Content-Type of `image/...`, `application/dicom` or `application/octet-stream`. */
         requestBody: {
             content: {
                 "multipart/form-data": {
+                    /** Format: binary */
                     image: string;
                 };
-                "image/png": string;
-                "image/jpeg": string;
-                "image/tiff": string;
-                "image/bmp": string;
-                "image/webp": string;
-                "application/dicom": string;
             };
         };
         responses: {
@@ -4957,11 +4387,11 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description frame of a multi-frame DICOM object, from 0 */
-                frame?: number | null;
+                frame?: number;
                 /** @description how the boxes of several detectors are combined; by default as the model cards say */
-                fusion?: ("weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression") | null;
+                fusion?: "weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression";
                 /** @description use only these models (repeat the parameter); all by default */
-                detectors?: string[] | null;
+                detectors?: string[];
                 /** @description add the image with its boxes drawn */
                 annotate?: boolean;
                 /** @description also return boxes outside the liver, marked with `inside_liver: false` */
@@ -4971,12 +4401,12 @@ export interface operations {
                 /** @description milliseconds that the caller waits for the answer; the server has an upper limit of its own */
                 "X-Hepar-Timeout-Ms"?: number;
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -4986,18 +4416,13 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description The CT image: PNG, JPEG, TIFF, BMP, WebP or DICOM. The format is detected from the bytes. */
+        /** @description The CT image: PNG, JPEG, TIFF, BMP, WebP or DICOM. The format is detected from the bytes. The body may also be the image itself, with a Content-Type of `image/...`, `application/dicom` or `application/octet-stream`. */
         requestBody: {
             content: {
                 "multipart/form-data": {
+                    /** Format: binary */
                     image: string;
                 };
-                "image/png": string;
-                "image/jpeg": string;
-                "image/tiff": string;
-                "image/bmp": string;
-                "image/webp": string;
-                "application/dicom": string;
             };
         };
         responses: {
@@ -5172,18 +4597,18 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description frame of a multi-frame DICOM object, from 0 */
-                frame?: number | null;
+                frame?: number;
             };
             header?: {
                 /** @description milliseconds that the caller waits for the answer; the server has an upper limit of its own */
                 "X-Hepar-Timeout-Ms"?: number;
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -5193,18 +4618,13 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description The CT image: PNG, JPEG, TIFF, BMP, WebP or DICOM. The format is detected from the bytes. */
+        /** @description The CT image: PNG, JPEG, TIFF, BMP, WebP or DICOM. The format is detected from the bytes. The body may also be the image itself, with a Content-Type of `image/...`, `application/dicom` or `application/octet-stream`. */
         requestBody: {
             content: {
                 "multipart/form-data": {
+                    /** Format: binary */
                     image: string;
                 };
-                "image/png": string;
-                "image/jpeg": string;
-                "image/tiff": string;
-                "image/bmp": string;
-                "image/webp": string;
-                "application/dicom": string;
             };
         };
         responses: {
@@ -5379,17 +4799,17 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description how the votes are combined; by default as the model cards say */
-                vote?: ("soft_vote" | "weighted_vote" | "majority_vote") | null;
+                vote?: "soft_vote" | "weighted_vote" | "majority_vote";
                 /** @description use only these models (repeat the parameter); all by default */
-                classifiers?: string[] | null;
+                classifiers?: string[];
                 /** @description add the ensemble's activation map, as numbers and as an image */
                 explain?: boolean;
                 /** @description add each model's activation map as well */
                 explain_models?: boolean;
                 /** @description how the boxes of several detectors are combined; by default as the model cards say */
-                fusion?: ("weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression") | null;
+                fusion?: "weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression";
                 /** @description use only these models (repeat the parameter); all by default */
-                detectors?: string[] | null;
+                detectors?: string[];
                 /** @description add the image with its boxes drawn */
                 annotate?: boolean;
                 /** @description also return boxes outside the liver, marked with `inside_liver: false` */
@@ -5399,12 +4819,12 @@ export interface operations {
                 /** @description milliseconds that the caller waits for the answer; the server has an upper limit of its own */
                 "X-Hepar-Timeout-Ms"?: number;
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -5602,9 +5022,9 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description how the votes are combined; by default as the model cards say */
-                vote?: ("soft_vote" | "weighted_vote" | "majority_vote") | null;
+                vote?: "soft_vote" | "weighted_vote" | "majority_vote";
                 /** @description use only these models (repeat the parameter); all by default */
-                classifiers?: string[] | null;
+                classifiers?: string[];
                 /** @description add the ensemble's activation map, as numbers and as an image */
                 explain?: boolean;
                 /** @description add each model's activation map as well */
@@ -5614,12 +5034,12 @@ export interface operations {
                 /** @description milliseconds that the caller waits for the answer; the server has an upper limit of its own */
                 "X-Hepar-Timeout-Ms"?: number;
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -5817,9 +5237,9 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description how the boxes of several detectors are combined; by default as the model cards say */
-                fusion?: ("weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression") | null;
+                fusion?: "weighted_box_fusion" | "non_maximum_suppression" | "soft_non_maximum_suppression";
                 /** @description use only these models (repeat the parameter); all by default */
-                detectors?: string[] | null;
+                detectors?: string[];
                 /** @description add the image with its boxes drawn */
                 annotate?: boolean;
                 /** @description also return boxes outside the liver, marked with `inside_liver: false` */
@@ -5829,12 +5249,12 @@ export interface operations {
                 /** @description milliseconds that the caller waits for the answer; the server has an upper limit of its own */
                 "X-Hepar-Timeout-Ms"?: number;
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -6035,12 +5455,12 @@ export interface operations {
                 /** @description milliseconds that the caller waits for the answer; the server has an upper limit of its own */
                 "X-Hepar-Timeout-Ms"?: number;
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -6122,6 +5542,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description [Too many requests from you](/problems/rate-limited) */
             429: {
                 headers: {
@@ -6191,12 +5621,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -6222,7 +5652,7 @@ export interface operations {
                     "application/json": components["schemas"]["AccessToken"];
                 };
             };
-            /** @description [The token request is not valid](/problems/invalid-token-request); [The grant type is not supported](/problems/unsupported-grant-type); [The address or the password is wrong](/problems/wrong-credentials); [Send the code of your second factor as `otp`](/problems/second-factor-required); [The code is wrong or was used before](/problems/wrong-otp); [The account is not active](/problems/account-not-active); [The refresh token is not valid](/problems/invalid-grant); [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            /** @description [The token request is not valid](/problems/invalid-token-request); [The grant type is not supported](/problems/unsupported-grant-type); [The address or the password is wrong](/problems/wrong-credentials); [Send the code of your second factor as `otp`](/problems/second-factor-required); [The code is wrong or was used before](/problems/wrong-otp); [The account is not active](/problems/account-not-active); [The e-mail address is not verified](/problems/address-not-verified); [The refresh token is not valid](/problems/invalid-grant); [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6351,12 +5781,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -6494,26 +5924,864 @@ export interface operations {
             };
         };
     };
-    list_users: {
+    get_account_options: {
         parameters: {
-            query?: {
-                /** @description only accounts with this status */
-                status?: ("pending" | "active" | "deactivated") | null;
-                /** @description only accounts with this role */
-                role?: ("clinician" | "researcher" | "integrator" | "administrator") | null;
-                /** @description items of a page */
-                limit?: number;
-                /** @description `next` of the previous page; the first page where it is missing */
-                after?: string | null;
-            };
+            query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountOptions"];
+                };
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verify_address: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddressVerification"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The link is not valid](/problems/invalid-link) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [This server does not send such links](/problems/email-not-offered) */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    request_address_verification: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [This server does not send such links](/problems/email-not-offered) */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many attempts](/problems/too-many-attempts); [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reset_password: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordReset"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The link is not valid](/problems/invalid-link) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [This server does not send such links](/problems/email-not-offered) */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The password is too easy to guess](/problems/weak-password); [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many attempts](/problems/too-many-attempts); [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    request_password_reset: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [This server does not send such links](/problems/email-not-offered) */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many attempts](/problems/too-many-attempts); [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_users: {
+        parameters: {
+            query?: {
+                /** @description only accounts with this status */
+                status?: "pending" | "active" | "deactivated";
+                /** @description only accounts with this role */
+                role?: "clinician" | "researcher" | "integrator" | "administrator";
+                /** @description items of a page */
+                limit?: number;
+                /** @description `next` of the previous page; the first page where it is missing */
+                after?: string;
+            };
+            header?: {
+                /**
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -6674,12 +6942,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -6855,12 +7123,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -6942,6 +7210,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description [Too many requests from you](/problems/rate-limited) */
             429: {
                 headers: {
@@ -7011,12 +7289,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -7199,12 +7477,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -7379,12 +7657,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -7557,12 +7835,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -7748,12 +8026,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -7938,12 +8216,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -8129,12 +8407,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -8317,12 +8595,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -8404,6 +8682,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description [Too many requests from you](/problems/rate-limited) */
             429: {
                 headers: {
@@ -8473,12 +8761,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -8558,6 +8846,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description [Too many requests from you](/problems/rate-limited) */
             429: {
                 headers: {
@@ -8627,12 +8925,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -8805,16 +9103,16 @@ export interface operations {
                 /** @description items of a page */
                 limit?: number;
                 /** @description `next` of the previous page; the first page where it is missing */
-                after?: number | null;
+                after?: number;
             };
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -8980,12 +9278,12 @@ export interface operations {
             };
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -9146,12 +9444,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -9325,12 +9623,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -9512,12 +9810,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -9701,12 +9999,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -9890,12 +10188,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -10069,12 +10367,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -10272,12 +10570,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -10476,16 +10774,16 @@ export interface operations {
                 /** @description items of a page */
                 limit?: number;
                 /** @description `next` of the previous page; the first page where it is missing */
-                after?: number | null;
+                after?: number;
             };
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -10660,16 +10958,16 @@ export interface operations {
                 /** @description items of a page */
                 limit?: number;
                 /** @description `next` of the previous page; the first page where it is missing */
-                after?: string | null;
+                after?: string;
             };
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -10830,12 +11128,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -11011,12 +11309,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -11188,12 +11486,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -11378,12 +11676,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -11557,12 +11855,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -11616,6 +11914,16 @@ export interface operations {
             };
             /** @description [The address is too long](/problems/url-too-long) */
             414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -11693,12 +12001,12 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
                 /**
-                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
                  * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
                  */
                 traceparent?: components["parameters"]["traceparent"];
@@ -11752,6 +12060,16 @@ export interface operations {
             };
             /** @description [The address is too long](/problems/url-too-long) */
             414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -11829,7 +12147,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
@@ -11916,7 +12234,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description an identifier chosen by the caller; the server makes one where it is missing
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
                  * @example study-2026-0042
                  */
                 "X-Request-ID"?: components["parameters"]["X-Request-ID"];
