@@ -105,8 +105,26 @@ def test_an_indeterminate_result_and_missing_models_are_named(page: Page) -> Non
     page.route("**/v1/analyses?*", change)
     analyse(page, payload("slice.png", BRIGHT))
     open_result(page)
-    expect(page.locator(".verdict")).to_contain_text("Indeterminate: no class reaches the decision threshold")
+    expect(page.locator(".verdict")).to_contain_text("Indeterminate: it is open whether there is a tumour")
     expect(page.get_by_text("classify_three did not respond; the result does not include them.")).to_be_visible()
+
+
+def test_an_undecided_type_and_a_contradiction_are_shown(page: Page) -> None:
+    def change(route: Route) -> None:
+        response = route.fetch()
+        document = response.json()
+        document["classification"] |= {"outcome": "type_undecided", "label": None, "tumour_probability": 0.93}
+        document["consistency"] = {"code": "tumour_without_box", "text": "as the gateway says it"}
+        document["detection"] |= {"boxes": [], "boxes_outside_liver": 2}
+        route.fulfill(response=response, json=document)
+
+    sign_up(page)
+    page.route("**/v1/analyses?*", change)
+    analyse(page, payload("slice.png", BRIGHT))
+    open_result(page)
+    expect(page.locator(".verdict")).to_contain_text("Tumour, type undecided: probability of a tumour 0.93")
+    expect(page.get_by_text("Classified as tumour, but no detector found a lesion")).to_be_visible()
+    expect(page.get_by_text("2 boxes outside the liver are not shown.")).to_be_visible()
 
 
 def test_a_server_failure_is_reported_and_the_image_is_kept(page: Page) -> None:

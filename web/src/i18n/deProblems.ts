@@ -10,6 +10,7 @@ const ASK = "Wenden Sie sich an die Verwaltung.";
 
 export const deProblems: Record<string, ProblemText> = {
   "invalid-request": { title: "Die Anfrage ist ungültig", remedy: "Korrigieren Sie die genannten Angaben." },
+  "malformed-request": { title: "Die Anfrage ist kein gültiges HTTP", remedy: REPORT },
   "unreadable-image": {
     title: "Die Datei ist kein lesbares Bild",
     remedy: "Öffnen Sie die Datei in einem anderen Programm und exportieren Sie die Schicht erneut.",
