@@ -132,7 +132,8 @@ def test_openapi_generator_for_python(tmp_path: Path, calls: Calls, expected: di
 @needs_jdk
 def test_openapi_generator_for_java(tmp_path: Path, calls: Calls, expected: dict[str, Any]) -> None:
     """With Java's own HttpClient, which offers an upgrade to HTTP/2 in its first request."""
-    openapi_generator("java", tmp_path, "--library", "native", "-p", "openApiNullable=false")
+    options = "openApiNullable=false,useSingleRequestParameter=true"
+    openapi_generator("java", tmp_path, "--library", "native", "-p", options)
     classes = tmp_path / "classes"
     class_path = ":".join(map(str, [classes, *JARS, generator_jar()]))  # the generator contains Jackson
     sources = [*(tmp_path / "src" / "main").rglob("*.java"), CALLERS / "WithOpenApiGenerator.java"]

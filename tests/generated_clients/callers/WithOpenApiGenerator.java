@@ -14,6 +14,7 @@ import org.openapitools.client.api.TokensApi;
 import org.openapitools.client.model.AccessToken;
 import org.openapitools.client.model.Account;
 import org.openapitools.client.model.Analysis;
+import org.openapitools.client.model.AnalysisBatch;
 import org.openapitools.client.model.Classification;
 import org.openapitools.client.model.Detection;
 import org.openapitools.client.model.Problem;
@@ -29,26 +30,39 @@ public final class WithOpenApiGenerator {
     File broken = new File(arguments[4]);
     ApiClient client = new ApiClient();
     client.updateBaseUri(arguments[0]);
-    Account account = new AccountApi(client).signUp(new SignUp().email(email).password(password), null, null, null);
-    AccessToken token = new TokensApi(client).createToken(null, null, null, null, email, password, null, null, null, null, null);
+    SignUp form = new SignUp().email(email).password(password);
+    Account account = new AccountApi(client).signUp(AccountApi.APISignUpRequest.newBuilder().signUp(form).build());
+    AccessToken token =
+        new TokensApi(client)
+            .createToken(TokensApi.APICreateTokenRequest.newBuilder().username(email).password(password).build());
     client.setRequestInterceptor(request -> request.header("Authorization", "Bearer " + token.getAccessToken()));
     AnalysesApi analyses = new AnalysesApi(client);
     Classification answer =
-        analyses.classify(image, null, "majority_vote", List.of("classify_tiny"), true, null, 30_000, null, null, null);
+        analyses.classify(
+            AnalysesApi.APIClassifyRequest.newBuilder()
+                .image(image)
+                .vote("majority_vote")
+                .classifiers(List.of("classify_tiny"))
+                .explain(true)
+                .xHeparTimeoutMs(30_000)
+                .build());
+    AnalysisBatch analysed =
+        new BatchesApi(client)
+            .analysisBatch(BatchesApi.APIAnalysisBatchRequest.newBuilder().image(List.of(image, broken)).build());
     List<Object> batch = new ArrayList<>();
-    for (Analysis item : new BatchesApi(client).analysisBatch(List.of(image, broken), null, null, null, null, null, null, null, null, null, null, null).getItems()) {
+    for (Analysis item : analysed.getItems()) {
       Object part = item.getDetection().getActualInstance();
       batch.add(part instanceof Problem ? ((Problem) part).getType() : ((Detection) part).getBoxes().size());
     }
     List<Object> problem = new ArrayList<>();
     try {
-      analyses.classify(broken, null, null, null, null, null, null, null, null, null);
+      analyses.classify(AnalysesApi.APIClassifyRequest.newBuilder().image(broken).build());
     } catch (ApiException error) {
       Problem document = new ObjectMapper().readValue(error.getResponseBody(), Problem.class);
       problem = List.of(document.getStatus(), document.getType());
     }
     List<String> models = new ArrayList<>();
-    for (ServedModel model : new ModelsApi(client).models(null, null, null).getModels()) {
+    for (ServedModel model : new ModelsApi(client).models(ModelsApi.APIModelsRequest.newBuilder().build()).getModels()) {
       models.add(model.getCard().getName());
     }
     Map<String, Object> report = new LinkedHashMap<>();
