@@ -6,13 +6,16 @@ from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
 
 from hepar.core.errors import InvalidField, InvalidRequest
-from hepar.web.openapi import HEALTH_TAG
+from hepar.web.openapi import HEALTH_TAG, problems_of
 
 _NAME_LENGTH_MAX = 100
 
 
 async def refuse_unknown_query(request: Request) -> None:
-    """A dependency of a whole app. Raises InvalidRequest. A health check may have any query."""
+    """A dependency of a whole app. Raises InvalidRequest.
+
+    A health check may have any query, and so may a token request (RFC 6749, section 3.2).
+    """
     app, route = request.app, request.scope.get("route")
     if not request.url.query or not isinstance(app, FastAPI) or not isinstance(route, APIRoute):
         return
@@ -26,7 +29,7 @@ async def refuse_unknown_query(request: Request) -> None:
 def query_names(app: FastAPI, method: str, path: str) -> set[str] | None:
     """The query parameters of an operation, as the document of the app has them; None where any may be sent."""
     operation = app.openapi()["paths"].get(path, {}).get(method.lower())
-    if operation is None or HEALTH_TAG in operation["tags"]:
+    if operation is None or HEALTH_TAG in operation["tags"] or "invalid-token-request" in problems_of(operation):
         return None
     return {parameter["name"] for parameter in operation["parameters"] if parameter.get("in") == "query"}
 
