@@ -95,6 +95,10 @@ ACCEPTED_PROBLEMS = {
 ACCEPTED_CODES = {
     "unknown_cursor": "whether a row with this id exists cannot be written as a schema",
     "unknown_model": "which models are served is a matter of the installation",
+    "unknown_method": "which methods the models were fitted for is a matter of the installation",
+    "not_fitted": "which methods the models were fitted for is a matter of the installation",
+    "empty": "generators of clients expect no length of a file in the schema",
+    "value_error": "an e-mail address has more rules than the format `email`: no reserved names, letters of one script",
 }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.stack import tiny_stack
+from tests.support.tiny_models import write_segmenter
 
 EXAMPLES_IN_THE_SUITE = 2
 EXAMPLES_IN_FULL = 100
@@ -21,6 +22,7 @@ def test_no_operation_departs_from_its_description(request: pytest.FixtureReques
     """`make attack` runs all phases with 100 examples an operation; the suite leaves the phase `coverage` out."""
     full = bool(request.config.getoption("--full", False))
     limits = dict.fromkeys(("HEPAR_GATEWAY_ACCOUNT_PER_MINUTE", "HEPAR_GATEWAY_ADDRESS_PER_MINUTE"), "1000000")
+    write_segmenter(tmp_path / "models", "segment_tiny")
     with tiny_stack(tmp_path, **limits) as stack:
         done = subprocess.run(
             [
@@ -28,7 +30,7 @@ def test_no_operation_departs_from_its_description(request: pytest.FixtureReques
                 "--phases", PHASES if full else "examples,fuzzing,stateful",
                 "--max-examples", str(EXAMPLES_IN_FULL if full else EXAMPLES_IN_THE_SUITE),
                 "--seed", "1", "--continue-on-failure", "--generation-database", "none", "--request-timeout", "120",
-                "--no-color",
+                "--suppress-health-check", "all", "--no-color",
             ],
             env=os.environ | stack.variables() | {
                 "HEPAR_URL": stack.settings.gateway_url,

@@ -45,12 +45,7 @@ class Stack:
     def create_administrator(self, password: str = PASSWORD) -> str:
         """By the command. Returns the e-mail address."""
         email = f"{uuid.uuid4().hex}@example.org"
-        variables = {
-            "HEPAR_AUTH_DATABASE_URL": f"sqlite+aiosqlite:///{self.folder / 'accounts.sqlite3'}",
-            "HEPAR_AUTH_KEYS_FOLDER": str(self.folder / "keys"),
-            "HEPAR_AUTH_SECRET_KEY_FILE": str(self.folder / "secret.key"),
-            "HEPAR_ADMIN_PASSWORD": password,
-        }
+        variables = self.variables() | {"HEPAR_ADMIN_PASSWORD": password}
         command = [sys.executable, "-m", "auth_service", "create-admin", email]
         subprocess.run(command, env=os.environ | variables, check=True, timeout=120)
         return email
