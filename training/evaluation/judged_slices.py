@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from training.evaluation.shipped_models import (
 )
 from training.lesions.placement import midline_px
 from training.metrics.classification import Floats
+from training.metrics.detection import Boxes
 from training.segmenter.background import Background, read_backgrounds, read_masks
 from training.sources import UnusableData
 
@@ -77,12 +78,16 @@ class Answer:
 
 @dataclass(frozen=True)
 class Judged:
-    """A repository's answers, one for each slice. name: for the tables."""
+    """A repository's answers, one for each slice. name: for the tables.
+
+    members: by detector, the same with its boxes alone.
+    """
 
     name: str
     fusion: Ensemble
     vote: Ensemble
     answers: tuple[Answer, ...]
+    members: Mapping[str, tuple[Answer, ...]]
 
 
 def real_slices(data: Path, series: Iterable[Path], window: Window) -> list[RealSlice]:
@@ -108,17 +113,17 @@ def judge(name: str, repository: Path, segmenter: Path, slices: Sequence[RealSli
     vote, fusion = _default(repository, classifiers), _default(repository, detectors)
     images = np.stack([item.grey for item in slices])
     probabilities = apply_vote(vote, calibrated_probabilities(classifiers, images))
-    fused, livers = apply_fusion(fusion, found_boxes(detectors, images)), liver_masks(segmenter, images)
-    answers = [
-        Answer(
-            boxes.corners,
-            boxes.scores,
-            np.array([share_inside(corners, liver) for corners in boxes.corners]),
-            row,
-        )
-        for boxes, liver, row in zip(fused, livers, probabilities, strict=True)
-    ]
-    return Judged(name, fusion, vote, tuple(answers))
+    found, livers = found_boxes(detectors, images), liver_masks(segmenter, images)
+    answers = _answers(apply_fusion(fusion, found), livers, probabilities)
+    members = {member: _answers(boxes, livers, probabilities) for member, boxes in found.items()}
+    return Judged(name, fusion, vote, answers, members)
+
+
+def _answers(found: Sequence[Boxes], livers: NDArray[np.bool_], probabilities: Floats) -> tuple[Answer, ...]:
+    return tuple(
+        Answer(boxes.corners, boxes.scores, np.array([share_inside(box, liver) for box in boxes.corners]), row)
+        for boxes, liver, row in zip(found, livers, probabilities, strict=True)
+    )
 
 
 def window_of(repository: Path) -> Window:

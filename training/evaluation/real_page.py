@@ -27,8 +27,8 @@ def write_page(slices: Sequence[RealSlice], judged: Sequence[Judged], path: Path
     sections = [
         ("Found at the thresholds of the cards: test patients", operating_points(slices, judged, "test")),
         ("The same: validation patients", operating_points(slices, judged, "validation")),
-        ("Sure lesions found, by boxes a slice without a lesion: test patients", froc(slices, judged, ("test",))),
-        ("The same: validation and test patients", froc(slices, judged, ("validation", "test"))),
+        ("Sure lesions found, by boxes a slice without a lesion: test patients", froc(slices, judged, "test")),
+        ("The same: validation patients", froc(slices, judged, "validation")),
         ("Tumour or none: area under the curve", tumour_area(slices, judged)),
         ("Other scanners and hospitals", other_domains(slices, judged)),
         (f"Each test patient: {judged[0].name}", by_patient(slices, judged[0], "test")),

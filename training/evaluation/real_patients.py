@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,19 +85,28 @@ def operating_points(slices: Sequence[RealSlice], judged: Sequence[Judged], part
     return rows
 
 
-def froc(slices: Sequence[RealSlice], judged: Sequence[Judged], parts: Sequence[str]) -> list[Row]:
-    """Sure lesions found at the lowest threshold with at most so many boxes per slice without a lesion."""
+def froc(slices: Sequence[RealSlice], judged: Sequence[Judged], part: str) -> list[Row]:
+    """Sure lesions found at the lowest threshold with at most so many boxes per slice without a lesion.
+
+    By the fusion, and by each detector alone.
+    """
     rows = [["networks", *(f"{allowed:g} boxes a slice" for allowed in FALSE_BOXES)]]
     for repository in judged:
-        pairs = pairs_of(slices, repository, "msd", parts)
         gate = repository.fusion.liver_gate
-        for name, minimum in (("without gate", 0.0), *((("with gate", gate.minimum_share),) if gate else ())):
-            cells = []
-            for allowed in FALSE_BOXES:
-                point = Point(name, _lowest(pairs, minimum, allowed), minimum)
-                cells.append(f"{share(found(pairs, point, lambda lesion: lesion.sure))} at {point.threshold:g}")
-            rows.append([f"{repository.name}, {name}", *cells])
+        shares = {"without gate": 0.0} | ({"with gate": gate.minimum_share} if gate else {})
+        for name, answers in {"fused": repository.answers, **repository.members}.items():
+            pairs = pairs_of(slices, replace(repository, answers=answers), "msd", (part,))
+            for gated, minimum in shares.items():
+                rows.append([f"{repository.name}, {name}, {gated}", *_found_at(pairs, minimum)])
     return rows
+
+
+def _found_at(pairs: Sequence[Pair], minimum_share: float) -> Row:
+    cells = []
+    for allowed in FALSE_BOXES:
+        point = Point("", _lowest(pairs, minimum_share, allowed), minimum_share)
+        cells.append(f"{share(found(pairs, point, lambda lesion: lesion.sure))} at {point.threshold:g}")
+    return cells
 
 
 def tumour_area(slices: Sequence[RealSlice], judged: Sequence[Judged]) -> list[Row]:

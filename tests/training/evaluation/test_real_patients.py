@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ def judged(*answers: Answer, gate: LiverGate | None = None) -> Judged:
         liver_gate=gate,
     )
     vote = Ensemble(method="soft_vote", members={"a": 1.0}, decision_threshold=0.6, metrics={})
-    return Judged("shipped", fusion, vote, answers)
+    return Judged("shipped", fusion, vote, answers, {})
 
 
 GATE = LiverGate(minimum_share=0.3, decision_threshold=0.2)
@@ -98,13 +99,15 @@ def test_a_repository_without_a_gate_has_one_operating_point() -> None:
 def test_froc_takes_the_lowest_threshold_that_is_allowed() -> None:
     slices = [real_slice("boxed", lesion())] + [real_slice("healthy", patient=str(number)) for number in range(10)]
     answers = [answer((BOX, 0.3, 1.0)), answer((ELSEWHERE, 0.5, 0.0)), answer((ELSEWHERE, 0.35, 1.0)), *[answer()] * 8]
-    rows = real_patients.froc(slices, [judged(*answers, gate=GATE)], ("test",))
-    without, gated = cells(rows, "shipped, without gate"), cells(rows, "shipped, with gate")
+    repository = replace(judged(*answers, gate=GATE), members={"detect_a": tuple(answers[::-1])})
+    rows = real_patients.froc(slices, [repository], "test")
+    without, gated = cells(rows, "shipped, fused, without gate"), cells(rows, "shipped, fused, with gate")
     assert without["0.05 boxes a slice"] == "0 of 1 (0.00) at 0.51"
     assert without["0.1 boxes a slice"] == "0 of 1 (0.00) at 0.36"
     assert without["0.2 boxes a slice"] == "1 of 1 (1.00) at 0.02"
     assert gated["0.05 boxes a slice"] == "0 of 1 (0.00) at 0.36"
     assert gated["0.1 boxes a slice"] == "1 of 1 (1.00) at 0.02"
+    assert cells(rows, "shipped, detect_a, without gate")["0.5 boxes a slice"] == "0 of 1 (0.00) at 0.02"
 
 
 def test_the_area_is_over_slices_and_over_patients() -> None:
