@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from hepar.contracts.cards import Metric
+from hepar.ensemble.voting import Thresholds
 from training.evaluation.gate_fitting import THRESHOLDS
 from training.evaluation.judged_slices import Answer, Judged, RealSlice, TrueLesion
 from training.metrics.bootstrap import Score, bootstrap_by_patient
+from training.metrics.classification import are_decided
 from training.metrics.detection import overlaps_any
 from training.prepared.dataset import CLASS_LABELS, NO_TUMOUR_INDEX
 
@@ -168,11 +170,9 @@ def other_domains(slices: Sequence[RealSlice], judged: Sequence[Judged]) -> list
 
 def _domain_row(pairs: Sequence[Pair], repository: Judged, point: Point) -> Row:
     with_lesion = [pair for pair in pairs if pair[0].lesions]
-    called = [int(answer.probabilities.argmax()) for _, answer in with_lesion]
-    decided = [float(answer.probabilities.max()) >= repository.vote.decision_threshold for _, answer in with_lesion]
-    certain = [
-        CLASS_LABELS[label] == "cholangiocarcinoma" and sure for label, sure in zip(called, decided, strict=True)
-    ]
+    rows = np.array([answer.probabilities for _, answer in with_lesion]).reshape(-1, len(CLASS_LABELS))
+    called, decided = rows.argmax(axis=1), are_decided(rows, Thresholds.of(repository.vote))
+    certain = (called == CLASS_LABELS.index("cholangiocarcinoma")) & decided
     boxed = [any(found([pair], point, lambda _: True)) for pair in with_lesion]
     outside = [
         bool(inside < OUTSIDE_SHARE)
@@ -185,8 +185,8 @@ def _domain_row(pairs: Sequence[Pair], repository: Judged, point: Point) -> Row:
         share(found(pairs, point, lambda _: True)),
         share(found(pairs, point, lambda lesion: lesion.size_mm >= SIZES[1][1])),
         share(boxed),
-        share([label != NO_TUMOUR_INDEX for label in called]),
-        share(certain),
+        share((called != NO_TUMOUR_INDEX).tolist()),
+        share(certain.tolist()),
         rate(boxes_on_lesion_free(pairs, point)),
         str(len(outside)),
         str(sum(outside)),
