@@ -37,8 +37,8 @@ def fitted_weights(probabilities: Mapping[str, Floats], labels: Labels) -> dict[
     return dict(zip(probabilities, (weights / weights.sum()).tolist(), strict=True))
 
 
-def fitted_votes(probabilities: Mapping[str, Floats], labels: Labels) -> dict[str, Ensemble]:
-    """By method, the vote with its weights, temperature and thresholds.
+def fitted_votes(probabilities: Mapping[str, Floats], labels: Labels, sizes: Floats) -> dict[str, Ensemble]:
+    """By method, the vote with its weights, temperature and thresholds. sizes: (n,) of the largest lesion.
 
     A majority vote counts labels, so it has no temperature to fit.
     """
@@ -54,7 +54,7 @@ def fitted_votes(probabilities: Mapping[str, Floats], labels: Labels) -> dict[st
             uncalibrated = vote_on_all(method, probabilities, members)
             temperature = fitted_temperature(np.log(np.maximum(uncalibrated, _MIN_PROBABILITY)), labels)
         calibrated = vote_on_all(method, probabilities, members, temperature)
-        thresholds = fitted_thresholds(calibrated, labels)
+        thresholds = fitted_thresholds(calibrated, labels, sizes)
         votes[method] = Ensemble(
             method=method,
             members=members,

@@ -87,7 +87,9 @@ def fit_votes(models: Sequence[ShippedModel], data: Path) -> FittedMethods:
     """Every voting method, fitted on the validation part of `data`."""
     validation = read_manifest(data, "validation")
     probabilities = calibrated_probabilities(models, read_images(image_paths(data, validation)))
-    return FittedMethods(fitted_votes(probabilities, label_indices(validation)), DEFAULT_VOTE)
+    return FittedMethods(
+        fitted_votes(probabilities, label_indices(validation), largest_lesion_sizes(validation)), DEFAULT_VOTE
+    )
 
 
 def fit_fusions(models: Sequence[ShippedModel], data: Path) -> FittedMethods:

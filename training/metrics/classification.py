@@ -16,8 +16,8 @@ from training.metrics.bootstrap import Score, metrics_with_intervals
 from training.prepared.dataset import CLASS_LABELS, NO_TUMOUR_INDEX
 
 MAX_ERROR_RATE = 0.2
-MAX_TUMOUR_ERROR_RATE = 0.1
-"""Of the decisions between a tumour and none."""
+MAX_STAGE_ERROR_RATE = 0.1
+"""Of an ensemble's decisions between a tumour and none, and of those on the type."""
 _THRESHOLDS = np.round(np.arange(0.4, 0.91, 0.01), 2)
 
 Floats = NDArray[np.float64]
@@ -38,23 +38,36 @@ def fitted_temperature(logits: Floats, labels: Labels) -> float:
     return round(float(np.exp(result.x)), 4)
 
 
-def fitted_decision_threshold(probabilities: Floats, labels: Labels, max_error_rate: float = MAX_ERROR_RATE) -> float:
-    """The lowest of 0.40, 0.41 ... 0.90 at which at most max_error_rate of the decided images are wrong; else 0.90."""
+def fitted_decision_threshold(
+    probabilities: Floats, labels: Labels, max_error_rate: float = MAX_ERROR_RATE, weights: Floats | None = None
+) -> float:
+    """The lowest of 0.40, 0.41 ... 0.90 at which at most max_error_rate of the decided images are wrong; else 0.90.
+
+    weights: (n,) of the images; equal by default.
+    """
     confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    used = np.ones(len(labels)) if weights is None else weights
     for threshold in _THRESHOLDS:
         decided = confidence >= threshold
-        if decided.any() and 1 - correct[decided].mean() <= max_error_rate:
+        if used[decided].sum() > 0 and 1 - np.average(correct[decided], weights=used[decided]) <= max_error_rate:
             return float(threshold)
     return float(_THRESHOLDS[-1])
 
 
-def fitted_thresholds(probabilities: Floats, labels: Labels) -> Thresholds:
-    """Of both stages of a decision; the second one on the images with a tumour."""
+def fitted_thresholds(probabilities: Floats, labels: Labels, sizes: Floats) -> Thresholds:
+    """Of both stages of a decision; the second one on the images with a tumour, weighted to equal sizes of both types.
+
+    Lesion size tells the type of synthesised lesions better than that of real ones: it must not make a type certain.
+    sizes: see `size_matched_weights`.
+    """
     without = probabilities[:, NO_TUMOUR_INDEX]
     stages = np.stack([1 - without, without], axis=1)
-    tumour = fitted_decision_threshold(stages, (labels == NO_TUMOUR_INDEX).astype(np.intp), MAX_TUMOUR_ERROR_RATE)
+    tumour = fitted_decision_threshold(stages, (labels == NO_TUMOUR_INDEX).astype(np.intp), MAX_STAGE_ERROR_RATE)
     seen = labels != NO_TUMOUR_INDEX
-    return Thresholds(tumour, fitted_decision_threshold(given_a_tumour(probabilities[seen]), labels[seen]))
+    types, weights = given_a_tumour(probabilities[seen]), size_matched_weights(labels, sizes)[seen]
+    if not weights.any():  # without two types of a known size there is nothing to match
+        weights = np.ones(len(types))
+    return Thresholds(tumour, fitted_decision_threshold(types, labels[seen], MAX_STAGE_ERROR_RATE, weights))
 
 
 def given_a_tumour(probabilities: Floats) -> Floats:

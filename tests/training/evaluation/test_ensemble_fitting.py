@@ -34,7 +34,7 @@ def test_a_good_model_gets_more_weight_than_a_guessing_one(labels: np.ndarray) -
 
 def test_only_the_weighted_vote_has_weights(labels: np.ndarray) -> None:
     unequal = {"good": simulated_probabilities(labels, 3.0, 1), "guess": simulated_probabilities(labels, 0.0, 2)}
-    votes = fitted_votes(unequal, labels)
+    votes = fitted_votes(unequal, labels, np.full(len(labels), np.nan))
     assert votes["weighted_vote"].members["good"] > 0.8
     assert votes["soft_vote"].members == votes["majority_vote"].members == {"good": 1.0, "guess": 1.0}
     assert votes["majority_vote"].temperature == 1
@@ -42,7 +42,7 @@ def test_only_the_weighted_vote_has_weights(labels: np.ndarray) -> None:
 
 def test_the_fitted_ensemble_is_better_calibrated_than_the_plain_mean(labels: np.ndarray) -> None:
     probabilities = {name: simulated_probabilities(labels, 1.5, seed) for seed, name in enumerate("abcde")}
-    fitted = fitted_votes(probabilities, labels)["soft_vote"]
+    fitted = fitted_votes(probabilities, labels, np.full(len(labels), np.nan))["soft_vote"]
 
     def calibration_error(voted: np.ndarray) -> float:
         correct = voted.argmax(axis=1) == labels

@@ -61,8 +61,18 @@ def test_both_stages_get_the_lowest_threshold_with_few_wrong_decisions() -> None
     doubtful = np.tile([0.54, 0.36, 0.1], (10, 1))
     clear = np.tile([0.81, 0.09, 0.1], (10, 1))
     labels = np.array([0, 1] * 5 + [0] * 10)
-    thresholds = classification.fitted_thresholds(np.concatenate([doubtful, clear]), labels)
+    unknown = np.full(20, np.nan)
+    thresholds = classification.fitted_thresholds(np.concatenate([doubtful, clear]), labels, unknown)
     assert (thresholds.tumour, thresholds.type) == (0.4, 0.61)
+
+
+def test_a_type_that_follows_from_the_size_is_not_certain() -> None:
+    """Large lesions are called type 0, small ones type 1: right in nine of ten images, and in half at equal sizes."""
+    labels = np.repeat([0, 1], 100)
+    sizes = np.concatenate([np.r_[np.full(90, 0.4), np.full(10, 0.1)], np.r_[np.full(10, 0.4), np.full(90, 0.1)]])
+    probabilities = np.where((sizes > 0.2)[:, None], [0.7, 0.1, 0.2], [0.1, 0.7, 0.2])
+    assert classification.fitted_thresholds(probabilities, labels, np.full(200, np.nan)).type == 0.4
+    assert classification.fitted_thresholds(probabilities, labels, sizes).type == 0.9
 
 
 def test_calibration_is_measured_for_both_stages() -> None:
