@@ -1,6 +1,7 @@
 """Clients: hospital systems that sign in with a secret.
 
 Secrets are shown once and stored as hashes. After a new one is created, the older ones stay valid for a limited time.
+Each change raises WrongPassword, WrongCode or TooManyAttempts where its confirmation is refused.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from auth_service.confirmation import confirm_password, confirmed
 from auth_service.dependencies import AuthDependencies, Caller
 from auth_service.tables import StoredClient, StoredClientSecret
-from hepar.contracts.accounts import ClientRegistration
+from hepar.contracts.accounts import ClientRegistration, Confirmation
 from hepar.core.errors import ClientError
 from hepar.storage.paging import PageRequest, paged
 
@@ -48,7 +50,8 @@ async def register(dependencies: AuthDependencies, caller: Caller, form: ClientR
     client = StoredClient(
         id=uuid.uuid4().hex, name=form.name, scope=" ".join(sorted(set(form.scopes))), created_at=datetime.now(UTC)
     )
-    async with dependencies.audited_transaction() as session:
+    await confirm_password(dependencies, caller, form.password)
+    async with confirmed(dependencies, caller, form.code) as (session, _):
         session.add(client)
         await session.flush()
         secret, stored = _fresh_secret(session, client.id)
@@ -63,10 +66,13 @@ async def clients(dependencies: AuthDependencies, page: PageRequest) -> tuple[li
         return [ClientRecord(client, await _secrets_of(session, client.id)) for client in found], following
 
 
-async def add_secret(dependencies: AuthDependencies, caller: Caller, client_id: str) -> ClientRecord:
+async def add_secret(
+    dependencies: AuthDependencies, caller: Caller, client_id: str, form: Confirmation
+) -> ClientRecord:
     """The other secrets stay valid for `secret_overlap_s` seconds. Raises NoSuchClient, TooManySecrets."""
     now = datetime.now(UTC)
-    async with dependencies.audited_transaction() as session:
+    await confirm_password(dependencies, caller, form.password)
+    async with confirmed(dependencies, caller, form.code) as (session, _):
         client = await _active(session, client_id)
         current = [
             row for row in await _secrets_of(session, client_id) if row.expires_at is None or row.expires_at > now
@@ -83,9 +89,12 @@ async def add_secret(dependencies: AuthDependencies, caller: Caller, client_id: 
     return ClientRecord(client, every, (stored.id, secret))
 
 
-async def remove_secret(dependencies: AuthDependencies, caller: Caller, client_id: str, secret_id: str) -> None:
+async def remove_secret(
+    dependencies: AuthDependencies, caller: Caller, client_id: str, secret_id: str, form: Confirmation
+) -> None:
     """The secret is invalid immediately. Raises NoSuchClient."""
-    async with dependencies.audited_transaction() as session:
+    await confirm_password(dependencies, caller, form.password)
+    async with confirmed(dependencies, caller, form.code) as (session, _):
         found = await session.get(StoredClientSecret, secret_id)
         if found is None or found.client_id != client_id:
             raise NoSuchClient
@@ -93,9 +102,10 @@ async def remove_secret(dependencies: AuthDependencies, caller: Caller, client_i
         await dependencies.audit.append(session, "client_secret_removed", caller.actor, client_id, secret=secret_id)
 
 
-async def deactivate(dependencies: AuthDependencies, caller: Caller, client_id: str) -> None:
+async def deactivate(dependencies: AuthDependencies, caller: Caller, client_id: str, form: Confirmation) -> None:
     """Its tokens become invalid as well. Raises NoSuchClient."""
-    async with dependencies.audited_transaction() as session:
+    await confirm_password(dependencies, caller, form.password)
+    async with confirmed(dependencies, caller, form.code) as (session, _):
         one = (StoredClient.id == client_id) & StoredClient.deactivated_at.is_(None)
         changed = await session.execute(update(StoredClient).where(one).values(deactivated_at=datetime.now(UTC)))
         if getattr(changed, "rowcount", 0) != 1:

@@ -212,8 +212,10 @@ class RoleChange(Document):
 
 
 class ClientRegistration(Document):
-    model_config = with_example({"name": _CLIENT_NAME, "scopes": ["analyses"]})
+    model_config = with_example({"name": _CLIENT_NAME, "scopes": ["analyses"], "password": _PASSWORD, "code": "123456"})
 
+    password: GivenPassword = Field(description="the caller's password")
+    code: Code | None = Field(default=None, description=_CODE)
     name: Annotated[Name, Field(min_length=1, description="display name, at most 120 characters")]
     scopes: list[Literal["analyses", "models"]] = Field(
         default=["analyses"], min_length=1, max_length=2, description="the scopes of its tokens"

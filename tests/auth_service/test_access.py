@@ -94,7 +94,7 @@ def test_a_role_reaches_exactly_the_routes_of_its_scopes(auth: AuthTestClient, r
 
 def test_a_client_token_reaches_no_account_route(auth: AuthTestClient) -> None:
     administrator = auth.administrator()
-    client = auth.client.post("/v1/clients", json={"name": "PACS"}, headers=administrator).json()
+    client = auth.client.post("/v1/clients", json={"name": "PACS", "password": PASSWORD}, headers=administrator).json()
     secret = client["secrets"][0]["secret"]
     form = {"grant_type": "client_credentials", "client_id": client["id"], "client_secret": secret}
     bearer = {"authorization": f"Bearer {auth.client.post('/v1/token', data=form).json()['access_token']}"}
@@ -209,9 +209,12 @@ class Forge:
 
     def of_a_gone_client(self) -> str:
         administrator = self.auth.bearer()
-        client = self.auth.client.post("/v1/clients", json={"name": "PACS"}, headers=administrator).json()
+        client = self.auth.client.post(
+            "/v1/clients", json={"name": "PACS", "password": PASSWORD}, headers=administrator
+        ).json()
         token = self.auth.dependencies.issuer.issue(client["id"], "account users clients audit")
-        self.auth.client.delete(f"/v1/clients/{client['id']}", headers=administrator)
+        path = f"/v1/clients/{client['id']}"
+        self.auth.client.request("DELETE", path, json={"password": PASSWORD}, headers=administrator)
         return token
 
 

@@ -21,6 +21,7 @@ from hepar.web.access_tokens import TokenRules, read_token, verification_keys
 from tests.support.auth_client import PASSWORD, AuthTestClient
 
 RULES = TokenRules("hepar-auth", "hepar")
+CONFIRM = {"password": PASSWORD}
 
 
 def test_a_refresh_token_gives_new_tokens_of_the_same_session(auth: AuthTestClient) -> None:
@@ -131,7 +132,7 @@ def test_revoked_tokens_are_refused(auth: AuthTestClient) -> None:
 
 
 def registered(auth: AuthTestClient, bearer: dict[str, str], **form: object) -> dict[str, Any]:
-    answer = auth.client.post("/v1/clients", json={"name": "PACS"} | form, headers=bearer)
+    answer = auth.client.post("/v1/clients", json={"name": "PACS", "password": PASSWORD} | form, headers=bearer)
     assert answer.status_code == 201, answer.text
     document: dict[str, Any] = answer.json()
     assert answer.headers["location"] == f"/v1/clients/{document['id']}"
@@ -173,21 +174,22 @@ def test_a_client_secret_is_shown_once_and_rotated_without_downtime(auth: AuthTe
     first = client["secrets"][0]
     (listed,) = auth.client.get("/v1/clients", headers=administrator).json()["items"]
     assert listed["secrets"][0]["secret"] is None
-    added = auth.client.post(f"/v1/clients/{client['id']}/secrets", headers=administrator)
+    path = f"/v1/clients/{client['id']}/secrets"
+    added = auth.client.post(path, json=CONFIRM, headers=administrator)
     both = added.json()["secrets"]
-    assert added.headers["location"] == f"/v1/clients/{client['id']}/secrets/{both[1]['id']}"
+    assert added.headers["location"] == f"{path}/{both[1]['id']}"
     assert [row["secret"] is None for row in both] == [True, False]
     assert both[0]["expires_at"] is not None
     assert both[1]["expires_at"] is None
     secrets = first["secret"], both[1]["secret"]
     assert [client_token(auth, client["id"], secret).status_code for secret in secrets] == [200, 200]
-    gone = f"/v1/clients/{client['id']}/secrets/{first['id']}"
-    assert auth.client.delete(gone, headers=administrator).status_code == 204
-    assert auth.client.delete(gone, headers=administrator).status_code == 404
+    gone = f"{path}/{first['id']}"
+    assert auth.client.request("DELETE", gone, json=CONFIRM, headers=administrator).status_code == 204
+    assert auth.client.request("DELETE", gone, json=CONFIRM, headers=administrator).status_code == 404
     assert [client_token(auth, client["id"], secret).status_code for secret in secrets] == [401, 200]
     for _ in range(4):
-        assert auth.client.post(f"/v1/clients/{client['id']}/secrets", headers=administrator).status_code == 201
-    assert auth.client.post(f"/v1/clients/{client['id']}/secrets", headers=administrator).status_code == 409
+        assert auth.client.post(path, json=CONFIRM, headers=administrator).status_code == 201
+    assert auth.client.post(path, json=CONFIRM, headers=administrator).status_code == 409
 
 
 def test_an_older_secret_expires_after_the_overlap(auth_settings: AuthSettings) -> None:
@@ -196,7 +198,8 @@ def test_an_older_secret_expires_after_the_overlap(auth_settings: AuthSettings) 
         auth = AuthTestClient(http)
         administrator = auth.administrator()
         client = registered(auth, administrator)
-        fresh = http.post(f"/v1/clients/{client['id']}/secrets", headers=administrator).json()["secrets"][1]["secret"]
+        added = http.post(f"/v1/clients/{client['id']}/secrets", json=CONFIRM, headers=administrator)
+        fresh = added.json()["secrets"][1]["secret"]
         assert client_token(auth, client["id"], client["secrets"][0]["secret"]).status_code == 401
         assert client_token(auth, client["id"], fresh).status_code == 200
 
@@ -206,9 +209,9 @@ def test_a_deactivated_client_is_refused(auth: AuthTestClient) -> None:
     client = registered(auth, administrator)
     secret = client["secrets"][0]["secret"]
     path = f"/v1/clients/{client['id']}"
-    assert auth.client.delete(path, headers=administrator).status_code == 204
-    assert auth.client.delete(path, headers=administrator).status_code == 404
-    assert auth.client.post(f"{path}/secrets", headers=administrator).status_code == 404
+    assert auth.client.request("DELETE", path, json=CONFIRM, headers=administrator).status_code == 204
+    assert auth.client.request("DELETE", path, json=CONFIRM, headers=administrator).status_code == 404
+    assert auth.client.post(f"{path}/secrets", json=CONFIRM, headers=administrator).status_code == 404
     assert client_token(auth, client["id"], secret).status_code == 401
     assert auth.client.get("/v1/clients", headers=administrator).json()["items"][0]["active"] is False
 

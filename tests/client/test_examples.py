@@ -89,7 +89,7 @@ def test_a_hospital_system_analyses_a_folder(stack: Stack, tmp_path: Path) -> No
         token = hepar.sign_in(administrator, PASSWORD)
     client = httpx.post(
         f"{stack.settings.gateway_url}/v1/clients",
-        json={"name": "PACS"},
+        json={"name": "PACS", "password": PASSWORD},
         headers={"authorization": f"Bearer {token.access_token}"},
     ).json()
     folder = tmp_path / "study"

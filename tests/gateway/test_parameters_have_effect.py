@@ -23,6 +23,7 @@ from tests.support.public_api import PublicApi
 
 DOCUMENT = load_public_document()
 NOBODY = "0" * 32
+CONFIRM = {"password": PASSWORD}
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
@@ -335,17 +336,19 @@ EFFECTS: dict[tuple[str, str], Effect] = {
     ("deactivate_user", "account_id"): by_id("POST", "/v1/users/{account_id}/deactivate", account, "account_id"),
     ("reactivate_user", "account_id"): by_id("POST", "/v1/users/{account_id}/reactivate", account, "account_id"),
     ("reset_second_factor", "account_id"): by_id(
-        "DELETE", "/v1/users/{account_id}/second-factor", account, "account_id", json={"password": PASSWORD}
+        "DELETE", "/v1/users/{account_id}/second-factor", account, "account_id", json=CONFIRM
     ),
     ("list_sign_ins_of_user", "account_id"): by_id("GET", "/v1/users/{account_id}/sign-ins", account, "account_id"),
     ("end_session", "session_id"): by_id("DELETE", "/v1/users/me/sessions/{session_id}", session, "session_id"),
-    ("deactivate_client", "client_id"): by_id("DELETE", "/v1/clients/{client_id}", client, "client_id"),
-    ("add_client_secret", "client_id"): by_id("POST", "/v1/clients/{client_id}/secrets", client, "client_id"),
+    ("deactivate_client", "client_id"): by_id("DELETE", "/v1/clients/{client_id}", client, "client_id", json=CONFIRM),
+    ("add_client_secret", "client_id"): by_id(
+        "POST", "/v1/clients/{client_id}/secrets", client, "client_id", json=CONFIRM
+    ),
     ("remove_client_secret", "client_id"): by_id(
-        "DELETE", "/v1/clients/{client_id}/secrets/{secret_id}", client, "client_id"
+        "DELETE", "/v1/clients/{client_id}/secrets/{secret_id}", client, "client_id", json=CONFIRM
     ),
     ("remove_client_secret", "secret_id"): by_id(
-        "DELETE", "/v1/clients/{client_id}/secrets/{secret_id}", client, "secret_id"
+        "DELETE", "/v1/clients/{client_id}/secrets/{secret_id}", client, "secret_id", json=CONFIRM
     ),
     ("create_token", "grant_type"): token(by_client, "grant_type"),
     ("create_token", "username"): token(by_password, "username", "nobody@example.org"),

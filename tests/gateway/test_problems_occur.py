@@ -257,6 +257,22 @@ def short_password(api: PublicApi) -> httpx2.Response:
     return api.call("DELETE", f"{ME}/second-factor", json=confirmation, headers=headers)
 
 
+def unconfirmed(operation: str, method: str, path: str, **body: str) -> dict[tuple[str, str], Request]:
+    """An integrator gives a wrong password, a wrong code, and too many wrong passwords."""
+
+    def send(api: PublicApi, form: dict[str, str], second_factor: bool = False, times: int = 1) -> httpx2.Response:
+        person = api.person("integrator")
+        if second_factor:
+            confirm_second_factor(api, person)
+        return repeated(times, lambda: api.call(method, where(path), json=body | form, headers=person.headers))
+
+    return {
+        (operation, "wrong-password"): lambda api: send(api, WRONGLY),
+        (operation, "wrong-code"): lambda api: send(api, CONFIRM | {"code": "000000"}, second_factor=True),
+        (operation, "too-many-attempts"): lambda api: send(api, WRONGLY, times=20),
+    }
+
+
 def reset(second_factor: bool = False, times: int = 1, **form: str) -> Request:
     """An administrator, with or without a second factor, resets somebody's."""
 
@@ -309,7 +325,7 @@ def weak_passwords_with_a_link(api: PublicApi, mail: MailServer) -> list[httpx2.
 
 def many_secrets(api: PublicApi) -> httpx2.Response:
     path = f"/v1/clients/{api.registered_client()['id']}/secrets"
-    return repeated(5, lambda: api.call("POST", path))
+    return repeated(5, lambda: api.call("POST", path, json=CONFIRM))
 
 
 def image(path: str, content: bytes, **headers: str) -> Request:
@@ -443,10 +459,16 @@ PROBLEMS: dict[tuple[str, str], Request] = {
         "PUT", "/v1/users/{own}/role", json={"role": "clinician"}
     ),
     ("list_sign_ins_of_user", "no-such-account"): nothing_there("GET", "/v1/users/{account_id}/sign-ins"),
-    ("deactivate_client", "no-such-client"): nothing_there("DELETE", "/v1/clients/{client_id}"),
-    ("add_client_secret", "no-such-client"): nothing_there("POST", "/v1/clients/{client_id}/secrets"),
+    ("deactivate_client", "no-such-client"): nothing_there("DELETE", "/v1/clients/{client_id}", json=CONFIRM),
+    ("add_client_secret", "no-such-client"): nothing_there("POST", "/v1/clients/{client_id}/secrets", json=CONFIRM),
     ("add_client_secret", "too-many-secrets"): many_secrets,
-    ("remove_client_secret", "no-such-client"): nothing_there("DELETE", "/v1/clients/{client_id}/secrets/{secret_id}"),
+    ("remove_client_secret", "no-such-client"): nothing_there(
+        "DELETE", "/v1/clients/{client_id}/secrets/{secret_id}", json=CONFIRM
+    ),
+    **unconfirmed("register_client", "POST", "/v1/clients", name="PACS"),
+    **unconfirmed("deactivate_client", "DELETE", "/v1/clients/{client_id}"),
+    **unconfirmed("add_client_secret", "POST", "/v1/clients/{client_id}/secrets"),
+    **unconfirmed("remove_client_secret", "DELETE", "/v1/clients/{client_id}/secrets/{secret_id}"),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.security.callers import Caller, new_account
+from tests.support.auth_client import PASSWORD
 from tests.support.stack import Stack
 
 WRONG = "a wrong but long password"
@@ -27,7 +28,9 @@ def hospital(stack: Stack) -> dict[str, str]:
     administrator = Caller(stack)
     token = administrator.sign_in(stack.create_administrator()).json()["access_token"]
     headers = {"authorization": f"Bearer {token}"}
-    made = administrator.request("POST", "/v1/clients", json={"name": "PACS"}, headers=headers).json()
+    made = administrator.request(
+        "POST", "/v1/clients", json={"name": "PACS", "password": PASSWORD}, headers=headers
+    ).json()
     return {
         "grant_type": "client_credentials",
         "client_id": made["id"],

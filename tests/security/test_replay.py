@@ -38,7 +38,7 @@ def signed_in(client: httpx.Client, email: str) -> dict[str, str]:
 
 
 def registered_client(client: httpx.Client, administrator: dict[str, str]) -> dict[str, Any]:
-    answer = client.post("/v1/clients", json={"name": "PACS"}, headers=administrator)
+    answer = client.post("/v1/clients", json={"name": "PACS", "password": PASSWORD}, headers=administrator)
     assert answer.status_code == 201, answer.text
     document: dict[str, Any] = answer.json()
     return document
@@ -60,12 +60,12 @@ def test_a_demoted_account_gets_no_secret_again(stack: Stack, client: httpx.Clie
     email = new_administrator(stack)
     demoted, administrator = signed_in(client, email), signed_in(client, new_administrator(stack))
     key = new_key()
-    first = client.post("/v1/clients", json={"name": "PACS"}, headers=demoted | key)
+    first = client.post("/v1/clients", json={"name": "PACS", "password": PASSWORD}, headers=demoted | key)
     assert first.json()["secrets"][0]["secret"]
     account = client.get("/v1/users/me", headers=demoted).json()["id"]
     change = client.put(f"/v1/users/{account}/role", json={"role": "clinician"}, headers=administrator)
     assert change.status_code == 200, change.text
-    again = client.post("/v1/clients", json={"name": "PACS"}, headers=demoted | key)
+    again = client.post("/v1/clients", json={"name": "PACS", "password": PASSWORD}, headers=demoted | key)
     assert again.status_code == 403
     assert first.json()["secrets"][0]["secret"] not in again.text
 

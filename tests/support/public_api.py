@@ -50,7 +50,7 @@ class PublicApi:
         return self._signed_in(identity, email)
 
     def registered_client(self) -> dict[str, Any]:
-        made = self.call("POST", "/v1/clients", json={"name": "PACS", "scopes": ["analyses"]})
+        made = self.call("POST", "/v1/clients", json={"name": "PACS", "scopes": ["analyses"], "password": PASSWORD})
         assert made.status_code == 201, made.text
         document: dict[str, Any] = made.json()
         return document
