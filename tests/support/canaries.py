@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 from collections.abc import Iterator
 
@@ -23,6 +24,7 @@ FORGED = '{"level": "ERROR", "message": "forged"}'
 CANARIES = (CANARY, DIGITS, "forged")
 _TEXT = ("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT", "UI", "AS", "DA", "DT", "TM")
 _NUMBERS = ("DS", "IS")
+_DAMAGED_COPIES = 24
 _HU = np.tile(np.linspace(-200, 400, 64).astype(np.int32), (48, 1))
 _READ = (
     "BitsAllocated", "BitsStored", "Columns", "CTAcquisitionTypeSequence", "FrameOfReferenceUID", "FrameType",
@@ -37,7 +39,8 @@ _READ = (
 
 def canary_files() -> dict[str, bytes]:
     """By what was done to the file."""
-    return dict(_whole()) | dict(_each_read_element()) | dict(_damaged())
+    whole = dict(_whole())
+    return whole | dict(_each_read_element()) | dict(_damaged()) | dict(_whole_damaged(whole))
 
 
 def _whole() -> Iterator[tuple[str, bytes]]:
@@ -49,6 +52,18 @@ def _whole() -> Iterator[tuple[str, bytes]]:
             if value and tag not in dataset and tag.group > 2 and keyword_for_tag(tag) != "SpecificCharacterSet":
                 _put(dataset, tag, vr, value)
         yield f"every element, {name}", dicom_bytes(dataset)
+
+
+def _whole_damaged(whole: dict[str, bytes]) -> Iterator[tuple[str, bytes]]:
+    """The same objects, cut anywhere, and with bytes changed in every part of them. The same in every run."""
+    chance = random.Random(20)  # noqa: S311
+    for name, content in whole.items():
+        for number in range(_DAMAGED_COPIES):
+            yield f"{name}, cut {number}", content[: chance.randrange(200, len(content))]
+            changed = bytearray(content)
+            for _ in range(4 * (number + 1)):
+                changed[chance.randrange(132, len(changed))] ^= chance.randrange(1, 256)
+            yield f"{name}, changed {number}", bytes(changed)
 
 
 def _each_read_element() -> Iterator[tuple[str, bytes]]:
