@@ -67,15 +67,17 @@ def test_urllib_sees_the_401_for_a_large_upload_without_a_token(stack: Stack, si
 
 
 @pytest.mark.parametrize(
-    ("path", "media_type", "status"), [("/v1/users", "application/json", 413), ("/v1/analyses", "text/plain", 401)]
+    ("path", "media_type", "status"),
+    [("/v1/users", "application/json", 413), ("/v1/analyses", "text/plain", 401), ("/v1/analyses", "text/plain", 415)],
 )
 @pytest.mark.parametrize("framing", ["Content-Length: 40000000", CHUNKED])
 def test_an_early_refusal_reaches_a_client_that_only_sends(
-    stack: Stack, path: str, media_type: str, status: int, framing: str
+    stack: Stack, bearer: dict[str, str], path: str, media_type: str, status: int, framing: str
 ) -> None:
     """It reads nothing until it has sent everything, as many HTTP libraries do."""
     with connect(stack.settings.gateway_port) as connection:
-        connection.sendall(head("POST", path, f"Content-Type: {media_type}", framing))
+        authorization = [f"Authorization: {bearer['authorization']}"] if status == 415 else []
+        connection.sendall(head("POST", path, f"Content-Type: {media_type}", framing, *authorization))
         for _ in range(38):
             connection.sendall(b"%x\r\n%s\r\n" % (len(CHUNK), CHUNK) if framing == CHUNKED else CHUNK)
         received = read_all(connection)
