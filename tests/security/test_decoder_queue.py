@@ -62,7 +62,7 @@ def answered(flood: list[Future[httpx.Response]]) -> int:
 def test_a_pause_of_the_machine_does_not_turn_a_good_image_into_an_unreadable_one(
     stack: Stack, client: httpx.Client
 ) -> None:
-    """The worker stands still for longer than any file may compute."""
+    """The worker stands still for longer than the four seconds that a file once had."""
     caller = sign_up(client)
     assert classify(stack, caller, SMALL).status_code == 200
     workers = decode_workers(stack)
