@@ -66,6 +66,16 @@ def examples_of(content: dict[str, Any]) -> list[Any]:
     return examples
 
 
+def test_an_idempotency_key_has_no_example() -> None:
+    """Callers would send the same one, and get each other's conflicts."""
+    assert "example" not in str(DOCUMENT["components"]["parameters"]["Idempotency-Key"])
+
+
+def test_basic_credentials_are_declared_for_the_token_endpoint() -> None:
+    assert DOCUMENT["components"]["securitySchemes"]["client"]["scheme"] == "basic"
+    assert {"client": []} in DOCUMENT["paths"]["/v1/token"]["post"]["security"]
+
+
 def test_every_field_is_described() -> None:
     for name, schema in DOCUMENT["components"]["schemas"].items():
         for field, told in schema.get("properties", {}).items():
