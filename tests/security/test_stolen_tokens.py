@@ -33,6 +33,30 @@ def test_a_stolen_access_token_sets_no_second_factor(stack: Stack) -> None:
     assert Caller(stack).sign_in(email).status_code == 200, "without a code"
 
 
+def test_a_stolen_access_token_changes_no_client(stack: Stack) -> None:
+    """A secret of a client would outlive the session of the token."""
+    stolen, thief = stolen_token(stack, stack.create_administrator()), Caller(stack)
+    form = {"name": "PACS", "password": PASSWORD}
+    client = thief.request("POST", "/v1/clients", headers=stolen, json=form).json()
+    one = f"/v1/clients/{client['id']}"
+    secret = client["secrets"][0]
+    attempts = [
+        ("POST", "/v1/clients", {"name": "Thief's"}),
+        ("POST", f"{one}/secrets", {}),
+        ("DELETE", f"{one}/secrets/{secret['id']}", {}),
+        ("DELETE", one, {}),
+    ]
+    without = [thief.request(method, path, headers=stolen, json=body) for method, path, body in attempts]
+    assert [answer.status_code for answer in without] == [422] * 4
+    wrong = [
+        thief.request(method, path, headers=stolen, json=body | {"password": WRONG}) for method, path, body in attempts
+    ]
+    assert [answer.status_code for answer in wrong] == [403, 403, 403, 429]
+    listed = thief.request("GET", "/v1/clients", headers=stolen, params={"limit": 100}).json()["items"]
+    assert client | {"secrets": [secret | {"secret": None}]} in listed
+    assert "Thief's" not in {row["name"] for row in listed}
+
+
 @pytest.mark.parametrize(
     ("method", "path", "form"),
     [
