@@ -2132,13 +2132,19 @@ export interface components {
         /**
          * ClientRegistration
          * @example {
+         *       "code": "123456",
          *       "name": "PACS of the radiology department",
+         *       "password": "seven herons over a frozen lake",
          *       "scopes": [
          *         "analyses"
          *       ]
          *     }
          */
         ClientRegistration: {
+            /** @description the caller's password */
+            password: string;
+            /** @description a code of the second factor, or a recovery code, where the caller has a second factor */
+            code?: string | null;
             /** @description display name, at most 120 characters */
             name: string;
             /**
@@ -11180,7 +11186,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Not allowed](/problems/forbidden) */
+            /** @description [The password is wrong](/problems/wrong-password); [The code is wrong or was used before](/problems/wrong-code); [Not allowed](/problems/forbidden) */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -11240,7 +11246,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests from you](/problems/rate-limited) */
+            /** @description [Too many attempts](/problems/too-many-attempts); [Too many requests from you](/problems/rate-limited) */
             429: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -11325,7 +11331,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Confirmation"];
+            };
+        };
         responses: {
             /** @description Done */
             204: {
@@ -11357,7 +11367,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Not allowed](/problems/forbidden) */
+            /** @description [The password is wrong](/problems/wrong-password); [The code is wrong or was used before](/problems/wrong-code); [Not allowed](/problems/forbidden) */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -11407,6 +11417,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description [The request is not valid](/problems/invalid-request) */
             422: {
                 headers: {
@@ -11417,7 +11437,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests from you](/problems/rate-limited) */
+            /** @description [Too many attempts](/problems/too-many-attempts); [Too many requests from you](/problems/rate-limited) */
             429: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -11502,7 +11522,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Confirmation"];
+            };
+        };
         responses: {
             /** @description Done */
             201: {
@@ -11537,7 +11561,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Not allowed](/problems/forbidden) */
+            /** @description [The password is wrong](/problems/wrong-password); [The code is wrong or was used before](/problems/wrong-code); [Not allowed](/problems/forbidden) */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -11597,6 +11621,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description [The request is not valid](/problems/invalid-request) */
             422: {
                 headers: {
@@ -11607,7 +11641,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests from you](/problems/rate-limited) */
+            /** @description [Too many attempts](/problems/too-many-attempts); [Too many requests from you](/problems/rate-limited) */
             429: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -11694,7 +11728,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Confirmation"];
+            };
+        };
         responses: {
             /** @description Done */
             204: {
@@ -11726,7 +11764,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Not allowed](/problems/forbidden) */
+            /** @description [The password is wrong](/problems/wrong-password); [The code is wrong or was used before](/problems/wrong-code); [Not allowed](/problems/forbidden) */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -11776,6 +11814,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description [The request is not valid](/problems/invalid-request) */
             422: {
                 headers: {
@@ -11786,7 +11834,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests from you](/problems/rate-limited) */
+            /** @description [Too many attempts](/problems/too-many-attempts); [Too many requests from you](/problems/rate-limited) */
             429: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
