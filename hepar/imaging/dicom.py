@@ -24,6 +24,8 @@ _COLOURS = {
     "PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_420", "YBR_PARTIAL_422", "YBR_ICT", "YBR_RCT",
     "HSV", "ARGB", "CMYK", "XYB",
 }  # fmt: skip
+_OTHER_SPACINGS = ("ImagerPixelSpacing", "NominalScannedPixelSpacing")
+"""At the detector or on a film: they tell the shape of a pixel, but not its size in the patient."""
 
 
 def decode_dicom(
@@ -91,12 +93,14 @@ def _displayed(dataset: pydicom.Dataset, index: int, grey: NDArray[np.uint8]) ->
         element(dataset, "PatientOrientation"),
     )
     spacing_mm = pixel_spacing(frame_element(dataset, index, "PixelMeasuresSequence", "PixelSpacing"))
+    elsewhere = (pixel_spacing(element(dataset, name)) for name in _OTHER_SPACINGS)
+    shape_mm = spacing_mm or next(filter(None, elsewhere), None)
     return CtImage(
         np.ascontiguousarray(stated.orientation.to_display(grey)),
         "DICOM",
         spacing_mm,
         stated.warnings,
         stated.orientation,
-        pixel_aspect(spacing_mm, element(dataset, "PixelAspectRatio")),
+        pixel_aspect(shape_mm, element(dataset, "PixelAspectRatio")),
         stated.sides_known,
     )

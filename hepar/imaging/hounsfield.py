@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,8 @@ _MAPS = {
     "BLOOD_FLOW", "BLOOD_VOLUME", "PERMEABILITY", "SUBTRACTION", "DIVISION", "MULTIPLICATION", "STD_DEVIATION",
     "MAT_SPECIFIC", "MAT_FRACTIONAL", "MAT_VALUE_BASED", "EFF_ATOMIC_NUM", "ELECTRON_DENSITY",
 }  # fmt: skip
+_MAP_WORDS = {"PERFUSION", "CBF", "CBV", "RCBF", "RCBV", "MTT", "TTP", "TMAX", "IODINE", "ZEFF", "EFFECTIVE"}
+"""As parts of a term, as in PERFUSION_BF or IODINE_MAP."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def grey_levels(
     """
     _check_kind(dataset, index)
     rescale = _rescale(dataset, index)
-    without = _why_no_hounsfield_units(dataset, rescale, form)
+    without = _why_no_hounsfield_units(dataset, rescale, form, values[~padding])
     if without is None:
         hu = _rescaled(dataset, rescale, values)
         _check_range(hu, padding)
@@ -71,7 +74,7 @@ def _check_kind(dataset: Dataset, index: int) -> None:
     """Raises UnsupportedImage for a perfusion map and the like. The frame's own type outranks the object's."""
     kind = frame_element(dataset, index, "CTImageFrameTypeSequence", "FrameType") or element(dataset, "ImageType") or ()
     terms = [str(term).strip().upper() for term in ([kind] if isinstance(kind, str) else kind)]
-    found = _MAPS.intersection(terms[2:])
+    found = _MAPS.intersection(terms[2:]) | _MAP_WORDS.intersection(re.split(r"[^A-Z0-9]+", " ".join(terms[2:])))
     if terms and terms[0] == "DERIVED" and found:
         raise UnsupportedImage(f"a derived map ({min(found)} in ImageType) is not read; send the CT slice itself")
 
@@ -90,11 +93,14 @@ def _rescale(dataset: Dataset, index: int) -> Rescale | None:
     return None
 
 
-def _why_no_hounsfield_units(dataset: Dataset, rescale: Rescale | None, form: StoredFormat) -> str | None:
+def _why_no_hounsfield_units(
+    dataset: Dataset, rescale: Rescale | None, form: StoredFormat, values: NDArray[np.int32]
+) -> str | None:
     """A warning, or None where the values are Hounsfield units.
 
     A CT object need not state its RescaleType where that is HU (PS3.3, C.8.2.1.1.6). It is believed only where the
-    stored values can be those of air: copies of a window carry a slope of 1 and an intercept of 0.
+    stored values can be those of air: copies of a window carry a slope of 1 and an intercept of 0. With such a rescale
+    at least one value has to be negative, as fat and air are; signed values of a copy could be, but are not.
     """
     if rescale is None:
         tables = element(dataset, "ModalityLUTSequence")
@@ -106,10 +112,11 @@ def _why_no_hounsfield_units(dataset: Dataset, rescale: Rescale | None, form: St
     if rescale.unit is not None:
         return "The file's RescaleType is not HU: it has no Hounsfield units; it was read in its own window."
     sop_class = element(dataset, "SOPClassUID")
-    if sop_class is not None and sop_class not in _CT_CLASSES:
+    if (sop_class is not None and sop_class not in _CT_CLASSES) or element(dataset, "ConversionType") is not None:
         return "The file is a secondary capture: it has no Hounsfield units; it was read in its own window."
     ends = (form.minimum() * rescale.slope + rescale.intercept, form.maximum() * rescale.slope + rescale.intercept)
-    if min(ends) > _DARKEST_AIR_HU:
+    is_copy = (rescale.slope, rescale.intercept) == (1, 0) and values.min() >= 0
+    if min(ends) > _DARKEST_AIR_HU or is_copy:
         return "The file's values cannot be Hounsfield units; it was read in its own window."
     return None
 

@@ -23,6 +23,8 @@ _AXIAL = math.sqrt(0.5)
 _NO_ORIENTATION = "The file does not state the patient's orientation; standard radiological display is assumed."
 _REORIENTED = "The slice was turned to standard radiological display; coordinates refer to the image as sent."
 _EXIF_APPLIED = "The picture was turned by its EXIF orientation; coordinates refer to its pixels as stored."
+_LOCALISERS = ("LOCALIZER", "LOCALISER", "SCOUT", "TOPOGRAM", "SURVIEW")
+"""The standard's term, and those of scanners."""
 _PLANES = ("sagittal", "coronal", "axial")
 _PATIENT_AXES = {"L": (0, 1), "R": (0, -1), "P": (1, 1), "A": (1, -1), "H": (2, 1), "F": (2, -1)}
 _EXIF_ORIENTATIONS = {
@@ -95,7 +97,7 @@ def dicom_orientation(image_orientation: object, patient_orientation: object) ->
 
 def refuse_localiser(image_type: object) -> None:
     """image_type: value of ImageType or FrameType (PS3.3 C.8.2.1.1.1). Raises UnsupportedImage."""
-    if len(values := _values(image_type)) > 2 and str(values[2]).strip().upper() == "LOCALIZER":
+    if any(str(value).strip().upper() in _LOCALISERS for value in _values(image_type)[2:]):
         raise UnsupportedImage("the image is a localiser; only axial slices are read")
 
 

@@ -60,6 +60,18 @@ def test_a_secondary_capture_has_hounsfield_units_only_where_it_states_them() ->
     assert warnings_of(sixteen) == ""
 
 
+def test_signed_values_of_a_copied_window_are_not_hounsfield_units() -> None:
+    signed = ct(PixelRepresentation=1, RescaleIntercept="0")
+    signed.PixelData = phantom_grey().astype(np.int16).tobytes()
+    assert "cannot be Hounsfield units" in warnings_of(signed)
+    signed.PixelData = phantom_hu().astype(np.int16).tobytes()
+    assert warnings_of(signed) == ""
+
+
+def test_a_ct_object_that_states_a_conversion_is_a_secondary_capture() -> None:
+    assert "secondary capture" in warnings_of(ct(ConversionType="WSD"))
+
+
 @pytest.mark.parametrize("intercept", ["0", "-500"])
 def test_values_that_cannot_be_those_of_air_are_not_hounsfield_units(intercept: str) -> None:
     copy = windowed(SOPClassUID=CTImageStorage, RescaleSlope="1", RescaleIntercept=intercept)
@@ -77,6 +89,9 @@ def test_values_that_cannot_be_those_of_air_are_not_hounsfield_units(intercept: 
         (["DERIVED", "PRIMARY", "AXIAL", "SUBTRACTION"], "SUBTRACTION"),
         (["DERIVED", "PRIMARY", "VOLUME", "EFF_ATOMIC_NUM"], "EFF_ATOMIC_NUM"),
         (["DERIVED", "PRIMARY", "VOLUME", "mat_specific"], "MAT_SPECIFIC"),
+        (["DERIVED", "PRIMARY", "AXIAL", "PERFUSION_BF"], "PERFUSION"),
+        (["DERIVED", "SECONDARY", "PROJECTION IMAGE", "CBF MAP"], "CBF"),
+        (["DERIVED", "SECONDARY", "OTHER", "DE", "IODINE_MAP"], "IODINE"),
     ],
 )
 def test_a_derived_map_is_refused_by_its_name(kind: list[str], word: str) -> None:

@@ -81,9 +81,10 @@ def test_a_slice_that_is_not_axial_is_refused_with_its_plane(
         read(with_orientation(UPRIGHT, image, patient))
 
 
-def test_a_localiser_is_refused() -> None:
+@pytest.mark.parametrize("terms", [["LOCALIZER"], ["localizer", "CT_SOM5 TOP"], ["AXIAL", "SCOUT"], ["TOPOGRAM"]])
+def test_a_localiser_is_refused(terms: list[str]) -> None:
     dataset = ct_dataset(UPRIGHT)
-    dataset.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+    dataset.ImageType = ["ORIGINAL", "PRIMARY", *terms]
     with pytest.raises(UnsupportedImage, match="localiser"):
         read(dataset)
     enhanced, frame_type = multi_frame(2), Dataset()
@@ -144,6 +145,17 @@ def test_the_aspect_of_pixels_is_that_of_the_spacing_or_of_the_aspect_ratio(
     image = read(dataset)
     assert image.pixel_aspect == aspect
     assert (image.spacing_mm is None) == (spacing is None)
+
+
+@pytest.mark.parametrize("name", ["ImagerPixelSpacing", "NominalScannedPixelSpacing"])
+def test_a_spacing_at_the_detector_or_on_a_film_gives_the_aspect_but_no_size(name: str) -> None:
+    dataset = ct_dataset(UPRIGHT)
+    del dataset.PixelSpacing
+    setattr(dataset, name, ["1.4", "0.7"])
+    image = read(dataset)
+    assert (image.pixel_aspect, image.spacing_mm) == (2.0, None)
+    dataset.PixelSpacing = ["0.7", "0.7"]
+    assert read(dataset).pixel_aspect == 1.0
 
 
 @pytest.mark.parametrize(("name", "value"), [("PixelSpacing", ["9", "1"]), ("PixelAspectRatio", ["1", "9"])])
