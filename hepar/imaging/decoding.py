@@ -8,7 +8,7 @@ from PIL import Image
 
 from hepar.imaging.ct_image import LIVER_WINDOW, CtImage, Window
 from hepar.imaging.dicom import decode_dicom
-from hepar.imaging.dicom_file import has_dicom_signature, looks_like_dicom
+from hepar.imaging.dicom_file import has_dicom_signature, lacks_preamble, looks_like_dicom
 from hepar.imaging.errors import ImageTooLarge, UnreadableImage, UnsupportedImage
 from hepar.imaging.file_values import quoted_number
 from hepar.imaging.pictures import decode_picture, picture_format
@@ -48,11 +48,13 @@ def decode(content: bytes, window: Window = LIVER_WINDOW, frame: int | None = No
 def _decode(content: bytes, window: Window, frame: int | None) -> CtImage:
     if looks_like_dicom(content):  # first: its preamble may look like a TIFF
         return decode_dicom(content, window, check_size, frame)
-    name = picture_format(content)
-    if name is None and has_dicom_signature(content):
+    if has_dicom_signature(content):
         raise UnsupportedImage(
             "the preamble of the DICOM file (its first 128 bytes) is neither zeros nor a TIFF header"
         )
+    if lacks_preamble(content):
+        raise UnsupportedImage("a DICOM data set without the preamble of a DICOM file (128 bytes and DICM) is not read")
+    name = picture_format(content)
     if name is None:
         raise UnsupportedImage("the bytes are neither PNG, JPEG, TIFF, BMP, WebP nor DICOM")
     if len(content) > PICTURE_BYTES_MAX:

@@ -46,6 +46,10 @@ COMPRESSED = (
     JPEGLSNearLossless, JPEG2000Lossless, JPEG2000,
 )  # fmt: skip
 _PREAMBLE_BYTES = 128
+_TIFF_HEADERS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_FIRST_ELEMENT_MAX, _FIRST_LENGTH_MAX = 0x18, 64
+_FIRST_VRS = (b"UL", b"OB", b"UI", b"CS", b"DA", b"TM", b"SH", b"SQ")
+"""Of the first elements of a data set: the length of a group, the character set, the type of the image, UIDs."""
 _FLOAT_PIXELS, _PIXELS = BaseTag(0x7FE00008), BaseTag(0x7FE00010)
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _ITEM, _END_OF_ITEMS = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
@@ -60,7 +64,17 @@ def has_dicom_signature(content: bytes) -> bool:
 def looks_like_dicom(content: bytes) -> bool:
     """DICM after a preamble of zeros or a TIFF header; another preamble may be a program (CVE-2019-11687)."""
     preamble = content[:_PREAMBLE_BYTES]
-    return has_dicom_signature(content) and (not any(preamble) or preamble[:4] in (b"II*\x00", b"MM\x00*"))
+    return has_dicom_signature(content) and (not any(preamble) or preamble[:4] in _TIFF_HEADERS)
+
+
+def lacks_preamble(content: bytes) -> bool:
+    """Whether a data set begins at once, with an element of group 2 or 8, as in files that do not follow PS3.10."""
+    if content.startswith(b"DICM"):
+        return True
+    group, number, length = struct.unpack_from("<HHI", content) if len(content) >= 8 else (0, 0, 0)
+    if group not in (2, 8) or number > _FIRST_ELEMENT_MAX:
+        return False
+    return content[4:6] in _FIRST_VRS or length <= _FIRST_LENGTH_MAX
 
 
 def read_dicom(content: bytes) -> pydicom.Dataset:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from hepar.imaging.contrast import check_contrast
 from hepar.imaging.ct_image import CtImage, GreyImage, ImageFormat
@@ -19,6 +20,7 @@ from hepar.imaging.jpeg_stream import jpeg_header
 from hepar.imaging.orientation import StatedOrientation, exif_orientation, picture_aspect
 from hepar.imaging.pixel_data import eight_bit_jpeg
 from hepar.imaging.sixteen_bits import check_use_of_range, eight_of_sixteen_bits
+from hepar.imaging.tiff_compression import check_tiff_compression
 from hepar.imaging.tiff_header import tiff_header, with_black_as_zero
 
 _COLOUR_TOLERANCE = 24
@@ -126,6 +128,8 @@ def _opened(content: bytes, name: ImageFormat, check_size: Callable[[int, int], 
         warnings.filterwarnings("ignore", category=UserWarning)  # about tags that are not used
         with Image.open(io.BytesIO(content), formats=(name,)) as opened:
             check_size(*opened.size)
+            if isinstance(opened, TiffImageFile):
+                check_tiff_compression(opened, content)
             notes = []
             if getattr(opened, "n_frames", 1) > 1:
                 notes.append(f"The file has {getattr(opened, 'n_frames', 1)} pictures; the first was read.")
@@ -158,6 +162,9 @@ def _grey_levels(image: Image.Image, samples: _Samples) -> tuple[GreyImage, list
         values = np.asarray(image.convert("L"))
         shown = 255 - values if samples.white_is_zero else values
         return np.where(_transparent(image, values), 0, shown).astype(np.uint8), []
+    if image.mode == "LA" and samples.white_is_zero:
+        shade, alpha = image.split()
+        image = Image.merge("LA", (ImageOps.invert(shade), alpha))
     colours = _without_alpha(image)
     step = 1 + max(colours.size) // _SAMPLED_SIDE
     sampled = np.asarray(colours)[::step, ::step]

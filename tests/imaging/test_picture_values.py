@@ -45,6 +45,13 @@ def test_a_tiff_where_white_is_zero_is_turned_at_every_depth(bits: int, big: boo
     assert np.abs(plain.pixels.astype(int) - phantom_grey()).max() <= 256 >> min(bits, 7)
 
 
+def test_a_tiff_with_alpha_where_white_is_zero_is_turned() -> None:
+    alpha = np.full_like(phantom_grey(), 255)
+    alpha[:20] = 0
+    image = decode(tiff(np.dstack([255 - phantom_grey(), alpha]), 8, white_is_zero=True))
+    assert np.array_equal(image.pixels, np.where(alpha, phantom_grey(), 0))
+
+
 def test_a_big_endian_bigtiff_is_named() -> None:
     with pytest.raises(UnsupportedImage, match="BigTIFF in big-endian byte order"):
         decode(tiff(scaled(Window(0, 250), 255), 8, big=True, byte_order=">"))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 
 import numpy as np
 import pytest
 from jpeg_ls import encode_array
+from PIL import Image
+from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
@@ -63,6 +66,14 @@ def float_pixels() -> bytes:
     return dicom_bytes(dataset)
 
 
+def without_preamble(*, implicit: bool) -> bytes:
+    dataset = ct_dataset(phantom_hu())
+    del dataset.file_meta, dataset.preamble
+    buffer = io.BytesIO()
+    dcmwrite(buffer, dataset, implicit_vr=implicit, little_endian=True)
+    return buffer.getvalue()
+
+
 def dicomdir() -> bytes:
     return dicom_bytes(without_pixels(SOPClassUID=MediaStorageDirectoryStorage))
 
@@ -93,6 +104,16 @@ CASES: dict[str, tuple[bytes, type[ImageError], str]] = {
     "a video": (with_syntax(MPEG2MPML), UnsupportedImage, "MPEG2 Main Profile"),
     "a text in the preamble": (b"A text".ljust(128, b" ") + PLAIN[128:], UnsupportedImage, "preamble"),
     "a program in the preamble": (b"MZ".ljust(128, b"\1") + PLAIN[128:], UnsupportedImage, "preamble"),
+    "a picture's signature in the preamble": (b"\xff\xd8\xff" + PLAIN[3:], UnsupportedImage, "preamble of the DICOM"),
+    "no preamble": (PLAIN[132:], UnsupportedImage, "without the preamble"),
+    "no preamble but DICM": (PLAIN[128:], UnsupportedImage, "without the preamble"),
+    "no preamble, implicit": (without_preamble(implicit=True), UnsupportedImage, "without the preamble"),
+    "no preamble, explicit": (without_preamble(implicit=False), UnsupportedImage, "without the preamble"),
+    "a TIFF with fax compression": (
+        encoded(phantom_grey() > 99, "TIFF", compression="group4"),
+        UnsupportedImage,
+        "fax",
+    ),
     "a JPEG of 12 bits": (twelve_bit_jpeg(), UnsupportedImage, "JPEG pictures of 12 bits are not read"),
     "a lossless JPEG": (jpeg_lossless(phantom_hu() + 1024), UnsupportedImage, "lossless JPEG pictures are not read"),
     "a JPEG-LS": (bytes(encode_array(phantom_grey())), UnsupportedImage, "JPEG-LS pictures are not read"),
@@ -128,6 +149,24 @@ def test_a_jpeg_with_missing_data_and_an_end_marker_is_refused(pixels: np.ndarra
     for damaged in (whole[:middle] + b"\xff\xd9", whole[:middle] + whole[middle + 300 :]):
         with pytest.raises(UnreadableImage, match="JPEG data is damaged or ends too early"):
             decode(damaged)
+
+
+def test_the_jpeg_parts_of_a_tiff_are_checked() -> None:
+    whole = encoded(phantom_grey(), "TIFF", compression="jpeg", quality=95)
+    assert np.abs(decode(whole).pixels.astype(int) - phantom_grey()).mean() < 2
+    with Image.open(io.BytesIO(whole)) as opened:
+        tags = opened.tag_v2  # type: ignore[attr-defined]
+        (start,), (length,) = tags[273], tags[279]
+    end = start + length
+    middle = start + length // 2
+    for damaged in (bytes(end - middle), b"\xff\xd9" + bytes(end - middle - 2)):
+        with pytest.raises(UnreadableImage, match="JPEG data is damaged or ends too early"):
+            decode(whole[:middle] + damaged + whole[end:])
+
+
+@pytest.mark.parametrize("start", [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"])
+def test_a_tiff_header_in_the_preamble_is_allowed(start: bytes) -> None:
+    assert decode(start + PLAIN[4:]).format == "DICOM"
 
 
 @pytest.mark.parametrize("kind", [b"tEXt", b"zTXt", b"iTXt", b"iCCP"])
