@@ -68,10 +68,14 @@ def prepare(image: CtImage, sizes: Collection[InputSize], *, with_preview: bool)
 
 def make_preview(image: CtImage) -> Preview:
     """Shrinks a large image; a smaller one keeps its size."""
-    geometry, pixels = image.geometry, image.pixels
-    width, height = geometry.display_size
-    scale = min(PREVIEW_SIDE_MAX / max(width, height), 1)
+    scale = min(PREVIEW_SIDE_MAX / max(image.geometry.display_size), 1)
+    return Preview(square_pixels(image, scale), image.geometry)
+
+
+def square_pixels(image: CtImage, scale: float = 1.0) -> GreyImage:
+    """The display of the image as a raster. scale: its pixels per pixel of the display."""
+    width, height = image.geometry.display_size
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    if size != (pixels.shape[1], pixels.shape[0]):
-        pixels = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
-    return Preview(pixels, geometry)
+    if size == (image.pixels.shape[1], image.pixels.shape[0]):
+        return image.pixels
+    return np.asarray(Image.fromarray(image.pixels).resize(size, Image.Resampling.BICUBIC))

@@ -1,6 +1,8 @@
 """Readers of picture datasets: class folders (the Kaggle layout), YOLO, Pascal VOC, COCO and tables of boxes.
 
 Pictures are assumed to be windowed. None of these layouts identifies patients: each image counts as one patient.
+Boxes refer to the pixels as the file stores them. Slices have the pixels of the display: turned by the EXIF orientation
+and square, as the networks see a picture when it is analysed.
 """
 
 from __future__ import annotations
@@ -11,11 +13,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import yaml
 
 from hepar.imaging import decode
-from hepar.imaging.ct_image import CtImage
 from hepar.imaging.errors import ImageError
+from hepar.imaging.geometry import Geometry
+from hepar.imaging.prepared import square_pixels
 from training.datasets.records import (
     NO_TUMOUR,
     UNKNOWN,
@@ -134,26 +138,33 @@ def _slice(
     *,
     relative: bool = False,
 ) -> Iterator[SourceSlice | Fault]:
-    """rows: corners in pixels, or (class, x, y, w, h) as shares of the image if `relative`."""
+    """rows: corners in pixels as stored, or (class, x, y, w, h) as shares of the image if `relative`."""
     origin = str(path.relative_to(folder))
     try:
         image = decode(path.read_bytes())
     except (ImageError, OSError) as error:
         yield Fault(origin, str(error))
         return
-    boxes = [_in_pixels(row, image, kind) if relative else _rounded(row, kind) for row, kind in rows]
+    geometry = image.geometry
+    boxes = [_in_pixels(row, geometry, kind) if relative else _rounded(row, kind) for row, kind in rows]
     for box in boxes:
-        reason = box_fault(box, *image.pixels.shape)
+        reason = box_fault(box, geometry.height, geometry.width)
         if reason:
             yield Fault(origin, reason)
             return
+    shown = tuple(_displayed(box, geometry) for box in boxes)
     name = origin.removesuffix(path.suffix).replace("/", "_")
-    yield SourceSlice(name, name, image.pixels, tumour_type, tuple(boxes), origin, file_sha256(path))
+    yield SourceSlice(name, name, square_pixels(image), tumour_type, shown, origin, file_sha256(path))
 
 
-def _in_pixels(row: list[float], image: CtImage, kind: str) -> TypedBox:
+def _displayed(box: TypedBox, geometry: Geometry) -> TypedBox:
+    sent = np.array([box.x_min, box.y_min, box.x_max, box.y_max])
+    return _rounded(geometry.boxes_to_display(sent)[0].tolist(), box.tumour_type)
+
+
+def _in_pixels(row: list[float], geometry: Geometry, kind: str) -> TypedBox:
     _, x, y, width, height = row
-    rows, columns = image.pixels.shape
+    rows, columns = geometry.height, geometry.width
     corners = [(x - width / 2) * columns, (y - height / 2) * rows, (x + width / 2) * columns, (y + height / 2) * rows]
     return _rounded(corners, kind)
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from tests.support.orientations import EXIF_ORIENTATIONS
 from tests.training.miniatures import BUILDERS, LESION_SLICES, SIDE, WINDOW, Case, csv_boxes, write
 from training.datasets.collection import LAYOUTS
 from training.datasets.records import Fault, ReadOptions, SourceSlice, TypedBox, UnexpectedLayout, box_fault
@@ -172,3 +174,24 @@ def test_unreadable_pictures_and_boxes_outside_are_listed_by_name(tmp_path: Path
         "images/broken.png",
         "gone.png",
     }
+
+
+@pytest.mark.parametrize("value", EXIF_ORIENTATIONS)
+@pytest.mark.parametrize("rows", [1, 2])
+def test_boxes_of_turned_pictures_and_of_high_pixels_lie_on_their_lesion(tmp_path: Path, value: int, rows: int) -> None:
+    """rows: every how manyth row as sent is kept; the density of the picture states it."""
+    upright = np.full((64, 96), 60, dtype=np.uint8)
+    upright[16:32, 40:72] = 220
+    stored = np.ascontiguousarray(EXIF_ORIENTATIONS[value](upright)[::rows])
+    exif = Image.Exif()
+    exif[0x0112] = value
+    Image.fromarray(stored).save(tmp_path / "turned.png", exif=exif, dpi=(72 * rows, 72))
+    lit_rows, lit_columns = np.nonzero(stored == 220)
+    box = f"{lit_columns.min()},{lit_rows.min()},{lit_columns.max() + 1},{lit_rows.max() + 1}"
+    (tmp_path / "boxes.csv").write_text(f"image,x_min,y_min,x_max,y_max,type\nturned.png,{box},hcc\n")
+    (item,) = LAYOUTS["csv_boxes"].read(tmp_path, OPTIONS)
+    assert isinstance(item, SourceSlice), item
+    assert item.grey.shape == upright.shape
+    assert corners(item) == [(40, 16, 72, 32)]
+    lesion = item.grey[18:30, 42:70].astype(int)
+    assert np.abs(lesion - 220).max() < 10, "bicubic scaling overshoots a little at an edge"
