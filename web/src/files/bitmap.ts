@@ -2,6 +2,9 @@
 import { withoutExif } from "./exif.ts";
 import { formatFact, FULL_RANGE, luma, type Inspection, type Kind } from "./picture.ts";
 
+const PNG_BIT_DEPTH = 24;
+const BRIGHTEST_OF_12_BITS = 16;
+
 export async function inspectBitmap(kind: Kind, bytes: Uint8Array<ArrayBuffer>): Promise<Inspection> {
   const unknown: Inspection = { kind, facts: [], frames: 1 };
   let bitmap: ImageBitmap;
@@ -11,7 +14,7 @@ export async function inspectBitmap(kind: Kind, bytes: Uint8Array<ArrayBuffer>):
     return unknown;
   }
   const { width, height } = bitmap;
-  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  const context = new OffscreenCanvas(width, height).getContext("2d", { alpha: false, willReadFrequently: true }); // transparent is black
   if (context === null) return unknown;
   context.drawImage(bitmap, 0, 0);
   const { data } = context.getImageData(0, 0, width, height);
@@ -20,6 +23,8 @@ export async function inspectBitmap(kind: Kind, bytes: Uint8Array<ArrayBuffer>):
     const offset = index * 4;
     values[index] = luma(data[offset] ?? 0, data[offset + 1] ?? 0, data[offset + 2] ?? 0);
   }
+  // The browser keeps the upper 8 of 16 bits; where fewer are in use, it shows next to nothing of what the services read.
+  if (kind === "PNG" && bytes[PNG_BIT_DEPTH] === 16 && values.every((value) => value < BRIGHTEST_OF_12_BITS)) return unknown;
   const picture = { width, height, values, window: FULL_RANGE, inverted: false, hounsfield: false };
   return { kind, facts: [formatFact(kind, width, height)], frames: 1, picture };
 }

@@ -4,7 +4,8 @@ import { decode } from "tiff";
 import { luma } from "./picture.ts";
 import { asStored, singlePageTiff } from "./tiffPages.ts";
 
-const TWELVE_BITS = 4096;
+/** Of 16 bits, those that may be in use: an image of fewer is shown in their range. */
+const USED_MAXIMA = [255, 4095, 65_535];
 
 /** Stored values of all frames, 16 bits, little endian, from RLE, JPEG or JPEG 2000. Throws if they cannot be decoded. */
 export function decompressDicom(bytes: Uint8Array<ArrayBuffer>): DataView {
@@ -13,6 +14,8 @@ export function decompressDicom(bytes: Uint8Array<ArrayBuffer>): DataView {
   image.decompress();
   return new DataView(image.getRawData());
 }
+
+const WHITE_IS_ZERO = 0;
 
 export interface TiffPage {
   width: number;
@@ -27,15 +30,33 @@ export interface TiffPage {
 export function decodeTiffPage(bytes: Uint8Array, index: number): TiffPage {
   const page = decode(asStored(singlePageTiff(bytes, index)))[0];
   if (page === undefined) throw new Error("a TIFF without a page");
-  const { width, height, data, samplesPerPixel, bitsPerSample: bits } = page;
+  const { width, height, data, samplesPerPixel, bitsPerSample: bits, type } = page;
+  if (page.palette !== undefined || page.sampleFormat !== 1) throw new Error("left to the services");
+  const [full, hasAlpha] = [2 ** bits - 1, samplesPerPixel === 2 || samplesPerPixel === 4];
+  // The decoder has inverted all samples over all bits; the services invert grey over those in use.
+  const whiteIsZero = type === WHITE_IS_ZERO;
+  const stored = whiteIsZero ? data.map((value) => full - value) : data;
+  const used = bits === 16 && samplesPerPixel === 1 ? usedMaximum(maximum(stored)) : full;
+  const shown = (value: number) => (whiteIsZero ? used - value : value);
+  const white = bits === 16 && samplesPerPixel === 1 && whiteIsZero ? usedMaximum(used - minimum(stored)) : used;
   const values = new Float32Array(width * height);
-  const scale = bits === 16 ? 255 / (maximum(data) < TWELVE_BITS ? TWELVE_BITS - 1 : 65_535) : 1;
   for (let pixel = 0; pixel < values.length; pixel += 1) {
     const offset = pixel * samplesPerPixel;
-    const [red, green, blue] = [data[offset] ?? 0, data[offset + 1] ?? 0, data[offset + 2] ?? 0];
-    values[pixel] = scale * (samplesPerPixel < 3 ? red : luma(red, green, blue));
+    const [red, green, blue] = [stored[offset] ?? 0, stored[offset + 1] ?? 0, stored[offset + 2] ?? 0];
+    const opacity = hasAlpha ? (stored[offset + samplesPerPixel - 1] ?? 0) / full : 1;
+    values[pixel] = (opacity * 255 * (samplesPerPixel < 3 ? shown(red) : luma(red, green, blue))) / white;
   }
   return { width, height, values, bits };
+}
+
+function usedMaximum(largest: number): number {
+  return USED_MAXIMA.find((maximum) => largest <= maximum) ?? 65_535;
+}
+
+function minimum(data: ArrayLike<number>): number {
+  let smallest = Infinity;
+  for (let index = 0; index < data.length; index += 1) smallest = Math.min(smallest, data[index] ?? 0);
+  return smallest;
 }
 
 function maximum(data: ArrayLike<number>): number {

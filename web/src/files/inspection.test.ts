@@ -12,6 +12,7 @@ test("the content decides what a file is", () => {
   expect(kind("\xff\xd8\xff")).toBe("JPEG");
   expect(kind("II*\0")).toBe("TIFF");
   expect(kind("MM\0*")).toBe("TIFF");
+  expect(kind("II+\0")).toBe("TIFF");
   expect(kind("BM")).toBe("BMP");
   expect(kind("RIFF....WEBP")).toBe("WEBP");
   expect(kind("DICM", 128)).toBe("DICOM");

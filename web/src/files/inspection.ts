@@ -12,12 +12,12 @@ const UPLOAD_MB_MAX: Record<Kind, number> = { PNG: 20, JPEG: 20, TIFF: 20, BMP: 
 export function kindOf(bytes: Uint8Array): Kind | undefined {
   const startsWith = (...expected: number[]) => expected.every((byte, index) => bytes[index] === byte);
   const text = (from: number, length: number) => String.fromCharCode(...bytes.subarray(from, from + length));
+  if (text(128, 4) === "DICM") return "DICOM"; // first: its preamble may be the header of a TIFF
   if (startsWith(0x89, 0x50, 0x4e, 0x47)) return "PNG";
   if (startsWith(0xff, 0xd8, 0xff)) return "JPEG";
-  if (text(0, 4) === "II*\0" || text(0, 4) === "MM\0*") return "TIFF";
+  if (text(0, 4) === "II*\0" || text(0, 4) === "MM\0*" || text(0, 4) === "II+\0" || text(0, 4) === "MM\0+") return "TIFF";
   if (text(0, 2) === "BM") return "BMP";
   if (text(0, 4) === "RIFF" && text(8, 4) === "WEBP") return "WEBP";
-  if (text(128, 4) === "DICM") return "DICOM";
   return undefined;
 }
 

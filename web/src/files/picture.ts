@@ -15,9 +15,20 @@ export interface Picture {
   window: Window;
   /** Low values are bright, as in MONOCHROME1. */
   inverted: boolean;
+  /** How the file states that it is turned for display. */
+  turn?: Turn;
+  /** Height of a pixel divided by its width, where the file states it without a spacing. */
+  pixelAspect?: number;
   spacing_mm?: { row: number; column: number };
   /** Values are Hounsfield units; otherwise 0 to 255. */
   hounsfield: boolean;
+}
+
+/** Rows and columns are exchanged first, then the axes of the display are reversed. */
+export interface Turn {
+  transposed: boolean;
+  flippedX: boolean;
+  flippedY: boolean;
 }
 
 /** The range of values that is shown from black to white. */

@@ -1,7 +1,6 @@
 /** How an image is displayed: its orientation, and what the user chose. */
 import type { Detection } from "../api.ts";
-import type { Window } from "../files/picture.ts";
-import type { Size, Spacing } from "./geometry.ts";
+import type { Picture, Window } from "../files/picture.ts";
 
 /** What the user chose. */
 export interface DisplaySettings {
@@ -14,9 +13,17 @@ export interface DisplaySettings {
 /** Standard radiological display with square pixels, and the transform from the pixels of the file. */
 export type Display = Detection["image"]["display"];
 
-/** Of an image without a result: as its pixels lie in the file. */
-export function displayAsSent({ width, height }: Size, spacing_mm: Spacing = { row: 1, column: 1 }): Display {
-  const side_mm = Math.min(spacing_mm.row, spacing_mm.column);
-  const [across, down] = [spacing_mm.column / side_mm, spacing_mm.row / side_mm];
-  return { matrix: [across, 0, 0, down, 0, 0], width: width * across, height: height * down, patient_sides: null };
+const AS_SENT = { transposed: false, flippedX: false, flippedY: false };
+
+/** Of an image without a result: turned as its file states, else as its pixels lie in it. */
+export function statedDisplay(picture: Pick<Picture, "width" | "height" | "spacing_mm" | "pixelAspect" | "turn">): Display {
+  const { row, column } = picture.spacing_mm ?? { row: picture.pixelAspect ?? 1, column: 1 };
+  const [across, down] = [column / Math.min(row, column), row / Math.min(row, column)];
+  const { transposed, flippedX, flippedY } = picture.turn ?? AS_SENT;
+  const sent = [picture.width * across, picture.height * down] as const;
+  const [width, height] = transposed ? [sent[1], sent[0]] : sent;
+  const [x, y] = [flippedX ? -1 : 1, flippedY ? -1 : 1];
+  const [e, f] = [flippedX ? width : 0, flippedY ? height : 0];
+  const matrix: Display["matrix"] = transposed ? [0, y * across, x * down, 0, e, f] : [x * across, 0, 0, y * down, e, f];
+  return { matrix, width, height, patient_sides: null };
 }

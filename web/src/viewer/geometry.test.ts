@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { displayAsSent } from "./display.ts";
+import { statedDisplay } from "./display.ts";
 import { applyWindow, fittedView, lineLength, toImage, transformedBox, zoomedView } from "./geometry.ts";
 import { lineAt, rulerAfterKey } from "./ruler.ts";
 
@@ -37,8 +37,16 @@ test("a box is transformed as the image is", () => {
 });
 
 test("an image without a result is shown as it lies in the file, with square pixels", () => {
-  const display = displayAsSent({ width: 40, height: 30 }, { row: 1.4, column: 0.7 });
+  const display = statedDisplay({ width: 40, height: 30, spacing_mm: { row: 1.4, column: 0.7 } });
   expect(display).toEqual({ matrix: [1, 0, 0, 2, 0, 0], width: 40, height: 60, patient_sides: null });
+});
+
+test("an image without a result is turned as its file states", () => {
+  const size = { width: 40, height: 30, pixelAspect: 2 };
+  const turned = statedDisplay({ ...size, turn: { transposed: true, flippedX: true, flippedY: false } });
+  expect(turned).toEqual({ matrix: [0, 1, -2, 0, 60, 0], width: 60, height: 40, patient_sides: null });
+  const prone = statedDisplay({ ...size, turn: { transposed: false, flippedX: true, flippedY: true } });
+  expect(prone).toEqual({ matrix: [-1, 0, 0, -2, 40, 60], width: 40, height: 60, patient_sides: null });
 });
 
 test("keys move, restart and remove the ruler", () => {

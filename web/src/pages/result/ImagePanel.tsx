@@ -4,7 +4,7 @@ import type { Analysis, Box, Classification } from "../../api.ts";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import type { Picture } from "../../files/picture.ts";
 import { boxSizeText, classificationOf, detectionOf, displayOf } from "../../results.ts";
-import { displayAsSent, type DisplaySettings } from "../../viewer/display.ts";
+import { statedDisplay, type DisplaySettings } from "../../viewer/display.ts";
 import type { ActivationMap } from "../../viewer/drawing.ts";
 import type { View } from "../../viewer/geometry.ts";
 import { Viewer } from "../../viewer/Viewer.tsx";
@@ -23,7 +23,7 @@ export function ImagePanel({ picture, analysis }: ImagePanelProps) {
   const [overlaySettings, setOverlaySettings] = useState<OverlaySettings>({ threshold: 0, map: "", opacity: 0.4 });
   const [view, setView] = useState<View>();
   const { overlay, maps } = useOverlay(analysis, overlaySettings);
-  const display = useMemo(() => displayOf(analysis) ?? displayAsSent(picture, picture.spacing_mm), [analysis, picture]);
+  const display = useMemo(() => displayOf(analysis) ?? statedDisplay(picture), [analysis, picture]);
   const viewer = { picture, display, settings, onSettings: setSettings, view, onView: setView };
   return (
     <div className="image-panel">

@@ -2,7 +2,7 @@ import { useEffect, useRef } from "react";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import type { QueueItem } from "../../queue/items.ts";
 import { displayOf } from "../../results.ts";
-import { displayAsSent } from "../../viewer/display.ts";
+import { statedDisplay } from "../../viewer/display.ts";
 import { fittedView } from "../../viewer/geometry.ts";
 import { WindowedImage } from "../../viewer/WindowedImage.ts";
 
@@ -15,7 +15,7 @@ export function Thumbnail({ item: { inspection, analysis } }: { item: QueueItem 
   useEffect(() => {
     const context = canvas.current?.getContext("2d");
     if (!picture || !context) return;
-    const display = displayOf(analysis) ?? displayAsSent(picture, picture.spacing_mm);
+    const display = displayOf(analysis) ?? statedDisplay(picture);
     const { zoom, left, top } = fittedView(display, { width: SIDE_PX, height: SIDE_PX });
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, SIDE_PX, SIDE_PX);
