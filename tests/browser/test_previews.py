@@ -41,7 +41,7 @@ def ct(values: NDArray[np.integer] = HU + 1024, **elements: object) -> FileDatas
 
 
 def eight_bits(**elements: object) -> FileDataset:
-    dataset = ct(BitsAllocated=8, BitsStored=8, HighBit=7, RescaleIntercept="0", **elements)
+    dataset = ct(HU + 1024, BitsAllocated=8, BitsStored=8, HighBit=7, RescaleIntercept="0", **elements)
     dataset.PixelData = GREY.tobytes()
     return dataset
 
