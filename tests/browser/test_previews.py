@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Page, expect
-from pydicom.dataset import FileDataset
+from pydicom.dataset import Dataset, FileDataset
 from pydicom.uid import JPEG2000Lossless, SecondaryCaptureImageStorage
 
 from hepar.imaging import decode
@@ -65,7 +65,7 @@ def overlaid() -> FileDataset:
     return ct((HU + 1024) | overlay, BitsStored=12, HighBit=11)
 
 
-def with_frame_groups() -> FileDataset:
+def with_frame_groups() -> Dataset:
     """The top level contradicts the functional groups."""
     dataset = multi_frame(1)
     dataset.RescaleSlope, dataset.RescaleIntercept = "1", "0"
@@ -81,7 +81,7 @@ def compressed_and_overlaid() -> FileDataset:
     return dataset
 
 
-DICOM = {
+DICOM: dict[str, Dataset] = {
     "plain": ct(),
     "frame groups": with_frame_groups(),
     "MONOCHROME1 with Hounsfield units": ct(PhotometricInterpretation="MONOCHROME1"),
