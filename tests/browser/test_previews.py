@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +81,7 @@ def compressed_and_overlaid() -> FileDataset:
     return dataset
 
 
-DICOM: dict[str, Dataset] = {
+DICOM: Mapping[str, Dataset] = {
     "plain": ct(),
     "frame groups": with_frame_groups(),
     "MONOCHROME1 with Hounsfield units": ct(PhotometricInterpretation="MONOCHROME1"),

@@ -59,6 +59,9 @@ def test_files_of_both_kinds_were_sent(answers: dict[str, str]) -> None:
     assert statuses[422] > 80
     assert statuses[415] > 15
     assert set(statuses) <= {200, 413, 415, 422}
+    unsupported = " ".join(text for text in answers.values() if '"status": 415' in text)
+    for reason in ("modality is unknown", "modality is missing", "only greyscale", "bits a pixel are not read"):
+        assert reason in unsupported, reason
 
 
 def test_a_name_in_the_texts_of_a_picture_is_not_told(stack: Stack, client: httpx.Client) -> None:
