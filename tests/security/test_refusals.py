@@ -66,6 +66,16 @@ def test_urllib_sees_the_401_for_a_large_upload_without_a_token(stack: Stack, si
     assert json.loads(refused.value.read())["type"] == "/problems/unauthenticated"
 
 
+def test_urllib_sees_the_415_for_a_large_upload_of_another_type(stack: Stack, bearer: dict[str, str]) -> None:
+    url = f"{stack.settings.gateway_url}/v1/classifications"
+    request = urllib.request.Request(url, bytes(20_000_000), bearer | {"Content-Type": "text/plain"})  # noqa: S310
+    for _ in range(3):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=60)  # noqa: S310
+        assert refused.value.code == 415
+        assert json.loads(refused.value.read())["type"] == "/problems/unsupported-media"
+
+
 @pytest.mark.parametrize(
     ("path", "media_type", "status"),
     [("/v1/users", "application/json", 413), ("/v1/analyses", "text/plain", 401), ("/v1/analyses", "text/plain", 415)],
