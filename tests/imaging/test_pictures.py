@@ -77,13 +77,24 @@ def test_transparent_pixels_are_black_and_palettes_are_resolved() -> None:
     assert np.array_equal(decode(buffer.getvalue()).pixels, 255 - grey)
 
 
-def test_the_first_of_several_pictures_in_a_file_is_read() -> None:
+@pytest.mark.parametrize("form", ["TIFF", "PNG"])
+def test_the_first_of_several_pictures_in_a_file_is_read(form: str) -> None:
     buffer = io.BytesIO()
     pages = [Image.fromarray(gradient()), Image.fromarray(255 - gradient())]
-    pages[0].save(buffer, "TIFF", save_all=True, append_images=pages[1:])
+    pages[0].save(buffer, form, save_all=True, append_images=pages[1:])
     image = decode(buffer.getvalue())
     assert np.array_equal(image.pixels, gradient())
     assert image.warnings == ("The file has 2 pictures; the first was read.",)
+
+
+def test_a_cmyk_jpeg_is_read_as_grey() -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(gradient()).convert("RGB").convert("CMYK").save(buffer, "JPEG", quality=95)
+    image = decode(buffer.getvalue())
+    assert np.abs(image.pixels.astype(int) - gradient()).max() < 8
+    assert image.warnings == ()
+    with pytest.raises(UnreadableImage):
+        decode(buffer.getvalue()[:-300] + b"\xff\xd9")
 
 
 @pytest.mark.parametrize("value", [np.nan, 1e30, 0.5])
