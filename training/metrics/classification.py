@@ -60,18 +60,28 @@ def fitted_thresholds(probabilities: Floats, labels: Labels, sizes: Floats) -> T
     Lesion size tells the type of synthesised lesions better than that of real ones: it must not make a type certain.
     sizes: see `size_matched_weights`.
     """
-    without = probabilities[:, NO_TUMOUR_INDEX]
-    stages = np.stack([1 - without, without], axis=1)
-    tumour = fitted_decision_threshold(stages, (labels == NO_TUMOUR_INDEX).astype(np.intp), MAX_STAGE_ERROR_RATE)
     seen = labels != NO_TUMOUR_INDEX
     types, weights = given_a_tumour(probabilities[seen]), size_matched_weights(labels, sizes)[seen]
     if not weights.any():  # without two types of a known size there is nothing to match
         weights = np.ones(len(types))
-    return Thresholds(tumour, fitted_decision_threshold(types, labels[seen], MAX_STAGE_ERROR_RATE, weights))
+    of_type = fitted_decision_threshold(types, labels[seen], MAX_STAGE_ERROR_RATE, weights)
+    if not _knows_no_tumour(probabilities):
+        return Thresholds(of_type, of_type)
+    without = probabilities[:, NO_TUMOUR_INDEX]
+    stages = np.stack([1 - without, without], axis=1)
+    tumour = fitted_decision_threshold(stages, (labels == NO_TUMOUR_INDEX).astype(np.intp), MAX_STAGE_ERROR_RATE)
+    return Thresholds(tumour, of_type)
+
+
+def _knows_no_tumour(probabilities: Floats) -> bool:
+    """Whether the labels include `no_tumour`: networks for data without healthy slices know types only."""
+    return probabilities.shape[1] > NO_TUMOUR_INDEX
 
 
 def given_a_tumour(probabilities: Floats) -> Floats:
     """(n, types): probabilities of the types given a tumour; equal where a tumour has probability 0."""
+    if not _knows_no_tumour(probabilities):
+        return probabilities
     types = np.delete(probabilities, NO_TUMOUR_INDEX, axis=1)
     total = types.sum(axis=1, keepdims=True)
     equal = np.full_like(types, 1 / types.shape[1])
@@ -80,6 +90,8 @@ def given_a_tumour(probabilities: Floats) -> Floats:
 
 def are_decided(probabilities: Floats, thresholds: Thresholds) -> NDArray[np.bool_]:
     """(n,): whether `hepar.ensemble.voting` decides for a label."""
+    if not _knows_no_tumour(probabilities):
+        return np.asarray(probabilities.max(axis=1) >= thresholds.type)
     without = probabilities[:, NO_TUMOUR_INDEX]
     typed = (1 - without >= thresholds.tumour) & (given_a_tumour(probabilities).max(axis=1) >= thresholds.type)
     return np.asarray(np.where(1 - without >= without, typed, without >= thresholds.tumour))
@@ -154,8 +166,6 @@ def classification_metrics(
     correct = predicted == labels
     tumour = labels != NO_TUMOUR_INDEX
     decided = are_decided(probabilities, thresholds)
-    of_tumour = np.maximum(probabilities[:, NO_TUMOUR_INDEX], 1 - probabilities[:, NO_TUMOUR_INDEX])
-    right_about_tumour = (probabilities[:, NO_TUMOUR_INDEX] <= 0.5) == tumour
     types = given_a_tumour(probabilities)
     right_about_type = types.argmax(axis=1) == labels  # NO_TUMOUR_INDEX is the last one
     scores: dict[str, Score] = {
@@ -165,9 +175,6 @@ def classification_metrics(
         "tumour_sensitivity": lambda chosen: _mean_where(predicted != NO_TUMOUR_INDEX, tumour, chosen),
         "tumour_specificity": lambda chosen: _mean_where(predicted == NO_TUMOUR_INDEX, ~tumour, chosen),
         "calibration_error": lambda chosen: expected_calibration_error(confidence[chosen], correct[chosen]),
-        "tumour_calibration_error": lambda chosen: expected_calibration_error(
-            of_tumour[chosen], right_about_tumour[chosen]
-        ),
         "type_calibration_error": lambda chosen: _calibration_error_where(
             types.max(axis=1), right_about_type, tumour, chosen
         ),
@@ -176,6 +183,12 @@ def classification_metrics(
         "roc_auc": lambda chosen: roc_auc(probabilities[chosen], labels[chosen]),
         "brier_score": lambda chosen: brier_score(probabilities[chosen], labels[chosen]),
     }
+    if _knows_no_tumour(probabilities):
+        without = probabilities[:, NO_TUMOUR_INDEX]
+        confidence_of_stage, right = np.maximum(without, 1 - without), (without <= 0.5) == tumour
+        scores["tumour_calibration_error"] = lambda chosen: expected_calibration_error(
+            confidence_of_stage[chosen], right[chosen]
+        )
     for label, name in enumerate(CLASS_LABELS[: probabilities.shape[1]]):
         scores |= _label_scores(name, predicted == label, labels == label)
     if sizes is not None:

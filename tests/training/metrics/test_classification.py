@@ -75,6 +75,16 @@ def test_a_type_that_follows_from_the_size_is_not_certain() -> None:
     assert classification.fitted_thresholds(probabilities, labels, sizes).type == 0.9
 
 
+def test_networks_that_know_types_only_have_one_stage() -> None:
+    probabilities, labels = np.array([[0.9, 0.1]] * 10 + [[0.4, 0.6]] * 10), np.array([0] * 10 + [0, 1] * 5)
+    thresholds = classification.fitted_thresholds(probabilities, labels, np.full(20, np.nan))
+    assert (thresholds.tumour, thresholds.type) == (0.61, 0.61)
+    assert classification.are_decided(probabilities, thresholds).tolist() == [True] * 10 + [False] * 10
+    metrics = classification.classification_metrics(probabilities, labels, ["a"] * 20, thresholds)
+    assert "tumour_calibration_error" not in metrics
+    assert metrics["decided_share"].value == 0.5
+
+
 def test_calibration_is_measured_for_both_stages() -> None:
     probabilities = np.array([[0.4, 0.4, 0.2]] * 10 + [[0.1, 0.1, 0.8]] * 10)
     labels = np.array([0] * 5 + [1] * 3 + [2] * 2 + [2] * 10)
