@@ -47,7 +47,7 @@ MAY_REACH = {
     "triton": {"triton", "classify", "detect"},
     "postgres": {"postgres", "auth", "gateway"},
 }
-TRITON = ("172.30.252.2", "172.30.253.2")
+TRITON = ("172.30.252.250", "172.30.253.250")
 """Where it listens for inference, and for metrics."""
 _KNOCK = """
 import json, socket, sys
