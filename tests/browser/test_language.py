@@ -93,7 +93,7 @@ def test_warnings_about_an_image_are_german(page: Page) -> None:
     turned_by_exif[0x0112] = 6
     files = {
         "farbig.png": encoded(colour),
-        "zwoelf.png": encoded((hu + 1100).astype(np.uint16), dpi=(72, 144)),
+        "zwoelf.png": encoded(gradient(128, 128).astype(np.uint16) * 16, dpi=(72, 144)),
         "bewegt.webp": animated_webp(),
         "exif.png": encoded(gradient(128, 128), exif=turned_by_exif),
         "lage.dcm": dicom_bytes(no_orientation),

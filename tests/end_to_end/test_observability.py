@@ -93,9 +93,7 @@ def test_metrics_are_not_reachable_on_the_public_port(watched: Watched) -> None:
 
 
 def test_one_trace_goes_through_all_services_to_triton(watched: Watched) -> None:
-    trace_id, parent = secrets.token_hex(16), secrets.token_hex(8)
-    answer = analyse(watched, traceparent=f"00-{trace_id}-{parent}-01")
-    assert answer.status_code == 200
+    """Triton reports in batches of its own time: where a span does not arrive, another request is traced."""
 
     def complete(spans: list[ReceivedSpan]) -> bool:
         """The first span, and Triton's own of the call of the classifier: the last that are reported."""
@@ -104,7 +102,13 @@ def test_one_trace_goes_through_all_services_to_triton(watched: Watched) -> None
         reported = {one.service for one in spans} >= SERVICES
         return reported and parent in {one.parent for one in spans} and bool(calls & own)
 
-    spans = watched.receiver.wait_until(trace_id, complete)
+    for _ in range(3):
+        trace_id, parent = secrets.token_hex(16), secrets.token_hex(8)
+        answer = analyse(watched, traceparent=f"00-{trace_id}-{parent}-01")
+        assert answer.status_code == 200
+        spans = watched.receiver.wait_until(trace_id, complete, 30)
+        if complete(spans):
+            break
     by_id = {one.span_id: one for one in spans}
     (first,) = (one for one in spans if one.parent == parent)
     assert (first.service, first.name) == ("hepar-gateway", "POST /v1/analyses")

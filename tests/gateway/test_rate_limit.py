@@ -30,7 +30,7 @@ def test_an_account_has_its_share_and_is_told_what_is_left(around: Surroundings)
 
 def test_an_address_has_its_share_whoever_asks(around: Surroundings) -> None:
     with gateway(around, account_per_minute=100, address_per_minute=2) as client:
-        assert client.post("/v1/token", data={"grant_type": "password"}).status_code == 422
+        assert client.post("/v1/token", data={"grant_type": "password"}).status_code == 400
         assert client.get(PATH, headers=bearer(around)).status_code == 200
         assert problem(client.get(PATH, headers=bearer(around, subject="another"))).status == 429
         assert problem(client.post("/v1/classifications", content=DARK, headers=PNG)).status == 429

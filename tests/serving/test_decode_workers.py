@@ -9,6 +9,7 @@ import signal
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -151,8 +152,12 @@ def test_time_that_passes_is_not_the_files_fault(decoder: ImageDecoder, monkeypa
 
 def workers() -> list[psutil.Process]:
     """The decode workers of this process: the children of multiprocessing's fork server."""
-    children = psutil.Process().children(recursive=True)
-    return [child for child in children if "forkserver" in " ".join(child.cmdline()) and not child.children()]
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # another one that ends just now
+            if "forkserver" in " ".join(child.cmdline()) and not child.children():
+                found.append(child)
+    return found
 
 
 def test_workers_that_end_between_two_files_are_replaced(decoder: ImageDecoder) -> None:
