@@ -92,8 +92,11 @@ def test_metrics_are_not_reachable_on_the_public_port(watched: Watched) -> None:
     assert httpx.get(f"{watched.settings.gateway_url}/metrics", trust_env=False).status_code == 404
 
 
-def test_one_trace_goes_through_all_services_to_triton(watched: Watched) -> None:
-    """Triton reports in batches of its own time: where a span does not arrive, another request is traced."""
+def traced(watched: Watched) -> tuple[httpx.Response, str, list[ReceivedSpan]]:
+    """An answer, the id of the caller's span, and all spans of the trace.
+
+    Triton reports in batches of its own time: where a span does not arrive, another request is traced.
+    """
 
     def complete(spans: list[ReceivedSpan]) -> bool:
         """The first span, and Triton's own of the call of the classifier: the last that are reported."""
@@ -105,10 +108,15 @@ def test_one_trace_goes_through_all_services_to_triton(watched: Watched) -> None
     for _ in range(3):
         trace_id, parent = secrets.token_hex(16), secrets.token_hex(8)
         answer = analyse(watched, traceparent=f"00-{trace_id}-{parent}-01")
-        assert answer.status_code == 200
         spans = watched.receiver.wait_until(trace_id, complete, 30)
         if complete(spans):
-            break
+            return answer, parent, spans
+    raise AssertionError("no trace arrived as a whole")
+
+
+def test_one_trace_goes_through_all_services_to_triton(watched: Watched) -> None:
+    answer, parent, spans = traced(watched)
+    assert answer.status_code == 200
     by_id = {one.span_id: one for one in spans}
     (first,) = (one for one in spans if one.parent == parent)
     assert (first.service, first.name) == ("hepar-gateway", "POST /v1/analyses")
