@@ -154,7 +154,7 @@ def test_a_container_reaches_only_what_it_needs(containers: Containers, service:
     """Triton only from the two services, PostgreSQL only from auth and the gateway; only the edge has a way out."""
     code = _KNOCK.format(doors=json.dumps(DOORS))
     reached = set(json.loads(containers.inside(service, code)))
-    assert reached == MAY_REACH[service]
+    assert reached - {service} == MAY_REACH[service] - {service}, "its own name may stand for its other address"
 
 
 @pytest.mark.parametrize("service", CORE)
