@@ -8,6 +8,12 @@ import { initialLanguage, interpolate, regionalLocale, Translator } from "./tran
 const english = new Translator("en");
 const german = new Translator("de");
 
+interface Card {
+  task: string;
+  metrics: Record<string, unknown>;
+  ensemble: { methods: Record<string, { metrics: Record<string, unknown> }> } | null;
+}
+
 function placeholders(messages: Messages, key: MessageKey): string[] {
   const message = messages[key];
   const templates = typeof message === "string" ? [message] : [message.one, message.other];
@@ -26,6 +32,17 @@ test("every problem type of the gateway has a German text", () => {
   const types = [...problemPages.matchAll(/^## `\/problems\/(.+)`$/gm)].map((match) => match[1]);
   expect(types.length).toBeGreaterThan(20);
   expect(types.filter((type) => type !== undefined && !(type in deProblems))).toEqual([]);
+});
+
+test("every task, method and metric of the shipped models has a name", () => {
+  const cards = Object.values(import.meta.glob<Card>("../../../triton_models/*/card.json", { eager: true, import: "default" }));
+  expect(cards.length).toBeGreaterThan(9);
+  const names = cards.flatMap((card) => [
+    card.task,
+    ...Object.keys(card.metrics),
+    ...Object.entries(card.ensemble?.methods ?? {}).flatMap(([method, { metrics }]) => [method, ...Object.keys(metrics)]),
+  ]);
+  expect([...new Set(names)].filter((name) => !(name in enTerms))).toEqual([]);
 });
 
 test("a placeholder without a value stays visible", () => {

@@ -12,6 +12,7 @@ import { useSession } from "../session/SessionProvider.tsx";
 const MAIN_METRICS: Record<string, string[]> = {
   classification: ["accuracy", "macro_f1", "tumour_type_accuracy", "size_matched_type_accuracy", "roc_auc", "calibration_error"],
   detection: ["map_50", "map_50_95", "sensitivity", "false_positives_per_image", "real_lesion_sensitivity"],
+  segmentation: ["liver_dice", "lesion_dice", "lesion_recall", "small_lesion_recall", "real_lesion_recall"],
   input_check: ["accepted_test_slices", "accepted_photographs", "accepted_other_modalities", "accepted_text", "accepted_noise"],
 };
 
