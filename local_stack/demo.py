@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import base64
 import os
 import secrets
 import shutil
@@ -20,17 +20,12 @@ import psutil
 from hepar.contracts.analyses import Analysis, Classification, Detection
 from hepar.contracts.base import RESEARCH_USE_NOTICE
 from hepar.contracts.problems import Problem
-from hepar.core.deadlines import Deadline
-from hepar.imaging.annotation import annotated_png
-from hepar.imaging.prepared import Preview
-from hepar.serving.decode_workers import ImageDecoder
 from local_stack.readiness import wait_until_ready
 from local_stack.settings import StackSettings, on_free_ports
 from local_stack.supervisor import START_TIMEOUT_S
 
 FOLDER = Path("var/demo")
 STOP_TIMEOUT_S = 45
-_PREVIEW_S = 60.0
 _MEGABYTE = 1e6
 
 
@@ -51,10 +46,10 @@ def run_demo(image: Path) -> None:
         answer = _analyse(settings, image)
         lines = result_lines(image, answer)
         print("\n" + "\n".join(lines) + "\n")
-        picture = FOLDER / f"{image.stem}.png"
-        boxes = answer.detection.boxes if isinstance(answer.detection, Detection) else []
-        picture.write_bytes(annotated_png(_preview(image.read_bytes()), boxes, lines[0]))
-        print(f"Annotated image: {picture}")
+        if isinstance(answer.detection, Detection) and answer.detection.annotated_png is not None:
+            picture = FOLDER / f"{image.stem}.png"
+            picture.write_bytes(base64.b64decode(answer.detection.annotated_png))
+            print(f"Annotated image: {picture}")
     print(f"Memory of all processes while idle: {memory / _MEGABYTE:.0f} MB")
     sizes = sum(_folder_bytes(folder) for folder in (Path(".venv"), settings.triton_environment))
     print(f"Environments on disk: {sizes / _MEGABYTE:.0f} MB")
@@ -117,23 +112,11 @@ def _analyse(settings: StackSettings, image: Path) -> Analysis:
         with image.open("rb") as file:
             answer = client.post(
                 "/v1/analyses",
+                params={"annotate": "true"},
                 files={"image": (image.name, file, "application/octet-stream")},
                 headers={"Authorization": f"Bearer {token['access_token']}"},
             )
     return Analysis.model_validate_json(_checked(answer).content)
-
-
-def _preview(content: bytes) -> Preview:
-    """Decoded in a worker: decoders write values of the file to the standard error of their process."""
-    decoder = ImageDecoder()
-    try:
-        decoding = decoder.decode(content, account="demo", deadline=Deadline.after(_PREVIEW_S), with_preview=True)
-        preview = asyncio.run(decoding).preview
-    finally:
-        decoder.close()
-    if preview is None:
-        raise DemoFailed("the image has no preview")
-    return preview
 
 
 def _checked(response: httpx.Response) -> httpx.Response:
