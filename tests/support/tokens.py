@@ -1,19 +1,24 @@
-"""Access tokens for services that are tested without auth_service: real ones, and a server of their public keys."""
+"""Access tokens for tests without auth_service: real ones, some with chosen claims, and a server of their keys."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
+from jose import jws, jwt
 
 from auth_service.keys import KeyRing
 from auth_service.tokens import TokenIssuer
 from hepar.contracts.tokens import PublicKeys
+from hepar.web.access_tokens import TokenRules
 from tests.support.serving import serving
 
+RULES = TokenRules("issuer", "audience")
 LIFETIME_S = 3600
 """Longer than any test."""
 
@@ -41,3 +46,22 @@ def token_authority(folder: Path) -> Iterator[TokenAuthority]:
 
     with serving(app) as url:
         yield TokenAuthority(url, TokenIssuer(keys, "hepar-auth", "hepar", LIFETIME_S))
+
+
+def new_issuer(folder: Path) -> TokenIssuer:
+    """Its tokens follow RULES."""
+    return TokenIssuer(KeyRing(folder, 600), RULES.issuer, RULES.audience, 600)
+
+
+def kid(issuer: TokenIssuer) -> str:
+    return issuer.keys.signing().public.kid
+
+
+def signed(issuer: TokenIssuer, claims: dict[str, Any], headers: dict[str, Any] | None = None) -> str:
+    """A token with a valid signature and the given claims."""
+    header = {"kid": kid(issuer), "typ": "at+jwt"} | (headers or {})
+    return str(jws.sign(json.dumps(claims).encode(), issuer.keys.signing().pem, headers=header, algorithm="ES256"))
+
+
+def good_claims(issuer: TokenIssuer) -> dict[str, Any]:
+    return dict(jwt.get_unverified_claims(issuer.issue("somebody", "analyses")))
