@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 from pyotp.totp import TOTP
 from sqlalchemy import event, select, update
 from starlette.testclient import TestClient
@@ -21,31 +18,23 @@ from auth_service import email_delivery, email_links
 from auth_service.app import create_app
 from auth_service.email_delivery import ATTEMPTS_MAX
 from auth_service.email_tables import StoredEmail, StoredLink
-from auth_service.mailer import EmailNotSent, Mailer
 from auth_service.settings import AuthSettings
 from tests.support.auth_client import EMAIL, PASSWORD, AuthTestClient
 from tests.support.mail_server import (
-    HOST,
-    SMTP_PASSWORD,
-    USER,
+    SENDER,
     MailServer,
-    certificate,
     mail_server,
-    signing_in,
+    mail_settings,
     token_in,
 )
 
-SENDER, ANOTHER = "hepar@hospital.example", "yet another long passphrase"
+ANOTHER = "yet another long passphrase"
 
 
 @pytest.fixture
 def mail() -> Iterator[MailServer]:
     with mail_server() as server:
         yield server
-
-
-def mail_settings(port: int, **changes: object) -> dict[str, Any]:
-    return {"smtp_host": HOST, "smtp_port": port, "smtp_security": "none", "email_sender": SENDER} | changes
 
 
 @contextmanager
@@ -355,49 +344,3 @@ def test_without_a_mail_server_links_are_not_offered(auth_settings: AuthSettings
 def test_a_server_with_e_mail_says_what_it_offers(verifying: AuthTestClient) -> None:
     options = verifying.client.get("/v1/account-options").json()
     assert options == {"sign_up": "open", "password_reset": True, "address_verification": True}
-
-
-@pytest.mark.parametrize("security", ["starttls", "tls"])
-def test_e_mail_is_sent_encrypted_to_a_server_with_sign_in(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, security: str
-) -> None:
-    file, context = certificate(tmp_path)
-    options = {"tls_context": context, "require_starttls": True} if security == "starttls" else {"ssl_context": context}
-    sign_in = {"authenticator": signing_in, "auth_require_tls": security == "starttls"}
-    with mail_server(**options, **sign_in) as server:
-        changes = mail_settings(server.port, smtp_security=security, smtp_user=USER, smtp_password=SMTP_PASSWORD)
-        mailer = Mailer(AuthSettings.model_validate(changes))
-        with pytest.raises(EmailNotSent, match="SSLCertVerificationError"):
-            asyncio.run(mailer.send(EMAIL, "Grüße", "text"))
-        monkeypatch.setenv("SSL_CERT_FILE", str(file))
-        asyncio.run(mailer.send(EMAIL, "Grüße", "text"))
-        (message,) = server.received
-        assert message["Subject"] == "Grüße"
-        assert server.signed_in == [True]
-        wrong = Mailer(AuthSettings.model_validate(changes | {"smtp_password": "wrong"}))
-        with pytest.raises(EmailNotSent, match=r"SMTPAuthenticationError|SMTPServerDisconnected"):
-            asyncio.run(wrong.send(EMAIL, "Grüße", "text"))
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"smtp_host": "mail.example"}, "HEPAR_AUTH_EMAIL_SENDER"),
-        ({"email_verification": True}, "HEPAR_AUTH_SMTP_HOST"),
-        ({"smtp_user": "hepar"}, "HEPAR_AUTH_SMTP_PASSWORD"),
-        (mail_settings(25) | {"production": True, "docs": False}, "HEPAR_AUTH_SMTP_SECURITY"),
-    ],
-)
-def test_incomplete_settings_stop_the_start(changes: dict[str, object], message: str) -> None:
-    with pytest.raises(ValidationError, match=re.escape(message)):
-        AuthSettings.model_validate(changes)
-
-
-def test_links_of_a_production_server_lead_to_https(auth_settings: AuthSettings, tmp_path: Path) -> None:
-    key = tmp_path / "key"
-    key.touch()
-    production = {"production": True, "docs": False, "secret_key_file": key, "smtp_security": "tls"}
-    production |= {"database_url": "postgresql+asyncpg://u@h/d"}
-    with pytest.raises(ValidationError, match="HEPAR_AUTH_PUBLIC_URL"):
-        AuthSettings.model_validate(mail_settings(25) | production)
-    assert AuthSettings.model_validate(mail_settings(25) | production | {"public_url": "https://hepar.example"})

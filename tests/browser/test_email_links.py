@@ -13,7 +13,7 @@ from tests.browser.conftest import PASSWORD, sign_in, stack_for_browsers, submit
 from tests.browser.test_accessibility import check
 from tests.browser.test_language import assert_german
 from tests.end_to_end.conftest import Stack
-from tests.support.mail_server import HOST, MailServer, mail_server
+from tests.support.mail_server import MailServer, mail_server, mail_variables
 
 EMAIL, ANOTHER = "ada@example.org", "yet another long passphrase"
 
@@ -26,17 +26,10 @@ def mail() -> Iterator[MailServer]:
 
 @pytest.fixture(scope="module")
 def mailing(mail: MailServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    variables = {
-        "SMTP_HOST": HOST,
-        "SMTP_PORT": str(mail.port),
-        "SMTP_SECURITY": "none",
-        "EMAIL_SENDER": "hepar@hospital.example",
-        "EMAIL_VERIFICATION": "true",
-    }
     with ExitStack() as running:
         with pytest.MonkeyPatch.context() as environment:
-            for name, value in variables.items():
-                environment.setenv(f"HEPAR_AUTH_{name}", value)
+            for name, value in mail_variables(mail.port, email_verification="true").items():
+                environment.setenv(name, value)
             stack = running.enter_context(stack_for_browsers(tmp_path_factory.mktemp("mailing")))
         yield stack
 

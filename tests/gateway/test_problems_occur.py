@@ -23,7 +23,7 @@ from gateway.openapi import load_public_document
 from hepar.web.openapi import operations, problems_of
 from tests.support.auth_client import PASSWORD
 from tests.support.gateway_client import DARK, NOWHERE, Misbehaving, Surroundings, bearer, gateway, problem
-from tests.support.mail_server import HOST, MailServer, mail_server, token_in
+from tests.support.mail_server import MailServer, mail_server, mail_settings, token_in
 from tests.support.public_api import Person, PublicApi
 from tests.support.serving import serving
 
@@ -188,13 +188,7 @@ def mail() -> Iterator[MailServer]:
 @pytest.fixture(scope="module")
 def mailing(around: Surroundings, mail: MailServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PublicApi]:
     """Links are sent by e-mail."""
-    settings = {
-        "smtp_host": HOST,
-        "smtp_port": mail.port,
-        "smtp_security": "none",
-        "email_sender": "hepar@example.org",
-        "email_verification": True,
-    }
+    settings = mail_settings(mail.port, email_verification=True)
     with of_its_own(around, tmp_path_factory.mktemp("mailing"), **settings) as made:
         yield made
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.end_to_end.conftest import PASSWORD, Stack
-from tests.support.mail_server import HOST, MailServer, mail_server, token_in
+from tests.support.mail_server import MailServer, mail_server, mail_variables, token_in
 from tests.support.stack import tiny_stack
 
 ANOTHER = "yet another long passphrase"
@@ -26,13 +26,7 @@ def mail() -> Iterator[MailServer]:
 
 @pytest.fixture(scope="module")
 def mailing(mail: MailServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    variables = {
-        "HEPAR_AUTH_SMTP_HOST": HOST,
-        "HEPAR_AUTH_SMTP_PORT": str(mail.port),
-        "HEPAR_AUTH_SMTP_SECURITY": "none",
-        "HEPAR_AUTH_EMAIL_SENDER": "hepar@hospital.example",
-        "HEPAR_AUTH_PUBLIC_URL": PUBLIC_URL,
-    }
+    variables = mail_variables(mail.port, public_url=PUBLIC_URL)
     with tiny_stack(tmp_path_factory.mktemp("mailing"), **variables) as stack:
         yield stack
 

@@ -27,6 +27,7 @@ from local_stack.settings import on_free_ports
 
 HOST = "127.0.0.1"
 USER, SMTP_PASSWORD = "hepar", "mail secret"
+SENDER = "hepar@hospital.example"
 
 
 @dataclass
@@ -66,6 +67,16 @@ def token_in(message: EmailMessage) -> str:
     links = set(re.findall(r"https?://\S+#(\S+)", message.get_content()))
     assert len(links) == 1
     return str(links.pop())
+
+
+def mail_settings(port: int, **changes: object) -> dict[str, Any]:
+    """Of auth_service, for the server on this port."""
+    return {"smtp_host": HOST, "smtp_port": port, "smtp_security": "none", "email_sender": SENDER} | changes
+
+
+def mail_variables(port: int, **changes: str) -> dict[str, str]:
+    """The same as environment variables."""
+    return {f"HEPAR_AUTH_{name.upper()}": str(value) for name, value in mail_settings(port, **changes).items()}
 
 
 @contextmanager
