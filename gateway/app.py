@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
 
 from gateway.api import UPLOAD_PATHS, install_routes
-from gateway.api.dependencies import IMAGE_SCOPE, GatewayDependencies
+from gateway.api.dependencies import GatewayDependencies
 from gateway.authentication import AuthenticationMiddleware
 from gateway.browser_headers import install_browser_headers
 from gateway.capacity import Capacity
@@ -27,6 +27,7 @@ from hepar.core.request_context import current_request_id
 from hepar.storage.stored_responses import StorageBudget
 from hepar.web.access_tokens import TokenRules
 from hepar.web.app import Lifespan, new_app
+from hepar.web.bearer import IMAGE_SCOPE
 from hepar.web.in_flight import CallerBusy, InFlightLimit
 from hepar.web.openapi import Json
 from hepar.web.problems import problem_response

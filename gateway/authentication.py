@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hepar.core.errors import HeparError
 from hepar.core.request_context import set_account
 from hepar.web.access_tokens import Principal
-
-BEARER = "bearer"
+from hepar.web.bearer import token_of
 
 
 class AuthenticationMiddleware:
@@ -26,12 +26,9 @@ class AuthenticationMiddleware:
 
 
 async def _principal(scope: Scope) -> Principal | None:
-    values = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
-    scheme, _, token = values[0].partition(" ") if len(values) == 1 else ("", "", "")
-    if scheme.lower() != BEARER:
-        return None
     dependencies = scope["app"].state.dependencies
     try:
+        token = token_of(Headers(scope=scope))
         principal: Principal = await dependencies.keys.principal(token, dependencies.rules)
     except HeparError:
         return None

@@ -13,15 +13,12 @@ from fastapi.security import SecurityScopes
 from gateway.authentication import authenticated_principal
 from gateway.settings import GatewaySettings
 from hepar.core.deadlines import Deadline
-from hepar.core.errors import Forbidden
 from hepar.web.access_tokens import KeyCache, TokenRules
-from hepar.web.bearer import bearer_token
+from hepar.web.bearer import IMAGE_SCOPE, bearer_token
 from hepar.web.query import query_names
 from hepar.web.timeouts import TimeoutMs
 from hepar.web.uploads import MULTIPART_OVERHEAD_BYTES, check_announced, limited
 from hepar.web.upstream import Upstream
-
-IMAGE_SCOPE = "analyses"
 
 
 @dataclass(frozen=True)
@@ -50,13 +47,11 @@ async def _require_scope(
 ) -> None:
     """Raises Unauthenticated, Unavailable, and Forbidden for a token without the scope that the route declares."""
     principal = authenticated_principal(request.scope) or await dependencies.keys.principal(token, dependencies.rules)
-    for scope in required.scopes:
-        if scope not in principal.scopes:
-            raise Forbidden(f"the token lacks the scope `{scope}`")
+    principal.require(required.scopes)
 
 
 IMAGE_SCOPE_REQUIRED = Security(_require_scope, scopes=[IMAGE_SCOPE])
-"""For routes of images and models. The services behind them verify the token once more."""
+"""For routes of images and models. The services behind them verify the token, too."""
 
 
 async def _deadline(dependencies: Dependencies, timeout_ms: TimeoutMs = None) -> Deadline:

@@ -1,4 +1,4 @@
-"""The caller of a model service: the token that the gateway hands on is verified once more."""
+"""The caller of a model service: it verifies the token that the gateway passes on."""
 
 from __future__ import annotations
 
@@ -11,15 +11,12 @@ import httpx
 from fastapi import Depends, Request, Security
 from fastapi.security import SecurityScopes
 
-from hepar.core.errors import Forbidden
 from hepar.core.request_context import set_account
 from hepar.serving.settings import ModelServiceSettings
 from hepar.web.access_tokens import KeyCache, Principal, TokenRules
-from hepar.web.bearer import bearer_token
+from hepar.web.bearer import IMAGE_SCOPE, bearer_token
 from hepar.web.public_keys import public_key_cache
 from hepar.web.upstream import Upstream
-
-IMAGE_SCOPE = "analyses"
 
 
 @dataclass(frozen=True)
@@ -54,9 +51,7 @@ async def _caller(
     verifier: TokenVerifier = request.app.state.token_verifier
     principal = await verifier.principal(token)
     set_account(principal.subject)
-    for scope in required.scopes:
-        if scope not in principal.scopes:
-            raise Forbidden(f"the token lacks the scope `{scope}`")
+    principal.require(required.scopes)
     return principal
 
 

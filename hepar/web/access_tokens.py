@@ -13,7 +13,7 @@ import logging
 import math
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from jose.backends.base import Key
 from jose.backends.cryptography_backend import CryptographyECKey
 
 from hepar.contracts.tokens import PublicKeys
-from hepar.core.errors import HeparError, Unauthenticated, Unavailable
+from hepar.core.errors import Forbidden, HeparError, Unauthenticated, Unavailable
 
 if ECKey is not CryptographyECKey:  # the pure-Python ecdsa backend has an unfixed timing flaw
     raise ImportError("python-jose must run on its cryptography backend: install python-jose[cryptography]")
@@ -53,6 +53,12 @@ class Principal:
     token_id: str
     expires_at: int = 0
     session: str | None = None
+
+    def require(self, scopes: Iterable[str]) -> None:
+        """Raises Forbidden for the first of the scopes that the token lacks."""
+        for scope in scopes:
+            if scope not in self.scopes:
+                raise Forbidden(f"the token lacks the scope `{scope}`")
 
 
 @dataclass(frozen=True)

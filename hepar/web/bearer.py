@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlowPassword, OAuthFlows
 from fastapi.security import OAuth2
+from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
 from hepar.core.errors import Unauthenticated
@@ -17,6 +18,8 @@ SCOPES = {
     "audit": "read the audit log",
 }
 """Every scope of an access token, as the OpenAPI document explains it."""
+IMAGE_SCOPE = "analyses"
+"""What routes of images and models require."""
 _CLIENT_SCOPES = ("analyses", "models")
 _TOKEN_URL = "/v1/token"  # noqa: S105
 
@@ -37,13 +40,18 @@ class _Bearer(OAuth2):
 
     async def __call__(self, request: HTTPConnection) -> str:
         """The token. Raises Unauthenticated."""
-        headers = request.headers.getlist("authorization")
-        if not headers:
-            raise Unauthenticated("send the header `Authorization: Bearer <token>`")
-        scheme, _, token = headers[0].partition(" ")
-        if len(headers) != 1 or scheme.lower() != "bearer" or not token:
-            raise Unauthenticated("the Authorization header is not a single bearer token")
-        return token
+        return token_of(request.headers)
 
 
 bearer_token = _Bearer()
+
+
+def token_of(headers: Headers) -> str:
+    """The token in the headers of a request. Raises Unauthenticated."""
+    values = headers.getlist("authorization")
+    if not values:
+        raise Unauthenticated("send the header `Authorization: Bearer <token>`")
+    scheme, _, token = values[0].partition(" ")
+    if len(values) != 1 or scheme.lower() != "bearer" or not token:
+        raise Unauthenticated("the Authorization header is not a single bearer token")
+    return token

@@ -45,9 +45,9 @@ def slice_with(liver: tuple[int, int, int, int] | None, lesion: tuple[int, int, 
     return pixels
 
 
-AROUND = encoded(slice_with((8, 8, 56, 56), (20, 20, 28, 28)))
-BESIDE = encoded(slice_with((40, 8, 60, 60), None))
-WITHOUT = encoded(slice_with(None, None))
+IN_LIVER = encoded(slice_with((8, 8, 56, 56), (20, 20, 28, 28)))
+NOT_IN_LIVER = encoded(slice_with((40, 8, 60, 60), None))
+NO_LIVER = encoded(slice_with(None, None))
 
 
 def fit_gate(repository: Path, **gate: float) -> None:
@@ -64,7 +64,7 @@ def fit_gate(repository: Path, **gate: float) -> None:
 def test_a_box_in_the_liver_is_kept_with_its_outline(services: ModelServices, repository: Path) -> None:
     fit_gate(repository)
     with both_services(services, repository) as clients:
-        classified, detected = answers(clients, AROUND)
+        classified, detected = answers(clients, IN_LIVER)
     (box,) = detected.boxes
     assert (box.inside_liver, box.liver_share, detected.boxes_outside_liver) == (True, 1, 0)
     assert box.outline is not None
@@ -81,8 +81,8 @@ def test_a_box_in_the_liver_is_kept_with_its_outline(services: ModelServices, re
 def test_a_box_outside_the_liver_is_left_out_and_counted(services: ModelServices, repository: Path) -> None:
     fit_gate(repository)
     with both_services(services, repository) as clients:
-        _, detected = answers(clients, BESIDE)
-        marked = post(clients[1], "/v1/detections", BESIDE, outside_liver=True)
+        _, detected = answers(clients, NOT_IN_LIVER)
+        marked = post(clients[1], "/v1/detections", NOT_IN_LIVER, outside_liver=True)
     assert (detected.boxes, detected.boxes_outside_liver) == ([], 1)
     (box,) = marked["boxes"]
     assert (box["inside_liver"], box["liver_share"], box["outline"], marked["boxes_outside_liver"]) == (False, 0, [], 1)
@@ -101,8 +101,8 @@ def test_inside_the_liver_the_gates_threshold_decides_and_outside_that_of_the_en
         liver_gate={"minimum_share": 0.35, "decision_threshold": 0.6},
     )
     with both_services(services, repository) as clients:
-        assert [box.score for box in answers(clients, AROUND)[1].boxes] == pytest.approx([0.7], abs=0.01)
-        outside = post(clients[1], "/v1/detections", BESIDE, outside_liver=True)
+        assert [box.score for box in answers(clients, IN_LIVER)[1].boxes] == pytest.approx([0.7], abs=0.01)
+        outside = post(clients[1], "/v1/detections", NOT_IN_LIVER, outside_liver=True)
     assert (outside["boxes"], outside["boxes_outside_liver"]) == ([], 0)
 
 
@@ -110,14 +110,14 @@ def test_without_a_fitted_gate_boxes_are_located_and_none_is_left_out(
     services: ModelServices, repository: Path
 ) -> None:
     with both_services(services, repository) as clients:
-        (box,) = answers(clients, BESIDE)[1].boxes
+        (box,) = answers(clients, NOT_IN_LIVER)[1].boxes
     assert (box.inside_liver, box.liver_share) == (True, 0)
 
 
 def test_an_image_without_a_liver_is_out_of_scope_for_that_reason(services: ModelServices, repository: Path) -> None:
     with both_services(services, repository) as clients:
-        classified, detected = answers(clients, WITHOUT)
-        segmented = Segmentation.model_validate(post(clients[1], "/v1/segmentations", WITHOUT))
+        classified, detected = answers(clients, NO_LIVER)
+        segmented = Segmentation.model_validate(post(clients[1], "/v1/segmentations", NO_LIVER))
     assert (classified.outcome, classified.label, detected.boxes) == ("out_of_scope", None, [])
     for answer in (classified, detected, segmented):
         assert answer.scope is not None
@@ -133,8 +133,8 @@ def test_without_an_answer_of_the_segmenter_there_is_no_gate_and_it_is_reported(
     fit_gate(repository)
     before = counted("hepar_missing_models_total", model="segment_absent")
     with both_services(services, repository) as clients:
-        classified, detected = answers(clients, BESIDE)
-        refused = clients[1].post("/v1/segmentations", content=BESIDE, headers={"content-type": "image/png"})
+        classified, detected = answers(clients, NOT_IN_LIVER)
+        refused = clients[1].post("/v1/segmentations", content=NOT_IN_LIVER, headers={"content-type": "image/png"})
     (box,) = detected.boxes
     assert (box.inside_liver, box.liver_share, box.outline, detected.boxes_outside_liver) == (None, None, None, None)
     assert classified.missing_models == detected.missing_models == ["segment_absent"]
@@ -145,7 +145,7 @@ def test_without_an_answer_of_the_segmenter_there_is_no_gate_and_it_is_reported(
 def test_a_repository_without_a_segmenter_cannot_segment(services: ModelServices, repository: Path) -> None:
     shutil.rmtree(repository / "segment_grey")
     with both_services(services, repository) as clients:
-        refused = clients[1].post("/v1/segmentations", content=AROUND, headers={"content-type": "image/png"})
+        refused = clients[1].post("/v1/segmentations", content=IN_LIVER, headers={"content-type": "image/png"})
     assert refused.status_code == 503
 
 
@@ -153,7 +153,7 @@ def test_a_segmentation_has_polygons_and_pictures_in_the_size_of_the_image(
     services: ModelServices, repository: Path
 ) -> None:
     with both_services(services, repository) as clients:
-        segmented = Segmentation.model_validate(post(clients[1], "/v1/segmentations", AROUND))
+        segmented = Segmentation.model_validate(post(clients[1], "/v1/segmentations", IN_LIVER))
     assert (segmented.model, segmented.version, segmented.missing_models) == ("segment_grey", "1", [])
     assert segmented.liver is not None
     assert segmented.lesions is not None

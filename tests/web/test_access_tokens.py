@@ -17,7 +17,7 @@ from jose.backends.base import Key
 from auth_service.keys import SigningKey
 from auth_service.tokens import TokenIssuer
 from hepar.contracts.tokens import PublicKeys
-from hepar.core.errors import Unauthenticated
+from hepar.core.errors import Forbidden, Unauthenticated
 from hepar.web import access_tokens
 from hepar.web.access_tokens import Principal, read_token, token_key_id, verification_keys
 from tests.support.tokens import RULES, good_claims, kid, new_issuer, signed
@@ -185,6 +185,14 @@ def refusal(issuer: TokenIssuer, token: str, now: float | None = None) -> str:
     with pytest.raises(Unauthenticated) as refused:
         read(issuer, token, now)
     return refused.value.detail
+
+
+def test_a_principal_is_refused_for_the_first_scope_that_it_lacks() -> None:
+    principal = Principal("somebody", frozenset({"analyses", "account"}), "id")
+    principal.require([])
+    principal.require(["account", "analyses"])
+    with pytest.raises(Forbidden, match=r"^the token lacks the scope `users`$"):
+        principal.require(["account", "users", "audit"])
 
 
 def test_a_principal_has_all_that_the_token_states(issuer: TokenIssuer) -> None:
