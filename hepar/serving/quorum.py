@@ -1,4 +1,4 @@
-"""Calling several models at once; how many of them must answer."""
+"""Calling several models at once, how many of them must answer, and models that a result can do without."""
 
 from __future__ import annotations
 
@@ -49,3 +49,13 @@ async def call_models(
     for model in errors:
         MISSING_MODELS.labels(model).inc()
     return outputs, list(errors)
+
+
+async def call_optional_model(model: str, call: Awaitable[Output]) -> tuple[Output | None, list[str]]:
+    """For a model that a result can do without. Returns its output, or None and its name where it does not answer."""
+    try:
+        return await call, []
+    except HeparError as error:
+        _log.warning("model failed", extra={"model": model, "reason": error.detail})
+        MISSING_MODELS.labels(model).inc()
+        return None, [model]

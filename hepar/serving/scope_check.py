@@ -6,21 +6,20 @@ A model of its own judges the image as a whole, and the segmenter looks for the 
 from __future__ import annotations
 
 import asyncio
-import logging
+from collections.abc import Awaitable, Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from hepar.contracts.scope import InputCheck, LiverExtent, Scope, ScopeCode
 from hepar.core.deadlines import Deadline
-from hepar.core.errors import HeparError
-from hepar.core.metrics import MISSING_MODELS, OUT_OF_SCOPE
+from hepar.core.metrics import OUT_OF_SCOPE
 from hepar.imaging.prepared import PreparedImage
 from hepar.inference import ModelRepositoryWatcher, TritonClient
 from hepar.inference.triton import ExpectedOutput
 from hepar.inference.version_routing import VersionRouting
+from hepar.serving.quorum import Output, call_optional_model
 from hepar.serving.segmenter import Segmenter, SegmenterOutput
 
-_log = logging.getLogger(__name__)
 _EXPECTED = {"typicality": ExpectedOutput((1,), "f", 0.0, 1.001)}
 _REASONS: dict[ScopeCode, str] = {
     "not_abdominal_ct": "the image does not resemble the abdominal CT slices that the networks were trained on",
@@ -80,34 +79,31 @@ class ScopeCheck:
 
         image: prepared for the input sizes of `models`.
         """
-        checked, segmented = await asyncio.gather(
-            self._typicality(image, models.input_check, deadline),
-            self.segmenter.segment_if_available(image, models.segmenter, deadline),
+        (checked, without_check), (segmented, without_segmenter) = await asyncio.gather(
+            _if_served(models.input_check, lambda routing: self._typicality(image, routing, deadline)),
+            _if_served(models.segmenter, lambda routing: self.segmenter.segment(image, routing, deadline)),
         )
-        scope = scope_of(checked[0], segmented[0], image.spacing_mm)
+        scope = scope_of(checked, segmented, image.spacing_mm)
         if scope is not None and not scope.in_scope:
             OUT_OF_SCOPE.inc()
-        return ScopeResult(scope, segmented[0], checked[1] + segmented[1])
+        return ScopeResult(scope, segmented, without_check + without_segmenter)
 
-    async def _typicality(
-        self, image: PreparedImage, routing: VersionRouting | None, deadline: Deadline
-    ) -> tuple[InputCheck | None, list[str]]:
-        """The result, and the input check's name where it should have answered and did not."""
-        if routing is None:
-            return None, []
+    async def _typicality(self, image: PreparedImage, routing: VersionRouting, deadline: Deadline) -> InputCheck:
+        """Raises what `TritonClient.infer` raises."""
         version, card = routing.choose_version()
         pixels = image.inputs[card.input.height, card.input.width].pixels
-        try:
-            result = await self._triton.infer(card.name, pixels, _EXPECTED, deadline, version)
-        except HeparError as error:
-            _log.warning("input check failed", extra={"model": card.name, "reason": error.detail})
-            MISSING_MODELS.labels(card.name).inc()
-            return None, [card.name]
+        result = await self._triton.infer(card.name, pixels, _EXPECTED, deadline, version)
         typicality = round(min(float(result.outputs["typicality"][0]), 1.0), 4)
-        checked = InputCheck(
+        return InputCheck(
             model=card.name, version=result.version, typicality=typicality, threshold=card.decision_threshold
         )
-        return checked, []
+
+
+async def _if_served(
+    routing: VersionRouting | None, call: Callable[[VersionRouting], Awaitable[Output]]
+) -> tuple[Output | None, list[str]]:
+    """As `call_optional_model`; nothing is missing where the repository has no such model."""
+    return (None, []) if routing is None else await call_optional_model(routing.card.name, call(routing))
 
 
 def scope_of(

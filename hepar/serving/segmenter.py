@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 
 from hepar.core.deadlines import Deadline
-from hepar.core.errors import HeparError
-from hepar.core.metrics import MISSING_MODELS
 from hepar.ensemble.masks import OrganMasks
 from hepar.imaging.prepared import PreparedImage
 from hepar.inference import ModelRepositoryWatcher, TritonClient
 from hepar.inference.triton import ExpectedOutput
 from hepar.inference.version_routing import VersionRouting
 
-_log = logging.getLogger(__name__)
 _LABELS = ["liver", "lesion"]
 
 
@@ -50,16 +46,3 @@ class Segmenter:
         result = await self._triton.infer(card.name, network_input.pixels, expected, deadline, version)
         masks = OrganMasks(result.outputs["masks"], card.decision_threshold, network_input.transform, image.geometry)
         return SegmenterOutput(card.name, result.version, result.duration_ms, masks)
-
-    async def segment_if_available(
-        self, image: PreparedImage, routing: VersionRouting | None, deadline: Deadline
-    ) -> tuple[SegmenterOutput | None, list[str]]:
-        """Never fails. Returns the output, and the segmenter's name where it should have answered and did not."""
-        if routing is None:
-            return None, []
-        try:
-            return await self.segment(image, routing, deadline), []
-        except HeparError as error:
-            _log.warning("segmenter failed", extra={"model": routing.card.name, "reason": error.detail})
-            MISSING_MODELS.labels(routing.card.name).inc()
-            return None, [routing.card.name]
