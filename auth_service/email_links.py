@@ -19,8 +19,9 @@ from auth_service.audit import Actor
 from auth_service.dependencies import AuthDependencies, end_sessions, locked_account
 from auth_service.email_tables import StoredEmail, StoredLink
 from auth_service.tables import StoredAccount
-from auth_service.throttle import TooManyAttempts, network_of
+from auth_service.throttle import TooManyAttempts
 from hepar.core.errors import ClientError
+from hepar.core.networks import network_of
 from hepar.storage.request_counts import RateLimit, RequestCounts
 
 LinkKind = Literal["password_reset", "address_verification"]

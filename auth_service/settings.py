@@ -1,15 +1,13 @@
 """Settings of auth_service."""
 
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from auth_service.email_settings import EmailSettings
-
-Network = IPv4Network | IPv6Network
+from hepar.core.networks import Network, NetworkList, parsed_networks
 
 
 class AuthSettings(EmailSettings):
@@ -62,17 +60,10 @@ class AuthSettings(EmailSettings):
         ge=1,
         description="sign-ups from one network before each further one has to wait up to a minute",
     )
-    proxies: list[str] = Field(
+    proxies: NetworkList = Field(
         default=["127.0.0.1", "::1"],
         description="addresses or networks of the gateway, whose X-Forwarded-For is believed",
     )
-
-    @field_validator("proxies")
-    @classmethod
-    def _are_networks(cls, given: list[str]) -> list[str]:
-        for text in given:
-            ip_network(text, strict=False)
-        return given
 
     @model_validator(mode="after")
     def _secrets_in_production(self) -> Self:
@@ -87,4 +78,4 @@ class AuthSettings(EmailSettings):
 
     @property
     def proxy_networks(self) -> list[Network]:
-        return [ip_network(text, strict=False) for text in self.proxies]
+        return parsed_networks(self.proxies)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_service.tables import StoredThrottle
 from hepar.core.errors import ClientError
+from hepar.core.networks import network_of
 from hepar.storage.database import Database
 
 ATTEMPTS_EXPIRE_AFTER = timedelta(hours=1)
-_IPV6_PREFIX = 64
 
 
 class TooManyAttempts(ClientError):
@@ -154,18 +153,6 @@ class Throttle:
         async with self._database.writing() as session:
             old = StoredThrottle.last_failure_at < self._clock() - ATTEMPTS_EXPIRE_AFTER
             await session.execute(delete(StoredThrottle).where(old))
-
-
-def network_of(origin: str | None) -> str:
-    """The network whose attempts are counted together: an IPv4 address, or the /64 that an IPv6 subscriber gets."""
-    if origin is None:
-        return "unknown"
-    address = ipaddress.ip_address(origin)
-    if isinstance(address, ipaddress.IPv4Address):
-        return origin
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.ip_network((address, _IPV6_PREFIX), strict=False))
 
 
 async def _take_back(session: AsyncSession, limit: Limit) -> None:

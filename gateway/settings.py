@@ -1,12 +1,12 @@
 """Settings of the gateway."""
 
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from hepar.core.networks import NetworkList
 from hepar.core.settings import ServiceSettings
 
 
@@ -37,7 +37,7 @@ class GatewaySettings(ServiceSettings):
     )
     web_folder: Path = Field(default=Path("web/dist"), description="the built browser client; an API alone without it")
     cors_origins: list[str] = Field(default=[], description="other sites whose pages may call this API (a JSON list)")
-    trusted_proxies: list[str] = Field(
+    trusted_proxies: NetworkList = Field(
         default=[],
         description="addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed (a JSON list)",
     )
@@ -48,13 +48,6 @@ class GatewaySettings(ServiceSettings):
     stored_bytes_max: int = Field(
         default=512 * 1024 * 1024, ge=1, description="bytes of the responses stored for Idempotency-Keys in total"
     )
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _are_networks(cls, given: list[str]) -> list[str]:
-        for text in given:
-            ip_network(text, strict=False)
-        return given
 
     @model_validator(mode="after")
     def _shared_in_production(self) -> Self:

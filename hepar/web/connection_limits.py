@@ -5,30 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address
 
 from starlette.types import Scope
 
-IPV6_PREFIX_BITS = 64
-"""One customer of a provider has at least this network, and can use every address in it."""
-
-
-def network_of(address: str) -> str:
-    """The address that limits count: an IPv4 address, the /64 network of an IPv6 address, or the text as it is."""
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if parsed.version == 4:
-        return str(parsed)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ip_network((parsed, IPV6_PREFIX_BITS), strict=False))
+from hepar.core.networks import UNKNOWN, Network, network_of, parsed_networks
 
 
 def client_network(scope: Scope) -> str:
     """The network of a request's client, as a trusted proxy names it."""
-    return network_of((scope.get("client") or ("unknown",))[0])
+    return network_of((scope.get("client") or (UNKNOWN,))[0])
 
 
 @dataclass
@@ -44,10 +30,10 @@ class ConnectionLimits:
     proxies: Sequence[str] = ()
     _total: int = field(default=0, init=False)
     _open: Counter[str] = field(default_factory=Counter[str], init=False)
-    _proxy_networks: list[IPv4Network | IPv6Network] = field(default_factory=list, init=False)
+    _proxy_networks: list[Network] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
-        self._proxy_networks = [ip_network(proxy, strict=False) for proxy in self.proxies]
+        self._proxy_networks = parsed_networks(self.proxies)
 
     def add(self, address: str) -> bool:
         """Counts a connection, whose end must be told to `remove`. False where it is one too many."""

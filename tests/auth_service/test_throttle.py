@@ -18,7 +18,6 @@ from auth_service.throttle import (
     Limit,
     Throttle,
     TooManyAttempts,
-    network_of,
     sign_in_limits,
 )
 from tests.support.auth_client import EMAIL, PASSWORD, AuthTestClient
@@ -30,20 +29,6 @@ def test_the_delay_doubles_up_to_the_longest() -> None:
     policy = BackoffPolicy(free=3, longest_s=60, first_s=2)
     assert [policy.delay_s(attempts) for attempts in range(10)] == [0, 0, 0, 2, 4, 8, 16, 32, 60, 60]
     assert policy.delay_s(10**6) == 60
-
-
-@pytest.mark.parametrize(
-    ("origin", "network"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2::ffff", "2001:db8:1:2::/64"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        (None, "unknown"),
-    ],
-)
-def test_attempts_are_counted_by_ipv4_address_and_ipv6_subscriber(origin: str | None, network: str) -> None:
-    assert network_of(origin) == network
 
 
 @pytest.mark.usefixtures("frozen_time")
