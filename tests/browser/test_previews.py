@@ -16,7 +16,7 @@ from pydicom.uid import JPEG2000Lossless, SecondaryCaptureImageStorage
 from hepar.imaging import decode
 from tests.browser.conftest import choose, payload, sign_up, wait_until_drawn
 from tests.support.orientations import IMAGE_ORIENTATIONS, PATIENT_ORIENTATIONS
-from tests.support.pictures import ct_dataset, dicom_bytes, encoded, multi_frame
+from tests.support.pictures import ct_dataset, dicom_bytes, encoded, multi_frame, with_elements
 from tests.support.raw_pictures import png, tiff
 
 SIDE = 64
@@ -32,12 +32,7 @@ def ct(values: NDArray[np.integer] = HU + 1024, **elements: object) -> FileDatas
     dataset = ct_dataset(HU)
     dataset.PixelSpacing = ["0.8", "0.8"]
     dataset.PixelData = values.astype(np.uint16).tobytes()
-    for name, value in elements.items():
-        if value is None:
-            delattr(dataset, name)
-        else:
-            setattr(dataset, name, value)
-    return dataset
+    return with_elements(dataset, **elements)
 
 
 def eight_bits(**elements: object) -> FileDataset:

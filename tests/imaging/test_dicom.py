@@ -11,7 +11,15 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEGBaseline8Bit, JPEGLo
 from hepar.imaging import Window, decode
 from hepar.imaging.dicom_file import COMPRESSED
 from hepar.imaging.errors import ImageError, ImageTooLarge, UnreadableImage, UnsupportedImage
-from tests.support.pictures import compressed, ct_dataset, dicom_bytes, encoded, jpeg_lossless, multi_frame
+from tests.support.pictures import (
+    compressed,
+    ct_dataset,
+    dicom_bytes,
+    encoded,
+    jpeg_lossless,
+    multi_frame,
+    with_elements,
+)
 
 HU = np.tile(np.linspace(-200, 400, 64).astype(np.int32), (48, 1))
 
@@ -36,10 +44,7 @@ def test_an_implausible_spacing_is_left_out(spacing: list[str] | None) -> None:
 
 
 def changed(**elements: object) -> Dataset:
-    dataset = ct_dataset(HU)
-    for name, value in elements.items():
-        setattr(dataset, name, value)
-    return dataset
+    return with_elements(ct_dataset(HU), **elements)
 
 
 @pytest.mark.parametrize(

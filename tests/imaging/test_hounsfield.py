@@ -10,27 +10,19 @@ from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, SecondaryCapture
 from hepar.imaging import decode
 from hepar.imaging.errors import ImageError, UnreadableImage, UnsupportedImage
 from tests.support.phantom import phantom_grey, phantom_hu
-from tests.support.pictures import ct_dataset, dicom_bytes, multi_frame
+from tests.support.pictures import ct_dataset, dicom_bytes, multi_frame, with_elements
 
 
 def ct(**elements: object) -> FileDataset:
     """The phantom, with elements changed; None removes one."""
-    dataset = ct_dataset(phantom_hu())
-    for name, value in elements.items():
-        if value is None:
-            delattr(dataset, name)
-        else:
-            setattr(dataset, name, value)
-    return dataset
+    return with_elements(ct_dataset(phantom_hu()), **elements)
 
 
 def windowed(**elements: object) -> FileDataset:
     """The phantom as 8-bit grey levels, in a CT object without a rescale."""
     dataset = ct(BitsAllocated=8, BitsStored=8, HighBit=7, RescaleSlope=None, RescaleIntercept=None)
     dataset.PixelData = phantom_grey().tobytes()
-    for name, value in elements.items():
-        setattr(dataset, name, value)
-    return dataset
+    return with_elements(dataset, **elements)
 
 
 def warnings_of(dataset: Dataset) -> str:
@@ -105,19 +97,14 @@ def test_reformatted_slices_and_perfusion_sources_are_read(kind: list[str]) -> N
 
 
 def group(**elements: object) -> list[Dataset]:
-    item = Dataset()
-    for name, value in elements.items():
-        setattr(item, name, value)
-    return [item]
+    return [with_elements(Dataset(), **elements)]
 
 
 def enhanced(*frames: Dataset, **top: object) -> Dataset:
     dataset = multi_frame(len(frames))
     dataset.SOPClassUID = EnhancedCTImageStorage
     dataset.PerFrameFunctionalGroupsSequence = list(frames)
-    for name, value in top.items():
-        setattr(dataset, name, value)
-    return dataset
+    return with_elements(dataset, **top)
 
 
 def frame_of(slope: str = "1", intercept: str = "-1024", **elements: object) -> Dataset:

@@ -25,7 +25,7 @@ from pydicom.uid import (
 from hepar.imaging import decode
 from hepar.imaging.errors import ImageError, UnreadableImage, UnsupportedImage
 from tests.support.phantom import phantom_grey, phantom_hu
-from tests.support.pictures import ct_dataset, dicom_bytes, encoded, jpeg_lossless, twelve_bit_jpeg
+from tests.support.pictures import ct_dataset, dicom_bytes, encoded, jpeg_lossless, twelve_bit_jpeg, with_elements
 from tests.support.raw_pictures import chunk, png
 
 PLAIN = dicom_bytes(ct_dataset(phantom_hu()))
@@ -55,9 +55,7 @@ def with_syntax(syntax: UID) -> bytes:
 def without_pixels(**elements: object) -> FileDataset:
     dataset = ct_dataset(phantom_hu())
     del dataset.PixelData
-    for name, value in elements.items():
-        setattr(dataset, name, value)
-    return dataset
+    return with_elements(dataset, **elements)
 
 
 def float_pixels() -> bytes:

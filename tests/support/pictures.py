@@ -6,6 +6,7 @@ import base64
 import io
 import struct
 import zlib
+from typing import TypeVar
 
 import numpy as np
 import pydicom
@@ -43,6 +44,19 @@ def png_header_only(width: int, height: int) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     pixels = zlib.compress(b"\0")
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+DatasetType = TypeVar("DatasetType", bound=Dataset)
+
+
+def with_elements(dataset: DatasetType, **elements: object) -> DatasetType:
+    """The same data set with elements changed; None removes one."""
+    for name, value in elements.items():
+        if value is None:
+            delattr(dataset, name)
+        else:
+            setattr(dataset, name, value)
+    return dataset
 
 
 def ct_dataset(hu: NDArray[np.integer]) -> FileDataset:
