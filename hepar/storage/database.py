@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 import asyncpg
 from alembic import command
 from alembic.config import Config
@@ -111,10 +114,25 @@ def _sqlite(url: URL) -> AsyncEngine:
         file = Path(url.database)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)
-    engine = create_async_engine(url, pool_timeout=_WAIT_S)
+    engine = create_async_engine(url, pool_timeout=_WAIT_S, connect_args={"async_creator_fn": _sqlite_connection})
     event.listen(engine.sync_engine, "connect", _durable)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine
+
+
+class _SqliteConnection(aiosqlite.Connection):
+    def stop(self) -> asyncio.Future[None] | None:
+        """A second stop waits for nothing. The driver's own waits for ever, because the first one ends its thread.
+
+        SQLAlchemy stops a connection twice where a transaction is cancelled while a cancelled one is being closed.
+        """
+        return super().stop() if self._running else None
+
+
+def _sqlite_connection(file: str, **options: Any) -> _SqliteConnection:  # noqa: ANN401  the arguments of sqlite3.connect
+    connection = _SqliteConnection(partial(sqlite3.connect, file, **options), iter_chunk_size=64)
+    connection._thread.daemon = True  # noqa: SLF001  as SQLAlchemy does for connections that it creates
+    return connection
 
 
 def _durable(connection: Any, _record: object) -> None:  # noqa: ANN401  the driver's own class
