@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from typing import Any
 
 from gateway.analysis import CLASSIFICATION, DETECTION, PARTS, UpstreamCall, combined, or_problem, raise_for_query
@@ -12,8 +13,8 @@ from hepar.contracts.batches import AnalysisItem, ClassificationItem, DetectionI
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import HeparError
 
-_Event = ClassificationItem | DetectionItem | HeparError | None
-"""One image's result, the failure of the whole part, or its end."""
+_Event = ClassificationItem | DetectionItem | BaseException | None
+"""One image's result, what ended the whole part early, or its end."""
 
 
 async def analysis_events(
@@ -36,18 +37,21 @@ async def analysis_events(
             content = splitter.reader(part)
             upstream = request.upstream
             async for item in upstream.events(kind, request.target, deadline, headers=headers, content=content):
-                await events.put((part, item))
-            await events.put((part, None))
-        except HeparError as error:
-            await events.put((part, error))
+                events.put_nowait((part, item))
         finally:
             splitter.leave(part)
 
-    tasks = [
-        asyncio.create_task(splitter.pump()),
-        asyncio.create_task(follow(CLASSIFICATION, classify, ClassificationItem)),
-        asyncio.create_task(follow(DETECTION, detect, DetectionItem)),
-    ]
+    def ended(part: str, task: asyncio.Task[None]) -> None:
+        """However a part ends, whoever waits for its events gets to know."""
+        events.put_nowait((part, None if task.cancelled() else task.exception()))
+
+    followers = {
+        CLASSIFICATION: asyncio.create_task(follow(CLASSIFICATION, classify, ClassificationItem)),
+        DETECTION: asyncio.create_task(follow(DETECTION, detect, DetectionItem)),
+    }
+    for part, task in followers.items():
+        task.add_done_callback(partial(ended, part))
+    tasks = [asyncio.create_task(splitter.pump()), *followers.values()]
     try:
         async for item in _combined_events(events):
             yield item
@@ -65,11 +69,14 @@ async def _combined_events(events: asyncio.Queue[tuple[str, _Event]]) -> AsyncIt
         part, event = await events.get()
         if isinstance(event, ClassificationItem | DetectionItem):
             ready[part][event.index] = event.item
+        elif isinstance(event, HeparError):
+            raise_for_query(event)
+            unfinished.discard(part)
+            failures[part] = event
+        elif event is not None:
+            raise event
         else:
             unfinished.discard(part)
-            if event is not None:
-                raise_for_query(event)
-                failures[part] = event
         for index in sorted((ready[CLASSIFICATION].keys() | ready[DETECTION].keys()) - sent):
             classification = ready[CLASSIFICATION].get(index, failures.get(CLASSIFICATION))
             detection = ready[DETECTION].get(index, failures.get(DETECTION))

@@ -11,7 +11,7 @@ import pytest
 
 from tests.end_to_end.conftest import Stack
 from tests.support.pictures import encoded, gradient
-from tests.support.raw_http import connect, get, head
+from tests.support.raw_http import connect, exchange, get, head, wait_until
 
 PICTURE = encoded(gradient(512, 512))
 RAW = "Content-Type: image/png"
@@ -67,3 +67,17 @@ def test_a_client_that_goes_away_is_not_an_error(stack: Stack, bearer: dict[str,
         time.sleep(0.2)
     lines = stack.logs()[before:].splitlines()
     assert [line for line in lines if "Traceback" in line or '"ERROR"' in line or '"CRITICAL"' in line] == []
+
+
+def test_uploads_that_end_with_their_client_take_no_capacity(stack: Stack, bearer: dict[str, str]) -> None:
+    """More of them, in each form of a batch, than one account may have in flight."""
+    authorization = f"Authorization: {bearer['authorization']}"
+    multipart = "Content-Type: multipart/form-data; boundary=b"
+    port = stack.settings.gateway_port
+    for path in ("/v1/analyses/batch", "/v1/classifications/batch", "/v1/detections/batch"):
+        for accepted in ("text/event-stream", "application/json"):
+            request = upload(path, multipart, PART * 8 + b"--b--\r\n", authorization, f"Accept: {accepted}")
+            for _ in range(40):
+                vanish(port, request[: len(request) // 2], 0.02, reset=False)
+    whole = upload("/v1/classifications", RAW, PICTURE, authorization, "Connection: close")
+    wait_until(lambda: exchange(port, whole)[0].status == 200, 60, "no request of this account is served")
