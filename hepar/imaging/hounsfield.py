@@ -29,8 +29,12 @@ _MAPS = {
     "BLOOD_FLOW", "BLOOD_VOLUME", "PERMEABILITY", "SUBTRACTION", "DIVISION", "MULTIPLICATION", "STD_DEVIATION",
     "MAT_SPECIFIC", "MAT_FRACTIONAL", "MAT_VALUE_BASED", "EFF_ATOMIC_NUM", "ELECTRON_DENSITY",
 }  # fmt: skip
-_MAP_WORDS = {"PERFUSION", "CBF", "CBV", "RCBF", "RCBV", "MTT", "TTP", "TMAX", "IODINE", "ZEFF", "EFFECTIVE"}
-"""As parts of a term, as in PERFUSION_BF or IODINE_MAP."""
+_MAP_WORDS = {
+    "PERFUSION", "CBF", "CBV", "RCBF", "RCBV", "MTT", "TTP", "TMAX", "IODINE", "ZEFF", "EFFECTIVE", "VNC", "VNCA",
+}  # fmt: skip
+"""As parts of a term, as in PERFUSION_BF or IODINE_MAP. VNC and VNCA: virtual images without contrast or calcium."""
+_SCREENSHOTS = {"SCREEN SAVE", "SCREENSAVE", "SCREEN CAPTURE", "SCREEN SHOT", "SCREENSHOT"}
+"""Scanners' terms for a secondary capture, which may be stored as a CT object."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ def grey_levels(
     """
     _check_kind(dataset, index)
     rescale = _rescale(dataset, index)
-    without = _why_no_hounsfield_units(dataset, rescale, form, values[~padding])
+    without = _why_no_hounsfield_units(dataset, index, rescale, form, values[~padding])
     if without is None:
         hu = _rescaled(dataset, rescale, values)
         _check_range(hu, padding)
@@ -71,12 +75,29 @@ def grey_levels(
 
 
 def _check_kind(dataset: Dataset, index: int) -> None:
-    """Raises UnsupportedImage for a perfusion map and the like. The frame's own type outranks the object's."""
-    kind = frame_element(dataset, index, "CTImageFrameTypeSequence", "FrameType") or element(dataset, "ImageType") or ()
-    terms = [str(term).strip().upper() for term in ([kind] if isinstance(kind, str) else kind)]
-    found = _MAPS.intersection(terms[2:]) | _MAP_WORDS.intersection(re.split(r"[^A-Z0-9]+", " ".join(terms[2:])))
+    """Raises UnsupportedImage for a perfusion map and the like."""
+    terms = _type_terms(dataset, index)
+    found = _MAPS.intersection(terms[2:]) | _MAP_WORDS.intersection(" ".join(map(_words, terms[2:])).split())
     if terms and terms[0] == "DERIVED" and found:
         raise UnsupportedImage(f"a derived map ({min(found)} in ImageType) is not read; send the CT slice itself")
+
+
+def _type_terms(dataset: Dataset, index: int) -> list[str]:
+    """The values of the frame's own type, which outranks the object's, in upper case."""
+    kind = frame_element(dataset, index, "CTImageFrameTypeSequence", "FrameType") or element(dataset, "ImageType") or ()
+    return [str(term).strip().upper() for term in ([kind] if isinstance(kind, str) else kind)]
+
+
+def _words(term: str) -> str:
+    """The words of a term in upper case, separated by spaces."""
+    return " ".join(re.findall(r"[A-Z0-9]+", term))
+
+
+def _is_secondary_capture(dataset: Dataset, index: int) -> bool:
+    sop_class = element(dataset, "SOPClassUID")
+    if (sop_class is not None and sop_class not in _CT_CLASSES) or element(dataset, "ConversionType") is not None:
+        return True
+    return not _SCREENSHOTS.isdisjoint(map(_words, _type_terms(dataset, index)[2:]))
 
 
 def _rescale(dataset: Dataset, index: int) -> Rescale | None:
@@ -94,7 +115,7 @@ def _rescale(dataset: Dataset, index: int) -> Rescale | None:
 
 
 def _why_no_hounsfield_units(
-    dataset: Dataset, rescale: Rescale | None, form: StoredFormat, values: NDArray[np.int32]
+    dataset: Dataset, index: int, rescale: Rescale | None, form: StoredFormat, values: NDArray[np.int32]
 ) -> str | None:
     """A warning, or None where the values are Hounsfield units.
 
@@ -111,8 +132,7 @@ def _why_no_hounsfield_units(
         return None
     if rescale.unit is not None:
         return "The file's RescaleType is not HU: it has no Hounsfield units; it was read in its own window."
-    sop_class = element(dataset, "SOPClassUID")
-    if (sop_class is not None and sop_class not in _CT_CLASSES) or element(dataset, "ConversionType") is not None:
+    if _is_secondary_capture(dataset, index):
         return "The file is a secondary capture: it has no Hounsfield units; it was read in its own window."
     ends = (form.minimum() * rescale.slope + rescale.intercept, form.maximum() * rescale.slope + rescale.intercept)
     is_copy = (rescale.slope, rescale.intercept) == (1, 0) and values.min() >= 0

@@ -64,6 +64,14 @@ def test_a_ct_object_that_states_a_conversion_is_a_secondary_capture() -> None:
     assert "secondary capture" in warnings_of(ct(ConversionType="WSD"))
 
 
+@pytest.mark.parametrize("term", ["SCREEN SAVE", "SCREEN_SAVE", "screen save ", "SCREENSHOT", "SCREEN CAPTURE"])
+def test_a_ct_object_whose_type_is_a_screenshot_is_a_secondary_capture(term: str) -> None:
+    dataset = ct(ImageType=["DERIVED", "SECONDARY", term])
+    assert "secondary capture: it has no Hounsfield units" in warnings_of(dataset)
+    dataset.RescaleType = "HU"
+    assert warnings_of(dataset) == ""
+
+
 @pytest.mark.parametrize("intercept", ["0", "-500"])
 def test_values_that_cannot_be_those_of_air_are_not_hounsfield_units(intercept: str) -> None:
     copy = windowed(SOPClassUID=CTImageStorage, RescaleSlope="1", RescaleIntercept=intercept)
@@ -84,6 +92,9 @@ def test_values_that_cannot_be_those_of_air_are_not_hounsfield_units(intercept: 
         (["DERIVED", "PRIMARY", "AXIAL", "PERFUSION_BF"], "PERFUSION"),
         (["DERIVED", "SECONDARY", "PROJECTION IMAGE", "CBF MAP"], "CBF"),
         (["DERIVED", "SECONDARY", "OTHER", "DE", "IODINE_MAP"], "IODINE"),
+        (["DERIVED", "PRIMARY", "AXIAL", "VNC"], "VNC"),
+        (["DERIVED", "SECONDARY", "AXIAL", "DE_VNC"], "VNC"),
+        (["DERIVED", "PRIMARY", "OTHER", "VNCa"], "VNCA"),
     ],
 )
 def test_a_derived_map_is_refused_by_its_name(kind: list[str], word: str) -> None:
@@ -135,6 +146,14 @@ def test_a_frames_own_type_and_unit_outrank_those_of_the_object() -> None:
     with pytest.raises(UnsupportedImage, match="PERFUSION"):
         decode(content, frame=1)
     assert "RescaleType is not HU" in decode(content, frame=2).warnings[0]
+
+
+def test_a_frame_that_is_a_screenshot_is_a_secondary_capture() -> None:
+    copy = frame_of()
+    copy.CTImageFrameTypeSequence = group(FrameType=["DERIVED", "SECONDARY", "SCREEN SAVE"])
+    content = dicom_bytes(enhanced(frame_of(), copy))
+    assert decode(content, frame=0).warnings == ()
+    assert "secondary capture" in decode(content, frame=1).warnings[0]
 
 
 def test_the_spacing_of_a_frame_outranks_the_top_level() -> None:
