@@ -3,6 +3,7 @@ import { HeparProblem, type FieldError, type Problem } from "../api.ts";
 import { deFieldErrors, deProblems } from "../i18n/deProblems.ts";
 import type { MessageKey } from "../i18n/en.ts";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
+import { ImageText } from "./ImageText.tsx";
 
 const PROBLEM_PAGES = "/problems/";
 /** By the JSON Pointer of the field. */
@@ -15,6 +16,7 @@ const FIELD_LABELS: Record<string, MessageKey> = {
   "/name": "name",
   "/code": "code",
   "/otp": "code",
+  "/image": "file",
 };
 
 /** error: undefined shows nothing. Anything but a HeparProblem means that the gateway did not respond. */
@@ -61,7 +63,7 @@ function Details({ problem: { title, detail, errors } }: { problem: Problem }) {
       </ul>
     );
   }
-  return detail && detail !== title ? <p lang="en">{detail}</p> : null;
+  return detail && detail !== title ? <ImageText text={detail} /> : null;
 }
 
 function InvalidField({ field: { pointer, code, message } }: { field: FieldError }) {

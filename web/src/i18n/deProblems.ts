@@ -97,4 +97,8 @@ export const deFieldErrors: Record<string, string> = {
   contains_own_words: "enthält Ihren Namen oder Ihre Adresse",
   too_common: "ist weit verbreitet oder folgt einem bekannten Muster",
   incomplete: "kam unvollständig an",
+  empty: "ist leer",
+  too_many: "kommt mehr als einmal vor",
+  invalid_multipart: "Das Formular ist beschädigt oder endet zu früh",
+  invalid_boundary: "enthält keine gültige Trennmarke (boundary)",
 };

@@ -1,5 +1,7 @@
-/** German texts of the gateway's warnings about an image, which have no codes. $1 is the number in the warning. */
-const PATTERNS: readonly (readonly [RegExp, string])[] = [
+/** Warnings about an image. */
+import type { Pattern } from "./dePatterns.ts";
+
+export const WARNINGS: readonly Pattern[] = [
   [/^The file has (\d+) pictures; the first was read\.$/, "Die Datei enthält $1 Bilder; ausgewertet wurde das erste."],
   [/^The object has (\d+) frames; the first was read\.$/, "Die Datei enthält $1 Einzelbilder; ausgewertet wurde das erste."],
   [
@@ -41,9 +43,3 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
     "Die Werte der Datei können keine Hounsfield-Einheiten sein; sie wurde mit ihrem eigenen Fenster gelesen.",
   ],
 ];
-
-/** undefined for a warning that is not known here. */
-export function germanWarning(warning: string): string | undefined {
-  const known = PATTERNS.find(([pattern]) => pattern.test(warning));
-  return known && warning.replace(known[0], known[1]);
-}

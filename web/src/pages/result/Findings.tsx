@@ -1,6 +1,6 @@
 /** The ensemble's result in words, warnings, and the votes. */
 import type { Analysis, Classification } from "../../api.ts";
-import { ImageWarning } from "../../components/ImageWarning.tsx";
+import { ImageText } from "../../components/ImageText.tsx";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import { agreementOf, contradictionText, detectionOf, outcomeText, warningsOf } from "../../results.ts";
 
@@ -23,7 +23,7 @@ export function Findings({ classification, analysis }: { classification: Classif
         <p className="warning">{translator.text("missingModels", { models: [...missing].join(", ") })}</p>
       ) : null}
       {warningsOf(analysis).map((warning) => (
-        <ImageWarning key={warning} warning={warning} />
+        <ImageText key={warning} className="warning" text={warning} />
       ))}
       {classification.votes.length > 0 ? <Votes votes={classification.votes} /> : null}
     </>

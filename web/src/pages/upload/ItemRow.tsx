@@ -1,6 +1,6 @@
 import { Link } from "react-router";
 import { ErrorBox } from "../../components/ErrorBox.tsx";
-import { ImageWarning } from "../../components/ImageWarning.tsx";
+import { ImageText } from "../../components/ImageText.tsx";
 import type { Text } from "../../files/picture.ts";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import { isInFlight, type QueueItem } from "../../queue/items.ts";
@@ -53,7 +53,7 @@ export function ResultCells({ item }: { item: QueueItem }) {
       <td>
         {decision ? translator.term(decision) : ""}
         {warningsOf(item.analysis).map((warning) => (
-          <ImageWarning key={warning} warning={warning} />
+          <ImageText key={warning} className="warning" text={warning} />
         ))}
       </td>
       <td>{probability === undefined ? "" : translator.probability(probability)}</td>

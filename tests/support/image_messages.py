@@ -1,0 +1,218 @@
+"""Every message about an image that the Python code writes, collected from its source."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from hepar.core.errors import HeparError
+from hepar.imaging.errors import ImageError
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = (
+    *sorted((ROOT / "hepar/imaging").glob("*.py")),
+    *sorted((ROOT / "hepar/serving").glob("*.py")),
+    *sorted((ROOT / "hepar/inference").glob("*.py")),
+    *(ROOT / "hepar/web" / name for name in ("uploads.py", "request_body.py", "upstream.py")),
+    ROOT / "gateway/analysis.py",
+)
+_OTHERS = {
+    "InvalidRequest",  # its detail is not shown: the web app translates the fields by their codes
+    "Forbidden",  # about a token
+    "UpstreamProblem",  # the problem of another service, whose detail is collected where it is raised
+}
+# Values of expressions that the source alone does not tell, by module and expression.
+SAMPLES: dict[tuple[str, str], tuple[str, ...]] = {
+    ("contrast", "' '.join(('the picture has no contrast', where)).strip()"): (
+        "the picture has no contrast",
+        "the picture has no contrast between 0 and 250 HU",
+        "the picture has no contrast between -62.5 and 187.5 HU",
+    ),
+    ("decoding", "len(content)"): ("20000001",),
+    ("dicom", "frame"): ("7",),
+    ("dicom", "frames"): ("3",),
+    ("dicom_file", "syntax.name"): ("MPEG2 Main Profile / Main Level", "High-Throughput JPEG 2000 (Lossless Only)"),
+    ("dicom_file", "kind"): ("compressed", "uncompressed"),
+    ("dicom_file", "form"): ("in fragments", "not in fragments"),
+    ("functional_groups", "name"): ("RescaleSlope",),
+    ("hounsfield", "min(found)"): ("VNC", "PERFUSION"),
+    ("hounsfield", "name"): ("RescaleSlope",),
+    ("orientation", "plane"): ("sagittal", "coronal", "oblique"),
+    ("orientation", "degrees"): ("35",),
+    ("orientation", "name"): ("ImageOrientationPatient",),
+    ("orientation", "len(values)"): ("5",),
+    ("orientation", "count"): ("6",),
+    ("pictures", "name"): ("PNG", "JPEG", "TIFF", "BMP", "WEBP"),
+    ("pictures", "samples.kind"): ("TIFF pictures of 3 x 16 bits",),
+    ("pictures", "header.kind"): ("lossless JPEG", "JPEG-LS"),
+    ("pictures", "header.bits"): ("12",),
+    ("pictures", "getattr(opened, 'n_frames', 1)"): ("2",),
+    ("pixel_data", "index"): ("2",),
+    ("pixel_data", "columns"): ("512",),
+    ("pixel_data", "rows"): ("512",),
+    ("sixteen_bits", "used"): ("8", "12"),
+    ("stored_values", "allocated"): ("16",),
+    ("stored_values", "stored"): ("12",),
+    ("circuit_breaker", "self._model"): ("detector-retinanet",),
+    ("triton", "model"): ("detector-retinanet",),
+    ("triton", "name"): ("boxes",),
+    ("quorum", "len(outputs)"): ("2",),
+    ("quorum", "len(models)"): ("5",),
+    ("quorum", "required"): ("3",),
+    ("uploads", "bytes_max"): ("31457280",),
+    ("uploads", "images_max"): ("100",),
+    ("upstream", "self.purpose"): ("classification", "detection"),
+    ("upstream", "purpose"): ("classification", "detection"),
+}
+_QUOTED = {"quoted_number": ("7", "unknown"), "quoted_term": ("MR", "unknown")}
+
+
+class UnknownValueError(Exception):
+    """An expression in a message that SAMPLES has no value for."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """place: file and line.  text: as it may be written, with values put in."""
+
+    place: str
+    text: str
+
+
+@dataclass(frozen=True)
+class _Source:
+    """One module, and the function in which a message stands."""
+
+    path: Path
+    module: ModuleType
+    function: ast.AST
+
+    def texts(self, expression: ast.expr) -> list[str]:
+        """All texts that the expression may have. Raises UnknownValueError."""
+        if (known := SAMPLES.get((self.path.stem, ast.unparse(expression)))) is not None:
+            return list(known)
+        match expression:
+            case ast.Constant(value=str(text)):
+                return [text]
+            case ast.JoinedStr(values=parts):
+                return self._joined(parts)
+            case ast.FormattedValue(value=value, format_spec=None):
+                return self.texts(value)
+            case ast.FormattedValue(value=ast.Name(id=name), format_spec=ast.JoinedStr() as spec):
+                return [format(vars(self.module)[name], self.texts(spec)[0])]
+            case ast.IfExp(body=body, orelse=other):
+                return self.texts(body) + self.texts(other)
+            case ast.Call(func=ast.Name(id=("quoted_number" | "quoted_term") as name)):
+                return list(_QUOTED[name])
+            case ast.Name(id=name):
+                return self._values_of(name)
+        place = f"{self.path.relative_to(ROOT)}:{expression.lineno}"
+        raise UnknownValueError(f"{place}: add values of {ast.unparse(expression)!r} to SAMPLES")
+
+    def _joined(self, parts: list[ast.expr]) -> list[str]:
+        """An expression that comes twice has the same value in both places."""
+        values = {ast.unparse(part): self.texts(part) for part in parts}
+        chosen = [dict(zip(values, choice, strict=True)) for choice in itertools.product(*values.values())]
+        return ["".join(choice[ast.unparse(part)] for part in parts) for choice in chosen]
+
+    def _values_of(self, name: str) -> list[str]:
+        assigned = [
+            node.value
+            for node in ast.walk(self.function)
+            if isinstance(node, ast.Assign) and any(isinstance(to, ast.Name) and to.id == name for to in node.targets)
+        ]
+        if assigned:
+            return [text for value in assigned for text in self.texts(value)]
+        if name not in vars(self.module):
+            raise UnknownValueError(f"{self.path.relative_to(ROOT)}: add values of {name!r} to SAMPLES")
+        return [str(vars(self.module)[name])]
+
+
+def refusals(paths: Iterable[Path] = SOURCES) -> list[Message]:
+    """The details of all errors that are raised or returned in the modules."""
+    return [
+        Message(f"{source.path.relative_to(ROOT)}:{call.lineno}", text)
+        for source in _sources(paths)
+        for call in _calls(source.function)
+        if _name(call) in _error_names() and call.args
+        for text in source.texts(call.args[0])
+    ]
+
+
+def warnings() -> list[Message]:
+    """The warnings about an image: the sentences in the code of hepar.imaging."""
+    found = []
+    for path in SOURCES:
+        if path.parent.name != "imaging":
+            continue
+        module = _module(path)
+        tree = ast.parse(path.read_text())
+        found += [
+            Message(f"{path.relative_to(ROOT)}:{node.lineno}", text)
+            for function, node in _sentences(tree)
+            for text in _Source(path, module, function).texts(node)
+        ]
+    return found
+
+
+def field_codes() -> set[str]:
+    """The codes of the invalid fields of an upload."""
+    tree = ast.parse((ROOT / "hepar/web/uploads.py").read_text())
+    places = {"_invalid_image": 0, "InvalidField": 2}
+    codes = [call.args[places[_name(call)]] for call in _calls(tree) if _name(call) in places]
+    return {str(code.value) for code in codes if isinstance(code, ast.Constant)}
+
+
+def _sources(paths: Iterable[Path]) -> Iterator[_Source]:
+    for path in paths:
+        module = _module(path)
+        for function in _functions(ast.parse(path.read_text())):
+            yield _Source(path, module, function)
+
+
+def _module(path: Path) -> ModuleType:
+    return importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"))
+
+
+def _functions(tree: ast.AST) -> list[ast.AST]:
+    """The outermost functions, also those of classes."""
+    if isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef):
+        return [tree]
+    return [function for child in ast.iter_child_nodes(tree) for function in _functions(child)]
+
+
+def _calls(tree: ast.AST) -> list[ast.Call]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+
+
+def _name(call: ast.Call) -> str:
+    """Of the function, without the module in front of it."""
+    return ast.unparse(call.func).rpartition(".")[2]
+
+
+def _error_names() -> set[str]:
+    return {kind.__name__ for base in (HeparError, ImageError) for kind in _subclasses(base)} - _OTHERS
+
+
+def _subclasses(kind: type) -> set[type]:
+    return {kind}.union(*map(_subclasses, kind.__subclasses__()))
+
+
+def _sentences(tree: ast.Module) -> Iterator[tuple[ast.AST, ast.expr]]:
+    """Texts that begin with "The " and end with a full stop, apart from docstrings; with the function around them."""
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    functions = _functions(tree)
+    inside = {id(node): function for function in functions for node in ast.walk(function)}
+    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in ast.walk(tree):
+        if id(node) in docstrings or id(node) in parts or not isinstance(node, ast.Constant | ast.JoinedStr):
+            continue
+        ends = [node, node] if isinstance(node, ast.Constant) else [node.values[0], node.values[-1]]
+        first, last = (str(end.value) if isinstance(end, ast.Constant) else "" for end in ends)
+        if first.startswith("The ") and last.endswith("."):
+            yield inside.get(id(node), tree), node
