@@ -112,6 +112,30 @@ def test_warnings_about_an_image_are_german(page: Page) -> None:
     assert_german(page)
 
 
+def test_refusals_of_an_image_are_german(page: Page) -> None:
+    """tests/web/test_german_texts.py has all of them."""
+    hu = np.tile(np.linspace(-100, 300, 128).astype(np.int32), (128, 1))
+    derived, coronal, no_slope = (ct_dataset(hu) for _ in range(3))
+    derived.ImageType = ["DERIVED", "PRIMARY", "AXIAL", "VNC"]
+    coronal.ImageOrientationPatient = ["1", "0", "0", "0", "0", "-1"]
+    no_slope.RescaleSlope = "0"
+    files = {
+        "flach.png": (encoded(np.full((128, 128), 90, dtype=np.uint8)), "Das Bild hat keinen Kontrast."),
+        "hu.png": (encoded(gradient(128, 128).astype(np.uint16) + 1024), "Schwarz bei 0 HU, Weiß bei 250 HU."),
+        "karte.dcm": (dicom_bytes(derived), "Ein abgeleitetes Bild (VNC in ImageType) wird nicht gelesen"),
+        "koronal.dcm": (dicom_bytes(coronal), "Die Schicht ist koronal; nur axiale Schichten werden gelesen."),
+        "steigung.dcm": (dicom_bytes(no_slope), "RescaleSlope ist 0."),
+    }
+    sign_up(page)
+    page.get_by_label("Language").select_option("de")
+    choose(page, *(payload(name, content) for name, (content, _) in files.items()))
+    page.get_by_role("button", name="5 Bilder auswerten").click()
+    for name, (_, detail) in files.items():
+        expect(row_of(page, name).get_by_role("alert")).to_contain_text(detail)
+    expect(page.locator("main [lang=en]")).to_have_count(0)
+    assert_german(page)
+
+
 def animated_webp() -> bytes:
     frames = [Image.fromarray(gradient(64, 64)), Image.fromarray(gradient(64, 64)[:, ::-1])]
     buffer = io.BytesIO()
