@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 compile="${UV:-.venv/bin/uv} pip compile --quiet --no-strip-extras --no-emit-index-url --no-header --no-annotate $* --python-version 3.11 -c requirements/floors.txt"
 $compile --universal --generate-hashes --extra serve pyproject.toml -o requirements/serve.txt
 $compile --universal --generate-hashes --extra serve --extra dev -c requirements/serve.txt pyproject.toml -o requirements/dev.txt
-for image in gateway auth models triton; do
+for image in gateway auth models study triton; do
   $compile --universal --generate-hashes --extra $image -c requirements/serve.txt pyproject.toml -o requirements/image-$image.txt
 done
 $compile --universal --generate-hashes -c requirements/serve.txt requirements/triton.in -o requirements/triton.txt
