@@ -30,7 +30,8 @@ class StudyHeaders:
     """What an upload holds.
 
     instances: SOP Instance UIDs; for NIfTI the SHA-256 of the file.
-    series: of the study, with the choice and its reasons; none is chosen where `problem` is set.  unreadable: at most 100 of the unreadable_count.
+    series: of the study, with the choice and its reasons; none is chosen where `problem` is set.
+    unreadable: at most 100 of the unreadable_count.
     ignored: files that are not DICOM, or that list others.  duplicates: files of an instance that was already there.
     """
 
