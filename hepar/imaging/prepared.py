@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,28 +50,6 @@ class PreparedImage:
     grey_mean: float
     inputs: Mapping[InputSize, NetworkInput]
     preview: Preview | None
-
-
-@dataclass(frozen=True)
-class ImageBatch:
-    """Images that are analysed together; often only one.
-
-    stacks: their pixels by input size, (images, height, width).
-    """
-
-    images: tuple[PreparedImage, ...]
-    stacks: Mapping[InputSize, GreyImage]
-
-    @classmethod
-    def of_one(cls, image: PreparedImage) -> ImageBatch:
-        """Copies no pixels."""
-        return cls((image,), {size: prepared.pixels[None] for size, prepared in image.inputs.items()})
-
-    @classmethod
-    def of(cls, images: Sequence[PreparedImage]) -> ImageBatch:
-        """images: prepared for the same sizes; at least one."""
-        sizes = images[0].inputs
-        return cls(tuple(images), {size: np.stack([image.inputs[size].pixels for image in images]) for size in sizes})
 
 
 def prepare(image: CtImage, sizes: Collection[InputSize], *, with_preview: bool) -> PreparedImage:

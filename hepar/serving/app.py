@@ -127,7 +127,7 @@ async def _uploaded_slices(
     settings: ModelServiceSettings = request.app.state.settings
     with _upload_memory(request).reading(request, worker.subject) as counted:
         content = await read_binary(counted, settings.batch_bytes_max)
-        yield read_slices(content, _model_version(segmenter), settings.batch_images_max)
+        yield await asyncio.to_thread(read_slices, content, _model_version(segmenter), settings.batch_images_max)
 
 
 def _model_version(segmenter: str | None) -> ModelVersion | None:

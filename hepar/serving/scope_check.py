@@ -14,11 +14,12 @@ from hepar.contracts.scope import InputCheck, LiverExtent, Scope, ScopeCode
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import HeparError
 from hepar.core.metrics import OUT_OF_SCOPE
-from hepar.imaging.prepared import ImageBatch, PreparedImage
+from hepar.imaging.prepared import PreparedImage
 from hepar.inference import ModelRepositoryWatcher, TritonClient
 from hepar.inference.outputs import ExpectedOutput
 from hepar.inference.triton import InferenceResult
 from hepar.inference.version_routing import VersionRouting
+from hepar.serving.image_batch import ImageBatch
 from hepar.serving.quorum import Output, call_optional_model
 from hepar.serving.segmenter import Segmenter, SegmenterOutput
 
@@ -95,10 +96,9 @@ class ScopeCheck:
             )
         else:
             checked, masked = await by_check, [(output, list[str]()) for output in segmented]
-        return [
-            _result(image, *of_check, *of_segmenter)
-            for image, of_check, of_segmenter in zip(batch.images, checked, masked, strict=True)
-        ]
+        if len(batch.images) == 1:
+            return [_result(batch.images[0], *checked[0], *masked[0])]
+        return await asyncio.to_thread(_results, batch, checked, masked)
 
     async def _typicality(
         self, batch: ImageBatch, routing: VersionRouting, deadline: Deadline
@@ -117,6 +117,17 @@ class ScopeCheck:
             else result
             for result in results
         ]
+
+
+def _results(
+    batch: ImageBatch,
+    checked: Sequence[tuple[InputCheck | None, list[str]]],
+    masked: Sequence[tuple[SegmenterOutput | None, list[str]]],
+) -> list[ScopeResult]:
+    return [
+        _result(image, *of_check, *of_segmenter)
+        for image, of_check, of_segmenter in zip(batch.images, checked, masked, strict=True)
+    ]
 
 
 def _result(
