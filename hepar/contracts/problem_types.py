@@ -124,6 +124,36 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
         "A component that this request needs is not available.",
         "Wait for the seconds in Retry-After and send the request again. /readyz names the component.",
     ),
+    "insufficient-storage": ProblemType(
+        "The storage is full",
+        (507,),
+        "The server has no room left for the study; nothing of it was kept.",
+        "Tell the operator. Send the study again later, or delete studies that are no longer needed.",
+    ),
+    "quota-exceeded": ProblemType(
+        "The account's storage is used up",
+        (403,),
+        "The studies of this account already use all the bytes, or are as many, as one account may keep.",
+        "Delete studies that are no longer needed, or ask the operator for a larger quota.",
+    ),
+    "study-ended": ProblemType(
+        "The study is no longer being analysed",
+        (409,),
+        "The analysis has already finished, failed or been cancelled.",
+        "Read the study to see how it ended.",
+    ),
+    "study-not-finished": ProblemType(
+        "There is no result yet",
+        (409,),
+        "The analysis is queued, running, failed or cancelled; `detail` tells which.",
+        "Wait until the status of the study is `finished`.",
+    ),
+    "analysis-failed": ProblemType(
+        "The study could not be analysed",
+        (500,),
+        "The analysis ended three times without a result; the study is recorded as failed.",
+        "Start it again with a new analysis. If it fails again, report it with the id of the study.",
+    ),
     "below-quorum": ProblemType(
         "Too few models answered",
         (503,),

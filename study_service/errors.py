@@ -1,0 +1,27 @@
+"""Errors of studies."""
+
+from hepar.core.errors import ClientError, HeparError
+
+
+class QuotaExceeded(ClientError):
+    """The account may keep no more."""
+
+    status, title, slug = 403, "The account's storage is used up", "quota-exceeded"
+
+
+class StudyEnded(ClientError):
+    """It cannot be cancelled any more."""
+
+    status, title, slug = 409, "The study is no longer being analysed", "study-ended"
+
+
+class StudyNotFinished(ClientError):
+    """There is no result of the version."""
+
+    status, title, slug = 409, "There is no result yet", "study-not-finished"
+
+
+class AnalysisFailed(HeparError):
+    """Three tries ended without a result."""
+
+    status, title, slug = 500, "The study could not be analysed", "analysis-failed"

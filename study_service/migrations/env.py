@@ -1,0 +1,10 @@
+"""Alembic's environment: it runs on the connection that `Database.migrate` gives it."""
+
+from alembic import context
+
+from study_service.tables import Base
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)
+with context.begin_transaction():
+    context.run_migrations()
