@@ -20,6 +20,8 @@ SCOPES = {
 """Every scope of an access token, as the OpenAPI document explains it."""
 IMAGE_SCOPE = "analyses"
 """What routes of images and models require."""
+SLICES_SCOPE = "slices"
+"""What internal routes for slices of volumes require: only the study worker has it, and no document names it."""
 _CLIENT_SCOPES = ("analyses", "models")
 _TOKEN_URL = "/v1/token"  # noqa: S105
 
