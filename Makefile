@@ -75,7 +75,7 @@ images: sbom ## build every container image (docker or podman); HEPAR_STAND_INS=
 .PHONY: sbom
 sbom: .venv/.dev ## list each image's Python packages with hashes, as CycloneDX: var/sbom
 	@mkdir -p var/sbom
-	@for image in gateway auth models triton; do \
+	@for image in gateway auth models study triton; do \
 	  .venv/bin/cyclonedx-py requirements requirements/image-$$image.txt --output-reproducible --of JSON -o var/sbom/$$image.cdx.json; done
 	@.venv/bin/cyclonedx-py requirements requirements/triton.txt --output-reproducible --of JSON -o var/sbom/triton-server.cdx.json
 	@ls var/sbom

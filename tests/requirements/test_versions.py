@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 REQUIREMENTS = Path(__file__).parents[2] / "requirements"
 PYPROJECT = tomllib.loads((REQUIREMENTS.parent / "pyproject.toml").read_text())
 LOCKS = ("serve", "dev", "training", "triton", "image-gateway", "image-auth", "image-models", "image-triton")
-IMAGES = ["gateway", "auth", "models", "triton"]
+IMAGES = ["gateway", "auth", "models", "study", "triton"]
 
 
 def locked(name: str) -> dict[str, list[Version]]:
@@ -56,7 +57,7 @@ def test_every_declared_package_is_locked_at_a_version_it_allows(extra: str) -> 
     declared = required(PYPROJECT["project"]["dependencies"]) + declared_in(extra)
     versions = locked(f"image-{extra}" if extra in IMAGES else extra)
     for requirement in declared:
-        name = requirement.name.lower()
+        name = canonicalize_name(requirement.name)
         assert versions.get(name), f"{name} is not in requirements/{extra}.txt: run `make lock`"
         assert all(version in requirement.specifier for version in versions[name])
 
