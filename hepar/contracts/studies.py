@@ -26,6 +26,7 @@ SeriesFinding = Literal[
     "derived",
     "not_ct",
     "too_few_slices",
+    "no_positions",
     "unreadable_files",
 ]
 
