@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from hepar.contracts.studies import Series, UnreadableFile
-from hepar.imaging.errors import ImageError, StudyError, StudyTooLarge, UnreadableStudy
+from hepar.imaging.errors import ImageError, NoUsableSeries, StudyError, StudyTooLarge, UnreadableStudy
 from hepar.imaging.study.archive import LIMITS, ArchiveLimits
 from hepar.imaging.study.choice import choose
 from hepar.imaging.study.dicom_volume import load_series
@@ -30,12 +30,15 @@ class StudyHeaders:
     """What an upload holds.
 
     fingerprint: the same for the same SOP instances, in any order and archive; of the bytes for NIfTI.
+    instances: SOPInstanceUIDs; the fingerprint for NIfTI.
     series: of the study, with the choice and its reasons.  unreadable: at most 100 of the unreadable_count.
     ignored: files that are not DICOM, or that list others.  duplicates: files of an instance that was already there.
+    obstacle: why no series can be analysed; None where one was chosen.
     """
 
     kind: Literal["dicom", "nifti"]
     fingerprint: str
+    instances: frozenset[str]
     patient: PatientHeader
     study: StudyHeader
     series: tuple[Series, ...]
@@ -45,6 +48,7 @@ class StudyHeaders:
     unreadable_count: int
     ignored: int
     duplicates: int
+    obstacle: str | None = None
 
     @property
     def chosen(self) -> Series:
@@ -57,11 +61,18 @@ class StudyHeaders:
         return replace(self, series=tuple(choose(self.stacks, wanted)[1]))
 
 
-def read_headers(paths: Sequence[Path], wanted: str | None = None, limits: ArchiveLimits = LIMITS) -> StudyHeaders:
+def read_headers(
+    paths: Sequence[Path],
+    wanted: str | None = None,
+    limits: ArchiveLimits = LIMITS,
+    *,
+    needs_series: bool = True,
+) -> StudyHeaders:
     """Reads an upload once, without decoding pixels.
 
     paths: what was sent, in its order, under names of this installation: ZIP archives and DICOM files, or one NIfTI
     volume.  wanted: id or SeriesInstanceUID of the series to analyse; chosen by rules otherwise.
+    needs_series: False for images that may come late, and are too few for themselves: `obstacle` says why then.
     Raises a StudyError where the upload as a whole is refused; damaged files among good ones are reported.
     """
     if not paths:
@@ -72,7 +83,7 @@ def read_headers(paths: Sequence[Path], wanted: str | None = None, limits: Archi
     with StudyFiles(paths, limits) as files:
         for ref in files:
             reader.add(files, ref)
-    return reader.result(wanted)
+    return reader.result(wanted, needs_series=needs_series)
 
 
 def load_volume(paths: Sequence[Path], headers: StudyHeaders, limits: ArchiveLimits = LIMITS) -> CtVolume:
@@ -114,25 +125,35 @@ class _HeaderReader:
         if self._slices > SLICES_MAX:
             raise StudyTooLarge(f"the study has over {SLICES_MAX} images")
 
-    def result(self, wanted: str | None) -> StudyHeaders:
+    def result(self, wanted: str | None, *, needs_series: bool) -> StudyHeaders:
         instances = list(self._instances.values())
         if not instances:
             raise UnreadableStudy(self._why_nothing())
         check_one_patient(instances)
         stacks = stacks_of(instances)
+        series: tuple[Series, ...] = ()
+        obstacle: str | None = None
+        try:
+            series = tuple(choose(stacks, wanted)[1])
+        except NoUsableSeries as error:
+            if needs_series:
+                raise
+            obstacle = str(error)
         fingerprint = hashlib.sha256("\n".join(sorted(self._instances)).encode()).hexdigest()
         return StudyHeaders(
             kind="dicom",
             fingerprint=fingerprint,
+            instances=frozenset(self._instances),
             patient=fullest_patient(instances),
             study=fullest_study(instances),
-            series=tuple(choose(stacks, wanted)[1]),
+            series=series,
             stacks=stacks,
             images=self._slices,
             unreadable=tuple(self._unreadable),
             unreadable_count=self._unreadable_count,
             ignored=self._ignored,
             duplicates=self._duplicates,
+            obstacle=obstacle,
         )
 
     def _why_nothing(self) -> str:
@@ -160,9 +181,11 @@ def _nifti_headers(paths: Sequence[Path]) -> StudyHeaders:
         chosen=True,
         reason=f"the only volume, {slices} slices over {(slices - 1) * slice_mm:.0f} mm",
     )
+    fingerprint = _digest(paths[0])
     return StudyHeaders(
         kind="nifti",
-        fingerprint=_digest(paths[0]),
+        fingerprint=fingerprint,
+        instances=frozenset({fingerprint}),
         patient=PatientHeader(None, None, None, None),
         study=StudyHeader(None, None, None, None),
         series=(series,),
