@@ -61,7 +61,12 @@ async def follow_study(
     caller: CallerDep,
     dependencies: Dependencies,
     last_event_id: Annotated[
-        str | None, Header(max_length=64, description="`id` of the last event that was received, after an interruption")
+        str | None,
+        Header(
+            alias="Last-Event-ID",
+            max_length=64,
+            description="`id` of the last event that was received, after an interruption",
+        ),
     ] = None,
 ) -> Response:
     """An event `study` at once, unless `Last-Event-ID` is still the newest, and at every step of the analysis; after
