@@ -24,6 +24,7 @@ from hepar.storage.encryption import KeyRing
 from study_service.documents import StudyFiles
 from study_service.stored_studies import study_files
 from study_service.tables import StoredResult, StoredSeries, StoredStudy, StoredTurn
+from study_service.webhooks.deliveries import queue_deliveries
 
 _OUTAGE_S = 60.0
 
@@ -150,11 +151,14 @@ class JobQueue:
                 )
             ended = {"status": "finished", "stage": "done", "summary": dict(summary), "label": label, "problem": None}
             await self._change(session, job, ended | self._free())
+            await queue_deliveries(session, found, "finished", self._now())
 
     async def fail(self, job: Job, problem: Problem) -> None:
         """For good."""
         async with self._database.writing() as session:
+            found = await self._locked(session, job)
             await self._change(session, job, {"status": "failed", "problem": problem.model_dump()} | self._free())
+            await queue_deliveries(session, found, "failed", self._now())
 
     async def retry(self, job: Job, problem: Problem) -> bool:
         """Queues the study again, later each time; False where its tries are used up, and it has failed."""

@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hepar.contracts.studies import Series, Study
 from hepar.contracts.study_results import StudyResult
-from hepar.core.errors import NotFound
 from hepar.storage.database import Database
 from hepar.storage.encryption import KeyRing
 from hepar.storage.paging import PageRequest, paged
@@ -22,7 +21,7 @@ from study_service.documents import (
     StudyFiles,
     StudyFilter,
 )
-from study_service.errors import StudyEnded, StudyNotFinished
+from study_service.errors import NoSuchStudy, StudyEnded, StudyNotFinished
 from study_service.stored_studies import queue_next_version, search_hash, study_document, study_files
 from study_service.tables import StoredResult, StoredSeries, StoredStudy, StoredUpload
 
@@ -30,7 +29,7 @@ _ENDED = ("finished", "failed", "cancelled")
 
 
 class StudyRepository:
-    """All methods raise Unavailable where the database does not answer, NotFound for what the caller may not see."""
+    """All methods raise Unavailable where the database does not answer, NoSuchStudy for what the caller may not see."""
 
     def __init__(
         self,
@@ -139,7 +138,7 @@ class StudyRepository:
         wanted = select(StoredStudy).where(StoredStudy.id == study_id, _visible_to(caller))
         found = (await session.scalars(wanted.with_for_update() if lock else wanted)).one_or_none()
         if found is None:
-            raise NotFound("there is no such study")
+            raise NoSuchStudy
         return found
 
     def _matches(self, wanted: StudyFilter) -> ColumnElement[bool]:

@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from hepar.core.networks import NetworkList
 from hepar.core.settings import ServiceSettings
 
 _GIGABYTE = 1024**3
@@ -41,7 +42,12 @@ class StudySettings(ServiceSettings):
         default=Path("var/study/keys"),
         description="keys of the encryption at rest, mode 600, created at first start: `NAME 64 HEX DIGITS` per line",
     )
-    upload_bytes_max: int = Field(default=2 * _GIGABYTE, ge=1, description="bytes of one upload")
+    spool_folder: Path = Field(
+        default=Path("var/study/spool"),
+        description="where an upload is kept, readable by this user only, until it is checked and stored encrypted",
+    )
+    upload_bytes_max: int = Field(default=_GIGABYTE, ge=1, description="bytes of one upload")
+    upload_s: float = Field(default=1800, gt=0, le=86400, description="longest time that an upload may take")
     images_max: int = Field(default=4000, ge=1, description="images of one study")
     account_bytes_max: int = Field(default=100 * _GIGABYTE, ge=1, description="bytes of all studies of one account")
     account_studies_max: int = Field(default=10_000, ge=1, description="studies of one account")
@@ -61,6 +67,13 @@ class StudySettings(ServiceSettings):
         default=15, ge=1, description="after this time without a sign of life, another worker takes over its studies"
     )
     poll_s: float = Field(default=0.5, gt=0, le=60, description="how often an idle worker looks for a study")
+
+    webhook_hosts: list[str] = Field(
+        default=[], description="hosts that webhooks may call: NAME or NAME:PORT (a JSON list); none by default"
+    )
+    webhook_networks: NetworkList = Field(
+        default=[], description="private networks in which these hosts may be (a JSON list); none by default"
+    )
 
     @model_validator(mode="after")
     def _fit_for_production_storage(self) -> Self:

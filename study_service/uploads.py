@@ -52,6 +52,15 @@ class Uploads:
         async with self._database.reading() as session:
             await self._require_room(session, caller.subject, size_bytes, more=1)
 
+    async def is_known(self, caller: Caller, study_uid: str | None) -> bool:
+        """Whether the account has sent images of this study."""
+        if study_uid is None:
+            return False
+        key = self._keys.keyed_hash("study", study_uid)
+        same = (StoredStudy.owner == caller.subject) & (StoredStudy.study_key == key)
+        async with self._database.reading() as session:
+            return await session.scalar(select(StoredStudy.id).where(same)) is not None
+
     async def receive(self, caller: Caller, new: NewStudy) -> ReceivedStudy:
         """Stores a checked upload as a new study, as late images of one, or recognises it. Raises QuotaExceeded."""
         identity = new.identifiers.study_uid or next(iter(new.instances))
