@@ -217,8 +217,8 @@ class ClientRegistration(Document):
     password: GivenPassword = Field(description="the caller's password")
     code: Code | None = Field(default=None, description=_CODE)
     name: Annotated[Name, Field(min_length=1, description="display name, at most 120 characters")]
-    scopes: list[Literal["analyses", "models"]] = Field(
-        default=["analyses"], min_length=1, max_length=2, description="the scopes of its tokens"
+    scopes: list[Literal["analyses", "models", "studies"]] = Field(
+        default=["analyses"], min_length=1, max_length=3, description="the scopes of its tokens"
     )
 
 

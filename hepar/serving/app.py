@@ -16,13 +16,7 @@ from hepar.contracts.study_results import ModelVersion
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import HeparError
 from hepar.inference import ModelRepositoryWatcher, TritonClient
-from hepar.serving.authentication import (
-    IMAGE_SCOPE_REQUIRED,
-    SLICES_SCOPE_REQUIRED,
-    Caller,
-    StudyWorker,
-    token_verifier,
-)
+from hepar.serving.authentication import IMAGE_SCOPE_REQUIRED, SLICES_SCOPE_REQUIRED, Caller, StudyWorker
 from hepar.serving.decode_workers import ImageDecoder
 from hepar.serving.model_service import ModelBackend, ModelService, Options, Output, Result
 from hepar.serving.scope_check import ScopeCheck
@@ -30,8 +24,10 @@ from hepar.serving.segmenter import Segmenter
 from hepar.serving.settings import ModelServiceSettings
 from hepar.serving.slices import Slices, read_slices
 from hepar.serving.upload_memory import UploadMemory
+from hepar.web.access_tokens import TokenRules
 from hepar.web.app import new_app
 from hepar.web.timeouts import TimeoutMs
+from hepar.web.token_verifier import token_verifier
 from hepar.web.uploads import ImageBytes, read_binary, read_image, read_images
 
 
@@ -57,7 +53,9 @@ def new_model_service_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.settings = settings
-        async with token_verifier(settings) as verifier, _model_backend(settings, task) as backend:
+        rules = TokenRules(settings.issuer, settings.audience)
+        verified = token_verifier(settings.auth_url, rules)
+        async with verified as verifier, _model_backend(settings, task) as backend:
             app.state.token_verifier = verifier
             app.state.upload_memory = UploadMemory()
             app.state.service = service = make_service(backend)
