@@ -19,7 +19,6 @@ DISEASES = {
     "metastasis": Code("94381002", "SCT", "Metastatic malignant neoplasm to liver"),
     "cholangiocarcinoma": Code("109842005", "SCT", "Intrahepatic bile duct carcinoma"),
 }
-DIAGNOSIS = Code("439401001", "SCT", "Diagnosis")
 
 PRESENT = Code("52101004", "SCT", "Present")
 ABSENT = Code("272519000", "SCT", "Absent")
@@ -31,6 +30,7 @@ VOLUME = Code("118565006", "SCT", "Volume")
 
 IMAGING_STUDY = Code("18748-4", "LN", "Diagnostic imaging study")
 ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
+CT_PROCEDURE = Code("25045-6", "LN", "CT unspecified body region")
 COMMENT = Code("121106", "DCM", "Comment")
 IMAGING_MEASUREMENT_REPORT = Code("126000", "DCM", "Imaging Measurement Report")
 
@@ -46,6 +46,8 @@ TYPE_PROBABILITIES = {
     "cholangiocarcinoma": Code("p-cholangiocarc", PRIVATE_SCHEME, "Probability of cholangiocarcinoma, given a tumour"),
 }
 TUMOUR_BURDEN = Code("tumour-burden", PRIVATE_SCHEME, "Volume of the lesions relative to the liver")
+LESION_TYPE = Code("lesion-type", PRIVATE_SCHEME, "Most probable type of the lesion")
+TUMOUR_TYPE = Code("tumour-type", PRIVATE_SCHEME, "Most probable type of the tumours")
 LESION_COUNT = Code("lesion-count", PRIVATE_SCHEME, "Number of lesions found")
 BOX_LONG_AXIS = Code("box-long-axis", PRIVATE_SCHEME, "Box axis, longer side")
 BOX_SHORT_AXIS = Code("box-short-axis", PRIVATE_SCHEME, "Box axis, shorter side")

@@ -13,7 +13,7 @@ from .source_headers import study_attributes, text_value
 
 MANUFACTURER = "Hepar"
 MODEL_NAME = "Hepar study_service"
-SERIES_NUMBERS = {"seg": 9001, "sr": 9002, "pdf": 9003, "sc": 9004}
+SERIES_NUMBERS = {"seg": 9001, "sr": 9002, "sr_2d": 9003, "pdf": 9004, "sc": 9005}
 """High numbers, so that viewers list derived series after the images."""
 
 

@@ -29,6 +29,10 @@ class Segment:
     lesion: Lesion | None
     mask: NDArray[np.bool_]
 
+    @property
+    def lesion_id(self) -> str | None:
+        return None if self.lesion is None else self.lesion.id
+
 
 def segmentation_file(context: OutputContext) -> bytes | None:
     """DICOM file; None where `segmentation` is None."""
