@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 
 from hepar.contracts.lesions import Lesion
 from hepar.contracts.study_results import StudyResult
-from hepar.imaging.geometry import AS_SENT, Geometry, Orientation
+from hepar.imaging.geometry import Geometry
 from hepar.imaging.volume import VolumeGeometry
 
 Language = Literal["en", "de"]
@@ -23,13 +23,25 @@ _UID_LENGTH_MAX = 64
 
 @dataclass(frozen=True, eq=False)
 class SourceSlice:
-    """The file that a slice of the volume comes from.
+    """The image that a slice of the volume comes from (hepar.imaging.volume.SliceSource) with its header.
 
-    header: its pydicom Dataset without pixel data.  orientation: how the raster as stored was turned for display.
+    header: the file without pixel data.  geometry: between its pixels as sent and the slice.
+    is_exact: False where the slice lies between images, of which this is the nearest.
     """
 
     header: Dataset
-    orientation: Orientation = AS_SENT
+    geometry: Geometry
+    is_exact: bool = True
+
+    def mask_as_sent(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(rows, columns) of the slice to the raster of the image, by the centres of its pixels."""
+        orientation, shape = self.geometry.orientation, (self.geometry.height, self.geometry.width)
+        wanted = shape[::-1] if orientation.transposed else shape
+        rows, columns = (
+            ((np.arange(count) + 0.5) * side / count).astype(np.intp)
+            for count, side in zip(wanted, mask.shape, strict=True)
+        )
+        return orientation.to_sent(mask[np.ix_(rows, columns)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,10 +87,3 @@ class OutputContext:
 
     def has_mask(self, lesion: Lesion) -> bool:
         return bool(self.lesion_mask(lesion).any())
-
-    def source_geometry(self, slice_index: int) -> Geometry:
-        """Between pixels of the source and of the display, whose pixels are those of the source turned."""
-        _, rows, columns = self.geometry.shape
-        orientation = self.sources[slice_index].orientation
-        width, height = (rows, columns) if orientation.transposed else (columns, rows)
-        return Geometry(width, height, orientation)

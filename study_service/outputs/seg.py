@@ -20,6 +20,9 @@ from .source_headers import UTF_8, source_headers, text_value
 LIVER_TRACKING_ID = "Liver"
 _LIVER_RGB, _LESION_RGB = (158, 199, 140), (242, 115, 26)
 
+Place = tuple[Dataset, list[int]]
+"""The header of an image, and the indices of the slices at its position."""
+
 
 @dataclass(frozen=True, eq=False)
 class Segment:
@@ -41,20 +44,18 @@ def segmentation_file(context: OutputContext) -> bytes | None:
 
 
 def segmentation(context: OutputContext) -> Segmentation | None:
-    """BINARY, one segment per mask, without empty frames, on the source's frames as stored.
+    """BINARY, one segment per mask, without empty frames, on the source images as stored.
 
-    None for a study without DICOM files and where there is no mask: viewers hang on an empty segmentation.
+    Slices that were interpolated between images have no frame. None for a study without DICOM files, and where there
+    is no mask: viewers hang on an empty segmentation.
     """
     found = segments(context)
     if not context.sources or not found:
         return None
-    headers = source_headers(context)
-    frames = {segment.number: _as_stored(context, segment.mask) for segment in found}
-    kept, groups = _distinct_positions(headers)
-    stacked = np.stack([_merged(frames[segment.number], groups) for segment in found], axis=-1)
+    places = _distinct_places(context, source_headers(context))
     instance = Segmentation(
-        source_images=kept,
-        pixel_array=stacked,
+        source_images=[header for header, _ in places],
+        pixel_array=np.stack([_frames(context, segment, places) for segment in found], axis=-1),
         segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=[_description(context, segment) for segment in found],
         content_description="Liver and liver lesions, found automatically",
@@ -69,10 +70,11 @@ def segmentation(context: OutputContext) -> Segmentation | None:
 
 
 def segments(context: OutputContext) -> list[Segment]:
-    """The liver first, then the lesions in the order of the result; only what has a mask."""
+    """The liver first, then the lesions in the order of the result; only what has a mask in an image."""
+    exact = [source.is_exact for source in context.sources]
     masks: list[tuple[Lesion | None, NDArray[np.bool_]]] = [(None, context.liver)]
     masks += [(lesion, context.lesion_mask(lesion)) for lesion in context.result.lesions]
-    present = [(lesion, mask) for lesion, mask in masks if mask.any()]
+    present = [(lesion, mask) for lesion, mask in masks if mask[exact].any()]
     return [Segment(number, lesion, mask) for number, (lesion, mask) in enumerate(present, start=1)]
 
 
@@ -82,24 +84,23 @@ def _name_dimensions(instance: Segmentation, uid: str) -> None:
         item.DimensionOrganizationUID = uid
 
 
-def _as_stored(context: OutputContext, mask: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
-    return [source.orientation.to_sent(mask[index]) for index, source in enumerate(context.sources)]
-
-
-def _distinct_positions(headers: list[Dataset]) -> tuple[list[Dataset], list[list[int]]]:
-    """One header per position, and the indices of all slices that lie there.
-
-    A segmentation has one frame per segment and position, so slices at the same position share their frame.
-    """
+def _distinct_places(context: OutputContext, headers: list[Dataset]) -> list[Place]:
+    """Images at one position share a place: a segmentation has one frame per segment and position."""
     groups: dict[tuple[float, ...], list[int]] = {}
     for index, header in enumerate(headers):
-        groups.setdefault(tuple(round(float(mm), 3) for mm in header.ImagePositionPatient), []).append(index)
-    return [headers[indices[0]] for indices in groups.values()], list(groups.values())
+        if context.sources[index].is_exact:
+            groups.setdefault(tuple(round(float(mm), 3) for mm in header.ImagePositionPatient), []).append(index)
+    return [(headers[indices[0]], indices) for indices in groups.values()]
 
 
-def _merged(frames: list[NDArray[np.bool_]], groups: list[list[int]]) -> NDArray[np.uint8]:
-    """(positions, rows, columns): a voxel is set where one of the slices at its position sets it."""
-    return np.stack([np.logical_or.reduce([frames[index] for index in group]) for group in groups]).astype(np.uint8)
+def _frames(context: OutputContext, segment: Segment, places: list[Place]) -> NDArray[np.uint8]:
+    """(places, rows, columns): a voxel is set where one of the slices at its place sets it."""
+    return np.stack(
+        [
+            np.logical_or.reduce([context.sources[index].mask_as_sent(segment.mask[index]) for index in indices])
+            for _, indices in places
+        ]
+    ).astype(np.uint8)
 
 
 def _description(context: OutputContext, segment: Segment) -> SegmentDescription:

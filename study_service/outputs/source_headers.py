@@ -21,6 +21,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 _TIME = re.compile(r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?)?)?")
 _AGE = re.compile(r"\d{3}[DWMY]")
 _NAME_PART_LENGTH_MAX = 64
+_PLANE = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
 
 
 def study_attributes(context: OutputContext) -> Dataset:
@@ -51,6 +52,11 @@ def source_headers(context: OutputContext) -> list[Dataset]:
     return [_image_header(context, index, source, shared) for index, source in enumerate(context.sources)]
 
 
+def distinct_images(headers: list[Dataset]) -> list[Dataset]:
+    """Each image once: slices that lie between images name the nearest one."""
+    return list({str(header.SOPInstanceUID): header for header in headers}.values())
+
+
 def text_value(value: str, length_max: int = 64) -> str:
     """A value without characters that separate or end values."""
     return _CONTROL.sub(" ", value).strip()[:length_max].strip()
@@ -67,29 +73,27 @@ def _image_header(context: OutputContext, index: int, source: SourceSlice, share
 
 
 def _state_position(header: Dataset, context: OutputContext, index: int) -> None:
-    """Rows, Columns and the image plane (PS3.3 C.7.6.2) of the raster as stored, from the volume's geometry.
+    """Rows, Columns and the image plane (PS3.3 C.7.6.2) of the raster as stored.
 
-    Positions of the file are kept where it states them: readers compare them as text.
+    As the file states them, because readers compare positions as text, or else from the volume's geometry.
     """
-    geometry, source = context.geometry, context.sources[index]
-    _, rows, columns = geometry.shape
-    _, row_mm, column_mm = geometry.spacing_mm
-    turned = source.orientation.transposed
-    header.Rows, header.Columns = (columns, rows) if turned else (rows, columns)
-    header.SliceThickness = round(geometry.spacing_mm[0], 6)
-    stated = source.header
-    if all(stated.get(keyword) for keyword in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")):
-        for keyword in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"):
+    stated, image = context.sources[index].header, context.sources[index].geometry
+    header.Rows, header.Columns = image.height, image.width
+    header.SliceThickness = round(context.geometry.spacing_mm[0], 6)
+    if all(stated.get(keyword) for keyword in _PLANE):
+        for keyword in _PLANE:
             setattr(header, keyword, [float(value) for value in stated.get(keyword)])
         return
-    corners = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]) + 0.5
-    display = context.source_geometry(index).to_display(corners) - 0.5
+    centres = np.array([[0.5, 0.5], [1.5, 0.5], [0.5, 1.5]])
+    display = image.to_display(centres) * np.array(context.geometry.shape[:0:-1]) / image.display_size - 0.5
     indices = np.column_stack([np.full(3, float(index)), display[:, 1], display[:, 0]])
-    first, along_row, along_column = geometry.to_patient_mm(indices)
+    first, next_column, next_row = context.geometry.to_patient_mm(indices)
+    steps = next_column - first, next_row - first
+    across_mm, down_mm = (float(np.linalg.norm(step)) for step in steps)
     header.ImagePositionPatient = [round(value, 6) for value in first.tolist()]
-    directions = [(end - first) / np.linalg.norm(end - first) for end in (along_row, along_column)]
-    header.ImageOrientationPatient = [round(value, 6) for value in np.concatenate(directions).tolist()]
-    header.PixelSpacing = [column_mm, row_mm] if turned else [row_mm, column_mm]
+    directions = np.concatenate([steps[0] / across_mm, steps[1] / down_mm])
+    header.ImageOrientationPatient = [round(value, 6) for value in directions.tolist()]
+    header.PixelSpacing = [round(down_mm, 6), round(across_mm, 6)]
 
 
 def _text(header: Dataset, keyword: str) -> str:

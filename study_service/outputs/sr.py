@@ -19,7 +19,7 @@ from . import codes
 from .context import OutputContext
 from .equipment import MANUFACTURER, MODEL_NAME, file_bytes, series_of
 from .seg import LIVER_TRACKING_ID, Segment, segmentation, segments
-from .source_headers import UTF_8, source_headers, text_value
+from .source_headers import UTF_8, distinct_images, source_headers, text_value
 from .statements import finding_statement, presence_of_lesions
 
 STUDY_TRACKING_ID = "Study"
@@ -63,7 +63,7 @@ def structured_report(context: OutputContext, comprehensive_3d: bool = True) -> 
     report_class = sr.Comprehensive3DSR if comprehensive_3d else sr.ComprehensiveSR
     series = series_of(context, "sr" if comprehensive_3d else "sr_2d")
     return report_class(
-        evidence=headers if masks is None else [*headers, masks],
+        evidence=distinct_images(headers) + ([] if masks is None else [masks]),
         content=content[0],
         is_complete=True,
         is_final=False,
@@ -91,8 +91,9 @@ def _observer(context: OutputContext) -> sr.ObservationContext:
 
 
 def _groups(context: OutputContext, headers: list[Dataset], masks: Segmentation | None) -> list[Group]:
-    found = {} if masks is None else {segment.lesion_id: segment for segment in segments(context)}
-    regions = {lesion_id: _region(segment, headers, masks) for lesion_id, segment in found.items()}
+    regions: dict[str | None, sr.ReferencedSegment] = {}
+    if masks is not None:
+        regions = {found.lesion_id: _region(found, context, headers, masks) for found in segments(context)}
     groups: list[Group] = [_study_group(context)]
     if None in regions:
         groups.append(_liver_group(context, regions[None]))
@@ -104,8 +105,14 @@ def _groups(context: OutputContext, headers: list[Dataset], masks: Segmentation 
     return groups
 
 
-def _region(segment: Segment, headers: list[Dataset], masks: Dataset) -> sr.ReferencedSegment:
-    images = [header for header, mask in zip(headers, segment.mask, strict=True) if mask.any()]
+def _region(
+    segment: Segment, context: OutputContext, headers: list[Dataset], masks: Segmentation
+) -> sr.ReferencedSegment:
+    images = [
+        header
+        for source, header, mask in zip(context.sources, headers, segment.mask, strict=True)
+        if source.is_exact and mask.any()
+    ]
     return sr.ReferencedSegment(
         sop_class_uid=masks.SOPClassUID,
         sop_instance_uid=masks.SOPInstanceUID,
@@ -184,7 +191,7 @@ def _box_region(context: OutputContext, lesion: Lesion, headers: list[Dataset]) 
     """The box in the key slice, in pixels of the source image as stored."""
     box = next(box for box in lesion.boxes if box.slice == lesion.key_slice)
     display = np.array([[box.x_min, box.y_min, box.x_max, box.y_max]])
-    x_min, y_min, x_max, y_max = context.source_geometry(box.slice).boxes_to_sent(display)[0].tolist()
+    x_min, y_min, x_max, y_max = context.sources[box.slice].geometry.boxes_to_sent(display)[0].tolist()
     corners = [[x_min, y_min], [x_max, y_min], [x_max, y_max], [x_min, y_max], [x_min, y_min]]
     image = headers[box.slice]
     return sr.ImageRegion(

@@ -14,14 +14,15 @@ from pydicom.uid import CTImageStorage
 from hepar.contracts.lesions import Axis, Lesion, SliceBox
 from hepar.contracts.studies import Series
 from hepar.contracts.study_results import KeySlice, ModelVersion, SliceResult, StudyResult, VolumeFacts
+from hepar.imaging.geometry import Geometry
 from hepar.imaging.orientation import dicom_orientation
 from hepar.imaging.volume import VolumeGeometry
 from study_service.outputs.context import Language, OutputContext, SourceSlice
 from tests.support.orientations import IMAGE_ORIENTATIONS
 
 CREATED_AT = datetime(2026, 11, 26, 9, 30, 15, tzinfo=UTC)
-SLICES, ROWS, COLUMNS = 10, 40, 48
-SPACING_MM = (5.0, 1.5, 1.25)
+SLICES, ROWS, COLUMNS = 10, 42, 48
+SPACING_MM = (5.0, 1.25, 1.25)
 ORIGIN_MM = (-30.0, -29.25, 100.0)
 _LIVER = ((2, 9), (8, 34), (5, 40))
 _LESIONS = [((3, 6), (12, 20), (10, 22)), ((6, 8), (20, 25), (26, 34))]
@@ -34,7 +35,9 @@ Ranges = Sequence[tuple[int, int]]
 class StudyOptions:
     """orientation: a key of IMAGE_ORIENTATIONS.  descending: whether the scanner numbered the slices from the head.
 
-    duplicates: slices that lie at the position of the slice before them.  boxed: lesions that have boxes only.
+    duplicates: slices that lie at the position of the slice before them.  between: slices without an image of their
+    own.  boxed: lesions that have boxes only.  row_factor: height of a pixel of the upright image divided by its width;
+    odd, so that its centre is the centre of a voxel.
     """
 
     orientation: str = "as displayed"
@@ -42,7 +45,9 @@ class StudyOptions:
     lesions: int = 2
     liver: bool = True
     duplicates: tuple[int, ...] = ()
+    between: tuple[int, ...] = ()
     boxed: tuple[int, ...] = ()
+    row_factor: int = 1
     patient_name: str = "Müller^Jörg"
     language: Language = "en"
     with_files: bool = True
@@ -77,14 +82,16 @@ def _filled(volume: NDArray[np.unsignedinteger], ranges: Ranges, value: int) -> 
 
 
 def source_index(options: StudyOptions, index: int) -> int:
-    """InstanceNumber of a slice of the volume."""
+    """InstanceNumber of the image of a slice; a slice between images names the one below."""
+    index = index - 1 if index in options.between else index
     return SLICES - index if options.descending else index + 1
 
 
 def _source(options: StudyOptions, index: int) -> SourceSlice:
     """The position is computed from where each orientation puts the pixels, without hepar.imaging.geometry."""
     image_orientation, turn = IMAGE_ORIENTATIONS[options.orientation]
-    places = turn(np.arange(ROWS * COLUMNS).reshape(ROWS, COLUMNS))
+    factor = options.row_factor
+    places = turn(np.arange(ROWS * COLUMNS).reshape(ROWS, COLUMNS)[factor // 2 :: factor])
     row, column = divmod(int(places[0, 0]), COLUMNS)
     along_row = [float(value) for value in image_orientation[:3]]
     header = Dataset()
@@ -98,13 +105,16 @@ def _source(options: StudyOptions, index: int) -> SourceSlice:
     header.Modality, header.InstanceNumber = "CT", source_index(options, index)
     header.Rows, header.Columns = places.shape
     _, row_mm, column_mm = SPACING_MM
-    header.PixelSpacing = [row_mm, column_mm] if along_row[0] != 0 else [column_mm, row_mm]
-    position = index - 1 if index in options.duplicates else index
+    is_transposed = along_row[0] == 0
+    header.PixelSpacing = [column_mm, row_mm * factor] if is_transposed else [row_mm * factor, column_mm]
+    position = index - 1 if index in (*options.duplicates, *options.between) else index
     x, y, z = ORIGIN_MM
     header.ImagePositionPatient = [x + column * column_mm, y + row * row_mm, z + position * SPACING_MM[0]]
     header.ImageOrientationPatient = image_orientation
     orientation = dicom_orientation(image_orientation, None).orientation
-    return SourceSlice(header, orientation)
+    aspect = 1 / factor if is_transposed else factor
+    geometry = Geometry(places.shape[1], places.shape[0], orientation, aspect, sides_known=True)
+    return SourceSlice(header, geometry, index not in options.between)
 
 
 def _lesion(number: int, geometry: VolumeGeometry, boxed: bool) -> Lesion:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from study_service.outputs.context import OutputContext
 from study_service.outputs.seg import segmentation, segmentation_file
+from study_service.outputs.source_headers import source_headers
 from tests.support.derived_study import COLUMNS, ROWS, SLICES, StudyOptions, derived_study
 from tests.support.dicom_tools import errors_of_iod
 from tests.support.orientations import IMAGE_ORIENTATIONS
@@ -44,18 +45,19 @@ def expected_masks(options: StudyOptions) -> Masks:
     volumes[context.uid("liver")] = context.liver
     return {
         uid: {
-            str(source.header.SOPInstanceUID): turn(mask)
+            str(source.header.SOPInstanceUID): turn(mask[options.row_factor // 2 :: options.row_factor])
             for source, mask in zip(context.sources, volume, strict=True)
-            if mask.any()
+            if source.is_exact and mask.any()
         }
         for uid, volume in volumes.items()
     }
 
 
+@pytest.mark.parametrize("row_factor", [1, 3], ids=["square pixels", "tall pixels"])
 @pytest.mark.parametrize("descending", [False, True], ids=["from the feet", "from the head"])
 @pytest.mark.parametrize("orientation", IMAGE_ORIENTATIONS)
-def test_masks_lie_voxel_wise_on_the_source_images(orientation: str, descending: bool) -> None:
-    options = StudyOptions(orientation, descending)
+def test_masks_lie_voxel_wise_on_the_source_images(orientation: str, descending: bool, row_factor: int) -> None:
+    options = StudyOptions(orientation, descending, between=(4,), row_factor=row_factor)
     found, expected = stored_masks(derived_study(options)), expected_masks(options)
     assert found.keys() == expected.keys()
     for uid, frames in expected.items():
@@ -136,3 +138,17 @@ def test_sizes_of_the_frames_are_those_of_the_source() -> None:
     assert instance is not None
     assert (instance.Rows, instance.Columns) == (COLUMNS, ROWS)
     assert len(context.sources) == SLICES
+
+
+@pytest.mark.parametrize("row_factor", [1, 3])
+@pytest.mark.parametrize("orientation", IMAGE_ORIENTATIONS)
+def test_positions_that_the_header_lacks_come_from_the_volume(orientation: str, row_factor: int) -> None:
+    context = derived_study(StudyOptions(orientation, row_factor=row_factor))
+    stated = source_headers(context)
+    for source in context.sources:
+        for keyword in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"):
+            delattr(source.header, keyword)
+    for found, expected in zip(source_headers(context), stated, strict=True):
+        assert list(found.ImagePositionPatient) == pytest.approx(list(expected.ImagePositionPatient))
+        assert list(found.ImageOrientationPatient) == pytest.approx(list(expected.ImageOrientationPatient))
+        assert list(found.PixelSpacing) == pytest.approx(list(expected.PixelSpacing))

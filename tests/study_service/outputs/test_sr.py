@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import pydicom
 import pytest
 from highdicom import sr
 from pydicom.dataset import Dataset
-from pydicom.sr.codedict import codes as dicom_codes
+from pydicom.sr.coding import Code
 from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
 
 from study_service.outputs import codes
@@ -30,16 +30,22 @@ _STUDIES = {
     "slices at one position": StudyOptions(duplicates=(4,)),
 }
 
+Group: TypeAlias = (
+    sr.MeasurementsAndQualitativeEvaluations
+    | sr.PlanarROIMeasurementsAndQualitativeEvaluations
+    | sr.VolumetricROIMeasurementsAndQualitativeEvaluations
+)
+
 
 def read_report(context: OutputContext) -> tuple[Dataset, sr.MeasurementReport]:
     """The file, and its content as highdicom's reader understands it."""
     content = structured_report_file(context)
     assert content is not None
     read = sr.srread(io.BytesIO(content))
-    return read, read.content
+    return read, cast(sr.MeasurementReport, read.content)
 
 
-def values_of(group: sr.MeasurementsAndQualitativeEvaluations) -> dict[str, Any]:
+def values_of(group: Group) -> dict[str, Any]:
     return {item.name.value: (item.value, item.unit.value) for item in group.get_measurements()}
 
 
@@ -92,7 +98,7 @@ def test_groups_refer_to_the_segments_with_the_same_tracking_uid() -> None:
         reference = group.referenced_segment
         assert reference is not None
         assert reference.referenced_sop_instance_uid == masks.SOPInstanceUID
-        (number,) = reference.referenced_segment_numbers
+        (number,) = reference.referenced_segment_numbers or []
         assert by_number[number].TrackingUID == group.tracking_uid
         assert by_number[number].TrackingID == group.tracking_identifier
 
@@ -141,7 +147,7 @@ def codes_of(value: str) -> sr.CodedConcept:
         (StudyOptions(lesions=0, liver=False), codes.INDETERMINATE, "No slice shows a liver. Nothing was assessed."),
     ],
 )
-def test_the_report_states_what_was_found(options: StudyOptions, presence: dicom_codes, statement: str) -> None:
+def test_the_report_states_what_was_found(options: StudyOptions, presence: Code, statement: str) -> None:
     context = derived_study(options)
     _, report = read_report(context)
     group = study_group(report)
@@ -159,6 +165,7 @@ def test_a_box_lies_in_pixels_of_the_source_image(orientation: str) -> None:
     _, report = read_report(context)
     (group,) = report.get_planar_roi_measurement_groups()
     assert set(values_of(group)) >= {"box-long-axis", "box-short-axis"}
+    assert isinstance(group.roi, sr.ImageRegion)
     lesion = context.result.lesions[0]
     box = lesion.boxes[lesion.key_slice - lesion.first_slice]
     upright = np.zeros(context.geometry.shape[1:], dtype=bool)
