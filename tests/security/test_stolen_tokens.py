@@ -58,7 +58,7 @@ def test_a_stolen_access_token_changes_no_client(stack: Stack) -> None:
 
 
 def test_a_stolen_access_token_gives_nobody_a_role_and_deletes_no_account(stack: Stack) -> None:
-    """A role would outlive the session of the token. The administrator's own account is not deleted by its id either."""
+    """A role would outlive the session of the token. One's own account is not deleted by its id either."""
     stolen, thief = stolen_token(stack, stack.create_administrator()), Caller(stack)
     own = thief.request("GET", ME, headers=stolen).json()["id"]
     email = new_account(stack)
