@@ -16,6 +16,7 @@ from tests.support.pictures import ct_dataset, dicom_bytes
 
 ROWS, COLUMNS = 40, 48
 SPACING_MM = (0.8, 0.7)
+FORTY_MM = tuple(5.0 * number for number in range(40))
 
 
 def numbered_hu(number: int, rows: int = ROWS, columns: int = COLUMNS) -> NDArray[np.int32]:
@@ -26,11 +27,8 @@ def numbered_hu(number: int, rows: int = ROWS, columns: int = COLUMNS) -> NDArra
     return hu
 
 
-POSITIONS_MM = tuple(np.arange(40) * 5.0)
-
-
 def ct_series(
-    positions_mm: Sequence[float] = POSITIONS_MM,
+    positions_mm: Sequence[float] = FORTY_MM,
     along: tuple[float, ...] = (1, 0, 0, 0, 1, 0),
     origin_mm: tuple[float, float, float] = (-150.0, -140.0, -400.0),
     spacing_mm: tuple[float, float] = SPACING_MM,

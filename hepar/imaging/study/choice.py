@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,7 +41,7 @@ _KERNEL_TEXT: dict[Kernel, str] = {"soft": "soft kernel", "unknown": "kernel unk
 class Rank:
     """Compared in the order of the fields; the lower is chosen.
 
-    extent_short: whether a liver may not fit into it.  spacing: its distance from SPACING_BEST_MM.
+    extent_short: whether a liver may not fit into it.  spacing: logarithm of its ratio to SPACING_BEST_MM.
     """
 
     derived: bool
@@ -109,7 +110,7 @@ def rank(stack: SliceStack) -> Rank:
         stack.extent_mm < LIVER_EXTENT_MM,
         _PHASE_RANK[phase_of(stack)],
         _KERNEL_RANK[kernel_of(stack)],
-        round(abs((stack.spacing_mm or 0.0) - SPACING_BEST_MM), 1),
+        round(abs(math.log((stack.spacing_mm or 1.0) / SPACING_BEST_MM)), 2),
         -len(stack.slices),
         int(stack.id.rsplit("-", 1)[1]),
     )
