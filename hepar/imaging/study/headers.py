@@ -115,8 +115,7 @@ def read_instance(content: bytes, ref: FileRef) -> InstanceHeader:
         if _text(dataset, "Modality") == "CT":
             if header.pixels is None and header.ends_too_early():
                 raise UnreadableImage("the DICOM file ends before its pixel data")
-            check_pixels(header.with_pixels(), check_size)
-            del dataset.PixelData
+            check_pixels(dataset, check_size, header.pixel_bytes())
         elif header.pixels is None and header.ends_too_early():
             raise UnreadableImage("the DICOM file ends too early")
         return _instance(dataset, ref)
