@@ -206,6 +206,16 @@ evaluate: .venv-training/.complete ## evaluate the shipped models on the held-ou
 	$(TRAINING) report --out docs/evaluation
 	$(TRAINING) judge --series "$(DATA)/../dicom/crlm-ct-1004-41slice" $(if $(PREVIOUS),--previous "$(PREVIOUS)")
 
+# Simulated studies of `make evaluate-studies`; FIT=1 fits the calibration on as many others first.
+STUDIES ?= 24
+FIT ?=
+
+.PHONY: evaluate-studies
+evaluate-studies: .venv-training/.complete ## evaluate whole simulated studies, lesion by lesion: docs/evaluation/studies.md [STUDIES=24] [FIT=1]
+	$(TRAINING) studies --studies $(STUDIES) $(if $(FIT),--fit) \
+	  --real "$(DATA)/../dicom/crlm-ct-1004-41slice=resected metastases" \
+	  --real "$(DATA)/../nifti/crlm-volume.nii.gz=one metastasis of about 45 mm"
+
 .PHONY: lesion-sheet
 lesion-sheet: .venv/.dev ## draw a contact sheet of synthesised lesions: var/lesion-sheet.png
 	.venv/bin/python -m training lesion-sheet --data "$(DATA)"
