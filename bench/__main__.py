@@ -139,8 +139,8 @@ def _study(arguments: argparse.Namespace) -> None:
     name, slices = slices_of(arguments.study)
     limits = SliceLimits(arguments.batch, arguments.in_flight)
     with running_stack_process() as stack:
-        times = measure_study(stack, slices, limits, arguments.rounds, FOLDER)
-    lines = lines_of(name, times)
+        costs = measure_study(stack, slices, limits, arguments.rounds, FOLDER)
+    lines = lines_of(name, costs)
     print(*lines, sep="\n")
     arguments.out.mkdir(parents=True, exist_ok=True)
     text = "\n".join(["Made by `make bench-study`; do not edit.", "", machine(), "", *lines, ""])

@@ -7,7 +7,6 @@ import json
 import statistics
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,77 +24,97 @@ from study_service.slice_models import SliceLimits, SliceModels, slice_models
 
 BATCHES = (1, 8)
 """Slices of one run of ONNX Runtime alone; the fastest counts."""
+_SETTINGS = tuple(setting for setting in SETTINGS if not setting.spinning)
+"""Spinning is several times slower: `make bench`."""
+_CLIENT = "worker"
 _TIME_LIMIT_S = 300.0
 _FULL = 255
 
 
 @dataclass
-class StudyTimes:
-    """slices, liver_slices: numbers of them.  alone_s: of each setting of ONNX Runtime alone, by round.
+class Cost:
+    """Of one kind of work, by round. wall_s: until it was done.  cpu_s: processor time of all processes."""
 
-    services_s: of the whole work, by round.  stages_s: medians.  cpu_s: processor time a study, by process.
+    wall_s: list[float] = field(default_factory=list)
+    cpu_s: list[float] = field(default_factory=list)
+
+    def add(self, wall_s: float, cpu_s: float) -> None:
+        self.wall_s.append(wall_s)
+        self.cpu_s.append(cpu_s)
+
+
+@dataclass
+class StudyCosts:
+    """slices, liver_slices: numbers of them.  alone: by setting of ONNX Runtime.
+
+    process_cpu_s: of the services, by process and round.
     """
 
     slices: int
     liver_slices: int
-    alone_s: dict[str, list[float]] = field(default_factory=dict)
-    services_s: list[float] = field(default_factory=list)
-    stages_s: dict[str, list[float]] = field(default_factory=dict)
-    cpu_s: dict[str, float] = field(default_factory=dict)
+    alone: dict[str, Cost] = field(default_factory=dict)
+    services: Cost = field(default_factory=Cost)
+    process_cpu_s: dict[str, list[float]] = field(default_factory=dict)
 
     @property
     def fastest_alone(self) -> str:
-        return min(self.alone_s, key=lambda setting: statistics.median(self.alone_s[setting]))
+        return min(self.alone, key=lambda setting: statistics.median(self.alone[setting].wall_s))
 
     @property
-    def ratio(self) -> float:
+    def wall_ratio(self) -> float:
         """Time through the services to that of ONNX Runtime alone at its fastest."""
-        return statistics.median(self.services_s) / statistics.median(self.alone_s[self.fastest_alone])
+        return statistics.median(self.services.wall_s) / statistics.median(self.alone[self.fastest_alone].wall_s)
+
+    @property
+    def cpu_ratio(self) -> float:
+        """The same with processor time, of which other work on the machine takes none."""
+        return statistics.median(self.services.cpu_s) / statistics.median(self.alone[self.fastest_alone].cpu_s)
 
 
-def measure_study(stack: RunningStack, slices: GreyImage, limits: SliceLimits, rounds: int, folder: Path) -> StudyTimes:
+def measure_study(stack: RunningStack, slices: GreyImage, limits: SliceLimits, rounds: int, folder: Path) -> StudyCosts:
     """folder: for the slices in the size of the networks. Raises MeasurementFailed."""
     return asyncio.run(_measured(stack, slices, limits, rounds, folder))
 
 
 async def _measured(
     stack: RunningStack, slices: GreyImage, limits: SliceLimits, rounds: int, folder: Path
-) -> StudyTimes:
+) -> StudyCosts:
     settings = stack.settings
-    urls = [f"http://127.0.0.1:{port}" for port in (settings.auth_port, settings.classify_port, settings.detect_port)]
-    async with slice_models(*urls, settings.study_worker_secret, limits) as models:
-        liver = await _analysed(models, slices, {})  # warms up, and finds the liver's slices
-        times = StudyTimes(len(slices), len(liver))
-        alone = _Alone(stack.settings.triton_environment, _files(settings.triton_model_repository, slices, folder), liver)
-        before = stack.cpu_s()
+    auth, classify, detect = (
+        f"http://127.0.0.1:{port}" for port in (settings.auth_port, settings.classify_port, settings.detect_port)
+    )
+    async with slice_models(auth, classify, detect, settings.study_worker_secret, limits) as models:
+        liver = await _analysed(models, slices)  # warms up, and finds the liver's slices
+        costs = StudyCosts(len(slices), len(liver))
+        alone = _Alone(settings.triton_environment, _files(settings.triton_model_repository, slices, folder), liver)
         for _ in range(rounds):
-            for setting in SETTINGS:
+            for setting in _SETTINGS:
                 for batch in BATCHES:
-                    key = f"{setting}, {batch} slice(s) a run"
-                    times.alone_s.setdefault(key, []).append(await asyncio.to_thread(alone.seconds, setting, batch))
-            started = time.perf_counter()
-            await _analysed(models, slices, times.stages_s)
-            times.services_s.append(time.perf_counter() - started)
-        times.cpu_s = {name: (spent - before[name]) / rounds for name, spent in stack.cpu_s().items()}
-    return times
+                    cost = costs.alone.setdefault(f"{setting}, {batch} slice(s) a run", Cost())
+                    cost.add(*await asyncio.to_thread(alone.seconds, setting, batch))
+            before, started = stack.cpu_s() | {_CLIENT: time.process_time()}, time.perf_counter()
+            await _analysed(models, slices)
+            wall_s = time.perf_counter() - started
+            after = stack.cpu_s() | {_CLIENT: time.process_time()}
+            spent = {name: after[name] - before[name] for name in after}
+            costs.services.add(wall_s, sum(spent.values()))
+            for name, cpu_s in spent.items():
+                costs.process_cpu_s.setdefault(name, []).append(cpu_s)
+    return costs
 
 
-async def _analysed(models: SliceModels, slices: GreyImage, stages_s: dict[str, list[float]]) -> NDArray[np.intp]:
+async def _analysed(models: SliceModels, slices: GreyImage) -> NDArray[np.intp]:
     """What the worker has the services do: the liver first, then both of them on its slices. Returns their indices."""
     deadline = Deadline.after(_TIME_LIMIT_S)
-    started = time.perf_counter()
     masks = await models.liver(slices, deadline)
     liver_px = (masks.shares[:, LIVER] >= LIVER_THRESHOLD * _FULL).sum(axis=(1, 2))
     liver = np.flatnonzero(liver_px >= LIVER_SEEN_PX)
-    stages_s.setdefault("segmenter", []).append(time.perf_counter() - started)
     if not len(liver):
         raise MeasurementFailed("there is no liver in these slices")
-    started = time.perf_counter()
     of_liver = masks.of(liver)
     await asyncio.gather(
         models.classify(slices[liver], deadline, of_liver), models.detect(slices[liver], deadline, of_liver)
     )
-    stages_s.setdefault("classifiers and detectors", []).append(time.perf_counter() - started)
     return liver
 
 
@@ -130,38 +149,45 @@ class _Alone:
     files: _Files
     liver: NDArray[np.intp]
 
-    def seconds(self, setting: Setting, batch: int) -> float:
-        """Of one round. Raises MeasurementFailed."""
-        order: Mapping[str, Any] = asdict(setting) | {
+    def seconds(self, setting: Setting, batch: int) -> tuple[float, float]:
+        """Time and processor time of one round. Raises MeasurementFailed."""
+        order: dict[str, Any] = asdict(setting) | {
             "slices": str(self.files.slices),
             "liver": self.liver.tolist(),
             "segmenter": self.files.segmenter,
             "models": self.files.models,
             "batch": batch,
-            "rounds": 1,
         }
         script = Path(__file__).parent / "onnxruntime_study.py"
         command = [str(self.environment / "bin" / "python"), str(script), json.dumps(order)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_TIME_LIMIT_S)
         if done.returncode:
             raise MeasurementFailed(done.stderr[-2000:])
-        return float(json.loads(done.stdout.splitlines()[-1])["seconds"][0])
+        answer = json.loads(done.stdout.splitlines()[-1])
+        return float(answer["seconds"]), float(answer["cpu_s"])
 
 
-def lines_of(name: str, times: StudyTimes) -> list[str]:
+def lines_of(name: str, costs: StudyCosts) -> list[str]:
     """Markdown."""
-    best = times.fastest_alone
-    lines = [f"{name}: {times.slices} slices, {times.liver_slices} of them with liver.", ""]
-    lines += ["| work | seconds, median | of the fastest | rounds |", "|---|---|---|---|"]
-    limit = statistics.median(times.alone_s[best])
-    rows = {f"ONNX Runtime alone: {key}": seconds for key, seconds in times.alone_s.items()}
-    rows |= {"through the services": times.services_s}
-    rows |= {f"of it: {stage}": seconds for stage, seconds in times.stages_s.items()}
-    lines += [_row(key, seconds, limit) for key, seconds in rows.items()]
-    lines += ["", "Processor time a study: " + ", ".join(f"{key} {spent:.2f} s" for key, spent in times.cpu_s.items()) + "."]
-    return [*lines, "", f"Ratio of the services to ONNX Runtime alone: {times.ratio:.2f}."]
+    rows = {f"ONNX Runtime alone: {setting}": cost for setting, cost in costs.alone.items()}
+    rows["through the services"] = costs.services
+    ratios = f"{costs.wall_ratio:.2f} by time, {costs.cpu_ratio:.2f} by processor time"
+    by_process = ", ".join(
+        f"{process} {statistics.median(spent):.2f} s" for process, spent in costs.process_cpu_s.items()
+    )
+    return [
+        f"{name}: {costs.slices} slices, {costs.liver_slices} of them with liver.",
+        "",
+        "| work | s | processor s | s by round |",
+        "|---|---|---|---|",
+        *(_row(work, cost) for work, cost in rows.items()),
+        "",
+        f"Processor time through the services: {by_process}.",
+        "",
+        f"Ratio of the services to ONNX Runtime alone: {ratios}.",
+    ]
 
 
-def _row(name: str, seconds: Sequence[float], limit_s: float) -> str:
-    median = statistics.median(seconds)
-    return f"| {name} | {median:.2f} | {median / limit_s:.2f} | {', '.join(f'{value:.2f}' for value in seconds)} |"
+def _row(work: str, cost: Cost) -> str:
+    wall_s, cpu_s = statistics.median(cost.wall_s), statistics.median(cost.cpu_s)
+    return f"| {work} | {wall_s:.2f} | {cpu_s:.2f} | {', '.join(f'{value:.2f}' for value in cost.wall_s)} |"
