@@ -101,6 +101,13 @@ lint-openapi: $(TYPESCRIPT) ## check the OpenAPI document with spectral, and tha
 bench: setup .venv/.dev ## compare ONNX Runtime alone, Triton, each service and the gateway: images/s, latencies, ratios (var/bench)
 	.venv/bin/python -m bench throughput
 
+# Folder or ZIP of DICOM files for `make bench-study`; the sample study by default.
+STUDY ?=
+
+.PHONY: bench-study
+bench-study: setup .venv/.dev ## compare a study's model work with ONNX Runtime alone: make bench-study [STUDY=path]
+	.venv/bin/python -m bench study $(if $(STUDY),--study "$(STUDY)")
+
 .PHONY: bench-memory
 bench-memory: setup .venv/.dev ## measure the memory of every process over 10,000 images per task
 	.venv/bin/python -m bench memory --workload classification

@@ -26,9 +26,12 @@ from bench.measurement import (
     models_of,
 )
 from bench.report import rows_of, table, write
+from bench.study import lines_of, measure_study
+from bench.study_slices import slices_of
 from bench.variants import VARIANTS, write_variant
 from local_stack.demo import DemoFailed, running_stack
 from local_stack.settings import StackSettings, on_free_ports
+from study_service.slice_models import SliceLimits
 
 FOLDER = Path("var/bench")
 SLOWEST_IMAGE_S = 1.0
@@ -52,12 +55,20 @@ def main() -> int:
     tuning.add_argument("--seconds", type=float, default=5)
     tuning.add_argument("--rounds", type=int, default=2)
     commands.add_parser("event-loop", help="longest callback of a model service with a 64-megapixel image in flight")
+    study = commands.add_parser("study", help="the model work of one study, through the services and by ORT alone")
+    study.add_argument("--study", type=Path, help="folder or ZIP of the DICOM files of one series")
+    study.add_argument("--rounds", type=int, default=3)
+    study.add_argument("--batch", type=int, default=SliceLimits().batch_slices, help="slices of one request")
+    study.add_argument("--in-flight", type=int, default=SliceLimits().in_flight, help="requests at a time")
+    study.add_argument("--out", type=Path, default=FOLDER)
     arguments = parser.parse_args()
     try:
         if arguments.command == "throughput":
             _throughput(arguments)
         elif arguments.command == "memory":
             _memory(arguments.workload, arguments.requests, arguments.step)
+        elif arguments.command == "study":
+            _study(arguments)
         elif arguments.command == "event-loop":
             _event_loop()
         else:
@@ -122,6 +133,19 @@ def _event_loop() -> None:
                 f"{longest.request}: {longest.cpu_ms:.1f} ms of CPU, {longest.wall_ms:.1f} ms of wall-clock time",
                 flush=True,
             )
+
+
+def _study(arguments: argparse.Namespace) -> None:
+    name, slices = slices_of(arguments.study)
+    limits = SliceLimits(arguments.batch, arguments.in_flight)
+    with running_stack_process() as stack:
+        costs = measure_study(stack, slices, limits, arguments.rounds, FOLDER)
+    lines = lines_of(name, costs)
+    print(*lines, sep="\n")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    text = "\n".join(["Made by `make bench-study`; do not edit.", "", machine(), "", *lines, ""])
+    (arguments.out / "study.md").write_text(text)
+    print(arguments.out / "study.md")
 
 
 def _tune(clients: list[int], seconds: float, rounds: int) -> None:
