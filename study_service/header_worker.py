@@ -20,7 +20,7 @@ def read_upload(path: Path, series: str | None, cpu_s: float) -> StudyHeaders | 
     allowed_s = math.ceil(used.ru_utime + used.ru_stime + cpu_s)
     resource.setrlimit(resource.RLIMIT_CPU, (allowed_s, resource.RLIM_INFINITY))
     try:
-        return read_headers([path], series, needs_series=False)
+        return read_headers([path], series, is_whole=False)
     except ImageError as error:
         return type(error)(str(error))
     except MemoryError:

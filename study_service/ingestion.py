@@ -45,8 +45,8 @@ class Ingestion:
         Raises UnreadableStudy, UnsafeArchive, TooLarge, QuotaExceeded, InsufficientStorage and Unavailable.
         """
         headers = await self._reader.read(path, options.series)
-        if headers.obstacle is not None and not await self._uploads.is_known(caller, headers.study.uid):
-            raise UnreadableStudy(headers.obstacle)  # of a known study these may be late images
+        if headers.problem is not None and not await self._uploads.is_known(caller, headers.study.uid):
+            raise UnreadableStudy(headers.problem)  # of a known study these may be late images
         await self._uploads.require_room(caller, size_bytes)
         upload = self._uploads.new_upload()
         kept = False

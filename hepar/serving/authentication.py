@@ -9,7 +9,7 @@ from fastapi.security import SecurityScopes
 
 from hepar.core.request_context import set_account
 from hepar.web.access_tokens import Principal
-from hepar.web.bearer import IMAGE_SCOPE, bearer_token
+from hepar.web.bearer import IMAGE_SCOPE, SLICES_SCOPE, bearer_token
 from hepar.web.token_verifier import TokenVerifier
 
 
@@ -28,3 +28,7 @@ _CALLER = Security(_caller, scopes=[IMAGE_SCOPE])
 IMAGE_SCOPE_REQUIRED = _CALLER
 """For routers: it is resolved before a route's own parameters, so nothing of a body is read without a valid token."""
 Caller = Annotated[Principal, _CALLER]
+_WORKER = Security(_caller, scopes=[SLICES_SCOPE])
+SLICES_SCOPE_REQUIRED = _WORKER
+"""For internal routers, as IMAGE_SCOPE_REQUIRED is for public ones."""
+StudyWorker = Annotated[Principal, _WORKER]

@@ -22,6 +22,8 @@ SCOPES = {
 """Every scope of an access token, as the OpenAPI document explains it."""
 IMAGE_SCOPE = "analyses"
 """What routes of images and models require."""
+SLICES_SCOPE = "slices"
+"""What internal routes for slices of volumes require: only the study worker has it, and no document names it."""
 STUDY_SCOPE = "studies"
 """What routes of studies require. A study is seen by its owner, by the owner's group and with ALL_STUDIES_SCOPE."""
 ALL_STUDIES_SCOPE = "all-studies"

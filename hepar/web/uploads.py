@@ -19,7 +19,8 @@ BATCH_PROBLEMS = ("unsupported-media", "bad-content-length")
 """Problems of a route that reads a batch; errors of single images are items of its result."""
 IMAGE_PROBLEMS = (*BATCH_PROBLEMS, "unreadable-image", "below-quorum", "unavailable", "deadline-exceeded")
 """Of a route that reads one image and asks models about it."""
-RAW_TYPES = ("image/", "application/dicom", "application/octet-stream")
+BINARY = "application/octet-stream"
+RAW_TYPES = ("image/", "application/dicom", BINARY)
 
 
 class InvalidContentLength(ClientError):
@@ -110,6 +111,17 @@ async def read_image(request: Request, bytes_max: int) -> ImageBytes:
     if not image:
         raise _invalid_image("empty", "the image is empty")
     return image
+
+
+async def read_binary(request: Request, bytes_max: int) -> bytearray:
+    """A body of type application/octet-stream. Raises TooLarge, InvalidContentLength and UnsupportedMedia."""
+    if content_type(request)[0] != BINARY:
+        raise UnsupportedMedia(f"send the body as {BINARY}")
+    check_announced_length(request, bytes_max)
+    content = bytearray()
+    async for chunk in limited(request.stream(), bytes_max):
+        content += chunk
+    return content
 
 
 def _invalid_image(code: str, message: str) -> InvalidRequest:

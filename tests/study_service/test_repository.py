@@ -19,7 +19,7 @@ from study_service.documents import Caller, PatientIdentifiers, StudyFilter
 from study_service.errors import QuotaExceeded, StudyEnded, StudyNotFinished
 from study_service.key_rotation import rotate_keys
 from study_service.tables import StoredStudy
-from tests.support.studies import (
+from tests.support.study_rows import (
     ADMINISTRATOR,
     ANN,
     BEN,

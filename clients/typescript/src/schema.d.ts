@@ -520,7 +520,8 @@ export interface paths {
         post?: never;
         /**
          * Delete an account
-         * @description Deletes it and ends its sessions; only its id stays, in the audit log. It cannot be undone.
+         * @description Deletes it and ends its sessions; only its id stays, in the audit log. It cannot be undone. The form has the
+         *     administrator's own password and code.
          */
         delete: operations["delete_user"];
         options?: never;
@@ -600,7 +601,7 @@ export interface paths {
         /**
          * Change an account's role
          * @description New tokens have the new role's scopes. Tokens that were issued before keep theirs until they expire, but never
-         *     more than the new role allows at the account operations.
+         *     more than the new role allows at the account operations. The form has the administrator's own password and code.
          */
         put: operations["change_role"];
         post?: never;
@@ -3526,11 +3527,18 @@ export interface components {
         };
         /**
          * RoleChange
+         * @description Confirmed like an operation on credentials: a role gives an account the scopes of its tokens.
          * @example {
+         *       "code": "123456",
+         *       "password": "seven herons over a frozen lake",
          *       "role": "clinician"
          *     }
          */
         RoleChange: {
+            /** @description the caller's password */
+            password: string;
+            /** @description a code of the second factor, or a recovery code, where the caller has a second factor */
+            code?: string | null;
             /**
              * @description the new role
              * @enum {string}
@@ -9645,7 +9653,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Confirmation"];
+            };
+        };
         responses: {
             /** @description Done */
             204: {
@@ -9677,7 +9689,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Not allowed](/problems/forbidden) */
+            /** @description [The password is wrong](/problems/wrong-password); [The code is wrong or was used before](/problems/wrong-code); [Not allowed](/problems/forbidden) */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9737,6 +9749,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description [The request is not valid](/problems/invalid-request) */
             422: {
                 headers: {
@@ -9747,7 +9769,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests from you](/problems/rate-limited) */
+            /** @description [Too many attempts](/problems/too-many-attempts); [Too many requests from you](/problems/rate-limited) */
             429: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -10427,7 +10449,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Not allowed](/problems/forbidden) */
+            /** @description [The password is wrong](/problems/wrong-password); [The code is wrong or was used before](/problems/wrong-code); [Not allowed](/problems/forbidden) */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -10507,7 +10529,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests from you](/problems/rate-limited) */
+            /** @description [Too many attempts](/problems/too-many-attempts); [Too many requests from you](/problems/rate-limited) */
             429: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];

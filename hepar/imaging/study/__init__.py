@@ -2,5 +2,6 @@
 
 from hepar.imaging.study.archive import ArchiveLimits
 from hepar.imaging.study.reading import StudyHeaders, load_volume, read_headers
+from hepar.imaging.study.sources import source_headers
 
-__all__ = ["ArchiveLimits", "StudyHeaders", "load_volume", "read_headers"]
+__all__ = ["ArchiveLimits", "StudyHeaders", "load_volume", "read_headers", "source_headers"]

@@ -56,8 +56,8 @@ class Rank:
         return tuple(float(value) for value in vars(self).values())
 
 
-def choose(stacks: Sequence[SliceStack], wanted: str | None = None) -> tuple[SliceStack, list[Series]]:
-    """The stack to analyse, and every series with the reason for or against it.
+def choose(stacks: Sequence[SliceStack], wanted: str | None = None) -> list[Series]:
+    """Every series, one of them chosen, with the reason for or against it.
 
     wanted: id or SeriesInstanceUID of the series that the caller names.
     Raises NoUsableSeries, with the reason, where none can be analysed or not the wanted one.
@@ -72,7 +72,12 @@ def choose(stacks: Sequence[SliceStack], wanted: str | None = None) -> tuple[Sli
         raise NoUsableSeries(_why_none(stacks, obstacles))
     else:
         chosen = min(usable, key=lambda stack: rank(stack).key())
-    return chosen, [_document(stack, chosen, obstacles[stack.id], named=wanted is not None) for stack in stacks]
+    return [_document(stack, chosen, obstacles[stack.id], named=wanted is not None) for stack in stacks]
+
+
+def not_chosen(stacks: Sequence[SliceStack]) -> list[Series]:
+    """Every series of a study of which none can be analysed."""
+    return [_document(stack, None, obstacle(stack), named=False) for stack in stacks]
 
 
 def obstacle(stack: SliceStack) -> str | None:
@@ -130,9 +135,12 @@ def _why_none(stacks: Sequence[SliceStack], obstacles: dict[str, str | None]) ->
     return f"no series of the study can be analysed: {'; '.join(reasons[:4]) or 'there is none'}"
 
 
-def _document(stack: SliceStack, chosen: SliceStack, problem: str | None, *, named: bool) -> Series:
+def _document(stack: SliceStack, chosen: SliceStack | None, problem: str | None, *, named: bool) -> Series:
     first = stack.first.instance
-    is_chosen = stack is chosen
+    if stack is chosen:
+        reason = _properties(stack, named=named)
+    else:
+        reason = problem or ("not named by the sender" if chosen is None or named else _why_not(stack, chosen))
     return Series(
         id=stack.id,
         uid=stack.uid,
@@ -143,8 +151,8 @@ def _document(stack: SliceStack, chosen: SliceStack, problem: str | None, *, nam
         images=stack.images,
         slice_spacing_mm=None if stack.spacing_mm is None else round(stack.spacing_mm, 3),
         findings=list(stack.findings),
-        chosen=is_chosen,
-        reason=_properties(stack, named=named) if is_chosen else problem or _why_not(stack, chosen, named=named),
+        chosen=stack is chosen,
+        reason=reason,
     )
 
 
@@ -155,10 +163,8 @@ def _properties(stack: SliceStack, *, named: bool) -> str:
     return f"{'named by the sender: ' if named else ''}{facts}, {extent}"
 
 
-def _why_not(stack: SliceStack, chosen: SliceStack, *, named: bool) -> str:
+def _why_not(stack: SliceStack, chosen: SliceStack) -> str:
     """The first rule by which the chosen one comes before it."""
-    if named:
-        return "the sender named another series"
     mine, best = rank(stack), rank(chosen)
     rules = (
         (mine.derived != best.derived, "derived; an original series was preferred"),

@@ -32,9 +32,10 @@ _DAY_S = 86_400.0
 
 @dataclass(frozen=True)
 class PatientHeader:
-    """None: not stated."""
+    """issuer: of the id.  None: not stated."""
 
     id: str | None
+    issuer: str | None
     name: str | None
     birth_date: str | None
     sex: str | None
@@ -133,6 +134,7 @@ def _instance(dataset: Dataset, ref: FileRef) -> InstanceHeader:
         frame_of_reference_uid=_uid(dataset, "FrameOfReferenceUID"),
         patient=PatientHeader(
             _text(dataset, "PatientID"),
+            _text(dataset, "IssuerOfPatientID"),
             _text(dataset, "PatientName"),
             _date(dataset, "PatientBirthDate"),
             _text(dataset, "PatientSex"),

@@ -31,6 +31,7 @@ def fullest_patient(instances: Sequence[InstanceHeader]) -> PatientHeader:
     patients = sorted({instance.patient for instance in instances}, key=str)
     return PatientHeader(
         next((patient.id for patient in patients if patient.id), None),
+        next((patient.issuer for patient in patients if patient.issuer), None),
         next((patient.name for patient in patients if patient.name), None),
         next((patient.birth_date for patient in patients if patient.birth_date), None),
         next((patient.sex for patient in patients if patient.sex), None),

@@ -11,7 +11,7 @@ from typing import Literal
 from hepar.contracts.studies import Series, UnreadableFile
 from hepar.imaging.errors import ImageError, NoUsableSeries, StudyError, StudyTooLarge, UnreadableStudy
 from hepar.imaging.study.archive import LIMITS, ArchiveLimits
-from hepar.imaging.study.choice import choose
+from hepar.imaging.study.choice import choose, not_chosen
 from hepar.imaging.study.dicom_volume import load_series
 from hepar.imaging.study.files import FileRef, StudyFiles, head_of, is_nifti
 from hepar.imaging.study.headers import InstanceHeader, PatientHeader, StudyHeader, read_instance
@@ -29,15 +29,13 @@ _NIFTI_SERIES_ID = "series-1"
 class StudyHeaders:
     """What an upload holds.
 
-    fingerprint: the same for the same SOP instances, in any order and archive; of the bytes for NIfTI.
-    instances: SOPInstanceUIDs; the fingerprint for NIfTI.
-    series: of the study, with the choice and its reasons.  unreadable: at most 100 of the unreadable_count.
+    instances: SOP Instance UIDs; for NIfTI the SHA-256 of the file.
+    series: of the study, with the choice and its reasons; none is chosen where `problem` is set.
+    unreadable: at most 100 of the unreadable_count.
     ignored: files that are not DICOM, or that list others.  duplicates: files of an instance that was already there.
-    obstacle: why no series can be analysed; None where one was chosen.
     """
 
     kind: Literal["dicom", "nifti"]
-    fingerprint: str
     instances: frozenset[str]
     patient: PatientHeader
     study: StudyHeader
@@ -48,17 +46,25 @@ class StudyHeaders:
     unreadable_count: int
     ignored: int
     duplicates: int
-    obstacle: str | None = None
+    problem: str | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same instances, in any order and archive."""
+        return hashlib.sha256("\n".join(sorted(self.instances)).encode()).hexdigest()
 
     @property
     def chosen(self) -> Series:
+        """Raises NoUsableSeries."""
+        if self.problem is not None:
+            raise NoUsableSeries(self.problem)
         return next(series for series in self.series if series.chosen)
 
     def with_choice(self, wanted: str) -> StudyHeaders:
         """With another series chosen: by its id or SeriesInstanceUID. Raises NoUsableSeries."""
         if self.kind == "nifti":
             return self
-        return replace(self, series=tuple(choose(self.stacks, wanted)[1]))
+        return replace(self, series=tuple(choose(self.stacks, wanted)), problem=None)
 
 
 def read_headers(
@@ -66,13 +72,13 @@ def read_headers(
     wanted: str | None = None,
     limits: ArchiveLimits = LIMITS,
     *,
-    needs_series: bool = True,
+    is_whole: bool = True,
 ) -> StudyHeaders:
     """Reads an upload once, without decoding pixels.
 
     paths: what was sent, in its order, under names of this installation: ZIP archives and DICOM files, or one NIfTI
     volume.  wanted: id or SeriesInstanceUID of the series to analyse; chosen by rules otherwise.
-    needs_series: False for images that may come late, and are too few for themselves: `obstacle` says why then.
+    is_whole: False for late images of a study, which need not hold a series that can be analysed.
     Raises a StudyError where the upload as a whole is refused; damaged files among good ones are reported.
     """
     if not paths:
@@ -83,7 +89,7 @@ def read_headers(
     with StudyFiles(paths, limits) as files:
         for ref in files:
             reader.add(files, ref)
-    return reader.result(wanted, needs_series=needs_series)
+    return reader.result(wanted, is_whole=is_whole)
 
 
 def load_volume(paths: Sequence[Path], headers: StudyHeaders, limits: ArchiveLimits = LIMITS) -> CtVolume:
@@ -125,35 +131,32 @@ class _HeaderReader:
         if self._slices > SLICES_MAX:
             raise StudyTooLarge(f"the study has over {SLICES_MAX} images")
 
-    def result(self, wanted: str | None, *, needs_series: bool) -> StudyHeaders:
+    def result(self, wanted: str | None, *, is_whole: bool) -> StudyHeaders:
         instances = list(self._instances.values())
         if not instances:
             raise UnreadableStudy(self._why_nothing())
         check_one_patient(instances)
         stacks = stacks_of(instances)
-        series: tuple[Series, ...] = ()
-        obstacle: str | None = None
+        problem = None
         try:
-            series = tuple(choose(stacks, wanted)[1])
+            series = choose(stacks, wanted)
         except NoUsableSeries as error:
-            if needs_series:
+            if is_whole:
                 raise
-            obstacle = str(error)
-        fingerprint = hashlib.sha256("\n".join(sorted(self._instances)).encode()).hexdigest()
+            series, problem = not_chosen(stacks), str(error)
         return StudyHeaders(
             kind="dicom",
-            fingerprint=fingerprint,
             instances=frozenset(self._instances),
             patient=fullest_patient(instances),
             study=fullest_study(instances),
-            series=series,
+            series=tuple(series),
             stacks=stacks,
             images=self._slices,
             unreadable=tuple(self._unreadable),
             unreadable_count=self._unreadable_count,
             ignored=self._ignored,
             duplicates=self._duplicates,
-            obstacle=obstacle,
+            problem=problem,
         )
 
     def _why_nothing(self) -> str:
@@ -181,12 +184,10 @@ def _nifti_headers(paths: Sequence[Path]) -> StudyHeaders:
         chosen=True,
         reason=f"the only volume, {slices} slices over {(slices - 1) * slice_mm:.0f} mm",
     )
-    fingerprint = _digest(paths[0])
     return StudyHeaders(
         kind="nifti",
-        fingerprint=fingerprint,
-        instances=frozenset({fingerprint}),
-        patient=PatientHeader(None, None, None, None),
+        instances=frozenset({_digest(paths[0])}),
+        patient=PatientHeader(None, None, None, None, None),
         study=StudyHeader(None, None, None, None),
         series=(series,),
         stacks=(),
