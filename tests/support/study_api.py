@@ -92,19 +92,19 @@ class StudyApi:
         return [file for folder in folders for file in folder.rglob("*") if file.is_file()]
 
 
-def study_settings(folder: Path, authority: TokenAuthority, **changes: object) -> StudySettings:
+def study_settings(folder: Path, auth_url: str, **changes: object) -> StudySettings:
     own = {
         "database_url": f"sqlite+aiosqlite:///{folder / 'studies.sqlite3'}",
         "objects_url": str(folder / "objects"),
         "key_file": folder / "study.keys",
         "spool_folder": folder / "spool",
-        "auth_url": authority.url,
+        "auth_url": auth_url,
     }
     return StudySettings.model_validate(own | changes)
 
 
 @contextmanager
 def study_api(folder: Path, authority: TokenAuthority, **changes: object) -> Iterator[StudyApi]:
-    settings = study_settings(folder, authority, **changes)
+    settings = study_settings(folder, authority.url, **changes)
     with TestClient(create_app(settings), base_url="http://127.0.0.1") as client:
         yield StudyApi(client, authority, settings)
