@@ -42,7 +42,7 @@ def read_report(context: OutputContext) -> tuple[Dataset, sr.MeasurementReport]:
     content = structured_report_file(context)
     assert content is not None
     read = sr.srread(io.BytesIO(content))
-    return read, cast(sr.MeasurementReport, read.content)
+    return read, cast("sr.MeasurementReport", read.content)
 
 
 def values_of(group: Group) -> dict[str, Any]:
