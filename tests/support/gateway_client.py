@@ -28,6 +28,7 @@ from gateway.app import create_app
 from gateway.settings import GatewaySettings
 from hepar.contracts.problems import Problem
 from study_service.app import create_app as create_study
+from study_service.settings import StudySettings
 from tests.support.pictures import encoded, nearly_flat
 from tests.support.serving import serving
 from tests.support.study_api import study_settings
@@ -77,6 +78,7 @@ class Surroundings:
     classify_url: str
     detect_url: str
     study_url: str
+    study_settings: StudySettings
     issuer: TokenIssuer
     folder: Path
 
@@ -97,12 +99,14 @@ def around(triton: RunningTriton, tmp_path_factory: pytest.TempPathFactory) -> I
         gated = models | {"model_repository": gated_models(triton, folder / "models")}
         classify_url = stack.enter_context(serving(create_classify(ClassifySettings.model_validate(models))))
         detect_url = stack.enter_context(serving(create_detect(DetectSettings.model_validate(gated))))
-        study_url = stack.enter_context(serving(create_study(study_settings(folder, auth_url))))
+        study = study_settings(folder, auth_url, webhook_hosts=["hooks.example.org"])
+        study_url = stack.enter_context(serving(create_study(study)))
         yield Surroundings(
             auth_url,
             classify_url,
             detect_url,
             study_url,
+            study,
             TokenIssuer(KeyRing(keys_folder, 600), "hepar-auth", "hepar", 600),
             folder,
         )
