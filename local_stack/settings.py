@@ -25,10 +25,13 @@ class StackSettings(BaseSettings):
     auth_port: Port = 8101
     classify_port: Port = 8102
     detect_port: Port = 8103
+    study_port: Port = 8104
     gateway_metrics_port: Port = 9180
     auth_metrics_port: Port = 9101
     classify_metrics_port: Port = 9102
     detect_metrics_port: Port = 9103
+    study_metrics_port: Port = 9104
+    study_worker_metrics_port: Port = 9105
     triton_grpc_port: Port = 8001
     triton_metrics_port: Port = 8002
     triton_model_repository: Path = Path("triton_models")
@@ -50,6 +53,7 @@ class StackSettings(BaseSettings):
         auth = f"http://{LOOPBACK}:{self.auth_port}"
         triton = f"{LOOPBACK}:{self.triton_grpc_port}"
         repository = str(self.triton_model_repository)
+        classify, detect = (f"http://{LOOPBACK}:{port}" for port in (self.classify_port, self.detect_port))
         return os.environ | {
             "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",
             "PYTHONUNBUFFERED": "1",
@@ -61,8 +65,12 @@ class StackSettings(BaseSettings):
             "HEPAR_CLASSIFY_TRITON": triton,
             "HEPAR_DETECT_TRITON": triton,
             "HEPAR_GATEWAY_AUTH_URL": auth,
-            "HEPAR_GATEWAY_CLASSIFY_URL": f"http://{LOOPBACK}:{self.classify_port}",
-            "HEPAR_GATEWAY_DETECT_URL": f"http://{LOOPBACK}:{self.detect_port}",
+            "HEPAR_GATEWAY_CLASSIFY_URL": classify,
+            "HEPAR_GATEWAY_DETECT_URL": detect,
+            "HEPAR_GATEWAY_STUDY_URL": f"http://{LOOPBACK}:{self.study_port}",
+            "HEPAR_STUDY_AUTH_URL": auth,
+            "HEPAR_STUDY_CLASSIFY_URL": classify,
+            "HEPAR_STUDY_DETECT_URL": detect,
             "HEPAR_AUTH_STUDY_WORKER_SECRET": self.study_worker_secret.get_secret_value(),
             "HEPAR_STUDY_WORKER_SECRET": self.study_worker_secret.get_secret_value(),
             **{name: str(port) for name, port in self.ports().items()},

@@ -25,7 +25,6 @@ from hepar.ensemble.liver_extent import liver_extent, liver_pixels
 from hepar.imaging.ct_image import LIVER_WINDOW, GreyImage
 from hepar.imaging.study import StudyHeaders
 from hepar.imaging.volume import grey_levels
-from hepar.serving.study_reader import StudyReader
 from hepar.storage.objects import ObjectStore
 from study_service.analysed_volume import AnalysedVolume, StoredLiver, StoredMasks, StoredVolume
 from study_service.documents import StudyFiles
@@ -34,6 +33,7 @@ from study_service.lesion_step import LesionInput, find_lesions, label_slices
 from study_service.result_document import result_of, summary_of
 from study_service.slice_arrays import write_slices
 from study_service.slice_models import LiverMasks, SliceModels
+from study_service.volume_reader import VolumeReader
 
 PIPELINE_VERSION = "1"
 """Grows with every change of the steps or of what they store: a study in progress then begins again."""
@@ -66,17 +66,15 @@ class MixedModels(Unavailable):
 class AnalysisTools:
     """What all analyses of a worker share.
 
-    folder: for decrypted uploads while they are read.  call_s: for the slices of one step.  read_s, processor_s: for
-    reading an upload.
+    folder: for decrypted uploads while they are read.  call_s: for the slices of one step.
     """
 
     queue: JobQueue
     objects: ObjectStore
+    reader: VolumeReader
     models: SliceModels
     folder: Path
     call_s: float
-    read_s: float
-    processor_s: float
 
 
 class StudyAnalysis:
@@ -160,11 +158,7 @@ class StudyAnalysis:
 
     async def _load(self, folder: Path) -> None:
         paths = await self._unpacked(folder)
-        reader = StudyReader(folder, self._tools.processor_s)
-        try:
-            headers, volume = await asyncio.to_thread(reader.volume, paths, self._files.series, self._tools.read_s)
-        finally:
-            await asyncio.to_thread(reader.close)
+        headers, volume = await self._tools.reader.volume(paths, self._files.series)
         key = f"{self._stored.prefix}/hounsfield-{uuid.uuid4().hex}"
         slices = await write_slices(self._tools.objects, self._files.data_key, key, iter(volume.hu))
         stored = StoredVolume(

@@ -37,6 +37,7 @@ from study_service.readiness import ModelReadiness, model_readiness
 from study_service.settings import StudySettings
 from study_service.slice_models import SliceLimits, SliceModels, slice_models
 from study_service.study_analysis import PIPELINE_VERSION, STEP_SLICES, AnalysisTools, StudyAnalysis
+from study_service.volume_reader import VolumeReader
 
 _log = logging.getLogger(__name__)
 _OUTAGES = (Unavailable, DeadlineExceeded, BadUpstream, UpstreamProblem, InsufficientStorage, JobStuck)
@@ -182,14 +183,15 @@ async def run_worker(settings: StudySettings, stopping: asyncio.Event) -> None:
         if settings.migrate_at_start:
             await database.migrate()
         objects = await stack.enter_async_context(open_objects(settings.objects_url))
+        reader = VolumeReader(settings.spool_folder, settings.load_timeout_s)
+        stack.callback(reader.close)
         tools = AnalysisTools(
             queue=JobQueue(database, keys, name, QueueRules(settings.lease_s, settings.retry_s, settings.tries_max)),
             objects=objects,
+            reader=reader,
             models=await stack.enter_async_context(_models_of(settings)),
             folder=settings.spool_folder,
             call_s=settings.batch_timeout_s,
-            read_s=2 * settings.load_timeout_s,
-            processor_s=settings.load_timeout_s,
         )
         ready = await stack.enter_async_context(model_readiness(settings.classify_url, settings.detect_url))
         worker = StudyWorker(tools, ready, settings)
