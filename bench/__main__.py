@@ -27,7 +27,8 @@ from bench.measurement import (
 )
 from bench.report import rows_of, table, write
 from bench.variants import VARIANTS, write_variant
-from local_stack.demo import DemoFailed, running_stack
+from local_stack.demo import running_stack
+from local_stack.demo_client import DemoFailed
 from local_stack.settings import StackSettings, on_free_ports
 
 FOLDER = Path("var/bench")
