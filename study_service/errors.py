@@ -34,9 +34,9 @@ class NoSuchStudy(NotFound):
 
 
 class NoSuchSlice(NotFound):
-    """The volume has no slice with this index, or the version has no masks."""
+    """The volume has no slice with this index."""
 
-    title, slug = "There is no such slice or mask", "no-such-slice"
+    title, slug = "There is no such slice", "no-such-slice"
 
 
 class NoSuchWebhook(NotFound):

@@ -139,7 +139,7 @@ async def get_study_mask(
     "/{study_id}/masks.nii.gz",
     summary="Read the masks of a study",
     response_class=Response,
-    responses=problems("no-such-slice") | _file(_GZIP),
+    responses=_file(_GZIP),
 )
 async def get_study_masks(
     study_id: StudyId,
