@@ -83,7 +83,7 @@ async def get_study_result(
     "/{study_id}/slices/{index}.png",
     summary="Read a slice of a study",
     response_class=Response,
-    responses=problems("no-such-slice") | _file(_PNG),
+    responses=problems("no-such-slice", "no-such-study") | _file(_PNG),
 )
 async def get_study_slice(
     study_id: StudyId,
@@ -113,7 +113,7 @@ async def get_study_slice(
     "/{study_id}/masks/{index}.png",
     summary="Read the masks of a slice",
     response_class=Response,
-    responses=problems("no-such-slice") | _file(_PNG),
+    responses=problems("no-such-slice", "no-such-study") | _file(_PNG),
 )
 async def get_study_mask(
     study_id: StudyId,
