@@ -19,6 +19,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
+from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 
 _log = logging.getLogger(__name__)
@@ -239,7 +240,7 @@ def job_engine(database_url: str) -> sa.Engine:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch(mode=0o600)
     engine = sa.create_engine(URL.create("sqlite", database=str(file)))
-    sa.event.listen(engine, "connect", _durable)
+    event.listen(engine, "connect", _durable)
     return engine
 
 

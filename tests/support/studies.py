@@ -26,8 +26,11 @@ def numbered_hu(number: int, rows: int = ROWS, columns: int = COLUMNS) -> NDArra
     return hu
 
 
+POSITIONS_MM = tuple(np.arange(40) * 5.0)
+
+
 def ct_series(
-    positions_mm: Sequence[float] = tuple(5.0 * index for index in range(40)),
+    positions_mm: Sequence[float] = POSITIONS_MM,
     along: tuple[float, ...] = (1, 0, 0, 0, 1, 0),
     origin_mm: tuple[float, float, float] = (-150.0, -140.0, -400.0),
     spacing_mm: tuple[float, float] = SPACING_MM,

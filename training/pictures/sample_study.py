@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
 from training.lesions.volume import Solid
 from training.simulated.study import SimulatedStudy, study_with_solids
@@ -128,8 +128,8 @@ def _image(hu: NDArray[np.int16], name: str) -> FileDataset:
     return dataset
 
 
-def _uid(name: str) -> str:
-    return f"2.25.{uuid.uuid5(_NAMESPACE, name).int}"
+def _uid(name: str) -> UID:
+    return UID(f"2.25.{uuid.uuid5(_NAMESPACE, name).int}")
 
 
 def _decimal(value: float) -> str:

@@ -8,13 +8,14 @@ import struct
 import tracemalloc
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hepar.imaging.errors import ImageError, StudyError, StudyTooLarge, UnreadableImage, UnsafeArchive
+from hepar.imaging.errors import StudyError, StudyTooLarge, UnreadableImage, UnsafeArchive
 from hepar.imaging.study import ArchiveLimits, read_headers
 from hepar.imaging.study.archive import MIB, Archive
 from tests.support.studies import as_members, ct_series, stored, zip_bytes
@@ -133,7 +134,12 @@ def test_a_damaged_member_is_one_unreadable_file() -> None:
 
 def test_an_archive_in_an_archive_is_refused(tmp_path: Path) -> None:
     series = as_members(ct_series())
-    for name, inner in {"inner.zip": PLAIN, "inner": PLAIN, "a.gz": b"\x1f\x8b\x08" + bytes(40), "b.7z": b"7z\xbc\xaf\x27\x1c"}.items():
+    for name, inner in {
+        "inner.zip": PLAIN,
+        "inner": PLAIN,
+        "a.gz": b"\x1f\x8b\x08" + bytes(40),
+        "b.7z": b"7z\xbc\xaf\x27\x1c",
+    }.items():
         with pytest.raises(UnsafeArchive, match="archive in the archive"):
             read_headers(stored(tmp_path, zip_bytes({**series, name: inner})))
 
@@ -157,9 +163,7 @@ def test_a_damaged_archive_raises_nothing_but_refusals(data: st.DataObject) -> N
     content = bytearray(PLAIN)
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    try:
+    with suppress(StudyError, UnreadableImage):
         read = archive(bytes(content[: data.draw(st.integers(0, len(content)))]))
         for member in read.members():
             read.read(member.index)
-    except ImageError as error:
-        assert isinstance(error, StudyError | UnreadableImage)
