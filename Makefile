@@ -34,8 +34,8 @@ setup: ## create the two serving environments (.venv, .venv-triton)
 	@$(MAKE) -s -j2 .venv/.serve .venv-triton/.complete
 
 .PHONY: demo
-demo: setup ## start the stack, analyse one image, stop: make demo [IMAGE=path]
-	@.venv/bin/python -m local_stack demo "$(IMAGE)"
+demo: setup ## start the stack, analyse one image or study, stop: make demo [IMAGE=path] [STUDY=path]
+	@.venv/bin/python -m local_stack demo "$(IMAGE)" $(if $(STUDY),--study "$(STUDY)")
 
 .PHONY: run
 run: setup web/dist/.complete ## start Triton and the four services; Ctrl-C stops them

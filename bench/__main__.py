@@ -29,7 +29,8 @@ from bench.report import rows_of, table, write
 from bench.study import lines_of, measure_study
 from bench.study_slices import slices_of
 from bench.variants import VARIANTS, write_variant
-from local_stack.demo import DemoFailed, running_stack
+from local_stack.demo import running_stack
+from local_stack.demo_client import DemoFailed
 from local_stack.settings import StackSettings, on_free_ports
 from study_service.slice_models import SliceLimits
 

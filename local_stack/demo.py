@@ -1,10 +1,9 @@
-"""`make demo`: starts the stack, analyses one image and stops the stack."""
+"""`make demo`: starts the stack, analyses one image or one study, and stops the stack."""
 
 from __future__ import annotations
 
 import base64
 import os
-import secrets
 import shutil
 import signal
 import subprocess
@@ -20,8 +19,10 @@ import psutil
 from hepar.contracts.analyses import Analysis, Classification, Detection
 from hepar.contracts.base import RESEARCH_USE_NOTICE
 from hepar.contracts.problems import Problem
+from local_stack.demo_client import DemoFailed, checked, signed_in_client
 from local_stack.readiness import wait_until_ready
 from local_stack.settings import StackSettings, on_free_ports
+from local_stack.study_demo import run_study
 from local_stack.supervisor import START_TIMEOUT_S
 
 FOLDER = Path("var/demo")
@@ -29,33 +30,37 @@ STOP_TIMEOUT_S = 45
 _MEGABYTE = 1e6
 
 
-class DemoFailed(Exception):
-    """The demo has no result to show; the message states the reason."""
-
-
-def run_demo(image: Path) -> None:
-    """Signs up, signs in, posts the image, prints the result and writes the annotated image. Raises DemoFailed."""
-    if not image.is_file():
-        raise DemoFailed(f"there is no file {image}")
+def run_demo(image: Path, study: Path | None = None) -> None:
+    """Signs up, signs in, sends the image or the study, prints the result and writes a picture. Raises DemoFailed."""
+    sent = image if study is None else study
+    if not sent.exists():
+        raise DemoFailed(f"there is no file {sent}")
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
-    print("Starting Triton, sign-in, classification, detection and the gateway on free ports ...")
+    print("Starting Triton, sign-in, classification, detection, studies and the gateway on free ports ...")
     settings = on_free_ports()
     with running_stack(settings, FOLDER) as process:
         memory = _memory_bytes(process.pid)
-        answer = _analyse(settings, image)
-        lines = result_lines(image, answer)
-        print("\n" + "\n".join(lines) + "\n")
-        if isinstance(answer.detection, Detection) and answer.detection.annotated_png is not None:
-            picture = FOLDER / f"{image.stem}.png"
-            picture.write_bytes(base64.b64decode(answer.detection.annotated_png))
-            print(f"Annotated image: {picture}")
+        with signed_in_client(settings) as client:
+            if study is None:
+                _show_image(client, image)
+            else:
+                run_study(client, study, FOLDER)
     print(f"Memory of all processes while idle: {memory / _MEGABYTE:.0f} MB")
     sizes = sum(_folder_bytes(folder) for folder in (Path(".venv"), settings.triton_environment))
     print(f"Environments on disk: {sizes / _MEGABYTE:.0f} MB")
     started = os.environ.get("HEPAR_MAKE_STARTED", "")
     if started.isdigit():
         print(f"Time, set-up included: {time.time() - int(started):.0f} s")
+
+
+def _show_image(client: httpx.Client, image: Path) -> None:
+    answer = _analyse(client, image)
+    print("\n" + "\n".join(result_lines(image, answer)) + "\n")
+    if isinstance(answer.detection, Detection) and answer.detection.annotated_png is not None:
+        picture = FOLDER / f"{image.stem}.png"
+        picture.write_bytes(base64.b64decode(answer.detection.annotated_png))
+        print(f"Annotated image: {picture}")
 
 
 @contextmanager
@@ -106,28 +111,14 @@ def state_variables(folder: Path) -> dict[str, str]:
     }
 
 
-def _analyse(settings: StackSettings, image: Path) -> Analysis:
-    email, password = "demo@example.org", secrets.token_urlsafe(24)
-    with httpx.Client(base_url=settings.gateway_url, timeout=60, trust_env=False) as client:
-        _checked(client.post("/v1/users", json={"email": email, "password": password}))
-        print(f"Signed up as {email}.")
-        token = _checked(client.post("/v1/token", data={"username": email, "password": password})).json()
-        print("Signed in.")
-        with image.open("rb") as file:
-            answer = client.post(
-                "/v1/analyses",
-                params={"annotate": "true"},
-                files={"image": (image.name, file, "application/octet-stream")},
-                headers={"Authorization": f"Bearer {token['access_token']}"},
-            )
-    return Analysis.model_validate_json(_checked(answer).content)
-
-
-def _checked(response: httpx.Response) -> httpx.Response:
-    if response.is_error:
-        problem = Problem.model_validate_json(response.content)
-        raise DemoFailed(f"{problem.title}: {problem.detail}")
-    return response
+def _analyse(client: httpx.Client, image: Path) -> Analysis:
+    with image.open("rb") as file:
+        answer = client.post(
+            "/v1/analyses",
+            params={"annotate": "true"},
+            files={"image": (image.name, file, "application/octet-stream")},
+        )
+    return Analysis.model_validate_json(checked(answer).content)
 
 
 def result_lines(image: Path, answer: Analysis) -> list[str]:

@@ -28,7 +28,8 @@ from hepar.web.openapi import Json
 from hepar.web.uploads import MULTIPART_OVERHEAD_BYTES, check_announced_length, limited
 
 _PREFIXES = (STUDIES_PATH, "/v1/webhooks")
-_REQUEST_HEADERS = ("content-type", "accept", "if-none-match", "last-event-id")
+_REQUEST_HEADERS = ("content-type", "accept")
+"""Besides those that the operation has as parameters."""
 _RESPONSE_HEADERS = (
     "content-type", "content-length", "content-disposition", "location", "etag", "cache-control", "vary",
 )  # fmt: skip
@@ -46,8 +47,10 @@ def router(document: Json) -> APIRouter:
 
 
 def _endpoint(operations: dict[str, Json]) -> Callable[..., Awaitable[Response]]:
+    names = {method: [*_REQUEST_HEADERS, *_header_parameters(operation)] for method, operation in operations.items()}
+
     async def forward(request: Request, dependencies: Dependencies, token: TokenDep) -> Response:
-        headers = {name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers}
+        headers = {name: request.headers[name] for name in names[request.method] if name in request.headers}
         query = f"?{request.url.query}" if request.url.query else ""
         upload = request.method == "POST" and request.url.path == STUDIES_PATH
         settings = dependencies.settings
@@ -67,6 +70,10 @@ def _endpoint(operations: dict[str, Json]) -> Callable[..., Awaitable[Response]]
             return StreamingResponse(_body(answer, stack.pop_all()), answer.status_code, sent)
 
     return forward
+
+
+def _header_parameters(operation: Json) -> list[str]:
+    return [parameter["name"] for parameter in operation.get("parameters", []) if parameter.get("in") == "header"]
 
 
 def _upload(request: Request, dependencies: GatewayDependencies) -> AsyncIterator[bytes]:

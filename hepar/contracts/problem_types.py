@@ -157,9 +157,9 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
         "List the studies with GET /v1/studies.",
     ),
     "no-such-slice": ProblemType(
-        "There is no such slice or mask",
+        "There is no such slice",
         (404,),
-        "The analysed volume has no slice with this index, or there are no masks, because no segmenter answered.",
+        "The analysed volume has no slice with this index.",
         "Read `volume` of the result: slices are counted from 0.",
     ),
     "no-such-webhook": ProblemType(

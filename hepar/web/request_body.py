@@ -75,7 +75,7 @@ class TimedBody:
 class SmallBodies:
     """ASGI middleware. Reads the bodies of ordinary routes before they start: at most MAX_SMALL_BODY_BYTES each.
 
-    upload_paths: these routes read their own bodies, with limits of their own.
+    upload_paths: POST routes at these paths read their own bodies, with limits of their own.
     """
 
     def __init__(self, app: ASGIApp, upload_paths: frozenset[str]) -> None:
@@ -83,7 +83,8 @@ class SmallBodies:
         self._upload_paths = upload_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in self._upload_paths:
+        uploads = scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in self._upload_paths
+        if scope["type"] == "http" and not uploads:
             receive = await _read_small_body(receive)
         await self._app(scope, receive, send)
 

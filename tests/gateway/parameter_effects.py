@@ -7,6 +7,7 @@ from typing import Any
 
 from pyotp.totp import TOTP
 
+from tests.gateway.study_requests import STUDY_EFFECTS
 from tests.support.auth_client import PASSWORD
 from tests.support.gateway_client import DARK
 from tests.support.pictures import dicom_bytes, encoded, multi_frame, nearly_flat
@@ -191,6 +192,7 @@ IMAGES = {
     "analysis": ("/v1/analyses", VOTING | FUSION),
 }
 EFFECTS: dict[tuple[str, str], Effect] = {
+    **STUDY_EFFECTS,
     **{
         (name, option): image(path, option, value)
         for name, (path, options) in IMAGES.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -10,18 +11,20 @@ import httpx2
 from pyotp.totp import TOTP
 
 from hepar.contracts.accounts import Role
+from tests.gateway.study_requests import STUDY_PROBLEMS
 from tests.support.auth_client import PASSWORD
 from tests.support.gateway_client import DARK
 from tests.support.mail_server import MailServer, token_in
-from tests.support.public_api import Person, PublicApi
+from tests.support.public_api import NOBODY, Person, PublicApi, filled
 
 CONFIRM, WRONGLY = {"password": PASSWORD}, {"password": "another wrong password"}
 DEMOTE = CONFIRM | {"role": "clinician"}
-WRONG, ANOTHER, NOBODY = "another wrong password", "yet another long password", "0" * 32
+WRONG, ANOTHER = "another wrong password", "yet another long password"
 
 
-def where(path: str, identity: str = NOBODY) -> str:
-    return "/".join(identity if part.startswith("{") else part for part in path.split("/"))
+def where(path: str, identity: str | None = None) -> str:
+    """With this text in place of each id; by default with well-formed ids that nothing has."""
+    return filled(path) if identity is None else re.sub(r"\{[a-z_]+\}", identity, path)
 
 
 Request = Callable[[PublicApi], httpx2.Response]
@@ -185,6 +188,7 @@ WITH_MAIL: dict[tuple[str, str], Request] = {
 }
 WITH_A_LINK = [("reset_password", "weak-password"), ("reset_password", "too-many-attempts")]
 PROBLEMS: dict[tuple[str, str], Request] = {
+    **STUDY_PROBLEMS,
     **{
         (name, "bad-content-length"): image(path, DARK, content_type="image/png", content_length="many")
         for name, path in (IMAGES | BATCHES).items()

@@ -30,7 +30,12 @@ def test_an_analysis_has_both_parts_and_one_request_id(around: Surroundings) -> 
         assert document["detection"]["boxes"][0]["label"] == "metastasis"
         ids = {document["request_id"], document["classification"]["request_id"], document["detection"]["request_id"]}
         assert ids == {answer.headers["x-request-id"]}
-        assert client.get("/readyz").json()["parts"] == {"sign_in": True, "classification": True, "detection": True}
+        assert client.get("/readyz").json()["parts"] == {
+            "sign_in": True,
+            "classification": True,
+            "detection": True,
+            "studies": True,
+        }
 
 
 def test_a_part_that_fails_on_its_own_says_so_in_its_place(around: Surroundings) -> None:

@@ -29,9 +29,11 @@ from gateway.app import create_app as create_gateway
 from gateway.openapi import load_public_document
 from gateway.settings import GatewaySettings
 from hepar.web.openapi import operations
+from study_service.app import create_app as create_study
 from tests.support.auth_client import AuthTestClient
-from tests.support.gateway_client import DARK, Surroundings, bearer, gateway, problem
-from tests.support.public_api import PublicApi
+from tests.support.gateway_client import DARK, NOWHERE, Surroundings, bearer, gateway, problem
+from tests.support.public_api import PublicApi, filled
+from tests.support.study_api import study_settings
 
 if TYPE_CHECKING:
     from tests.support.triton import RunningTriton
@@ -93,6 +95,7 @@ def apps(triton: RunningTriton, tmp_path_factory: pytest.TempPathFactory) -> dic
         "auth": create_auth(auth_settings(folder)),
         "classify": create_classify(ClassifySettings.model_validate(models)),
         "detect": create_detect(DetectSettings.model_validate(models)),
+        "study": create_study(study_settings(folder, NOWHERE)),
     }
 
 
@@ -148,12 +151,8 @@ def requests_of(
         uploads = "multipart/form-data" in operation.get("requestBody", {}).get("content", {})
         body: dict[str, Any] = {"files": [("image", ("a.png", DARK))]} if uploads else {"json": {}}
         WatchedName.asked.clear()
-        client.request(method, path.format_map(dict.fromkeys(_names(path), "0" * 32)), headers=headers, **body)
+        client.request(method, filled(path), headers=headers, **body)
         yield (method, path), set(WatchedName.asked)
-
-
-def _names(path: str) -> list[str]:
-    return [part[1:-1] for part in path.split("/") if part.startswith("{")]
 
 
 def test_every_header_that_is_read_is_published(apps: dict[str, FastAPI], around: Surroundings, tmp_path: Path) -> None:
@@ -163,10 +162,12 @@ def test_every_header_that_is_read_is_published(apps: dict[str, FastAPI], around
         administrator = AuthTestClient(auth).administrator()
     public = GatewaySettings(
         auth_url=around.auth_url, classify_url=around.classify_url, detect_url=around.detect_url,
+        study_url=around.study_url,
         database_url=f"sqlite+aiosqlite:///{tmp_path}/state.sqlite3", cors_origins=["https://pacs.example.org"],
         web_folder=tmp_path,
     )  # fmt: skip
     watching = apps | {"auth": create_auth(settings), "gateway": create_gateway(public)}
+    watching["study"] = create_study(study_settings(tmp_path, around.auth_url))
     for name, app in watching.items():
         headers = administrator if name == "auth" else bearer(around)
         with TestClient(watched(app), base_url="http://127.0.0.1") as client:
@@ -184,7 +185,7 @@ def test_the_gateway_answers_what_is_published_and_no_more(around: Surroundings)
         for path in DOCUMENT["paths"]:
             known = {method for method, other in OPERATIONS if other == path}
             known |= {"HEAD"} if "GET" in known else set()
-            where = path.format_map(dict.fromkeys(_names(path), "0" * 32))
+            where = filled(path)
             for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"):
                 answer = client.request(method, where)
                 if method in known:
@@ -205,14 +206,15 @@ def test_every_operation_needs_the_scope_that_is_published(around: Surroundings)
         system = api.token(grant_type="client_credentials", client_id=form["id"], client_secret=secret).json()
         clinician = api.person("clinician").headers
         lacking = {
-            "analyses": bearer(around, "account models"),
+            "analyses": bearer(around, "account models studies"),
+            "studies": bearer(around, "account models analyses all-studies"),
             "account": {"authorization": f"Bearer {system['access_token']}"},
             "users": clinician,
             "clients": clinician,
             "audit": clinician,
         }
         for (method, path), operation in OPERATIONS.items():
-            where = path.format_map(dict.fromkeys(_names(path), "0" * 32))
+            where = filled(path)
             scopes = [scope for needed in operation["security"] for scope in needed.get("oauth2", [])]
             answer = client.request(method, where)
             if not scopes:

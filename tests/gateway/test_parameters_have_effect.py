@@ -16,6 +16,7 @@ import pytest
 from gateway.openapi import load_public_document
 from hepar.web.openapi import Json, operations
 from tests.gateway.parameter_effects import EFFECTS, NOBODY
+from tests.gateway.study_requests import new
 from tests.support.auth_client import PASSWORD
 from tests.support.gateway_client import DARK, Surroundings, gateway
 from tests.support.public_api import PublicApi
@@ -61,6 +62,8 @@ SPECIFIC = [
 def api(around: Surroundings) -> Iterator[PublicApi]:
     with gateway(around, account_per_minute=1_000_000, address_per_minute=1_000_000) as client:
         made = PublicApi(client, around)
+        for _ in range(3):
+            new(made)
         for _ in range(2):  # so that every list has more than one item, and accounts differ in status and role
             made.registered_client()
             made.token(username=made.administrator.email, password=PASSWORD)

@@ -43,6 +43,8 @@ ELSEWHERE = {
     "unauthenticated": "tests/gateway/test_parameters_are_published.py",
     "forbidden": "tests/gateway/test_parameters_are_published.py",
     "below-quorum": "tests/classify_service",
+    "insufficient-storage": "tests/study_service/test_api_studies.py",
+    "quota-exceeded": "tests/study_service/test_api_studies.py",
 }
 OF_MANY = {
     "unknown-host", "headers-too-large", "url-too-long", "too-large", "rate-limited", "unavailable", "bad-upstream",
@@ -76,7 +78,7 @@ def expect(slug: str, client: TestClient, send: Callable[[str, str, dict[str, An
 
 def test_the_guard_refuses_at_every_operation(around: Surroundings) -> None:
     too_many = {f"x-{number}": "1" for number in range(120)}
-    with gateway(around, upload_bytes_max=1000) as client:
+    with gateway(around, upload_bytes_max=1000, study_bytes_max=1000) as client:
         expect("unknown-host", client, lambda m, p, _: client.request(m, where(p), headers={"host": "elsewhere"}))
         expect("headers-too-large", client, lambda m, p, _: client.request(m, where(p), headers=too_many))
         expect("url-too-long", client, lambda m, p, _: client.request(m, where(p), params={"x": "x" * 5000}))
@@ -117,7 +119,7 @@ def test_the_gateway_refuses_and_fails_at_every_operation(around: Surroundings) 
     with gateway(around, address_per_minute=1) as client:
         client.get("/v1/models")
         expect("rate-limited", client, plain)
-    with gateway(around, auth_url=NOWHERE, classify_url=NOWHERE, detect_url=NOWHERE) as client:
+    with gateway(around, auth_url=NOWHERE, classify_url=NOWHERE, detect_url=NOWHERE, study_url=NOWHERE) as client:
         expect("unavailable", client, plain)
 
 
@@ -131,15 +133,17 @@ def test_the_gateway_refuses_and_fails_at_every_operation(around: Surroundings) 
 def test_a_service_that_fails_or_is_slow_is_reported_at_every_operation(
     around: Surroundings, slug: str, behaviour: Misbehaving
 ) -> None:
-    limits = {"deadline_s": 0.1, "batch_deadline_s": 0.1, "account_deadline_s": 0.1}
+    limits = {"deadline_s": 0.1, "batch_deadline_s": 0.1, "account_deadline_s": 0.1, "study_deadline_s": 0.1}
+    limits["study_upload_s"] = 0.1
     with (
         serving(behaviour) as url,
-        gateway(around, classify_url=url, detect_url=url, **limits) as images,
+        gateway(around, classify_url=url, detect_url=url, study_url=url, **limits) as images,
         gateway(around, auth_url=url, **limits) as accounts,
     ):
 
         def send(method: str, path: str, operation: dict[str, Any]) -> httpx2.Response:
-            client = images if "analyses" in str(operation["security"]) else accounts
+            used = str(operation["security"])
+            client = images if "analyses" in used or "studies" in used else accounts
             return client.request(method, where(path), headers=bearer(around), **body_of(operation))
 
         expect(slug, images, send)

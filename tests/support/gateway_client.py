@@ -27,8 +27,11 @@ from detect_service.settings import DetectSettings
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
 from hepar.contracts.problems import Problem
+from study_service.app import create_app as create_study
+from study_service.settings import StudySettings
 from tests.support.pictures import encoded, nearly_flat
 from tests.support.serving import serving
+from tests.support.study_api import study_settings
 from tests.support.tiny_models import agree_on, write_segmenter
 
 if TYPE_CHECKING:
@@ -74,6 +77,8 @@ class Surroundings:
     auth_url: str
     classify_url: str
     detect_url: str
+    study_url: str
+    study_settings: StudySettings
     issuer: TokenIssuer
     folder: Path
 
@@ -94,10 +99,14 @@ def around(triton: RunningTriton, tmp_path_factory: pytest.TempPathFactory) -> I
         gated = models | {"model_repository": gated_models(triton, folder / "models")}
         classify_url = stack.enter_context(serving(create_classify(ClassifySettings.model_validate(models))))
         detect_url = stack.enter_context(serving(create_detect(DetectSettings.model_validate(gated))))
+        study = study_settings(folder, auth_url, webhook_hosts=["hooks.example.org"])
+        study_url = stack.enter_context(serving(create_study(study)))
         yield Surroundings(
             auth_url,
             classify_url,
             detect_url,
+            study_url,
+            study,
             TokenIssuer(KeyRing(keys_folder, 600), "hepar-auth", "hepar", 600),
             folder,
         )
@@ -121,12 +130,13 @@ def gated_models(triton: RunningTriton, repository: Path) -> Path:
 
 def gateway(around: Surroundings, **changes: object) -> TestClient:
     urls = {"auth_url": around.auth_url, "classify_url": around.classify_url, "detect_url": around.detect_url}
+    urls["study_url"] = around.study_url
     answers = {"database_url": f"sqlite+aiosqlite:///{around.folder}/state-{next(_NUMBERS)}.sqlite3"}
     settings = GatewaySettings.model_validate(answers | urls | changes)
     return TestClient(create_app(settings), base_url="http://127.0.0.1")
 
 
-def bearer(around: Surroundings, scope: str = "analyses account", subject: str = "somebody") -> dict[str, str]:
+def bearer(around: Surroundings, scope: str = "analyses studies account", subject: str = "somebody") -> dict[str, str]:
     return {"authorization": f"Bearer {around.issuer.issue(subject, scope)}"}
 
 

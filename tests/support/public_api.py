@@ -15,6 +15,15 @@ from hepar.contracts.accounts import Role
 from tests.support.auth_client import PASSWORD, AuthTestClient
 from tests.support.gateway_client import Surroundings
 
+NOBODY = "0" * 32
+_PLACES = {"study_id": "00000000-0000-0000-0000-000000000000", "index": "0"}
+
+
+def filled(path: str) -> str:
+    """A published path with well-formed ids that nothing has."""
+    names = [part.partition("}")[0] for part in path.split("{")[1:]]
+    return path.format_map({name: _PLACES.get(name, NOBODY) for name in names})
+
 
 @dataclass(frozen=True)
 class Person:
@@ -31,6 +40,7 @@ class PublicApi:
 
     def __init__(self, client: TestClient, around: Surroundings) -> None:
         self.client = client
+        self.study_settings = around.study_settings
         email = f"{uuid.uuid4().hex}@example.org"
         settings = AuthSettings(
             database_url=f"sqlite+aiosqlite:///{around.folder / 'a.sqlite3'}",

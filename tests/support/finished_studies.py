@@ -1,0 +1,97 @@
+"""Studies as a worker leaves them, without a worker: for tests of what is read from them."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepar.contracts.base import example_of
+from hepar.contracts.problems import Problem
+from hepar.contracts.studies import StudySummary
+from hepar.contracts.study_results import StudyResult
+from hepar.imaging.geometry import Geometry
+from hepar.imaging.volume import SliceSource, VolumeGeometry
+from hepar.storage.database import open_database
+from hepar.storage.encryption import load_key_ring
+from hepar.storage.objects import open_objects
+from study_service.analysed_volume import AnalysedVolume, StoredMasks, StoredVolume
+from study_service.job_queue import Job, JobQueue, QueueRules
+from study_service.migrations import MIGRATIONS
+from study_service.settings import StudySettings
+from study_service.slice_arrays import write_slices
+
+GEOMETRY = VolumeGeometry((6, 32, 48), (5.0, 0.8, 0.7), (-20.0, -15.0, 30.0))
+RULES = QueueRules(lease_s=15.0, retry_s=0.0, tries_max=3)
+LIVER_SLICES = range(1, 5)
+
+
+def hounsfield() -> NDArray[np.int16]:
+    """(slices, rows, columns): each slice another slope, so that orientation and order can be seen."""
+    slices, rows, columns = np.indices(GEOMETRY.shape)
+    return (columns * 5 + rows * 2 + slices * 20 - 50).astype(np.int16)
+
+
+def labels() -> NDArray[np.uint16]:
+    """Of the liver's slices: the liver left, one lesion in it; larger from slice to slice."""
+    found = np.zeros((len(LIVER_SLICES), *GEOMETRY.shape[1:]), dtype=np.uint16)
+    for place in range(len(LIVER_SLICES)):
+        found[place, 4:28, 4 : 24 + place] = 1
+        found[place, 10:16, 8 : 12 + place] = 2
+    return found
+
+
+async def _end(settings: StudySettings, study_id: str, *, failed: bool) -> None:
+    keys = load_key_ring(settings.key_file)
+    async with (
+        open_database(settings.database_url, MIGRATIONS, "studies") as database,
+        open_objects(settings.objects_url) as objects,
+    ):
+        queue = JobQueue(database, keys, "test", RULES)
+        job = await _claimed(queue, study_id)
+        if failed:
+            await queue.fail(job, Problem.model_validate(example_of(Problem)))
+            return
+        files = await queue.files(job)
+        stored = AnalysedVolume(objects, files.data_key, study_id, job.version)
+        prefix = stored.prefix
+        sources = [SliceSource(0, None, None, None, Geometry(48, 32), (0.0, 0.0, 0.0))] * GEOMETRY.shape[0]
+        slices = await write_slices(objects, files.data_key, f"{prefix}/hu", iter(hounsfield()))
+        masks = await write_slices(objects, files.data_key, f"{prefix}/labels", iter(labels()), LIVER_SLICES.start)
+        await stored.create(
+            "volume",
+            StoredVolume(
+                slices=slices, geometry=GEOMETRY, sources=tuple(sources), thickness_mm=5.0, series=(), unreadable=(),
+                warnings=(),
+            ),
+        )  # fmt: skip
+        await stored.create("masks", StoredMasks(labels=masks))
+        example = StudyResult.model_validate(example_of(StudyResult))
+        own = {"study_id": study_id, "version": job.version, "created_at": datetime.now(UTC)}
+        summary = StudySummary.model_validate(example_of(StudySummary))
+        await queue.finish(job, example.model_copy(update=own), summary.model_dump(), "metastasis")
+
+
+async def _claimed(queue: JobQueue, study_id: str) -> Job:
+    """Other studies go back into the queue."""
+    others = []
+    try:
+        while (job := await queue.claim()) is not None:
+            if job.study_id == study_id:
+                return job
+            others.append(job)
+        raise AssertionError(f"{study_id} is not queued")
+    finally:
+        for other in others:
+            await queue.release(other)
+
+
+def finish_study(settings: StudySettings, study_id: str) -> None:
+    """In a loop of its own."""
+    asyncio.run(_end(settings, study_id, failed=False))
+
+
+def fail_study(settings: StudySettings, study_id: str) -> None:
+    asyncio.run(_end(settings, study_id, failed=True))
