@@ -26,7 +26,7 @@ def secondary_capture_file(context: OutputContext, number: int) -> bytes | None:
     instance.ConversionType = "WSD"
     instance.Laterality = ""  # type 2C: the liver is no paired structure
     instance.PatientOrientation = ["L", "P"]
-    instance.BurnedInAnnotation = "YES"  # labels, but nothing that identifies the patient
+    instance.BurnedInAnnotation = "NO"  # nothing that identifies the patient (PS3.3 C.7.6.1.1)
     instance.LossyImageCompression = "00"
     instance.DerivationDescription = "Key image with outlines and boxes, liver window, resampled"
     instance.SourceImageSequence = [reference(source_headers(context)[key_slices(context)[number]])]
