@@ -17,7 +17,7 @@ from training.metrics.detection import Boxes, average_precision, fitted_threshol
 
 DEFAULT_VOTE: VotingMethod = "soft_vote"
 DEFAULT_FUSION: FusionMethod = "weighted_box_fusion"
-# A detector's weight is its mAP to one of these powers; 0 gives equal weights.
+# The weight of a detector that is used is its mAP to one of these powers; 0 gives equal weights.
 POWERS = (0.0, 1.0, 2.0, 4.0)
 OVERLAPS = (0.4, 0.5, 0.6)
 SIGMAS = (0.1, 0.3, 0.6)
@@ -112,11 +112,14 @@ def fitted_fusions(found: Mapping[str, Sequence[Boxes]], truth: Sequence[Boxes])
 
 
 def _fusion_candidates(precisions: Mapping[str, float]) -> dict[FusionMethod, list[FusionParameters]]:
+    """With weights that leave out the detectors of the lowest precision: a member may only lower the ensemble."""
     equal = dict.fromkeys(precisions, 1.0)
+    best_first = sorted(precisions, key=precisions.__getitem__, reverse=True)
     return {
         "weighted_box_fusion": [
-            FusionParameters("weighted_box_fusion", _weights(precisions, power), overlap=overlap)
-            for power in POWERS
+            FusionParameters("weighted_box_fusion", _weights(precisions, power, best_first[:count]), overlap=overlap)
+            for count in range(len(best_first), 0, -1)
+            for power in (POWERS if count > 1 else POWERS[:1])
             for overlap in OVERLAPS
         ],
         "non_maximum_suppression": [
@@ -128,8 +131,8 @@ def _fusion_candidates(precisions: Mapping[str, float]) -> dict[FusionMethod, li
     }
 
 
-def _weights(precisions: Mapping[str, float], power: float) -> dict[str, float]:
-    """The precisions to a power, scaled to a mean of 1."""
-    raised = {name: value**power for name, value in precisions.items()}
+def _weights(precisions: Mapping[str, float], power: float, used: Sequence[str]) -> dict[str, float]:
+    """The precisions of the used detectors to a power, scaled to a mean of 1 over all detectors; 0 for the others."""
+    raised = {name: value**power if name in used else 0.0 for name, value in precisions.items()}
     mean = sum(raised.values()) / len(raised)
     return {name: round(value / mean, 4) for name, value in raised.items()}

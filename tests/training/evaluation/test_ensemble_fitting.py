@@ -121,6 +121,19 @@ def test_a_detector_without_hits_gets_little_weight() -> None:
     assert fitted_fusions(found, truth)["non_maximum_suppression"].members == {"good": 1, "wrong": 1}
 
 
+def test_a_detector_that_only_lowers_the_fusion_gets_no_weight() -> None:
+    """It repeats the true box with low scores, which lower the mean below the score of the other's false box."""
+    truth = [boxes((0.1, 0.1, 0.3, 0.3, 0, 1))] * 6
+    good = [boxes((0.1, 0.1, 0.3, 0.3, 0, 0.9), (0.7, 0.1, 0.9, 0.3, 0, 0.6))] * 6
+    repeats = [(0.1, 0.1, 0.3, 0.3, 0, 0.1)] * 3
+    false = [(0.1 * place, 0.6, 0.1 * place + 0.08, 0.7, 0, 0.95) for place in range(5)]
+    harmful = [boxes(*repeats, *false)] * 6
+    fusion = fitted_fusions({"good": good, "harmful": harmful}, truth)["weighted_box_fusion"]
+    assert fusion.members == {"good": 2.0, "harmful": 0.0}
+    fused = apply_fusion(fusion, {"good": good, "harmful": harmful})
+    assert detection.average_precision(fused, truth) == pytest.approx(1)
+
+
 def test_boxes_below_the_member_threshold_are_not_fused() -> None:
     found = {"a": [boxes((0, 0, 1, 1, 0, 0.009), (0, 0, 0.5, 0.5, 1, 0.06))]}
     (fused,) = fuse_all(FusionParameters("non_maximum_suppression", {"a": 1.0}, overlap=0.5), found)
