@@ -100,6 +100,7 @@ lint-openapi: $(TYPESCRIPT) ## check the OpenAPI document with spectral, and tha
 .PHONY: bench
 bench: setup .venv/.dev ## compare ONNX Runtime alone, Triton, each service and the gateway: images/s, latencies, ratios (var/bench)
 	.venv/bin/python -m bench throughput
+	.venv/bin/python -m bench segmenter
 
 # Folder or ZIP of DICOM files for `make bench-study`; the sample study by default.
 STUDY ?=

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import sys
@@ -26,6 +27,7 @@ from bench.measurement import (
     models_of,
 )
 from bench.report import rows_of, table, write
+from bench.segmenter_cost import WITH, WITHOUT, costs_of, measure_segmenter, table_of, write_repository_without
 from bench.study import lines_of, measure_study
 from bench.study_slices import slices_of
 from bench.variants import VARIANTS, write_variant
@@ -55,6 +57,11 @@ def main() -> int:
     tuning.add_argument("--clients", type=int, nargs="+", default=[1, 4])
     tuning.add_argument("--seconds", type=float, default=5)
     tuning.add_argument("--rounds", type=int, default=2)
+    segmenter = commands.add_parser("segmenter", help="each service with and without the segmenter's call")
+    segmenter.add_argument("--clients", type=int, nargs="+", default=[1, 4])
+    segmenter.add_argument("--seconds", type=float, default=5)
+    segmenter.add_argument("--rounds", type=int, default=3)
+    segmenter.add_argument("--out", type=Path, default=FOLDER)
     commands.add_parser("event-loop", help="longest callback of a model service with a 64-megapixel image in flight")
     study = commands.add_parser("study", help="the model work of one study, through the services and by ORT alone")
     study.add_argument("--study", type=Path, help="folder or ZIP of the DICOM files of one series")
@@ -70,6 +77,8 @@ def main() -> int:
             _memory(arguments.workload, arguments.requests, arguments.step)
         elif arguments.command == "study":
             _study(arguments)
+        elif arguments.command == "segmenter":
+            _segmenter(arguments)
         elif arguments.command == "event-loop":
             _event_loop()
         else:
@@ -109,6 +118,27 @@ def _throughput(arguments: argparse.Namespace) -> None:
     print(*(f"{name}: {size / 1e6:.0f} MB" for name, size in memory.items()), sep="\n")
     write(rows, memory, machine(), arguments.out)
     print(arguments.out / "throughput.json")
+
+
+def _segmenter(arguments: argparse.Namespace) -> None:
+    shipped = StackSettings().triton_model_repository
+    repositories = {WITH: shipped, WITHOUT: write_repository_without(shipped, FOLDER / "models")}
+    measured = []
+    for number, name, cell in measure_segmenter(
+        running_stack_process, repositories, arguments.clients, arguments.seconds, arguments.rounds
+    ):
+        measured.append((name, cell))
+        print(
+            f"round {number + 1}: {cell.workload}, {cell.clients} client(s), {name}: "
+            f"{cell.images_per_s[-1]:.1f} images/s",
+            flush=True,
+        )
+    costs = costs_of(measured)
+    print("", *table_of(costs), sep="\n")
+    written = {"machine": machine(), "rows": [cost.row() for cost in costs]}
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    (arguments.out / "segmenter.json").write_text(json.dumps(written, indent=1) + "\n")
+    print(arguments.out / "segmenter.json")
 
 
 def _memory(workload: Workload, requests: int, step: int) -> None:
