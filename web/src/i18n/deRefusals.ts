@@ -104,8 +104,8 @@ export const REFUSALS: readonly Pattern[] = [
   [/^the DICOM object's modality is missing, not CT$/, "Die Modalität des DICOM-Objekts fehlt; nur CT wird gelesen."],
   [/^the DICOM object's modality is (unknown|[A-Z]+), not CT$/, "Die Modalität des DICOM-Objekts ist $1, nicht CT."],
   [
-    /^a derived map \((\S+) in ImageType\) is not read; send the CT slice itself$/,
-    "Ein abgeleitetes Bild ($1 in ImageType) wird nicht gelesen; senden Sie die CT-Schicht selbst.",
+    /^a derived map \(([^()]+) in (\w+)\) is not read; send the CT slice itself$/,
+    "Ein abgeleitetes Bild ($1 in $2) wird nicht gelesen; senden Sie die CT-Schicht selbst.",
   ],
   [/^the image is a localiser; only axial slices are read$/, "Das Bild ist eine Übersichtsaufnahme (Localizer); nur axiale Schichten werden gelesen."],
   [/^the slice is (sagittal|coronal|oblique); only axial slices are read$/, "Die Schicht ist $1; nur axiale Schichten werden gelesen."],
