@@ -124,6 +124,8 @@ export const REFUSALS: readonly Pattern[] = [
   ],
   [/^(\S+) bits a pixel are not read; 8 and 16 are$/, "$1 Bits je Pixel werden nicht gelesen, nur 8 und 16."],
 
+  [/^the file's values are not Hounsfield units$/, "Die Werte der Datei sind keine Hounsfield-Einheiten."],
+
   // DICOM: frames
   [/^only a DICOM object has frames to choose from$/, "Nur ein DICOM-Objekt hat Einzelbilder zur Auswahl."],
   [/^(\S+) frames; at most (\d+)$/, "Zahl der Einzelbilder: $1; höchstens $2 sind möglich."],
@@ -224,6 +226,7 @@ export const REFUSALS: readonly Pattern[] = [
   [/^(\S+) stopped before the end$/, "$1 hat vorzeitig abgebrochen."],
   [/^(\S+) gave (?:a wrong|no) answer$/, "$1 hat keine gültige Antwort gegeben."],
   [/^(\S+) has no input metadata$/, "$1 gibt seine Eingabe nicht an."],
+  [/^(\S+) returned an output with an invalid value$/, "$1 hat eine Ausgabe mit einem ungültigen Wert geliefert."],
   [/^(\S+) returned an invalid output (\S+)$/, "$1 hat eine ungültige Ausgabe $2 geliefert."],
   [
     /^classification and detection returned different numbers of images$/,
