@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hepar.contracts.studies import Series
+from hepar.imaging.derived_maps import map_term
 from hepar.imaging.errors import NoUsableSeries
-from hepar.imaging.hounsfield import is_map
 from hepar.imaging.study.phases import Kernel, Phase, kernel_of, phase_of
 from hepar.imaging.study.series import SliceStack
 
@@ -89,7 +89,7 @@ def obstacle(stack: SliceStack) -> str | None:
         ("not_ct" in findings, "not CT"),
         (stack.first.instance.is_secondary_capture, "a secondary capture, not a CT image"),
         ("localizer" in findings, "a localizer"),
-        (is_map(kind), "a derived map without Hounsfield units"),
+        (map_term(kind, stack.first.instance.series_description) is not None, "a derived map without Hounsfield units"),
         (not _PROJECTIONS.isdisjoint(kind[2:]), "a projection, not slices"),
         ("no_positions" in findings, "the files do not state where its slices are"),
         (stack.plane not in (None, "axial"), f"{stack.plane} slices; only axial ones are read"),

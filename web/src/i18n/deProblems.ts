@@ -100,5 +100,13 @@ export const deFieldErrors: Record<string, string> = {
   empty: "ist leer",
   too_many: "kommt mehr als einmal vor",
   invalid_multipart: "Das Formular ist beschädigt oder endet zu früh",
+  unreadable: "ist nicht lesbar",
+  unknown: "ist hier nicht bekannt",
+  unknown_model: "ist kein Modell dieses Servers",
+  unknown_method: "ist kein bekanntes Verfahren",
+  unknown_cursor: "gehört nicht zu dieser Liste",
+  invalid_format: "hat nicht die verlangte Form",
+  invalid_credentials: "enthält keine gültigen Zugangsdaten",
+  reused: "wurde bereits verwendet",
   invalid_boundary: "enthält keine gültige Trennmarke (boundary)",
 };
