@@ -1,4 +1,8 @@
-"""Operations of administrators on other accounts, and reading the audit log."""
+"""Operations of administrators on other accounts, and reading the audit log.
+
+What gives rights or cannot be undone asks for the administrator's password and code: a role, the reset of a second
+factor, a deletion. Approving, deactivating and reactivating give no more than the account had and can be undone.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from auth_service.confirmation import confirm_password, confirmed
 from auth_service.credentials import NoSecondFactor, clear_second_factor
 from auth_service.dependencies import AuthDependencies, Caller, end_sessions, locked_account
 from auth_service.tables import StoredAccount, StoredAuditEntry
-from hepar.contracts.accounts import AccountStatus, Confirmation, Role
+from hepar.contracts.accounts import AccountStatus, Confirmation, Role, RoleChange
 from hepar.core.errors import ClientError
 from hepar.storage.paging import PageRequest, paged
 
@@ -64,15 +68,21 @@ async def approve(dependencies: AuthDependencies, caller: Caller, account_id: st
     return found
 
 
-async def change_role(dependencies: AuthDependencies, caller: Caller, account_id: str, role: Role) -> StoredAccount:
-    """Tokens of its open sessions are limited to the new role's scopes. Raises NoSuchAccount, LastAdministrator."""
-    async with dependencies.audited_transaction() as session:
+async def change_role(
+    dependencies: AuthDependencies, caller: Caller, account_id: str, form: RoleChange
+) -> StoredAccount:
+    """Tokens of its open sessions are limited to the new role's scopes.
+
+    Raises WrongPassword, WrongCode, TooManyAttempts, NoSuchAccount, LastAdministrator.
+    """
+    await confirm_password(dependencies, caller, form.password)
+    async with confirmed(dependencies, caller, form.code) as (session, _administrator):
         found = await _locked(session, account_id)
-        if found.role != role:
+        if found.role != form.role:
             await require_another_administrator(session, found)
-            before, found.role = found.role, role
+            before, found.role = found.role, form.role
             await dependencies.audit.append(
-                session, "role_changed", caller.actor, account_id, before=before, after=role
+                session, "role_changed", caller.actor, account_id, before=before, after=form.role
             )
     return found
 
@@ -118,9 +128,13 @@ async def reset_second_factor(
     return found
 
 
-async def delete(dependencies: AuthDependencies, caller: Caller, account_id: str) -> None:
-    """Only its id remains, in the audit log. Raises NoSuchAccount, LastAdministrator."""
-    async with dependencies.audited_transaction() as session:
+async def delete(dependencies: AuthDependencies, caller: Caller, account_id: str, form: Confirmation) -> None:
+    """Only its id remains, in the audit log.
+
+    Raises WrongPassword, WrongCode, TooManyAttempts, NoSuchAccount, LastAdministrator.
+    """
+    await confirm_password(dependencies, caller, form.password)
+    async with confirmed(dependencies, caller, form.code) as (session, _administrator):
         found = await _locked(session, account_id)
         await require_another_administrator(session, found)
         await session.delete(found)

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from jose import jwk
 
-from auth_service.secret_key import require_private, write_private
 from hepar.contracts.tokens import PublicKey
+from hepar.core.private_files import require_private, write_private
 from hepar.web.access_tokens import ALGORITHM, LEEWAY_S
 
 

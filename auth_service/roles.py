@@ -6,12 +6,13 @@ from hepar.contracts.accounts import Role
 
 ANALYSES, ACCOUNT, MODELS = "analyses", "account", "models"
 USERS, CLIENTS, AUDIT = "users", "clients", "audit"
+STUDIES, ALL_STUDIES = "studies", "all-studies"
 
 SCOPES: dict[Role, frozenset[str]] = {
-    "clinician": frozenset({ANALYSES, ACCOUNT}),
-    "researcher": frozenset({ANALYSES, MODELS, ACCOUNT}),
-    "integrator": frozenset({ANALYSES, MODELS, CLIENTS, ACCOUNT}),
-    "administrator": frozenset({ANALYSES, MODELS, CLIENTS, USERS, AUDIT, ACCOUNT}),
+    "clinician": frozenset({ANALYSES, STUDIES, ACCOUNT}),
+    "researcher": frozenset({ANALYSES, STUDIES, MODELS, ACCOUNT}),
+    "integrator": frozenset({ANALYSES, STUDIES, MODELS, CLIENTS, ACCOUNT}),
+    "administrator": frozenset({ANALYSES, STUDIES, ALL_STUDIES, MODELS, CLIENTS, USERS, AUDIT, ACCOUNT}),
 }
 
 

@@ -10,6 +10,8 @@ from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from hepar.core.private_files import require_private, write_private
+
 _BYTES = 32
 _DIFFERENT_BYTES_MIN = 10  # 32 random bytes have fewer with a chance below 1e-20
 
@@ -53,37 +55,3 @@ def load_secret_key(file: Path) -> SecretKey:
         write_private(file, os.urandom(_BYTES))
     require_private(file, BadSecretKey)
     return SecretKey(file.read_bytes())
-
-
-def write_private(file: Path, content: bytes) -> None:
-    """Writes the file atomically with mode 600; an existing file is left as it is."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_suffix(f".{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as output:
-            output.write(content)
-            output.flush()
-            os.fsync(output.fileno())
-        try:
-            os.link(draft, file)
-        except FileExistsError:
-            return
-        folder = os.open(file.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    finally:
-        draft.unlink()
-
-
-def require_private(file: Path, error: type[Exception]) -> None:
-    """Raises `error` where anyone but the owner may read the file.
-
-    The group may read it too where another user owns it, as with a Kubernetes Secret that is mounted for a pod's group.
-    """
-    facts = file.stat()
-    others = 0o037 if facts.st_uid != os.getuid() else 0o077
-    if facts.st_mode & others:
-        raise error(f"{file} can be read by others than its owner: run chmod 600 on it")

@@ -51,6 +51,12 @@ class AuthSettings(EmailSettings):
     secret_overlap_s: int = Field(
         default=7 * 86400, ge=0, description="how long a client's older secrets stay valid after a new one is created"
     )
+    study_worker_secret: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="the secret by which study workers sign in; without it, none can",
+        repr=False,
+    )
     signup: Literal["open", "approval", "closed"] = "open"
     signup_role: Literal["clinician", "researcher", "integrator"] = Field(
         default="researcher", description="role of accounts created by sign-up"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,8 +25,9 @@ from auth_service.tables import (
     StoredSession,
 )
 from auth_service.throttle import Limit, client_limits, sign_in_limits
-from hepar.contracts.tokens import AccessToken
+from hepar.contracts.tokens import STUDY_WORKER, AccessToken
 from hepar.core.errors import ClientError
+from hepar.web.bearer import SLICES_SCOPE
 
 
 class WrongCredentials(ClientError):
@@ -147,17 +149,27 @@ async def by_client(
     dependencies: AuthDependencies, client_id: str, secret: str, asked: str | None, origin: str | None
 ) -> AccessToken:
     """RFC 6749, section 4.4. Raises TooManyAttempts, WrongClient."""
-    async with dependencies.database.reading() as session:
-        client = await _client_of(session, client_id, secret)
-    if client is None:
+    allowed = await _scopes_of(dependencies, client_id, secret)
+    if allowed is None:
         await dependencies.throttle.begin(client_limits(origin))
         await _refused(dependencies, None, "wrong client", origin)
         raise WrongClient
-    scope = granted(frozenset(client.scope.split()), asked)
+    scope = granted(allowed, asked)
     async with dependencies.audited_transaction() as session:
         await dependencies.audit.append(session, "signed_in", Actor(client_id, origin), client_id)
     access_token = dependencies.issuer.issue(client_id, scope)
     return AccessToken(access_token=access_token, expires_in=dependencies.issuer.lifetime_s, scope=scope)
+
+
+async def _scopes_of(dependencies: AuthDependencies, client_id: str, secret: str) -> frozenset[str] | None:
+    """What the client's tokens may have; None where the secret is not the client's."""
+    if client_id == STUDY_WORKER:
+        expected = dependencies.settings.study_worker_secret
+        same = expected and hmac.compare_digest(expected.get_secret_value().encode(), secret.encode())
+        return frozenset({SLICES_SCOPE}) if same else None
+    async with dependencies.database.reading() as session:
+        client = await _client_of(session, client_id, secret)
+    return frozenset(client.scope.split()) if client else None
 
 
 async def _client_of(session: AsyncSession, client_id: str, secret: str) -> StoredClient | None:

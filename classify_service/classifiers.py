@@ -9,7 +9,7 @@ from typing import cast
 from classify_service.shadow import ShadowVersions
 from hepar.contracts.analyses import Classification, Explanation, ModelVote, Outcome
 from hepar.contracts.cards import Ensemble, ModelCard, VotingMethod
-from hepar.core.errors import InvalidField, InvalidRequest
+from hepar.core.errors import HeparError, InvalidField, InvalidRequest
 from hepar.core.metrics import CONFIDENCE, DECISIONS, DISAGREEMENT, VOTES
 from hepar.core.request_context import current_request_id
 from hepar.ensemble.activation_maps import ActivationMap, as_rows, ensemble_activation_map, map_on_image
@@ -27,9 +27,10 @@ from hepar.imaging.geometry import Orientation
 from hepar.imaging.letterbox import LetterboxTransform
 from hepar.imaging.prepared import PreparedImage, Preview
 from hepar.inference import ModelSet
-from hepar.inference.triton import ExpectedOutput, Tensor
+from hepar.inference.outputs import ExpectedOutput, Tensor
+from hepar.inference.triton import InferenceResult
 from hepar.serving.decode_workers import image_facts
-from hepar.serving.model_service import ImageRequest, ModelBackend, ModelService
+from hepar.serving.model_service import BatchRequest, ImageAnswers, ModelBackend, ModelService
 from hepar.serving.options import VotingOptions
 from hepar.serving.scope_check import ScopeResult
 
@@ -92,44 +93,43 @@ class Classifiers(ModelService[VotingOptions, ClassifierOutput, Classification])
             metrics={},
         )
 
-    async def call_model(self, model: str, request: ImageRequest[VotingOptions]) -> ClassifierOutput:
-        """Shadow versions get the same image afterwards; nothing waits for them."""
+    async def call_model(self, model: str, request: BatchRequest[VotingOptions]) -> list[ClassifierOutput | HeparError]:
+        """Shadow versions get the same images afterwards; nothing waits for them."""
         routing = request.models.routings[model]
-        output = await self._call_version(*routing.choose_version(), request)
+        outputs = await self._call_version(*routing.choose_version(), request)
         for version, card in routing.shadow_versions.items():
-            self._shadow_versions.compare(output, version, self._call_version(version, card, request))
-        return output
+            self._shadow_versions.compare(outputs, version, self._call_version(version, card, request))
+        return outputs
 
     async def _call_version(
-        self, version: str, card: ModelCard, request: ImageRequest[VotingOptions]
-    ) -> ClassifierOutput:
-        network_input = request.image.inputs[card.input.height, card.input.width]
-        labels = len(card.labels)
+        self, version: str, card: ModelCard, request: BatchRequest[VotingOptions]
+    ) -> list[ClassifierOutput | HeparError]:
+        size, labels = (card.input.height, card.input.width), len(card.labels)
         expected = {"logits": ExpectedOutput((labels,), "f", -_LOGITS_MAX, _LOGITS_MAX)}
         if request.options.renders:
             expected["activation"] = ExpectedOutput((labels, -1, -1), "f")
-        result = await self._backend.triton.infer(card.name, network_input.pixels, expected, request.deadline, version)
-        outputs = result.outputs
-        return ClassifierOutput(
-            card,
-            result.version,
-            result.duration_ms,
-            outputs["logits"],
-            outputs.get("activation"),
-            network_input.transform,
-            request.image.geometry.orientation,
-        )
+        images, pixels = request.batch.images, request.batch.stacks[size]
+        results = await self._backend.triton.infer_batch(card.name, pixels, expected, request.deadline, version)
+        return [
+            ClassifierOutput(
+                card,
+                result.version,
+                result.duration_ms,
+                result.outputs["logits"],
+                result.outputs.get("activation"),
+                image.inputs[size].transform,
+                image.geometry.orientation,
+            )
+            if isinstance(result, InferenceResult)
+            else result
+            for image, result in zip(images, results, strict=True)
+        ]
 
-    def combine(
-        self,
-        request: ImageRequest[VotingOptions],
-        outputs: Sequence[ClassifierOutput],
-        scope: ScopeResult,
-        missing: list[str],
-    ) -> Classification:
+    def combine(self, answers: ImageAnswers[VotingOptions, ClassifierOutput]) -> Classification:
+        request, outputs, scope = answers.request, answers.outputs, answers.scope
         method = cast("VotingMethod", request.ensemble.method)
         if scope.out_of_scope:
-            return _out_of_scope(method, request.image, scope, missing)
+            return _out_of_scope(method, request.image, scope, answers.missing)
         votes = [output.vote() for output in outputs]
         weights = _weights(request.ensemble, votes)
         decision = _decision(request.ensemble, votes, weights)
@@ -160,7 +160,7 @@ class Classifiers(ModelService[VotingOptions, ClassifierOutput, Classification])
                 )
                 for output, vote in zip(outputs, votes, strict=True)
             ],
-            missing_models=missing,
+            missing_models=answers.missing,
             explanation=_ensemble_explanation(label, maps, weights, preview) if options.explain else None,
             image=image_facts(request.image),
             request_id=current_request_id(),

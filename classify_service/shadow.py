@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Protocol
 
 from hepar.contracts.cards import ModelCard
@@ -23,14 +23,18 @@ class LabelledOutput(Protocol):
     def label(self) -> str: ...
 
 
+Outputs = Sequence[LabelledOutput | HeparError]
+"""For each image."""
+
+
 class ShadowVersions:
     """Counts how often a shadow version has the same label as the serving version."""
 
     def __init__(self) -> None:
         self._in_flight: set[asyncio.Task[None]] = set()
 
-    def compare(self, served: LabelledOutput, version: str, call: Coroutine[None, None, LabelledOutput]) -> None:
-        """Runs `call` in the background; skips it where IN_FLIGHT_MAX calls are in flight."""
+    def compare(self, served: Outputs, version: str, call: Coroutine[None, None, Outputs]) -> None:
+        """Runs `call`, about the same images, in the background; skips it where IN_FLIGHT_MAX calls are in flight."""
         if len(self._in_flight) >= IN_FLIGHT_MAX:
             call.close()
             return
@@ -39,11 +43,12 @@ class ShadowVersions:
         task.add_done_callback(self._in_flight.discard)
 
 
-async def _compare(served: LabelledOutput, version: str, call: Coroutine[None, None, LabelledOutput]) -> None:
-    try:
-        label = (await call).label
-    except HeparError:
-        outcome = "failed"
-    else:
-        outcome = "same" if label == served.label else "other"
-    SHADOW_VOTES.labels(served.card.name, version, outcome).inc()
+async def _compare(served: Outputs, version: str, call: Coroutine[None, None, Outputs]) -> None:
+    for of_served, of_shadow in zip(served, await call, strict=True):
+        if isinstance(of_served, HeparError):
+            continue
+        if isinstance(of_shadow, HeparError):
+            outcome = "failed"
+        else:
+            outcome = "same" if of_shadow.label == of_served.label else "other"
+        SHADOW_VOTES.labels(of_served.card.name, version, outcome).inc()

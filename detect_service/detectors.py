@@ -11,6 +11,7 @@ import numpy as np
 from detect_service.segmentation import Delineator, polygon
 from hepar.contracts.analyses import Box, Detection, DetectorReport
 from hepar.contracts.cards import Ensemble, FusionMethod, LiverGate, ModelCard
+from hepar.core.errors import HeparError
 from hepar.core.metrics import BOX_SCORE, BOXES
 from hepar.core.request_context import current_request_id
 from hepar.ensemble.fusion import FoundBox, FusedBox, FusionParameters, fuse
@@ -19,9 +20,10 @@ from hepar.imaging.annotation import annotated_png, base64_text
 from hepar.imaging.letterbox import LetterboxTransform
 from hepar.imaging.prepared import PreparedImage
 from hepar.inference import ModelSet
-from hepar.inference.triton import ExpectedOutput, InferenceResult
+from hepar.inference.outputs import ExpectedOutput
+from hepar.inference.triton import InferenceResult
 from hepar.serving.decode_workers import image_facts
-from hepar.serving.model_service import ImageRequest, ModelBackend, ModelService
+from hepar.serving.model_service import BatchRequest, ImageAnswers, ImageRequest, ModelBackend, ModelService
 from hepar.serving.options import FusionOptions
 from hepar.serving.scope_check import ScopeResult
 
@@ -42,6 +44,10 @@ class DetectorOutput:
     card: ModelCard
     result: InferenceResult
     transform: LetterboxTransform
+
+    @property
+    def version(self) -> str:
+        return self.result.version
 
 
 @dataclass(frozen=True)
@@ -86,41 +92,32 @@ class Detectors(ModelService[FusionOptions, DetectorOutput, Detection]):
             metrics={},
         )
 
-    async def call_model(self, model: str, request: ImageRequest[FusionOptions]) -> DetectorOutput:
+    async def call_model(self, model: str, request: BatchRequest[FusionOptions]) -> list[DetectorOutput | HeparError]:
         version, card = request.models.routings[model].choose_version()
-        network_input = request.image.inputs[card.input.height, card.input.width]
+        size = (card.input.height, card.input.width)
         expected = _EXPECTED | {"labels": ExpectedOutput((_ROWS,), "i", 0, len(card.labels) - 1)}
-        result = await self._backend.triton.infer(model, network_input.pixels, expected, request.deadline, version)
-        return DetectorOutput(card, result, network_input.transform)
+        images, pixels = request.batch.images, request.batch.stacks[size]
+        results = await self._backend.triton.infer_batch(model, pixels, expected, request.deadline, version)
+        return [
+            DetectorOutput(card, result, image.inputs[size].transform)
+            if isinstance(result, InferenceResult)
+            else result
+            for image, result in zip(images, results, strict=True)
+        ]
 
-    def combine(
-        self,
-        request: ImageRequest[FusionOptions],
-        outputs: Sequence[DetectorOutput],
-        scope: ScopeResult,
-        missing: list[str],
-    ) -> Detection:
-        ensemble, fitted = request.ensemble, request.models.ensemble is not None
-        found: list[FoundBox] = []
-        reports: list[DetectorReport] = []
-        for output in outputs:
-            threshold = ensemble.member_threshold if fitted else output.card.decision_threshold
-            boxes = boxes_in_display(output, threshold)
-            found += boxes
-            reports.append(_report(output, boxes))
-        fused = fuse(found, [report.model for report in reports], FusionParameters.of(ensemble))
+    def combine(self, answers: ImageAnswers[FusionOptions, DetectorOutput]) -> Detection:
+        request, scope = answers.request, answers.scope
         masks = scope.segmented.masks if scope.segmented else None
-        gated = gated_boxes(fused, ensemble, masks)
-        used = [box for box in gated if box.inside_liver is not False or request.options.outside_liver]
-        kept = [_box(box, masks, request.image) for box in used]
+        gated, reports = located_boxes(answers)
+        kept = [_box(box, masks, request.image) for box in used_boxes(gated, request.options)]
         return Detection(
             boxes=kept,
             boxes_outside_liver=None if masks is None else sum(box.inside_liver is False for box in gated),
             scope=scope.scope,
-            method=cast("FusionMethod", ensemble.method),
+            method=cast("FusionMethod", request.ensemble.method),
             annotated_png=_annotated_png(request, kept, scope) if request.options.annotate else None,
             detectors=reports,
-            missing_models=missing,
+            missing_models=answers.missing,
             image=image_facts(request.image),
             request_id=current_request_id(),
         )
@@ -135,6 +132,28 @@ class Detectors(ModelService[FusionOptions, DetectorOutput, Detection]):
         """boxes: number.  best_score: 0 to 1, 0 without boxes."""
         del image
         return {"boxes": len(result.boxes), "best_score": max((box.score for box in result.boxes), default=0.0)}
+
+
+def located_boxes(
+    answers: ImageAnswers[FusionOptions, DetectorOutput],
+) -> tuple[list[GatedBox], list[DetectorReport]]:
+    """The fused boxes of all detectors in the display, and what each detector found."""
+    ensemble, fitted = answers.request.ensemble, answers.request.models.ensemble is not None
+    found: list[FoundBox] = []
+    reports: list[DetectorReport] = []
+    for output in answers.outputs:
+        threshold = ensemble.member_threshold if fitted else output.card.decision_threshold
+        boxes = boxes_in_display(output, threshold)
+        found += boxes
+        reports.append(_report(output, boxes))
+    fused = fuse(found, [report.model for report in reports], FusionParameters.of(ensemble))
+    segmented = answers.scope.segmented
+    return gated_boxes(fused, ensemble, segmented.masks if segmented else None), reports
+
+
+def used_boxes(boxes: Sequence[GatedBox], options: FusionOptions) -> list[GatedBox]:
+    """Without those outside the liver, unless they are asked for."""
+    return [box for box in boxes if box.inside_liver is not False or options.outside_liver]
 
 
 def measured(corners: Sequence[float], spacing_mm: tuple[float, float] | None) -> BoxSize:
@@ -192,10 +211,16 @@ def _annotated_png(request: ImageRequest[FusionOptions], boxes: Sequence[Box], s
     return base64_text(annotated_png(request.image.preview, boxes, headline))
 
 
+def corners_as_sent(gated: GatedBox, image: PreparedImage) -> list[float]:
+    """x_min, y_min, x_max, y_max in pixels of the image as sent."""
+    corners: list[float] = image.geometry.boxes_to_sent(np.array(gated.box.corners))[0].tolist()
+    return corners
+
+
 def _box(gated: GatedBox, masks: OrganMasks | None, image: PreparedImage) -> Box:
     """In pixels of the image as sent; those of `gated` are the display's."""
     box = gated.box
-    corners = image.geometry.boxes_to_sent(np.array(box.corners))[0].tolist()
+    corners = corners_as_sent(gated, image)
     size = measured(corners, image.spacing_mm)
     x_min, y_min, x_max, y_max = (round(corner, 1) for corner in corners)
     return Box(

@@ -10,14 +10,17 @@ from PIL import Image
 from hepar.contracts.analyses import Polygon
 from hepar.contracts.segmentations import Mask, Region, Segmentation
 from hepar.core.deadlines import Deadline
-from hepar.core.errors import Unavailable
+from hepar.core.errors import HeparError, Unavailable
 from hepar.core.request_context import current_request_id, stage
 from hepar.ensemble.masks import LESION, LIVER, MaskRegion, OrganMasks
 from hepar.imaging.annotation import base64_text
 from hepar.imaging.prepared import PreparedImage
 from hepar.serving.decode_workers import image_facts
+from hepar.serving.image_batch import ImageBatch
 from hepar.serving.model_service import ModelBackend
 from hepar.serving.scope_check import ScopeResult
+from hepar.serving.segmenter import SegmenterOutput
+from hepar.serving.slices import Slices
 from hepar.web.uploads import ImageBytes
 
 
@@ -42,8 +45,22 @@ class Delineator:
             content, frame, account=account, deadline=deadline, sizes=models.input_sizes
         )
         with stage("models"):
-            result = await backend.scope_check.check(image, models, deadline)
+            (result,) = await backend.scope_check.check(ImageBatch.of_one(image), models, deadline)
         return await asyncio.to_thread(_segmentation, image, result)
+
+    async def segment_slices(self, slices: Slices, deadline: Deadline) -> list[SegmenterOutput]:
+        """Raises Unavailable where no segmenter is served, and what `TritonClient.infer` raises for the first slice."""
+        routing = self._backend.scope_check.models.segmenter
+        if routing is None:
+            raise Unavailable("no segmenter is loaded at the moment")
+        batch = await asyncio.to_thread(slices.prepared, routing.input_sizes)
+        outputs: list[SegmenterOutput] = []
+        with stage("models"):
+            for output in await self._backend.scope_check.segmenter.segment(batch, routing, deadline):
+                if isinstance(output, HeparError):
+                    raise output
+                outputs.append(output)
+        return outputs
 
 
 def _segmentation(image: PreparedImage, result: ScopeResult) -> Segmentation:

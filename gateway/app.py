@@ -23,6 +23,7 @@ from gateway.rate_limit import RateLimitMiddleware
 from gateway.settings import GatewaySettings
 from gateway.shared_state import shared_state
 from gateway.web_app import install_web
+from hepar.contracts.studies import STUDIES_PATH
 from hepar.core.request_context import current_request_id
 from hepar.storage.stored_responses import StorageBudget
 from hepar.web.access_tokens import TokenRules
@@ -39,14 +40,15 @@ from hepar.web.upstream import Upstream, UpstreamProblem
 def create_app(settings: GatewaySettings, document: Json | None = None) -> FastAPI:
     """document: the public OpenAPI document; gateway/openapi.json by default."""
     document = load_public_document() if document is None else document
-    capacity = Capacity(settings.concurrent_max)
+    capacity = Capacity(settings.concurrent_max, settings.study_uploads_max)
     app = new_app(
         "Hepar",
         "Find and classify liver tumours on CT: research software, not a medical device",
         settings,
         _lifespan(settings),
-        UPLOAD_PATHS,
+        UPLOAD_PATHS | {STUDIES_PATH},
         document="/v1/openapi.json",
+        upload_s={STUDIES_PATH: settings.study_upload_s},
         before_body=[
             Middleware(AuthenticationMiddleware),
             Middleware(InFlightLimit, capacity.of_caller, CallerBusy, until_sent=True),
@@ -96,17 +98,24 @@ async def _open_dependencies(settings: GatewaySettings, stack: AsyncExitStack) -
         auth=auth,
         classify=await upstream(settings.classify_url, "classification"),
         detect=await upstream(settings.detect_url, "detection"),
+        study=await upstream(settings.study_url, "studies"),
     )
 
 
 async def _readiness(dependencies: GatewayDependencies) -> dict[str, bool]:
-    keys_known, sign_in, classification, detection = await asyncio.gather(
+    keys_known, sign_in, classification, detection, studies = await asyncio.gather(
         dependencies.keys.refresh(),
         dependencies.auth.ready(),
         dependencies.classify.ready(),
         dependencies.detect.ready(),
+        dependencies.study.ready(),
     )
-    return {"sign_in": keys_known and sign_in, "classification": classification, "detection": detection}
+    return {
+        "sign_in": keys_known and sign_in,
+        "classification": classification,
+        "detection": detection,
+        "studies": studies,
+    }
 
 
 async def _upstream_problem(_request: Request, error: Exception) -> JSONResponse:

@@ -21,6 +21,8 @@ FILE = Path(__file__).with_name("openapi.json")
 _TAGS = {
     "analyses": "One CT image in, a classification and boxes out.",
     "batches": "Many images in one request, answered in order or as server-sent events.",
+    "studies": "A whole CT study of one patient in, lesions in three dimensions and one result out.",
+    "webhooks": "Calls to your own systems when studies are finished or failed.",
     "models": "The models, their metrics, and which of them answer now.",
     "tokens": "Signing in (OAuth 2.0).",
     "account": "The caller's own account.",
@@ -34,6 +36,9 @@ _DESCRIPTION = f"""\
 
 Send one axial CT slice (PNG, JPEG, TIFF, BMP, WebP or DICOM). The answer says whether it looks like cholangiocarcinoma,
 metastasis or no tumour, and where the lesions are.
+
+Send a whole study of one patient to `POST /v1/studies` (a ZIP, many DICOM files, or NIfTI). It is analysed in the
+background: lesions in three dimensions, and one result for the patient.
 
 **Signing in.** `POST /v1/token` returns an access token that is valid for ten minutes; send it as
 `Authorization: Bearer <token>`.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import sys
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LOOPBACK = "127.0.0.1"
@@ -32,6 +33,9 @@ class StackSettings(BaseSettings):
     triton_metrics_port: Port = 8002
     triton_model_repository: Path = Path("triton_models")
     triton_environment: Path = Path(".venv-triton")
+    study_worker_secret: SecretStr = Field(
+        default_factory=lambda: SecretStr(secrets.token_urlsafe(32)), min_length=32, repr=False
+    )
 
     @property
     def gateway_url(self) -> str:
@@ -59,6 +63,8 @@ class StackSettings(BaseSettings):
             "HEPAR_GATEWAY_AUTH_URL": auth,
             "HEPAR_GATEWAY_CLASSIFY_URL": f"http://{LOOPBACK}:{self.classify_port}",
             "HEPAR_GATEWAY_DETECT_URL": f"http://{LOOPBACK}:{self.detect_port}",
+            "HEPAR_AUTH_STUDY_WORKER_SECRET": self.study_worker_secret.get_secret_value(),
+            "HEPAR_STUDY_WORKER_SECRET": self.study_worker_secret.get_secret_value(),
             **{name: str(port) for name, port in self.ports().items()},
         }
 

@@ -15,13 +15,20 @@ from gateway.app import create_app as create_gateway
 from gateway.openapi import compose
 from gateway.settings import GatewaySettings
 from hepar.web.docs_pages import problems_page
+from study_service.app import create_app as create_study
+from study_service.settings import StudySettings
 
 REPOSITORY = Path(__file__).parents[1]
 
 
 def texts() -> dict[str, str]:
     """The content of each generated file, by its path in the repository."""
-    services = (create_auth(AuthSettings()), create_classify(ClassifySettings()), create_detect(DetectSettings()))
+    services = (
+        create_auth(AuthSettings()),
+        create_classify(ClassifySettings()),
+        create_detect(DetectSettings()),
+        create_study(StudySettings()),
+    )
     own = create_gateway(GatewaySettings(), document={"paths": {}})
     own.openapi_schema = None
     document = compose(own.openapi(), [service.openapi() for service in services])

@@ -51,11 +51,15 @@ async def get_user(account_id: AccountId, _caller: UsersAdministratorDep, depend
     "/users/{account_id}",
     summary="Delete an account",
     status_code=204,
-    responses=problems("no-such-account", "last-administrator"),
+    responses=problems(*CONFIRMATION_PROBLEMS, "no-such-account", "last-administrator"),
 )
-async def delete_user(account_id: AccountId, caller: UsersAdministratorDep, dependencies: Dependencies) -> None:
-    """Deletes it and ends its sessions; only its id stays, in the audit log. It cannot be undone."""
-    await administration.delete(dependencies, caller, account_id)
+async def delete_user(
+    account_id: AccountId, form: Confirmation, caller: UsersAdministratorDep, dependencies: Dependencies
+) -> None:
+    """Deletes it and ends its sessions; only its id stays, in the audit log. It cannot be undone. The form has the
+    administrator's own password and code.
+    """
+    await administration.delete(dependencies, caller, account_id, form)
 
 
 @router.post(
@@ -69,15 +73,15 @@ async def approve_user(account_id: AccountId, caller: UsersAdministratorDep, dep
 @router.put(
     "/users/{account_id}/role",
     summary="Change an account's role",
-    responses=problems("no-such-account", "last-administrator"),
+    responses=problems(*CONFIRMATION_PROBLEMS, "no-such-account", "last-administrator"),
 )
 async def change_role(
     account_id: AccountId, form: RoleChange, caller: UsersAdministratorDep, dependencies: Dependencies
 ) -> Account:
     """New tokens have the new role's scopes. Tokens that were issued before keep theirs until they expire, but never
-    more than the new role allows at the account operations.
+    more than the new role allows at the account operations. The form has the administrator's own password and code.
     """
-    return shaped(await administration.change_role(dependencies, caller, account_id, form.role))
+    return shaped(await administration.change_role(dependencies, caller, account_id, form))
 
 
 @router.post(

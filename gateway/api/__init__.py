@@ -2,16 +2,17 @@
 
 from fastapi import FastAPI
 
-from gateway.api import accounts, analyses, images, models
+from gateway.api import accounts, analyses, images, models, studies
 from hepar.web.openapi import Json
 
 UPLOAD_PATHS = images.PATHS | analyses.PATHS
-"""Routes that read their bodies themselves, in chunks."""
+"""Routes of images, which read their bodies themselves, in chunks."""
 
 
 def install_routes(app: FastAPI, document: Json) -> None:
-    """document: the public OpenAPI document, which lists the operations of auth_service that are forwarded."""
+    """document: the public OpenAPI document: what it lists of auth_service and study_service is forwarded."""
     app.include_router(models.router)
     app.include_router(analyses.router)
     app.include_router(images.router())
     app.include_router(accounts.router(document))
+    app.include_router(studies.router(document))

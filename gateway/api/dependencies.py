@@ -14,7 +14,7 @@ from gateway.authentication import authenticated_principal
 from gateway.settings import GatewaySettings
 from hepar.core.deadlines import Deadline
 from hepar.web.access_tokens import KeyCache, TokenRules
-from hepar.web.bearer import IMAGE_SCOPE, bearer_token
+from hepar.web.bearer import IMAGE_SCOPE, STUDY_SCOPE, bearer_token
 from hepar.web.query import query_names
 from hepar.web.timeouts import TimeoutMs
 from hepar.web.uploads import MULTIPART_OVERHEAD_BYTES, check_announced, limited
@@ -31,6 +31,7 @@ class GatewayDependencies:
     auth: Upstream
     classify: Upstream
     detect: Upstream
+    study: Upstream
 
 
 async def _dependencies(request: Request) -> GatewayDependencies:
@@ -52,6 +53,8 @@ async def _require_scope(
 
 IMAGE_SCOPE_REQUIRED = Security(_require_scope, scopes=[IMAGE_SCOPE])
 """For routes of images and models. The services behind them verify the token, too."""
+STUDY_SCOPE_REQUIRED = Security(_require_scope, scopes=[STUDY_SCOPE])
+"""For routes of studies, in the same way."""
 
 
 async def _deadline(dependencies: Dependencies, timeout_ms: TimeoutMs = None) -> Deadline:

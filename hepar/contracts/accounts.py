@@ -205,20 +205,20 @@ class SignIn(Document):
     reason: str | None = Field(description="why it was refused; null where it was not")
 
 
-class RoleChange(Document):
-    model_config = with_example({"role": "clinician"})
+class RoleChange(Confirmation):
+    """Confirmed like an operation on credentials: a role gives an account the scopes of its tokens."""
+
+    model_config = with_example({"role": "clinician", "password": _PASSWORD, "code": "123456"})
 
     role: Role = Field(description="the new role")
 
 
-class ClientRegistration(Document):
+class ClientRegistration(Confirmation):
     model_config = with_example({"name": _CLIENT_NAME, "scopes": ["analyses"], "password": _PASSWORD, "code": "123456"})
 
-    password: GivenPassword = Field(description="the caller's password")
-    code: Code | None = Field(default=None, description=_CODE)
     name: Annotated[Name, Field(min_length=1, description="display name, at most 120 characters")]
-    scopes: list[Literal["analyses", "models"]] = Field(
-        default=["analyses"], min_length=1, max_length=2, description="the scopes of its tokens"
+    scopes: list[Literal["analyses", "models", "studies"]] = Field(
+        default=["analyses"], min_length=1, max_length=3, description="the scopes of its tokens"
     )
 
 

@@ -25,12 +25,12 @@ class Axis(Document):
         }
     )
 
-    length_mm: float = Field(gt=0)
+    length_mm: float = Field(gt=0, description="in the plane of the slice")
     slice: int = Field(ge=0, description="index in the analysed volume, from 0 at the feet")
-    start_mm: Point
-    end_mm: Point
+    start_mm: Point = Field(description="one end point: x, y and z in patient coordinates")
+    end_mm: Point = Field(description="the other end point")
     start_px: tuple[float, float] = Field(description="x and y in pixels of the slice as `slices/{index}.png` shows it")
-    end_px: tuple[float, float]
+    end_px: tuple[float, float] = Field(description="x and y of the other end point")
 
 
 class SliceBox(Document):
@@ -50,12 +50,12 @@ class SliceBox(Document):
     )
 
     slice: int = Field(ge=0, description="index in the analysed volume, from 0 at the feet")
-    x_min: float
-    y_min: float
-    x_max: float
-    y_max: float
+    x_min: float = Field(description="left edge")
+    y_min: float = Field(description="upper edge")
+    x_max: float = Field(description="right edge, exclusive")
+    y_max: float = Field(description="lower edge, exclusive")
     score: float = Field(ge=0, le=1, description="of the fused box; not a probability")
-    label: str
+    label: str = Field(description="type of the lesion according to the detectors")
     detectors: list[str] = Field(description="the detectors that found it")
 
 
@@ -88,10 +88,10 @@ class Lesion(Document):
 
     id: str = Field(description="within this result: L1 is the largest")
     tracking_uid: str = Field(description="the same in DICOM SEG and SR")
-    first_slice: int = Field(ge=0)
-    last_slice: int = Field(ge=0)
+    first_slice: int = Field(ge=0, description="lowest slice that shows it")
+    last_slice: int = Field(ge=0, description="highest slice that shows it")
     key_slice: int = Field(ge=0, description="where the long axis lies")
-    centre_mm: Point
+    centre_mm: Point = Field(description="x, y and z in patient coordinates")
     measured_on: Literal["mask", "box"] = Field(description="`box`: there is no mask; the axes are the sides")
     long_axis: Axis = Field(description="longest diameter in a slice (RECIST 1.1)")
     short_axis: Axis = Field(description="longest diameter perpendicular to it in the same slice")

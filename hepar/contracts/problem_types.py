@@ -45,8 +45,8 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
         "The upload is too large",
         (413,),
         "The upload exceeds a published limit: 20 MB and 64 megapixels for a picture, 64 MB for a DICOM file or a "
-        "batch, 32 images in a batch, 64 KB for any other body.",
-        "Send single slices instead of volumes; split the batch.",
+        "batch, 32 images in a batch, 1 GB for a study, 64 KB for any other body.",
+        "Send volumes to /v1/studies; split the batch.",
     ),
     "bad-content-length": ProblemType(
         "The Content-Length is not a number",
@@ -123,6 +123,74 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
         (503,),
         "A component that this request needs is not available.",
         "Wait for the seconds in Retry-After and send the request again. /readyz names the component.",
+    ),
+    "insufficient-storage": ProblemType(
+        "The storage is full",
+        (507,),
+        "The server has no room left for the study; nothing of it was kept.",
+        "Tell the operator. Send the study again later, or delete studies that are no longer needed.",
+    ),
+    "quota-exceeded": ProblemType(
+        "The account's storage is used up",
+        (403,),
+        "The studies of this account already use all the bytes, or are as many, as one account may keep.",
+        "Delete studies that are no longer needed, or ask the operator for a larger quota.",
+    ),
+    "unreadable-study": ProblemType(
+        "The upload is not a readable study",
+        (422,),
+        "There is no file that can be analysed, or the files are of more than one patient; `detail` tells which.",
+        "Send the CT study of one patient: the DICOM files as they come from the scanner or the PACS, or one NIfTI "
+        "volume in Hounsfield units.",
+    ),
+    "unsafe-archive": ProblemType(
+        "The archive is not accepted",
+        (422,),
+        "The ZIP is damaged, incomplete or encrypted, has an archive, a link or a path outside in it, or inflates to "
+        "more than any export does. Nothing of it was kept.",
+        "Export the study again and send the DICOM files in one plain ZIP, or the files themselves.",
+    ),
+    "no-such-study": ProblemType(
+        "There is no such study",
+        (404,),
+        "No study has this id, or it belongs to another account and not to your group.",
+        "List the studies with GET /v1/studies.",
+    ),
+    "no-such-slice": ProblemType(
+        "There is no such slice or mask",
+        (404,),
+        "The analysed volume has no slice with this index, or there are no masks, because no segmenter answered.",
+        "Read `volume` of the result: slices are counted from 0.",
+    ),
+    "no-such-webhook": ProblemType(
+        "There is no such webhook",
+        (404,),
+        "No webhook of your account has this id.",
+        "List the webhooks with GET /v1/webhooks.",
+    ),
+    "too-many-webhooks": ProblemType(
+        "The account has too many webhooks",
+        (409,),
+        "An account may have 20 webhooks.",
+        "Delete one that is no longer needed.",
+    ),
+    "study-ended": ProblemType(
+        "The study is no longer being analysed",
+        (409,),
+        "The analysis has already finished, failed or been cancelled.",
+        "Read the study to see how it ended.",
+    ),
+    "study-not-finished": ProblemType(
+        "There is no result yet",
+        (409,),
+        "The analysis is queued, running, failed or cancelled; `detail` tells which.",
+        "Wait until the status of the study is `finished`.",
+    ),
+    "analysis-failed": ProblemType(
+        "The study could not be analysed",
+        (500,),
+        "The analysis ended three times without a result; the study is recorded as failed.",
+        "Start it again with a new analysis. If it fails again, report it with the id of the study.",
     ),
     "below-quorum": ProblemType(
         "Too few models answered",

@@ -1,10 +1,20 @@
 """Internal answers of the model services about the slices of a volume. One item per slice, in the order sent."""
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
 
 from .analyses import Outcome
 from .base import Document
 from .study_results import ModelVersion
+
+SLICES_PATH = "/internal/v1/slices"
+LIVER_PATH = "/internal/v1/liver"
+SEGMENTER_HEADER = "x-hepar-segmenter"
+"""Of masks, as `MODEL/VERSION`: in the answer that has them, and in a request that sends them on."""
+LESION_THRESHOLD_HEADER = "x-hepar-lesion-threshold"
+"""Of an answer with masks: from this probability on, 0 to 1, a pixel belongs to a lesion."""
+SegmenterName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}/[0-9]{1,18}$")]
 
 
 class SliceClassification(Document):

@@ -9,6 +9,7 @@ from .analyses import Outcome
 from .base import Document, example_of, with_example
 from .problems import Problem
 
+STUDIES_PATH = "/v1/studies"
 _CREATED_AT = "2026-11-26T09:30:00Z"
 _STUDY_ID = "0b0e7f0a-5d4e-4c8a-9a5e-0d7f6b3f7c11"
 StudyStatus = Literal["queued", "running", "finished", "failed", "cancelled"]
@@ -25,6 +26,7 @@ SeriesFinding = Literal[
     "derived",
     "not_ct",
     "too_few_slices",
+    "no_positions",
     "unreadable_files",
 ]
 
@@ -75,7 +77,9 @@ class StudyProgress(Document):
 
     model_config = with_example({"stage": "inference", "slices_done": 24, "slices_total": 41, "time_left_s": 9.5})
 
-    stage: Literal["queued", "loading", "liver", "inference", "lesions", "outputs", "done"]
+    stage: Literal["queued", "loading", "liver", "inference", "lesions", "outputs", "done"] = Field(
+        description="what the analysis does now"
+    )
     slices_done: int = Field(ge=0, description="of the liver's slices")
     slices_total: int | None = Field(ge=0, description="the liver's slices; null until they are known")
     time_left_s: float | None = Field(ge=0, description="estimated; null before the first slice")
@@ -88,10 +92,10 @@ class StudySummary(Document):
         {"outcome": "decided", "label": "metastasis", "probability": 0.81, "lesions": 1, "largest_mm": 24.7}
     )
 
-    outcome: Outcome
-    label: str | None
+    outcome: Outcome = Field(description="as for one image")
+    label: str | None = Field(description="the type; null where it is undecided")
     probability: float | None = Field(ge=0, le=1, description="of the label, or of a tumour")
-    lesions: int = Field(ge=0)
+    lesions: int = Field(ge=0, description="number of lesions")
     largest_mm: float | None = Field(description="long axis of the largest lesion")
 
 
@@ -117,18 +121,18 @@ class Study(Document):
         }
     )
 
-    id: str
-    status: StudyStatus
-    priority: Priority
-    created_at: datetime
-    updated_at: datetime
+    id: str = Field(description="a UUID")
+    status: StudyStatus = Field(description="of the newest version")
+    priority: Priority = Field(description="`urgent` studies are analysed first")
+    created_at: datetime = Field(description="when it was received, UTC")
+    updated_at: datetime = Field(description="time of the last change, UTC")
     version: int = Field(ge=1, description="of the newest result, or of the one that is computed now")
     name: str | None = Field(description="given by the sender with `?name=`")
     accession_number: str | None = Field(description="where the files state it")
     patient_pseudonym: str | None = Field(description="the same for all studies of a patient at this installation")
     study_date: str | None = Field(description="YYYY-MM-DD, where the files state it")
-    images: int = Field(ge=0)
-    size_bytes: int = Field(ge=0)
+    images: int = Field(ge=0, description="received images, of all series")
+    size_bytes: int = Field(ge=0, description="as received")
     progress: StudyProgress
     summary: StudySummary | None = Field(default=None, description="once finished")
     problem: Problem | None = Field(default=None, description="why it failed")
@@ -139,5 +143,5 @@ class StudyList(Document):
 
     model_config = with_example({"items": [example_of(Study)], "next": "eyJhZnRlciI6MX0"})
 
-    items: list[Study]
+    items: list[Study] = Field(description="at most `limit` of them")
     next: str | None = Field(default=None, description="pass it as `after` for the next page; null on the last")

@@ -18,8 +18,8 @@ class ModelVersion(Document):
 
     model_config = with_example({"model": "segment_resunet", "version": "1"})
 
-    model: str
-    version: str
+    model: str = Field(description="name of the model")
+    version: str = Field(description="its version in the model repository")
 
 
 class KeySlice(Document):
@@ -27,7 +27,7 @@ class KeySlice(Document):
 
     model_config = with_example({"slice": 17, "lesions": ["L1"], "tumour_probability": 0.93})
 
-    slice: int = Field(ge=0)
+    slice: int = Field(ge=0, description="index in the analysed volume, from 0 at the feet")
     lesions: list[str] = Field(description="ids of the lesions that it shows")
     tumour_probability: float | None = Field(ge=0, le=1, description="of the classifiers; null where none answered")
 
@@ -44,10 +44,10 @@ class SliceResult(Document):
         }
     )
 
-    slice: int = Field(ge=0)
-    outcome: Outcome
-    tumour_probability: float | None = Field(ge=0, le=1)
-    type_probabilities: dict[str, float]
+    slice: int = Field(ge=0, description="index in the analysed volume, from 0 at the feet")
+    outcome: Outcome = Field(description="as for one image")
+    tumour_probability: float | None = Field(ge=0, le=1, description="null where no classifier answered")
+    type_probabilities: dict[str, float] = Field(description="given a tumour, summing to 1; empty where unknown")
 
 
 class VolumeFacts(Document):
@@ -67,14 +67,14 @@ class VolumeFacts(Document):
         }
     )
 
-    slices: int = Field(gt=0)
-    rows: int = Field(gt=0)
-    columns: int = Field(gt=0)
+    slices: int = Field(gt=0, description="number of slices")
+    rows: int = Field(gt=0, description="height of a slice in pixels")
+    columns: int = Field(gt=0, description="width of a slice in pixels")
     spacing_mm: Point = Field(description="between slices, rows and columns")
     origin_mm: Point = Field(description="centre of the first voxel")
-    slice_direction: Point
-    row_direction: Point
-    column_direction: Point
+    slice_direction: Point = Field(description="unit vector in which the index of the slice grows")
+    row_direction: Point = Field(description="unit vector in which the index of the row grows")
+    column_direction: Point = Field(description="unit vector in which the index of the column grows")
     liver_slices: tuple[int, int] | None = Field(description="first and last slice of the liver; null without a liver")
 
 
@@ -109,9 +109,9 @@ class StudyResult(Document):
         }
     )
 
-    study_id: str
+    study_id: str = Field(description="id of the study")
     version: int = Field(ge=1, description="grows when images come late and when the study is analysed again")
-    created_at: datetime
+    created_at: datetime = Field(description="when the analysis ended, UTC")
     outcome: Outcome = Field(description="as for one image; `out_of_scope` where no slice shows a liver")
     tumour: bool | None = Field(description="null where that is open, and out of scope")
     tumour_probability: float | None = Field(ge=0, le=1, description="of at least one lesion, calibrated")
@@ -125,10 +125,10 @@ class StudyResult(Document):
     key_slices: list[KeySlice] = Field(max_length=5, description="the most telling slices, best first")
     slices: list[SliceResult] = Field(description="one per slice of the liver")
     volume: VolumeFacts
-    series: list[Series]
-    unreadable_files: list[UnreadableFile]
+    series: list[Series] = Field(description="the series of the study, and which one was analysed")
+    unreadable_files: list[UnreadableFile] = Field(description="files that could not be used")
     warnings: list[str] = Field(description="what a reader of the result should know about the study")
-    models: list[ModelVersion]
+    models: list[ModelVersion] = Field(description="the models that took part")
     missing_models: list[str] = Field(description="models that should have answered and did not")
-    software_version: str
+    software_version: str = Field(description="version of Hepar")
     notice: str = Field(default=RESEARCH_USE_NOTICE, description="show it wherever a result is shown")

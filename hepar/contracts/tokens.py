@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .base import Document, example_of, with_example
 
+STUDY_WORKER = "study-worker"
+"""Client of our own workers, whose secret is a setting of auth_service; its tokens have a scope that no other has."""
 GrantType = Literal["password", "refresh_token", "client_credentials"]
 
 

@@ -107,3 +107,10 @@ class BadUpstream(HeparError):
     """A component returned a response that breaks its contract."""
 
     status, title, slug = 502, "An internal component returned an invalid response", "bad-upstream"
+
+
+class InsufficientStorage(HeparError):
+    """There is no room left for what was sent or computed."""
+
+    status, title, slug = 507, "The storage is full", "insufficient-storage"
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "60"}

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SECRETS_FOLDER = Path("/run/secrets")
-_COMPONENT_PREFIXES = tuple(f"HEPAR_{name}_" for name in ("AUTH", "CLASSIFY", "DETECT", "GATEWAY", "TRITON"))
+_COMPONENT_PREFIXES = tuple(f"HEPAR_{name}_" for name in ("AUTH", "CLASSIFY", "DETECT", "GATEWAY", "STUDY", "TRITON"))
 """Each component checks the variables of its own prefix."""
 _TOOL_VARIABLES = frozenset(
     f"HEPAR_{name}"

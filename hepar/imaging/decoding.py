@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
 
 from PIL import Image
 
 from hepar.imaging.ct_image import LIVER_WINDOW, CtImage, Window
 from hepar.imaging.dicom import decode_dicom
 from hepar.imaging.dicom_file import has_dicom_signature, lacks_preamble, looks_like_dicom
-from hepar.imaging.errors import ImageTooLarge, UnreadableImage, UnsupportedImage
+from hepar.imaging.errors import ImageError, ImageTooLarge, UnreadableImage, UnsupportedImage
 from hepar.imaging.file_values import quoted_number
 from hepar.imaging.pictures import decode_picture, picture_format
 
@@ -32,9 +34,16 @@ def decode(content: bytes, window: Window = LIVER_WINDOW, frame: int | None = No
     ImageTooLarge (over 64 megapixels, 16,384 pixels on a side, or over 20 MB for other formats than DICOM), and nothing
     else.
     """
-    try:
+    with decoder_errors():
         return _decode(content, window, frame)
-    except (UnreadableImage, UnsupportedImage, ImageTooLarge):
+
+
+@contextmanager
+def decoder_errors() -> Generator[None]:
+    """Turns whatever a decoder raises into one of the three errors of images."""
+    try:
+        yield
+    except ImageError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageTooLarge(f"over {PIXELS_MAX} pixels") from error

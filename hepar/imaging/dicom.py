@@ -41,21 +41,24 @@ def decode_dicom(
     refuse_localiser(
         frame_element(dataset, index, "CTImageFrameTypeSequence", "FrameType") or element(dataset, "ImageType")
     )
-    _check_pixels(dataset, check_size)
+    check_pixels(dataset, check_size)
     form, container = stored_format(dataset), frame_values(dataset, index)
     padding = padding_mask(dataset, form, container)
+    if padding.all():
+        raise UnreadableImage("every pixel is padding, as PixelPaddingValue states it")
     grey, unit_notes = grey_levels(dataset, index, form, form.values(container), padding, window)
     image = _displayed(dataset, index, grey)
     return replace(image, warnings=(*notes, *unit_notes, *image.warnings))
 
 
-def _frame_count(dataset: pydicom.Dataset) -> int:
+def frame_count(dataset: pydicom.Dataset) -> int:
+    """Raises UnreadableImage where it is not a whole number."""
     return 1 if element(dataset, "NumberOfFrames") is None else max(1, whole_number(dataset, "NumberOfFrames"))
 
 
 def _frame_index(dataset: pydicom.Dataset, frame: int | None) -> tuple[int, list[str]]:
     """The index of the frame, and a note where there are others. Raises ImageTooLarge, UnreadableImage."""
-    frames = _frame_count(dataset)
+    frames = frame_count(dataset)
     if frames > FRAMES_MAX:
         raise ImageTooLarge(f"{quoted_number(frames)} frames; at most {FRAMES_MAX}")
     if frame is not None and not 0 <= frame < frames:
@@ -65,8 +68,12 @@ def _frame_index(dataset: pydicom.Dataset, frame: int | None) -> tuple[int, list
     return frame or 0, []
 
 
-def _check_pixels(dataset: pydicom.Dataset, check_size: Callable[[int, int], None]) -> None:
-    """What the header states of the pixels, before any is decoded."""
+def check_pixels(dataset: pydicom.Dataset, check_size: Callable[[int, int], None]) -> None:
+    """What the header states of the pixels, before any is decoded.
+
+    dataset: of `read_dicom`.  check_size: called with (width, height).
+    Raises UnsupportedImage, UnreadableImage, ImageTooLarge.
+    """
     kind = element(dataset, "PhotometricInterpretation")
     if kind is None:
         raise UnreadableImage("PhotometricInterpretation is missing")
@@ -80,7 +87,7 @@ def _check_pixels(dataset: pydicom.Dataset, check_size: Callable[[int, int], Non
     bits = whole_number(dataset, "BitsAllocated")
     if bits not in (8, 16):
         raise UnsupportedImage(f"{quoted_number(bits)} bits a pixel are not read; 8 and 16 are")
-    frames = _frame_count(dataset)
+    frames = frame_count(dataset)
     expected = width * height * frames * bits // 8
     if dataset.file_meta.TransferSyntaxUID in UNCOMPRESSED and len(dataset.PixelData) < expected:
         raise UnreadableImage("the DICOM object ends before its last pixel")

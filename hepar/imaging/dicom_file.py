@@ -57,6 +57,38 @@ _CUT_HEADER = "the DICOM file ends before its pixel data"
 _CUT_PIXELS = "the DICOM file ends within its pixel data"
 
 
+@dataclass(frozen=True)
+class _PixelElement:
+    """offset: of its value in the file.  length: in bytes, or _UNDEFINED_LENGTH."""
+
+    tag: BaseTag
+    vr: str
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True)
+class DicomHeader:
+    """dataset: the elements in front of the pixel data.  pixels: None where there are none.  content: inflated."""
+
+    dataset: pydicom.Dataset
+    pixels: _PixelElement | None
+    content: bytes
+
+    def ends_too_early(self) -> bool:
+        """Whether an object without pixels is a part of one."""
+        return not len(self.dataset) or _ends_too_early(self.dataset, self.content)
+
+    def with_pixels(self) -> pydicom.Dataset:
+        """The data set with its pixel data, still compressed. Raises UnsupportedImage, UnreadableImage."""
+        if self.pixels is None:
+            raise UnreadableImage("the DICOM object has no pixels")
+        if self.pixels.tag != _PIXELS:
+            raise UnsupportedImage("DICOM pixels of floating-point numbers are not read; send 8 or 16 bits")
+        _add_pixels(self.dataset, self.pixels, self.content, self.dataset.file_meta.TransferSyntaxUID)
+        return self.dataset
+
+
 def has_dicom_signature(content: bytes) -> bool:
     return content[_PREAMBLE_BYTES : _PREAMBLE_BYTES + 4] == b"DICM"
 
@@ -84,6 +116,23 @@ def read_dicom(content: bytes) -> pydicom.Dataset:
     Raises UnsupportedImage for another transfer syntax or modality, UnreadableImage for a file that ends too early or
     has no pixels, ImageTooLarge for one that inflates to more than INFLATED_BYTES_MAX.
     """
+    header = read_header(content)
+    modality = header.dataset.get("Modality")
+    if modality not in (None, "", "CT"):
+        raise UnsupportedImage(f"the DICOM object's modality is {quoted_term(modality, MODALITIES)}, not CT")
+    if header.pixels is None:
+        raise UnreadableImage(_CUT_HEADER if header.ends_too_early() else "the DICOM object has no pixels")
+    if not modality:
+        raise UnsupportedImage("the DICOM object's modality is missing, not CT")
+    return header.with_pixels()
+
+
+def read_header(content: bytes) -> DicomHeader:
+    """The elements in front of the pixel data, of an object of any modality.
+
+    Raises UnsupportedImage for a DICOMDIR or another transfer syntax, UnreadableImage for a damaged header,
+    ImageTooLarge for a file that inflates to more than INFLATED_BYTES_MAX.
+    """
     file = io.BytesIO(content)
     file.seek(_PREAMBLE_BYTES + 4)
     meta = read_dataset(file, is_implicit_VR=False, is_little_endian=True, stop_when=_is_beyond_meta)
@@ -100,21 +149,12 @@ def read_dicom(content: bytes) -> pydicom.Dataset:
         content, start, syntax = _inflated(content, meta), 0, ExplicitVRLittleEndian
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they quote values; what they warn of is checked
-        dataset, pixels = _read_header(content, start, syntax)
-    modality = dataset.get("Modality")
-    if modality not in (None, "", "CT"):
-        raise UnsupportedImage(f"the DICOM object's modality is {quoted_term(modality, MODALITIES)}, not CT")
-    if pixels is None:
-        cut = not len(dataset) or _ends_too_early(dataset, content)
-        raise UnreadableImage(_CUT_HEADER if cut else "the DICOM object has no pixels")
-    if not modality:
-        raise UnsupportedImage("the DICOM object's modality is missing, not CT")
-    if pixels.tag != _PIXELS:
-        raise UnsupportedImage("DICOM pixels of floating-point numbers are not read; send 8 or 16 bits")
-    _add_pixels(dataset, pixels, content, syntax)
+        dataset, pixels = _read_elements(content, start, syntax)
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = syntax
-    return dataset
+    for name in ("MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID"):
+        setattr(dataset.file_meta, name, meta.get(name))
+    return DicomHeader(dataset, pixels, content)
 
 
 def _is_beyond_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:
@@ -133,17 +173,7 @@ def _inflated(content: bytes, meta: pydicom.Dataset) -> bytes:
     return body
 
 
-@dataclass(frozen=True)
-class _PixelElement:
-    """offset: of its value in the file.  length: in bytes, or _UNDEFINED_LENGTH."""
-
-    tag: BaseTag
-    vr: str
-    offset: int
-    length: int
-
-
-def _read_header(content: bytes, start: int, syntax: UID) -> tuple[pydicom.Dataset, _PixelElement | None]:
+def _read_elements(content: bytes, start: int, syntax: UID) -> tuple[pydicom.Dataset, _PixelElement | None]:
     """The elements in front of the pixel data, and where that is; None where the file has none."""
     found: list[tuple[BaseTag, str | None, int]] = []
 

@@ -22,3 +22,27 @@ class UnsupportedImage(ImageError):
 
 class ImageTooLarge(ImageError):
     """More pixels than the published limit."""
+
+
+class StudyError(ImageError):
+    """The upload as a whole is refused."""
+
+
+class UnsafeArchive(StudyError):
+    """A ZIP that is damaged, encrypted or nested, or with names or sizes that no export has."""
+
+
+class StudyTooLarge(StudyError):
+    """More files, bytes or voxels than the limits."""
+
+
+class UnreadableStudy(StudyError):
+    """No file that can be used, or files that do not belong together."""
+
+
+class SeveralPatients(StudyError):
+    """The files state more than one patient."""
+
+
+class NoUsableSeries(StudyError):
+    """No series that can be analysed, or not the one that was asked for."""

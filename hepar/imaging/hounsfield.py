@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,7 @@ from hepar.imaging.functional_groups import element, frame_element, frame_groups
 from hepar.imaging.stored_values import StoredFormat
 
 _TRANSFORMATION = "PixelValueTransformationSequence"
-_CT_CLASSES = (CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
+CT_CLASSES = (CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
 _DARKEST_AIR_HU = -900.0
 _HU_MAX, _IMPLAUSIBLE_SHARE = 32_767, 0.01
 # ImageType of derived images whose values are not attenuation: PS3.3, C.8.15.2 and C.8.16.1, and scanners' own terms.
@@ -74,12 +75,38 @@ def grey_levels(
     return grey, [] if without is None else [without]
 
 
+def hounsfield_units(
+    dataset: Dataset, index: int, form: StoredFormat, values: NDArray[np.int32], padding: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """(rows, columns) Hounsfield units; those of padding mean nothing.
+
+    Raises UnsupportedImage for a map of something else and for a file without Hounsfield units, UnreadableImage for
+    implausible values.
+    """
+    _check_kind(dataset, index)
+    rescale = _rescale(dataset, index)
+    if _why_no_hounsfield_units(dataset, index, rescale, form, values[~padding]) is not None:
+        raise UnsupportedImage("the file's values are not Hounsfield units")
+    hu = _rescaled(dataset, rescale, values)
+    _check_range(hu, padding)
+    return hu
+
+
 def _check_kind(dataset: Dataset, index: int) -> None:
     """Raises UnsupportedImage for a perfusion map and the like."""
     terms = _type_terms(dataset, index)
-    found = _MAPS.intersection(terms[2:]) | _MAP_WORDS.intersection(" ".join(map(_words, terms[2:])).split())
-    if terms and terms[0] == "DERIVED" and found:
+    if found := _map_terms(terms):
         raise UnsupportedImage(f"a derived map ({min(found)} in ImageType) is not read; send the CT slice itself")
+
+
+def is_map(terms: Sequence[str]) -> bool:
+    """Whether a derived image holds something other than attenuation. terms: of ImageType, in upper case."""
+    return bool(_map_terms(terms))
+
+
+def _map_terms(terms: Sequence[str]) -> set[str]:
+    found = _MAPS.intersection(terms[2:]) | _MAP_WORDS.intersection(" ".join(map(_words, terms[2:])).split())
+    return found if terms and terms[0] == "DERIVED" else set()
 
 
 def _type_terms(dataset: Dataset, index: int) -> list[str]:
@@ -95,7 +122,7 @@ def _words(term: str) -> str:
 
 def _is_secondary_capture(dataset: Dataset, index: int) -> bool:
     sop_class = element(dataset, "SOPClassUID")
-    if (sop_class is not None and sop_class not in _CT_CLASSES) or element(dataset, "ConversionType") is not None:
+    if (sop_class is not None and sop_class not in CT_CLASSES) or element(dataset, "ConversionType") is not None:
         return True
     return not _SCREENSHOTS.isdisjoint(map(_words, _type_terms(dataset, index)[2:]))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,7 +19,10 @@ _KINDS: dict[int, JpegKind] = {
 }
 _FRAME_MARKERS = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
 _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
-_START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
+HUFFMAN_TABLES, START_OF_SCAN = 0xC4, 0xDA
+_END_OF_IMAGE = 0xD9
+_MARKER_AFTER_CODES = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+"""FF 00 is a byte of the codes, and D0 to D7 are markers within them."""
 
 
 @dataclass(frozen=True)
@@ -33,16 +38,29 @@ class JpegHeader:
 
 def jpeg_header(stream: bytes) -> JpegHeader | None:
     """None where no frame header comes before the first scan."""
+    for marker, content, _ in segments(stream):
+        if marker == START_OF_SCAN:
+            return None
+        if marker in _FRAME_MARKERS and len(content) >= 6:
+            bits, height, width, components = struct.unpack_from(">BHHB", content)
+            return JpegHeader(_KINDS.get(marker, "other"), bits, height, width, components)
+    return None
+
+
+def segments(stream: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """Marker and content of each marker segment up to the end of the image, and the codes that follow it in a scan."""
     position = 2
     while stream.startswith(START) and position + 4 <= len(stream):
         marker = stream[position + 1]
-        if stream[position] != 0xFF or marker in (_START_OF_SCAN, _END_OF_IMAGE):
-            return None
+        if stream[position] != 0xFF or marker == _END_OF_IMAGE:
+            return
         if marker == 0xFF or marker in _WITHOUT_LENGTH:
             position += 1 if marker == 0xFF else 2
             continue
-        if marker in _FRAME_MARKERS and position + 10 <= len(stream):
-            bits, height, width, components = struct.unpack_from(">BHHB", stream, position + 4)
-            return JpegHeader(_KINDS.get(marker, "other"), bits, height, width, components)
-        position += 2 + struct.unpack_from(">H", stream, position + 2)[0]
-    return None
+        start, position = position + 4, position + 2 + struct.unpack_from(">H", stream, position + 2)[0]
+        content, codes = stream[start:position], b""
+        if marker == START_OF_SCAN:
+            following = _MARKER_AFTER_CODES.search(stream, position)
+            end = following.start() if following else len(stream)
+            codes, position = stream[position:end], end
+        yield marker, content, codes

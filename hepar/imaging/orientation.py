@@ -21,7 +21,7 @@ _DENSITY_ROUNDING = 0.01
 _ALIGNED = 0.9
 _AXIAL = math.sqrt(0.5)
 _NO_ORIENTATION = "The file does not state the patient's orientation; standard radiological display is assumed."
-_REORIENTED = "The slice was turned to standard radiological display; coordinates refer to the image as sent."
+REORIENTED = "The slice was turned to standard radiological display; coordinates refer to the image as sent."
 _EXIF_APPLIED = "The picture was turned by its EXIF orientation; coordinates refer to its pixels as stored."
 _LOCALISERS = ("LOCALIZER", "LOCALISER", "SCOUT", "TOPOGRAM", "SURVIEW")
 """The standard's term, and those of scanners."""
@@ -75,7 +75,7 @@ def dicom_orientation(image_orientation: object, patient_orientation: object) ->
     Both are values of elements, None where they are missing (PS3.3 C.7.6.2.1.1 and C.7.6.1.1.1).
     Raises UnsupportedImage for a slice that is not axial, UnreadableImage for values that are no orientation.
     """
-    directions = _directions_of_image(image_orientation) or _directions_of_patient(patient_orientation)
+    directions = image_directions(image_orientation) or _directions_of_patient(patient_orientation)
     if directions is None:
         return StatedOrientation(AS_SENT, False, (_NO_ORIENTATION,))
     along_row, along_column = directions
@@ -87,7 +87,7 @@ def dicom_orientation(image_orientation: object, patient_orientation: object) ->
     if transposed:
         along_row, along_column = along_column, along_row
     orientation = Orientation(transposed, bool(along_row[0] < 0), bool(along_column[1] < 0))
-    warnings = [] if orientation == AS_SENT else [_REORIENTED]
+    warnings = [] if orientation == AS_SENT else [REORIENTED]
     aligned = min(abs(float(along_row[0])), abs(float(along_column[1])))
     if aligned < _ALIGNED:
         degrees = round(math.degrees(math.acos(aligned)))
@@ -95,9 +95,14 @@ def dicom_orientation(image_orientation: object, patient_orientation: object) ->
     return StatedOrientation(orientation, True, tuple(warnings))
 
 
+def is_localiser(image_type: object) -> bool:
+    """image_type: value of ImageType or FrameType (PS3.3 C.8.2.1.1.1)."""
+    return any(str(value).strip().upper() in _LOCALISERS for value in _values(image_type)[2:])
+
+
 def refuse_localiser(image_type: object) -> None:
-    """image_type: value of ImageType or FrameType (PS3.3 C.8.2.1.1.1). Raises UnsupportedImage."""
-    if any(str(value).strip().upper() in _LOCALISERS for value in _values(image_type)[2:]):
+    """image_type: as for `is_localiser`. Raises UnsupportedImage."""
+    if is_localiser(image_type):
         raise UnsupportedImage("the image is a localiser; only axial slices are read")
 
 
@@ -115,7 +120,7 @@ def pixel_aspect(spacing_mm: tuple[float, float] | None, aspect_ratio: object) -
     spacing_mm: between rows and between columns.  aspect_ratio: value of the element, None where it is missing.
     Raises UnreadableImage for a ratio over ASPECT_MAX.
     """
-    down, across = spacing_mm or _numbers(aspect_ratio, "PixelAspectRatio", 2) or (1.0, 1.0)
+    down, across = spacing_mm or stated_numbers(aspect_ratio, "PixelAspectRatio", 2) or (1.0, 1.0)
     aspect = down / across if down > 0 and across > 0 else math.inf
     if not 1 / ASPECT_MAX <= aspect <= ASPECT_MAX:
         name = "PixelSpacing" if spacing_mm else "PixelAspectRatio"
@@ -123,8 +128,9 @@ def pixel_aspect(spacing_mm: tuple[float, float] | None, aspect_ratio: object) -
     return aspect
 
 
-def _directions_of_image(value: object) -> Directions | None:
-    numbers = _numbers(value, "ImageOrientationPatient", 6)
+def image_directions(value: object) -> Directions | None:
+    """Of ImageOrientationPatient; None where it is missing or empty. Raises UnreadableImage."""
+    numbers = stated_numbers(value, "ImageOrientationPatient", 6)
     if numbers is None:
         return None
     along_row, along_column = np.array(numbers[:3]), np.array(numbers[3:])
@@ -150,7 +156,7 @@ def _values(value: object) -> Sequence[object]:
     return value if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
 
 
-def _numbers(value: object, name: str, count: int) -> list[float] | None:
+def stated_numbers(value: object, name: str, count: int) -> list[float] | None:
     """None where the element is missing or empty. Raises UnreadableImage."""
     values = _values(value)
     if not values:

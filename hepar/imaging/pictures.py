@@ -83,7 +83,7 @@ def _check_jpeg(content: bytes, check_size: Callable[[int, int], None]) -> None:
     if header.bits != 8:
         raise UnsupportedImage(f"JPEG pictures of {header.bits} bits are not read; send 8 bits")
     check_size(header.width, header.height)
-    eight_bit_jpeg(content)  # Pillow does not report what libjpeg warns of
+    eight_bit_jpeg(content, header)  # Pillow does not report what libjpeg warns of
 
 
 @dataclass(frozen=True)

@@ -13,17 +13,21 @@ from pydicom import Dataset
 from pydicom.encaps import get_frame
 from pydicom.pixels.utils import get_j2k_parameters, pixel_array
 from pydicom.uid import JPEG2000TransferSyntaxes, JPEGLSTransferSyntaxes, RLELossless
+from rle.rle import decode_segment
 
 from hepar.imaging.dicom_file import UNCOMPRESSED
 from hepar.imaging.errors import UnreadableImage, UnsupportedImage
 from hepar.imaging.file_values import quoted_number
 from hepar.imaging.functional_groups import element, whole_number
 from hepar.imaging.jpeg_stream import END, JpegHeader, jpeg_header
+from hepar.imaging.zeroed_data import check_jpeg, check_jpeg2000
 
 _JPEG2000_START = b"\xff\x4f\xff\x51"
 _INCOMPLETE = "the compressed frame is damaged or ends too early"
 # Codes for further pixels, without the byte FF that begins a marker.
 _MORE_CODES = bytes.fromhex("5ac3179e") * 16
+_LAST_CODES_BYTES, _FILL = 8, b"\xff"
+"""Bytes FF may fill the space in front of a marker (ITU-T T.81, annex B.1.1.2)."""
 
 
 def frame_values(dataset: Dataset, index: int) -> NDArray[np.integer]:
@@ -38,23 +42,34 @@ def frame_values(dataset: Dataset, index: int) -> NDArray[np.integer]:
     frame = _compressed_frame(dataset, index)
     if syntax in JPEG2000TransferSyntaxes:
         _check_size(dataset, *_jpeg2000_size(frame))
+        check_jpeg2000(frame)
         values = _decoded(dataset, index, "pylibjpeg")
         _check_sign(dataset, frame, values)
         return values
     if syntax == RLELossless:
+        _check_run_lengths(dataset, frame)
         return _decoded(dataset, index, "pylibjpeg")
     header = _checked_header(dataset, frame)
     if syntax in JPEGLSTransferSyntaxes:
         return _decoded(dataset, index, "pyjpegls")  # pylibjpeg reads a truncated frame without an error
-    return eight_bit_jpeg(frame) if header.bits == 8 and header.kind != "lossless JPEG" else _other_jpeg(frame)
+    if header.bits == 8 and header.kind != "lossless JPEG":
+        return eight_bit_jpeg(frame, header)
+    check_jpeg(frame, header)
+    return _other_jpeg(frame)
 
 
-def eight_bit_jpeg(stream: bytes) -> NDArray[np.uint8]:
-    """(rows, columns) grey levels of a JPEG of 8 bits. Raises UnreadableImage where libjpeg warns of damage."""
+def eight_bit_jpeg(stream: bytes, header: JpegHeader | None = None) -> NDArray[np.uint8]:
+    """(rows, columns) grey levels of a JPEG of 8 bits.
+
+    Raises UnreadableImage where libjpeg warns of damage, or a part of the data is zeros.
+    """
     try:
-        return np.asarray(simplejpeg.decode_jpeg(stream, colorspace="GRAY", strict=True))[..., 0]
+        values = np.asarray(simplejpeg.decode_jpeg(stream, colorspace="GRAY", strict=True))[..., 0]
     except ValueError:
         raise UnreadableImage("the JPEG data is damaged or ends too early") from None
+    if (read := header or jpeg_header(stream)) is not None:
+        check_jpeg(stream, read)
+    return values
 
 
 def _compressed_frame(dataset: Dataset, index: int) -> bytes:
@@ -104,6 +119,24 @@ def _check_size(dataset: Dataset, height: int, width: int) -> None:
         raise UnreadableImage(f"the compressed frame has {size}, the DICOM header states {columns} x {rows}")
 
 
+def _check_run_lengths(dataset: Dataset, frame: bytes) -> None:
+    """Raises UnreadableImage where a segment has more bytes than there are pixels (PS3.5, annex G): decoders ignore it.
+
+    One byte more comes from a segment that was padded to an even length.
+    """
+    count, *offsets = struct.unpack_from("<16I", frame)
+    ends = [*offsets[1:count], len(frame)]
+    if any(start >= end for start, end in zip(offsets, ends, strict=False)):
+        raise UnreadableImage(_INCOMPLETE)
+    pixels = whole_number(dataset, "Rows") * whole_number(dataset, "Columns")
+    try:
+        sizes = {len(decode_segment(frame[start:end])) for start, end in zip(offsets, ends, strict=False)}
+    except ValueError:
+        raise UnreadableImage(_INCOMPLETE) from None
+    if not sizes <= {pixels, pixels + 1}:
+        raise UnreadableImage(_INCOMPLETE)
+
+
 def _jpeg2000_size(frame: bytes) -> tuple[int, int]:
     """Height and width (ITU-T T.800, A.5.1). Raises UnreadableImage."""
     start = frame.find(_JPEG2000_START)
@@ -117,18 +150,29 @@ def _other_jpeg(frame: bytes) -> NDArray[np.integer]:
     """(rows, columns) of a lossless JPEG or one of 12 bits.
 
     libjpeg fills what a truncated frame lacks with grey and reports nothing. Where codes are missing, it takes further
-    ones from what follows; so codes are added in front of the end marker, and the pixels must not change.
+    ones from what follows; so codes are added in front of the end marker, and the pixels must not change. Where there
+    are more codes than pixels, it ignores them; so the last codes are replaced, and the pixels must change.
     """
     end = frame.rfind(END)
     if end < 0:
         raise UnreadableImage(_INCOMPLETE)
+    head = frame[:end].rstrip(_FILL)
     try:
-        values, with_more = decode_jpeg(frame), decode_jpeg(frame[:end] + _MORE_CODES + frame[end:])
+        values, with_more = decode_jpeg(frame), decode_jpeg(head + _MORE_CODES + END)
     except RuntimeError:
         raise UnreadableImage(_INCOMPLETE) from None
-    if not np.array_equal(values, with_more):
+    if not np.array_equal(values, with_more) or not _last_codes_are_used(head, values):
         raise UnreadableImage(_INCOMPLETE)
     return np.asarray(values)
+
+
+def _last_codes_are_used(head: bytes, values: NDArray[np.integer]) -> bool:
+    """Whether other codes give other pixels, or mean nothing.  head: a JPEG without its end marker."""
+    try:
+        with_others = decode_jpeg(head[:-_LAST_CODES_BYTES] + _MORE_CODES + END)
+    except RuntimeError:
+        return True
+    return not np.array_equal(values, with_others)
 
 
 def _check_sign(dataset: Dataset, frame: bytes, values: NDArray[np.integer]) -> None:

@@ -65,8 +65,6 @@ def padding_mask(dataset: Dataset, form: StoredFormat, container: NDArray[np.int
     as_stored = _wrapped(np.array(bounds), form.allocated, signed=form.signed)
     if form.signed or (as_stored.min() >= form.minimum() and as_stored.max() <= form.maximum()):
         mask |= _within(values, bounds, form.stored, signed=form.signed)
-    if mask.all():
-        raise UnreadableImage("every pixel is padding, as PixelPaddingValue states it")
     return mask
 
 

@@ -7,6 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hepar.contracts.studies import UnreadableFile
+from hepar.imaging.ct_image import LIVER_WINDOW, Window
+from hepar.imaging.geometry import Geometry
+
+AIR_HU = -1024
+
 Vector = tuple[float, float, float]
 
 
@@ -44,3 +50,45 @@ class VolumeGeometry:
     @property
     def voxel_ml(self) -> float:
         return float(np.prod(self.spacing_mm)) / 1000
+
+
+@dataclass(frozen=True)
+class SliceSource:
+    """The image that a slice of a volume was made from.
+
+    file: its position in the upload, from 0.  frame: of a multi-frame object, from 0; None where there are none.
+    geometry: between its pixels as sent and the slice.  position_mm: centre of its first pixel as sent.
+    is_exact: False where the slice lies between images, of which this is the nearest.
+    UIDs are None for NIfTI.
+    """
+
+    file: int
+    frame: int | None
+    sop_instance_uid: str | None
+    sop_class_uid: str | None
+    geometry: Geometry
+    position_mm: Vector
+    is_exact: bool = True
+
+
+@dataclass(frozen=True)
+class CtVolume:
+    """hu: (slices, rows, columns) Hounsfield units from the feet to the head, each in standard radiological display.
+
+    Pixels are square up to rounding. What the scanner did not reconstruct is air (AIR_HU); nothing is below.
+    sources: of each slice.  warnings: what a reader of the result should know.  series_uid, frame_of_reference_uid:
+    None for NIfTI, or where the files do not state it.  unreadable: images of the series that could not be decoded.
+    """
+
+    hu: NDArray[np.int16]
+    geometry: VolumeGeometry
+    sources: tuple[SliceSource, ...]
+    warnings: tuple[str, ...] = ()
+    series_uid: str | None = None
+    frame_of_reference_uid: str | None = None
+    unreadable: tuple[UnreadableFile, ...] = ()
+
+    def windowed(self, start: int, stop: int, window: Window = LIVER_WINDOW) -> NDArray[np.uint8]:
+        """(stop - start, rows, columns) grey levels of the slices from `start` to before `stop`, for the networks."""
+        table = window.to_grey(np.arange(-(2**15), 2**15, dtype=np.float32))
+        return np.asarray(table[self.hu[start:stop].astype(np.int32) + 2**15])

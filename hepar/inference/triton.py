@@ -8,11 +8,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
 
 import grpc
 import numpy as np
-from numpy.typing import NDArray
 from opentelemetry.trace import SpanKind
 from tritonclient.grpc import InferInput, InferRequestedOutput
 from tritonclient.grpc.aio import InferenceServerClient
@@ -24,8 +22,8 @@ from hepar.core.metrics import BREAKER_OPEN, MODEL_FAILURES, MODEL_SECONDS
 from hepar.core.request_context import current_request_id
 from hepar.core.tracing import span, trace_headers
 from hepar.inference.circuit_breaker import CircuitBreaker
+from hepar.inference.outputs import ExpectedOutput, Tensor, has_expected_form, valid_images
 
-Tensor = NDArray[Any]
 # A call that did not reach the model is repeated once, within a budget: a failure costs one token, a success gives a
 # tenth back, and below half of the tokens nothing is repeated (gRPC proposal A6, "Client Retries").
 _SERVICE_CONFIG = json.dumps(
@@ -56,20 +54,10 @@ _CHANNEL = [
 ]
 _PROBE_TIMEOUT_S = 1.0
 _AXES_OF_A_BATCH = 4
-
-
-@dataclass(frozen=True)
-class ExpectedOutput:
-    """What an output must be.
-
-    shape: without the batch axis, -1 for any length.  kind: 'f' (float), 'i' (integer) or 'u' (unsigned).  low, high:
-    allowed range.
-    """
-
-    shape: tuple[int, ...]
-    kind: str
-    low: float = -1e6
-    high: float = 1e6
+BATCH_MAX = 8
+"""Images of one call: the `max_batch_size` of the shipped configurations for CPUs, and the least that a model has."""
+CALLS_IN_FLIGHT = 4
+"""Of one batch of images: enough that an instance of a model is never idle between two calls."""
 
 
 @dataclass(frozen=True)
@@ -115,9 +103,12 @@ class TritonClient:
             del self._breakers[key]
 
     async def _takes_batch(self, model: str, deadline: Deadline) -> bool:
-        """Whether the model's input has a batch axis. The server is asked once."""
+        """Whether the model's input has a batch axis. The server is asked once. Raises as `infer` does."""
         if model not in self._batched:
-            metadata = await self._client.get_model_metadata(model, client_timeout=deadline.remaining_s())
+            try:
+                metadata = await self._client.get_model_metadata(model, client_timeout=deadline.remaining_s())
+            except InferenceServerException as error:
+                raise _domain_error(model, error) from error
             if metadata is None or not metadata.inputs:
                 raise BadUpstream(f"{model} has no input metadata")
             self._batched[model] = len(metadata.inputs[0].shape) == _AXES_OF_A_BATCH
@@ -126,36 +117,77 @@ class TritonClient:
     async def infer(
         self, model: str, image: Tensor, expected: Mapping[str, ExpectedOutput], deadline: Deadline, version: str = ""
     ) -> InferenceResult:
-        """One image through one model.
+        """One image through one model: a batch of one.
 
-        image: (h, w) uint8.  version: the newest by default.  A call that did not reach the model is repeated once,
-        within a budget.
+        image: (h, w) uint8.  version: the newest by default.
         Raises Unavailable (at once while the model's circuit breaker is open), DeadlineExceeded, and BadUpstream for
         an output of the wrong shape or type, or with a value that is not finite or out of range.
         """
-        key = f"{model}:{version}" if version else model  # a failing new version does not affect the old one
-        breaker = self._breakers.setdefault(key, CircuitBreaker(model))
-        breaker_open = BREAKER_OPEN.labels(key)
-        try:
-            with span(f"triton {model}", SpanKind.CLIENT, **{"hepar.model": model}), breaker.call(deadline):
-                result = await self._infer_once(model, image, expected, deadline, version)
-        except HeparError:
-            MODEL_FAILURES.labels(model).inc()
-            raise
-        finally:
-            breaker_open.set(breaker.is_open)
-        MODEL_SECONDS.labels(model).observe(result.duration_ms / 1000)
+        (result,) = await self.infer_batch(model, image[None], expected, deadline, version)
+        if isinstance(result, HeparError):
+            raise result
         return result
 
-    async def _infer_once(
-        self, model: str, image: Tensor, expected: Mapping[str, ExpectedOutput], deadline: Deadline, version: str
-    ) -> InferenceResult:
-        started = time.perf_counter()
+    async def infer_batch(
+        self, model: str, images: Tensor, expected: Mapping[str, ExpectedOutput], deadline: Deadline, version: str = ""
+    ) -> list[InferenceResult | HeparError]:
+        """Many images through one model: for each its result, or the error that `infer` raises.
+
+        images: (n, h, w) uint8.  A graph with a batch axis gets BATCH_MAX images in a call, others one; of these calls
+        CALLS_IN_FLIGHT run at a time. A call that did not reach the model is repeated once, within a budget.
+        """
+        key = f"{model}:{version}" if version else model  # a failing new version does not affect the old one
+        breaker = self._breakers.setdefault(key, CircuitBreaker(model))
+        results: list[InferenceResult | HeparError] = []
         try:
-            batched = await self._takes_batch(model, deadline)
-            array = image[None, :, :, None] if batched else image[:, :, None]
-            tensor = InferInput("image", list(array.shape), "UINT8")
-            tensor.set_data_from_numpy(array)
+            with span(f"triton {model}", SpanKind.CLIENT, **{"hepar.model": model}), breaker.call(deadline):
+                results = await self._infer_parts(model, images, expected, deadline, version)
+                if error := next((result for result in results if isinstance(result, HeparError)), None):
+                    raise error
+        except HeparError as error:
+            MODEL_FAILURES.labels(model).inc()
+            return results or [error] * len(images)
+        finally:
+            BREAKER_OPEN.labels(key).set(breaker.is_open)
+        return results
+
+    async def _infer_parts(
+        self, model: str, images: Tensor, expected: Mapping[str, ExpectedOutput], deadline: Deadline, version: str
+    ) -> list[InferenceResult | HeparError]:
+        """Raises as `infer` does where there is only one part."""
+        batched = await self._takes_batch(model, deadline)
+        size = BATCH_MAX if batched else 1
+        parts = [images[start : start + size] for start in range(0, len(images), size)]
+        if len(parts) == 1:
+            return await self._infer_part(model, images, expected, deadline, version, batched=batched)
+        slots = asyncio.Semaphore(CALLS_IN_FLIGHT)
+
+        async def in_turn(part: Tensor) -> list[InferenceResult | HeparError]:
+            async with slots:
+                try:
+                    return await self._infer_part(model, part, expected, deadline, version, batched=batched)
+                except HeparError as error:
+                    return [error] * len(part)
+
+        answers = await asyncio.gather(*map(in_turn, parts))
+        return [result for answer in answers for result in answer]
+
+    async def _infer_part(
+        self,
+        model: str,
+        images: Tensor,
+        expected: Mapping[str, ExpectedOutput],
+        deadline: Deadline,
+        version: str,
+        *,
+        batched: bool,
+    ) -> list[InferenceResult | HeparError]:
+        """One call. images: (n, h, w), with n = 1 for a graph without a batch axis."""
+        started = time.perf_counter()
+        array = (images if batched else images[0])[..., None]
+        tensor = InferInput("image", list(array.shape), "UINT8")
+        tensor.set_data_from_numpy(array)
+        try:
             response = await self._client.infer(
                 model,
                 [tensor],
@@ -168,39 +200,31 @@ class TritonClient:
         except InferenceServerException as error:
             self._batched.pop(model, None)  # after a restart the server may have another graph
             raise _domain_error(model, error) from error
-        duration_ms = (time.perf_counter() - started) * 1000
+        duration_s = time.perf_counter() - started
         if response is None:
             raise BadUpstream(f"{model} gave no answer")
-        outputs = {
-            name: _validated(model, name, response.as_numpy(name), output, batched=batched)
-            for name, output in expected.items()
-        }
-        return InferenceResult(outputs, str(response.get_response().model_version), duration_ms)
+        MODEL_SECONDS.labels(model).observe(duration_s)
+        outputs = {name: _with_batch_axis(response.as_numpy(name), batched=batched) for name in expected}
+        for name, output in expected.items():
+            if not has_expected_form(outputs[name], len(images), output):
+                raise BadUpstream(f"{model} returned an invalid output {name}")
+        model_version = str(response.get_response().model_version)
+        return [
+            InferenceResult({name: value[index] for name, value in outputs.items()}, model_version, duration_s * 1000)
+            if valid
+            else BadUpstream(f"{model} returned an output with an invalid value")
+            for index, valid in enumerate(valid_images(outputs, expected, len(images)))
+        ]
+
+
+def _with_batch_axis(value: Tensor | None, *, batched: bool) -> Tensor:
+    """Empty where there is no such output."""
+    if value is None:
+        return np.empty(0)
+    return value if batched else value[None]
 
 
 def _domain_error(model: str, error: InferenceServerException) -> HeparError:
     if error.status() == "StatusCode.DEADLINE_EXCEEDED":
         return DeadlineExceeded(f"{model} did not answer in time")
     return Unavailable(f"{model} is not available at the moment")
-
-
-def _validated(
-    model: str, name: str, value: Tensor | None, expected: ExpectedOutput, *, batched: bool = True
-) -> Tensor:
-    if value is not None and not batched:
-        value = value[None]
-    if value is None or not _is_valid(value, expected):
-        raise BadUpstream(f"{model} returned an invalid output {name}")
-    return np.asarray(value[0])
-
-
-def _is_valid(value: Tensor, expected: ExpectedOutput) -> bool:
-    """value: with a batch axis, whose length must be one."""
-    shape = (1, *expected.shape)
-    if value.ndim != len(shape) or value.dtype.kind != expected.kind:
-        return False
-    if any(wanted not in (-1, actual) for wanted, actual in zip(shape, value.shape, strict=True)):
-        return False
-    if not np.isfinite(value).all():
-        return False
-    return not value.size or bool(expected.low <= value.min() and value.max() <= expected.high)

@@ -7,23 +7,28 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
 
 from hepar.contracts.base import Document
 from hepar.contracts.cards import Task
+from hepar.contracts.slices import SEGMENTER_HEADER, SegmenterName
+from hepar.contracts.study_results import ModelVersion
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import HeparError
 from hepar.inference import ModelRepositoryWatcher, TritonClient
-from hepar.serving.authentication import IMAGE_SCOPE_REQUIRED, Caller, token_verifier
+from hepar.serving.authentication import IMAGE_SCOPE_REQUIRED, SLICES_SCOPE_REQUIRED, Caller, StudyWorker
 from hepar.serving.decode_workers import ImageDecoder
 from hepar.serving.model_service import ModelBackend, ModelService, Options, Output, Result
 from hepar.serving.scope_check import ScopeCheck
 from hepar.serving.segmenter import Segmenter
 from hepar.serving.settings import ModelServiceSettings
+from hepar.serving.slices import Slices, read_slices
 from hepar.serving.upload_memory import UploadMemory
+from hepar.web.access_tokens import TokenRules
 from hepar.web.app import new_app
 from hepar.web.timeouts import TimeoutMs
-from hepar.web.uploads import ImageBytes, read_image, read_images
+from hepar.web.token_verifier import token_verifier
+from hepar.web.uploads import ImageBytes, read_binary, read_image, read_images
 
 
 class NoModels(Exception):
@@ -35,16 +40,22 @@ def new_model_service_app(
     summary: str,
     settings: ModelServiceSettings,
     router: APIRouter,
+    internal_router: APIRouter,
     upload_paths: frozenset[str],
     task: Task,
     make_service: Callable[[ModelBackend], ModelService[Options, Output, Result]],
 ) -> FastAPI:
-    """`app.state.service` is the service while the app runs. Its start raises NoModels and BrokenCard."""
+    """`app.state.service` is the service while the app runs. Its start raises NoModels and BrokenCard.
+
+    internal_router: routes for the study worker alone, which no document describes.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.settings = settings
-        async with token_verifier(settings) as verifier, _model_backend(settings, task) as backend:
+        rules = TokenRules(settings.issuer, settings.audience)
+        verified = token_verifier(settings.auth_url, rules)
+        async with verified as verifier, _model_backend(settings, task) as backend:
             app.state.token_verifier = verifier
             app.state.upload_memory = UploadMemory()
             app.state.service = service = make_service(backend)
@@ -57,6 +68,7 @@ def new_model_service_app(
 
     app = new_app(title, summary, settings, lifespan, upload_paths)
     app.include_router(router, dependencies=[IMAGE_SCOPE_REQUIRED])
+    app.include_router(internal_router, dependencies=[SLICES_SCOPE_REQUIRED], include_in_schema=False)
     return app
 
 
@@ -107,12 +119,30 @@ async def _uploaded_images(request: Request, caller: Caller) -> AsyncIterator[li
         yield await read_images(counted, settings.upload_bytes_max, settings.batch_images_max, settings.batch_bytes_max)
 
 
+async def _uploaded_slices(
+    request: Request, worker: StudyWorker, segmenter: _Segmenter = None
+) -> AsyncIterator[Slices]:
+    settings: ModelServiceSettings = request.app.state.settings
+    with _upload_memory(request).reading(request, worker.subject) as counted:
+        content = await read_binary(counted, settings.batch_bytes_max)
+        yield await asyncio.to_thread(read_slices, content, _model_version(segmenter), settings.batch_images_max)
+
+
+def _model_version(segmenter: str | None) -> ModelVersion | None:
+    if segmenter is None:
+        return None
+    model, version = segmenter.split("/")
+    return ModelVersion(model=model, version=version)
+
+
 def _upload_memory(request: Request) -> UploadMemory:
     memory: UploadMemory = request.app.state.upload_memory
     return memory
 
 
+_Segmenter = Annotated[SegmenterName | None, Header(alias=SEGMENTER_HEADER)]
 DeadlineDep = Annotated[Deadline, Depends(_deadline)]
 BatchDeadlineDep = Annotated[Deadline, Depends(_batch_deadline)]
 UploadedImage = Annotated[ImageBytes, Depends(_uploaded_image)]
+UploadedSlices = Annotated[Slices, Depends(_uploaded_slices)]
 UploadedImages = Annotated[list[ImageBytes | HeparError], Depends(_uploaded_images)]

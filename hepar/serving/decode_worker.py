@@ -20,7 +20,7 @@ _M_MMAP_THRESHOLD, _RETURNED_BYTES_MIN = -3, 1024 * 1024
 _STANDARD_OUTPUT, _STANDARD_ERROR = 1, 2
 
 
-def confine() -> None:
+def confine(address_space_bytes: int = ADDRESS_SPACE_BYTES) -> None:
     """Runs once in each worker: limits its memory, silences it, and separates it from the service's signals.
 
     Decoders in Python and C write warnings with values of the file, and a value may be a patient's name: there is no
@@ -33,9 +33,16 @@ def confine() -> None:
         os.dup2(nowhere, output)
     if hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(_M_MMAP_THRESHOLD, _RETURNED_BYTES_MIN)
-    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
+    resource.setrlimit(resource.RLIMIT_AS, (address_space_bytes, address_space_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.setpgid(0, 0)
+
+
+def limit_processor_time(processor_s: float) -> None:
+    """The kernel ends the process where it uses more from now on: not the time that passes on a busy machine."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    allowed_s = math.ceil(used.ru_utime + used.ru_stime + processor_s)
+    resource.setrlimit(resource.RLIMIT_CPU, (allowed_s, resource.RLIM_INFINITY))
 
 
 def do_nothing() -> None:
@@ -47,13 +54,11 @@ def decode_and_prepare(
 ) -> PreparedImage | ImageError | None:
     """The image, why the file is refused, or None where memory does not suffice.
 
-    The kernel ends the process where a file uses more than CPU_S: processor time, not the time that passes on a busy
-    machine. Expected errors are returned, not raised: a worker keeps its last exception, and with its frames the
-    decoded data. Raises RuntimeError for any other, without its text, which may quote the file.
+    The kernel ends the process where a file uses more than CPU_S. Expected errors are returned, not raised: a worker
+    keeps its last exception, and with its frames the decoded data. Raises RuntimeError for any other, without its text,
+    which may quote the file.
     """
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    allowed_s = math.ceil(used.ru_utime + used.ru_stime + CPU_S)
-    resource.setrlimit(resource.RLIMIT_CPU, (allowed_s, resource.RLIM_INFINITY))
+    limit_processor_time(CPU_S)
     try:
         prepared = prepare(decode(bytes(content), frame=frame), sizes, with_preview=with_preview)
         return replace(prepared, warnings=tuple(map(bounded_message, prepared.warnings)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import ClassVar, Generic, Protocol, TypeVar
 
@@ -14,13 +15,16 @@ from hepar.contracts.problems import Problem
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import HeparError, InvalidField, InvalidRequest
 from hepar.core.request_context import stage
-from hepar.imaging.prepared import PreparedImage
+from hepar.imaging.prepared import InputSize, PreparedImage
 from hepar.inference import ModelRepositoryWatcher, ModelSet, TritonClient
 from hepar.serving.batches import results_as_ready
 from hepar.serving.decode_workers import ImageDecoder
 from hepar.serving.drift_monitor import DriftMonitor
+from hepar.serving.image_batch import ImageBatch
 from hepar.serving.quorum import call_models
-from hepar.serving.scope_check import ScopeCheck, ScopeResult
+from hepar.serving.scope_check import ScopeCheck, ScopeModels, ScopeResult
+from hepar.serving.segmenter import SegmenterOutput
+from hepar.serving.slices import Slices
 from hepar.web.uploads import ImageBytes
 
 
@@ -70,6 +74,48 @@ class ImageRequest(Generic[Options]):
     deadline: Deadline
 
 
+@dataclass(frozen=True)
+class BatchRequest(Generic[Options]):
+    """Images that are analysed together. models: as they were when the request came."""
+
+    batch: ImageBatch
+    options: Options
+    models: ModelSet
+    ensemble: Ensemble
+    deadline: Deadline
+
+    def of_image(self, image: PreparedImage) -> ImageRequest[Options]:
+        return ImageRequest(image, self.options, self.models, self.ensemble, self.deadline)
+
+
+@dataclass(frozen=True)
+class ImageAnswers(Generic[Options, Output]):
+    """What the models answered about one image.
+
+    outputs: empty where the image is out of scope, as the networks' output means nothing then.  missing: models that
+    did not answer.
+    """
+
+    request: ImageRequest[Options]
+    outputs: Sequence[Output]
+    scope: ScopeResult
+    missing: list[str]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a request is answered with. names: of the models that are called."""
+
+    models: ModelSet
+    names: list[str]
+    ensemble: Ensemble
+    scope_models: ScopeModels
+
+    @property
+    def input_sizes(self) -> AbstractSet[InputSize]:
+        return self.models.input_sizes | self.scope_models.input_sizes
+
+
 class ModelService(ABC, Generic[Options, Output, Result]):
     """Calls all models of one task for each image, at once and within one deadline, and combines their outputs."""
 
@@ -88,14 +134,12 @@ class ModelService(ABC, Generic[Options, Output, Result]):
         """The decision method for models that were not fitted together. Raises InvalidRequest."""
 
     @abstractmethod
-    async def call_model(self, model: str, request: ImageRequest[Options]) -> Output:
-        """Raises what `TritonClient.infer` raises."""
+    async def call_model(self, model: str, request: BatchRequest[Options]) -> list[Output | HeparError]:
+        """For each image the model's output, or what `TritonClient.infer` raises."""
 
     @abstractmethod
-    def combine(
-        self, request: ImageRequest[Options], outputs: Sequence[Output], scope: ScopeResult, missing: list[str]
-    ) -> Result:
-        """Runs in a thread. outputs: empty where the image is out of scope.  missing: models that did not answer."""
+    def combine(self, answers: ImageAnswers[Options, Output]) -> Result:
+        """Runs in a thread."""
 
     @abstractmethod
     def record_metrics(self, result: Result) -> None:
@@ -112,34 +156,71 @@ class ModelService(ABC, Generic[Options, Output, Result]):
 
         Raises InvalidRequest for an unknown model or method, and what `ImageDecoder.decode` and `call_models` raise.
         """
-        backend, models = self._backend, self._backend.models.current
-        names = self._selected_models(models.cards, options)
-        ensemble = self._ensemble(models, options)
-        scope_models = backend.scope_check.models
-        sizes = models.input_sizes | scope_models.input_sizes
-        image = await backend.decoder.decode(
-            content, frame, account=account, deadline=deadline, sizes=sizes, with_preview=options.renders
+        plan = self._plan(options)
+        image = await self._backend.decoder.decode(
+            content, frame, account=account, deadline=deadline, sizes=plan.input_sizes, with_preview=options.renders
         )
-        request = ImageRequest(image, options, models, ensemble, deadline)
-        with stage("models"):
-            scope, (outputs, missing) = await asyncio.gather(
-                backend.scope_check.check(image, scope_models, deadline),
-                call_models(names, lambda model: self.call_model(model, request), backend.quorum),
-            )
-        used = [] if scope.out_of_scope else outputs  # the networks' output means nothing out of scope
-        result = await asyncio.to_thread(self.combine, request, used, scope, missing + scope.missing)
+        (answers,) = await self._call_models(plan, ImageBatch.of_one(image), options, deadline)
+        if isinstance(answers, HeparError):
+            raise answers
+        result = await asyncio.to_thread(self.combine, answers)
         self.record_metrics(result)
-        if not scope.out_of_scope and not missing and options.method is None and not options.models:
-            self._drift.record(models, self.drift_signals(image, result))
+        if not answers.scope.out_of_scope and not answers.missing and options.method is None and not options.models:
+            self._drift.record(plan.models, self.drift_signals(image, result))
         return result
+
+    async def analyse_slices(
+        self, slices: Slices, options: Options, deadline: Deadline
+    ) -> list[ImageAnswers[Options, Output]]:
+        """What the models answered about each slice, as for images of their own. Raises the first slice's error."""
+        plan = self._plan(options)
+        batch = await asyncio.to_thread(slices.prepared, plan.input_sizes)
+        segmented = slices.segmented(batch, plan.scope_models.segmenter)
+        answers: list[ImageAnswers[Options, Output]] = []
+        for answer in await self._call_models(plan, batch, options, deadline, segmented):
+            if isinstance(answer, HeparError):
+                raise answer
+            answers.append(answer)
+        return answers
+
+    async def _call_models(
+        self,
+        plan: _Plan,
+        batch: ImageBatch,
+        options: Options,
+        deadline: Deadline,
+        segmented: Sequence[SegmenterOutput] | None = None,
+    ) -> list[ImageAnswers[Options, Output] | HeparError]:
+        """For each image. segmented: see `ScopeCheck.check`."""
+        request = BatchRequest(batch, options, plan.models, plan.ensemble, deadline)
+        with stage("models"):
+            scopes, answered = await asyncio.gather(
+                self._backend.scope_check.check(batch, plan.scope_models, deadline, segmented),
+                call_models(plan.names, lambda model: self.call_model(model, request), self._backend.quorum),
+            )
+        return [
+            answers
+            if isinstance(answers, HeparError)
+            else ImageAnswers(
+                request.of_image(image),
+                [] if scope.out_of_scope else answers.outputs,
+                scope,
+                answers.missing + scope.missing,
+            )
+            for image, scope, answers in zip(batch.images, scopes, answered, strict=True)
+        ]
+
+    def _plan(self, options: Options) -> _Plan:
+        """Raises InvalidRequest for an unknown model or method."""
+        models = self._backend.models.current
+        names = self._selected_models(models.cards, options)
+        return _Plan(models, names, self._ensemble(models, options), self._backend.scope_check.models)
 
     def analyse_batch(
         self, images: Sequence[ImageBytes | HeparError], options: Options, deadline: Deadline, account: str
     ) -> AsyncIterator[tuple[int, Result | Problem]]:
         """The index and the result of each image, as they become ready. Raises InvalidRequest as `analyse` does."""
-        models = self._backend.models.current
-        self._selected_models(models.cards, options)
-        self._ensemble(models, options)
+        self._plan(options)
         return results_as_ready(images, lambda content: self.analyse(content, options, deadline, account))
 
     async def served_models(self) -> list[ServedModel]:

@@ -6,17 +6,20 @@ A model of its own judges the image as a whole, and the segmenter looks for the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from hepar.contracts.scope import InputCheck, LiverExtent, Scope, ScopeCode
 from hepar.core.deadlines import Deadline
+from hepar.core.errors import HeparError
 from hepar.core.metrics import OUT_OF_SCOPE
 from hepar.imaging.prepared import PreparedImage
 from hepar.inference import ModelRepositoryWatcher, TritonClient
-from hepar.inference.triton import ExpectedOutput
+from hepar.inference.outputs import ExpectedOutput
+from hepar.inference.triton import InferenceResult
 from hepar.inference.version_routing import VersionRouting
+from hepar.serving.image_batch import ImageBatch
 from hepar.serving.quorum import Output, call_optional_model
 from hepar.serving.segmenter import Segmenter, SegmenterOutput
 
@@ -74,36 +77,81 @@ class ScopeCheck:
         check = next(iter(self._input_checks.current.routings.values()), None)
         return ScopeModels(check, self.segmenter.routing)
 
-    async def check(self, image: PreparedImage, models: ScopeModels, deadline: Deadline) -> ScopeResult:
-        """Never fails: without an answer the networks decide alone, and `missing` names the model.
+    async def check(
+        self,
+        batch: ImageBatch,
+        models: ScopeModels,
+        deadline: Deadline,
+        segmented: Sequence[SegmenterOutput] | None = None,
+    ) -> list[ScopeResult]:
+        """For each image. Never fails: without an answer the networks decide alone, and `missing` names the model.
 
-        image: prepared for the input sizes of `models`.
+        batch: prepared for the input sizes of `models`.  segmented: the masks, where the caller has them already.
         """
-        (checked, without_check), (segmented, without_segmenter) = await asyncio.gather(
-            _if_served(models.input_check, lambda routing: self._typicality(image, routing, deadline)),
-            _if_served(models.segmenter, lambda routing: self.segmenter.segment(image, routing, deadline)),
-        )
-        scope = scope_of(checked, segmented, image.spacing_mm)
-        if scope is not None and not scope.in_scope:
-            OUT_OF_SCOPE.inc()
-        return ScopeResult(scope, segmented, without_check + without_segmenter)
+        by_check = _if_served(batch, models.input_check, lambda routing: self._typicality(batch, routing, deadline))
+        if segmented is None:
+            checked, masked = await asyncio.gather(
+                by_check,
+                _if_served(batch, models.segmenter, lambda routing: self.segmenter.segment(batch, routing, deadline)),
+            )
+        else:
+            checked, masked = await by_check, [(output, list[str]()) for output in segmented]
+        if len(batch.images) == 1:
+            return [_result(batch.images[0], *checked[0], *masked[0])]
+        return await asyncio.to_thread(_results, batch, checked, masked)
 
-    async def _typicality(self, image: PreparedImage, routing: VersionRouting, deadline: Deadline) -> InputCheck:
-        """Raises what `TritonClient.infer` raises."""
+    async def _typicality(
+        self, batch: ImageBatch, routing: VersionRouting, deadline: Deadline
+    ) -> list[InputCheck | HeparError]:
         version, card = routing.choose_version()
-        pixels = image.inputs[card.input.height, card.input.width].pixels
-        result = await self._triton.infer(card.name, pixels, _EXPECTED, deadline, version)
-        typicality = round(min(float(result.outputs["typicality"][0]), 1.0), 4)
-        return InputCheck(
-            model=card.name, version=result.version, typicality=typicality, threshold=card.decision_threshold
-        )
+        pixels = batch.stacks[card.input.height, card.input.width]
+        results = await self._triton.infer_batch(card.name, pixels, _EXPECTED, deadline, version)
+        return [
+            InputCheck(
+                model=card.name,
+                version=result.version,
+                typicality=round(min(float(result.outputs["typicality"][0]), 1.0), 4),
+                threshold=card.decision_threshold,
+            )
+            if isinstance(result, InferenceResult)
+            else result
+            for result in results
+        ]
+
+
+def _results(
+    batch: ImageBatch,
+    checked: Sequence[tuple[InputCheck | None, list[str]]],
+    masked: Sequence[tuple[SegmenterOutput | None, list[str]]],
+) -> list[ScopeResult]:
+    return [
+        _result(image, *of_check, *of_segmenter)
+        for image, of_check, of_segmenter in zip(batch.images, checked, masked, strict=True)
+    ]
+
+
+def _result(
+    image: PreparedImage,
+    checked: InputCheck | None,
+    without_check: list[str],
+    segmented: SegmenterOutput | None,
+    without_segmenter: list[str],
+) -> ScopeResult:
+    scope = scope_of(checked, segmented, image.spacing_mm)
+    if scope is not None and not scope.in_scope:
+        OUT_OF_SCOPE.inc()
+    return ScopeResult(scope, segmented, without_check + without_segmenter)
 
 
 async def _if_served(
-    routing: VersionRouting | None, call: Callable[[VersionRouting], Awaitable[Output]]
-) -> tuple[Output | None, list[str]]:
+    batch: ImageBatch,
+    routing: VersionRouting | None,
+    call: Callable[[VersionRouting], Awaitable[Sequence[Output | HeparError]]],
+) -> list[tuple[Output | None, list[str]]]:
     """As `call_optional_model`; nothing is missing where the repository has no such model."""
-    return (None, []) if routing is None else await call_optional_model(routing.card.name, call(routing))
+    if routing is None:
+        return [(None, []) for _ in batch.images]
+    return await call_optional_model(routing.card.name, call(routing))
 
 
 def scope_of(

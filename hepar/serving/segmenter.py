@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hepar.core.deadlines import Deadline
+from hepar.core.errors import HeparError
 from hepar.ensemble.masks import OrganMasks
-from hepar.imaging.prepared import PreparedImage
 from hepar.inference import ModelRepositoryWatcher, TritonClient
-from hepar.inference.triton import ExpectedOutput
+from hepar.inference.outputs import ExpectedOutput
+from hepar.inference.triton import InferenceResult
 from hepar.inference.version_routing import VersionRouting
+from hepar.serving.image_batch import ImageBatch
 
 _LABELS = ["liver", "lesion"]
 
@@ -37,12 +39,21 @@ class Segmenter:
         routings = self._models.current.routings.values()
         return next((routing for routing in routings if routing.card.labels == _LABELS), None)
 
-    async def segment(self, image: PreparedImage, routing: VersionRouting, deadline: Deadline) -> SegmenterOutput:
-        """image: prepared for the input sizes of `routing`. Raises what `TritonClient.infer` raises."""
+    async def segment(
+        self, batch: ImageBatch, routing: VersionRouting, deadline: Deadline
+    ) -> list[SegmenterOutput | HeparError]:
+        """batch: prepared for the input sizes of `routing`. For each image its masks, or why it has none."""
         version, card = routing.choose_version()
-        network_input = image.inputs[card.input.height, card.input.width]
-        shape = (len(_LABELS), card.input.height, card.input.width)
-        expected = {"masks": ExpectedOutput(shape, "u", 0, 255)}
-        result = await self._triton.infer(card.name, network_input.pixels, expected, deadline, version)
-        masks = OrganMasks(result.outputs["masks"], card.decision_threshold, network_input.transform, image.geometry)
-        return SegmenterOutput(card.name, result.version, result.duration_ms, masks)
+        size = (card.input.height, card.input.width)
+        expected = {"masks": ExpectedOutput((len(_LABELS), *size), "u", 0, 255)}
+        results = await self._triton.infer_batch(card.name, batch.stacks[size], expected, deadline, version)
+        outputs: list[SegmenterOutput | HeparError] = []
+        for image, result in zip(batch.images, results, strict=True):
+            if isinstance(result, InferenceResult):
+                masks = OrganMasks(
+                    result.outputs["masks"], card.decision_threshold, image.inputs[size].transform, image.geometry
+                )
+                outputs.append(SegmenterOutput(card.name, result.version, result.duration_ms, masks))
+            else:
+                outputs.append(result)
+        return outputs

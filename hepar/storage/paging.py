@@ -23,7 +23,12 @@ class PageRequest:
 
 
 async def paged(
-    session: AsyncSession, table: type[Row], page: PageRequest, query: Select[Row] | None = None
+    session: AsyncSession,
+    table: type[Row],
+    page: PageRequest,
+    query: Select[Row] | None = None,
+    *,
+    newest_first: bool = False,
 ) -> tuple[list[Row], str | None]:
     """Rows by time of creation, and the cursor of the next page. Raises InvalidRequest for an unknown cursor."""
     wanted: Select[Row] = select(table) if query is None else query
@@ -32,7 +37,9 @@ async def paged(
         if last is None:
             message = "there is no such row; start with the first page"
             raise InvalidRequest(f"after: {message}", InvalidField("query", "/after", "unknown_cursor", message))
-        wanted = wanted.where(tuple_(table.created_at, table.id) > tuple_(last.created_at, last.id))
-    rows = list((await session.scalars(wanted.order_by(table.created_at, table.id).limit(page.limit + 1))).all())
+        position, cursor = tuple_(table.created_at, table.id), tuple_(last.created_at, last.id)
+        wanted = wanted.where(position < cursor if newest_first else position > cursor)
+    order = (table.created_at.desc(), table.id.desc()) if newest_first else (table.created_at, table.id)
+    rows = list((await session.scalars(wanted.order_by(*order).limit(page.limit + 1))).all())
     following = rows[page.limit - 1].id if len(rows) > page.limit else None
     return rows[: page.limit], following

@@ -46,6 +46,7 @@ class Principal:
     """The caller, as the token states.
 
     expires_at: seconds since 1970.  session: the session that the token belongs to; None for a client's token.
+    group: whose studies the caller may see besides its own; None without one.
     """
 
     subject: str
@@ -53,6 +54,7 @@ class Principal:
     token_id: str
     expires_at: int = 0
     session: str | None = None
+    group: str | None = None
 
     def require(self, scopes: Iterable[str]) -> None:
         """Raises Forbidden for the first of the scopes that the token lacks."""
@@ -122,10 +124,15 @@ def _read(token: str, keys: Mapping[str, Key], rules: TokenRules, now: float) ->
         raise Unauthenticated("the token has expired")
     if claims["nbf"] > now + LEEWAY_S or claims["iat"] > now + LEEWAY_S:
         raise Unauthenticated("the token is not valid yet")
-    session = claims.get("sid")
-    if session is not None and not isinstance(session, str):
-        raise Unauthenticated("the token's sid is not a text")
-    return Principal(claims["sub"], frozenset(claims["scope"].split()), claims["jti"], claims["exp"], session)
+    session, group = _optional_text(claims, "sid"), _optional_text(claims, "group")
+    return Principal(claims["sub"], frozenset(claims["scope"].split()), claims["jti"], claims["exp"], session, group)
+
+
+def _optional_text(claims: dict[str, Any], name: str) -> str | None:
+    value = claims.get(name)
+    if value is not None and not isinstance(value, str):
+        raise Unauthenticated(f"the token's {name} is not a text")
+    return value
 
 
 def _strict_object(content: bytes) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 
@@ -43,6 +43,7 @@ def new_app(
     *,
     document: str = "/openapi.json",
     complete_after_disconnect: bool = False,
+    upload_s: Mapping[str, float] | None = None,
     before_body: Sequence[Middleware] = (),
     shares: Shares | None = None,
     inside: Sequence[Middleware] = (),
@@ -51,6 +52,7 @@ def new_app(
 
     upload_paths: routes that read large bodies themselves.  document: path of the OpenAPI document.
     complete_after_disconnect: a request runs to its end although its client is gone (RequestGuard).
+    upload_s: the longest time of a body by path, where it is not that of an image.
     before_body: middleware between the guard and the reading of small bodies, outermost first.
     shares: what a request takes part of while it is served; by default, of all requests together.
     inside: middleware behind all limits, outermost first.
@@ -73,7 +75,7 @@ def new_app(
     install_docs_pages(app, document, pages=settings.docs)
     hosts = frozenset(settings.hosts)
     layers = [
-        Middleware(RequestGuard, hosts, complete_after_disconnect=complete_after_disconnect),
+        Middleware(RequestGuard, hosts, complete_after_disconnect=complete_after_disconnect, upload_s=upload_s),
         *before_body,
         Middleware(SmallBodies, upload_paths),  # a body that is still arriving takes no part of the capacity
         Middleware(InFlightLimit, shares or (lambda _: {ALL: settings.concurrent_max})),

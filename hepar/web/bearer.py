@@ -11,6 +11,8 @@ from hepar.core.errors import Unauthenticated
 
 SCOPES = {
     "analyses": "classify images, find lesions, read model cards",
+    "studies": "send studies, read and delete their results, be called when they are finished",
+    "all-studies": "read, cancel and delete the studies of every account",
     "models": "train and compare models",
     "account": "read and change one's own account",
     "users": "administer accounts",
@@ -20,7 +22,12 @@ SCOPES = {
 """Every scope of an access token, as the OpenAPI document explains it."""
 IMAGE_SCOPE = "analyses"
 """What routes of images and models require."""
-_CLIENT_SCOPES = ("analyses", "models")
+SLICES_SCOPE = "slices"
+"""What internal routes for slices of volumes require: only the study worker has it, and no document names it."""
+STUDY_SCOPE = "studies"
+"""What routes of studies require. A study is seen by its owner, by the owner's group and with ALL_STUDIES_SCOPE."""
+ALL_STUDIES_SCOPE = "all-studies"
+_CLIENT_SCOPES = ("analyses", "models", "studies")
 _TOKEN_URL = "/v1/token"  # noqa: S105
 
 

@@ -13,7 +13,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from hepar.contracts.batches import BatchEnd
 
 MEDIA_TYPE = "text/event-stream"
-_PING_S = 15
+PING_S = 15
 _WEIGHT = re.compile(r"q=[01](\.[0-9]{0,3})?")
 
 
@@ -63,7 +63,7 @@ async def event_stream(items: AsyncIterator[BaseModel]) -> EventSourceResponse:
                 yield _event(item, "item")
         yield _event(BatchEnd(count=count), "end")
 
-    return EventSourceResponse(events(), ping=_PING_S, sep="\n")
+    return EventSourceResponse(events(), ping=PING_S, sep="\n")
 
 
 def _event(document: BaseModel, name: str) -> ServerSentEvent:

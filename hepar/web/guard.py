@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from contextlib import nullcontext
 
 from opentelemetry.trace import INVALID_SPAN
@@ -17,13 +18,19 @@ from hepar.core.tracing import server_span
 from hepar.web.access_log import ObservedResponse, record_request
 from hepar.web.in_flight import HEALTH_PATHS
 from hepar.web.problems import problem_of, problem_response
-from hepar.web.request_body import TimedBody
+from hepar.web.request_body import MAX_UPLOAD_S, TimedBody
 from hepar.web.request_limits import check_request
 
 _log = logging.getLogger(__name__)
 
 CLIENT_DISCONNECTED = 499
 _HEALTH_STATUSES = (200, 503)
+_HEAD = "hepar.head"
+
+
+def is_head(scope: Scope) -> bool:
+    """Whether a request that is served as GET is a HEAD: an answer without an end must not begin."""
+    return bool(scope.get(_HEAD))
 
 
 class RequestGuard:
@@ -32,6 +39,7 @@ class RequestGuard:
     hosts: names accepted in the Host header, without port.
     complete_after_disconnect: a request runs to its end although its client is gone. Otherwise it is cancelled: right
     for reads, wrong for a database transaction, which would stay open and block all others.
+    upload_s: the longest time of a body by path, where it is not MAX_UPLOAD_S.
     """
 
     def __init__(
@@ -40,9 +48,11 @@ class RequestGuard:
         hosts: frozenset[str],
         *,
         complete_after_disconnect: bool = False,
+        upload_s: Mapping[str, float] | None = None,
     ) -> None:
         self._app = app
         self._hosts = hosts
+        self._upload_s = upload_s or {}
         self._complete_after_disconnect = complete_after_disconnect
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,7 +64,8 @@ class RequestGuard:
         health = scope["path"] in HEALTH_PATHS
         with nullcontext(INVALID_SPAN) if health else server_span(scope["method"], headers) as span:
             context = begin_request(headers.get(REQUEST_ID_HEADER))
-            body = TimedBody(receive, None if self._complete_after_disconnect else asyncio.current_task())
+            task = None if self._complete_after_disconnect else asyncio.current_task()
+            body = TimedBody(receive, task, self._upload_s.get(scope["path"], MAX_UPLOAD_S))
             response = ObservedResponse(send, context.request_id, body.stop_watching)
             try:
                 await self._respond(scope, body, response)
@@ -82,7 +93,7 @@ class RequestGuard:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """HEAD is answered as GET; uvicorn leaves out the body."""
-        served = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+        served = {**scope, "method": "GET", _HEAD: True} if scope["method"] == "HEAD" else scope
         try:
             await self._app(served, receive, send)
         finally:

@@ -26,7 +26,7 @@ _EVERY_ROUTE = (
     "internal-error", "too-large", "upload-too-slow", "malformed-request", "unknown-host", "headers-too-large",
     "url-too-long",
 )  # fmt: skip
-_WITH_RETRY_AFTER = (429, 503)
+_WITH_RETRY_AFTER = (429, 503, 507)
 HEADERS: dict[str, Json] = {
     "X-Request-ID": {
         "description": "identifies this request; include it in a support request",
@@ -202,7 +202,9 @@ def _describe_success(operation: Json) -> None:
             response["description"] = "Done"
         if response.get("content", {}).get("application/json", {}).get("schema") in ({}, {"type": "null"}):
             del response["content"]
-    add_success_headers(operation, ["X-Request-ID", *(["Location"] if "201" in operation["responses"] else [])])
+    add_success_headers(
+        operation, ["X-Request-ID", *(["Location"] if {"201", "202"} & operation["responses"].keys() else [])]
+    )
 
 
 def _common_problems(operation: Json) -> list[str]:

@@ -27,12 +27,14 @@ class TimedBody:
     """ASGI receive with time limits. After the body it watches for the disconnect and then cancels `task`.
 
     task: the task that serves the request; None where it must run to its end although the client is gone.
+    upload_s: the longest time that the whole body may take.
     """
 
-    def __init__(self, receive: Receive, task: asyncio.Task[object] | None) -> None:
+    def __init__(self, receive: Receive, task: asyncio.Task[object] | None, upload_s: float = MAX_UPLOAD_S) -> None:
         self._receive = receive
         self._task = task
-        self._ends_at = time.monotonic() + MAX_UPLOAD_S
+        self._upload_s = upload_s
+        self._ends_at = time.monotonic() + upload_s
         self._watcher: asyncio.Task[None] | None = None
         self._disconnected = asyncio.Event()
 
@@ -45,7 +47,7 @@ class TimedBody:
             async with asyncio.timeout(min(MAX_PAUSE_S, self._ends_at - time.monotonic())):
                 message = await self._receive()
         except TimeoutError as error:
-            detail = f"no byte for {MAX_PAUSE_S:g} s, or not complete after {MAX_UPLOAD_S:g} s"
+            detail = f"no byte for {MAX_PAUSE_S:g} s, or not complete after {self._upload_s:g} s"
             raise UploadTooSlow(detail) from error
         if message["type"] == "http.request" and not message.get("more_body", False):
             self._watcher = asyncio.create_task(self._watch())

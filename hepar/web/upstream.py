@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -81,6 +81,40 @@ class Upstream:
         if response.status_code >= 400:
             raise _error_of(response, self.purpose)
         return response
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        path: str,
+        deadline: Deadline,
+        *,
+        silence_s: float,
+        headers: Mapping[str, str],
+        content: AsyncIterator[bytes] | bytes,
+    ) -> AsyncIterator[httpx.Response]:
+        """An answer whose body is still to be read: the deadline is that of its first byte.
+
+        silence_s: the longest time between two pieces of it.  Raises what `call` does, and while the body is read
+        Unavailable and DeadlineExceeded.
+        """
+        first_s = deadline.remaining_s()
+        timeout = httpx.Timeout(silence_s, connect=min(2.0, first_s), write=first_s)
+        try:
+            async with AsyncExitStack() as stack:
+                call = stack.enter_context(detached_span(self.purpose, SpanKind.CLIENT))
+                sent = dict(headers) | deadline.header() | propagation_headers(call)
+                answering = self.client.stream(method, path, headers=sent, content=content, timeout=timeout)
+                async with asyncio.timeout(first_s):
+                    response = await stack.enter_async_context(answering)
+                    if response.status_code >= 400:
+                        await response.aread()
+                        raise _error_of(response, self.purpose)
+                yield response
+        except (httpx.TimeoutException, TimeoutError) as error:
+            raise self._timed_out(error) from error
+        except httpx.HTTPError as error:
+            raise Unavailable(f"{self.purpose} is not available at the moment") from error
 
     async def events(
         self,

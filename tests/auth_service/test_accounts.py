@@ -133,7 +133,9 @@ def test_a_reduced_role_applies_immediately(auth: AuthTestClient, role: str) -> 
     administrator = auth.administrator()
     identity = auth.person("administrator")
     bearer = auth.bearer()
-    change = auth.client.put(f"/v1/users/{identity}/role", json={"role": role}, headers=administrator)
+    change = auth.client.put(
+        f"/v1/users/{identity}/role", json={"role": role, "password": PASSWORD}, headers=administrator
+    )
     assert change.json()["role"] == role
     assert auth.client.get("/v1/users", headers=bearer).status_code == (200 if role == "administrator" else 403)
     assert auth.me(bearer).json()["role"] == role
@@ -175,9 +177,17 @@ def test_administrators_delete_accounts(auth: AuthTestClient) -> None:
     administrator = auth.administrator()
     identity = auth.sign_up().json()["id"]
     assert auth.client.get(f"/v1/users/{identity}", headers=administrator).json()["email"] == EMAIL
-    assert auth.client.delete(f"/v1/users/{identity}", headers=administrator).status_code == 204
-    for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/approve"), ("POST", "/deactivate")):
-        answer = auth.client.request(method, f"/v1/users/{identity}{path}", headers=administrator)
+    confirmation = {"password": PASSWORD}
+    deletion = auth.client.request("DELETE", f"/v1/users/{identity}", json=confirmation, headers=administrator)
+    assert deletion.status_code == 204
+    for method, path, form in (
+        ("GET", "", None),
+        ("DELETE", "", confirmation),
+        ("PUT", "/role", confirmation | {"role": "clinician"}),
+        ("POST", "/approve", None),
+        ("POST", "/deactivate", None),
+    ):
+        answer = auth.client.request(method, f"/v1/users/{identity}{path}", json=form, headers=administrator)
         assert answer.status_code == 404, path
 
 
@@ -185,11 +195,14 @@ def test_the_last_administrator_cannot_be_removed(auth: AuthTestClient) -> None:
     administrator = auth.administrator()
     identity = auth.me(administrator).json()["id"]
     tries = [
-        auth.client.put(f"/v1/users/{identity}/role", json={"role": "clinician"}, headers=administrator),
-        auth.client.post(f"/v1/users/{identity}/deactivate", headers=administrator),
-        auth.client.delete(f"/v1/users/{identity}", headers=administrator),
-        auth.client.request("DELETE", "/v1/users/me", json={"password": PASSWORD}, headers=administrator),
+        auth.client.request(method, f"/v1/users/{account}", json={"password": PASSWORD} | form, headers=administrator)
+        for method, account, form in (
+            ("PUT", f"{identity}/role", {"role": "clinician"}),
+            ("DELETE", identity, {}),
+            ("DELETE", "me", {}),
+        )
     ]
+    tries.append(auth.client.post(f"/v1/users/{identity}/deactivate", headers=administrator))
     assert [answer.status_code for answer in tries] == [409] * 4
     assert auth.me(administrator).json()["role"] == "administrator"
 

@@ -158,13 +158,16 @@ CHANGES = [
     ("DELETE", "/v1/clients/{client_id}", {"password": PASSWORD}),
     ("POST", "/v1/clients/{client_id}/secrets", {"password": PASSWORD}),
     ("DELETE", "/v1/clients/{client_id}/secrets/{secret_id}", {"password": PASSWORD}),
+    ("PUT", "/v1/users/{account_id}/role", {"password": PASSWORD, "role": "administrator"}),
+    ("DELETE", "/v1/users/{account_id}/second-factor", {"password": PASSWORD}),
+    ("DELETE", "/v1/users/{account_id}", {"password": PASSWORD}),
 ]
 
 
 def every_operation_on_credentials(auth: AuthTestClient) -> set[tuple[str, str]]:
     """The operations of the published document that need a password."""
     document = auth.client.app.openapi()  # type: ignore[attr-defined]
-    with_password = {"Confirmation", "PasswordChange", "SecondFactorActivation", "ClientRegistration"}
+    with_password = {"Confirmation", "PasswordChange", "SecondFactorActivation", "ClientRegistration", "RoleChange"}
     return {
         (method.upper(), path)
         for path, methods in document["paths"].items()
@@ -174,8 +177,7 @@ def every_operation_on_credentials(auth: AuthTestClient) -> set[tuple[str, str]]
 
 
 def test_every_operation_on_credentials_is_tested_here(auth: AuthTestClient) -> None:
-    reset = ("DELETE", "/v1/users/{account_id}/second-factor")
-    assert every_operation_on_credentials(auth) == {(method, path) for method, path, _ in CHANGES} | {reset}
+    assert every_operation_on_credentials(auth) == {(method, path) for method, path, _ in CHANGES}
 
 
 @pytest.mark.usefixtures("frozen_time")
@@ -184,7 +186,7 @@ def test_wrong_passwords_and_codes_are_counted_and_audited_at_every_operation(
     auth: AuthTestClient, method: str, path: str, form: dict[str, str]
 ) -> None:
     path = "/".join("0" * 32 if part.startswith("{") else part for part in path.split("/"))
-    bearer, _, codes = enrolled(auth, "integrator")
+    bearer, _, codes = enrolled(auth, "administrator")
     field = next(name for name in ("current_password", "password") if name in form)
     wrong_password = form | {field: "a wrong but long password", "code": codes[0]}
     wrong_code = form | {"code": "000000"}

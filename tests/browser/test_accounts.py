@@ -33,13 +33,24 @@ def test_a_session_survives_a_reload_and_its_end_is_announced(page: Page) -> Non
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
+def confirm(page: Page, password: str) -> None:
+    form = page.locator("form", has=page.get_by_role("button", name="Confirm"))
+    form.get_by_label("Password", exact=True).fill(password)
+    form.get_by_role("button").click()
+
+
 def test_an_administrator_changes_a_role_and_deactivates_an_account(page: Page, web: Stack) -> None:
     email = sign_up(page)
     page.get_by_role("button", name="Sign out").click()
     sign_in(page, web.create_administrator())
     page.get_by_role("link", name="Administration").click()
     row = row_of(page, email)
+    assert row.get_by_role("combobox").input_value() != "clinician"
     row.get_by_role("combobox").select_option("clinician")
+    confirm(page, "a wrong but long one")
+    expect(page.get_by_role("alert")).to_contain_text("The password is wrong")
+    expect(row.get_by_role("combobox")).not_to_have_value("clinician")
+    confirm(page, PASSWORD)
     expect(row.get_by_role("combobox")).to_have_value("clinician")
     row.get_by_role("button", name="Deactivate").click()
     expect(row.get_by_text("deactivated")).to_be_visible()
@@ -99,12 +110,9 @@ def test_an_administrator_resets_a_second_factor(page: Page, web: Stack) -> None
     sign_in(page, web.create_administrator())
     page.get_by_role("link", name="Administration").click()
     row_of(page, email).get_by_role("button", name="Reset second factor").click()
-    form = page.locator("form", has=page.get_by_role("button", name="Confirm"))
-    form.get_by_label("Password", exact=True).fill("a wrong but long one")
-    form.get_by_role("button").click()
+    confirm(page, "a wrong but long one")
     expect(page.get_by_role("alert")).to_contain_text("The password is wrong")
-    form.get_by_label("Password", exact=True).fill(PASSWORD)
-    form.get_by_role("button").click()
+    confirm(page, PASSWORD)
     expect(row_of(page, email).get_by_role("button", name="Reset second factor")).to_be_hidden()
     page.get_by_role("button", name="Sign out").click()
     sign_in(page, email)

@@ -13,6 +13,7 @@ import classify_service
 import detect_service
 import gateway
 import hepar
+import study_service
 from hepar.contracts.problem_types import PROBLEM_TYPES
 from hepar.core.errors import HeparError
 
@@ -27,11 +28,11 @@ def subclasses(kind: type[HeparError]) -> Iterator[type[HeparError]]:
 
 @pytest.fixture(scope="module")
 def errors() -> list[type[HeparError]]:
-    for package in (hepar, gateway, auth_service, classify_service, detect_service):
+    for package in (hepar, gateway, auth_service, classify_service, detect_service, study_service):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.endswith("__main__") and ".migrations" not in module.name:
                 importlib.import_module(module.name)
-    ours = {gateway.__name__, "hepar", "auth_service", "classify_service", "detect_service"}
+    ours = {gateway.__name__, "hepar", "auth_service", "classify_service", "detect_service", "study_service"}
     return [error for error in subclasses(HeparError) if error.__module__.split(".")[0] in ours]
 
 

@@ -221,10 +221,10 @@ EFFECTS: dict[tuple[str, str], Effect] = {
     ("list_clients", "limit"): listed("/v1/clients", "limit", "1"),
     ("list_clients", "after"): listed("/v1/clients", "after"),
     ("get_user", "account_id"): by_id("GET", "/v1/users/{account_id}", account, "account_id"),
-    ("delete_user", "account_id"): by_id("DELETE", "/v1/users/{account_id}", account, "account_id"),
+    ("delete_user", "account_id"): by_id("DELETE", "/v1/users/{account_id}", account, "account_id", json=CONFIRM),
     ("approve_user", "account_id"): by_id("POST", "/v1/users/{account_id}/approve", account, "account_id"),
     ("change_role", "account_id"): by_id(
-        "PUT", "/v1/users/{account_id}/role", account, "account_id", json={"role": "researcher"}
+        "PUT", "/v1/users/{account_id}/role", account, "account_id", json=CONFIRM | {"role": "researcher"}
     ),
     ("deactivate_user", "account_id"): by_id("POST", "/v1/users/{account_id}/deactivate", account, "account_id"),
     ("reactivate_user", "account_id"): by_id("POST", "/v1/users/{account_id}/reactivate", account, "account_id"),

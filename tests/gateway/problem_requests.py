@@ -9,12 +9,14 @@ from typing import Any
 import httpx2
 from pyotp.totp import TOTP
 
+from hepar.contracts.accounts import Role
 from tests.support.auth_client import PASSWORD
 from tests.support.gateway_client import DARK
 from tests.support.mail_server import MailServer, token_in
 from tests.support.public_api import Person, PublicApi
 
 CONFIRM, WRONGLY = {"password": PASSWORD}, {"password": "another wrong password"}
+DEMOTE = CONFIRM | {"role": "clinician"}
 WRONG, ANOTHER, NOBODY = "another wrong password", "yet another long password", "0" * 32
 
 
@@ -80,11 +82,13 @@ def short_password(api: PublicApi) -> httpx2.Response:
     return api.call("DELETE", f"{ME}/second-factor", json=confirmation, headers=headers)
 
 
-def unconfirmed(operation: str, method: str, path: str, **body: str) -> dict[tuple[str, str], Request]:
-    """An integrator gives a wrong password, a wrong code, and too many wrong passwords."""
+def unconfirmed(
+    operation: str, method: str, path: str, by: Role = "integrator", **body: str
+) -> dict[tuple[str, str], Request]:
+    """Somebody with this role gives a wrong password, a wrong code, and too many wrong passwords."""
 
     def send(api: PublicApi, form: dict[str, str], second_factor: bool = False, times: int = 1) -> httpx2.Response:
-        person = api.person("integrator")
+        person = api.person(by)
         if second_factor:
             confirm_second_factor(api, person)
         return repeated(times, lambda: api.call(method, where(path), json=body | form, headers=person.headers))
@@ -270,17 +274,15 @@ PROBLEMS: dict[tuple[str, str], Request] = {
     ("renew_recovery_codes", "too-many-attempts"): by_person("POST", f"{ME}/recovery-codes", times=20, json=WRONGLY),
     ("end_session", "no-such-session"): nothing_there("DELETE", f"{ME}/sessions/{{session_id}}"),
     ("get_user", "no-such-account"): nothing_there("GET", "/v1/users/{account_id}"),
-    ("delete_user", "no-such-account"): nothing_there("DELETE", "/v1/users/{account_id}"),
-    ("delete_user", "last-administrator"): last_administrator("DELETE", "/v1/users/{own}"),
+    ("delete_user", "no-such-account"): nothing_there("DELETE", "/v1/users/{account_id}", json=CONFIRM),
+    ("delete_user", "last-administrator"): last_administrator("DELETE", "/v1/users/{own}", json=CONFIRM),
     ("approve_user", "no-such-account"): nothing_there("POST", "/v1/users/{account_id}/approve"),
     ("approve_user", "not-pending"): lambda api: api.call("POST", f"/v1/users/{api.person().id}/approve"),
     ("deactivate_user", "no-such-account"): nothing_there("POST", "/v1/users/{account_id}/deactivate"),
     ("deactivate_user", "last-administrator"): last_administrator("POST", "/v1/users/{own}/deactivate"),
     ("reactivate_user", "no-such-account"): nothing_there("POST", "/v1/users/{account_id}/reactivate"),
-    ("change_role", "no-such-account"): nothing_there("PUT", "/v1/users/{account_id}/role", json={"role": "clinician"}),
-    ("change_role", "last-administrator"): last_administrator(
-        "PUT", "/v1/users/{own}/role", json={"role": "clinician"}
-    ),
+    ("change_role", "no-such-account"): nothing_there("PUT", "/v1/users/{account_id}/role", json=DEMOTE),
+    ("change_role", "last-administrator"): last_administrator("PUT", "/v1/users/{own}/role", json=DEMOTE),
     ("list_sign_ins_of_user", "no-such-account"): nothing_there("GET", "/v1/users/{account_id}/sign-ins"),
     ("deactivate_client", "no-such-client"): nothing_there("DELETE", "/v1/clients/{client_id}", json=CONFIRM),
     ("add_client_secret", "no-such-client"): nothing_there("POST", "/v1/clients/{client_id}/secrets", json=CONFIRM),
@@ -288,6 +290,8 @@ PROBLEMS: dict[tuple[str, str], Request] = {
     ("remove_client_secret", "no-such-client"): nothing_there(
         "DELETE", "/v1/clients/{client_id}/secrets/{secret_id}", json=CONFIRM
     ),
+    **unconfirmed("delete_user", "DELETE", "/v1/users/{account_id}", "administrator"),
+    **unconfirmed("change_role", "PUT", "/v1/users/{account_id}/role", "administrator", role="clinician"),
     **unconfirmed("register_client", "POST", "/v1/clients", name="PACS"),
     **unconfirmed("deactivate_client", "DELETE", "/v1/clients/{client_id}"),
     **unconfirmed("add_client_secret", "POST", "/v1/clients/{client_id}/secrets"),

@@ -32,6 +32,17 @@ def mailing(mail: MailServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture(scope="module")
+def verifying(mail: MailServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """Of a stack on which new accounts must confirm their address."""
+    variables = mail_variables(mail.port, public_url=PUBLIC_URL, email_verification="true")
+    with (
+        tiny_stack(tmp_path_factory.mktemp("verifying"), **variables) as stack,
+        httpx.Client(base_url=stack.settings.gateway_url, timeout=60, trust_env=False) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(scope="module")
 def visitor(mailing: Stack) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=mailing.settings.gateway_url, timeout=60, trust_env=False) as client:
         yield client
@@ -87,6 +98,41 @@ def test_one_of_many_uses_of_a_link_at_the_same_time_succeeds(
         "/v1/token", data={"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
     )
     assert refreshed.status_code in (400, 401), "the sessions of a thief end"
+
+
+def test_nobody_signs_in_before_the_owner_of_the_mailbox_confirms_the_address(
+    verifying: httpx.Client, mail: MailServer
+) -> None:
+    email = new_account(verifying)
+    refused = sign_in(verifying, email, PASSWORD)
+    assert (refused.status_code, refused.json()["type"]) == (400, "/problems/address-not-verified")
+    guessed = verifying.put("/v1/address-verification", json={"token": "x" * 43})
+    assert (guessed.status_code, guessed.json()["type"]) == (403, "/problems/invalid-link")
+    message = mail.wait_for(email)
+    assert f"{PUBLIC_URL}/verify-address#" in message.get_content()
+    token = token_in(message)
+    reset = {"token": token, "new_password": ANOTHER}
+    assert verifying.put("/v1/password-reset", json=reset).status_code == 403, "the link is for one purpose"
+    assert verifying.put("/v1/address-verification", json={"token": token}).status_code == 204
+    assert sign_in(verifying, email, PASSWORD).status_code == 200
+    assert verifying.put("/v1/address-verification", json={"token": token}).status_code == 403, "single-use"
+
+
+def test_asking_for_a_verification_link_tells_nothing_and_floods_no_mailbox(
+    verifying: httpx.Client, mail: MailServer
+) -> None:
+    known, unknown = new_account(verifying), f"{uuid.uuid4().hex}@example.org"
+
+    def requested(email: str) -> httpx.Response:
+        return verifying.post("/v1/address-verification", json={"email": email})
+
+    answers = [requested(email) for email in (known, unknown)]
+    assert [(answer.status_code, answer.content) for answer in answers] == [(202, answers[0].content)] * 2
+    statuses = [requested(known).status_code for _ in range(10)]
+    assert set(statuses) == {202, 429}
+    assert statuses.count(202) == 2
+    mail.wait_for(known, count=4)
+    assert mail.to(unknown) == []
 
 
 def test_the_caller_does_not_decide_where_a_link_leads(mailing: Stack, visitor: httpx.Client, mail: MailServer) -> None:

@@ -63,7 +63,9 @@ def test_a_demoted_account_gets_no_secret_again(stack: Stack, client: httpx.Clie
     first = client.post("/v1/clients", json={"name": "PACS", "password": PASSWORD}, headers=demoted | key)
     assert first.json()["secrets"][0]["secret"]
     account = client.get("/v1/users/me", headers=demoted).json()["id"]
-    change = client.put(f"/v1/users/{account}/role", json={"role": "clinician"}, headers=administrator)
+    change = client.put(
+        f"/v1/users/{account}/role", json={"role": "clinician", "password": PASSWORD}, headers=administrator
+    )
     assert change.status_code == 200, change.text
     again = client.post("/v1/clients", json={"name": "PACS", "password": PASSWORD}, headers=demoted | key)
     assert again.status_code == 403

@@ -57,6 +57,30 @@ def test_a_stolen_access_token_changes_no_client(stack: Stack) -> None:
     assert "Thief's" not in {row["name"] for row in listed}
 
 
+def test_a_stolen_access_token_gives_nobody_a_role_and_deletes_no_account(stack: Stack) -> None:
+    """A role would outlive the session of the token. One's own account is not deleted by its id either."""
+    stolen, thief = stolen_token(stack, stack.create_administrator()), Caller(stack)
+    own = thief.request("GET", ME, headers=stolen).json()["id"]
+    email = new_account(stack)
+    accomplice = Caller(stack).request("GET", ME, headers=stolen_token(stack, email)).json()
+    one = f"/v1/users/{accomplice['id']}"
+    attempts: list[tuple[str, str, dict[str, str]]] = [
+        ("PUT", f"{one}/role", {"role": "administrator"}),
+        ("DELETE", one, {}),
+        ("DELETE", f"/v1/users/{own}", {}),
+    ]
+    without = [thief.request(method, path, headers=stolen, json=body) for method, path, body in attempts]
+    assert [answer.status_code for answer in without] == [422] * 3
+    wrong = [
+        thief.request(method, path, headers=stolen, json=body | {"password": WRONG}) for method, path, body in attempts
+    ]
+    assert [answer.status_code for answer in wrong] == [403] * 3
+    assert thief.request("GET", one, headers=stolen).json() == accomplice
+    assert thief.request("GET", ME, headers=stolen).json()["id"] == own
+    log = thief.request("GET", f"/v1/users/{own}/sign-ins", headers=stolen).json()["items"]
+    assert [entry["event"] for entry in log].count("confirmation_refused") == 3
+
+
 @pytest.mark.parametrize(
     ("method", "path", "form"),
     [

@@ -21,9 +21,11 @@ import hepar.ensemble
 import hepar.imaging
 from classify_service.app import create_app as create_classify
 from detect_service.app import create_app as create_detect
+from hepar.contracts.slices import SEGMENTER_HEADER, SLICES_PATH
 from hepar.imaging.letterbox import letterbox
 from tests.support.model_services import ModelServices
 from tests.support.pictures import encoded, gradient
+from tests.support.slices import body, worker
 from tests.support.tiny_models import write_mapped_classifier
 from tests.support.triton import RunningTriton
 
@@ -55,14 +57,14 @@ def image_work_of_this_thread() -> Iterator[list[str]]:
 
 
 async def image_work_on_the_loop(
-    app: FastAPI, path: str, bearer: dict[str, str], **parameters: str
+    app: FastAPI, path: str, headers: dict[str, str], parameters: dict[str, str], content: bytes = LARGE
 ) -> tuple[httpx2.Response, list[str]]:
     async with (
         app.router.lifespan_context(app),
         httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://127.0.0.1") as client,
     ):
         with image_work_of_this_thread() as calls:
-            answer = await client.post(path, params=parameters, content=LARGE, headers=PNG | bearer)
+            answer = await client.post(path, params=parameters, content=content, headers=PNG | headers)
         return answer, calls
 
 
@@ -83,7 +85,7 @@ def test_classification_does_no_image_work_on_the_loop(
     shutil.copytree(triton.repository / "classify_steady", tmp_path / "classify_steady")
     app = create_classify(services.classify_settings(tmp_path))
     answer, calls = asyncio.run(
-        image_work_on_the_loop(app, "/v1/classifications", services.authority.bearer(), **parameters)
+        image_work_on_the_loop(app, "/v1/classifications", services.authority.bearer(), parameters)
     )
     assert answer.status_code == 200, answer.text
     assert (answer.json()["explanation"] is not None) == bool(parameters)
@@ -95,9 +97,20 @@ def test_detection_does_no_image_work_on_the_loop(
     triton: RunningTriton, parameters: dict[str, str], services: ModelServices
 ) -> None:
     app = create_detect(services.detect_settings(triton.repository))
-    answer, calls = asyncio.run(
-        image_work_on_the_loop(app, "/v1/detections", services.authority.bearer(), **parameters)
-    )
+    answer, calls = asyncio.run(image_work_on_the_loop(app, "/v1/detections", services.authority.bearer(), parameters))
     assert answer.status_code == 200, answer.text
     assert (answer.json()["annotated_png"] is not None) == bool(parameters)
     assert calls == []
+
+
+def test_a_batch_of_slices_is_no_image_work_on_the_loop(triton: RunningTriton, services: ModelServices) -> None:
+    slices = np.tile(gradient(500, 500), (20, 1, 1))
+    masks = np.full((20, 2, 64, 64), 255, np.uint8)
+    headers = worker(services.authority)
+    app = create_classify(services.classify_settings(triton.repository))
+    answer, calls = asyncio.run(image_work_on_the_loop(app, SLICES_PATH, headers, {}, body(slices)))
+    assert (len(answer.json()["items"]), calls) == (20, [])
+    app = create_detect(services.detect_settings(triton.repository))
+    named = headers | {SEGMENTER_HEADER: "segment_grey/1"}
+    answer, calls = asyncio.run(image_work_on_the_loop(app, SLICES_PATH, named, {}, body(slices, masks)))
+    assert (len(answer.json()["items"]), calls) == (20, [])

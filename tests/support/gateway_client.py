@@ -48,6 +48,7 @@ class Misbehaving:
     body: bytes = b"{}"
     kind: bytes = b"application/json"
     wait_s: float = 0.0
+    retry_after: bytes = b"7"
     reads: bool = True
     cancelled: int = 0
     seen: list[dict[str, str]] = field(default_factory=list)
@@ -63,7 +64,7 @@ class Misbehaving:
         await asyncio.wait([waiting, gone], return_when=asyncio.FIRST_COMPLETED)
         if not waiting.done():
             self.cancelled += 1
-        headers = [(b"content-type", self.kind), (b"retry-after", b"7")]
+        headers = [(b"content-type", self.kind), (b"retry-after", self.retry_after)]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body})
 

@@ -46,7 +46,7 @@ class PublicApi:
         made = self.client.post("/v1/users", json={"email": email, "password": PASSWORD})
         assert made.status_code == 201, made.text
         identity: str = made.json()["id"]
-        self.call("PUT", f"/v1/users/{identity}/role", json={"role": role})
+        self.call("PUT", f"/v1/users/{identity}/role", json={"role": role, "password": PASSWORD})
         return self._signed_in(identity, email)
 
     def registered_client(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from training.commands.context import Command, Context
 from training.pictures.lesion_sheet import lesion_sheet
+from training.pictures.sample_study import write_sample_study
 from training.pictures.samples import write_samples
 from training.sources import LiverSlice, msd_liver_slices
 
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
 
 
 class WriteSamples(Command):
-    """Write the sample images: phantoms with lesions."""
+    """Write the sample images and the sample study: phantoms with lesions."""
 
     out: Path = Field(default=Path("samples"), description="output folder")
 
     def run(self, context: Context) -> None:
-        for path in write_samples(context.run.configuration.data, self.out):
+        for path in [*write_samples(context.run.configuration.data, self.out), *write_sample_study(self.out)]:
             print(path)
 
 

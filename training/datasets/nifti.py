@@ -12,6 +12,7 @@ from typing import Any
 
 import nibabel
 import numpy as np
+from nibabel.filebasedimages import ImageFileError
 from numpy.typing import NDArray
 
 from training.datasets.records import (
@@ -29,7 +30,7 @@ TUMOUR_LABEL = 2
 PLC_WINDOW_HU = (-200.0, 200.0)
 PLC_FIELD_OF_VIEW_MM = 400.0
 _MCT_PHASES = ("nc", "art", "pvp", "delay")
-_BROKEN = (OSError, ValueError, EOFError, KeyError, nibabel.filebasedimages.ImageFileError)
+_BROKEN = (OSError, ValueError, EOFError, KeyError, ImageFileError)
 
 
 def read_lits(folder: Path, options: ReadOptions) -> Read:

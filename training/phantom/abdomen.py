@@ -30,6 +30,25 @@ class Phantom:
     spacing_mm: float
 
 
+@dataclass(frozen=True)
+class Level:
+    """Which slice of a body is drawn; the default is the one slice of `abdomen_phantom`.
+
+    right_lobe, left_lobe: sizes of the lobes' cross-sections, 1 where they are largest, 0 where there is none.
+    vessel_turn: radians by which the liver's vessels are turned.  vessels, noise: seeds of their own; None draws them
+    from the generator of the body, which then differs between levels.
+    """
+
+    right_lobe: float = 1.0
+    left_lobe: float = 1.0
+    vessel_turn: float = 0.0
+    vessels: int | None = None
+    noise: int | None = None
+
+
+_WHOLE = Level()
+
+
 class _Canvas:
     """Slightly warped coordinates in mm relative to the body's centre: x to the right of the image, y down."""
 
@@ -55,7 +74,9 @@ class _Canvas:
         self.hu = np.where(inside, hu + texture, self.hu).astype(np.float32)
 
 
-def abdomen_phantom(rng: np.random.Generator, size_px: int = 512, field_of_view_mm: float = 410.0) -> Phantom:
+def abdomen_phantom(
+    rng: np.random.Generator, size_px: int = 512, field_of_view_mm: float = 410.0, level: Level = _WHOLE
+) -> Phantom:
     """Draws one axial slice at the level of liver, spleen, stomach and kidneys, portal-venous phase.
 
     Standard radiological display: the patient's right on the image's left, the spine at the bottom.
@@ -73,7 +94,7 @@ def abdomen_phantom(rng: np.random.Generator, size_px: int = 512, field_of_view_
     canvas.paint(wall, MUSCLE_HU, 5)
     canvas.paint(cavity, FAT_HU + 5, 8)
 
-    liver = _liver(canvas, cavity, cavity_a, cavity_b)
+    liver = _liver(canvas, cavity, cavity_a, cavity_b, level)
     _bowel(canvas, cavity & ~liver, cavity_a, cavity_b)
     _stomach(canvas, cavity & ~liver, cavity_a, cavity_b)
     _spleen(canvas, cavity & ~liver, cavity_a, cavity_b)
@@ -82,14 +103,17 @@ def abdomen_phantom(rng: np.random.Generator, size_px: int = 512, field_of_view_
     liver = _largest_part(ndimage.binary_opening(liver, iterations=2))
     parenchyma_hu = rng.normal(105, 10)
     canvas.paint(liver, parenchyma_hu, 3)
-    _liver_vessels(canvas, liver, parenchyma_hu)
+    if liver.any():
+        _liver_vessels(canvas, liver, parenchyma_hu, level)
     _great_vessels_and_spine(canvas, cavity_b)
     _ribs(canvas, cavity_a, cavity_b)
     _table(canvas, half_depth)
     liver &= np.abs(canvas.hu - parenchyma_hu) < 90  # ribs and veins cover a part of its edge
 
     blurred = ndimage.gaussian_filter(canvas.hu, 0.7 / canvas.spacing_mm)
-    noise = ct_noise(rng, canvas.shape, canvas.spacing_mm, sigma_hu=rng.uniform(8, 15))
+    sigma_hu = rng.uniform(8, 15)
+    noise_rng = rng if level.noise is None else np.random.default_rng(level.noise)
+    noise = ct_noise(noise_rng, canvas.shape, canvas.spacing_mm, sigma_hu)
     return Phantom((blurred + noise).astype(np.float32), liver, canvas.spacing_mm)
 
 
@@ -101,11 +125,12 @@ def _largest_part(mask: BoolImage) -> BoolImage:
     return np.asarray(parts == int(sizes.argmax()) + 1)
 
 
-def _liver(canvas: _Canvas, cavity: BoolImage, a: float, b: float) -> BoolImage:
+def _liver(canvas: _Canvas, cavity: BoolImage, a: float, b: float, level: Level) -> BoolImage:
     """The right lobe along the right wall and the left lobe across the front, painted with a unique value."""
     rng = canvas.rng
     right = canvas.ellipse(-0.52 * a, -0.02 * b, 0.46 * a, rng.uniform(0.80, 0.94) * b, 0.12)
     left = canvas.ellipse(-0.12 * a, -0.46 * b, rng.uniform(0.42, 0.58) * a, 0.36 * b, 0.18)
+    right, left = right / max(level.right_lobe, 1e-3) ** 2, left / max(level.left_lobe, 1e-3) ** 2
     joint = -np.logaddexp(-6 * right, -6 * left) / 6
     liver = np.asarray((joint < 1) & cavity)
     canvas.paint(liver, AIR_HU + 1)
@@ -153,21 +178,26 @@ def _kidneys(canvas: _Canvas, cavity: BoolImage, a: float, b: float) -> None:
         canvas.paint((sinus < 1) & (kidney < 1), -70)
 
 
-def _liver_vessels(canvas: _Canvas, liver: BoolImage, parenchyma_hu: float) -> None:
+def _liver_vessels(canvas: _Canvas, liver: BoolImage, parenchyma_hu: float, level: Level) -> None:
     """Hepatic and portal veins: tapering random walks outwards from the centre of the liver."""
-    rng = canvas.rng
+    rng = canvas.rng if level.vessels is None else np.random.default_rng(level.vessels)
     rows, columns = np.nonzero(liver)
     centre = np.array([rows.mean(), columns.mean()])
     for _ in range(rng.integers(5, 9)):
-        heading = rng.uniform(0, 2 * np.pi)
+        heading = rng.uniform(0, 2 * np.pi) + level.vessel_turn
         start = centre + rng.normal(0, 12 / canvas.spacing_mm, 2)
-        _draw_vessel(canvas, liver, start, heading, rng.uniform(2.2, 4.2), parenchyma_hu + rng.uniform(35, 65))
+        _draw_vessel(canvas, liver, start, heading, rng.uniform(2.2, 4.2), parenchyma_hu + rng.uniform(35, 65), rng)
 
 
 def _draw_vessel(
-    canvas: _Canvas, liver: BoolImage, start: np.ndarray, heading: float, radius_mm: float, hu: float
+    canvas: _Canvas,
+    liver: BoolImage,
+    start: np.ndarray,
+    heading: float,
+    radius_mm: float,
+    hu: float,
+    rng: np.random.Generator,
 ) -> None:
-    rng = canvas.rng
     position, length = start.copy(), rng.uniform(25, 70) / canvas.spacing_mm
     vessel = np.zeros(canvas.shape, dtype=np.float32)
     rows, columns = np.ogrid[: canvas.shape[0], : canvas.shape[1]]

@@ -3,8 +3,20 @@
 from .async_client import AsyncHepar
 from .errors import GatewayUnreachable, HeparProblem, UnexpectedResponse
 from .options import Options
+from .study_calls import StudyFilter, StudyOptions
+from .study_files import NoStudy
 from .sync_client import Hepar
 
 __version__ = "0.1.0"
 
-__all__ = ["AsyncHepar", "GatewayUnreachable", "Hepar", "HeparProblem", "Options", "UnexpectedResponse"]
+__all__ = [
+    "AsyncHepar",
+    "GatewayUnreachable",
+    "Hepar",
+    "HeparProblem",
+    "NoStudy",
+    "Options",
+    "StudyFilter",
+    "StudyOptions",
+    "UnexpectedResponse",
+]

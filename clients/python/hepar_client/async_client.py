@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Self
 
@@ -11,6 +12,7 @@ import httpx
 from httpx_sse import EventSource
 
 from . import calls
+from .async_studies import AsyncStudies
 from .auth import HeldToken, MemoryTokenStore, TokenAuth
 from .calls import TIMEOUT_S, Call, Image
 from .contracts.accounts import Account
@@ -39,6 +41,7 @@ class AsyncHepar:
         """client: a client with your proxies and certificates, whose base is then used instead of `url`."""
         self._client = client or httpx.AsyncClient(base_url=url, timeout=timeout_s)
         self._auth = TokenAuth(MemoryTokenStore(), self._client.build_request)
+        self.studies = AsyncStudies(self._send, self._stream)
         if token is not None:
             self._hold(token)
 
@@ -94,7 +97,7 @@ class AsyncHepar:
         """Results as they become ready, with the image's index in `images`. Not retried once it has begun."""
         call = calls.batch(images, options, "text/event-stream")
         try:
-            async with self._client.stream(**call.arguments(), auth=self._auth) as response:
+            async with self._stream(call) as response:
                 if response.is_error:
                     await response.aread()
                     raise_for_problem(response)
@@ -111,6 +114,9 @@ class AsyncHepar:
         self._auth.store.save(held)
         return held
 
+    def _stream(self, call: Call) -> AbstractAsyncContextManager[httpx.Response]:
+        return self._client.stream(**call.arguments(asynchronous=True), auth=self._auth)
+
     async def _call(self, model: type[Result], call: Call) -> Result:
         return read(model, await self._send(call))
 
@@ -122,7 +128,7 @@ class AsyncHepar:
             response, failure = None, None
             try:
                 response = await self._client.request(
-                    **call.arguments(), auth=self._auth if call.authenticated else None
+                    **call.arguments(asynchronous=True), auth=self._auth if call.authenticated else None
                 )
             except httpx.HTTPError as error:
                 failure = error

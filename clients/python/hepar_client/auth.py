@@ -98,7 +98,7 @@ class TokenAuth(httpx.Auth):
                 request.headers["Authorization"] = f"Bearer {token.access_token}"
             response = yield request
             refused = _refused_token(request, response)
-            if refused is None:
+            if refused is None or not _can_be_sent_again(request):
                 return
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
@@ -159,6 +159,11 @@ class TokenAuth(httpx.Auth):
 
 def _advance(flow: Generator[httpx.Request, httpx.Response, None], response: httpx.Response | None) -> httpx.Request:
     return next(flow) if response is None else flow.send(response)
+
+
+def _can_be_sent_again(request: httpx.Request) -> bool:
+    """False for a body that was read from files while it was sent."""
+    return not request.extensions.get(calls.READ_ONCE, False)
 
 
 def _refused_token(request: httpx.Request, response: httpx.Response) -> str | None:

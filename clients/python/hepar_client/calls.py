@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,22 @@ from .options import Options
 
 Image = bytes | Path
 TIMEOUT_S = 120.0
+READ_ONCE = "hepar_read_once"
+"""Extension of a request whose body cannot be read a second time."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request. Every attempt to send a POST carries the same Idempotency-Key, so that nothing is computed twice."""
+    """One request. Every attempt to send a POST carries the same Idempotency-Key, so that nothing is computed twice.
+
+    stream: makes the body of one attempt, for bodies that are not held in memory. It takes the place of `content`.
+    """
 
     method: str
     path: str
     query: Sequence[tuple[str, str]] = ()
     content: bytes | None = None
+    stream: Callable[[], Iterator[bytes]] | None = None
     form: Mapping[str, str] | None = None
     json: Mapping[str, Any] | None = None
     files: Sequence[tuple[str, tuple[str, bytes]]] = ()
@@ -29,19 +36,30 @@ class Call:
     authenticated: bool = True
     idempotency_key: str = field(default_factory=lambda: str(uuid.uuid4()))
 
-    def arguments(self) -> dict[str, Any]:
-        """Arguments of httpx.Client.build_request."""
+    def arguments(self, *, asynchronous: bool = False) -> dict[str, Any]:
+        """Arguments of httpx.Client.request. asynchronous: for httpx.AsyncClient, whose streams are other ones."""
         key = {"Idempotency-Key": self.idempotency_key} if self.method == "POST" else {}
         return {
             "method": self.method,
             "url": self.path,
             "params": list(self.query) or None,
-            "content": self.content,
+            "content": self._body(asynchronous),
             "data": self.form,
             "json": self.json,
             "files": list(self.files) or None,
             "headers": dict(self.headers) | key,
+            "extensions": {READ_ONCE: True} if self.stream is not None else None,
         }
+
+    def _body(self, asynchronous: bool) -> bytes | Iterator[bytes] | AsyncIterator[bytes] | None:
+        if self.stream is None:
+            return self.content
+        return _read_in_threads(self.stream()) if asynchronous else self.stream()
+
+
+async def _read_in_threads(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
+        yield chunk
 
 
 ME = Call("GET", "/v1/users/me")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
 
@@ -21,10 +22,11 @@ from .contracts.tokens import AccessToken
 from .errors import GatewayUnreachable, UnexpectedResponse
 from .options import DEFAULT_OPTIONS, Options
 from .responses import Result, parse, raise_for_problem, read, retry_delay_s
+from .sync_studies import Studies
 
 
 class Hepar:
-    """A gateway. Use as a context manager; threads may share it.
+    """A gateway. Use as a context manager; threads may share it. `studies` has the methods for whole studies.
 
     Every method raises HeparProblem for what the gateway refuses, GatewayUnreachable and UnexpectedResponse.
     """
@@ -45,6 +47,7 @@ class Hepar:
         """
         self._client = client or httpx.Client(base_url=url, timeout=timeout_s)
         self._auth = TokenAuth(store or MemoryTokenStore(), self._client.build_request, client_credentials)
+        self.studies = Studies(self._send, self._stream)
         if token is not None:
             self._hold(token)
 
@@ -103,7 +106,7 @@ class Hepar:
         """Results as they become ready, with the image's index in `images`. Not retried once it has begun."""
         call = calls.batch(images, options, "text/event-stream")
         try:
-            with self._client.stream(**call.arguments(), auth=self._auth) as response:
+            with self._stream(call) as response:
                 if response.is_error:
                     response.read()
                     raise_for_problem(response)
@@ -120,6 +123,9 @@ class Hepar:
         with self._auth.store.lock():
             self._auth.store.save(held)
         return held
+
+    def _stream(self, call: Call) -> AbstractContextManager[httpx.Response]:
+        return self._client.stream(**call.arguments(), auth=self._auth)
 
     def _call(self, model: type[Result], call: Call) -> Result:
         return read(model, self._send(call))

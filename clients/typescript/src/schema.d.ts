@@ -160,6 +160,187 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/studies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List studies
+         * @description Newest first: the caller's own and those of the caller's group; all of them with the scope `all-studies`.
+         */
+        get: operations["list_studies"];
+        put?: never;
+        /**
+         * Send a study
+         * @description Checks and stores the files, and queues their analysis. A file that cannot be read is reported in the result; the
+         *     study is refused where none can, where the files are of several patients, and where an archive is unsafe.
+         *
+         *     A study that the caller sent before is recognised by its images: it keeps its id, and nothing is computed twice.
+         *     With further images it gets a new version.
+         */
+        post: operations["create_study"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/studies/{study_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a study
+         * @description Its status, its progress and, once it is finished, its result in one line.
+         */
+        get: operations["get_study"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a study
+         * @description Deletes its images, masks, results and identifiers; a running analysis stops. It cannot be undone. The access log
+         *     keeps who deleted it and when.
+         */
+        delete: operations["delete_study"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/studies/{study_id}/analyses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Analyse a study again
+         * @description Queues a new version with the models of today. Results of earlier versions stay, with `?version=`.
+         */
+        post: operations["analyse_study_again"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/studies/{study_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel the analysis of a study
+         * @description The study stays stored, and can be analysed again.
+         */
+        post: operations["cancel_study"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/studies/{study_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow the progress of a study
+         * @description An event `study` at once, unless `Last-Event-ID` is still the newest, and at every step of the analysis; after
+         *     the last an event `end`. The stream ends without it after fifteen minutes, or when the access token expires: connect
+         *     again with `Last-Event-ID`.
+         */
+        get: operations["follow_study"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/studies/{study_id}/result": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the result of a study
+         * @description The decision about the patient, and every lesion with its axes, volume and type.
+         */
+        get: operations["get_study_result"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List my webhooks
+         * @description Oldest first; without their secrets.
+         */
+        get: operations["list_webhooks"];
+        put?: never;
+        /**
+         * Register a webhook
+         * @description It is called with a StudyNotification when a study of this account is finished or failed, again after failures
+         *     for about a day. The headers `webhook-id`, `webhook-timestamp` and `webhook-signature` follow Standard Webhooks;
+         *     the secret is shown only here. Redirects are not followed.
+         */
+        post: operations["register_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{webhook_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a webhook
+         * @description It is not called any more; calls that wait are dropped.
+         */
+        delete: operations["delete_webhook"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/models": {
         parameters: {
             query?: never;
@@ -520,7 +701,8 @@ export interface paths {
         post?: never;
         /**
          * Delete an account
-         * @description Deletes it and ends its sessions; only its id stays, in the audit log. It cannot be undone.
+         * @description Deletes it and ends its sessions; only its id stays, in the audit log. It cannot be undone. The form has the
+         *     administrator's own password and code.
          */
         delete: operations["delete_user"];
         options?: never;
@@ -600,7 +782,7 @@ export interface paths {
         /**
          * Change an account's role
          * @description New tokens have the new role's scopes. Tokens that were issued before keep theirs until they expire, but never
-         *     more than the new role allows at the account operations.
+         *     more than the new role allows at the account operations. The form has the administrator's own password and code.
          */
         put: operations["change_role"];
         post?: never;
@@ -1646,6 +1828,60 @@ export interface components {
             revocation_endpoint_auth_methods_supported: string[];
         };
         /**
+         * Axis
+         * @description A diameter of a lesion in one slice.
+         * @example {
+         *       "end_mm": [
+         *         -48.9,
+         *         -22.6,
+         *         140
+         *       ],
+         *       "end_px": [
+         *         190,
+         *         248
+         *       ],
+         *       "length_mm": 24.7,
+         *       "slice": 17,
+         *       "start_mm": [
+         *         -71.2,
+         *         -12,
+         *         140
+         *       ],
+         *       "start_px": [
+         *         141,
+         *         203.5
+         *       ]
+         *     }
+         */
+        Axis: {
+            /** @description in the plane of the slice */
+            length_mm: number;
+            /** @description index in the analysed volume, from 0 at the feet */
+            slice: number;
+            /** @description one end point: x, y and z in patient coordinates */
+            start_mm: [
+                number,
+                number,
+                number
+            ];
+            /** @description the other end point */
+            end_mm: [
+                number,
+                number,
+                number
+            ];
+            /** @description x and y in pixels of the slice as `slices/{index}.png` shows it */
+            start_px: [
+                number,
+                number
+            ];
+            /** @description x and y of the other end point */
+            end_px: [
+                number,
+                number
+            ];
+        };
+        /**
          * BatchEnd
          * @description Data of the event `end`, the last one of a batch. A stream that ends without it was cut off.
          * @example {
@@ -2153,7 +2389,7 @@ export interface components {
              *       "analyses"
              *     ]
              */
-            scopes: ("analyses" | "models")[];
+            scopes: ("analyses" | "models" | "studies")[];
         };
         /**
          * ClientSecret
@@ -2887,6 +3123,165 @@ export interface components {
             width: number;
         };
         /**
+         * KeySlice
+         * @description One of the most telling slices.
+         * @example {
+         *       "lesions": [
+         *         "L1"
+         *       ],
+         *       "slice": 17,
+         *       "tumour_probability": 0.93
+         *     }
+         */
+        KeySlice: {
+            /** @description index in the analysed volume, from 0 at the feet */
+            slice: number;
+            /** @description ids of the lesions that it shows */
+            lesions: string[];
+            /** @description of the classifiers; null where none answered */
+            tumour_probability: number | null;
+        };
+        /**
+         * Lesion
+         * @description One lesion in three dimensions.
+         * @example {
+         *       "agreement": 2,
+         *       "boxes": [
+         *         {
+         *           "detectors": [
+         *             "detect_faster_rcnn",
+         *             "detect_yolov5"
+         *           ],
+         *           "label": "metastasis",
+         *           "score": 0.83,
+         *           "slice": 17,
+         *           "x_max": 190,
+         *           "x_min": 141,
+         *           "y_max": 248,
+         *           "y_min": 203.5
+         *         }
+         *       ],
+         *       "centre_mm": [
+         *         -60,
+         *         -17.3,
+         *         140
+         *       ],
+         *       "detectors": [
+         *         "detect_faster_rcnn",
+         *         "detect_yolov5"
+         *       ],
+         *       "first_slice": 15,
+         *       "id": "L1",
+         *       "key_slice": 17,
+         *       "label": "metastasis",
+         *       "last_slice": 20,
+         *       "liver_share": 0.97,
+         *       "lobe": "right",
+         *       "long_axis": {
+         *         "end_mm": [
+         *           -48.9,
+         *           -22.6,
+         *           140
+         *         ],
+         *         "end_px": [
+         *           190,
+         *           248
+         *         ],
+         *         "length_mm": 24.7,
+         *         "slice": 17,
+         *         "start_mm": [
+         *           -71.2,
+         *           -12,
+         *           140
+         *         ],
+         *         "start_px": [
+         *           141,
+         *           203.5
+         *         ]
+         *       },
+         *       "measurable": true,
+         *       "measured_on": "mask",
+         *       "probability": 0.91,
+         *       "short_axis": {
+         *         "end_mm": [
+         *           -48.9,
+         *           -22.6,
+         *           140
+         *         ],
+         *         "end_px": [
+         *           190,
+         *           248
+         *         ],
+         *         "length_mm": 19.1,
+         *         "slice": 17,
+         *         "start_mm": [
+         *           -71.2,
+         *           -12,
+         *           140
+         *         ],
+         *         "start_px": [
+         *           141,
+         *           203.5
+         *         ]
+         *       },
+         *       "tracking_uid": "2.25.129003331",
+         *       "type_probabilities": {
+         *         "cholangiocarcinoma": 0.19,
+         *         "metastasis": 0.81
+         *       },
+         *       "volume_ml": 5.2
+         *     }
+         */
+        Lesion: {
+            /** @description within this result: L1 is the largest */
+            id: string;
+            /** @description the same in DICOM SEG and SR */
+            tracking_uid: string;
+            /** @description lowest slice that shows it */
+            first_slice: number;
+            /** @description highest slice that shows it */
+            last_slice: number;
+            /** @description where the long axis lies */
+            key_slice: number;
+            /** @description x, y and z in patient coordinates */
+            centre_mm: [
+                number,
+                number,
+                number
+            ];
+            /**
+             * @description `box`: there is no mask; the axes are the sides
+             * @enum {string}
+             */
+            measured_on: "mask" | "box";
+            /** @description longest diameter in a slice (RECIST 1.1) */
+            long_axis: components["schemas"]["Axis"];
+            /** @description longest diameter perpendicular to it in the same slice */
+            short_axis: components["schemas"]["Axis"];
+            /** @description of the mask; null where there is none */
+            volume_ml: number | null;
+            /** @description long axis of at least 10 mm and at least twice the slice thickness */
+            measurable: boolean;
+            /** @description of being a lesion */
+            probability: number;
+            /** @description the type; null where it is undecided */
+            label: string | null;
+            /** @description given a tumour, summing to 1; empty where unknown */
+            type_probabilities: {
+                [key: string]: number;
+            };
+            /** @description detectors that found it in at least one slice */
+            detectors: string[];
+            /** @description number of these detectors */
+            agreement: number;
+            /** @description share of its boxes inside the liver */
+            liver_share: number | null;
+            /** @description estimated from the position in the liver; null without a liver mask */
+            lobe: ("left" | "right") | null;
+            /** @description by slice */
+            boxes: components["schemas"]["SliceBox"][];
+        };
+        /**
          * LinkRequest
          * @example {
          *       "email": "ada@example.org"
@@ -3127,6 +3522,20 @@ export interface components {
              * @default Research software, not a medical device. Not for diagnosis or treatment decisions.
              */
             notice: string;
+        };
+        /**
+         * ModelVersion
+         * @description A model that took part in a result.
+         * @example {
+         *       "model": "segment_resunet",
+         *       "version": "1"
+         *     }
+         */
+        ModelVersion: {
+            /** @description name of the model */
+            model: string;
+            /** @description its version in the model repository */
+            version: string;
         };
         /**
          * ModelVote
@@ -3526,11 +3935,18 @@ export interface components {
         };
         /**
          * RoleChange
+         * @description Confirmed like an operation on credentials: a role gives an account the scopes of its tokens.
          * @example {
+         *       "code": "123456",
+         *       "password": "seven herons over a frozen lake",
          *       "role": "clinician"
          *     }
          */
         RoleChange: {
+            /** @description the caller's password */
+            password: string;
+            /** @description a code of the second factor, or a recovery code, where the caller has a second factor */
+            code?: string | null;
             /**
              * @description the new role
              * @enum {string}
@@ -3733,6 +4149,47 @@ export interface components {
             notice: string;
         };
         /**
+         * Series
+         * @description One series of a study, and whether it was analysed.
+         * @example {
+         *       "chosen": true,
+         *       "description": "Abdomen portal venous 1.5 B30f",
+         *       "findings": [],
+         *       "id": "series-2",
+         *       "images": 41,
+         *       "modality": "CT",
+         *       "number": 2,
+         *       "plane": "axial",
+         *       "reason": "axial, original, soft kernel, portal venous, 41 slices over 200 mm",
+         *       "slice_spacing_mm": 5,
+         *       "uid": "2.25.302187546931"
+         *     }
+         */
+        Series: {
+            /** @description select it with `?series=` */
+            id: string;
+            /** @description SeriesInstanceUID; null for NIfTI */
+            uid: string | null;
+            /** @description SeriesNumber, where the files state it */
+            number: number | null;
+            /** @description SeriesDescription, where the files state it */
+            description: string | null;
+            /** @description CT for what can be analysed */
+            modality: string | null;
+            /** @description null where the files state no orientation */
+            plane: ("axial" | "coronal" | "sagittal" | "oblique") | null;
+            /** @description readable images */
+            images: number;
+            /** @description distance between neighbouring positions, median */
+            slice_spacing_mm: number | null;
+            /** @description irregularities that a reader of the result should know about */
+            findings: ("duplicate_slices" | "missing_slices" | "uneven_spacing" | "gantry_tilt" | "mixed_orientations" | "mixed_sizes" | "localizer" | "derived" | "not_ct" | "too_few_slices" | "no_positions" | "unreadable_files")[];
+            /** @description whether this series was analysed */
+            chosen: boolean;
+            /** @description why it was chosen, or why not */
+            reason: string;
+        };
+        /**
          * ServedModel
          * @description One model of the ensemble.
          * @example {
@@ -3861,6 +4318,499 @@ export interface components {
             name: string;
         };
         /**
+         * SliceBox
+         * @description The box of a lesion in one slice, in pixels of the slice as `slices/{index}.png` shows it; maxima exclusive.
+         * @example {
+         *       "detectors": [
+         *         "detect_faster_rcnn",
+         *         "detect_yolov5"
+         *       ],
+         *       "label": "metastasis",
+         *       "score": 0.83,
+         *       "slice": 17,
+         *       "x_max": 190,
+         *       "x_min": 141,
+         *       "y_max": 248,
+         *       "y_min": 203.5
+         *     }
+         */
+        SliceBox: {
+            /** @description index in the analysed volume, from 0 at the feet */
+            slice: number;
+            /** @description left edge */
+            x_min: number;
+            /** @description upper edge */
+            y_min: number;
+            /** @description right edge, exclusive */
+            x_max: number;
+            /** @description lower edge, exclusive */
+            y_max: number;
+            /** @description of the fused box; not a probability */
+            score: number;
+            /** @description type of the lesion according to the detectors */
+            label: string;
+            /** @description the detectors that found it */
+            detectors: string[];
+        };
+        /**
+         * SliceResult
+         * @description What the classifiers decided about one slice of the liver.
+         * @example {
+         *       "outcome": "decided",
+         *       "slice": 17,
+         *       "tumour_probability": 0.93,
+         *       "type_probabilities": {
+         *         "cholangiocarcinoma": 0.13,
+         *         "metastasis": 0.87
+         *       }
+         *     }
+         */
+        SliceResult: {
+            /** @description index in the analysed volume, from 0 at the feet */
+            slice: number;
+            /**
+             * @description as for one image
+             * @enum {string}
+             */
+            outcome: "decided" | "type_undecided" | "indeterminate" | "out_of_scope";
+            /** @description null where no classifier answered */
+            tumour_probability: number | null;
+            /** @description given a tumour, summing to 1; empty where unknown */
+            type_probabilities: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * Study
+         * @description A study as it is stored.
+         * @example {
+         *       "accession_number": "A-1042",
+         *       "created_at": "2026-11-26T09:30:00Z",
+         *       "id": "0b0e7f0a-5d4e-4c8a-9a5e-0d7f6b3f7c11",
+         *       "images": 41,
+         *       "name": "Follow-up 3",
+         *       "patient_pseudonym": "P-7KQ2M9",
+         *       "priority": "normal",
+         *       "progress": {
+         *         "slices_done": 41,
+         *         "slices_total": 41,
+         *         "stage": "done",
+         *         "time_left_s": 0
+         *       },
+         *       "size_bytes": 21497520,
+         *       "status": "finished",
+         *       "study_date": "2026-11-20",
+         *       "summary": {
+         *         "label": "metastasis",
+         *         "largest_mm": 24.7,
+         *         "lesions": 1,
+         *         "outcome": "decided",
+         *         "probability": 0.81
+         *       },
+         *       "updated_at": "2026-11-26T09:30:00Z",
+         *       "version": 1
+         *     }
+         */
+        Study: {
+            /** @description a UUID */
+            id: string;
+            /**
+             * @description of the newest version
+             * @enum {string}
+             */
+            status: "queued" | "running" | "finished" | "failed" | "cancelled";
+            /**
+             * @description `urgent` studies are analysed first
+             * @enum {string}
+             */
+            priority: "normal" | "urgent";
+            /**
+             * Format: date-time
+             * @description when it was received, UTC
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description time of the last change, UTC
+             */
+            updated_at: string;
+            /** @description of the newest result, or of the one that is computed now */
+            version: number;
+            /** @description given by the sender with `?name=` */
+            name: string | null;
+            /** @description where the files state it */
+            accession_number: string | null;
+            /** @description the same for all studies of a patient at this installation */
+            patient_pseudonym: string | null;
+            /** @description YYYY-MM-DD, where the files state it */
+            study_date: string | null;
+            /** @description received images, of all series */
+            images: number;
+            /** @description as received */
+            size_bytes: number;
+            progress: components["schemas"]["StudyProgress"];
+            /** @description once finished */
+            summary?: components["schemas"]["StudySummary"] | null;
+            /** @description why it failed */
+            problem?: components["schemas"]["Problem"] | null;
+        };
+        /**
+         * StudyEnd
+         * @description The last event of a study's progress.
+         * @example {
+         *       "status": "finished",
+         *       "version": 1
+         *     }
+         */
+        StudyEnd: {
+            /**
+             * @description `finished`, `failed` or `cancelled`
+             * @enum {string}
+             */
+            status: "queued" | "running" | "finished" | "failed" | "cancelled";
+            /** @description of the result, where the study is finished */
+            version: number;
+        };
+        /**
+         * StudyList
+         * @description A page of studies, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "accession_number": "A-1042",
+         *           "created_at": "2026-11-26T09:30:00Z",
+         *           "id": "0b0e7f0a-5d4e-4c8a-9a5e-0d7f6b3f7c11",
+         *           "images": 41,
+         *           "name": "Follow-up 3",
+         *           "patient_pseudonym": "P-7KQ2M9",
+         *           "priority": "normal",
+         *           "progress": {
+         *             "slices_done": 41,
+         *             "slices_total": 41,
+         *             "stage": "done",
+         *             "time_left_s": 0
+         *           },
+         *           "size_bytes": 21497520,
+         *           "status": "finished",
+         *           "study_date": "2026-11-20",
+         *           "summary": {
+         *             "label": "metastasis",
+         *             "largest_mm": 24.7,
+         *             "lesions": 1,
+         *             "outcome": "decided",
+         *             "probability": 0.81
+         *           },
+         *           "updated_at": "2026-11-26T09:30:00Z",
+         *           "version": 1
+         *         }
+         *       ],
+         *       "next": "eyJhZnRlciI6MX0"
+         *     }
+         */
+        StudyList: {
+            /** @description at most `limit` of them */
+            items: components["schemas"]["Study"][];
+            /** @description pass it as `after` for the next page; null on the last */
+            next?: string | null;
+        };
+        /**
+         * StudyProgress
+         * @description How far the analysis is.
+         * @example {
+         *       "slices_done": 24,
+         *       "slices_total": 41,
+         *       "stage": "inference",
+         *       "time_left_s": 9.5
+         *     }
+         */
+        StudyProgress: {
+            /**
+             * @description what the analysis does now
+             * @enum {string}
+             */
+            stage: "queued" | "loading" | "liver" | "inference" | "lesions" | "outputs" | "done";
+            /** @description of the liver's slices */
+            slices_done: number;
+            /** @description the liver's slices; null until they are known */
+            slices_total: number | null;
+            /** @description estimated; null before the first slice */
+            time_left_s: number | null;
+        };
+        /**
+         * StudyResult
+         * @description The result of one patient's study.
+         * @example {
+         *       "certainty": "high",
+         *       "created_at": "2026-11-26T09:30:00Z",
+         *       "key_slices": [
+         *         {
+         *           "lesions": [
+         *             "L1"
+         *           ],
+         *           "slice": 17,
+         *           "tumour_probability": 0.93
+         *         }
+         *       ],
+         *       "label": "metastasis",
+         *       "lesions": [
+         *         {
+         *           "agreement": 2,
+         *           "boxes": [
+         *             {
+         *               "detectors": [
+         *                 "detect_faster_rcnn",
+         *                 "detect_yolov5"
+         *               ],
+         *               "label": "metastasis",
+         *               "score": 0.83,
+         *               "slice": 17,
+         *               "x_max": 190,
+         *               "x_min": 141,
+         *               "y_max": 248,
+         *               "y_min": 203.5
+         *             }
+         *           ],
+         *           "centre_mm": [
+         *             -60,
+         *             -17.3,
+         *             140
+         *           ],
+         *           "detectors": [
+         *             "detect_faster_rcnn",
+         *             "detect_yolov5"
+         *           ],
+         *           "first_slice": 15,
+         *           "id": "L1",
+         *           "key_slice": 17,
+         *           "label": "metastasis",
+         *           "last_slice": 20,
+         *           "liver_share": 0.97,
+         *           "lobe": "right",
+         *           "long_axis": {
+         *             "end_mm": [
+         *               -48.9,
+         *               -22.6,
+         *               140
+         *             ],
+         *             "end_px": [
+         *               190,
+         *               248
+         *             ],
+         *             "length_mm": 24.7,
+         *             "slice": 17,
+         *             "start_mm": [
+         *               -71.2,
+         *               -12,
+         *               140
+         *             ],
+         *             "start_px": [
+         *               141,
+         *               203.5
+         *             ]
+         *           },
+         *           "measurable": true,
+         *           "measured_on": "mask",
+         *           "probability": 0.91,
+         *           "short_axis": {
+         *             "end_mm": [
+         *               -48.9,
+         *               -22.6,
+         *               140
+         *             ],
+         *             "end_px": [
+         *               190,
+         *               248
+         *             ],
+         *             "length_mm": 19.1,
+         *             "slice": 17,
+         *             "start_mm": [
+         *               -71.2,
+         *               -12,
+         *               140
+         *             ],
+         *             "start_px": [
+         *               141,
+         *               203.5
+         *             ]
+         *           },
+         *           "tracking_uid": "2.25.129003331",
+         *           "type_probabilities": {
+         *             "cholangiocarcinoma": 0.19,
+         *             "metastasis": 0.81
+         *           },
+         *           "volume_ml": 5.2
+         *         }
+         *       ],
+         *       "liver_ml": 1480,
+         *       "missing_models": [],
+         *       "models": [
+         *         {
+         *           "model": "segment_resunet",
+         *           "version": "1"
+         *         }
+         *       ],
+         *       "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
+         *       "outcome": "decided",
+         *       "series": [
+         *         {
+         *           "chosen": true,
+         *           "description": "Abdomen portal venous 1.5 B30f",
+         *           "findings": [],
+         *           "id": "series-2",
+         *           "images": 41,
+         *           "modality": "CT",
+         *           "number": 2,
+         *           "plane": "axial",
+         *           "reason": "axial, original, soft kernel, portal venous, 41 slices over 200 mm",
+         *           "slice_spacing_mm": 5,
+         *           "uid": "2.25.302187546931"
+         *         }
+         *       ],
+         *       "slices": [
+         *         {
+         *           "outcome": "decided",
+         *           "slice": 17,
+         *           "tumour_probability": 0.93,
+         *           "type_probabilities": {
+         *             "cholangiocarcinoma": 0.13,
+         *             "metastasis": 0.87
+         *           }
+         *         }
+         *       ],
+         *       "software_version": "2.0.0",
+         *       "study_id": "0b0e7f0a-5d4e-4c8a-9a5e-0d7f6b3f7c11",
+         *       "tumour": true,
+         *       "tumour_ml": 5.2,
+         *       "tumour_percent": 0.35,
+         *       "tumour_probability": 0.96,
+         *       "type_probabilities": {
+         *         "cholangiocarcinoma": 0.19,
+         *         "metastasis": 0.81
+         *       },
+         *       "unreadable_files": [],
+         *       "version": 1,
+         *       "volume": {
+         *         "column_direction": [
+         *           1,
+         *           0,
+         *           0
+         *         ],
+         *         "columns": 512,
+         *         "liver_slices": [
+         *           6,
+         *           38
+         *         ],
+         *         "origin_mm": [
+         *           -200,
+         *           -180,
+         *           40
+         *         ],
+         *         "row_direction": [
+         *           0,
+         *           1,
+         *           0
+         *         ],
+         *         "rows": 512,
+         *         "slice_direction": [
+         *           0,
+         *           0,
+         *           1
+         *         ],
+         *         "slices": 41,
+         *         "spacing_mm": [
+         *           5,
+         *           0.78,
+         *           0.78
+         *         ]
+         *       },
+         *       "warnings": []
+         *     }
+         */
+        StudyResult: {
+            /** @description id of the study */
+            study_id: string;
+            /** @description grows when images come late and when the study is analysed again */
+            version: number;
+            /**
+             * Format: date-time
+             * @description when the analysis ended, UTC
+             */
+            created_at: string;
+            /**
+             * @description as for one image; `out_of_scope` where no slice shows a liver
+             * @enum {string}
+             */
+            outcome: "decided" | "type_undecided" | "indeterminate" | "out_of_scope";
+            /** @description null where that is open, and out of scope */
+            tumour: boolean | null;
+            /** @description of at least one lesion, calibrated */
+            tumour_probability: number | null;
+            /** @description the type; null where it is undecided */
+            label: string | null;
+            /** @description given a tumour, summing to 1; empty out of scope */
+            type_probabilities: {
+                [key: string]: number;
+            };
+            /** @description of the outcome, in words; null out of scope */
+            certainty: ("high" | "moderate" | "low") | null;
+            /** @description largest first */
+            lesions: components["schemas"]["Lesion"][];
+            /** @description volume of the liver with its lesions */
+            liver_ml: number | null;
+            /** @description volume of all lesions that have a mask */
+            tumour_ml: number | null;
+            /** @description of the liver's volume */
+            tumour_percent: number | null;
+            /** @description the most telling slices, best first */
+            key_slices: components["schemas"]["KeySlice"][];
+            /** @description one per slice of the liver */
+            slices: components["schemas"]["SliceResult"][];
+            volume: components["schemas"]["VolumeFacts"];
+            /** @description the series of the study, and which one was analysed */
+            series: components["schemas"]["Series"][];
+            /** @description files that could not be used */
+            unreadable_files: components["schemas"]["UnreadableFile"][];
+            /** @description what a reader of the result should know about the study */
+            warnings: string[];
+            /** @description the models that took part */
+            models: components["schemas"]["ModelVersion"][];
+            /** @description models that should have answered and did not */
+            missing_models: string[];
+            /** @description version of Hepar */
+            software_version: string;
+            /**
+             * @description show it wherever a result is shown
+             * @default Research software, not a medical device. Not for diagnosis or treatment decisions.
+             */
+            notice: string;
+        };
+        /**
+         * StudySummary
+         * @description The result in one line of a list.
+         * @example {
+         *       "label": "metastasis",
+         *       "largest_mm": 24.7,
+         *       "lesions": 1,
+         *       "outcome": "decided",
+         *       "probability": 0.81
+         *     }
+         */
+        StudySummary: {
+            /**
+             * @description as for one image
+             * @enum {string}
+             */
+            outcome: "decided" | "type_undecided" | "indeterminate" | "out_of_scope";
+            /** @description the type; null where it is undecided */
+            label: string | null;
+            /** @description of the label, or of a tumour */
+            probability: number | null;
+            /** @description number of lesions */
+            lesions: number;
+            /** @description long axis of the largest lesion */
+            largest_mm: number | null;
+        };
+        /**
          * TokenRequest
          * @description OAuth 2.0 token request (RFC 6749). Unknown fields are ignored, as section 3.2 demands.
          * @example {
@@ -3905,6 +4855,20 @@ export interface components {
             token: string;
         };
         /**
+         * UnreadableFile
+         * @description A file of the upload that could not be used.
+         * @example {
+         *       "detail": "the file ends in the middle of its pixel data",
+         *       "index": 17
+         *     }
+         */
+        UnreadableFile: {
+            /** @description its position in the upload, from 0 */
+            index: number;
+            /** @description why it could not be used */
+            detail: string;
+        };
+        /**
          * Versions
          * @description `versions.json` in a model's folder: which versions answer. Without it, the newest does.
          */
@@ -3915,6 +4879,174 @@ export interface components {
             };
             /** @description versions that get a copy of each request; their results are measured and not returned */
             shadow?: string[];
+        };
+        /**
+         * VolumeFacts
+         * @description The analysed volume: slices from the feet to the head in standard radiological display.
+         * @example {
+         *       "column_direction": [
+         *         1,
+         *         0,
+         *         0
+         *       ],
+         *       "columns": 512,
+         *       "liver_slices": [
+         *         6,
+         *         38
+         *       ],
+         *       "origin_mm": [
+         *         -200,
+         *         -180,
+         *         40
+         *       ],
+         *       "row_direction": [
+         *         0,
+         *         1,
+         *         0
+         *       ],
+         *       "rows": 512,
+         *       "slice_direction": [
+         *         0,
+         *         0,
+         *         1
+         *       ],
+         *       "slices": 41,
+         *       "spacing_mm": [
+         *         5,
+         *         0.78,
+         *         0.78
+         *       ]
+         *     }
+         */
+        VolumeFacts: {
+            /** @description number of slices */
+            slices: number;
+            /** @description height of a slice in pixels */
+            rows: number;
+            /** @description width of a slice in pixels */
+            columns: number;
+            /** @description between slices, rows and columns */
+            spacing_mm: [
+                number,
+                number,
+                number
+            ];
+            /** @description centre of the first voxel */
+            origin_mm: [
+                number,
+                number,
+                number
+            ];
+            /** @description unit vector in which the index of the slice grows */
+            slice_direction: [
+                number,
+                number,
+                number
+            ];
+            /** @description unit vector in which the index of the row grows */
+            row_direction: [
+                number,
+                number,
+                number
+            ];
+            /** @description unit vector in which the index of the column grows */
+            column_direction: [
+                number,
+                number,
+                number
+            ];
+            /** @description first and last slice of the liver; null without a liver */
+            liver_slices: [
+                number,
+                number
+            ] | null;
+        };
+        /**
+         * Webhook
+         * @description A registered webhook. Its calls are signed as Standard Webhooks describes (standardwebhooks.com).
+         * @example {
+         *       "created_at": "2026-11-26T09:31:12Z",
+         *       "events": [
+         *         "finished",
+         *         "failed"
+         *       ],
+         *       "every_study": true,
+         *       "failed_attempts": 0,
+         *       "id": "5f0c4a3b2e1d4c7f8a9b0c1d2e3f4a5b",
+         *       "url": "https://ris.example.org/hepar"
+         *     }
+         */
+        Webhook: {
+            /** @description 32 hexadecimal digits */
+            id: string;
+            /** @description where it posts */
+            url: string;
+            /** @description which ends of a study call it */
+            events: ("finished" | "failed")[];
+            /** @description false: only for studies that name it */
+            every_study: boolean;
+            /**
+             * Format: date-time
+             * @description when it was registered, UTC
+             */
+            created_at: string;
+            /** @description `whsec_` and the key of the signatures in Base64; null except in the answer to the registration */
+            secret?: string | null;
+            /** @description HTTP status of the last call that was answered */
+            last_status?: number | null;
+            /** @description failed attempts since the last success */
+            failed_attempts: number;
+        };
+        /**
+         * WebhookList
+         * @description The caller's webhooks, oldest first: at most 20.
+         * @example {
+         *       "items": [
+         *         {
+         *           "created_at": "2026-11-26T09:31:12Z",
+         *           "events": [
+         *             "finished",
+         *             "failed"
+         *           ],
+         *           "every_study": true,
+         *           "failed_attempts": 0,
+         *           "id": "5f0c4a3b2e1d4c7f8a9b0c1d2e3f4a5b",
+         *           "url": "https://ris.example.org/hepar"
+         *         }
+         *       ]
+         *     }
+         */
+        WebhookList: {
+            /** @description the webhooks */
+            items: components["schemas"]["Webhook"][];
+        };
+        /**
+         * WebhookRegistration
+         * @description A URL to be called when studies end.
+         * @example {
+         *       "events": [
+         *         "finished",
+         *         "failed"
+         *       ],
+         *       "url": "https://ris.example.org/hepar"
+         *     }
+         */
+        WebhookRegistration: {
+            /** @description where to post; the operator allows hosts with HEPAR_STUDY_WEBHOOK_HOSTS */
+            url: string;
+            /**
+             * @description which ends of a study call it
+             * @default [
+             *       "finished",
+             *       "failed"
+             *     ]
+             */
+            events: ("finished" | "failed")[];
+            /**
+             * @description false: only for studies that were sent with `?webhook=` and the id of this webhook
+             * @default true
+             */
+            every_study: boolean;
         };
         /**
          * Window
@@ -5454,6 +6586,2046 @@ export interface operations {
             };
         };
     };
+    list_studies: {
+        parameters: {
+            query?: {
+                /** @description only studies with this accession number, as a whole */
+                accession?: string;
+                /** @description first day of the examination, YYYY-MM-DD */
+                date_from?: string;
+                /** @description last day of the examination, YYYY-MM-DD */
+                date_to?: string;
+                /** @description only studies with this status */
+                status?: "queued" | "running" | "finished" | "failed" | "cancelled";
+                /** @description only studies whose newest result has this type of tumour */
+                label?: string;
+                /** @description only studies with this name, accession number, pseudonym or id. Names and accession numbers are stored encrypted: they are found as a whole, whatever their case */
+                search?: string;
+                /** @description items of a page */
+                limit?: number;
+                /** @description `next` of the previous page; the first page where it is missing */
+                after?: string;
+            };
+            header?: {
+                /**
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StudyList"];
+                };
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_study: {
+        parameters: {
+            query?: {
+                /** @description a name of your own, by which you find the study */
+                name?: string;
+                /** @description analyse this series (its `id` or its SeriesInstanceUID) instead of the one that the rules choose */
+                series?: string;
+                /** @description `urgent`: before the studies that wait */
+                priority?: "normal" | "urgent";
+                /** @description `id` of a webhook to be called for this study */
+                webhook?: string;
+            };
+            header?: {
+                /**
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The study, in parts named `file`: a ZIP as exported from a PACS, many DICOM files, or one NIfTI volume in Hounsfield units (`.nii`, `.nii.gz`). What a file is, is detected from its bytes. The body may also be one such file itself, with a Content-Type of `application/zip`, `application/dicom` or `application/octet-stream`. */
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    file: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    Location: components["headers"]["Location"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Study"];
+                };
+            };
+            /** @description [The Content-Length is not a number](/problems/bad-content-length); [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The account's storage is used up](/problems/quota-exceeded); [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no such webhook](/problems/no-such-webhook) */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is not a readable study](/problems/unreadable-study); [The archive is not accepted](/problems/unsafe-archive); [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The storage is full](/problems/insufficient-storage) */
+            507: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_study: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path: {
+                /** @description `id` of the study */
+                study_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Study"];
+                };
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no such study](/problems/no-such-study) */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_study: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path: {
+                /** @description `id` of the study */
+                study_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no such study](/problems/no-such-study) */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    analyse_study_again: {
+        parameters: {
+            query?: {
+                /** @description analyse this series (its `id` or its SeriesInstanceUID) instead of the one that the rules choose */
+                series?: string;
+            };
+            header?: {
+                /**
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path: {
+                /** @description `id` of the study */
+                study_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    Location: components["headers"]["Location"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Study"];
+                };
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no such study](/problems/no-such-study) */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_study: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path: {
+                /** @description `id` of the study */
+                study_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Study"];
+                };
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no such study](/problems/no-such-study) */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The study is no longer being analysed](/problems/study-ended) */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    follow_study: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `id` of the last event that was received, after an interruption */
+                "Last-Event-ID"?: string;
+                /**
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path: {
+                /** @description `id` of the study */
+                study_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example event: study
+                     *     id: 1-1795340000000000
+                     *     data: {"id":"0b0e7f0a-5d4e-4c8a-9a5e-0d7f6b3f7c11","status":"finished","priority":"normal","created_at":"2026-11-26T09:30:00Z","updated_at":"2026-11-26T09:30:00Z","version":1,"name":"Follow-up 3","accession_number":"A-1042","patient_pseudonym":"P-7KQ2M9","study_date":"2026-11-20","images":41,"size_bytes":21497520,"progress":{"stage":"done","slices_done":41,"slices_total":41,"time_left_s":0.0},"summary":{"outcome":"decided","label":"metastasis","probability":0.81,"lesions":1,"largest_mm":24.7},"problem":null}
+                     *
+                     *     event: end
+                     *     data: {"status":"finished","version":1}
+                     */
+                    "text/event-stream": string;
+                };
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no such study](/problems/no-such-study) */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_study_result: {
+        parameters: {
+            query?: {
+                /** @description version of the result; the newest that is finished by default */
+                version?: number;
+            };
+            header?: {
+                /**
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path: {
+                /** @description `id` of the study */
+                study_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StudyResult"];
+                };
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no such study](/problems/no-such-study) */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no result yet](/problems/study-not-finished) */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_webhooks: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookList"];
+                };
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    register_webhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookRegistration"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    Location: components["headers"]["Location"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The account has too many webhooks](/problems/too-many-webhooks) */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_webhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path: {
+                /** @description `id` of the webhook */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no such webhook](/problems/no-such-webhook) */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     models: {
         parameters: {
             query?: never;
@@ -6282,6 +9454,7 @@ export interface operations {
             202: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
+                    Location: components["headers"]["Location"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
@@ -6628,6 +9801,7 @@ export interface operations {
             202: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
+                    Location: components["headers"]["Location"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
@@ -9645,7 +12819,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Confirmation"];
+            };
+        };
         responses: {
             /** @description Done */
             204: {
@@ -9677,7 +12855,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Not allowed](/problems/forbidden) */
+            /** @description [The password is wrong](/problems/wrong-password); [The code is wrong or was used before](/problems/wrong-code); [Not allowed](/problems/forbidden) */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9737,6 +12915,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description [The request is not valid](/problems/invalid-request) */
             422: {
                 headers: {
@@ -9747,7 +12935,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests from you](/problems/rate-limited) */
+            /** @description [Too many attempts](/problems/too-many-attempts); [Too many requests from you](/problems/rate-limited) */
             429: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -10427,7 +13615,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Not allowed](/problems/forbidden) */
+            /** @description [The password is wrong](/problems/wrong-password); [The code is wrong or was used before](/problems/wrong-code); [Not allowed](/problems/forbidden) */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -10507,7 +13695,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Too many requests from you](/problems/rate-limited) */
+            /** @description [Too many attempts](/problems/too-many-attempts); [Too many requests from you](/problems/rate-limited) */
             429: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];

@@ -27,6 +27,6 @@ def test_the_shipped_samples_are_the_output_of_the_command(tmp_path: Path) -> No
     assert result.returncode == 0, result.stderr
     written = [Path(line) for line in result.stdout.splitlines()]
     assert sorted(path.name for path in written) == sorted(path.name for path in SAMPLES.iterdir())
-    for path in written:
+    for path in (path for path in written if path.suffix == ".png"):
         with Image.open(path) as new, Image.open(SAMPLES / path.name) as shipped:
             assert np.abs(np.asarray(new).astype(int) - np.asarray(shipped)).max() <= 1

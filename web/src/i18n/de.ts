@@ -174,6 +174,8 @@ export const de: Messages = {
   setUp: "Einrichten",
   confirm: "Bestätigen",
   removeSecondFactor: "Zweiten Faktor entfernen",
+  changeRole: "Rolle ändern",
+  changeRoleHint: "{email} erhält die Rolle „{role}“. Bestätigen Sie mit Ihrem eigenen Passwort.",
   resetSecondFactor: "Zweiten Faktor zurücksetzen",
   resetSecondFactorHint:
     "{email} meldet sich danach nur mit dem Passwort an, und alle Sitzungen des Kontos enden. Vergewissern Sie sich, dass der Inhaber des Kontos darum bittet, und bestätigen Sie mit Ihrem eigenen Passwort.",

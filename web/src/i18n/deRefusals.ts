@@ -133,6 +133,8 @@ export const REFUSALS: readonly Pattern[] = [
   ],
   [/^the pixel data has no frame (\d+), counted from 0$/, "Die Pixeldaten enthalten kein Einzelbild $1, gezählt ab 0."],
   [/^the compressed frame is damaged or ends too early$/, "Das komprimierte Einzelbild ist beschädigt oder endet zu früh."],
+  [/^the compressed data is damaged: a part of it is zeros$/, "Die komprimierten Daten sind beschädigt: Ein Teil besteht aus Nullen."],
+  [/^the compressed data of the TIFF file is damaged$/, "Die komprimierten Daten der TIFF-Datei sind beschädigt."],
   [/^the compressed frame has no (JPEG|JPEG 2000) header$/, "Das komprimierte Einzelbild hat keinen $1-Header."],
   [
     /^the compressed frame is of another kind of JPEG than its transfer syntax states$/,

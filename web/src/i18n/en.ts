@@ -171,6 +171,8 @@ export const en = {
   setUp: "Set up",
   confirm: "Confirm",
   removeSecondFactor: "Remove second factor",
+  changeRole: "Change role",
+  changeRoleHint: "{email} gets the role “{role}”. Confirm with your own password.",
   resetSecondFactor: "Reset second factor",
   resetSecondFactorHint:
     "{email} will sign in with the password alone, and all sessions of the account end. Make sure that the owner of the account asks for it, then confirm with your own password.",

@@ -11,13 +11,19 @@ import { useSession } from "../session/SessionProvider.tsx";
 const ROLES = ["clinician", "researcher", "integrator", "administrator"] as const;
 const STATUS_CHANGES = { pending: "approve", active: "deactivate", deactivated: "reactivate" } as const;
 
+/** A change that waits for confirmation. role: the new one; without it, the second factor is reset. */
+interface Pending {
+  account: Account;
+  role?: Account["role"];
+}
+
 type Change = (hepar: HeparClient) => Promise<{ data?: unknown; error?: unknown; response: Response }>;
 
 export function AdministrationPage() {
   const translator = useTranslator();
   const { hepar } = useSession();
   const [after, setAfter] = useState<string>();
-  const [resetting, setResetting] = useState<Account>();
+  const [pending, setPending] = useState<Pending>();
   usePageTitle(translator.text("administration"));
   const { data, error, reload, setError } = useResource(
     useCallback(
@@ -33,16 +39,18 @@ export function AdministrationPage() {
       setError(reason);
     }
   }
-  async function onReset(): Promise<void> {
-    setResetting(undefined);
+  async function onConfirmed(): Promise<void> {
+    setPending(undefined);
     await reload();
   }
   return (
     <section>
       <h1>{translator.text("administration")}</h1>
       <ErrorBox error={error} />
-      <AccountTable accounts={data?.items ?? []} onChange={(change) => void apply(change)} onReset={setResetting} />
-      {resetting ? <ResetSecondFactor key={resetting.id} account={resetting} onReset={onReset} /> : null}
+      <AccountTable accounts={data?.items ?? []} onChange={(change) => void apply(change)} onConfirm={setPending} />
+      {pending ? (
+        <ConfirmChange key={`${pending.account.id} ${pending.role}`} {...pending} onConfirmed={onConfirmed} />
+      ) : null}
       {data?.next ? (
         <button type="button" onClick={() => setAfter(data.next ?? undefined)}>
           {translator.text("more")}
@@ -55,10 +63,10 @@ export function AdministrationPage() {
 interface AccountTableProps {
   accounts: readonly Account[];
   onChange(change: Change): void;
-  onReset(account: Account): void;
+  onConfirm(pending: Pending): void;
 }
 
-function AccountTable({ accounts, onChange, onReset }: AccountTableProps) {
+function AccountTable({ accounts, onChange, onConfirm }: AccountTableProps) {
   const translator = useTranslator();
   return (
     <div className="wide" tabIndex={0} role="region" aria-label={translator.text("administration")}>
@@ -75,7 +83,7 @@ function AccountTable({ accounts, onChange, onReset }: AccountTableProps) {
         </thead>
         <tbody>
           {accounts.map((account) => (
-            <AccountRow key={account.id} account={account} onChange={onChange} onReset={onReset} />
+            <AccountRow key={account.id} account={account} onChange={onChange} onConfirm={onConfirm} />
           ))}
         </tbody>
       </table>
@@ -87,7 +95,7 @@ interface AccountRowProps extends Omit<AccountTableProps, "accounts"> {
   account: Account;
 }
 
-function AccountRow({ account, onChange, onReset }: AccountRowProps) {
+function AccountRow({ account, onChange, onConfirm }: AccountRowProps) {
   const translator = useTranslator();
   const params = { path: { account_id: account.id } };
   const statusChange = STATUS_CHANGES[account.status];
@@ -98,10 +106,7 @@ function AccountRow({ account, onChange, onReset }: AccountRowProps) {
         <select
           aria-label={`${translator.text("role")}: ${account.email}`}
           value={account.role}
-          onChange={(event) => {
-            const role = event.target.value as (typeof ROLES)[number];
-            onChange((hepar) => hepar.PUT("/v1/users/{account_id}/role", { params, body: { role } }));
-          }}
+          onChange={(event) => onConfirm({ account, role: event.target.value as Account["role"] })}
         >
           {ROLES.map((role) => (
             <option key={role} value={role}>
@@ -116,7 +121,7 @@ function AccountRow({ account, onChange, onReset }: AccountRowProps) {
           {translator.text(statusChange)}
         </button>
         {account.second_factor ? (
-          <button type="button" onClick={() => onReset(account)}>
+          <button type="button" onClick={() => onConfirm({ account })}>
             {translator.text("resetSecondFactor")}
           </button>
         ) : null}
@@ -125,21 +130,27 @@ function AccountRow({ account, onChange, onReset }: AccountRowProps) {
   );
 }
 
-/** For an owner who lost the authenticator. The administrator confirms with the own password and code. */
-function ResetSecondFactor({ account, onReset }: { account: Account; onReset(): Promise<void> }) {
+/** Changes the role, or resets the second factor of an owner who lost the authenticator. The administrator confirms it
+ * with the own password and code. */
+function ConfirmChange({ account, role, onConfirmed }: Pending & { onConfirmed(): Promise<void> }) {
   const translator = useTranslator();
   const { hepar, account: administrator } = useSession();
   const { onSubmit, busy, error } = useForm(async (field) => {
     const code = administrator?.second_factor ? { code: field("code") } : {};
     const body = { password: field("password"), ...code };
     const params = { path: { account_id: account.id } };
-    throwOnError(await hepar.DELETE("/v1/users/{account_id}/second-factor", { params, body }));
-    await onReset();
+    if (role) throwOnError(await hepar.PUT("/v1/users/{account_id}/role", { params, body: { ...body, role } }));
+    else throwOnError(await hepar.DELETE("/v1/users/{account_id}/second-factor", { params, body }));
+    await onConfirmed();
   });
   return (
     <form onSubmit={onSubmit} className="narrow">
-      <h2>{translator.text("resetSecondFactor")}</h2>
-      <p>{translator.text("resetSecondFactorHint", { email: account.email })}</p>
+      <h2>{translator.text(role ? "changeRole" : "resetSecondFactor")}</h2>
+      <p>
+        {role
+          ? translator.text("changeRoleHint", { email: account.email, role: translator.term(role) })
+          : translator.text("resetSecondFactorHint", { email: account.email })}
+      </p>
       <PasswordField />
       {administrator?.second_factor ? (
         <Field name="code" label={translator.text("code")} autoComplete="one-time-code" required />

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hepar_client.cli.dicom_series import SlicePosition, natural_order, slice_position
-from hepar_client.cli.file_types import FileType, file_type
+from hepar_client.file_types import FileType, file_type
 
 # Files that operating systems leave in folders. They are ignored unless their bytes are those of an image.
 _SYSTEM_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})

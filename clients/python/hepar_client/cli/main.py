@@ -1,4 +1,4 @@
-"""`hepar`: sign in, and send images, folders or DICOM series to a gateway."""
+"""`hepar`: sign in, and send images, folders, DICOM series or whole studies to a gateway."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import get_args
 
 import httpx
 
-from hepar_client.cli import analyses, output
+from hepar_client.cli import analyses, output, studies
 from hepar_client.cli.exit_codes import ExitCode
 from hepar_client.cli.image_files import NoSuchPath
 from hepar_client.cli.interruption import Interrupted, Interruption
@@ -20,6 +20,7 @@ from hepar_client.cli.token_file import FileTokenStore
 from hepar_client.contracts.base import RESEARCH_USE_NOTICE
 from hepar_client.contracts.cards import FusionMethod, VotingMethod
 from hepar_client.errors import GatewayUnreachable, HeparProblem, UnexpectedResponse
+from hepar_client.study_files import NoStudy
 from hepar_client.sync_client import Hepar
 
 DEFAULT_URL = "http://127.0.0.1:8080"
@@ -56,7 +57,7 @@ def _run(arguments: argparse.Namespace, store: FileTokenStore) -> ExitCode:
         refused_grant = error.problem.error == "invalid_grant"
         unauthenticated = refused_grant or error.problem.status == httpx.codes.UNAUTHORIZED
         return ExitCode.SIGN_IN_FIRST if unauthenticated else ExitCode.SOME_FAILED
-    except (NoSuchPath, httpx.InvalidURL) as error:
+    except (NoSuchPath, NoStudy, httpx.InvalidURL) as error:
         print(error, file=sys.stderr)
         return ExitCode.WRONG_USE
     except (GatewayUnreachable, UnexpectedResponse) as error:
@@ -90,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--vote", choices=get_args(VotingMethod), help="how the classifiers are combined")
         command.add_argument("--fusion", choices=get_args(FusionMethod), help="how the detectors are combined")
         command.set_defaults(run=analyses.run, command=name)
+    studies.add_commands(commands.add_parser("study", help="send whole studies, list them, wait for their results"))
     return parser
 
 

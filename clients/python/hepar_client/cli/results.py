@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hepar_client.cli.file_types import has_image_suffix
 from hepar_client.contracts.analyses import Classification, Detection
 from hepar_client.contracts.problems import Problem
+from hepar_client.file_types import has_image_suffix
 
 COLUMNS = (
     "file", "outcome", "label", "probability", "agreeing_models", "voting_models", "boxes", "best_score", "longest_mm",

@@ -1,0 +1,79 @@
+"""Requests about studies, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import partial
+
+from .calls import Call
+from .contracts.studies import STUDIES_PATH, StudyStatus
+from .contracts.study_events import StudyEventKind
+from .study_files import Progress, StudyFiles
+
+_WEBHOOKS = "/v1/webhooks"
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """How a study is sent. series: the id of the series to analyse, where the automatic choice is not wanted.
+
+    webhook: the id of a registered webhook.
+    """
+
+    name: str | None = None
+    series: str | None = None
+    urgent: bool = False
+    webhook: str | None = None
+
+    def query(self) -> list[tuple[str, str]]:
+        pairs = [(name, getattr(self, name)) for name in ("name", "series", "webhook")]
+        return [(name, value) for name, value in pairs if value] + ([("priority", "urgent")] if self.urgent else [])
+
+
+@dataclass(frozen=True)
+class StudyFilter:
+    """Which studies to list. date_from, date_to: of the examination, YYYY-MM-DD."""
+
+    accession: str | None = None
+    date_from: str | None = None
+    date_to: str | None = None
+    status: StudyStatus | None = None
+    label: str | None = None
+    search: str | None = None
+
+    def query(self) -> list[tuple[str, str]]:
+        pairs = [(field.name, getattr(self, field.name)) for field in fields(self)]
+        return [(name, value) for name, value in pairs if value is not None]
+
+
+def send(files: StudyFiles, options: StudyOptions, progress: Progress) -> Call:
+    stream = partial(files.chunks, progress)
+    return Call("POST", STUDIES_PATH, query=options.query(), stream=stream, headers=files.headers())
+
+
+def page(chosen: StudyFilter, limit: int, after: str | None) -> Call:
+    cursor = [("after", after)] if after else []
+    return Call("GET", STUDIES_PATH, query=[*chosen.query(), ("limit", str(limit)), *cursor])
+
+
+def study(study_id: str, method: str = "GET", action: str = "", query: Mapping[str, object] | None = None) -> Call:
+    """action: what follows the id, for example `/cancel`.  query: names and values; None is left out."""
+    pairs = [(name, str(value)) for name, value in (query or {}).items() if value is not None]
+    return Call(method, f"{STUDIES_PATH}/{study_id}{action}", query=pairs)
+
+
+def events(study_id: str, last_event: str | None) -> Call:
+    resumed = {"Last-Event-ID": last_event} if last_event else {}
+    return Call("GET", f"{STUDIES_PATH}/{study_id}/events", headers={"Accept": "text/event-stream"} | resumed)
+
+
+def register_webhook(url: str, kinds: tuple[StudyEventKind, ...], *, every_study: bool) -> Call:
+    return Call("POST", _WEBHOOKS, json={"url": url, "events": list(kinds), "every_study": every_study})
+
+
+WEBHOOKS = Call("GET", _WEBHOOKS)
+
+
+def delete_webhook(webhook_id: str) -> Call:
+    return Call("DELETE", f"{_WEBHOOKS}/{webhook_id}")

@@ -1,0 +1,80 @@
+"""Internal routes of detect_service: slices of volumes, for the study worker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from fastapi import APIRouter, Response
+
+from detect_service.api import Service
+from detect_service.detectors import DetectorOutput, GatedBox, corners_as_sent, located_boxes, used_boxes
+from hepar.contracts.slices import (
+    LESION_THRESHOLD_HEADER,
+    LIVER_PATH,
+    SEGMENTER_HEADER,
+    SLICES_PATH,
+    DetectedBox,
+    SliceDetections,
+)
+from hepar.imaging.prepared import PreparedImage
+from hepar.serving.app import BatchDeadlineDep, UploadedSlices, json_response
+from hepar.serving.model_service import ImageAnswers
+from hepar.serving.options import FusionOptions
+from hepar.serving.slice_answers import answered_versions, missing_models
+from hepar.serving.slices import masks_of
+from hepar.web.uploads import BINARY
+
+router = APIRouter()
+
+INTERNAL_PATHS = frozenset({SLICES_PATH, LIVER_PATH})
+Answers = ImageAnswers[FusionOptions, DetectorOutput]
+
+
+@router.post(SLICES_PATH)
+async def detect_slices(service: Service, deadline: BatchDeadlineDep, slices: UploadedSlices) -> Response:
+    """The boxes of each slice as of an image of its own, with the default method and all models; without outlines."""
+    answers = await service.analyse_slices(slices, FusionOptions(), deadline)
+    return await json_response(await asyncio.to_thread(_document, answers))
+
+
+@router.post(LIVER_PATH)
+async def segment_slices(service: Service, deadline: BatchDeadlineDep, slices: UploadedSlices) -> Response:
+    """(slices, 2, height, width): the probabilities of liver and lesion, in 255ths, in the segmenter's input.
+
+    The caller finds a slice in that input by `hepar.imaging.letterbox`. Headers name the segmenter and its threshold.
+    """
+    outputs = await service.delineator.segment_slices(slices, deadline)
+    first = outputs[0]
+    headers = {
+        SEGMENTER_HEADER: f"{first.model}/{first.version}",
+        LESION_THRESHOLD_HEADER: str(first.masks.lesion_threshold),
+    }
+    return Response(await asyncio.to_thread(masks_of, outputs), media_type=BINARY, headers=headers)
+
+
+def _document(answers: Sequence[Answers]) -> SliceDetections:
+    return SliceDetections(
+        items=[_boxes(answer) for answer in answers],
+        models=answered_versions(answers),
+        missing_models=missing_models(answers),
+    )
+
+
+def _boxes(answer: Answers) -> list[DetectedBox]:
+    boxes, _ = located_boxes(answer)
+    return [_box(gated, answer.request.image) for gated in used_boxes(boxes, answer.request.options)]
+
+
+def _box(gated: GatedBox, image: PreparedImage) -> DetectedBox:
+    """Rounded as in a detection of one image."""
+    x_min, y_min, x_max, y_max = (round(corner, 1) for corner in corners_as_sent(gated, image))
+    return DetectedBox(
+        x_min=x_min,
+        y_min=y_min,
+        x_max=x_max,
+        y_max=y_max,
+        label=gated.box.label,
+        score=round(gated.box.score, 4),
+        detectors=list(gated.box.detectors),
+    )

@@ -1,0 +1,31 @@
+"""The headers of the images that a volume was made from, for documents that refer to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pydicom import Dataset
+
+from hepar.imaging.decoding import decoder_errors
+from hepar.imaging.dicom_file import read_header
+from hepar.imaging.study.archive import LIMITS, ArchiveLimits
+from hepar.imaging.study.files import StudyFiles
+from hepar.imaging.volume import SliceSource
+
+
+def source_headers(
+    paths: Sequence[Path], sources: Sequence[SliceSource], limits: ArchiveLimits = LIMITS
+) -> Iterator[Dataset]:
+    """The data sets of the files of a volume's slices, each file once, without pixels, in the order of the slices.
+
+    paths: as for `load_volume`, which has read these files. Their `file_meta` states the transfer syntax.
+    Raises a StudyError, or an ImageError where a file can no longer be read.
+    """
+    wanted = {source.file: place for place, source in reversed(list(enumerate(sources)))}
+    with StudyFiles(paths, limits) as files:
+        refs = sorted((ref for ref in files if ref.index in wanted), key=lambda ref: wanted[ref.index])
+        for ref in refs:
+            with decoder_errors():
+                dataset = read_header(files.read(ref)).dataset
+            yield dataset

@@ -1,0 +1,56 @@
+"""What runs in the process that reads a study: hostile bytes, with limits on memory and processor time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from hepar.imaging.errors import ImageError
+from hepar.imaging.study import StudyHeaders, load_volume, read_headers
+from hepar.imaging.volume import CtVolume
+from hepar.serving.decode_worker import limit_processor_time
+
+ADDRESS_SPACE_BYTES = 4 * 1024**3
+
+
+@dataclass(frozen=True)
+class StudyRequest:
+    """paths, wanted: as for `read_headers`.  voxels: where the volume is written as npy, None for headers alone."""
+
+    paths: tuple[Path, ...]
+    wanted: str | None
+    voxels: Path | None
+    processor_s: float
+
+
+@dataclass(frozen=True)
+class StudyAnswer:
+    """volume: without its voxels, which are in the requested file; None where only headers were requested."""
+
+    headers: StudyHeaders
+    volume: CtVolume | None
+
+
+def read_study(request: StudyRequest) -> StudyAnswer | ImageError | None:
+    """What was read, why the study is refused, or None where memory does not suffice.
+
+    Expected errors are returned, not raised: a process keeps its last exception, and with its frames the decoded data.
+    Raises RuntimeError for any other, without its text, which may quote a file.
+    """
+    limit_processor_time(request.processor_s)
+    try:
+        headers = read_headers(request.paths, request.wanted)
+        if request.voxels is None:
+            return StudyAnswer(headers, None)
+        volume = load_volume(request.paths, headers)
+        with request.voxels.open("wb") as file:
+            np.save(file, volume.hu, allow_pickle=False)
+        return StudyAnswer(headers, replace(volume, hu=volume.hu[:0].copy()))
+    except ImageError as error:
+        return type(error)(str(error))
+    except MemoryError:
+        return None
+    except Exception as error:  # noqa: BLE001  a fault of ours, without its text
+        raise RuntimeError(f"{type(error).__name__} in a process that reads studies") from None

@@ -1,0 +1,63 @@
+"""Errors of studies."""
+
+from hepar.core.errors import ClientError, HeparError, NotFound
+
+
+class QuotaExceeded(ClientError):
+    """The account may keep no more."""
+
+    status, title, slug = 403, "The account's storage is used up", "quota-exceeded"
+
+
+class StudyEnded(ClientError):
+    """It cannot be cancelled any more."""
+
+    status, title, slug = 409, "The study is no longer being analysed", "study-ended"
+
+
+class StudyNotFinished(ClientError):
+    """There is no result of the version."""
+
+    status, title, slug = 409, "There is no result yet", "study-not-finished"
+
+
+class AnalysisFailed(HeparError):
+    """Three tries ended without a result."""
+
+    status, title, slug = 500, "The study could not be analysed", "analysis-failed"
+
+
+class NoSuchStudy(NotFound):
+    """There is none, or it is another account's: the caller cannot tell."""
+
+    title, slug = "There is no such study", "no-such-study"
+
+
+class NoSuchSlice(NotFound):
+    """The volume has no slice with this index, or the version has no masks."""
+
+    title, slug = "There is no such slice or mask", "no-such-slice"
+
+
+class NoSuchWebhook(NotFound):
+    """There is none, or it is another account's."""
+
+    title, slug = "There is no such webhook", "no-such-webhook"
+
+
+class TooManyWebhooks(ClientError):
+    """As many as one account may have."""
+
+    status, title, slug = 409, "The account has too many webhooks", "too-many-webhooks"
+
+
+class UnreadableStudy(ClientError):
+    """Nothing in the upload can be analysed, or its files do not belong together."""
+
+    status, title, slug = 422, "The upload is not a readable study", "unreadable-study"
+
+
+class UnsafeArchive(ClientError):
+    """A ZIP that is damaged, encrypted or nested, or with names or sizes that no export has."""
+
+    status, title, slug = 422, "The archive is not accepted", "unsafe-archive"

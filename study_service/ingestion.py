@@ -1,0 +1,103 @@
+"""From a received file to a stored study: checked in a limited process, encrypted, stored, and only then recorded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from hepar.contracts.studies import Priority, Study
+from hepar.imaging.study import StudyHeaders
+from hepar.storage.objects import ObjectStore
+from study_service.documents import Caller, NewStudy, ObjectKind, PatientIdentifiers, Upload, UploadedObject
+from study_service.errors import UnreadableStudy
+from study_service.header_reader import HeaderReader
+from study_service.uploads import Uploads
+
+INGESTION_PROBLEMS = ("unreadable-study", "unsafe-archive", "insufficient-storage")
+_PIECE_BYTES = 1024 * 1024
+_ZIP_SIGNATURE = b"PK"
+
+
+@dataclass(frozen=True)
+class UploadOptions:
+    """As the sender gives them. group: whose members may read the study, too."""
+
+    name: str | None = None
+    series: str | None = None
+    priority: Priority = "normal"
+    group: str | None = None
+
+
+class Ingestion:
+    """Stores what `HeaderReader` accepts."""
+
+    def __init__(self, uploads: Uploads, objects: ObjectStore, reader: HeaderReader) -> None:
+        self._uploads = uploads
+        self._objects = objects
+        self._reader = reader
+
+    async def store(self, caller: Caller, path: Path, size_bytes: int, options: UploadOptions) -> Study:
+        """Nothing is stored of an upload that is refused.
+
+        Raises UnreadableStudy, UnsafeArchive, TooLarge, QuotaExceeded, InsufficientStorage and Unavailable.
+        """
+        headers = await self._reader.read(path, options.series)
+        if headers.problem is not None and not await self._uploads.is_known(caller, headers.study.uid):
+            raise UnreadableStudy(headers.problem)  # of a known study these may be late images
+        await self._uploads.require_room(caller, size_bytes)
+        upload = self._uploads.new_upload()
+        kept = False
+        try:
+            item = await self._store_object(upload, path, size_bytes, headers)
+            received = await self._uploads.receive(caller, _new_study(upload, item, headers, options))
+            kept = received.state != "known"
+        finally:
+            if not kept:
+                await self._objects.delete_prefix(upload.prefix)
+        return received.study
+
+    async def _store_object(self, upload: Upload, path: Path, size_bytes: int, headers: StudyHeaders) -> UploadedObject:
+        key = f"{upload.prefix}/0"
+        sealed = upload.data_key.encrypt_stream(_pieces(path), key)
+        await self._objects.write(key, sealed, 2 * size_bytes + _PIECE_BYTES)
+        return UploadedObject(key, await asyncio.to_thread(_kind, path, headers), size_bytes)
+
+
+async def _pieces(path: Path) -> AsyncIterator[bytes]:
+    with path.open("rb") as file:
+        while piece := await asyncio.to_thread(file.read, _PIECE_BYTES):
+            yield piece
+
+
+def _kind(path: Path, headers: StudyHeaders) -> ObjectKind:
+    if headers.kind == "nifti":
+        return "nifti"
+    with path.open("rb") as file:
+        return "archive" if file.read(len(_ZIP_SIGNATURE)) == _ZIP_SIGNATURE else "dicom"
+
+
+def _new_study(upload: Upload, item: UploadedObject, headers: StudyHeaders, options: UploadOptions) -> NewStudy:
+    patient, study = headers.patient, headers.study
+    return NewStudy(
+        upload=upload,
+        objects=(item,),
+        instances=headers.instances,
+        identifiers=PatientIdentifiers(
+            patient_name=patient.name,
+            patient_id=patient.id,
+            birth_date=patient.birth_date,
+            sex=patient.sex,
+            accession_number=study.accession_number,
+            study_uid=study.uid,
+            name_given=options.name,
+        ),
+        images=headers.images,
+        size_bytes=item.size_bytes,
+        study_date=date.fromisoformat(study.date) if study.date else None,
+        priority=options.priority,
+        series=options.series,
+        group=options.group,
+    )

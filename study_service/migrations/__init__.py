@@ -1,0 +1,5 @@
+"""Alembic's migrations of the database of studies."""
+
+from pathlib import Path
+
+MIGRATIONS = Path(__file__).parent

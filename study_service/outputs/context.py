@@ -1,0 +1,89 @@
+"""What every output is made from."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from hepar.contracts.lesions import Lesion
+from hepar.contracts.study_results import StudyResult
+from hepar.imaging.geometry import Geometry
+from hepar.imaging.volume import VolumeGeometry
+
+Language = Literal["en", "de"]
+_UUID_ROOT = "2.25"
+_UID_LENGTH_MAX = 64
+
+
+@dataclass(frozen=True, eq=False)
+class SourceSlice:
+    """The image that a slice of the volume comes from (hepar.imaging.volume.SliceSource) with its header.
+
+    header: the file without pixel data.  geometry: between its pixels as sent and the slice.
+    is_exact: False where the slice lies between images, of which this is the nearest.
+    """
+
+    header: Dataset
+    geometry: Geometry
+    is_exact: bool = True
+
+    def mask_as_sent(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(rows, columns) of the slice to the raster of the image, by the centres of its pixels."""
+        orientation, shape = self.geometry.orientation, (self.geometry.height, self.geometry.width)
+        wanted = shape[::-1] if orientation.transposed else shape
+        rows, columns = (
+            ((np.arange(count) + 0.5) * side / count).astype(np.intp)
+            for count, side in zip(wanted, mask.shape, strict=True)
+        )
+        return orientation.to_sent(mask[np.ix_(rows, columns)])
+
+
+@dataclass(frozen=True, eq=False)
+class OutputContext:
+    """A study's result with the volume, the masks and the source files that it refers to.
+
+    hu: (slices, rows, columns) int16.  liver: same shape, bool.  lesions: same shape, unsigned; value i marks
+    `result.lesions[i - 1]`, and a lesion without a mask has no voxels.  All in the orientation of `geometry`.
+    sources: one per slice, in the order of the volume; empty for a study without DICOM files (NIfTI).
+    created_at: the date of all documents, so that equal input gives equal bytes.
+    uid_root: the installation's UID root; `2.25` stands for UIDs derived from UUIDs (PS3.5 B.2).
+    """
+
+    result: StudyResult
+    geometry: VolumeGeometry
+    hu: NDArray[np.int16]
+    liver: NDArray[np.bool_]
+    lesions: NDArray[np.unsignedinteger[Any]]
+    sources: tuple[SourceSlice, ...]
+    created_at: datetime
+    language: Language = "en"
+    uid_root: str = _UUID_ROOT
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where the arrays, the sources and the geometry do not belong together."""
+        shapes = {self.geometry.shape, self.hu.shape, self.liver.shape, self.lesions.shape}
+        if len(shapes) != 1:
+            raise ValueError(f"volume, masks and geometry differ in shape: {sorted(shapes)}")
+        if self.sources and len(self.sources) != self.geometry.shape[0]:
+            raise ValueError(f"{len(self.sources)} source slices for {self.geometry.shape[0]} slices")
+        if int(self.lesions.max(initial=0)) > len(self.result.lesions):
+            raise ValueError("the masks have more lesions than the result")
+
+    def uid(self, name: str) -> str:
+        """A UID under the installation's root, the same for the same name in the same version of the same result."""
+        unique = uuid.uuid5(uuid.NAMESPACE_OID, f"{self.result.study_id}/{self.result.version}/{name}").int
+        room = _UID_LENGTH_MAX - len(self.uid_root) - 1
+        return f"{self.uid_root}.{str(unique)[:room]}"
+
+    def lesion_mask(self, lesion: Lesion) -> NDArray[np.bool_]:
+        """(slices, rows, columns)."""
+        return np.asarray(self.lesions == self.result.lesions.index(lesion) + 1)
+
+    def has_mask(self, lesion: Lesion) -> bool:
+        return bool(self.lesion_mask(lesion).any())

@@ -1,0 +1,198 @@
+"""The report for people: one page as PDF, set by Typst."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import typst
+
+from hepar.contracts.lesions import Lesion
+
+from .context import OutputContext
+from .drawings import colour_of, key_image_svg, label_place
+from .key_images import KeyImage, key_image, key_slices
+from .source_headers import study_attributes
+from .statements import finding_statement
+from .wording import MISSING, WORDS, Wording
+
+IMAGES_MAX = 3
+ROWS_MAX = 8
+REMARKS_MAX = 3
+_TEXT_LENGTH_MAX = 160
+_SCALE_MM = 50.0
+_PDF_A: list[typst.PDFStandard] = ["a-2b"]
+_UNPRINTABLE = "□"
+_FONT_BLOCKS = ((0x20, 0x17F), (0x391, 0x3C9), (0x400, 0x45F), (0x2010, 0x2026))
+"""First and last code point of what the font that comes with Typst can print."""
+_FONT_EXTRA = frozenset("\N{MULTIPLICATION SIGN}≥≤□€")
+
+Data = dict[str, Any]
+
+
+def report_pdf(context: OutputContext, pdf_a: bool = True) -> bytes:
+    """pdf_a: as PDF/A-2b, for archives.
+
+    Fonts are those that come with Typst, so that the same result gives the same bytes on every machine.
+    """
+    content = typst.compile(
+        files(__name__.rpartition(".")[0]).joinpath("report.typ").read_bytes(),
+        format="pdf",
+        sys_inputs={"data": json.dumps(_printable(_report(context)))},
+        font_paths=_fonts(),
+        pdf_standards=_PDF_A if pdf_a else [],
+        timestamp=int(context.created_at.timestamp()),
+    )
+    return bytes(content)
+
+
+@cache
+def _fonts() -> typst.Fonts:
+    return typst.Fonts(include_system_fonts=False)
+
+
+def _report(context: OutputContext) -> Data:
+    words, result = WORDS[context.language], context.result
+    images = [key_image(context, index) for index in key_slices(context)[:IMAGES_MAX]]
+    boxed = any(lesion.measured_on == "box" for lesion in result.lesions[:ROWS_MAX])
+    left_out = len(result.lesions) - ROWS_MAX
+    return {
+        "language": context.language,
+        "texts": dict(words.texts),
+        "title": f"{words['title']} {result.study_id}",
+        "footer": f"Hepar {result.software_version} · {words['study_id']} {result.study_id}, "
+        f"{words['result_version']} {result.version} · {words.time(context.created_at)}",
+        "identifiers": _pairs(_identifiers(context, words), words),
+        "statement": finding_statement(result, context.language),
+        "figures": _pairs(_figures(context, words), words),
+        "images": [_image(image, words) for image in images],
+        "columns": [
+            words[key] for key in ("lesion", "slices", "lobe", "axes", "volume", "probability", "type", "measurable")
+        ],
+        "rows": [
+            {"colour": colour_of(lesion.label), "cells": _cells(lesion, words)} for lesion in result.lesions[:ROWS_MAX]
+        ],
+        "notes": ([words["box_axes"]] if boxed else []) + _more(words, left_out),
+        "method": _pairs(_method(context, words), words),
+    }
+
+
+def _identifiers(context: OutputContext, words: Wording) -> dict[str, str]:
+    attributes, result = study_attributes(context), context.result
+    chosen = next((series for series in result.series if series.chosen), None)
+    number = "" if chosen is None or chosen.number is None else f"{chosen.number}: "
+    return {
+        "patient": _name(str(attributes.PatientName)),
+        "patient_id": attributes.PatientID,
+        "birth_date": _date(attributes.PatientBirthDate, words),
+        "sex": words.term("sex", attributes.PatientSex or None),
+        "series": MISSING if chosen is None else number + (chosen.description or chosen.id),
+        "accession": attributes.AccessionNumber,
+        "study_date": _date(attributes.StudyDate, words),
+        "created": words.time(context.created_at),
+    }
+
+
+def _figures(context: OutputContext, words: Wording) -> dict[str, str]:
+    result = context.result
+    types = result.type_probabilities
+    share = f" ({words.percent(types[result.label])})" if result.label in types else ""
+    burden = "" if result.tumour_percent is None else f" ({words.number(result.tumour_percent, 1)} %)"
+    return {
+        "tumour_probability": words.percent(result.tumour_probability),
+        "type": words.term("label", result.label) + share,
+        "certainty": words.term("certainty", result.certainty),
+        "liver_volume": MISSING if result.liver_ml is None else f"{words.number(result.liver_ml, 0)} ml",
+        "tumour_volume": MISSING if result.tumour_ml is None else f"{words.number(result.tumour_ml, 1)} ml{burden}",
+    }
+
+
+def _cells(lesion: Lesion, words: Wording) -> list[str]:
+    axes = " \N{MULTIPLICATION SIGN} ".join(
+        words.number(axis.length_mm, 1) for axis in (lesion.long_axis, lesion.short_axis)
+    )
+    probability = lesion.type_probabilities.get(lesion.label or "")
+    return [
+        lesion.id,
+        f"{lesion.first_slice + 1}\N{EN DASH}{lesion.last_slice + 1}",
+        words.term("lobe", lesion.lobe),
+        f"{axes} mm{'*' if lesion.measured_on == 'box' else ''}",
+        MISSING if lesion.volume_ml is None else f"{words.number(lesion.volume_ml, 1)} ml",
+        words.percent(lesion.probability),
+        words.term("label", lesion.label) + ("" if probability is None else f" ({words.percent(probability)})"),
+        words["yes" if lesion.measurable else "no"],
+    ]
+
+
+def _method(context: OutputContext, words: Wording) -> dict[str, str]:
+    result = context.result
+    chosen = next((series for series in result.series if series.chosen), None)
+    remarks = result.warnings[:REMARKS_MAX] + _more(words, len(result.warnings) - REMARKS_MAX)
+    lines = {
+        "input": "" if chosen is None else words["chosen"].format(images=chosen.images, reason=_cut(chosen.reason)),
+        "models": ", ".join(f"{model.model} {model.version}" for model in result.models),
+        "missing_models": ", ".join(result.missing_models),
+        "remarks": " ".join(_cut(remark) for remark in remarks),
+    }
+    return {key: value for key, value in lines.items() if value}
+
+
+def _image(image: KeyImage, words: Wording) -> Data:
+    height, width = image.grey.shape
+    marks = []
+    for mark in image.marks:
+        x, y = label_place(mark)
+        marks.append({"name": mark.lesion.id, "x": x, "y": y, "colour": colour_of(mark.lesion.label)})
+    return {
+        "svg": key_image_svg(image),
+        "width": width,
+        "height": height,
+        "scale_px": _SCALE_MM / image.mm_per_px,
+        "caption": f"{words['slice']} {image.slice_index + 1}, z = {words.number(image.position_mm, 1)} mm",
+        "marks": marks,
+    }
+
+
+def _pairs(values: dict[str, str], words: Wording) -> list[Data]:
+    return [{"label": words[key], "value": value or MISSING} for key, value in values.items()]
+
+
+def _more(words: Wording, count: int) -> list[str]:
+    return [words["more"].format(count=count)] if count > 0 else []
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _TEXT_LENGTH_MAX else text[: _TEXT_LENGTH_MAX - 1] + "…"
+
+
+def _name(person_name: str) -> str:
+    """Family name, given names and affixes of the first group of a DICOM name."""
+    alphabetic, _, _ = person_name.partition("=")
+    parts = [part.strip() for part in alphabetic.split("^")]
+    rest = " ".join(part for part in parts[1:] if part)
+    return ", ".join(part for part in (parts[0], rest) if part)
+
+
+def _date(value: str, words: Wording) -> str:
+    return words.date(date.fromisoformat(value)) if value else MISSING
+
+
+def _printable(value: Any) -> Any:  # noqa: ANN401
+    """The same data with a box for each character that the font cannot print, and without invisible ones."""
+    if isinstance(value, dict):
+        return {key: item if key == "svg" else _printable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_printable(item) for item in value]
+    return "".join(map(_glyph, unicodedata.normalize("NFC", value))) if isinstance(value, str) else value
+
+
+def _glyph(character: str) -> str:
+    category = unicodedata.category(character)
+    if category in ("Cc", "Cf", "Zl", "Zp"):
+        return " "
+    in_block = any(first <= ord(character) <= last for first, last in _FONT_BLOCKS) and category != "Cn"
+    return character if in_block or character in _FONT_EXTRA else _UNPRINTABLE

@@ -1,0 +1,85 @@
+"""Settings of study_service: of its API and of its workers."""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from hepar.core.networks import NetworkList
+from hepar.core.settings import ServiceSettings
+
+_GIGABYTE = 1024**3
+
+
+class StudySettings(ServiceSettings):
+    """Read from HEPAR_STUDY_*."""
+
+    model_config = SettingsConfigDict(env_prefix="HEPAR_STUDY_", extra="ignore", protected_namespaces=())
+
+    port: int = Field(default=8104, ge=1, le=65535)
+    auth_url: str = Field(
+        default="http://127.0.0.1:8101", pattern="^https?://", description="auth_service, for its public keys"
+    )
+    classify_url: str = Field(default="http://127.0.0.1:8102", pattern="^https?://")
+    detect_url: str = Field(default="http://127.0.0.1:8103", pattern="^https?://")
+    issuer: str = "hepar-auth"
+    audience: str = "hepar"
+    database_url: str = Field(
+        default="sqlite+aiosqlite:///var/study/studies.sqlite3",
+        description="studies and jobs; SQLite keeps the steps of jobs in a second file in the same folder",
+        pattern=r"^(sqlite\+aiosqlite|postgresql\+asyncpg)://",
+        repr=False,
+    )
+    migrate_at_start: bool = Field(
+        default=True, description="false: run `python -m study_service migrate` before the start"
+    )
+    objects_url: str = Field(
+        default="var/study/objects",
+        description="a folder, or s3://BUCKET/PREFIX, az://CONTAINER/PREFIX, gs://BUCKET/PREFIX",
+    )
+    key_file: Path = Field(
+        default=Path("var/study/keys"),
+        description="keys of the encryption at rest, mode 600, created at first start: `NAME 64 HEX DIGITS` per line",
+    )
+    spool_folder: Path = Field(
+        default=Path("var/study/spool"),
+        description="where an upload is kept, readable by this user only, until it is checked and stored encrypted",
+    )
+    upload_bytes_max: int = Field(default=_GIGABYTE, ge=1, description="bytes of one upload")
+    upload_s: float = Field(default=1800, gt=0, le=86400, description="longest time that an upload may take")
+    images_max: int = Field(default=4000, ge=1, description="images of one study")
+    account_bytes_max: int = Field(default=100 * _GIGABYTE, ge=1, description="bytes of all studies of one account")
+    account_studies_max: int = Field(default=10_000, ge=1, description="studies of one account")
+    retention_days: int = Field(
+        default=0, ge=0, description="studies are deleted this long after their last change; 0: never"
+    )
+    jobs_max: int = Field(default=1, ge=1, le=16, description="studies that one worker analyses at the same time")
+    batch_slices: int = Field(default=8, ge=1, le=64, description="slices of one request to a model service")
+    batch_timeout_s: float = Field(
+        default=120, gt=0, le=600, description="time limit of one request to a model service"
+    )
+    load_timeout_s: float = Field(default=300, gt=0, description="processor time for reading one study")
+    load_bytes_max: int = Field(default=3 * _GIGABYTE, ge=1, description="memory for reading one study")
+    tries_max: int = Field(default=3, ge=1, le=10, description="failed or broken-off tries before a study has failed")
+    retry_s: float = Field(default=5, ge=0, description="before the second try; each further wait is four times longer")
+    lease_s: float = Field(
+        default=15, ge=1, description="after this time without a sign of life, another worker takes over its studies"
+    )
+    poll_s: float = Field(default=0.5, gt=0, le=60, description="how often an idle worker looks for a study")
+
+    webhook_hosts: list[str] = Field(
+        default=[], description="hosts that webhooks may call: NAME or NAME:PORT (a JSON list); none by default"
+    )
+    webhook_networks: NetworkList = Field(
+        default=[], description="private networks in which these hosts may be (a JSON list); none by default"
+    )
+
+    @model_validator(mode="after")
+    def _fit_for_production_storage(self) -> Self:
+        """In production no key is generated: each replica would generate its own."""
+        if self.production and not self.key_file.is_file():
+            raise ValueError(f"production generates no key: there is no file {self.key_file}")
+        if self.production and self.database_url.startswith("sqlite"):
+            raise ValueError("production keeps studies in PostgreSQL: set HEPAR_STUDY_DATABASE_URL")
+        return self

@@ -1,0 +1,1 @@
+"""Webhooks: calls to other systems when studies are finished or failed."""
