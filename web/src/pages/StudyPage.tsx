@@ -65,7 +65,7 @@ function FinishedStudy({ study: { id, version } }: { study: Study }) {
   const { hepar } = useSession();
   const { data: result, error } = useResource(
     useCallback(
-      async () => dataOrThrow(await hepar.GET("/v1/studies/{study_id}/result", { params: { path: { study_id: id }, query: { version } } })),
+      async () => dataOrThrow(await hepar.GET("/v1/studies/{study_id}/result", { params: { path: { study_id: id }, query: { version } } })) as StudyResult,
       [hepar, id, version],
     ),
   );
