@@ -21,8 +21,8 @@ class TokenIssuer:
     audience: str
     lifetime_s: int
 
-    def issue(self, subject: str, scope: str, session: str | None = None) -> str:
-        """session: the token family; None for a client's tokens."""
+    def issue(self, subject: str, scope: str, session: str | None = None, group: str | None = None) -> str:
+        """session: the token family; None for a client's tokens.  group: whose studies the subject may see, too."""
         now = int(time.time())
         key = self.keys.signing()
         claims = {
@@ -37,5 +37,7 @@ class TokenIssuer:
         }
         if session is not None:
             claims["sid"] = session
+        if group is not None:
+            claims["group"] = group
         headers = {"kid": key.public.kid, "typ": TOKEN_TYPE}
         return jwt.encode(claims, key.pem, algorithm=ALGORITHM, headers=headers)

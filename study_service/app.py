@@ -75,7 +75,7 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
         token_verifier(settings.auth_url, TokenRules(settings.issuer, settings.audience))
     )
     uploads = Uploads(database, keys, AccountQuota(settings.account_bytes_max, settings.account_studies_max))
-    reader = HeaderReader(settings.load_timeout_s)
+    reader = HeaderReader(settings.spool_folder, settings.load_timeout_s)
     stack.callback(reader.close)
     rules = TargetRules(
         frozenset(settings.webhook_hosts), parsed_networks(settings.webhook_networks), settings.production

@@ -123,6 +123,14 @@ class StudyFiles:
 
 
 @dataclass(frozen=True)
+class AnalysedVersion:
+    """A version that has a result. data_key: of everything derived."""
+
+    version: int
+    data_key: DataKey = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Access:
     """One entry of a study's access log."""
 

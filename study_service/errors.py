@@ -49,15 +49,3 @@ class TooManyWebhooks(ClientError):
     """As many as one account may have."""
 
     status, title, slug = 409, "The account has too many webhooks", "too-many-webhooks"
-
-
-class UnreadableStudy(ClientError):
-    """Nothing in the upload can be analysed, or its files do not belong together."""
-
-    status, title, slug = 422, "The upload is not a readable study", "unreadable-study"
-
-
-class UnsafeArchive(ClientError):
-    """A ZIP that is damaged, encrypted or nested, or with names or sizes that no export has."""
-
-    status, title, slug = 422, "The archive is not accepted", "unsafe-archive"

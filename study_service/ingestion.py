@@ -10,9 +10,9 @@ from pathlib import Path
 
 from hepar.contracts.studies import Priority, Study
 from hepar.imaging.study import StudyHeaders
+from hepar.serving.study_reader import UnreadableStudyUpload
 from hepar.storage.objects import ObjectStore
 from study_service.documents import Caller, NewStudy, ObjectKind, PatientIdentifiers, Upload, UploadedObject
-from study_service.errors import UnreadableStudy
 from study_service.header_reader import HeaderReader
 from study_service.uploads import Uploads
 
@@ -42,11 +42,11 @@ class Ingestion:
     async def store(self, caller: Caller, path: Path, size_bytes: int, options: UploadOptions) -> Study:
         """Nothing is stored of an upload that is refused.
 
-        Raises UnreadableStudy, UnsafeArchive, TooLarge, QuotaExceeded, InsufficientStorage and Unavailable.
+        Raises UnreadableStudyUpload, UnsafeArchiveUpload, TooLarge, QuotaExceeded, InsufficientStorage and Unavailable.
         """
         headers = await self._reader.read(path, options.series)
         if headers.problem is not None and not await self._uploads.is_known(caller, headers.study.uid):
-            raise UnreadableStudy(headers.problem)  # of a known study these may be late images
+            raise UnreadableStudyUpload(headers.problem)  # of a known study these may be late images
         await self._uploads.require_room(caller, size_bytes)
         upload = self._uploads.new_upload()
         kept = False
@@ -88,6 +88,7 @@ def _new_study(upload: Upload, item: UploadedObject, headers: StudyHeaders, opti
         identifiers=PatientIdentifiers(
             patient_name=patient.name,
             patient_id=patient.id,
+            issuer=patient.issuer,
             birth_date=patient.birth_date,
             sex=patient.sex,
             accession_number=study.accession_number,

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, and_, false, or_, select, true
+from sqlalchemy import ColumnElement, and_, false, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hepar.contracts.studies import Series, Study
@@ -17,6 +17,7 @@ from hepar.storage.paging import PageRequest, paged
 from study_service.accesses import record_access
 from study_service.documents import (
     AccessEvent,
+    AnalysedVersion,
     Caller,
     StudyFiles,
     StudyFilter,
@@ -69,6 +70,22 @@ class StudyRepository:
             key = self._keys.data_key(study.data_key)
             content = zlib.decompress(key.decrypt(stored.document, f"result {study_id} {stored.version}"))
         return StudyResult.model_validate_json(content)
+
+    async def analysed(
+        self, caller: Caller, study_id: str, version: int | None, event: AccessEvent, index: int | None
+    ) -> AnalysedVersion:
+        """Of a version, by default of the newest that has a result. Raises StudyNotFinished; the read is recorded."""
+        async with self._database.writing() as session:
+            study = await self._visible(session, caller, study_id)
+            wanted = select(func.max(StoredResult.version)).where(StoredResult.study_id == study_id)
+            if version is not None:
+                wanted = wanted.where(StoredResult.version == version)
+            found = await session.scalar(wanted)
+            if found is None:
+                raise StudyNotFinished(f"the study is {study.status}")
+            place = {} if index is None else {"slice": index}
+            await record_access(session, event, caller, study_id, self._now(), version=found, **place)
+            return AnalysedVersion(found, self._keys.data_key(study.data_key))
 
     async def versions(self, caller: Caller, study_id: str) -> list[int]:
         """The versions that have a result, oldest first."""

@@ -67,7 +67,10 @@ class StudyReader:
         self._pool: ProcessPool | None = None
 
     def headers(self, paths: Sequence[Path], wanted: str | None, timeout_s: float) -> StudyHeaders:
-        """Raises UnreadableStudyUpload, UnsafeArchiveUpload, TooLarge, DeadlineExceeded, Unavailable."""
+        """Also of images that are too few for themselves: `problem` says why none can be analysed.
+
+        Raises UnreadableStudyUpload, UnsafeArchiveUpload, TooLarge, DeadlineExceeded, Unavailable.
+        """
         return self._answer(StudyRequest(tuple(paths), wanted, None, self._processor_s), timeout_s).headers
 
     def volume(self, paths: Sequence[Path], wanted: str | None, timeout_s: float) -> tuple[StudyHeaders, CtVolume]:

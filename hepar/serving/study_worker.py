@@ -17,7 +17,10 @@ ADDRESS_SPACE_BYTES = 4 * 1024**3
 
 @dataclass(frozen=True)
 class StudyRequest:
-    """paths, wanted: as for `read_headers`.  voxels: where the volume is written as npy, None for headers alone."""
+    """paths, wanted: as for `read_headers`.  voxels: where the volume is written as npy, None for headers alone.
+
+    Headers alone may be those of late images, which are too few for themselves.
+    """
 
     paths: tuple[Path, ...]
     wanted: str | None
@@ -41,7 +44,7 @@ def read_study(request: StudyRequest) -> StudyAnswer | ImageError | None:
     """
     limit_processor_time(request.processor_s)
     try:
-        headers = read_headers(request.paths, request.wanted)
+        headers = read_headers(request.paths, request.wanted, is_whole=request.voxels is not None)
         if request.voxels is None:
             return StudyAnswer(headers, None)
         volume = load_volume(request.paths, headers)

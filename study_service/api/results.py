@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi.responses import StreamingResponse
+from numpy.typing import NDArray
 
 from hepar.contracts.studies import STUDIES_PATH
 from hepar.contracts.study_results import StudyResult
+from hepar.core.errors import InvalidField, InvalidRequest
+from hepar.imaging.ct_image import LIVER_WINDOW, Window
 from hepar.web.openapi import problems
-from study_service.api.dependencies import PRINCIPAL, CallerDep, Dependencies, StudyId, VersionDep
+from study_service.analysed_volume import AnalysedVolume, StoredMasks, StoredVolume
+from study_service.api.dependencies import PRINCIPAL, CallerDep, Dependencies, SliceIndex, StudyId, VersionDep
+from study_service.errors import NoSuchSlice
+from study_service.pictures import mask_png, nifti_gz, slice_png
 
 router = APIRouter(
     prefix=STUDIES_PATH,
@@ -16,6 +29,47 @@ router = APIRouter(
     responses=problems("unavailable", "no-such-study", "study-not-finished"),
 )
 
+_PNG, _GZIP = "image/png", "application/gzip"
+_BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
+_CACHED = {"Cache-Control": "private, no-cache"}
+"""A browser may keep it, and asks each time whether its reader may still see it."""
+
+
+def _file(media_type: str) -> dict[int | str, dict[str, Any]]:
+    return {
+        200: {"content": {media_type: {"schema": _BINARY, "example": "(the bytes of the file)"}}},
+        304: {"description": "The caller has it: `If-None-Match` is its ETag"},
+    }
+
+
+def _window(
+    center: Annotated[
+        float | None, Query(ge=-2000, le=4000, description="middle of the grey levels in HU; needs `width`")
+    ] = None,
+    width: Annotated[
+        float | None, Query(ge=1, le=8000, description="range of the grey levels in HU; needs `center`")
+    ] = None,
+    low: Annotated[float | None, Query(ge=-6000, le=8000, description="HU shown black; needs `high`")] = None,
+    high: Annotated[float | None, Query(ge=-6000, le=8000, description="HU shown white, above `low`")] = None,
+) -> Window:
+    """The liver window where none is given. Raises InvalidRequest for a half window, two of them, or an empty one."""
+    if center is not None and width is not None and low is None and high is None:
+        return Window(center - width / 2, center + width / 2)
+    if low is not None and high is not None and low < high and center is None and width is None:
+        return Window(low, high)
+    given = {"center": center, "width": width, "low": low, "high": high}
+    named = [name for name, value in given.items() if value is not None]
+    if not named:
+        return LIVER_WINDOW
+    message = "give `center` and `width`, or `low` and a `high` above it"
+    raise InvalidRequest(message, *(InvalidField("query", f"/{name}", "invalid_window", message) for name in named))
+
+
+WindowDep = Annotated[Window, Depends(_window)]
+IfNoneMatch = Annotated[
+    str | None, Header(alias="If-None-Match", max_length=200, description="the ETag of what the caller has")
+]
+
 
 @router.get("/{study_id}/result", summary="Read the result of a study")
 async def get_study_result(
@@ -23,3 +77,105 @@ async def get_study_result(
 ) -> StudyResult:
     """The decision about the patient, and every lesion with its axes, volume and type."""
     return await dependencies.repository.result(caller, study_id, version)
+
+
+@router.get(
+    "/{study_id}/slices/{index}.png",
+    summary="Read a slice of a study",
+    response_class=Response,
+    responses=problems("no-such-slice") | _file(_PNG),
+)
+async def get_study_slice(
+    study_id: StudyId,
+    index: SliceIndex,
+    caller: CallerDep,
+    dependencies: Dependencies,
+    window: WindowDep,
+    version: VersionDep = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """In standard radiological display with the grey levels of a window in Hounsfield units: that of the liver, 0 to
+    250, where none is given. Coordinates of a result are pixels of this picture.
+    """
+    stored = await dependencies.repository.analysed(caller, study_id, version, "slice_read", index)
+    etag = _etag("slice", study_id, stored.version, index, window.low_hu, window.high_hu)
+    if if_none_match == etag:
+        return _not_modified(etag)
+    volume = AnalysedVolume(dependencies.objects, stored.data_key, study_id, stored.version)
+    described = await volume.volume()
+    if index >= described.geometry.shape[0]:
+        raise NoSuchSlice
+    (hu,) = await volume.hounsfield(described, index, index + 1)
+    return _png_response(await asyncio.to_thread(slice_png, hu, window), etag)
+
+
+@router.get(
+    "/{study_id}/masks/{index}.png",
+    summary="Read the masks of a slice",
+    response_class=Response,
+    responses=problems("no-such-slice") | _file(_PNG),
+)
+async def get_study_mask(
+    study_id: StudyId,
+    index: SliceIndex,
+    caller: CallerDep,
+    dependencies: Dependencies,
+    version: VersionDep = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """A palette image of the size of the slice, to be laid over it: index 0 is transparent, 1 the liver, 2 the lesion
+    L1, 3 the lesion L2 and so on.
+    """
+    stored = await dependencies.repository.analysed(caller, study_id, version, "mask_read", index)
+    etag = _etag("mask", study_id, stored.version, index)
+    if if_none_match == etag:
+        return _not_modified(etag)
+    volume = AnalysedVolume(dependencies.objects, stored.data_key, study_id, stored.version)
+    labels = await volume.labels(await volume.masks(), await volume.volume(), index)
+    return _png_response(await asyncio.to_thread(mask_png, labels), etag)
+
+
+@router.get(
+    "/{study_id}/masks.nii.gz",
+    summary="Read the masks of a study",
+    response_class=Response,
+    responses=problems("no-such-slice") | _file(_GZIP),
+)
+async def get_study_masks(
+    study_id: StudyId,
+    caller: CallerDep,
+    dependencies: Dependencies,
+    version: VersionDep = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """A label map of the analysed volume in NIfTI: 1 is the liver, 2 the lesion L1, 3 the lesion L2 and so on."""
+    stored = await dependencies.repository.analysed(caller, study_id, version, "mask_read", None)
+    etag = _etag("masks", study_id, stored.version)
+    if if_none_match == etag:
+        return _not_modified(etag)
+    volume = AnalysedVolume(dependencies.objects, stored.data_key, study_id, stored.version)
+    described, masks = await volume.volume(), await volume.masks()
+    content = nifti_gz(described.geometry, _label_slices(volume, described, masks))
+    headers = _CACHED | {"ETag": etag, "Content-Disposition": 'attachment; filename="masks.nii.gz"'}
+    return StreamingResponse(content, media_type=_GZIP, headers=headers)
+
+
+async def _label_slices(
+    volume: AnalysedVolume, described: StoredVolume, masks: StoredMasks
+) -> AsyncIterator[NDArray[np.uint16]]:
+    for index in range(described.geometry.shape[0]):
+        yield await volume.labels(masks, described, index)
+
+
+def _etag(*parts: object) -> str:
+    """A result is never changed: what it was made from identifies the bytes."""
+    digest = hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
+    return f'"{digest[:32]}"'
+
+
+def _not_modified(etag: str) -> Response:
+    return Response(status_code=304, headers=_CACHED | {"ETag": etag})
+
+
+def _png_response(content: bytes, etag: str) -> Response:
+    return Response(content, media_type=_PNG, headers=_CACHED | {"ETag": etag})
