@@ -41,13 +41,17 @@ class QueueRules:
 
 @dataclass(frozen=True)
 class Job:
-    """A claimed study. tries: this one included.  exhausted: its tries were used up by workers that died."""
+    """A claimed study. tries: this one included.  run: the same as long as the steps of a try are continued.
+
+    exhausted: its tries were used up by workers that died.
+    """
 
     study_id: str
     version: int
     owner: str
     priority: str
     tries: int
+    run: int
     exhausted: bool
 
 
@@ -103,7 +107,7 @@ class JobQueue:
             study.started_at = study.started_at or now
             study.updated_at = now
             await session.merge(StoredTurn(owner=study.owner, last_started_at=now))
-            return Job(study.id, study.version, study.owner, study.priority, study.tries, exhausted)
+            return Job(study.id, study.version, study.owner, study.priority, study.tries, study.run, exhausted)
 
     async def renew(self, jobs: list[Job]) -> list[Job]:
         """Extends the leases; returns the jobs that are lost."""
@@ -167,7 +171,11 @@ class JobQueue:
             return False
         due_at = self._now() + timedelta(seconds=self._rules.retry_s * 4 ** (job.tries - 1))
         async with self._database.writing() as session:
-            await self._change(session, job, {"status": "queued", "stage": "queued", "due_at": due_at} | self._free())
+            await self._change(
+                session,
+                job,
+                {"status": "queued", "stage": "queued", "due_at": due_at, "run": job.run + 1} | self._free(),
+            )
         return True
 
     async def wait_for_component(self, job: Job, problem: Problem) -> bool:
@@ -177,7 +185,7 @@ class JobQueue:
             if outages <= self._rules.outages_max:
                 wait_s = min(self._rules.retry_s * 2 ** (outages - 1), _OUTAGE_S)
                 values = {"status": "queued", "stage": "queued", "tries": job.tries - 1, "outages": outages}
-                values["due_at"] = self._now() + timedelta(seconds=wait_s)
+                values |= {"due_at": self._now() + timedelta(seconds=wait_s), "run": job.run + 1}
                 await self._change(session, job, values | self._free())
                 return True
         await self.fail(job, problem)

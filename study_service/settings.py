@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from hepar.core.networks import NetworkList
@@ -54,13 +54,21 @@ class StudySettings(ServiceSettings):
     retention_days: int = Field(
         default=0, ge=0, description="studies are deleted this long after their last change; 0: never"
     )
+    worker_secret: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="the secret by which workers sign in: HEPAR_AUTH_STUDY_WORKER_SECRET",
+        repr=False,
+    )
+    worker_metrics_port: int = Field(
+        default=0, ge=0, le=65535, description="where Prometheus reads the worker; 0: nowhere"
+    )
     jobs_max: int = Field(default=1, ge=1, le=16, description="studies that one worker analyses at the same time")
     batch_slices: int = Field(default=8, ge=1, le=64, description="slices of one request to a model service")
     batch_timeout_s: float = Field(
         default=120, gt=0, le=600, description="time limit of one request to a model service"
     )
     load_timeout_s: float = Field(default=300, gt=0, description="processor time for reading one study")
-    load_bytes_max: int = Field(default=3 * _GIGABYTE, ge=1, description="memory for reading one study")
     tries_max: int = Field(default=3, ge=1, le=10, description="failed or broken-off tries before a study has failed")
     retry_s: float = Field(default=5, ge=0, description="before the second try; each further wait is four times longer")
     lease_s: float = Field(

@@ -25,7 +25,7 @@ class StoredStudy(PagedRow, Base):
     data_key: encrypts the rest of the study; it is encrypted itself.  identifiers: PatientIdentifiers, encrypted.
     *_hash: keyed hashes to search by.  study_key: recognises the same study of the same owner.
     worker, lease_until: who analyses it, and until when without a sign of life.  tries: begun so far, without those
-    that a component's outage ended, which `outages` counts.
+    that a component's outage ended, which `outages` counts.  run: grows when a try failed, not when its worker died.
     """
 
     __tablename__ = "studies"
@@ -64,6 +64,7 @@ class StoredStudy(PagedRow, Base):
     due_at: Mapped[datetime]
     tries: Mapped[int] = mapped_column(Integer)
     outages: Mapped[int] = mapped_column(Integer, default=0)
+    run: Mapped[int] = mapped_column(Integer, default=0)
     worker: Mapped[str | None] = mapped_column(String(64))
     lease_until: Mapped[datetime | None]
     started_at: Mapped[datetime | None]

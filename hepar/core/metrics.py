@@ -54,6 +54,17 @@ RATE_LIMIT_FAILURES = Counter(
 )
 ACCOUNT_EVENTS = Counter("hepar_account_events", "Audit entries by event: signed_in, sign_in_refused, ...", ["event"])
 
+STUDIES_QUEUED = Gauge("hepar_studies_queued", "Studies that wait for a worker, as a worker saw it last", ["priority"])
+STUDIES_RUNNING = Gauge("hepar_studies_running", "Studies that this worker analyses now")
+STUDIES_ENDED = Counter(
+    "hepar_studies_ended", "Tries to analyse a study: finished, failed, retried, waiting, released or lost", ["end"]
+)
+STUDY_SECONDS = Histogram(
+    "hepar_study_seconds",
+    "Duration of the try that finished a study",
+    buckets=(1, 2.5, 5, 10, 25, 60, 120, 300, 600, 1800),
+)
+
 
 def count_request(method: str, route: str, status: int, seconds: float, stages_ms: Mapping[str, float]) -> None:
     """Records an answered request. route: the pattern of its path, never the path itself."""

@@ -90,5 +90,10 @@ class CtVolume:
 
     def windowed(self, start: int, stop: int, window: Window = LIVER_WINDOW) -> NDArray[np.uint8]:
         """(stop - start, rows, columns) grey levels of the slices from `start` to before `stop`, for the networks."""
-        table = window.to_grey(np.arange(-(2**15), 2**15, dtype=np.float32))
-        return np.asarray(table[self.hu[start:stop].astype(np.int32) + 2**15])
+        return grey_levels(self.hu[start:stop], window)
+
+
+def grey_levels(hu: NDArray[np.int16], window: Window) -> NDArray[np.uint8]:
+    """Hounsfield units of any shape as grey levels: a look-up, many times as fast as the arithmetic."""
+    table = window.to_grey(np.arange(-(2**15), 2**15, dtype=np.float32))
+    return np.asarray(table[hu.astype(np.int32) + 2**15])

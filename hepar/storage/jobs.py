@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import CancelledError as FutureCancelled
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -165,15 +166,19 @@ class DurableJobs:
             raise
         run.set_ended(None)
 
-    async def forget(self, prefix: str) -> None:
-        """Deletes the records of all jobs whose ids begin with the prefix."""
-        await asyncio.to_thread(_forget, prefix)
+    async def ids_before(self, moment: datetime) -> list[str]:
+        """Ids of recorded jobs that were begun before, at most 1,000."""
+        return await asyncio.to_thread(_ids_before, moment)
+
+    async def forget(self, job_ids: list[str]) -> None:
+        """Deletes their records."""
+        if job_ids:
+            await asyncio.to_thread(DBOS.delete_workflows, job_ids)
 
 
-def _forget(prefix: str) -> None:
-    known = DBOS.list_workflows(workflow_id_prefix=prefix, load_input=False, load_output=False)
-    if known:
-        DBOS.delete_workflows([status.workflow_id for status in known])
+def _ids_before(moment: datetime) -> list[str]:
+    known = DBOS.list_workflows(end_time=moment.isoformat(), limit=1000, load_input=False, load_output=False)
+    return [status.workflow_id for status in known]
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ import shutil
 import uuid
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -85,11 +86,26 @@ class ObjectStore:
                 found.extend(item["path"] for item in page)
             return found
 
+    async def last_changes(self, prefix: str) -> dict[str, datetime]:
+        """When each name directly below a prefix got its newest object."""
+        newest: dict[str, datetime] = {}
+        with _guarded(prefix):
+            async for page in self._backend.list(prefix):
+                for item in page:
+                    name = item["path"].removeprefix(f"{prefix}/").partition("/")[0]
+                    newest[name] = max(newest.get(name, item["last_modified"]), item["last_modified"])
+        return newest
+
     async def groups(self, prefix: str) -> list[str]:
         """The names directly below a prefix that have objects below them."""
         with _guarded(prefix):
             listed = await self._backend.list_with_delimiter_async(prefix)
             return [common.rstrip("/").rpartition("/")[2] for common in listed["common_prefixes"]]
+
+    async def delete(self, key: str) -> None:
+        """Whether it exists or not."""
+        with _guarded(key), contextlib.suppress(FileNotFoundError):
+            await self._backend.delete_async(key)
 
     async def delete_prefix(self, prefix: str) -> int:
         """Deletes all objects below a prefix; returns their number."""

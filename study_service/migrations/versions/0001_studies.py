@@ -38,6 +38,7 @@ def upgrade() -> None:
         sa.Column("due_at", _TIME, nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("outages", sa.Integer(), nullable=False),
+        sa.Column("run", sa.Integer(), nullable=False),
         sa.Column("worker", sa.String(length=64)),
         sa.Column("lease_until", _TIME),
         sa.Column("started_at", _TIME),

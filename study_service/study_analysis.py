@@ -1,0 +1,291 @@
+"""The analysis of one study in steps. Each step can be repeated: what it stored before is used, never overwritten."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import statistics
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from hepar.contracts.slices import SliceClassifications, SliceDetections
+from hepar.contracts.study_results import ModelVersion
+from hepar.core.deadlines import Deadline
+from hepar.core.errors import Unavailable
+from hepar.ensemble.liver_extent import liver_extent, liver_pixels
+from hepar.imaging.ct_image import LIVER_WINDOW, GreyImage
+from hepar.imaging.study import StudyHeaders
+from hepar.imaging.volume import grey_levels
+from hepar.serving.study_reader import StudyReader
+from hepar.storage.objects import ObjectStore
+from study_service.analysed_volume import AnalysedVolume, StoredLiver, StoredMasks, StoredVolume
+from study_service.documents import StudyFiles
+from study_service.job_queue import Job, JobQueue
+from study_service.lesion_step import LesionInput, find_lesions, label_slices
+from study_service.result_document import result_of, summary_of
+from study_service.slice_arrays import write_slices
+from study_service.slice_models import LiverMasks, SliceModels
+
+PIPELINE_VERSION = "1"
+"""Grows with every change of the steps or of what they store: a study in progress then begins again."""
+STEP_SLICES = 16
+"""Slices of one step: a worker that dies loses the answers for these at most."""
+_LIVER_SLICES = 64
+_ANSWERS = "answers"
+_Document = TypeVar("_Document", bound=BaseModel)
+
+
+class Pipeline(BaseModel):
+    """Which steps stored what is there."""
+
+    version: str
+
+
+class SliceAnswers(BaseModel):
+    """Of the models, for the slices from `start`."""
+
+    start: int
+    classifications: SliceClassifications
+    detections: SliceDetections
+
+
+class MixedModels(Unavailable):
+    """Models were replaced in the middle of a study; the analysis of its slices begins again."""
+
+
+@dataclass(frozen=True)
+class AnalysisTools:
+    """What all analyses of a worker share.
+
+    folder: for decrypted uploads while they are read.  call_s: for the slices of one step.  read_s, processor_s: for
+    reading an upload.
+    """
+
+    queue: JobQueue
+    objects: ObjectStore
+    models: SliceModels
+    folder: Path
+    call_s: float
+    read_s: float
+    processor_s: float
+
+
+class StudyAnalysis:
+    """The steps of one study: load, liver, slices, finish. All raise JobLost where the study is no longer ours."""
+
+    def __init__(self, tools: AnalysisTools, job: Job, files: StudyFiles) -> None:
+        self._tools = tools
+        self._job = job
+        self._files = files
+        self._stored = AnalysedVolume(tools.objects, files.data_key, job.study_id, job.version)
+        self._documents: dict[str, BaseModel] = {}
+        self._began: tuple[float, int] | None = None
+
+    async def load(self) -> int:
+        """Reads the upload in a process with limits, and stores the slices; returns their number.
+
+        Raises UnreadableStudyUpload, UnsafeArchiveUpload, TooLarge, DeadlineExceeded, Unavailable, InsufficientStorage.
+        """
+        await self._progress("loading")
+        await self._begin_again_after_upgrade()
+        if await self._stored.find("volume", StoredVolume) is None:
+            folder = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=self._tools.folder))
+            try:
+                await self._load(folder)
+            finally:
+                await asyncio.to_thread(shutil.rmtree, folder)
+        volume = await self._volume()
+        await self._tools.queue.store_series(self._job, list(volume.series))
+        return volume.slices.count
+
+    async def liver(self) -> list[int] | None:
+        """First and last slice of the liver; None where there is none. Raises what SliceModels does."""
+        await self._progress("liver")
+        found = await self._stored.find("liver", StoredLiver)
+        if found is None:
+            await self._stored.create("liver", await self._segmented(await self._volume()))
+            found = await self._liver()
+        if found.extent is not None:
+            await self._progress("inference", slices_total=found.extent[1] - found.extent[0] + 1)
+        return list(found.extent) if found.extent else None
+
+    async def slices(self, start: int, stop: int) -> int:
+        """Asks classifiers and detectors about slices of the liver. Raises what SliceModels does."""
+        name = f"{_ANSWERS}/{start:05d}"
+        volume, liver = await self._volume(), await self._liver()
+        extent = liver.extent or (0, -1)
+        if await self._stored.find(name, SliceAnswers) is None:
+            self._began = self._began or (time.monotonic(), start)
+            grey = await self._grey(volume, start, stop)
+            shares = await self._stored.shares(liver, start, stop)
+            masks = LiverMasks(shares, liver.segmenter, liver.lesion_threshold)
+            deadline = Deadline.after(self._tools.call_s)
+            classified, detected = await asyncio.gather(
+                self._tools.models.classify(grey, deadline, masks), self._tools.models.detect(grey, deadline, masks)
+            )
+            answers = SliceAnswers(start=start, classifications=classified, detections=detected)
+            await self._stored.create(name, answers)
+        done, total = stop - extent[0], extent[1] - extent[0] + 1
+        await self._progress(
+            "inference", slices_done=done, slices_total=total, time_left_s=self._left_s(stop, extent[1])
+        )
+        return done
+
+    async def finish(self) -> None:
+        """Links lesions, stores the masks and the result, and ends the job."""
+        await self._progress("lesions")
+        volume, liver = await self._volume(), await self._liver()
+        answers = await self._answers(liver)
+        organ = None
+        if liver.extent is not None:
+            organ = await self._stored.shares(liver, liver.extent[0], liver.extent[1] + 1)
+        given = LesionInput(
+            volume, liver, organ, [part.classifications for part in answers], [part.detections for part in answers]
+        )
+        analysis = await asyncio.to_thread(find_lesions, given, self._job.study_id, self._job.version)
+        await self._store_masks(label_slices(given, analysis), liver)
+        models, missing = _models(liver.segmenter, answers)
+        result = result_of(self._job, given, analysis, models, missing)
+        summary = summary_of(result)
+        await self._tools.queue.finish(self._job, result, summary.model_dump(), result.label)
+
+    async def _load(self, folder: Path) -> None:
+        paths = await self._unpacked(folder)
+        reader = StudyReader(folder, self._tools.processor_s)
+        try:
+            headers, volume = await asyncio.to_thread(reader.volume, paths, self._files.series, self._tools.read_s)
+        finally:
+            await asyncio.to_thread(reader.close)
+        key = f"{self._stored.prefix}/hounsfield-{uuid.uuid4().hex}"
+        slices = await write_slices(self._tools.objects, self._files.data_key, key, iter(volume.hu))
+        stored = StoredVolume(
+            slices=slices,
+            geometry=volume.geometry,
+            sources=volume.sources,
+            thickness_mm=_thickness_mm(headers),
+            series=headers.series,
+            unreadable=(*headers.unreadable, *volume.unreadable),
+            warnings=volume.warnings,
+        )
+        if not await self._stored.create("volume", stored):
+            await self._tools.objects.delete(key)
+
+    async def _unpacked(self, folder: Path) -> list[Path]:
+        """The files of all uploads, decrypted, under names of ours, in the order of arrival."""
+        paths: list[Path] = []
+        for data_key, items in self._files.uploads:
+            for item in items:
+                path = folder / f"{len(paths):06d}"
+                with path.open("wb") as file:
+                    async for piece in data_key.decrypt_stream(self._tools.objects.stream(item.key), item.key):
+                        await asyncio.to_thread(file.write, piece)
+                paths.append(path)
+        return paths
+
+    async def _segmented(self, volume: StoredVolume) -> StoredLiver:
+        parts: list[LiverMasks] = []
+        for start in range(0, volume.slices.count, _LIVER_SLICES):
+            grey = await self._grey(volume, start, min(start + _LIVER_SLICES, volume.slices.count))
+            parts.append(await self._tools.models.liver(grey, Deadline.after(self._tools.call_s)))
+            await self._progress("liver")
+        first = parts[0]
+        if any(part.segmenter != first.segmenter for part in parts):
+            raise MixedModels("the segmenter was replaced in the middle of a study")
+        pixels = [count for part in parts for count in liver_pixels(part.shares)]
+        extent = liver_extent(pixels, volume.geometry.spacing_mm[0])
+        kept = None
+        if extent is not None:
+            rows = (item.reshape(-1, item.shape[-1]) for part in parts for item in part.shares)
+            wanted = (item for index, item in enumerate(rows) if extent[0] <= index <= extent[1])
+            key = f"{self._stored.prefix}/shares-{uuid.uuid4().hex}"
+            kept = await write_slices(self._tools.objects, self._files.data_key, key, wanted, extent[0])
+        return StoredLiver(
+            extent=extent, segmenter=first.segmenter, lesion_threshold=first.lesion_threshold, shares=kept
+        )
+
+    async def _answers(self, liver: StoredLiver) -> list[SliceAnswers]:
+        """Of all slices of the liver. Raises MixedModels, after which the models are asked again."""
+        if liver.extent is None:
+            return []
+        starts = range(liver.extent[0], liver.extent[1] + 1, STEP_SLICES)
+        answers = [await self._stored.document(f"{_ANSWERS}/{start:05d}", SliceAnswers) for start in starts]
+        named = {(model.model, model.version) for part in answers for model in _answered(part)}
+        if len({model for model, _ in named}) < len(named):
+            await self._tools.objects.delete_prefix(f"{self._stored.prefix}/{_ANSWERS}")
+            await self._tools.objects.delete(f"{self._stored.prefix}/liver")
+            raise MixedModels("models were replaced in the middle of a study")
+        return answers
+
+    async def _store_masks(self, labels: Iterator[NDArray[np.uint16]], liver: StoredLiver) -> None:
+        if await self._stored.find("masks", StoredMasks) is not None:
+            return
+        stored = None
+        if liver.extent is not None:
+            key = f"{self._stored.prefix}/labels-{uuid.uuid4().hex}"
+            stored = await write_slices(self._tools.objects, self._files.data_key, key, labels, liver.extent[0])
+        await self._stored.create("masks", StoredMasks(labels=stored))
+
+    async def _begin_again_after_upgrade(self) -> None:
+        """What another version of the pipeline stored of this version of the study is removed."""
+        known = await self._stored.find("pipeline", Pipeline)
+        if known is not None and known.version != PIPELINE_VERSION:
+            await self._tools.objects.delete_prefix(self._stored.prefix)
+            self._documents.clear()
+        await self._stored.create("pipeline", Pipeline(version=PIPELINE_VERSION))
+
+    async def _grey(self, volume: StoredVolume, start: int, stop: int) -> GreyImage:
+        hounsfield = await self._stored.hounsfield(volume, start, stop)
+        return await asyncio.to_thread(grey_levels, hounsfield, LIVER_WINDOW)
+
+    async def _volume(self) -> StoredVolume:
+        return await self._once("volume", StoredVolume)
+
+    async def _liver(self) -> StoredLiver:
+        return await self._once("liver", StoredLiver)
+
+    async def _once(self, name: str, kind: type[_Document]) -> _Document:
+        """Read from the storage once: a job that another worker began finds what that one stored."""
+        if name not in self._documents:
+            self._documents[name] = await self._stored.document(name, kind)
+        found = self._documents[name]
+        assert isinstance(found, kind)  # noqa: S101  each name has one kind
+        return found
+
+    async def _progress(self, stage: str, **values: float | None) -> None:
+        await self._tools.queue.progress(self._job, stage, **values)
+
+    def _left_s(self, stop: int, last: int) -> float | None:
+        if self._began is None:
+            return None
+        began_at, began = self._began
+        return round((time.monotonic() - began_at) / (stop - began) * (last + 1 - stop), 1)
+
+
+def _thickness_mm(headers: StudyHeaders) -> float | None:
+    """As most files of the chosen series state it."""
+    slices = [item for stack in headers.stacks if stack.id == headers.chosen.id for item in stack.slices]
+    stated = [item.frame.thickness_mm for item in slices if item.frame.thickness_mm is not None]
+    return statistics.mode(stated) if stated else None
+
+
+def _answered(part: SliceAnswers) -> list[ModelVersion]:
+    return [*part.classifications.models, *part.detections.models]
+
+
+def _models(segmenter: ModelVersion, answers: list[SliceAnswers]) -> tuple[list[ModelVersion], list[str]]:
+    """Those that took part, and those that should have."""
+    versions = {model.model: model.version for part in answers for model in _answered(part)}
+    versions[segmenter.model] = segmenter.version
+    missing = {
+        name for part in answers for name in (*part.classifications.missing_models, *part.detections.missing_models)
+    }
+    return [ModelVersion(model=name, version=version) for name, version in sorted(versions.items())], sorted(missing)
