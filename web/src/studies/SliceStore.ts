@@ -45,7 +45,7 @@ export class SliceStore {
 
   private async fetch(index: number): Promise<Picture> {
     const params = { path: { study_id: this.studyId, index }, query: { version: this.version } };
-    const answer = await this.hepar.GET("/v1/studies/{study_id}/slices/{index}", { params, parseAs: "arrayBuffer" });
+    const answer = await this.hepar.GET("/v1/studies/{study_id}/slices/{index}.hu", { params, parseAs: "arrayBuffer" });
     const bytes: ArrayBuffer = dataOrThrow(answer);
     const [, row, column] = this.volume.spacing_mm;
     return {

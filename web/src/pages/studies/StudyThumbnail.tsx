@@ -3,14 +3,16 @@ import { dataOrThrow, type Study } from "../../api.ts";
 import { useSession } from "../../session/SessionProvider.tsx";
 
 /** The most telling slice. An image that cannot be fetched leaves the place empty: the row says what there is. */
-export function StudyThumbnail({ study: { id, version } }: { study: Study }) {
+export function StudyThumbnail({ study: { id, version, summary } }: { study: Study }) {
   const { hepar } = useSession();
   const [source, setSource] = useState<string>();
+  const index = summary?.key_slice ?? undefined;
   const load = useCallback(async () => {
-    const params = { path: { study_id: id }, query: { version } };
-    const picture: Blob = dataOrThrow(await hepar.GET("/v1/studies/{study_id}/thumbnail.png", { params, parseAs: "blob" }));
+    if (index === undefined) return undefined;
+    const params = { path: { study_id: id, index }, query: { version } };
+    const picture: Blob = dataOrThrow(await hepar.GET("/v1/studies/{study_id}/slices/{index}.png", { params, parseAs: "blob" }));
     return URL.createObjectURL(picture);
-  }, [hepar, id, version]);
+  }, [hepar, id, version, index]);
   useEffect(() => {
     let url: string | undefined;
     let shown = true;
@@ -18,7 +20,7 @@ export function StudyThumbnail({ study: { id, version } }: { study: Study }) {
       (loaded) => {
         url = loaded;
         if (shown) setSource(loaded);
-        else URL.revokeObjectURL(loaded);
+        else if (loaded !== undefined) URL.revokeObjectURL(loaded);
       },
       () => undefined,
     );
