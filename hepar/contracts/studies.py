@@ -89,7 +89,14 @@ class StudySummary(Document):
     """The result in one line of a list."""
 
     model_config = with_example(
-        {"outcome": "decided", "label": "metastasis", "probability": 0.81, "lesions": 1, "largest_mm": 24.7, "key_slice": 17}
+        {
+            "outcome": "decided",
+            "label": "metastasis",
+            "probability": 0.81,
+            "lesions": 1,
+            "largest_mm": 24.7,
+            "key_slice": 17,
+        }
     )
 
     outcome: Outcome = Field(description="as for one image")
