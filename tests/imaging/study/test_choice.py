@@ -12,7 +12,7 @@ from hepar.imaging.errors import NoUsableSeries
 from hepar.imaging.study.choice import choose
 from hepar.imaging.study.files import FileRef
 from hepar.imaging.study.headers import read_instance
-from hepar.imaging.study.phases import kernel_of, phase_of
+from hepar.imaging.study.phases import kernel_of, phase_of, phases_of
 from hepar.imaging.study.series import SliceStack, stacks_of
 from tests.support.pictures import dicom_bytes
 from tests.support.studies import ct_series, same_study
@@ -183,6 +183,19 @@ def test_phases_of_times(start: str | None, acquired: str, phase: str) -> None:
     elements = {"ContrastBolusAgent": "APPLIED", "ContrastBolusStartTime": start, "AcquisitionTime": acquired}
     (stack,) = stacks(ct_series(FIVE_MM[:3], **{**PLAIN, **elements}))  # type: ignore[arg-type]
     assert phase_of(stack) == phase
+
+
+def test_phases_of_acquisitions_that_follow_one_another() -> None:
+    """No description and no time of the injection: unenhanced, arterial, portal venous twice, delayed."""
+    times = (("100000", None), ("100400", "AGENT"), ("100440", "AGENT"), ("100441", "AGENT"), ("100700", "AGENT"))
+    series = [
+        ct_series(FIVE_MM, **{**PLAIN, "AcquisitionTime": time, "ContrastBolusAgent": agent})  # type: ignore[arg-type]
+        for time, agent in times
+    ]
+    found = stacks(*series)
+    assert list(phases_of(found).values()) == ["unknown", "arterial", "portal venous", "portal venous", "delayed"]
+    assert [one.chosen for one in choose(found)] == [False, False, True, False, False]
+    assert set(phases_of(found[3:4]).values()) == {"unknown with contrast"}
 
 
 @pytest.mark.parametrize(
