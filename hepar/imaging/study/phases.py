@@ -45,18 +45,16 @@ def phases_of(stacks: Sequence[SliceStack]) -> dict[str, Phase]:
     Where neither a description nor the time of the injection tells it, acquisitions with contrast are compared:
     the one 20 to 70 s after another is portal venous, the one before it arterial, one that follows later delayed.
     """
-    phases = {stack.id: phase_of(stack) for stack in stacks}
+    phases: dict[str, Phase] = {stack.id: phase_of(stack) for stack in stacks}
     contrast_s = {
         stack.id: acquired_s
         for stack in stacks
         if phases[stack.id] not in ("unenhanced", "unknown") and (acquired_s := _acquired_s(stack)) is not None
     }
-    return {
-        stack_id: _relative_phase(contrast_s[stack_id], list(contrast_s.values()))
-        if phase == "unknown with contrast" and stack_id in contrast_s
-        else phase
-        for stack_id, phase in phases.items()
-    }
+    for stack_id, acquired_s in contrast_s.items():
+        if phases[stack_id] == "unknown with contrast":
+            phases[stack_id] = _relative_phase(acquired_s, list(contrast_s.values()))
+    return phases
 
 
 def _relative_phase(acquired_s: float, all_s: list[float]) -> Phase:
