@@ -102,6 +102,7 @@ def obstacle(stack: SliceStack) -> str | None:
         (stack.plane not in (None, "axial"), f"{stack.plane} slices; only axial ones are read"),
         ("too_few_slices" in findings, f"only {len(stack.slices)} slice(s)"),
         (stack.first.frame.spacing_mm is None, "the files do not state the size of a pixel"),
+        ("shifted_slices" in findings, "its slices do not lie above one another"),
         ("gantry_tilt" in findings, f"gantry tilt of {stack.tilt_degrees:.0f} degrees"),
         ((stack.spacing_mm or 0) > SPACING_MM_MAX, f"slices {stack.spacing_mm or 0:.1f} mm apart"),
         (stack.largest_gap_mm > GAP_MM_MAX, f"slices are missing over {stack.largest_gap_mm:.0f} mm"),

@@ -34,6 +34,19 @@ def numbered(series: list[FileDataset], number: int) -> list[FileDataset]:
     return series
 
 
+def moved(series: list[FileDataset], left_mm: str, start: int) -> list[FileDataset]:
+    for image in series[start:]:
+        image.ImagePositionPatient[0] = left_mm
+    return series
+
+
+def tilted(series: list[FileDataset]) -> list[FileDataset]:
+    """Each slice 0.8 mm further back than the one below."""
+    for number, image in enumerate(series):
+        image.ImagePositionPatient[1] = f"{-140 + 0.8 * number:.1f}"
+    return series
+
+
 def reasons(*series: list[FileDataset]) -> list[str]:
     return [one.reason for one in choose(stacks(*series))]
 
@@ -91,6 +104,8 @@ def test_an_original_series_is_preferred_to_a_derived_one() -> None:
         (ct_series(FIVE_MM, ImageType=["DERIVED", "SECONDARY", "MIP"]), "a projection"),
         (ct_series(FIVE_MM, ImagePositionPatient=None), "do not state where its slices are"),
         (ct_series(FIVE_MM, PixelSpacing=None), "the size of a pixel"),
+        (moved(ct_series(FIVE_MM), "-120", 20), "do not lie above one another"),
+        (tilted(ct_series(FIVE_MM)), "gantry tilt of 9 degrees"),
         (ct_series(FIVE_MM[:2]), r"only 2 slice\(s\)"),
         (ct_series(tuple(12.0 * index for index in range(10))), "slices 12.0 mm apart"),
         (ct_series((*FIVE_MM[:10], *FIVE_MM[16:])), "slices are missing over 35 mm"),
