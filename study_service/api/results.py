@@ -186,8 +186,7 @@ async def _slice_hu(volume: AnalysedVolume, index: int) -> NDArray[np.int16]:
     described = await volume.volume()
     if index >= described.geometry.shape[0]:
         raise NoSuchSlice
-    (hu,) = await volume.hounsfield(described, index, index + 1)
-    return hu
+    return np.asarray((await volume.hounsfield(described, index, index + 1))[0])
 
 
 async def _label_slices(

@@ -76,9 +76,7 @@ class TargetRules:
 
     def _allowed(self, address: Address) -> bool:
         mapped = getattr(address, "ipv4_mapped", None)
-        checked: _TRANSITION = parsed_networks(["2002::/16", "2001::/32", "64:ff9b::/96", "64:ff9b:1::/48"])
-"""6to4, Teredo and NAT64: an IPv4 address, private or not, stands in the IPv6 one."""
-Address = address if mapped is None else mapped
+        checked: Address = address if mapped is None else mapped
         transition = any(checked in network for network in _TRANSITION)
         public = checked.is_global and not checked.is_multicast and not transition
         return public or any(checked in network for network in self.networks)
