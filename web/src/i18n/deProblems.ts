@@ -83,6 +83,17 @@ export const deProblems: Record<string, ProblemText> = {
   "not-pending": { title: "Das Konto wartet nicht auf Freigabe", remedy: "Laden Sie die Liste neu." },
   "no-such-session": { title: "Diese Sitzung gibt es nicht", remedy: "Laden Sie die Seite neu." },
   "no-such-client": { title: "Diesen Client gibt es nicht", remedy: "Laden Sie die Liste neu." },
+  "insufficient-storage": { title: "Der Speicher ist voll", remedy: "Informieren Sie den Betreiber. Senden Sie die Studie später noch einmal, oder löschen Sie Studien, die Sie nicht mehr brauchen." },
+  "quota-exceeded": { title: "Der Speicher des Kontos ist aufgebraucht", remedy: "Löschen Sie Studien, die Sie nicht mehr brauchen, oder bitten Sie den Betreiber um mehr Speicher." },
+  "unreadable-study": { title: "Das ist keine lesbare Studie", remedy: "Senden Sie die CT-Studie eines Patienten: die DICOM-Dateien, wie sie vom Gerät oder aus dem PACS kommen, oder ein NIfTI-Volumen in Hounsfield-Einheiten." },
+  "unsafe-archive": { title: "Das Archiv wird nicht angenommen", remedy: "Exportieren Sie die Studie noch einmal und senden Sie die DICOM-Dateien in einem einfachen ZIP-Archiv oder einzeln." },
+  "no-such-study": { title: "Diese Studie gibt es nicht", remedy: "Laden Sie die Liste neu." },
+  "no-such-slice": { title: "Diese Schicht gibt es nicht", remedy: "Laden Sie die Seite neu." },
+  "no-such-webhook": { title: "Diesen Webhook gibt es nicht", remedy: "Laden Sie die Liste neu." },
+  "too-many-webhooks": { title: "Das Konto hat zu viele Webhooks", remedy: "Löschen Sie einen, den Sie nicht mehr brauchen." },
+  "study-ended": { title: "Die Studie wird nicht mehr analysiert", remedy: "Laden Sie die Seite neu, um zu sehen, wie die Analyse endete." },
+  "study-not-finished": { title: "Es gibt noch kein Ergebnis", remedy: "Warten Sie, bis die Studie fertig ist." },
+  "analysis-failed": { title: "Die Studie konnte nicht analysiert werden", remedy: "Starten Sie eine neue Analyse. Scheitert sie wieder, melden Sie es mit der Kennung der Studie." },
   "too-many-secrets": { title: "Der Client hat zu viele Geheimnisse", remedy: "Entfernen Sie zuerst das ältere." },
 };
 
