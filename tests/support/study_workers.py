@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy import select
@@ -26,7 +27,13 @@ from study_service.uploads import AccountQuota, Uploads
 from tests.support.slice_services import SliceServices
 from tests.support.studies import as_members, ct_series, zip_bytes
 
-WAIT_S = 120.0
+WAIT_S = 300.0
+
+
+@cache
+def series_archive(slices: int) -> bytes:
+    """The same bytes each time, so that results can be compared."""
+    return zip_bytes(as_members(ct_series([5.0 * index for index in range(slices)])))
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class Installation:
             "HEPAR_STUDY_OBJECTS_URL": str(self.folder / "objects"),
             "HEPAR_STUDY_KEY_FILE": str(self.folder / "keys"),
             "HEPAR_STUDY_SPOOL_FOLDER": str(self.folder / "spool"),
-            "HEPAR_STUDY_LEASE_S": "2",
+            "HEPAR_STUDY_LEASE_S": "8",
             "HEPAR_STUDY_RETRY_S": "0.2",
             "HEPAR_STUDY_POLL_S": "0.1",
         }
@@ -86,7 +93,7 @@ class Studies:
     ) -> str:
         """Stores a generated series as the API does; returns the study's id."""
         if content is None:
-            content = zip_bytes(as_members(ct_series([5.0 * index for index in range(slices)])))
+            content = series_archive(slices)
         uploads = Uploads(self.database, self.keys, AccountQuota(10**10, 1000))
         upload = uploads.new_upload()
         key = f"{upload.prefix}/0"
