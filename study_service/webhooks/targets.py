@@ -13,9 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-from hepar.core.networks import Network
+from hepar.core.networks import Network, parsed_networks
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_TRANSITION = parsed_networks(["2002::/16", "2001::/32", "64:ff9b::/96", "64:ff9b:1::/48"])
+"""6to4, Teredo and NAT64: an IPv4 address, private or not, stands in the IPv6 one."""
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -75,5 +77,6 @@ class TargetRules:
     def _allowed(self, address: Address) -> bool:
         mapped = getattr(address, "ipv4_mapped", None)
         checked: Address = address if mapped is None else mapped
-        public = checked.is_global and not checked.is_multicast
+        transition = any(checked in network for network in _TRANSITION)
+        public = checked.is_global and not checked.is_multicast and not transition
         return public or any(checked in network for network in self.networks)

@@ -51,6 +51,13 @@ export function imageForm(...images: Blob[]): FormData {
   return form;
 }
 
+/** The multipart body of a study: a ZIP, a NIfTI volume, or all DICOM files, each in a part named `file`. */
+export function studyForm(...files: Blob[]): FormData {
+  const form = new FormData();
+  for (const file of files) form.append("file", file);
+  return form;
+}
+
 export function isProblem(value: unknown): value is Problem {
   return typeof value === "object" && value !== null && "type" in value && "request_id" in value && "status" in value;
 }
