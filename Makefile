@@ -100,6 +100,14 @@ lint-openapi: $(TYPESCRIPT) ## check the OpenAPI document with spectral, and tha
 .PHONY: bench
 bench: setup .venv/.dev ## compare ONNX Runtime alone, Triton, each service and the gateway: images/s, latencies, ratios (var/bench)
 	.venv/bin/python -m bench throughput
+	.venv/bin/python -m bench segmenter
+
+# Folder or ZIP of DICOM files for `make bench-study`; the sample study by default.
+STUDY ?=
+
+.PHONY: bench-study
+bench-study: setup .venv/.dev ## compare a study's model work with ONNX Runtime alone: make bench-study [STUDY=path]
+	.venv/bin/python -m bench study $(if $(STUDY),--study "$(STUDY)")
 
 .PHONY: bench-memory
 bench-memory: setup .venv/.dev ## measure the memory of every process over 10,000 images per task
@@ -205,6 +213,16 @@ evaluate: .venv-training/.complete ## evaluate the shipped models on the held-ou
 	$(TRAINING) evaluate $(NETWORK)
 	$(TRAINING) report --out docs/evaluation
 	$(TRAINING) judge --series "$(DATA)/../dicom/crlm-ct-1004-41slice" $(if $(PREVIOUS),--previous "$(PREVIOUS)")
+
+# Simulated studies of `make evaluate-studies`; FIT=1 fits the calibration on as many others first.
+STUDIES ?= 24
+FIT ?=
+
+.PHONY: evaluate-studies
+evaluate-studies: .venv-training/.complete ## evaluate whole simulated studies, lesion by lesion: docs/evaluation/studies.md [STUDIES=24] [FIT=1]
+	$(TRAINING) studies --studies $(STUDIES) $(if $(FIT),--fit) \
+	  --real "$(DATA)/../dicom/crlm-ct-1004-41slice=resected metastases" \
+	  --real "$(DATA)/../nifti/crlm-volume.nii.gz=one metastasis of about 45 mm"
 
 .PHONY: lesion-sheet
 lesion-sheet: .venv/.dev ## draw a contact sheet of synthesised lesions: var/lesion-sheet.png

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import sys
@@ -26,10 +27,14 @@ from bench.measurement import (
     models_of,
 )
 from bench.report import rows_of, table, write
+from bench.segmenter_cost import WITH, WITHOUT, costs_of, measure_segmenter, table_of, write_repository_without
+from bench.study import lines_of, measure_study
+from bench.study_slices import slices_of
 from bench.variants import VARIANTS, write_variant
 from local_stack.demo import running_stack
 from local_stack.demo_client import DemoFailed
 from local_stack.settings import StackSettings, on_free_ports
+from study_service.slice_models import SliceLimits
 
 FOLDER = Path("var/bench")
 SLOWEST_IMAGE_S = 1.0
@@ -52,13 +57,28 @@ def main() -> int:
     tuning.add_argument("--clients", type=int, nargs="+", default=[1, 4])
     tuning.add_argument("--seconds", type=float, default=5)
     tuning.add_argument("--rounds", type=int, default=2)
+    segmenter = commands.add_parser("segmenter", help="each service with and without the segmenter's call")
+    segmenter.add_argument("--clients", type=int, nargs="+", default=[1, 4])
+    segmenter.add_argument("--seconds", type=float, default=5)
+    segmenter.add_argument("--rounds", type=int, default=3)
+    segmenter.add_argument("--out", type=Path, default=FOLDER)
     commands.add_parser("event-loop", help="longest callback of a model service with a 64-megapixel image in flight")
+    study = commands.add_parser("study", help="the model work of one study, through the services and by ORT alone")
+    study.add_argument("--study", type=Path, help="folder or ZIP of the DICOM files of one series")
+    study.add_argument("--rounds", type=int, default=3)
+    study.add_argument("--batch", type=int, default=SliceLimits().batch_slices, help="slices of one request")
+    study.add_argument("--in-flight", type=int, default=SliceLimits().in_flight, help="requests at a time")
+    study.add_argument("--out", type=Path, default=FOLDER)
     arguments = parser.parse_args()
     try:
         if arguments.command == "throughput":
             _throughput(arguments)
         elif arguments.command == "memory":
             _memory(arguments.workload, arguments.requests, arguments.step)
+        elif arguments.command == "study":
+            _study(arguments)
+        elif arguments.command == "segmenter":
+            _segmenter(arguments)
         elif arguments.command == "event-loop":
             _event_loop()
         else:
@@ -100,6 +120,27 @@ def _throughput(arguments: argparse.Namespace) -> None:
     print(arguments.out / "throughput.json")
 
 
+def _segmenter(arguments: argparse.Namespace) -> None:
+    shipped = StackSettings().triton_model_repository
+    repositories = {WITH: shipped, WITHOUT: write_repository_without(shipped, FOLDER / "models")}
+    measured = []
+    for number, name, cell in measure_segmenter(
+        running_stack_process, repositories, arguments.clients, arguments.seconds, arguments.rounds
+    ):
+        measured.append((name, cell))
+        print(
+            f"round {number + 1}: {cell.workload}, {cell.clients} client(s), {name}: "
+            f"{cell.images_per_s[-1]:.1f} images/s",
+            flush=True,
+        )
+    costs = costs_of(measured)
+    print("", *table_of(costs), sep="\n")
+    written = {"machine": machine(), "rows": [cost.row() for cost in costs]}
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    (arguments.out / "segmenter.json").write_text(json.dumps(written, indent=1) + "\n")
+    print(arguments.out / "segmenter.json")
+
+
 def _memory(workload: Workload, requests: int, step: int) -> None:
     """Prints proportional set sizes after every `step` requests, and the change from the first step to the last."""
     with running_stack_process() as stack:
@@ -123,6 +164,19 @@ def _event_loop() -> None:
                 f"{longest.request}: {longest.cpu_ms:.1f} ms of CPU, {longest.wall_ms:.1f} ms of wall-clock time",
                 flush=True,
             )
+
+
+def _study(arguments: argparse.Namespace) -> None:
+    name, slices = slices_of(arguments.study)
+    limits = SliceLimits(arguments.batch, arguments.in_flight)
+    with running_stack_process() as stack:
+        costs = measure_study(stack, slices, limits, arguments.rounds, FOLDER)
+    lines = lines_of(name, costs)
+    print(*lines, sep="\n")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    text = "\n".join(["Made by `make bench-study`; do not edit.", "", machine(), "", *lines, ""])
+    (arguments.out / "study.md").write_text(text)
+    print(arguments.out / "study.md")
 
 
 def _tune(clients: list[int], seconds: float, rounds: int) -> None:

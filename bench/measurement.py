@@ -83,11 +83,22 @@ class RunningStack:
     def memory_bytes(self) -> dict[str, int]:
         """Proportional set size by process name (Triton: its keeper, server and stubs): shared pages are divided."""
         sizes: dict[str, int] = {}
-        for child in self.process.children():
-            family = [child, *child.children(recursive=True)]
-            name = next((found for one in family if (found := _module(one.cmdline()))), "starter")
+        for name, family in self._families():
             sizes[name] = sizes.get(name, 0) + sum(one.memory_full_info().pss for one in family)
         return sizes
+
+    def _families(self) -> Iterator[tuple[str, list[psutil.Process]]]:
+        for child in self.process.children():
+            family = [child, *child.children(recursive=True)]
+            yield next((found for one in family if (found := _module(one.cmdline()))), "starter"), family
+
+    def cpu_s(self) -> dict[str, float]:
+        """Processor time that each process of the stack has used, by name; see `memory_bytes`."""
+        spent: dict[str, float] = {}
+        for name, family in self._families():
+            times = [one.cpu_times() for one in family]
+            spent[name] = spent.get(name, 0) + sum(each.user + each.system for each in times)
+        return spent
 
     def sign_up(self) -> tuple[str, str]:
         email, password = f"bench-{secrets.token_hex(4)}@example.org", secrets.token_urlsafe(24)

@@ -11,10 +11,9 @@ from hepar.contracts.analyses import Classification
 from hepar.contracts.batches import ClassificationBatch, ClassificationItem
 from hepar.contracts.models import ModelList
 from hepar.core.request_context import current_request_id
-from hepar.serving.app import BatchDeadlineDep, DeadlineDep, UploadedImage, UploadedImages, json_response
-from hepar.serving.authentication import Caller
 from hepar.serving.batches import in_order
 from hepar.serving.options import VotingChoice
+from hepar.serving.routes import BatchDeadlineDep, Caller, DeadlineDep, UploadedImage, UploadedImages, json_response
 from hepar.web.events import EventsAccepted, event_stream, event_stream_response
 from hepar.web.openapi import problems
 from hepar.web.uploads import BATCH_OPENAPI, BATCH_PROBLEMS, IMAGE_OPENAPI, IMAGE_PROBLEMS, Frame

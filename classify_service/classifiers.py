@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from classify_service.shadow import ShadowVersions
 from hepar.contracts.analyses import Classification, Explanation, ModelVote, Outcome
 from hepar.contracts.cards import Ensemble, ModelCard, VotingMethod
@@ -13,6 +16,7 @@ from hepar.core.errors import HeparError, InvalidField, InvalidRequest
 from hepar.core.metrics import CONFIDENCE, DECISIONS, DISAGREEMENT, VOTES
 from hepar.core.request_context import current_request_id
 from hepar.ensemble.activation_maps import ActivationMap, as_rows, ensemble_activation_map, map_on_image
+from hepar.ensemble.liver_pooling import cell_shares, logits_in_liver
 from hepar.ensemble.voting import (
     Decision,
     Thresholds,
@@ -36,13 +40,15 @@ from hepar.serving.scope_check import ScopeResult
 
 DEFAULT_METHOD: VotingMethod = "soft_vote"
 _LOGITS_MAX = 1e4
+Liver = NDArray[np.bool_]
+"""(h, w): the segmenter's mask of the liver, over its input."""
 
 
 @dataclass(frozen=True)
 class ClassifierOutput:
     """Output of one classifier.
 
-    logits: (labels,).  activation: (labels, h, w) over the network's input, None unless requested.
+    logits: (labels,).  activation: (labels, h, w) over the network's input, None unless requested or needed.
     transform: where the image lies in that input.  orientation: how the image was turned for the networks.
     """
 
@@ -59,15 +65,28 @@ class ClassifierOutput:
         """The most probable label."""
         return self.card.labels[int(self.logits.argmax())]
 
-    def vote(self) -> Vote:
-        probabilities = calibrated_probabilities(self.logits, self.card.temperature)
-        return Vote(self.card.name, tuple(self.card.labels), probabilities)
+    def pools_in(self, liver: Liver) -> bool:
+        """Whether it can vote by the evidence in the liver: its input and the segmenter's have the same shape."""
+        height, width = liver.shape
+        same_shape = self.card.input.height * width == self.card.input.width * height
+        return self.card.liver_pooling is not None and self.activation is not None and same_shape
 
-    def activation_map(self, label: str) -> ActivationMap | None:
-        """Over the image as sent."""
+    def vote(self, liver: Liver | None) -> Vote:
+        """liver: the mask to pool the evidence in; None for the whole image."""
+        logits, temperature = self.logits, self.card.temperature
+        pooling = self.card.liver_pooling
+        if liver is not None and pooling is not None and self.activation is not None:
+            logits, temperature = logits_in_liver(self.activation, liver, pooling), pooling.temperature
+        return Vote(self.card.name, tuple(self.card.labels), calibrated_probabilities(logits, temperature))
+
+    def activation_map(self, label: str, liver: Liver | None) -> ActivationMap | None:
+        """Over the image as sent. liver: evidence outside of it did not count; None for the whole image."""
         if self.activation is None:
             return None
-        return map_on_image(self.activation[self.card.labels.index(label)], self.transform, self.orientation)
+        values = self.activation[self.card.labels.index(label)]
+        if liver is not None:
+            values = np.where(cell_shares(liver, *values.shape) > 0, values, 0)
+        return map_on_image(values, self.transform, self.orientation)
 
 
 class Classifiers(ModelService[VotingOptions, ClassifierOutput, Classification]):
@@ -106,7 +125,7 @@ class Classifiers(ModelService[VotingOptions, ClassifierOutput, Classification])
     ) -> list[ClassifierOutput | HeparError]:
         size, labels = (card.input.height, card.input.width), len(card.labels)
         expected = {"logits": ExpectedOutput((labels,), "f", -_LOGITS_MAX, _LOGITS_MAX)}
-        if request.options.renders:
+        if request.options.renders or card.liver_pooling is not None:
             expected["activation"] = ExpectedOutput((labels, -1, -1), "f")
         images, pixels = request.batch.images, request.batch.stacks[size]
         results = await self._backend.triton.infer_batch(card.name, pixels, expected, request.deadline, version)
@@ -130,12 +149,14 @@ class Classifiers(ModelService[VotingOptions, ClassifierOutput, Classification])
         method = cast("VotingMethod", request.ensemble.method)
         if scope.out_of_scope:
             return _out_of_scope(method, request.image, scope, answers.missing)
-        votes = [output.vote() for output in outputs]
-        weights = _weights(request.ensemble, votes)
-        decision = _decision(request.ensemble, votes, weights)
+        liver = _common_liver(outputs, scope)
+        ensemble = request.ensemble if liver is None else request.ensemble.of_liver_votes
+        votes = [output.vote(liver) for output in outputs]
+        weights = _weights(ensemble, votes)
+        decision = _decision(ensemble, votes, weights)
         label = decision.most_probable_label
         entropy, mutual_information = disagreement(votes, weights)
-        maps = {output.card.name: output.activation_map(label) for output in outputs}
+        maps = {output.card.name: output.activation_map(label, liver) for output in outputs}
         preview, options = request.image.preview, request.options
         return Classification(
             outcome=_outcome(decision),
@@ -181,6 +202,14 @@ class Classifiers(ModelService[VotingOptions, ClassifierOutput, Classification])
             "confidence": result.probability or 0.0,
             "disagreement": result.mutual_information or 0.0,
         }
+
+
+def _common_liver(outputs: Sequence[ClassifierOutput], scope: ScopeResult) -> Liver | None:
+    """The mask that all votes are from; None where one of them can only be from the whole image."""
+    if scope.segmented is None or not scope.segmented.masks.liver_seen:
+        return None
+    liver = scope.segmented.masks.liver
+    return liver if all(output.pools_in(liver) for output in outputs) else None
 
 
 def _weights(ensemble: Ensemble, votes: Sequence[Vote]) -> Mapping[str, float]:

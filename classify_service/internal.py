@@ -10,9 +10,9 @@ from fastapi import APIRouter, Response
 from classify_service.api import Service
 from classify_service.classifiers import ClassifierOutput, Classifiers
 from hepar.contracts.slices import SLICES_PATH, SliceClassification, SliceClassifications
-from hepar.serving.app import BatchDeadlineDep, UploadedSlices, json_response
 from hepar.serving.model_service import ImageAnswers
 from hepar.serving.options import VotingOptions
+from hepar.serving.routes import BatchDeadlineDep, UploadedSlices, json_response
 from hepar.serving.slice_answers import answered_versions, missing_models
 
 router = APIRouter()

@@ -18,9 +18,9 @@ from hepar.contracts.slices import (
     SliceDetections,
 )
 from hepar.imaging.prepared import PreparedImage
-from hepar.serving.app import BatchDeadlineDep, UploadedSlices, json_response
 from hepar.serving.model_service import ImageAnswers
 from hepar.serving.options import FusionOptions
+from hepar.serving.routes import BatchDeadlineDep, UploadedSlices, json_response
 from hepar.serving.slice_answers import answered_versions, missing_models
 from hepar.serving.slices import masks_of
 from hepar.web.uploads import BINARY

@@ -14,9 +14,8 @@ from hepar.core.errors import HeparError, Unavailable
 from hepar.core.request_context import current_request_id, stage
 from hepar.ensemble.masks import LESION, LIVER, MaskRegion, OrganMasks
 from hepar.imaging.annotation import base64_text
-from hepar.imaging.prepared import PreparedImage
+from hepar.imaging.prepared import ImageBatch, PreparedImage
 from hepar.serving.decode_workers import image_facts
-from hepar.serving.image_batch import ImageBatch
 from hepar.serving.model_service import ModelBackend
 from hepar.serving.scope_check import ScopeResult
 from hepar.serving.segmenter import SegmenterOutput

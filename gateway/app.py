@@ -32,7 +32,7 @@ from hepar.web.bearer import IMAGE_SCOPE
 from hepar.web.in_flight import CallerBusy, InFlightLimit
 from hepar.web.openapi import Json
 from hepar.web.problems import problem_response
-from hepar.web.public_keys import public_key_cache
+from hepar.web.token_verifier import verifier_of
 from hepar.web.uploads import MULTIPART_OVERHEAD_BYTES
 from hepar.web.upstream import Upstream, UpstreamProblem
 
@@ -77,7 +77,7 @@ def _lifespan(settings: GatewaySettings) -> Lifespan:
             await stack.enter_async_context(shared_state(app, settings.database_url, budget))
             app.state.dependencies = dependencies = await _open_dependencies(settings, stack)
             app.state.readiness = partial(_readiness, dependencies)
-            await dependencies.keys.refresh()  # auth_service may start later: unknown keys are fetched again
+            await dependencies.verifier.keys.refresh()  # auth_service may start later: unknown keys are fetched again
             yield
 
     return lifespan
@@ -93,8 +93,7 @@ async def _open_dependencies(settings: GatewaySettings, stack: AsyncExitStack) -
 
     return GatewayDependencies(
         settings=settings,
-        keys=public_key_cache(auth),
-        rules=TokenRules(settings.issuer, settings.audience),
+        verifier=verifier_of(auth, TokenRules(settings.issuer, settings.audience)),
         auth=auth,
         classify=await upstream(settings.classify_url, "classification"),
         detect=await upstream(settings.detect_url, "detection"),
@@ -104,7 +103,7 @@ async def _open_dependencies(settings: GatewaySettings, stack: AsyncExitStack) -
 
 async def _readiness(dependencies: GatewayDependencies) -> dict[str, bool]:
     keys_known, sign_in, classification, detection, studies = await asyncio.gather(
-        dependencies.keys.refresh(),
+        dependencies.verifier.keys.refresh(),
         dependencies.auth.ready(),
         dependencies.classify.ready(),
         dependencies.detect.ready(),

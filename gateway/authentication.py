@@ -29,7 +29,7 @@ async def _principal(scope: Scope) -> Principal | None:
     dependencies = scope["app"].state.dependencies
     try:
         token = token_of(Headers(scope=scope))
-        principal: Principal = await dependencies.keys.principal(token, dependencies.rules)
+        principal: Principal = await dependencies.verifier.principal(token)
     except HeparError:
         return None
     return principal

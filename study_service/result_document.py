@@ -61,4 +61,5 @@ def summary_of(result: StudyResult) -> StudySummary:
         probability=probability,
         lesions=len(result.lesions),
         largest_mm=result.lesions[0].long_axis.length_mm if result.lesions else None,
+        key_slice=result.key_slices[0].slice if result.key_slices else None,
     )

@@ -50,7 +50,7 @@ class LiverMasks:
     segmenter: ModelVersion
     lesion_threshold: float
 
-    def of(self, indices: Sequence[int] | slice) -> LiverMasks:
+    def of(self, indices: NDArray[np.intp] | slice) -> LiverMasks:
         """The masks of some of the slices."""
         return LiverMasks(self.shares[indices], self.segmenter, self.lesion_threshold)
 

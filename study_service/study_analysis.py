@@ -153,8 +153,8 @@ class StudyAnalysis:
         await self._store_masks(label_slices(given, analysis), liver)
         models, missing = _models(liver.segmenter, answers)
         result = result_of(self._job, given, analysis, models, missing)
-        summary = summary_of(result)
-        await self._tools.queue.finish(self._job, result, summary.model_dump(), result.label)
+        await self._tools.queue.finish(self._job, result, summary_of(result).model_dump(), result.label)
+        await self._delete_intermediate(volume, liver)
 
     async def _load(self, folder: Path) -> None:
         paths = await self._unpacked(folder)
@@ -227,6 +227,15 @@ class StudyAnalysis:
             key = f"{self._stored.prefix}/labels-{uuid.uuid4().hex}"
             stored = await write_slices(self._tools.objects, self._files.data_key, key, labels, liver.extent[0])
         await self._stored.create("masks", StoredMasks(labels=stored))
+
+    async def _delete_intermediate(self, volume: StoredVolume, liver: StoredLiver) -> None:
+        """What only the analysis needed, and what a worker that died left; the study is finished already."""
+        masks = await self._stored.document("masks", StoredMasks)
+        arrays = [array.key for array in (volume.slices, liver.shares, masks.labels) if array is not None]
+        kept = {f"{self._stored.prefix}/{name}" for name in ("pipeline", "volume", "liver", "masks")} | set(arrays)
+        for key in await self._tools.objects.keys(self._stored.prefix):
+            if key not in kept:
+                await self._tools.objects.delete(key)
 
     async def _begin_again_after_upgrade(self) -> None:
         """What another version of the pipeline stored of this version of the study is removed."""

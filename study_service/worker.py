@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import socket
 import time
 import uuid
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -176,7 +178,8 @@ def _reason(error: Exception) -> str:
 
 async def run_worker(settings: StudySettings, stopping: asyncio.Event) -> None:
     """Until `stopping` is set. Raises BadKeyFile."""
-    name, keys = uuid.uuid4().hex, load_key_ring(settings.key_file)
+    keys = load_key_ring(settings.key_file)
+    name = f"{socket.gethostname()[:40]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"  # pods and processes reuse names and ids
     settings.spool_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(settings.database_url, MIGRATIONS, "studies"))

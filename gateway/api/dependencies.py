@@ -13,10 +13,10 @@ from fastapi.security import SecurityScopes
 from gateway.authentication import authenticated_principal
 from gateway.settings import GatewaySettings
 from hepar.core.deadlines import Deadline
-from hepar.web.access_tokens import KeyCache, TokenRules
 from hepar.web.bearer import IMAGE_SCOPE, STUDY_SCOPE, bearer_token
 from hepar.web.query import query_names
 from hepar.web.timeouts import TimeoutMs
+from hepar.web.token_verifier import TokenVerifier
 from hepar.web.uploads import MULTIPART_OVERHEAD_BYTES, check_announced, limited
 from hepar.web.upstream import Upstream
 
@@ -26,8 +26,7 @@ class GatewayDependencies:
     """The parts that routes work with; made by the app's lifespan."""
 
     settings: GatewaySettings
-    keys: KeyCache
-    rules: TokenRules
+    verifier: TokenVerifier
     auth: Upstream
     classify: Upstream
     detect: Upstream
@@ -47,7 +46,7 @@ async def _require_scope(
     required: SecurityScopes, request: Request, token: TokenDep, dependencies: Dependencies
 ) -> None:
     """Raises Unauthenticated, Unavailable, and Forbidden for a token without the scope that the route declares."""
-    principal = authenticated_principal(request.scope) or await dependencies.keys.principal(token, dependencies.rules)
+    principal = authenticated_principal(request.scope) or await dependencies.verifier.principal(token)
     principal.require(required.scopes)
 
 

@@ -114,6 +114,34 @@ class LiverGate(Document):
     )
 
 
+class LiverPooling(Document):
+    """Classifiers: how the logits come from the activation map where the segmenter's mask of the liver is known."""
+
+    sharpness: float = Field(
+        gt=0, description="the map of each label is pooled over the liver by a log-mean-exp of this sharpness"
+    )
+    weights: list[list[float]] = Field(
+        min_length=1, description="the network's last layer: by label of the logits, then by label of the map"
+    )
+    bias: list[float] = Field(min_length=1, description="the same layer: by label of the logits")
+    temperature: float = Field(gt=0, description="takes the place of the card's temperature")
+
+    @model_validator(mode="after")
+    def _square(self) -> Self:
+        labels = len(self.bias)
+        if len(self.weights) != labels or any(len(row) != labels for row in self.weights):
+            raise ValueError(f"weights are not {labels} rows of {labels}")
+        return self
+
+
+class LiverVote(Document):
+    """Classifiers: takes the place of an ensemble's values of the same names where all votes are from the liver."""
+
+    temperature: float = Field(default=1.0, gt=0, description="as that of the ensemble")
+    decision_threshold: Share = Field(description="as that of the ensemble")
+    type_threshold: Share | None = Field(default=None, description="as that of the ensemble")
+
+
 class Ensemble(Document):
     """A decision method for the models of one task, with its parameters fitted on validation data."""
 
@@ -148,8 +176,16 @@ class Ensemble(Document):
     liver_gate: LiverGate | None = Field(
         default=None, description="detectors: null where none was fitted; boxes are then marked, none is left out"
     )
+    in_liver: LiverVote | None = Field(
+        default=None, description="classifiers: null where no votes from the liver alone were fitted"
+    )
     metrics: dict[str, Metric] = Field(description="on held-out patients, by name")
     curves: Curves | None = Field(default=None, description="null where they were not measured")
+
+    @property
+    def of_liver_votes(self) -> Self:
+        """The ensemble with the values of `in_liver`; itself where there are none."""
+        return self if self.in_liver is None else self.model_copy(update=dict(self.in_liver))
 
     @model_validator(mode="after")
     def _parameters_of_its_method(self) -> Self:
@@ -261,6 +297,9 @@ class ModelCard(Document):
         "detectors: boxes below this score are left out; "
         "an input check: below this typicality an image is out of scope",
     )
+    liver_pooling: LiverPooling | None = Field(
+        default=None, description="classifiers: null where the logits always are those of the whole image"
+    )
     metrics: dict[str, Metric] = Field(description="on held-out patients, by name")
     curves: Curves | None = Field(default=None, description="null where they were not measured or do not apply")
     ensemble: Ensembles | None = Field(
@@ -289,4 +328,6 @@ class ModelCard(Document):
         methods = _METHODS[self.task]
         if self.ensemble is not None and not set(self.ensemble.methods) <= set(methods):
             raise ValueError(f"methods of an ensemble for {self.task}: {', '.join(methods) or 'none'}")
+        if self.liver_pooling is not None and len(self.liver_pooling.bias) != len(self.labels):
+            raise ValueError(f"the pooling in the liver is not for {len(self.labels)} labels")
         return self

@@ -89,7 +89,14 @@ class StudySummary(Document):
     """The result in one line of a list."""
 
     model_config = with_example(
-        {"outcome": "decided", "label": "metastasis", "probability": 0.81, "lesions": 1, "largest_mm": 24.7}
+        {
+            "outcome": "decided",
+            "label": "metastasis",
+            "probability": 0.81,
+            "lesions": 1,
+            "largest_mm": 24.7,
+            "key_slice": 17,
+        }
     )
 
     outcome: Outcome = Field(description="as for one image")
@@ -97,6 +104,7 @@ class StudySummary(Document):
     probability: float | None = Field(ge=0, le=1, description="of the label, or of a tumour")
     lesions: int = Field(ge=0, description="number of lesions")
     largest_mm: float | None = Field(description="long axis of the largest lesion")
+    key_slice: int | None = Field(default=None, ge=0, description="the most telling slice")
 
 
 class Study(Document):

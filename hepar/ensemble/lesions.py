@@ -16,7 +16,7 @@ from hepar.ensemble.lesion_masks import LesionMask, MaskGrid, OrganVolume, lesio
 from hepar.ensemble.lesion_measurements import Measurement, measure_boxes, measure_mask
 from hepar.ensemble.lesion_probability import lesion_features, lesion_types, most_probable_type, share_in_liver
 from hepar.ensemble.patient_decision import PatientDecision, decide
-from hepar.ensemble.study_calibration import StudyCalibration
+from hepar.ensemble.study_calibration import StudyCalibration, shipped_calibration
 from hepar.imaging.volume import VolumeGeometry
 
 RIGHT_LOBE_SHARE = 0.65
@@ -70,7 +70,7 @@ def analyse_volume(
     study_id, version: of the result; tracking UIDs are derived from them.  calibration: the shipped one where None.
     Without slices the volume is out of scope. Memory: `evidence.organ` and about half as much again.
     """
-    used = calibration or StudyCalibration()
+    used = calibration or shipped_calibration()
     if not evidence.slices:
         return VolumeAnalysis([], {}, PatientDecision.out_of_scope())
     liver_columns = None if evidence.organ is None else evidence.organ.liver_columns()

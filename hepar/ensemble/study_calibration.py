@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
+from pathlib import Path
 
 from pydantic import Field
 
 from hepar.contracts.base import Document
 from hepar.contracts.study_results import Certainty
 
+CALIBRATION_FILE = Path(__file__).with_suffix(".json")
 _LOGIT_BOUND = 6.0
 
 
@@ -26,18 +29,19 @@ class LogisticModel(Document):
 
 
 class StudyCalibration(Document):
-    """The features are documented where they are computed: lesion_probability.py and patient_decision.py."""
+    """The features are documented where they are computed: lesion_probability.py and patient_decision.py.
 
-    lesion: LogisticModel = LogisticModel(
-        intercept=-3.0,
-        weights={"score": 4.0, "extent": 1.0, "mask_share": 1.5, "liver_share": 1.0, "agreement": 0.4},
-    )
-    patient: LogisticModel = LogisticModel(intercept=0.0, weights={"lesions": 0.7, "slices": 0.5})
-    lesion_threshold: float = Field(default=0.3, ge=0, le=1, description="less probable lesions are left out")
-    tumour_threshold: float = Field(default=0.6, ge=0.5, le=1, description="that either answer needs, tumour or none")
-    type_threshold: float = Field(default=0.8, ge=0, le=1, description="that the most probable type needs")
-    box_label_weight: float = Field(default=0.5, ge=0, description="of the labels of boxes in a lesion's type")
-    classifier_weight: float = Field(default=1.0, ge=0, description="of the classifiers in a lesion's type")
+    The shipped numbers are in study_calibration.json; `make evaluate-studies FIT=1` writes them.
+    """
+
+    fitted_on: str = Field(description="the studies that the numbers were fitted on, in words")
+    lesion: LogisticModel
+    patient: LogisticModel
+    lesion_threshold: float = Field(ge=0, le=1, description="less probable lesions are left out")
+    tumour_threshold: float = Field(ge=0.5, le=1, description="that either answer needs, a tumour or none")
+    type_threshold: float = Field(ge=0, le=1, description="that the most probable type needs")
+    box_label_weight: float = Field(ge=0, description="of the labels of boxes in a lesion's type")
+    classifier_weight: float = Field(ge=0, description="of the classifiers in a lesion's type")
     high_certainty: float = Field(default=0.9, description="probability of the outcome from which it is `high`")
     moderate_certainty: float = Field(default=0.7, description="the same for `moderate`; below, it is `low`")
 
@@ -46,6 +50,11 @@ class StudyCalibration(Document):
         if probability >= self.high_certainty:
             return "high"
         return "moderate" if probability >= self.moderate_certainty else "low"
+
+
+@functools.cache
+def shipped_calibration() -> StudyCalibration:
+    return StudyCalibration.model_validate_json(CALIBRATION_FILE.read_bytes())
 
 
 def bounded_logit(probability: float) -> float:

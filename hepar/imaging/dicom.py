@@ -41,7 +41,7 @@ def decode_dicom(
     refuse_localiser(
         frame_element(dataset, index, "CTImageFrameTypeSequence", "FrameType") or element(dataset, "ImageType")
     )
-    check_pixels(dataset, check_size)
+    check_pixels(dataset, check_size, len(dataset.PixelData))
     form, container = stored_format(dataset), frame_values(dataset, index)
     padding = padding_mask(dataset, form, container)
     if padding.all():
@@ -68,10 +68,10 @@ def _frame_index(dataset: pydicom.Dataset, frame: int | None) -> tuple[int, list
     return frame or 0, []
 
 
-def check_pixels(dataset: pydicom.Dataset, check_size: Callable[[int, int], None]) -> None:
+def check_pixels(dataset: pydicom.Dataset, check_size: Callable[[int, int], None], pixel_bytes: int) -> None:
     """What the header states of the pixels, before any is decoded.
 
-    dataset: of `read_dicom`.  check_size: called with (width, height).
+    check_size: called with (width, height).  pixel_bytes: of the pixel data, as the file has it.
     Raises UnsupportedImage, UnreadableImage, ImageTooLarge.
     """
     kind = element(dataset, "PhotometricInterpretation")
@@ -89,7 +89,7 @@ def check_pixels(dataset: pydicom.Dataset, check_size: Callable[[int, int], None
         raise UnsupportedImage(f"{quoted_number(bits)} bits a pixel are not read; 8 and 16 are")
     frames = frame_count(dataset)
     expected = width * height * frames * bits // 8
-    if dataset.file_meta.TransferSyntaxUID in UNCOMPRESSED and len(dataset.PixelData) < expected:
+    if dataset.file_meta.TransferSyntaxUID in UNCOMPRESSED and pixel_bytes < expected:
         raise UnreadableImage("the DICOM object ends before its last pixel")
 
 

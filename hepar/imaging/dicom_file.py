@@ -83,10 +83,28 @@ class DicomHeader:
         """The data set with its pixel data, still compressed. Raises UnsupportedImage, UnreadableImage."""
         if self.pixels is None:
             raise UnreadableImage("the DICOM object has no pixels")
+        first, end = self._pixel_range()
+        self.dataset.add_new(_PIXELS, self.pixels.vr, self.content[first:end])
+        self.dataset["PixelData"].is_undefined_length = self.pixels.length == _UNDEFINED_LENGTH
+        return self.dataset
+
+    def pixel_bytes(self) -> int:
+        """Of the pixel data, as far as the file has it. Raises UnsupportedImage, UnreadableImage."""
+        first, end = self._pixel_range()
+        return min(end, len(self.content)) - first
+
+    def _pixel_range(self) -> tuple[int, int]:
+        """Where the value of the pixel data begins and ends. Raises UnsupportedImage, UnreadableImage."""
+        if self.pixels is None:
+            raise UnreadableImage("the DICOM object has no pixels")
         if self.pixels.tag != _PIXELS:
             raise UnsupportedImage("DICOM pixels of floating-point numbers are not read; send 8 or 16 bits")
-        _add_pixels(self.dataset, self.pixels, self.content, self.dataset.file_meta.TransferSyntaxUID)
-        return self.dataset
+        is_encapsulated = self.pixels.length == _UNDEFINED_LENGTH
+        if is_encapsulated != (self.dataset.file_meta.TransferSyntaxUID in COMPRESSED):
+            kind, form = ("uncompressed", "in fragments") if is_encapsulated else ("compressed", "not in fragments")
+            raise UnreadableImage(f"the transfer syntax is {kind}, but the pixel data is {form}")
+        first = self.pixels.offset
+        return first, _end_of_fragments(self.content, first) if is_encapsulated else first + self.pixels.length
 
 
 def has_dicom_signature(content: bytes) -> bool:
@@ -202,16 +220,6 @@ def _ends_too_early(dataset: pydicom.Dataset, content: bytes) -> bool:
     if not isinstance(last, RawDataElement) or last.length == _UNDEFINED_LENGTH:
         return False
     return int(last.value_tell) + int(last.length) != len(content)
-
-
-def _add_pixels(dataset: pydicom.Dataset, pixels: _PixelElement, content: bytes, syntax: UID) -> None:
-    encapsulated = pixels.length == _UNDEFINED_LENGTH
-    if encapsulated != (syntax in COMPRESSED):
-        kind, form = ("uncompressed", "in fragments") if encapsulated else ("compressed", "not in fragments")
-        raise UnreadableImage(f"the transfer syntax is {kind}, but the pixel data is {form}")
-    end = _end_of_fragments(content, pixels.offset) if encapsulated else pixels.offset + pixels.length
-    dataset.add_new(_PIXELS, pixels.vr, content[pixels.offset : end])
-    dataset["PixelData"].is_undefined_length = encapsulated
 
 
 def _end_of_fragments(content: bytes, start: int) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +15,7 @@ from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, LegacyConvertedE
 
 from hepar.imaging.contrast import check_contrast
 from hepar.imaging.ct_image import GreyImage, Window
+from hepar.imaging.derived_maps import map_term
 from hepar.imaging.errors import UnreadableImage, UnsupportedImage
 from hepar.imaging.functional_groups import element, frame_element, frame_groups
 from hepar.imaging.stored_values import StoredFormat
@@ -24,16 +24,6 @@ _TRANSFORMATION = "PixelValueTransformationSequence"
 CT_CLASSES = (CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
 _DARKEST_AIR_HU = -900.0
 _HU_MAX, _IMPLAUSIBLE_SHARE = 32_767, 0.01
-# ImageType of derived images whose values are not attenuation: PS3.3, C.8.15.2 and C.8.16.1, and scanners' own terms.
-_MAPS = {
-    "PERFUSION", "CBF", "CBV", "MTT", "TTP", "TMAX", "TTD", "TTS", "BF", "BV", "PS", "PBV", "FLOW_EXTRACTION",
-    "BLOOD_FLOW", "BLOOD_VOLUME", "PERMEABILITY", "SUBTRACTION", "DIVISION", "MULTIPLICATION", "STD_DEVIATION",
-    "MAT_SPECIFIC", "MAT_FRACTIONAL", "MAT_VALUE_BASED", "EFF_ATOMIC_NUM", "ELECTRON_DENSITY",
-}  # fmt: skip
-_MAP_WORDS = {
-    "PERFUSION", "CBF", "CBV", "RCBF", "RCBV", "MTT", "TTP", "TMAX", "IODINE", "ZEFF", "EFFECTIVE", "VNC", "VNCA",
-}  # fmt: skip
-"""As parts of a term, as in PERFUSION_BF or IODINE_MAP. VNC and VNCA: virtual images without contrast or calcium."""
 _SCREENSHOTS = {"SCREEN SAVE", "SCREENSAVE", "SCREEN CAPTURE", "SCREEN SHOT", "SCREENSHOT"}
 """Scanners' terms for a secondary capture, which may be stored as a CT object."""
 
@@ -61,8 +51,8 @@ def grey_levels(
     see air as black.
     Raises UnsupportedImage for a map of something else, UnreadableImage for a slice without contrast.
     """
-    _check_kind(dataset, index)
     rescale = _rescale(dataset, index)
+    _check_kind(dataset, index, rescale)
     without = _why_no_hounsfield_units(dataset, index, rescale, form, values[~padding])
     if without is None:
         hu = _rescaled(dataset, rescale, values)
@@ -83,8 +73,8 @@ def hounsfield_units(
     Raises UnsupportedImage for a map of something else and for a file without Hounsfield units, UnreadableImage for
     implausible values.
     """
-    _check_kind(dataset, index)
     rescale = _rescale(dataset, index)
+    _check_kind(dataset, index, rescale)
     if _why_no_hounsfield_units(dataset, index, rescale, form, values[~padding]) is not None:
         raise UnsupportedImage("the file's values are not Hounsfield units")
     hu = _rescaled(dataset, rescale, values)
@@ -92,21 +82,13 @@ def hounsfield_units(
     return hu
 
 
-def _check_kind(dataset: Dataset, index: int) -> None:
+def _check_kind(dataset: Dataset, index: int, rescale: Rescale | None) -> None:
     """Raises UnsupportedImage for a perfusion map and the like."""
-    terms = _type_terms(dataset, index)
-    if found := _map_terms(terms):
-        raise UnsupportedImage(f"a derived map ({min(found)} in ImageType) is not read; send the CT slice itself")
-
-
-def is_map(terms: Sequence[str]) -> bool:
-    """Whether a derived image holds something other than attenuation. terms: of ImageType, in upper case."""
-    return bool(_map_terms(terms))
-
-
-def _map_terms(terms: Sequence[str]) -> set[str]:
-    found = _MAPS.intersection(terms[2:]) | _MAP_WORDS.intersection(" ".join(map(_words, terms[2:])).split())
-    return found if terms and terms[0] == "DERIVED" else set()
+    description = element(dataset, "SeriesDescription")
+    unit = None if rescale is None else rescale.unit
+    found = map_term(_type_terms(dataset, index), None if description is None else str(description), unit)
+    if found is not None:
+        raise UnsupportedImage(f"a derived map ({found.term} in {found.element}) is not read; send the CT slice itself")
 
 
 def _type_terms(dataset: Dataset, index: int) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +50,28 @@ class PreparedImage:
     grey_mean: float
     inputs: Mapping[InputSize, NetworkInput]
     preview: Preview | None
+
+
+@dataclass(frozen=True)
+class ImageBatch:
+    """Images that are analysed together; often only one.
+
+    stacks: the pixels of all images by input size, (images, height, width).
+    """
+
+    images: tuple[PreparedImage, ...]
+    stacks: Mapping[InputSize, GreyImage]
+
+    @classmethod
+    def of_one(cls, image: PreparedImage) -> ImageBatch:
+        """Copies no pixels."""
+        return cls((image,), {size: prepared.pixels[None] for size, prepared in image.inputs.items()})
+
+    @classmethod
+    def of(cls, images: Sequence[PreparedImage]) -> ImageBatch:
+        """images: prepared for the same sizes; at least one. The work of a thread."""
+        sizes = images[0].inputs
+        return cls(tuple(images), {size: np.stack([image.inputs[size].pixels for image in images]) for size in sizes})
 
 
 def prepare(image: CtImage, sizes: Collection[InputSize], *, with_preview: bool) -> PreparedImage:

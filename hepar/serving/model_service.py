@@ -15,12 +15,11 @@ from hepar.contracts.problems import Problem
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import HeparError, InvalidField, InvalidRequest
 from hepar.core.request_context import stage
-from hepar.imaging.prepared import InputSize, PreparedImage
+from hepar.imaging.prepared import ImageBatch, InputSize, PreparedImage
 from hepar.inference import ModelRepositoryWatcher, ModelSet, TritonClient
 from hepar.serving.batches import results_as_ready
 from hepar.serving.decode_workers import ImageDecoder
 from hepar.serving.drift_monitor import DriftMonitor
-from hepar.serving.image_batch import ImageBatch
 from hepar.serving.quorum import call_models
 from hepar.serving.scope_check import ScopeCheck, ScopeModels, ScopeResult
 from hepar.serving.segmenter import SegmenterOutput

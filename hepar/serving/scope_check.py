@@ -14,12 +14,11 @@ from hepar.contracts.scope import InputCheck, LiverExtent, Scope, ScopeCode
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import HeparError
 from hepar.core.metrics import OUT_OF_SCOPE
-from hepar.imaging.prepared import PreparedImage
+from hepar.imaging.prepared import ImageBatch, PreparedImage
 from hepar.inference import ModelRepositoryWatcher, TritonClient
 from hepar.inference.outputs import ExpectedOutput
 from hepar.inference.triton import InferenceResult
 from hepar.inference.version_routing import VersionRouting
-from hepar.serving.image_batch import ImageBatch
 from hepar.serving.quorum import Output, call_optional_model
 from hepar.serving.segmenter import Segmenter, SegmenterOutput
 

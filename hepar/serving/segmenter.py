@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import HeparError
 from hepar.ensemble.masks import OrganMasks
+from hepar.imaging.prepared import ImageBatch
 from hepar.inference import ModelRepositoryWatcher, TritonClient
 from hepar.inference.outputs import ExpectedOutput
 from hepar.inference.triton import InferenceResult
 from hepar.inference.version_routing import VersionRouting
-from hepar.serving.image_batch import ImageBatch
 
 _LABELS = ["liver", "lesion"]
 

@@ -15,9 +15,8 @@ from hepar.imaging.ct_image import CtImage, GreyImage
 from hepar.imaging.decoding import check_size
 from hepar.imaging.errors import ImageError, ImageTooLarge
 from hepar.imaging.npy import InvalidArray, npy_bytes, read_arrays
-from hepar.imaging.prepared import InputSize, prepare
+from hepar.imaging.prepared import ImageBatch, InputSize, prepare
 from hepar.inference.version_routing import VersionRouting
-from hepar.serving.image_batch import ImageBatch
 from hepar.serving.segmenter import SegmenterOutput
 
 _SLICE_AXES, _MASK_AXES = 3, 4

@@ -38,13 +38,13 @@ _KILLED_FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM)
 class UnreadableStudyUpload(ClientError):
     """Nothing in it can be analysed."""
 
-    status, title, slug = 422, "The study cannot be read", "unreadable-study"
+    status, title, slug = 422, "The upload is not a readable study", "unreadable-study"
 
 
 class UnsafeArchiveUpload(ClientError):
     """Damaged, encrypted or nested, or with names or sizes that no export has."""
 
-    status, title, slug = 422, "The archive is not acceptable", "unsafe-archive"
+    status, title, slug = 422, "The archive is not accepted", "unsafe-archive"
 
 
 def study_problem(error: ImageError) -> HeparError:

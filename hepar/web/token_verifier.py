@@ -1,4 +1,4 @@
-"""Verification of access tokens in a service behind the gateway."""
+"""Verification of access tokens in every service but auth_service, with the public keys of that one."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from dataclasses import dataclass
 
 import httpx
 
+from hepar.contracts.tokens import PublicKeys
+from hepar.core.deadlines import Deadline
 from hepar.web.access_tokens import KeyCache, Principal, TokenRules
-from hepar.web.public_keys import public_key_cache
 from hepar.web.upstream import Upstream
+
+_FETCH_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -29,10 +32,19 @@ class TokenVerifier:
         return await self.keys.principal(token, self.rules)
 
 
+def verifier_of(auth: Upstream, rules: TokenRules) -> TokenVerifier:
+    """Without keys until the first token or the first refresh."""
+
+    async def fetch() -> PublicKeys:
+        return await auth.call(PublicKeys, "GET", "/.well-known/jwks.json", Deadline.after(_FETCH_S))
+
+    return TokenVerifier(KeyCache(fetch), rules)
+
+
 @asynccontextmanager
 async def token_verifier(auth_url: str, rules: TokenRules) -> AsyncIterator[TokenVerifier]:
     """Fetches the keys first; where auth_service starts later, they are fetched for the first token."""
     async with httpx.AsyncClient(base_url=auth_url, trust_env=False) as client:
-        keys = public_key_cache(Upstream(client, "sign-in"))
-        await keys.refresh()
-        yield TokenVerifier(keys, rules)
+        verifier = verifier_of(Upstream(client, "sign-in"), rules)
+        await verifier.keys.refresh()
+        yield verifier

@@ -29,7 +29,7 @@ router = APIRouter(
     responses=problems("unavailable", "no-such-study", "study-not-finished"),
 )
 
-_PNG, _GZIP = "image/png", "application/gzip"
+_PNG, _GZIP, _RAW = "image/png", "application/gzip", "application/octet-stream"
 _BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
 _CACHED = {"Cache-Control": "private, no-cache"}
 """A browser may keep it, and asks each time whether its reader may still see it."""
@@ -101,12 +101,33 @@ async def get_study_slice(
     etag = _etag("slice", study_id, stored.version, index, window.low_hu, window.high_hu)
     if if_none_match == etag:
         return _not_modified(etag)
-    volume = AnalysedVolume(dependencies.objects, stored.data_key, study_id, stored.version)
-    described = await volume.volume()
-    if index >= described.geometry.shape[0]:
-        raise NoSuchSlice
-    (hu,) = await volume.hounsfield(described, index, index + 1)
+    hu = await _slice_hu(AnalysedVolume(dependencies.objects, stored.data_key, study_id, stored.version), index)
     return _png_response(await asyncio.to_thread(slice_png, hu, window), etag)
+
+
+@router.get(
+    "/{study_id}/slices/{index}.hu",
+    summary="Read the Hounsfield units of a slice",
+    response_class=Response,
+    responses=problems("no-such-slice") | _file(_RAW),
+)
+async def get_study_slice_values(
+    study_id: StudyId,
+    index: SliceIndex,
+    caller: CallerDep,
+    dependencies: Dependencies,
+    version: VersionDep = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """Row by row, 16 bits with sign for each pixel, least significant byte first: for viewers that set the window
+    themselves.
+    """
+    stored = await dependencies.repository.analysed(caller, study_id, version, "slice_read", index)
+    etag = _etag("values", study_id, stored.version, index)
+    if if_none_match == etag:
+        return _not_modified(etag)
+    hu = await _slice_hu(AnalysedVolume(dependencies.objects, stored.data_key, study_id, stored.version), index)
+    return Response(hu.astype("<i2").tobytes(), media_type=_RAW, headers=_CACHED | {"ETag": etag})
 
 
 @router.get(
@@ -158,6 +179,14 @@ async def get_study_masks(
     content = nifti_gz(described.geometry, _label_slices(volume, described, masks))
     headers = _CACHED | {"ETag": etag, "Content-Disposition": 'attachment; filename="masks.nii.gz"'}
     return StreamingResponse(content, media_type=_GZIP, headers=headers)
+
+
+async def _slice_hu(volume: AnalysedVolume, index: int) -> NDArray[np.int16]:
+    """(rows, columns). Raises NoSuchSlice."""
+    described = await volume.volume()
+    if index >= described.geometry.shape[0]:
+        raise NoSuchSlice
+    return np.asarray((await volume.hounsfield(described, index, index + 1))[0])
 
 
 async def _label_slices(

@@ -9,6 +9,7 @@ from pydicom.sr.coding import Code
 
 PRIVATE_SCHEME = "99HEPAR"
 PRIVATE_SCHEME_NAME = "Hepar"
+PRIVATE_SCHEME_UID = "2.25.12095208543307034434558026291486725144"
 
 LIVER = Code("10200004", "SCT", "Liver")
 ANATOMICAL_STRUCTURE = Code("91723000", "SCT", "Anatomical Structure")
@@ -35,7 +36,7 @@ COMMENT = Code("121106", "DCM", "Comment")
 IMAGING_MEASUREMENT_REPORT = Code("126000", "DCM", "Imaging Measurement Report")
 
 MILLIMETRE = Code("mm", "UCUM", "mm")
-MILLILITRE = Code("ml", "UCUM", "ml")
+MILLILITRE = Code("mL", "UCUM", "mL")
 PERCENT = Code("%", "UCUM", "Percent")
 NO_UNITS = Code("1", "UCUM", "no units")
 

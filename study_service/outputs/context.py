@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -11,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from hepar.contracts.lesions import Lesion
 from hepar.contracts.study_results import StudyResult
 from hepar.imaging.geometry import Geometry
-from hepar.imaging.volume import VolumeGeometry
+from hepar.imaging.volume import SliceSource, VolumeGeometry
 
 Language = Literal["en", "de"]
 _UUID_ROOT = "2.25"
@@ -26,11 +26,13 @@ class SourceSlice:
     """The image that a slice of the volume comes from (hepar.imaging.volume.SliceSource) with its header.
 
     header: the file without pixel data.  geometry: between its pixels as sent and the slice.
-    is_exact: False where the slice lies between images, of which this is the nearest.
+    frame: of a multi-frame object, from 0;
+    None where there are none.  is_exact: False where the slice lies between images, of which this is the nearest.
     """
 
     header: Dataset
     geometry: Geometry
+    frame: int | None = None
     is_exact: bool = True
 
     def mask_as_sent(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -77,13 +79,20 @@ class OutputContext:
 
     def uid(self, name: str) -> str:
         """A UID under the installation's root, the same for the same name in the same version of the same result."""
-        unique = uuid.uuid5(uuid.NAMESPACE_OID, f"{self.result.study_id}/{self.result.version}/{name}").int
         room = _UID_LENGTH_MAX - len(self.uid_root) - 1
-        return f"{self.uid_root}.{str(unique)[:room]}"
+        return f"{self.uid_root}.{str(self.uuid(name).int)[:room]}"
 
-    def lesion_mask(self, lesion: Lesion) -> NDArray[np.bool_]:
-        """(slices, rows, columns)."""
-        return np.asarray(self.lesions == self.result.lesions.index(lesion) + 1)
+    def uuid(self, name: str) -> uuid.UUID:
+        """The same for the same name in the same version of the same result."""
+        return uuid.uuid5(uuid.NAMESPACE_OID, f"{self.result.study_id}/{self.result.version}/{name}")
 
-    def has_mask(self, lesion: Lesion) -> bool:
-        return bool(self.lesion_mask(lesion).any())
+
+def source_slices(headers: Iterable[Dataset], sources: Sequence[SliceSource]) -> tuple[SourceSlice, ...]:
+    """For OutputContext. headers: of hepar.imaging.study.source_headers; none for NIfTI.  sources: of the volume."""
+    by_uid = {str(header.SOPInstanceUID): header for header in headers}
+    if not by_uid:
+        return ()
+    return tuple(
+        SourceSlice(by_uid[str(source.sop_instance_uid)], source.geometry, source.frame, source.is_exact)
+        for source in sources
+    )

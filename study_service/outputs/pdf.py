@@ -2,57 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import unicodedata
 from datetime import date
-from functools import cache
-from importlib.resources import files
-from typing import Any
-
-import typst
 
 from hepar.contracts.lesions import Lesion
 
 from .context import OutputContext
-from .drawings import colour_of, key_image_svg, label_place
-from .key_images import KeyImage, key_image, key_slices
+from .drawings import caption, colour_of, drawing_data
+from .key_images import key_image, key_slices
 from .source_headers import study_attributes
 from .statements import finding_statement
+from .typesetting import Data, typeset_pdf
 from .wording import MISSING, WORDS, Wording
 
 IMAGES_MAX = 3
 ROWS_MAX = 8
 REMARKS_MAX = 3
 _TEXT_LENGTH_MAX = 160
-_SCALE_MM = 50.0
-_PDF_A: list[typst.PDFStandard] = ["a-2b"]
-_UNPRINTABLE = "□"
-_FONT_BLOCKS = ((0x20, 0x17F), (0x391, 0x3C9), (0x400, 0x45F), (0x2010, 0x2026))
-"""First and last code point of what the font that comes with Typst can print."""
-_FONT_EXTRA = frozenset("\N{MULTIPLICATION SIGN}≥≤□€")
-
-Data = dict[str, Any]
 
 
 def report_pdf(context: OutputContext, pdf_a: bool = True) -> bytes:
-    """pdf_a: as PDF/A-2b, for archives.
-
-    Fonts are those that come with Typst, so that the same result gives the same bytes on every machine.
-    """
-    content = typst.compile(
-        files(__name__.rpartition(".")[0]).joinpath("report.typ").read_bytes(),
-        format="pdf",
-        sys_inputs={"data": json.dumps(_printable(_report(context)))},
-        font_paths=_fonts(),
-        pdf_standards=_PDF_A if pdf_a else [],
-        timestamp=int(context.created_at.timestamp()),
-    )
-    return bytes(content)
-
-
-@cache
-def _fonts() -> typst.Fonts:
-    return typst.Fonts(include_system_fonts=False)
+    """pdf_a: as PDF/A-2b, for archives. The same result gives the same bytes."""
+    return typeset_pdf("report.typ", _report(context), int(context.created_at.timestamp()), pdf_a)
 
 
 def _report(context: OutputContext) -> Data:
@@ -69,7 +39,7 @@ def _report(context: OutputContext) -> Data:
         "identifiers": _pairs(_identifiers(context, words), words),
         "statement": finding_statement(result, context.language),
         "figures": _pairs(_figures(context, words), words),
-        "images": [_image(image, words) for image in images],
+        "images": [drawing_data(image) | {"caption": caption(image, words)} for image in images],
         "columns": [
             words[key] for key in ("lesion", "slices", "lobe", "axes", "volume", "probability", "type", "measurable")
         ],
@@ -141,22 +111,6 @@ def _method(context: OutputContext, words: Wording) -> dict[str, str]:
     return {key: value for key, value in lines.items() if value}
 
 
-def _image(image: KeyImage, words: Wording) -> Data:
-    height, width = image.grey.shape
-    marks = []
-    for mark in image.marks:
-        x, y = label_place(mark)
-        marks.append({"name": mark.lesion.id, "x": x, "y": y, "colour": colour_of(mark.lesion.label)})
-    return {
-        "svg": key_image_svg(image),
-        "width": width,
-        "height": height,
-        "scale_px": _SCALE_MM / image.mm_per_px,
-        "caption": f"{words['slice']} {image.slice_index + 1}, z = {words.number(image.position_mm, 1)} mm",
-        "marks": marks,
-    }
-
-
 def _pairs(values: dict[str, str], words: Wording) -> list[Data]:
     return [{"label": words[key], "value": value or MISSING} for key, value in values.items()]
 
@@ -179,20 +133,3 @@ def _name(person_name: str) -> str:
 
 def _date(value: str, words: Wording) -> str:
     return words.date(date.fromisoformat(value)) if value else MISSING
-
-
-def _printable(value: Any) -> Any:  # noqa: ANN401
-    """The same data with a box for each character that the font cannot print, and without invisible ones."""
-    if isinstance(value, dict):
-        return {key: item if key == "svg" else _printable(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_printable(item) for item in value]
-    return "".join(map(_glyph, unicodedata.normalize("NFC", value))) if isinstance(value, str) else value
-
-
-def _glyph(character: str) -> str:
-    category = unicodedata.category(character)
-    if category in ("Cc", "Cf", "Zl", "Zp"):
-        return " "
-    in_block = any(first <= ord(character) <= last for first, last in _FONT_BLOCKS) and category != "Cn"
-    return character if in_block or character in _FONT_EXTRA else _UNPRINTABLE

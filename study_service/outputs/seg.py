@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass
 
 import highdicom
@@ -9,32 +11,38 @@ import numpy as np
 from highdicom.seg import Segmentation, SegmentDescription
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
+from pydicom.uid import CTImageStorage
 
 from hepar.contracts.lesions import Lesion
 
 from . import codes
-from .context import OutputContext
+from .context import OutputContext, SourceSlice
 from .equipment import file_bytes, series_of
 from .source_headers import UTF_8, source_headers, text_value
 
 LIVER_TRACKING_ID = "Liver"
 _LIVER_RGB, _LESION_RGB = (158, 199, 140), (242, 115, 26)
 
+Position = tuple[float, ...]
 Place = tuple[Dataset, list[int]]
 """The header of an image, and the indices of the slices at its position."""
 
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """lesion: None for the liver.  mask: (slices, rows, columns) bool in display orientation."""
+    """number: in the segmentation, from 1.  lesion: None for the liver.  label: its value in the lesions' mask."""
 
     number: int
     lesion: Lesion | None
-    mask: NDArray[np.bool_]
+    label: int
 
     @property
     def lesion_id(self) -> str | None:
         return None if self.lesion is None else self.lesion.id
+
+    def mask(self, context: OutputContext, index: int) -> NDArray[np.bool_]:
+        """(rows, columns) of a slice in display orientation."""
+        return context.liver[index] if self.lesion is None else np.asarray(context.lesions[index] == self.label)
 
 
 def segmentation_file(context: OutputContext) -> bytes | None:
@@ -66,16 +74,17 @@ def segmentation(context: OutputContext) -> Segmentation | None:
     )
     instance.SpecificCharacterSet = UTF_8
     _name_dimensions(instance, context.uid("dimensions"))
+    _refer_to_frames(instance, context, places)
     return instance
 
 
 def segments(context: OutputContext) -> list[Segment]:
     """The liver first, then the lesions in the order of the result; only what has a mask in an image."""
-    exact = [source.is_exact for source in context.sources]
-    masks: list[tuple[Lesion | None, NDArray[np.bool_]]] = [(None, context.liver)]
-    masks += [(lesion, context.lesion_mask(lesion)) for lesion in context.result.lesions]
-    present = [(lesion, mask) for lesion, mask in masks if mask[exact].any()]
-    return [Segment(number, lesion, mask) for number, (lesion, mask) in enumerate(present, start=1)]
+    exact = [index for index, source in enumerate(context.sources) if source.is_exact]
+    labels = {int(value) for index in exact for value in np.unique(context.lesions[index])}
+    found: list[tuple[Lesion | None, int]] = [(None, 0)] if any(context.liver[index].any() for index in exact) else []
+    found += [(lesion, label) for label, lesion in enumerate(context.result.lesions, start=1) if label in labels]
+    return [Segment(number, lesion, label) for number, (lesion, label) in enumerate(found, start=1)]
 
 
 def _name_dimensions(instance: Segmentation, uid: str) -> None:
@@ -85,22 +94,62 @@ def _name_dimensions(instance: Segmentation, uid: str) -> None:
 
 
 def _distinct_places(context: OutputContext, headers: list[Dataset]) -> list[Place]:
-    """Images at one position share a place: a segmentation has one frame per segment and position."""
-    groups: dict[tuple[float, ...], list[int]] = {}
-    for index, header in enumerate(headers):
-        if context.sources[index].is_exact:
-            groups.setdefault(tuple(round(float(mm), 3) for mm in header.ImagePositionPatient), []).append(index)
-    return [(headers[indices[0]], indices) for indices in groups.values()]
+    """The images with a mask. Those at one position share a place: a segmentation has one frame per position."""
+    groups: dict[Position, list[int]] = {}
+    for index, (source, header) in enumerate(zip(context.sources, headers, strict=True)):
+        if source.is_exact and (context.liver[index].any() or context.lesions[index].any()):
+            groups.setdefault(_position(header), []).append(index)
+    firsts = [indices[0] for indices in groups.values()]
+    kept = [_as_single_frame(headers[index], context.sources[index]) for index in firsts]
+    return list(zip(kept, groups.values(), strict=True))
 
 
-def _frames(context: OutputContext, segment: Segment, places: list[Place]) -> NDArray[np.uint8]:
+def _position(item: Dataset) -> Position:
+    return tuple(round(float(mm), 3) for mm in item.ImagePositionPatient)
+
+
+def _frames(context: OutputContext, segment: Segment, places: list[Place]) -> NDArray[np.bool_]:
     """(places, rows, columns): a voxel is set where one of the slices at its place sets it."""
-    return np.stack(
-        [
-            np.logical_or.reduce([context.sources[index].mask_as_sent(segment.mask[index]) for index in indices])
-            for _, indices in places
-        ]
-    ).astype(np.uint8)
+    header, _ = places[0]
+    frames = np.zeros((len(places), header.Rows, header.Columns), dtype=np.bool_)
+    for place, (_, indices) in enumerate(places):
+        for index in indices:
+            frames[place] |= context.sources[index].mask_as_sent(segment.mask(context, index))
+    return frames
+
+
+def _as_single_frame(header: Dataset, source: SourceSlice) -> Dataset:
+    """Highdicom takes multi-frame images only as a whole; `_refer_to_frames` puts the references right."""
+    if source.frame is None:
+        return header
+    single = copy(header)
+    single.SOPClassUID = CTImageStorage
+    return single
+
+
+def _refer_to_frames(instance: Segmentation, context: OutputContext, places: list[Place]) -> None:
+    """Adds the class and the number of the frame to references to multi-frame images."""
+    sources = {_position(header): context.sources[indices[0]] for header, indices in places}
+    if all(source.frame is None for source in sources.values()):
+        return
+    shared = instance.SharedFunctionalGroupsSequence[0]
+    for groups in instance.PerFrameFunctionalGroupsSequence:
+        position = groups.get("PlanePositionSequence") or shared.PlanePositionSequence
+        source = sources[_position(position[0])]
+        for derivation in groups.DerivationImageSequence:
+            for image in derivation.SourceImageSequence:
+                image.ReferencedSOPClassUID = source.header.SOPClassUID
+                image.ReferencedFrameNumber = None if source.frame is None else source.frame + 1
+    references = [_distinct(item.ReferencedInstanceSequence) for item in instance.ReferencedSeriesSequence]
+    for series, items in zip(instance.ReferencedSeriesSequence, references, strict=True):
+        series.ReferencedInstanceSequence = items
+    instance.SourceImageSequence = _distinct(instance.SourceImageSequence)
+    for item in (*instance.SourceImageSequence, *(item for items in references for item in items)):
+        item.ReferencedSOPClassUID = context.sources[0].header.SOPClassUID
+
+
+def _distinct(references: Iterable[Dataset]) -> list[Dataset]:
+    return list({str(item.ReferencedSOPInstanceUID): item for item in references}.values())
 
 
 def _description(context: OutputContext, segment: Segment) -> SegmentDescription:

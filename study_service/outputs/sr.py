@@ -16,7 +16,7 @@ from pydicom.sr.coding import Code
 from hepar.contracts.lesions import Lesion
 
 from . import codes
-from .context import OutputContext
+from .context import OutputContext, SourceSlice
 from .equipment import MANUFACTURER, MODEL_NAME, file_bytes, series_of
 from .seg import LIVER_TRACKING_ID, Segment, segmentation, segments
 from .source_headers import UTF_8, distinct_images, source_headers, text_value
@@ -72,7 +72,10 @@ def structured_report(context: OutputContext, comprehensive_3d: bool = True) -> 
         specific_character_set=UTF_8,
         coding_schemes=[
             CodingSchemeIdentificationItem(
-                designator=codes.PRIVATE_SCHEME, name=codes.PRIVATE_SCHEME_NAME, responsible_organization=MANUFACTURER
+                designator=codes.PRIVATE_SCHEME,
+                name=codes.PRIVATE_SCHEME_NAME,
+                uid=codes.PRIVATE_SCHEME_UID,
+                responsible_organization=MANUFACTURER,
             )
         ],
         **series,
@@ -109,16 +112,20 @@ def _region(
     segment: Segment, context: OutputContext, headers: list[Dataset], masks: Segmentation
 ) -> sr.ReferencedSegment:
     images = [
-        header
-        for source, header, mask in zip(context.sources, headers, segment.mask, strict=True)
-        if source.is_exact and mask.any()
+        sr.SourceImageForSegmentation(header.SOPClassUID, header.SOPInstanceUID, _frame_numbers(source))
+        for index, (source, header) in enumerate(zip(context.sources, headers, strict=True))
+        if source.is_exact and segment.mask(context, index).any()
     ]
     return sr.ReferencedSegment(
         sop_class_uid=masks.SOPClassUID,
         sop_instance_uid=masks.SOPInstanceUID,
         segment_number=segment.number,
-        source_images=[sr.SourceImageForSegmentation(image.SOPClassUID, image.SOPInstanceUID) for image in images],
+        source_images=images,
     )
+
+
+def _frame_numbers(source: SourceSlice) -> list[int] | None:
+    return None if source.frame is None else [source.frame + 1]
 
 
 def _study_group(context: OutputContext) -> sr.MeasurementsAndQualitativeEvaluations:
@@ -197,7 +204,7 @@ def _box_region(context: OutputContext, lesion: Lesion, headers: list[Dataset]) 
     return sr.ImageRegion(
         sr.GraphicTypeValues.POLYLINE,
         np.array(corners),
-        sr.SourceImageForRegion(image.SOPClassUID, image.SOPInstanceUID),
+        sr.SourceImageForRegion(image.SOPClassUID, image.SOPInstanceUID, _frame_numbers(context.sources[box.slice])),
     )
 
 

@@ -10,6 +10,7 @@ from tritonclient.grpc import model_config_pb2
 
 from bench.measurement import SETTINGS, Cell, models_of
 from bench.report import rows_of, table
+from bench.segmenter_cost import WITH, WITHOUT, costs_of, table_of, write_repository_without
 from bench.variants import VARIANTS, Variant, changed
 
 REPOSITORY = Path(__file__).parents[2] / "triton_models"
@@ -35,6 +36,29 @@ def test_the_models_of_each_kind_of_work_are_those_of_the_cards() -> None:
     models = models_of(REPOSITORY)
     assert len(models["classification"]) == 5
     assert len(models["detection"]) == 3
+
+
+def test_the_cost_of_the_segmenter_is_a_ratio_of_medians() -> None:
+    """By kind of work and number of clients, in whatever order they were measured."""
+    other = Cell("detection", "service", 1, [10.0], [80.0])
+    measured = [
+        (WITHOUT, cell("service", 40, 20)),
+        (WITH, other),
+        (WITH, cell("service", 30, 30)),
+        (WITHOUT, Cell("detection", "service", 1, [20.0], [50.0])),
+        (WITH, other),
+    ]
+    costs = costs_of(measured)
+    assert [cost.ratio for cost in costs] == pytest.approx([0.75, 0.5])
+    assert costs[1].row()["p50_ms_without"] == 50
+    assert "| classification | 4 | 30.0 | 40.0 | 0.75 | 30.0 | 20.0 |" in table_of(costs)
+
+
+def test_a_repository_without_the_segmenter_has_all_other_models(tmp_path: Path) -> None:
+    made = write_repository_without(REPOSITORY, tmp_path / "models")
+    names = {folder.name for folder in made.iterdir()}
+    assert names == {folder.name for folder in REPOSITORY.iterdir()} - {"segment_resunet"}
+    assert models_of(made) == models_of(REPOSITORY)
 
 
 def parsed(text: str) -> model_config_pb2.ModelConfig:  # pyright: ignore[reportAttributeAccessIssue]  made at run time

@@ -15,7 +15,7 @@ from pydicom.uid import JPEG2000Lossless, SecondaryCaptureImageStorage
 
 from hepar.imaging import decode
 from tests.browser.conftest import choose, payload, sign_up, wait_until_drawn
-from tests.support.orientations import IMAGE_ORIENTATIONS, PATIENT_ORIENTATIONS
+from tests.support.orientations import EXIF_ORIENTATIONS, IMAGE_ORIENTATIONS, PATIENT_ORIENTATIONS
 from tests.support.pictures import ct_dataset, dicom_bytes, encoded, multi_frame, with_elements
 from tests.support.raw_pictures import png, tiff
 
@@ -100,6 +100,15 @@ DICOM: Mapping[str, Dataset] = {
     for key, (values, turn) in table.items()
 }
 TWELVE = GREY.astype(int) * 16
+
+
+def with_exif(form: str, value: int) -> bytes:
+    """A lossless picture with an EXIF orientation, which shows GREY."""
+    exif = Image.Exif()
+    exif[0x0112] = value
+    return encoded(np.ascontiguousarray(EXIF_ORIENTATIONS[value](GREY)), form, exif=exif, lossless=True)
+
+
 PICTURES = {
     "TIFF, white is zero, 8 bits": tiff(255 - GREY, 8, white_is_zero=True),
     "TIFF, white is zero, 16 bits": tiff(65_535 - GREY.astype(int) * 257, 16, white_is_zero=True),
@@ -108,6 +117,7 @@ PICTURES = {
     "TIFF, 1 bit": tiff((GREY > 120).astype(int), 1),
     "TIFF, white is zero, alpha": tiff(np.dstack([255 - GREY, np.where(OUTSIDE, 0, 255)]), 8, white_is_zero=True),
     "PNG, alpha": encoded(np.dstack([GREY, GREY, GREY, np.where(OUTSIDE, 60, 255)]).astype(np.uint8)),
+    **{f"{form}, EXIF {value}": with_exif(form, value) for form in ("PNG", "WEBP", "TIFF") for value in range(2, 9)},
 }
 FILES = {name: dicom_bytes(dataset) for name, dataset in DICOM.items()} | PICTURES
 

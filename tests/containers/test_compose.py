@@ -165,9 +165,12 @@ def test_a_container_has_minimal_privileges(containers: Containers, service: str
     assert facts["EffectiveCaps"] in (None, [])
     assert facts["HostConfig"]["Memory"] > 0
     assert facts["HostConfig"]["PidsLimit"] > 0
-    words = [SECRETS.joinpath(name).read_text() for name in ("postgres_password", "gateway_database_password")]
+    words = [
+        SECRETS.joinpath(name).read_text()
+        for name in ("postgres_password", "gateway_database_password", "study_database_password")
+    ]
     assert not any(word.strip() in str(facts["Config"]["Env"]) for word in words)
-    if service not in ("migrate", "gateway-database"):
+    if service not in ("migrate", "databases"):
         wrote = containers.inside(
             service,
             "import os\nprint(os.getuid())\n"
@@ -285,7 +288,7 @@ def test_killing_any_container_under_load_loses_no_accepted_request(
     containers: Containers, client: httpx.Client, administrator: dict[str, str]
 ) -> None:
     load = Load(bearer(client, ADMINISTRATOR))
-    services = [name for name in CORE if name not in ("migrate", "gateway-database")]
+    services = [name for name in CORE if name not in ("migrate", "databases")]
     asyncio.run(killed_in_turn(containers, load, services))
     sys.stdout.write(f"answered {load.answered}, statuses {dict(load.statuses)}, signed up {len(load.signed_up)}\n")
     assert load.lost == []

@@ -33,6 +33,8 @@ VALUES = (
     "signup=open",
     "image.pullPolicy=Never",
     "triton.server=pypi",
+    "study.claim=",
+    "study.objectsUrl=/spool/objects",
 )
 Document = dict[str, Any]
 
@@ -88,10 +90,11 @@ def kube(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             if "accepting" in podman("exec", "hepar-kube-postgres", "pg_isready", "-h", "127.0.0.1", check=False):
                 break
             time.sleep(0.5)
-        podman("exec", "hepar-kube-postgres", "createdb", "-h", "/tmp", "-U", "hepar", "hepar_gateway")  # noqa: S108
+        for database in ("hepar_gateway", "hepar_study"):
+            podman("exec", "hepar-kube-postgres", "createdb", "-h", "/tmp", "-U", "hepar", database)  # noqa: S108
         play(pod_of(job), "hepar-migrate")
         assert podman("wait", "hepar-migrate-migrate").strip() == "0", podman("logs", "hepar-migrate-migrate")
-        for name in ("hepar-triton", "hepar-auth", "hepar-classify", "hepar-detect", "hepar-gateway"):
+        for name in ("hepar-triton", "hepar-auth", "hepar-classify", "hepar-detect", "hepar-study", "hepar-gateway"):
             play(deployments[name], name)
         first = json.loads(podman("pod", "inspect", "hepar-gateway-pod-0"))["InfraContainerID"]
         facts = json.loads(podman("inspect", first))
@@ -138,12 +141,17 @@ def as_podman_plays_it(document: Document, folder: Path) -> None:
 
 
 def secret_files(password: str) -> dict[str, bytes]:
+    worker_secret = secrets.token_hex(32).encode()
     key = ec.generate_private_key(ec.SECP256R1()).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     return {
         "hepar_auth_database_url": f"postgresql+asyncpg://hepar:{password}@postgres:5432/hepar".encode(),
         "hepar_gateway_database_url": f"postgresql+asyncpg://hepar:{password}@postgres:5432/hepar_gateway".encode(),
+        "hepar_study_database_url": f"postgresql+asyncpg://hepar:{password}@postgres:5432/hepar_study".encode(),
+        "hepar_study_keys": f"first {secrets.token_hex(32)}\n".encode(),
+        "hepar_study_worker_secret": worker_secret,
+        "hepar_auth_study_worker_secret": worker_secret,
         "hepar_auth_secret_key": os.urandom(32),
         "hepar_auth_signing_key": key,
     }

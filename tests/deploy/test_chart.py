@@ -40,6 +40,12 @@ KINDS_OF_VALUES = {
         "tracing.endpoint=http://collector:4318",
         "image.registry=registry.example.org/hepar",
     ),
+    "study": (
+        "study.objectsUrl=s3://studies/hepar",
+        "study.claim=",
+        "study.credentials=s3",
+        "study.cidr=192.0.2.30/32",
+    ),
     "email": (
         "email.host=mail.example.org",
         "email.user=hepar",
@@ -47,10 +53,11 @@ KINDS_OF_VALUES = {
         "email.cidr=192.0.2.25/32",
     ),
 }
-DOORS = {"gateway": 8080, "auth": 8101, "classify": 8102, "detect": 8103, "triton": 8001}
+DOORS = {"gateway": 8080, "auth": 8101, "classify": 8102, "detect": 8103, "study": 8104, "triton": 8001}
 MAY_REACH = {
-    "gateway": {"auth", "classify", "detect"}, "auth": set[str](), "classify": {"auth", "triton"},
-    "detect": {"auth", "triton"}, "triton": set[str](), "migrate": set[str](),
+    "gateway": {"auth", "classify", "detect", "study"}, "auth": set[str](), "classify": {"auth", "triton"},
+    "detect": {"auth", "triton"}, "triton": set[str](), "migrate": set[str](), "study": {"auth"},
+    "study-worker": {"auth", "classify", "detect"},
 }  # fmt: skip
 Document = dict[str, Any]
 
@@ -75,7 +82,7 @@ def of_kind(values: str, kind: str) -> dict[str, Document]:
 
 
 def pods(values: str) -> dict[str, Document]:
-    found = of_kind(values, "Deployment") | of_kind(values, "Job")
+    found = of_kind(values, "Deployment") | of_kind(values, "StatefulSet") | of_kind(values, "Job")
     return {name: one["spec"]["template"] for name, one in found.items()}
 
 
@@ -106,7 +113,9 @@ def test_every_pod_is_of_the_restricted_profile_and_has_limits(values: str) -> N
             assert security["readOnlyRootFilesystem"] is True, name
             assert "memory" in container["resources"]["limits"], name
             variables = {one["name"] for one in container.get("env", [])}
-            assert not variables & {"HEPAR_AUTH_DATABASE_URL", "HEPAR_AUTH_SIGNING_KEY"}, "secrets are files"
+            assert not variables & {"HEPAR_AUTH_DATABASE_URL", "HEPAR_AUTH_SIGNING_KEY", "HEPAR_STUDY_DATABASE_URL"}, (
+                "secrets are files"
+            )
         assert not any("hostPath" in volume for volume in pod.get("volumes", []))
 
 
@@ -150,7 +159,7 @@ def test_triton_scales_by_its_own_queue_independently_of_the_services() -> None:
     assert "--model-config-name=gpu" in triton["args"][0]
     assert "hepar-triton" not in of_kind("gpu", "HorizontalPodAutoscaler")
     assert {one["spec"]["scaleTargetRef"]["name"] for one in of_kind("gpu", "HorizontalPodAutoscaler").values()} == {
-        "hepar-gateway", "hepar-auth", "hepar-classify", "hepar-detect",
+        "hepar-gateway", "hepar-auth", "hepar-classify", "hepar-detect", "hepar-study",
     }  # fmt: skip
 
 
@@ -256,7 +265,7 @@ def test_the_chart_uses_the_images_that_compose_builds() -> None:
             for template in pods(values).values()
             for container in template["spec"]["containers"]
         }
-        assert used == {"gateway", "auth", "classify", "detect", triton}
+        assert used == {"gateway", "auth", "classify", "detect", "study", triton}
         assert used - {"tritonserver"} <= built
 
 

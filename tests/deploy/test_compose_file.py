@@ -23,7 +23,7 @@ SERVICES: dict[str, dict[str, Any]] = FILE["services"]
 SERVICE_BYTES = 512 * 1024**2
 """What a model service takes besides its decode workers and uploads: it used 203 MB after `make bench`."""
 MODEL_SERVICE_BYTES = WORKERS * ADDRESS_SPACE_BYTES + UPLOADS_BYTES_MAX + SERVICE_BYTES
-ONCE = {"migrate", "gateway-database", "cache-owner"}
+ONCE = {"migrate", "databases", "cache-owner"}
 NVIDIA = ("triton-nvidia", "triton-gpu")
 """NVIDIA's server; `triton` is the small one from PyPI."""
 HARDENING = {
@@ -69,9 +69,9 @@ def test_triton_and_postgresql_are_only_on_internal_networks() -> None:
     assert members["models"] == {"classify", "detect", "triton", *NVIDIA}
     assert members["triton-metrics"] == {"prometheus", "triton", *NVIDIA}
     on_data = {name for name, service in SERVICES.items() if "data" in service.get("networks", [])}
-    assert on_data == {"migrate", "gateway-database", "auth", "postgres"}
+    assert on_data == {"migrate", "databases", "auth", "postgres"}
     on_state = {name for name, service in SERVICES.items() if "state" in service.get("networks", [])}
-    assert on_state == {"gateway", "postgres"}
+    assert on_state == {"gateway", "postgres", "study", "study-worker"}
 
 
 def test_triton_listens_for_inference_only_where_the_model_services_are() -> None:

@@ -36,7 +36,7 @@ def test_a_ct_object_has_hounsfield_units_where_its_type_is_hu_or_not_stated(uni
     assert image.warnings == ()
 
 
-@pytest.mark.parametrize("unit", ["US", "OD", "Z_EFF", "ED", "MGML", "HU_MOD", "PCT"])
+@pytest.mark.parametrize("unit", ["US", "OD"])
 def test_another_rescale_type_is_warned_of(unit: str) -> None:
     assert "RescaleType is not HU: it has no Hounsfield units" in warnings_of(ct(RescaleType=unit))
 
@@ -87,19 +87,66 @@ def test_values_that_cannot_be_those_of_air_are_not_hounsfield_units(intercept: 
         (["DERIVED", "SECONDARY", "PERFUSION"], "PERFUSION"),
         (["DERIVED", "PRIMARY", "AXIAL", "CBV"], "CBV"),
         (["DERIVED", "PRIMARY", "AXIAL", "SUBTRACTION"], "SUBTRACTION"),
-        (["DERIVED", "PRIMARY", "VOLUME", "EFF_ATOMIC_NUM"], "EFF_ATOMIC_NUM"),
-        (["DERIVED", "PRIMARY", "VOLUME", "mat_specific"], "MAT_SPECIFIC"),
+        (["DERIVED", "PRIMARY", "VOLUME", "EFF_ATOMIC_NUM"], "EFF ATOMIC NUM"),
+        (["DERIVED", "PRIMARY", "VOLUME", "mat_specific"], "MAT SPECIFIC"),
         (["DERIVED", "PRIMARY", "AXIAL", "PERFUSION_BF"], "PERFUSION"),
         (["DERIVED", "SECONDARY", "PROJECTION IMAGE", "CBF MAP"], "CBF"),
         (["DERIVED", "SECONDARY", "OTHER", "DE", "IODINE_MAP"], "IODINE"),
         (["DERIVED", "PRIMARY", "AXIAL", "VNC"], "VNC"),
         (["DERIVED", "SECONDARY", "AXIAL", "DE_VNC"], "VNC"),
         (["DERIVED", "PRIMARY", "OTHER", "VNCa"], "VNCA"),
+        (["DERIVED", "PRIMARY", "AXIAL", "Z_EFF"], "Z EFF"),
+        (["DERIVED", "PRIMARY", "AXIAL", "ZEFF"], "ZEFF"),
+        (["DERIVED", "PRIMARY", "AXIAL", "EFFECTIVE_Z"], "EFFECTIVE Z"),
+        (["DERIVED", "PRIMARY", "AXIAL", "ELECTRON_DENSITY"], "ELECTRON DENSITY"),
+        (["DERIVED", "PRIMARY", "AXIAL", "MAT_REMOVED"], "MAT REMOVED"),
+        (["ORIGINAL", "PRIMARY", "AXIAL", "MAT_VALUE_BASED"], "MAT VALUE BASED"),
+        (["DERIVED", "PRIMARY", "AXIAL", "MD IODINE(WATER)"], "IODINE"),
     ],
 )
 def test_a_derived_map_is_refused_by_its_name(kind: list[str], word: str) -> None:
     with pytest.raises(UnsupportedImage, match=rf"a derived map \({word} in ImageType\)"):
         decode(dicom_bytes(ct(ImageType=kind)))
+
+
+@pytest.mark.parametrize(
+    ("description", "term"),
+    [
+        ("Iodine no Water[mg/ml]", "IODINE NO WATER"),
+        ("Iodine Map 1.5 Br40", "IODINE MAP"),
+        ("Z Effective [Z]", "Z EFFECTIVE"),
+        ("Zeff", "ZEFF"),
+        ("VNC[HU*]", "VNC"),
+        ("Virtual Non-Contrast", "VIRTUAL NON CONTRAST"),
+        ("Calcium Suppression 50 [HU*]", "CALCIUM SUPPRESSION"),
+        ("Electron Density [%EDW]", "ELECTRON DENSITY"),
+    ],
+)
+def test_a_derived_image_whose_description_names_a_map_is_refused(description: str, term: str) -> None:
+    kind = ["DERIVED", "PRIMARY", "AXIAL"]
+    with pytest.raises(UnsupportedImage, match=rf"a derived map \({term} in SeriesDescription\)"):
+        decode(dicom_bytes(ct(ImageType=kind, SeriesDescription=description)))
+    read = decode(dicom_bytes(ct(ImageType=["ORIGINAL", "PRIMARY", "AXIAL"], SeriesDescription=description)))
+    assert np.array_equal(read.pixels, phantom_grey()), "the description of an original image is free text"
+
+
+@pytest.mark.parametrize("unit", ["MGML", "Z_EFF", "ED", "EDW", "HU_MOD", "PCT"])
+def test_a_unit_of_dual_energy_maps_is_refused(unit: str) -> None:
+    with pytest.raises(UnsupportedImage, match=rf"a derived map \({unit} in RescaleType\)"):
+        decode(dicom_bytes(ct(RescaleType=unit)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "description"),
+    [
+        (["DERIVED", "PRIMARY", "AXIAL", "VMI"], "MonoE 70keV[HU]"),
+        (["DERIVED", "PRIMARY", "AXIAL", "CT_SOM7 SPI DUAL", "MONO_70KEV"], "Mono_Plus 70 keV"),
+        (["DERIVED", "SECONDARY", "AXIAL"], "Abdomen with iodine contrast, effective mAs 120"),
+    ],
+)
+def test_a_virtual_monoenergetic_image_and_one_with_contrast_agent_are_read(kind: list[str], description: str) -> None:
+    image = decode(dicom_bytes(ct(ImageType=kind, SeriesDescription=description)))
+    assert (image.warnings, np.array_equal(image.pixels, phantom_grey())) == ((), True)
 
 
 @pytest.mark.parametrize("kind", [["DERIVED", "SECONDARY", "AXIAL"], ["ORIGINAL", "PRIMARY", "PERFUSION"], "ORIGINAL"])

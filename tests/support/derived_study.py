@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.uid import CTImageStorage
+from pydicom.uid import CTImageStorage, EnhancedCTImageStorage
 
 from hepar.contracts.lesions import Axis, Lesion, SliceBox
 from hepar.contracts.studies import Series
@@ -48,6 +48,7 @@ class StudyOptions:
     between: tuple[int, ...] = ()
     boxed: tuple[int, ...] = ()
     row_factor: int = 1
+    multi_frame: bool = False
     patient_name: str = "Müller^Jörg"
     language: Language = "en"
     with_files: bool = True
@@ -114,7 +115,11 @@ def _source(options: StudyOptions, index: int) -> SourceSlice:
     orientation = dicom_orientation(image_orientation, None).orientation
     aspect = 1 / factor if is_transposed else factor
     geometry = Geometry(places.shape[1], places.shape[0], orientation, aspect, sides_known=True)
-    return SourceSlice(header, geometry, index not in options.between)
+    if options.multi_frame:
+        header.SOPClassUID, header.SOPInstanceUID = EnhancedCTImageStorage, "1.2.826.0.1.3680043.8.498.400"
+        for keyword in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"):
+            delattr(header, keyword)  # they are in the functional groups
+    return SourceSlice(header, geometry, index if options.multi_frame else None, index not in options.between)
 
 
 def _lesion(number: int, geometry: VolumeGeometry, boxed: bool) -> Lesion:

@@ -49,6 +49,7 @@ def running_edge(folder: Path, gateway_port: int) -> Iterator[int]:
         [*request, "-keyout", folder / "tls.key", "-out", folder / "tls.crt"], check=True, capture_output=True
     )
     (folder / "nginx.conf").write_text(configuration(folder, port, gateway_port))
+    shutil.copy(EDGE / "gateway.conf", folder)
     with (folder / "nginx.log").open("wb") as log:
         process = subprocess.Popen(
             [NGINX, "-p", folder, "-e", "stderr", "-c", folder / "nginx.conf", "-g", "daemon off;"],

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.dataset import FileDataset
-from pydicom.uid import generate_uid
+from pydicom.dataset import Dataset, FileDataset
+from pydicom.uid import EnhancedCTImageStorage, generate_uid
 
 from tests.support.pictures import ct_dataset, dicom_bytes
 
 ROWS, COLUMNS = 40, 48
 SPACING_MM = (0.8, 0.7)
+FORTY_MM = tuple(5.0 * number for number in range(40))
 
 
 def numbered_hu(number: int, rows: int = ROWS, columns: int = COLUMNS) -> NDArray[np.int32]:
@@ -26,11 +27,8 @@ def numbered_hu(number: int, rows: int = ROWS, columns: int = COLUMNS) -> NDArra
     return hu
 
 
-POSITIONS_MM = tuple(np.arange(40) * 5.0)
-
-
 def ct_series(
-    positions_mm: Sequence[float] = POSITIONS_MM,
+    positions_mm: Sequence[float] = FORTY_MM,
     along: tuple[float, ...] = (1, 0, 0, 0, 1, 0),
     origin_mm: tuple[float, float, float] = (-150.0, -140.0, -400.0),
     spacing_mm: tuple[float, float] = SPACING_MM,
@@ -61,6 +59,31 @@ def ct_series(
                 setattr(dataset, name, value)
         slices.append(dataset)
     return slices
+
+
+def enhanced_ct(frames: int) -> FileDataset:
+    """An Enhanced CT Image: frames from the head to the feet, 2.5 mm apart, with `numbered_hu`."""
+    dataset = ct_series((0.0,))[0]
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = EnhancedCTImageStorage
+    for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope", "RescaleIntercept"):
+        delattr(dataset, name)
+    shared, per_frame = Dataset(), []
+    shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = [Dataset()], [Dataset()]
+    shared.PixelMeasuresSequence[0].PixelSpacing = [f"{value:g}" for value in SPACING_MM]
+    shared.PlaneOrientationSequence[0].ImageOrientationPatient = ["1", "0", "0", "0", "1", "0"]
+    shared.PixelValueTransformationSequence = [Dataset()]
+    shared.PixelValueTransformationSequence[0].RescaleSlope = "1"
+    shared.PixelValueTransformationSequence[0].RescaleIntercept = "-1024"
+    for number in range(frames):
+        item, position = Dataset(), Dataset()
+        position.ImagePositionPatient = ["-150", "-140", f"{-2.5 * number:g}"]
+        item.PlanePositionSequence = [position]
+        per_frame.append(item)
+    dataset.SharedFunctionalGroupsSequence, dataset.PerFrameFunctionalGroupsSequence = [shared], per_frame
+    dataset.NumberOfFrames = frames
+    stack = np.stack([numbered_hu(number) + 1024 for number in range(frames)])
+    dataset.PixelData = stack.astype(np.uint16).tobytes()
+    return dataset
 
 
 def same_study(*series: list[FileDataset]) -> list[FileDataset]:

@@ -106,7 +106,8 @@ def test_every_command_of_the_makefile_is_understood() -> None:
     """Each recipe line that runs `python -m training`, with the defaults of its variables."""
     makefile = (REPOSITORY / "Makefile").read_text()
     makefile = re.sub(r"\$\(if \$\(PREVIOUS\),(.*)\)", r"\1", makefile)
-    variables = {"DATA": "data", "NETWORK": "all", "CONFIG": "compact", "PREVIOUS": "models"}
+    makefile = makefile.replace("$(if $(FIT),--fit)", "--fit")
+    variables = {"DATA": "data", "NETWORK": "all", "CONFIG": "compact", "PREVIOUS": "models", "STUDIES": "3"}
     recipes = re.findall(
         r"^\t.*?(?:\$\((?:TRAINING|SMOKE)\)|-m training) (.+)$", makefile.replace("\\\n", " "), re.MULTILINE
     )
@@ -124,6 +125,7 @@ def test_every_command_of_the_makefile_is_understood() -> None:
         "WriteLesionSheet",
         "WriteAugmentationSheet",
         "WriteSamples",
+        "EvaluateStudies",
     } <= names
 
 

@@ -1,4 +1,4 @@
-"""The web app's German texts of messages about an image, which have no codes, against the code that writes them."""
+"""The web app's German texts of messages that have no codes, against the code that writes them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from hepar.imaging import decode
 from hepar.imaging.errors import ImageError
 from tests.imaging.test_reasons import CASES
-from tests.support.image_messages import ROOT, UnknownValueError, field_codes, refusals, warnings
+from tests.support.problem_messages import ROOT, UnknownValueError, field_codes, refusals, warnings
 
 I18N = ROOT / "web/src/i18n"
 _ENTRY = re.compile(r'\[\s*/\^(?P<pattern>.+)\$/,\s*(?P<german>"(?:[^"\\]|\\.)*"),?\s*\]')
@@ -28,8 +28,7 @@ def table(name: str) -> Table:
     return found
 
 
-REFUSALS, WARNINGS = table("deRefusals.ts"), table("deWarnings.ts")
-TABLE = REFUSALS + WARNINGS
+TABLE = table("deRefusals.ts") + table("deRequests.ts") + table("deWarnings.ts")
 
 
 def german_texts(message: str) -> list[str]:
@@ -64,7 +63,7 @@ def test_no_german_text_is_left_of_a_message_that_is_gone() -> None:
     assert [pattern.pattern for pattern, _ in TABLE if not any(map(pattern.fullmatch, texts))] == []
 
 
-def test_every_invalid_field_of_an_upload_has_a_german_text() -> None:
+def test_every_invalid_field_has_a_german_text() -> None:
     fields = (I18N / "deProblems.ts").read_text().partition("deFieldErrors")[2]
     assert field_codes() > {"empty", "missing"}
     assert field_codes() - set(re.findall(r"^  (\w+): ", fields, re.MULTILINE)) == set()
@@ -102,6 +101,6 @@ def module(expression: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
         f"    raise UnreadableImage({expression})\n"
     )
     monkeypatch.syspath_prepend(folder)
-    monkeypatch.setattr("tests.support.image_messages.ROOT", folder)
+    monkeypatch.setattr("tests.support.problem_messages.ROOT", folder)
     monkeypatch.delitem(sys.modules, "refusing", raising=False)
     return path

@@ -12,6 +12,7 @@ from training.commands.ensembles import EvaluateVolumes, FitEnsembles, JudgeReal
 from training.commands.models import CrossValidate, Evaluate, Export, OptimiseGraphs, Train
 from training.commands.pictures import MeasureRealism, WriteAugmentationSheet, WriteLesionSheet, WriteSamples
 from training.commands.segmenter import SegmenterCommands
+from training.commands.studies import EvaluateStudies
 from training.commands.versions import Promote, RollBack
 
 
@@ -43,6 +44,7 @@ class CommandLine(BaseSettings):
     judge: CliSubCommand[JudgeRealPatients] = Field(description=JudgeRealPatients.__doc__)
     promote: CliSubCommand[Promote] = Field(description=Promote.__doc__)
     rollback: CliSubCommand[RollBack] = Field(description=RollBack.__doc__)
+    studies: CliSubCommand[EvaluateStudies] = Field(description=EvaluateStudies.__doc__)
     volumes: CliSubCommand[EvaluateVolumes] = Field(description=EvaluateVolumes.__doc__)
     realism: CliSubCommand[MeasureRealism] = Field(description=MeasureRealism.__doc__)
     lesion_sheet: CliSubCommand[WriteLesionSheet] = Field(description=WriteLesionSheet.__doc__)

@@ -19,16 +19,18 @@ class FitEnsembles(Command):
 
     def run(self, context: Context) -> None:
         from training.evaluation.ensembles import fit_ensembles
+        from training.evaluation.shipped_models import segmenter_of
         from training.export.model_card import write_model_card
 
         models = context.require_models_of_this_data()
-        ensembles, curves = fit_ensembles(models, context.run.data)
-        for item in models:
-            update = {"ensemble": ensembles.get(item.card.task), "curves": curves.get(item.card.name)}
+        fitted_for = fit_ensembles(models, context.run.data, segmenter_of(context.repository))
+        for item in fitted_for.models:
+            curves = fitted_for.curves.get(item.card.name)
+            update = {"ensemble": fitted_for.ensembles.get(item.card.task), "curves": curves}
             card = item.card.model_copy(update=update)
             write_card(context.repository / card.name, card)
             print(write_model_card(card, item.model, self.pages))
-        for task, fitted in ensembles.items():
+        for task, fitted in fitted_for.ensembles.items():
             for method, ensemble in fitted.methods.items():
                 members = ", ".join(f"{name} {weight:g}" for name, weight in ensemble.members.items())
                 print(f"{task}: {method}{' (default)' if method == fitted.default else ''} of {members}")
@@ -44,8 +46,10 @@ class WriteReport(Command):
     def run(self, context: Context) -> None:
         from training.evaluation.comparison import compare
         from training.evaluation.report import write_report
+        from training.evaluation.shipped_models import segmenter_of
 
-        report = compare(context.require_models_of_this_data(), context.run.data)
+        models = context.require_models_of_this_data()
+        report = compare(models, context.run.data, segmenter_of(context.repository))
         print(write_report(report, self.out or context.run.folder / "report"))
 
 
@@ -58,13 +62,16 @@ class EvaluateVolumes(Command):
     out: Path | None = Field(default=None, description="JSON file for the results")
 
     def run(self, context: Context) -> None:
+        from training.evaluation.shipped_models import segmenter_of
         from training.evaluation.volumes import evaluate_volume
 
         models = context.require_models()
         rows = []
         for text in self.volume:
             image, _, labels = text.partition("=")
-            evaluation = evaluate_volume(models, Path(image), Path(labels) if labels else None)
+            evaluation = evaluate_volume(
+                models, Path(image), Path(labels) if labels else None, segmenter_of(context.repository)
+            )
             print(evaluation.sentence(), flush=True)
             rows.append(evaluation.plain())
         if self.out:
@@ -81,8 +88,9 @@ class JudgeRealPatients(Command):
     out: Path = Field(default=Path("docs/evaluation/real.md"), description="Markdown file for the page")
 
     def run(self, context: Context) -> None:
-        from training.evaluation.judged_slices import SEGMENTER, judge, real_slices, window_of
+        from training.evaluation.judged_slices import judge, real_slices, window_of
         from training.evaluation.real_page import write_page
+        from training.evaluation.shipped_models import SEGMENTER
 
         context.require_data()
         slices = real_slices(context.run.data, self.series, window_of(context.repository))

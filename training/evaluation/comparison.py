@@ -14,10 +14,11 @@ from hepar.contracts.cards import Metric
 from hepar.ensemble.voting import Thresholds
 from training.evaluation.curves import confusion, reliability, roc
 from training.evaluation.ensemble_application import apply_fusion, apply_vote
-from training.evaluation.ensembles import FittedMethods, fit_fusions, fit_votes
+from training.evaluation.ensembles import FittedMethods, fit_fusions, fit_votes, served_probabilities
 from training.evaluation.ground_truth import true_boxes
+from training.evaluation.liver_pooling import calibration_images
 from training.evaluation.perturbations import PERTURBATIONS, perturbed_boxes
-from training.evaluation.shipped_models import ShippedModel, calibrated_probabilities, found_boxes, models_of_task
+from training.evaluation.shipped_models import ShippedModel, found_boxes, models_of_task
 from training.metrics import classification, detection
 from training.metrics.bootstrap import bootstrap_by_patient
 from training.metrics.classification import Floats, Labels
@@ -37,8 +38,11 @@ Report = dict[str, Any]
 GreyImages = NDArray[np.uint8]
 
 
-def compare(models: Sequence[ShippedModel], data: Path) -> Report:
-    """The whole report as plain values. Ensembles are fitted on the validation part, as `fit_ensembles` does."""
+def compare(models: Sequence[ShippedModel], data: Path, segmenter: Path | None = None) -> Report:
+    """The whole report as plain values. Ensembles are fitted on the validation part, as `fit_ensembles` does.
+
+    segmenter: see `fit_ensembles`.
+    """
     test = read_manifest(data, "test")
     report: Report = {
         "data_sha256": models[0].card.measured_on_sha256,
@@ -46,39 +50,45 @@ def compare(models: Sequence[ShippedModel], data: Path) -> Report:
         "test_patients": len({example.patient for example in test}),
     }
     classifiers, detectors = models_of_task(models, "classification"), models_of_task(models, "detection")
-    votes = fit_votes(classifiers, data) if classifiers else None
+    votes = None
+    if classifiers:
+        votes = fit_votes(classifiers, calibration_images(data, classifiers[0].card.window, segmenter))
     fusions = fit_fusions(detectors, data) if detectors else None
     images = read_images(image_paths(data, test))
     if votes:
-        report["classification"] = _compare_classifiers(classifiers, votes, images, test)
+        report["classification"] = _compare_classifiers(
+            classifiers, votes, served_probabilities(classifiers, images, segmenter), test
+        )
     if fusions:
         report["detection"] = _compare_detectors(detectors, fusions, images, test)
     robustness: dict[str, dict[str, float]] = {}
     for name, perturb in {UNCHANGED: lambda image: image, **PERTURBATIONS}.items():
         perturbed = np.stack([perturb(image) for image in images])
-        scores = _classifier_scores(classifiers, votes, perturbed, test) if votes else {}
+        probabilities = served_probabilities(classifiers, perturbed, segmenter) if votes else {}
+        scores = _classifier_scores(votes, probabilities, test) if votes else {}
         robustness[name] = scores | (_detector_scores(detectors, fusions, perturbed, test, name) if fusions else {})
     report["robustness"] = robustness
     return report
 
 
 def _compare_classifiers(
-    models: Sequence[ShippedModel], votes: FittedMethods, images: GreyImages, test: Sequence[Example]
+    models: Sequence[ShippedModel], votes: FittedMethods, by_model: Mapping[str, Floats], test: Sequence[Example]
 ) -> Report:
+    """by_model: the probabilities of each."""
     labels, patients, sizes = label_indices(test), [example.patient for example in test], largest_lesion_sizes(test)
-    by_model = calibrated_probabilities(models, images)
-    by_method = {method: apply_vote(vote, by_model) for method, vote in votes.methods.items()}
+    served_votes = {method: vote.of_liver_votes for method, vote in votes.methods.items()}
+    by_method = {method: apply_vote(vote, by_model) for method, vote in served_votes.items()}
     served = by_method[votes.default]
     served_correct = served.argmax(axis=1) == labels
     alone = {item.card.name: item.card.decision_threshold for item in models}
     thresholds = {name: Thresholds(threshold, threshold) for name, threshold in alone.items()}
-    thresholds |= {method: Thresholds.of(vote) for method, vote in votes.methods.items()}
+    thresholds |= {method: Thresholds.of(vote) for method, vote in served_votes.items()}
     return {
         "labels": CLASS_LABELS[: served.shape[1]],
         "default": votes.default,
         "metrics": {
             name: _plain(classification.classification_metrics(values, labels, patients, thresholds[name], sizes))
-            for name, values in (by_model | by_method).items()
+            for name, values in {**by_model, **by_method}.items()
         },
         "ensemble_vs_model": {
             name: paired_comparison(served_correct, values.argmax(axis=1) == labels, patients)
@@ -86,7 +96,7 @@ def _compare_classifiers(
         },
         "confusion": confusion(served, labels),
         "roc": {
-            name: roc(values, labels) for name, values in (by_model | by_method).items() if name != "majority_vote"
+            name: roc(values, labels) for name, values in {**by_model, **by_method}.items() if name != "majority_vote"
         },
         "reliability": reliability(served, labels),
         "coverage_accuracy": _coverage_accuracy(served, labels),
@@ -116,14 +126,14 @@ def _compare_detectors(
 
 
 def _classifier_scores(
-    models: Sequence[ShippedModel], votes: FittedMethods, images: GreyImages, test: Sequence[Example]
+    votes: FittedMethods, probabilities: Mapping[str, Floats], test: Sequence[Example]
 ) -> dict[str, float]:
-    """Accuracy of each classifier and of the served ensemble."""
-    labels, probabilities = label_indices(test), calibrated_probabilities(models, images)
-    ensemble = {"classification ensemble": apply_vote(votes.default_ensemble, probabilities)}
+    """Accuracy of each classifier and of the served ensemble. probabilities: by classifier."""
+    labels = label_indices(test)
+    ensemble = {"classification ensemble": apply_vote(votes.default_ensemble.of_liver_votes, probabilities)}
     return {
         name: round(float((values.argmax(axis=1) == labels).mean()), 4)
-        for name, values in (probabilities | ensemble).items()
+        for name, values in {**probabilities, **ensemble}.items()
     }
 
 

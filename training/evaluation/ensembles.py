@@ -7,15 +7,32 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hepar.contracts.cards import Curves, Distribution, Ensemble, Ensembles, FusionMethod, Metric, VotingMethod
 from hepar.ensemble.voting import Thresholds
 from training.evaluation.curves import classifier_curves, detector_curves
 from training.evaluation.ensemble_application import apply_fusion, apply_vote
-from training.evaluation.ensemble_fitting import DEFAULT_FUSION, DEFAULT_VOTE, fitted_fusions, fitted_votes
+from training.evaluation.ensemble_fitting import (
+    DEFAULT_FUSION,
+    DEFAULT_VOTE,
+    CalibrationSet,
+    fitted_fusions,
+    fitted_votes,
+)
+from training.evaluation.gate_fitting import liver_masks
 from training.evaluation.ground_truth import true_boxes
+from training.evaluation.liver_pooling import CalibrationImages, calibration_images, with_liver_pooling
 from training.evaluation.model_evaluation import real_lesion_detection
 from training.evaluation.reference import fusion_reference, vote_reference
-from training.evaluation.shipped_models import ShippedModel, calibrated_probabilities, found_boxes, models_of_task
+from training.evaluation.shipped_models import (
+    ShippedModel,
+    calibrated_probabilities,
+    found_boxes,
+    models_of_task,
+    votes_in_liver,
+)
 from training.metrics import classification, detection
 from training.metrics.classification import Floats
 from training.metrics.detection import Boxes
@@ -54,21 +71,36 @@ class FittedMethods:
         return Ensembles(default=self.default, methods=measured, reference=reference)
 
 
-def fit_ensembles(models: Sequence[ShippedModel], data: Path) -> tuple[dict[str, Ensembles], dict[str, Curves]]:
-    """By task, every decision method: fitted on the validation part, measured on the test part.
+@dataclass(frozen=True)
+class FittedEnsembles:
+    """What is fitted for the shipped models.
 
-    Also returns, by model name, the curves of each model on the test part. Each model runs once on each part; all
-    methods share its predictions.
+    models: the same, with the pooling in the liver on the cards of the classifiers.  ensembles: by task, every
+    decision method, fitted on the validation part and measured on the test part.  curves: by model name, of each model
+    on the test part.
+    """
+
+    models: list[ShippedModel]
+    ensembles: dict[str, Ensembles]
+    curves: dict[str, Curves]
+
+
+def fit_ensembles(models: Sequence[ShippedModel], data: Path, segmenter: Path | None = None) -> FittedEnsembles:
+    """Each model runs once on each part; all methods share its predictions.
+
+    segmenter: the ONNX file whose masks say where the liver is; None where the repository has none.
     """
     classifiers, detectors = models_of_task(models, "classification"), models_of_task(models, "detection")
     ensembles: dict[str, Ensembles] = {}
     curves: dict[str, Curves] = {}
     test = read_manifest(data, "test")
     if classifiers:
-        images, votes = read_images(image_paths(data, test)), fit_votes(classifiers, data)
-        probabilities = calibrated_probabilities(classifiers, images)
-        reference = vote_reference(votes.default_ensemble, probabilities, images)
-        measure = _vote_measure(classifiers, probabilities, test, data)
+        calibration = calibration_images(data, classifiers[0].card.window, segmenter)
+        classifiers = with_liver_pooling(classifiers, calibration)
+        images, votes = read_images(image_paths(data, test)), fit_votes(classifiers, calibration)
+        probabilities = served_probabilities(classifiers, images, segmenter)
+        reference = vote_reference(votes.default_ensemble.of_liver_votes, probabilities, images)
+        measure = _vote_measure(classifiers, probabilities, test, data, segmenter)
         ensembles["classification"] = votes.measured(measure, reference)
         labels = label_indices(test)
         curves |= {name: classifier_curves(values, labels) for name, values in probabilities.items()}
@@ -80,16 +112,26 @@ def fit_ensembles(models: Sequence[ShippedModel], data: Path) -> tuple[dict[str,
         truth = [true_boxes(example) for example in located]
         for card in (item.card for item in detectors):
             curves[card.name] = detector_curves(found[card.name], truth, card.decision_threshold)
-    return ensembles, curves
+    pooled = {item.card.name: item for item in classifiers}
+    return FittedEnsembles([pooled.get(item.card.name, item) for item in models], ensembles, curves)
 
 
-def fit_votes(models: Sequence[ShippedModel], data: Path) -> FittedMethods:
-    """Every voting method, fitted on the validation part of `data`."""
-    validation = read_manifest(data, "validation")
-    probabilities = calibrated_probabilities(models, read_images(image_paths(data, validation)))
-    return FittedMethods(
-        fitted_votes(probabilities, label_indices(validation), largest_lesion_sizes(validation)), DEFAULT_VOTE
-    )
+def fit_votes(models: Sequence[ShippedModel], calibration: CalibrationImages) -> FittedMethods:
+    """Every voting method, by the whole image and, where the models pool there, by the evidence in the liver."""
+    whole = calibrated_probabilities(models, calibration.images)
+    in_liver = None
+    if calibration.livers is not None and votes_in_liver(models):
+        in_liver = calibrated_probabilities(models, calibration.images, calibration.livers)
+    known = CalibrationSet(calibration.labels, calibration.sizes, calibration.originals)
+    return FittedMethods(fitted_votes(whole, known, in_liver), DEFAULT_VOTE)
+
+
+def served_probabilities(
+    models: Sequence[ShippedModel], images: NDArray[np.uint8], segmenter: Path | None
+) -> dict[str, Floats]:
+    """As `calibrated_probabilities`, in the liver that the segmenter sees."""
+    livers = None if segmenter is None else liver_masks(segmenter, images)
+    return calibrated_probabilities(models, images, livers)
 
 
 def fit_fusions(models: Sequence[ShippedModel], data: Path) -> FittedMethods:
@@ -101,14 +143,19 @@ def fit_fusions(models: Sequence[ShippedModel], data: Path) -> FittedMethods:
 
 
 def _vote_measure(
-    models: Sequence[ShippedModel], probabilities: Mapping[str, Floats], test: Sequence[Example], data: Path
+    models: Sequence[ShippedModel],
+    probabilities: Mapping[str, Floats],
+    test: Sequence[Example],
+    data: Path,
+    segmenter: Path | None,
 ) -> Measure:
     """probabilities: of the test part, by model."""
     patients, labels = [example.patient for example in test], label_indices(test)
     real = read_real_lesions(data)
-    on_real = calibrated_probabilities(models, read_images(real_lesion_paths(data, real))) if real else {}
+    on_real = served_probabilities(models, read_images(real_lesion_paths(data, real)), segmenter) if real else {}
 
-    def measure(vote: Ensemble) -> tuple[dict[str, Metric], Curves]:
+    def measure(ensemble: Ensemble) -> tuple[dict[str, Metric], Curves]:
+        vote = ensemble.of_liver_votes
         voted = apply_vote(vote, probabilities)
         metrics = classification.classification_metrics(
             voted, labels, patients, Thresholds.of(vote), largest_lesion_sizes(test)

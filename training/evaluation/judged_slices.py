@@ -18,11 +18,13 @@ from training.datasets.records import Fault, ReadOptions
 from training.evaluation.ensemble_application import apply_fusion, apply_vote
 from training.evaluation.gate_fitting import lesion_boxes, liver_masks
 from training.evaluation.shipped_models import (
+    SEGMENTER,
     ShippedModel,
     calibrated_probabilities,
     found_boxes,
     models_of_task,
     shipped_models,
+    votes_in_liver,
 )
 from training.lesions.placement import midline_px
 from training.metrics.classification import Floats
@@ -31,7 +33,6 @@ from training.segmenter.background import Background, read_backgrounds, read_mas
 from training.sources import UnusableData
 
 SPACING_MM = 1.6
-SEGMENTER = "segment_resunet"
 
 
 @dataclass(frozen=True)
@@ -112,8 +113,10 @@ def judge(name: str, repository: Path, segmenter: Path, slices: Sequence[RealSli
     classifiers, detectors = models_of_task(models, "classification"), models_of_task(models, "detection")
     vote, fusion = _default(repository, classifiers), _default(repository, detectors)
     images = np.stack([item.grey for item in slices])
-    probabilities = apply_vote(vote, calibrated_probabilities(classifiers, images))
     found, livers = found_boxes(detectors, images), liver_masks(segmenter, images)
+    if votes_in_liver(classifiers):
+        vote = vote.of_liver_votes
+    probabilities = apply_vote(vote, calibrated_probabilities(classifiers, images, livers))
     answers = _answers(apply_fusion(fusion, found), livers, probabilities)
     members = {member: _answers(boxes, livers, probabilities) for member, boxes in found.items()}
     return Judged(name, fusion, vote, answers, members)

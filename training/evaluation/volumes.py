@@ -17,7 +17,8 @@ from training.datasets.dicom import read_dicom_series
 from training.datasets.nifti import read_nifti
 from training.datasets.records import Fault, Read, ReadOptions, SourceSlice
 from training.evaluation.ensemble_application import apply_fusion, apply_vote
-from training.evaluation.shipped_models import ShippedModel, calibrated_probabilities, found_boxes, models_of_task
+from training.evaluation.ensembles import served_probabilities
+from training.evaluation.shipped_models import ShippedModel, found_boxes, models_of_task, votes_in_liver
 from training.metrics.classification import Floats, are_decided
 from training.metrics.detection import Boxes, overlaps_any
 from training.prepared.dataset import CLASS_LABELS
@@ -61,17 +62,20 @@ class VolumeEvaluation:
         )
 
 
-def evaluate_volume(models: Sequence[ShippedModel], image: Path, labels: Path | None) -> VolumeEvaluation:
+def evaluate_volume(
+    models: Sequence[ShippedModel], image: Path, labels: Path | None, segmenter: Path | None = None
+) -> VolumeEvaluation:
     """Evaluates every slice that shows liver, or every slice if the liver is not known.
 
     image: a folder with one DICOM series, or a NIfTI file.  labels: NIfTI, 1 liver, 2 tumour, if known.
+    segmenter: see `fit_ensembles`.
     Raises UnusableData if the volume cannot be read or the models have no fitted ensemble.
     """
     card = models[0].card
     window = Window(card.window.low_hu, card.window.high_hu)
     slices = _slices(_read(image, labels, ReadOptions(window, every_nth=1)))
     fitted = [letterbox(item.grey, card.input.width, card.input.height) for item in slices]
-    probabilities, vote, found = _predictions(models, np.stack([grey for grey, _ in fitted]))
+    probabilities, vote, found = _predictions(models, np.stack([grey for grey, _ in fitted]), segmenter)
     truth = [_in_network_input(item, placement) for item, (_, placement) in zip(slices, fitted, strict=True)]
     with_lesion = np.array([len(corners) > 0 for corners in truth])
     counted = with_lesion if labels else np.ones(len(slices), dtype=bool)
@@ -91,11 +95,15 @@ def evaluate_volume(models: Sequence[ShippedModel], image: Path, labels: Path | 
     )
 
 
-def _predictions(models: Sequence[ShippedModel], images: NDArray[np.uint8]) -> tuple[Floats, Ensemble, list[Boxes]]:
+def _predictions(
+    models: Sequence[ShippedModel], images: NDArray[np.uint8], segmenter: Path | None
+) -> tuple[Floats, Ensemble, list[Boxes]]:
     """Voted probabilities (n, k), the vote, and the fused boxes above the threshold of each of images (n, h, w)."""
     classifiers, detectors = models_of_task(models, "classification"), models_of_task(models, "detection")
     vote, fusion = _default_ensemble(classifiers), _default_ensemble(detectors)
-    probabilities = apply_vote(vote, calibrated_probabilities(classifiers, images))
+    if segmenter is not None and votes_in_liver(classifiers):
+        vote = vote.of_liver_votes
+    probabilities = apply_vote(vote, served_probabilities(classifiers, images, segmenter))
     fused = apply_fusion(fusion, found_boxes(detectors, images))
     return probabilities, vote, [_above(boxes, fusion.decision_threshold) for boxes in fused]
 

@@ -76,13 +76,13 @@ def _study(name: str, label: Label | None, phantom: PhantomVolume, lesions: Lesi
     corner_mm = -(side_mm - spacing_mm[1]) / 2
     geometry = VolumeGeometry(shape, spacing_mm, (corner_mm, corner_mm, 0.0))
     truth = [
-        _truth(number, solid.label, lesions.lesions == number, geometry)
+        measured_truth(number, solid.label, lesions.lesions == number, geometry)
         for number, solid in enumerate(lesions.solids, 1)
     ]
     return SimulatedStudy(name, label, lesions.hu, phantom.liver, lesions.lesions, geometry, tuple(truth))
 
 
-def _truth(number: int, label: Label, mask: NDArray[np.bool_], geometry: VolumeGeometry) -> LesionTruth:
+def measured_truth(number: int, label: Label, mask: NDArray[np.bool_], geometry: VolumeGeometry) -> LesionTruth:
     slices = np.flatnonzero(mask.any(axis=(1, 2)))
     x, y, z = geometry.to_patient_mm(np.array([ndimage.center_of_mass(mask)]))[0].tolist()
     pixel_mm = geometry.spacing_mm[1]

@@ -18,6 +18,8 @@ import { SignUpPage } from "./pages/SignUpPage.tsx";
 import { VerifyAddressPage } from "./pages/VerifyAddressPage.tsx";
 import { useSession } from "./session/SessionProvider.tsx";
 
+const StudiesPage = lazy(() => import("./pages/StudiesPage.tsx"));
+const StudyPage = lazy(() => import("./pages/StudyPage.tsx"));
 const UploadPage = lazy(() => import("./pages/UploadPage.tsx"));
 const ResultPage = lazy(() => import("./pages/ResultPage.tsx"));
 
@@ -55,6 +57,8 @@ function Pages() {
       <Route path="/verify-address" element={<VerifyAddressPage />} />
       <Route path="/help" element={<HelpPage />} />
       <Route element={<RequireAccount><Outlet /></RequireAccount>}>
+        <Route path="/studies" element={<StudiesPage />} />
+        <Route path="/studies/:id" element={<StudyPage />} />
         <Route path="/upload" element={<UploadPage />} />
         <Route path="/results/:id" element={<ResultPage />} />
         <Route path="/models" element={<ModelsPage />} />

@@ -8,7 +8,11 @@ export type Classification = Schemas["Classification"];
 export type Curves = Schemas["Curves"];
 export type Detection = Schemas["Detection"];
 export type FieldError = Schemas["FieldError"];
+export type Lesion = Schemas["Lesion"];
 export type ServedModel = Schemas["ServedModel"];
+export type Study = Schemas["Study"];
+export type StudyResult = Schemas["StudyResult"];
+export type VolumeFacts = Schemas["VolumeFacts"];
 export type {
   HeparClient,
   Problem,

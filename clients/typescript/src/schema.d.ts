@@ -336,6 +336,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/studies/{study_id}/slices/{index}.hu": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the Hounsfield units of a slice
+         * @description Row by row, 16 bits with sign for each pixel, least significant byte first: for viewers that set the window
+         *     themselves.
+         */
+        get: operations["get_study_slice_values"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/studies/{study_id}/slices/{index}.png": {
         parameters: {
             query?: never;
@@ -4463,6 +4484,7 @@ export interface components {
          *       "status": "finished",
          *       "study_date": "2026-11-20",
          *       "summary": {
+         *         "key_slice": 17,
          *         "label": "metastasis",
          *         "largest_mm": 24.7,
          *         "lesions": 1,
@@ -4556,6 +4578,7 @@ export interface components {
          *           "status": "finished",
          *           "study_date": "2026-11-20",
          *           "summary": {
+         *             "key_slice": 17,
          *             "label": "metastasis",
          *             "largest_mm": 24.7,
          *             "lesions": 1,
@@ -4850,6 +4873,7 @@ export interface components {
          * StudySummary
          * @description The result in one line of a list.
          * @example {
+         *       "key_slice": 17,
          *       "label": "metastasis",
          *       "largest_mm": 24.7,
          *       "lesions": 1,
@@ -4871,6 +4895,8 @@ export interface components {
             lesions: number;
             /** @description long axis of the largest lesion */
             largest_mm: number | null;
+            /** @description the most telling slice */
+            key_slice?: number | null;
         };
         /**
          * TokenRequest
@@ -7810,7 +7836,7 @@ export interface operations {
                     /**
                      * @example event: study
                      *     id: 1-1795340000000000
-                     *     data: {"id":"0b0e7f0a-5d4e-4c8a-9a5e-0d7f6b3f7c11","status":"finished","priority":"normal","created_at":"2026-11-26T09:30:00Z","updated_at":"2026-11-26T09:30:00Z","version":1,"name":"Follow-up 3","accession_number":"A-1042","patient_pseudonym":"P-7KQ2M9","study_date":"2026-11-20","images":41,"size_bytes":21497520,"progress":{"stage":"done","slices_done":41,"slices_total":41,"time_left_s":0.0},"summary":{"outcome":"decided","label":"metastasis","probability":0.81,"lesions":1,"largest_mm":24.7},"problem":null}
+                     *     data: {"id":"0b0e7f0a-5d4e-4c8a-9a5e-0d7f6b3f7c11","status":"finished","priority":"normal","created_at":"2026-11-26T09:30:00Z","updated_at":"2026-11-26T09:30:00Z","version":1,"name":"Follow-up 3","accession_number":"A-1042","patient_pseudonym":"P-7KQ2M9","study_date":"2026-11-20","images":41,"size_bytes":21497520,"progress":{"stage":"done","slices_done":41,"slices_total":41,"time_left_s":0.0},"summary":{"outcome":"decided","label":"metastasis","probability":0.81,"lesions":1,"largest_mm":24.7,"key_slice":17},"problem":null}
                      *
                      *     event: end
                      *     data: {"status":"finished","version":1}
@@ -8040,7 +8066,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [There is no such study](/problems/no-such-study) */
+            /** @description [There is no such slice or mask](/problems/no-such-slice) */
             404: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8244,7 +8270,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [There is no such slice](/problems/no-such-slice); [There is no such study](/problems/no-such-study) */
+            /** @description [There is no such slice or mask](/problems/no-such-slice) */
             404: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8560,6 +8586,210 @@ export interface operations {
             };
         };
     };
+    get_study_slice_values: {
+        parameters: {
+            query?: {
+                /** @description version of the result; the newest that is finished by default */
+                version?: number;
+            };
+            header?: {
+                /** @description the ETag of what the caller has */
+                "If-None-Match"?: string;
+                /**
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path: {
+                /** @description `id` of the study */
+                study_id: string;
+                /** @description index of the slice in the analysed volume, from 0 at the feet */
+                index: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example (the bytes of the file) */
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The caller has it: `If-None-Match` is its ETag */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no such slice or mask](/problems/no-such-slice) */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no result yet](/problems/study-not-finished) */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_study_slice: {
         parameters: {
             query?: {
@@ -8648,7 +8878,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [There is no such slice](/problems/no-such-slice); [There is no such study](/problems/no-such-study) */
+            /** @description [There is no such slice or mask](/problems/no-such-slice) */
             404: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];

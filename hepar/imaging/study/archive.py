@@ -152,6 +152,8 @@ def _check_overlaps(file: BinaryIO, members: list[zipfile.ZipInfo]) -> None:
     """Two members that share bytes make a small archive inflate to much (Python before 3.11.8 accepts them)."""
     end = 0
     for member in sorted(members, key=lambda member: member.header_offset):
+        if member.header_offset < 0:
+            raise UnsafeArchive(_DAMAGED)
         if member.header_offset < end:
             raise UnsafeArchive("members of the ZIP archive overlap")
         file.seek(member.header_offset)

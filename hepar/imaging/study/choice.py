@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hepar.contracts.studies import Series
+from hepar.imaging.derived_maps import map_term
 from hepar.imaging.errors import NoUsableSeries
-from hepar.imaging.hounsfield import is_map
 from hepar.imaging.study.phases import Kernel, Phase, kernel_of, phase_of
 from hepar.imaging.study.series import SliceStack
 
@@ -40,7 +41,7 @@ _KERNEL_TEXT: dict[Kernel, str] = {"soft": "soft kernel", "unknown": "kernel unk
 class Rank:
     """Compared in the order of the fields; the lower is chosen.
 
-    extent_short: whether a liver may not fit into it.  spacing: its distance from SPACING_BEST_MM.
+    extent_short: whether a liver may not fit into it.  spacing: logarithm of its ratio to SPACING_BEST_MM.
     """
 
     derived: bool
@@ -88,7 +89,7 @@ def obstacle(stack: SliceStack) -> str | None:
         ("not_ct" in findings, "not CT"),
         (stack.first.instance.is_secondary_capture, "a secondary capture, not a CT image"),
         ("localizer" in findings, "a localizer"),
-        (is_map(kind), "a derived map without Hounsfield units"),
+        (map_term(kind, stack.first.instance.series_description) is not None, "a derived map without Hounsfield units"),
         (not _PROJECTIONS.isdisjoint(kind[2:]), "a projection, not slices"),
         ("no_positions" in findings, "the files do not state where its slices are"),
         (stack.plane not in (None, "axial"), f"{stack.plane} slices; only axial ones are read"),
@@ -109,7 +110,7 @@ def rank(stack: SliceStack) -> Rank:
         stack.extent_mm < LIVER_EXTENT_MM,
         _PHASE_RANK[phase_of(stack)],
         _KERNEL_RANK[kernel_of(stack)],
-        round(abs((stack.spacing_mm or 0.0) - SPACING_BEST_MM), 1),
+        round(abs(math.log((stack.spacing_mm or 1.0) / SPACING_BEST_MM)), 2),
         -len(stack.slices),
         int(stack.id.rsplit("-", 1)[1]),
     )

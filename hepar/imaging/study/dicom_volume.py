@@ -77,10 +77,12 @@ class _Loader:
 
     def volume(self) -> CtVolume:
         grid = Grid.of(self._stack)
-        hu = np.full((grid.count, *self._plane.shape), AIR_HU, dtype=np.int16)
+        hu = np.empty((grid.count, *self._plane.shape), dtype=np.int16)
         sources = self._fill(hu, grid)
-        start = next(index for index, source in enumerate(sources) if source is not None)
         known = tuple(source for source in sources if source is not None)
+        if len(known) < SLICES_MIN:
+            raise NoUsableSeries("too few images of the series could be decoded")
+        start = next(index for index, source in enumerate(sources) if source is not None)
         hu = hu[start : start + len(known)]
         return CtVolume(
             hu,
@@ -188,7 +190,7 @@ class _Datasets:
         if item.instance.ref != self._ref:
             self._ref, self._dataset = None, Dataset()  # frees the one before
             self._dataset = read_dicom(self._files.read(item.instance.ref))
-            check_pixels(self._dataset, check_size)
+            check_pixels(self._dataset, check_size, len(self._dataset.PixelData))
             self._ref = item.instance.ref
         return self._dataset
 

@@ -23,8 +23,8 @@ _TAR_OFFSET, _TAR_SIGNATURE = 257, b"ustar"
 _PROGRAMS = {".jar", ".war", ".docx", ".xlsx", ".pptx", ".cab", ".msi", ".exe", ".apk", ".odt"}
 """Archives by their form that viewers and reports on a disc consist of. They are ignored, and never opened."""
 _IGNORED_FOLDERS = {"__MACOSX"}
-_DIRECTORY_CLASS = b"1.2.840.10008.1.3.10\x00"
-"""Of a DICOMDIR, whose UID has an odd length and is padded."""
+_DIRECTORY_CLASS = b"1.2.840.10008.1.3.10"
+"""Media Storage Directory Storage, the class of a DICOMDIR."""
 _NIFTI_HEADER_BYTES = (b"\x5c\x01\x00\x00", b"\x00\x00\x01\x5c")
 _GZIP_SIGNATURE = b"\x1f\x8b"
 

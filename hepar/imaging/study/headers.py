@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -105,7 +106,8 @@ def read_instance(content: bytes, ref: FileRef) -> InstanceHeader:
 
     Raises UnreadableImage, UnsupportedImage, ImageTooLarge, whatever the bytes are.
     """
-    with decoder_errors():
+    with decoder_errors(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they quote values; what they warn of is checked
         if not looks_like_dicom(content):
             raise UnsupportedImage("the preamble of the DICOM file is neither zeros nor a TIFF header")
         header = read_header(content)
@@ -113,8 +115,7 @@ def read_instance(content: bytes, ref: FileRef) -> InstanceHeader:
         if _text(dataset, "Modality") == "CT":
             if header.pixels is None and header.ends_too_early():
                 raise UnreadableImage("the DICOM file ends before its pixel data")
-            check_pixels(header.with_pixels(), check_size)
-            del dataset.PixelData
+            check_pixels(dataset, check_size, header.pixel_bytes())
         elif header.pixels is None and header.ends_too_early():
             raise UnreadableImage("the DICOM file ends too early")
         return _instance(dataset, ref)

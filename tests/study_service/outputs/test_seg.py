@@ -9,7 +9,8 @@ import pydicom
 import pytest
 from numpy.typing import NDArray
 
-from study_service.outputs.context import OutputContext
+from hepar.imaging.volume import SliceSource
+from study_service.outputs.context import OutputContext, source_slices
 from study_service.outputs.seg import segmentation, segmentation_file
 from study_service.outputs.source_headers import source_headers
 from tests.support.derived_study import COLUMNS, ROWS, SLICES, StudyOptions, derived_study
@@ -152,3 +153,35 @@ def test_positions_that_the_header_lacks_come_from_the_volume(orientation: str, 
         assert list(found.ImagePositionPatient) == pytest.approx(list(expected.ImagePositionPatient))
         assert list(found.ImageOrientationPatient) == pytest.approx(list(expected.ImageOrientationPatient))
         assert list(found.PixelSpacing) == pytest.approx(list(expected.PixelSpacing))
+
+
+@pytest.mark.parametrize("orientation", ["as displayed", "mirrored", "decubitus left"])
+def test_frames_of_a_multi_frame_image_are_named(orientation: str, tmp_path: Path) -> None:
+    context = derived_study(StudyOptions(orientation, multi_frame=True))
+    content = segmentation_file(context)
+    assert content is not None
+    (tmp_path / "seg.dcm").write_bytes(content)
+    assert errors_of_iod(tmp_path / "seg.dcm") == []
+    instance = pydicom.dcmread(tmp_path / "seg.dcm")
+    turn = IMAGE_ORIENTATIONS[orientation][1]
+    for frame, groups in zip(instance.pixel_array, instance.PerFrameFunctionalGroupsSequence, strict=True):
+        source = groups.DerivationImageSequence[0].SourceImageSequence[0]
+        index = source.ReferencedFrameNumber - 1
+        label = groups.SegmentIdentificationSequence[0].ReferencedSegmentNumber - 1
+        mask = context.lesions[index] == label if label else context.liver[index]
+        np.testing.assert_array_equal(frame.astype(bool), turn(mask))
+        assert source.ReferencedSOPInstanceUID == context.sources[0].header.SOPInstanceUID
+    assert len(instance.ReferencedSeriesSequence[0].ReferencedInstanceSequence) == 1
+
+
+def test_a_volume_of_hepar_brings_its_sources() -> None:
+    context = derived_study(StudyOptions("prone", multi_frame=True, between=(3,)))
+    sources = [
+        SliceSource(0, index, str(source.header.SOPInstanceUID), None, source.geometry, (0, 0, 0), source.is_exact)
+        for index, source in enumerate(context.sources)
+    ]
+    found = source_slices([context.sources[0].header], sources)
+    assert [(item.geometry, item.frame, item.is_exact) for item in found] == [
+        (item.geometry, item.frame, item.is_exact) for item in context.sources
+    ]
+    assert source_slices([], sources) == ()

@@ -28,6 +28,8 @@ _STUDIES = {
     "no lesion": StudyOptions(lesions=0),
     "no liver": StudyOptions(lesions=0, liver=False),
     "slices at one position": StudyOptions(duplicates=(4,)),
+    "slices between images": StudyOptions(between=(4,)),
+    "frames of one image": StudyOptions(multi_frame=True, boxed=(1,)),
 }
 
 Group: TypeAlias = (
@@ -77,7 +79,7 @@ def test_highdicom_reads_back_equal_values() -> None:
         assert values_of(group) == {
             "103339001": (pytest.approx(lesion.long_axis.length_mm), "mm"),
             "103340004": (pytest.approx(lesion.short_axis.length_mm), "mm"),
-            "118565006": (pytest.approx(lesion.volume_ml), "ml"),
+            "118565006": (pytest.approx(lesion.volume_ml), "mL"),
             "p-lesion": (pytest.approx(lesion.probability), "1"),
             "p-metastasis": (pytest.approx(0.81), "1"),
             "p-cholangiocarc": (pytest.approx(0.19), "1"),

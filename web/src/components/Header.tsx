@@ -25,6 +25,7 @@ function Navigation() {
     <nav aria-label="Hepar">
       {account ? (
         <>
+          <NavLink to="/studies">{translator.text("studies")}</NavLink>
           <NavLink to="/upload">{translator.text("upload")}</NavLink>
           <NavLink to="/models">{translator.text("models")}</NavLink>
           <NavLink to="/account">{translator.text("account")}</NavLink>

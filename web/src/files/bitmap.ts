@@ -1,5 +1,6 @@
 /** Formats that the browser decodes: PNG, JPEG, BMP and WebP. */
-import { withoutExif } from "./exif.ts";
+import { exifOf, withoutExif } from "./exif.ts";
+import { statedTurn } from "./exifOrientation.ts";
 import { formatFact, FULL_RANGE, luma, type Inspection, type Kind } from "./picture.ts";
 
 const PNG_BIT_DEPTH = 24;
@@ -25,6 +26,8 @@ export async function inspectBitmap(kind: Kind, bytes: Uint8Array<ArrayBuffer>):
   }
   // The browser keeps the upper 8 of 16 bits; where fewer are in use, it shows next to nothing of what the services read.
   if (kind === "PNG" && bytes[PNG_BIT_DEPTH] === 16 && values.every((value) => value < BRIGHTEST_OF_12_BITS)) return unknown;
-  const picture = { width, height, values, window: FULL_RANGE, inverted: false, hounsfield: false };
+  const exif = exifOf(kind, bytes);
+  const turn = exif && statedTurn(exif);
+  const picture = { width, height, values, window: FULL_RANGE, inverted: false, hounsfield: false, ...(turn ? { turn } : {}) };
   return { kind, facts: [formatFact(kind, width, height)], frames: 1, picture };
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { withoutExif } from "./exif.ts";
+import { exifOf, withoutExif } from "./exif.ts";
+import { statedTurn } from "./exifOrientation.ts";
 
 const bytesOf = (...parts: (string | number[])[]) =>
   Uint8Array.from(parts.flatMap((part) => (typeof part === "string" ? [...part].map((letter) => letter.charCodeAt(0)) : part)));
@@ -30,4 +31,22 @@ test("damaged and other files are left as they are", () => {
   const damaged = bytesOf([0xff, 0xd8, 0xff, 0xe1, 0, 200], "Exif");
   expect(withoutExif("JPEG", damaged)).toEqual(damaged);
   expect(withoutExif("BMP", damaged)).toBe(damaged);
+});
+
+const TIFF_OF_ORIENTATION = (value: number) => bytesOf("MM\0*", [0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, value, 0, 0]);
+
+test("the orientation is found in each format", () => {
+  const data = [...TIFF_OF_ORIENTATION(6)];
+  const turn = { transposed: true, flippedX: true, flippedY: false };
+  const jpeg = bytesOf(JPEG_HEAD, "JFIF\0\0", [0xff, 0xe1, 0, 8 + data.length], "Exif\0\0", data, JPEG_TAIL);
+  const png = bytesOf("\x89PNG\r\n\x1a\n", [0, 0, 0, data.length], "eXIf", data, [1, 2, 3, 4]);
+  const webp = (prefix: string) =>
+    bytesOf("RIFF", [0, 0, 0, 0], "WEBP", "EXIF", [data.length + prefix.length, 0, 0, 0], prefix, data);
+  for (const [kind, bytes] of [["JPEG", jpeg], ["PNG", png], ["WEBP", webp("")], ["WEBP", webp("Exif\0\0")]] as const) {
+    expect(statedTurn(exifOf(kind, bytes) ?? bytesOf())).toEqual(turn);
+  }
+  expect(statedTurn(TIFF_OF_ORIENTATION(6))).toEqual(turn);
+  expect(statedTurn(TIFF_OF_ORIENTATION(1))).toBeUndefined();
+  expect(statedTurn(TIFF_OF_ORIENTATION(6).subarray(0, 15))).toBeUndefined();
+  expect(exifOf("BMP", png)).toBeUndefined();
 });

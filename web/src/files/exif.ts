@@ -12,8 +12,24 @@ interface Segment {
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
+const JPEG_EXIF = "Exif\0\0";
+
+/** In the form of a TIFF file; undefined where a picture has none. */
+export function exifOf(kind: Kind, bytes: Bytes): Bytes | undefined {
+  if (kind === "JPEG") return dataOf(bytes, jpegSegments(bytes), JPEG_EXIF, 10, 0);
+  if (kind === "PNG") return dataOf(bytes, pngChunks(bytes), "eXIf", 8, 4);
+  const found = kind === "WEBP" ? dataOf(bytes, webpChunks(bytes), "EXIF", 8, 0) : undefined;
+  return found && textAt(found, 0, 6) === JPEG_EXIF ? found.subarray(6) : found;
+}
+
+/** headBytes, tailBytes: of a segment around its data. */
+function dataOf(bytes: Bytes, segments: Iterable<Segment>, name: string, headBytes: number, tailBytes: number): Bytes | undefined {
+  const found = [...segments].find((segment) => segment.name === name);
+  return found && bytes.subarray(found.start + headBytes, found.end - tailBytes);
+}
+
 export function withoutExif(kind: Kind, bytes: Bytes): Bytes {
-  if (kind === "JPEG") return without(bytes, jpegSegments(bytes), "Exif\0\0");
+  if (kind === "JPEG") return without(bytes, jpegSegments(bytes), JPEG_EXIF);
   if (kind === "PNG") return without(bytes, pngChunks(bytes), "eXIf");
   return kind === "WEBP" ? withoutWebpExif(bytes) : bytes;
 }
@@ -55,13 +71,19 @@ function* pngChunks(bytes: Bytes): Generator<Segment> {
 /** The chunk gets a name that readers ignore: removing it would change sizes and flags in the headers (RFC 9649, 2.7). */
 function withoutWebpExif(bytes: Bytes): Bytes {
   const copy = new Uint8Array(bytes);
-  const view = viewOf(copy);
-  for (let start = 12; start + 8 <= copy.length; ) {
-    if (textAt(copy, start, 4) === "EXIF") copy.set([0x58, 0x58, 0x58, 0x58], start);
-    const size = view.getUint32(start + 4, true);
-    start += 8 + size + (size % 2);
+  for (const { name, start } of webpChunks(bytes)) {
+    if (name === "EXIF") copy.set([0x58, 0x58, 0x58, 0x58], start);
   }
   return copy;
+}
+
+function* webpChunks(bytes: Bytes): Generator<Segment> {
+  const view = viewOf(bytes);
+  for (let start = 12; start + 8 <= bytes.length; ) {
+    const size = view.getUint32(start + 4, true);
+    yield { name: textAt(bytes, start, 4), start, end: start + 8 + size };
+    start += 8 + size + (size % 2);
+  }
 }
 
 function viewOf(bytes: Bytes): DataView {

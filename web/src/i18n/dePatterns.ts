@@ -1,11 +1,12 @@
-/** German texts of the gateway's messages about an image, which have no codes. tests/web/test_german_texts.py compares them with the code. */
+/** German texts of the gateway's messages that have no codes. tests/web/test_german_texts.py compares them with the code. */
 import { REFUSALS } from "./deRefusals.ts";
+import { REQUESTS } from "./deRequests.ts";
 import { WARNINGS } from "./deWarnings.ts";
 
 /** An English message, and its German text. $1 is the first number or term of the message. */
 export type Pattern = readonly [RegExp, string];
 
-const PATTERNS: readonly Pattern[] = [...WARNINGS, ...REFUSALS];
+const PATTERNS: readonly Pattern[] = [...WARNINGS, ...REFUSALS, ...REQUESTS];
 const TERMS: Record<string, string> = {
   unknown: "unbekannt",
   coronal: "koronal",

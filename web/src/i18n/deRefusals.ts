@@ -104,8 +104,8 @@ export const REFUSALS: readonly Pattern[] = [
   [/^the DICOM object's modality is missing, not CT$/, "Die Modalität des DICOM-Objekts fehlt; nur CT wird gelesen."],
   [/^the DICOM object's modality is (unknown|[A-Z]+), not CT$/, "Die Modalität des DICOM-Objekts ist $1, nicht CT."],
   [
-    /^a derived map \((\S+) in ImageType\) is not read; send the CT slice itself$/,
-    "Ein abgeleitetes Bild ($1 in ImageType) wird nicht gelesen; senden Sie die CT-Schicht selbst.",
+    /^a derived map \(([^()]+) in (\w+)\) is not read; send the CT slice itself$/,
+    "Ein abgeleitetes Bild ($1 in $2) wird nicht gelesen; senden Sie die CT-Schicht selbst.",
   ],
   [/^the image is a localiser; only axial slices are read$/, "Das Bild ist eine Übersichtsaufnahme (Localizer); nur axiale Schichten werden gelesen."],
   [/^the slice is (sagittal|coronal|oblique); only axial slices are read$/, "Die Schicht ist $1; nur axiale Schichten werden gelesen."],
@@ -123,6 +123,8 @@ export const REFUSALS: readonly Pattern[] = [
     "DICOM-Pixel aus Gleitkommazahlen werden nicht gelesen; senden Sie 8 oder 16 Bits.",
   ],
   [/^(\S+) bits a pixel are not read; 8 and 16 are$/, "$1 Bits je Pixel werden nicht gelesen, nur 8 und 16."],
+
+  [/^the file's values are not Hounsfield units$/, "Die Werte der Datei sind keine Hounsfield-Einheiten."],
 
   // DICOM: frames
   [/^only a DICOM object has frames to choose from$/, "Nur ein DICOM-Objekt hat Einzelbilder zur Auswahl."],
@@ -224,6 +226,7 @@ export const REFUSALS: readonly Pattern[] = [
   [/^(\S+) stopped before the end$/, "$1 hat vorzeitig abgebrochen."],
   [/^(\S+) gave (?:a wrong|no) answer$/, "$1 hat keine gültige Antwort gegeben."],
   [/^(\S+) has no input metadata$/, "$1 gibt seine Eingabe nicht an."],
+  [/^(\S+) returned an output with an invalid value$/, "$1 hat eine Ausgabe mit einem ungültigen Wert geliefert."],
   [/^(\S+) returned an invalid output (\S+)$/, "$1 hat eine ungültige Ausgabe $2 geliefert."],
   [
     /^classification and detection returned different numbers of images$/,

@@ -63,6 +63,11 @@ export class Translator {
     return new Date(iso).toLocaleString(this.locale);
   }
 
+  /** iso: a date without time, YYYY-MM-DD. */
+  date(iso: string): string {
+    return new Date(`${iso}T00:00`).toLocaleDateString(this.locale);
+  }
+
   /** The name of a label, role, metric or other identifier of the API. Unknown ones are shown as they are. */
   term(identifier: string): string {
     const terms: Record<string, string> = TERMS[this.language];

@@ -1,11 +1,11 @@
 /** Choose images, analyse them, see what became of each. */
 import { useEffect } from "react";
+import { DropArea } from "../components/DropArea.tsx";
 import { usePageTitle } from "../components/usePageTitle.ts";
 import { chosenFiles } from "../files/dropped.ts";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
 import { useQueueItems } from "../queue/UploadQueue.ts";
 import { useSession } from "../session/SessionProvider.tsx";
-import { DropZone } from "./upload/DropZone.tsx";
 import { QueueList } from "./upload/QueueList.tsx";
 
 export default function UploadPage() {
@@ -21,7 +21,7 @@ export default function UploadPage() {
   return (
     <section>
       <h1>{translator.text("upload")}</h1>
-      <DropZone queue={queue} />
+      <DropArea prompt="drop" chooseFiles="chooseFiles" formats="formats" onFiles={(files) => void queue.addListed(files)} />
       {items.length > 0 ? <QueueList items={items} queue={queue} /> : null}
     </section>
   );

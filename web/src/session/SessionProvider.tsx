@@ -1,6 +1,6 @@
 /** The signed-in account, the API client and the upload queue that belongs to the account. */
 import { createContext, use, useEffect, useMemo, useState, type ReactNode } from "react";
-import { createHepar, dataOrThrow, type Account, type HeparClient } from "../api.ts";
+import { createHepar, dataOrThrow, type Account, type HeparClient, type TokenSource } from "../api.ts";
 import { UploadQueue } from "../queue/UploadQueue.ts";
 import { Tokens } from "./tokens.ts";
 
@@ -8,6 +8,8 @@ export type SignOutReason = "userSignedOut" | "passwordChanged" | "sessionEnded"
 
 export interface Session {
   hepar: HeparClient;
+  /** For requests that the client cannot send. */
+  tokens: TokenSource;
   queue: UploadQueue;
   /** undefined until it is known, null if nobody is signed in. */
   account: Account | null | undefined;
@@ -34,6 +36,7 @@ export function SessionProvider({ children }: { children: ReactNode }) {
     () => ({
       ...state,
       hepar: manager.hepar,
+      tokens: manager.tokens,
       queue: manager.queue,
       signIn: (email, password, otp) => manager.signIn(email, password, otp),
       signOut: (reason) => manager.signOut(reason),
@@ -52,7 +55,7 @@ export function useSession(): Session {
 
 /** Images and results never outlive the session of the user who chose them. */
 class SessionManager {
-  private readonly tokens = new Tokens(() => this.onSessionEnd());
+  readonly tokens = new Tokens(() => this.onSessionEnd());
   readonly hepar = createHepar("", this.tokens);
   readonly queue = new UploadQueue(this.tokens);
   private queueOwnerId: string | undefined;

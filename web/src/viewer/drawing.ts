@@ -1,14 +1,25 @@
 /** What the viewer draws on its canvas. Coordinates are pixels of the display; sizes are divided by the zoom to stay constant on screen. */
-import type { Box } from "../api.ts";
 import type { Display } from "./display.ts";
-import { transformedBox, transformedPoint, type Line, type Size } from "./geometry.ts";
+import { transformedBox, transformedPoint, type Box, type Line, type Size } from "./geometry.ts";
 
 /** Rows over the height of the image as sent of columns over its width, 0 to 1. */
 export type ActivationMap = readonly (readonly number[])[];
 
+/** In pixels of the image as sent. */
+export interface OverlayBox extends Box {
+  label: string;
+  outline?: readonly Rings[] | null;
+  /** Drawn at the box. */
+  caption: string;
+  /** For screen readers. */
+  description: string;
+}
+
 /** What is drawn over the image, in its pixels as sent. */
 export interface Overlay {
-  boxes: readonly Box[];
+  boxes: readonly OverlayBox[];
+  /** Diameters. */
+  lines?: readonly Line[];
   map?: ActivationMap | undefined;
   /** Of the map, 0 to 1. */
   opacity: number;
@@ -19,9 +30,10 @@ const CHOLANGIOCARCINOMA_COLOUR = "#ffb454";
 const METASTASIS_COLOUR = "#5ad1ff";
 const RULER_COLOUR = "#ffe66b";
 const SIDE_MARGIN_PX = 16;
+const CORNER_LINE_PX = 17;
 
 /** Cholangiocarcinoma solid, metastasis dashed: colour is never the only distinction. */
-export function drawBox(context: CanvasRenderingContext2D, { matrix }: Display, box: Box, text: string, zoom: number): void {
+export function drawBox(context: CanvasRenderingContext2D, { matrix }: Display, box: OverlayBox, zoom: number): void {
   const { x_min, y_min, x_max, y_max } = transformedBox(matrix, box);
   const solid = box.label === "cholangiocarcinoma";
   context.lineWidth = 2 / zoom;
@@ -31,16 +43,16 @@ export function drawBox(context: CanvasRenderingContext2D, { matrix }: Display, 
   context.setLineDash([]);
   for (const polygon of box.outline ?? []) drawOutline(context, matrix, polygon, zoom);
   context.font = `${13 / zoom}px ${FONT}`;
-  const { width } = context.measureText(text);
+  const { width } = context.measureText(box.caption);
   context.fillStyle = "rgb(0 0 0 / 0.75)";
   context.fillRect(x_min, y_min - 18 / zoom, width + 8 / zoom, 18 / zoom);
   context.fillStyle = "#fff";
-  context.fillText(text, x_min + 4 / zoom, y_min - 5 / zoom);
+  context.fillText(box.caption, x_min + 4 / zoom, y_min - 5 / zoom);
 }
 
+/** The outer ring, then the holes: x and y in pixels of the image as sent. */
 type Rings = readonly (readonly (readonly [number, number])[])[];
 
-/** rings: x and y in pixels of the image as sent; the outer ring, then the holes. */
 function drawOutline(context: CanvasRenderingContext2D, matrix: Display["matrix"], rings: Rings, zoom: number): void {
   context.lineWidth = 1.5 / zoom;
   context.beginPath();
@@ -52,6 +64,29 @@ function drawOutline(context: CanvasRenderingContext2D, matrix: Display["matrix"
     }
   }
   context.stroke();
+}
+
+export function drawDiameter(context: CanvasRenderingContext2D, { matrix }: Display, { from, to }: Line, zoom: number): void {
+  const [start, end] = [transformedPoint(matrix, from.x, from.y), transformedPoint(matrix, to.x, to.y)];
+  context.strokeStyle = RULER_COLOUR;
+  context.lineWidth = 1.5 / zoom;
+  context.beginPath();
+  context.moveTo(start.x, start.y);
+  context.lineTo(end.x, end.y);
+  context.stroke();
+}
+
+/** Lines of text at the lower left corner, in screen pixels. */
+export function drawCorner(context: CanvasRenderingContext2D, lines: readonly string[], { height }: Size): void {
+  context.font = `13px ${FONT}`;
+  context.lineWidth = 3;
+  context.strokeStyle = "#000";
+  context.fillStyle = "#fff";
+  for (const [index, text] of lines.toReversed().entries()) {
+    const place = [text, 10, height - 12 - index * CORNER_LINE_PX] as const;
+    context.strokeText(...place);
+    context.fillText(...place);
+  }
 }
 
 export function drawRuler(context: CanvasRenderingContext2D, { from, to }: Line, text: string, zoom: number): void {

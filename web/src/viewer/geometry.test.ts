@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { statedDisplay } from "./display.ts";
-import { applyWindow, fittedView, lineLength, toImage, transformedBox, zoomedView } from "./geometry.ts";
+import { applyWindow, fittedView, lineLength, pinchedView, toImage, transformedBox, zoomedView } from "./geometry.ts";
 import { lineAt, rulerAfterKey } from "./ruler.ts";
 
 test("the fitted view shows the whole image, centred", () => {
@@ -14,6 +14,15 @@ test("zooming keeps the image point under the pointer", () => {
   const after = toImage(zoomedView(view, 1.7, pointer), pointer);
   expect(after.x).toBeCloseTo(before.x);
   expect(after.y).toBeCloseTo(before.y);
+});
+
+test("two fingers keep what is between them and zoom by their distance", () => {
+  const view = { zoom: 1, left: 10, top: 20 };
+  const from = [{ x: 100, y: 100 }, { x: 200, y: 100 }] as const;
+  const to = [{ x: 100, y: 140 }, { x: 300, y: 140 }] as const;
+  const pinched = pinchedView(view, from, to);
+  expect(pinched.zoom).toBe(2);
+  expect(toImage(pinched, { x: 200, y: 140 })).toEqual(toImage(view, { x: 150, y: 100 }));
 });
 
 test("the zoom is limited", () => {

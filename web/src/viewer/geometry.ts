@@ -57,6 +57,21 @@ export function movedView(view: View, x: number, y: number): View {
   return { ...view, left: view.left + x, top: view.top + y };
 }
 
+/** Two fingers moved: what was between them stays between them. */
+export function pinchedView(view: View, from: readonly [Point, Point], to: readonly [Point, Point]): View {
+  const [start, end] = [middle(...from), middle(...to)];
+  const zoomed = zoomedView(view, distance(...to) / Math.max(distance(...from), 1), start);
+  return movedView(zoomed, end.x - start.x, end.y - start.y);
+}
+
+function middle(one: Point, other: Point): Point {
+  return { x: (one.x + other.x) / 2, y: (one.y + other.y) / 2 };
+}
+
+function distance(one: Point, other: Point): number {
+  return Math.hypot(one.x - other.x, one.y - other.y);
+}
+
 export function toImage(view: View, screen: Point): Point {
   return { x: (screen.x - view.left) / view.zoom, y: (screen.y - view.top) / view.zoom };
 }

@@ -1,8 +1,7 @@
 import { useEffect, useMemo, type RefObject } from "react";
 import type { Picture, Window } from "../files/picture.ts";
-import { useTranslator } from "../i18n/LanguageProvider.tsx";
 import type { Display } from "./display.ts";
-import { drawBox, drawRuler, drawSides, mapCanvas, type Overlay } from "./drawing.ts";
+import { drawBox, drawCorner, drawDiameter, drawRuler, drawSides, mapCanvas, type Overlay } from "./drawing.ts";
 import type { Line, Size, View } from "./geometry.ts";
 import { WindowedImage } from "./WindowedImage.ts";
 
@@ -18,12 +17,12 @@ interface Scene {
   view: View | undefined;
   viewport: Size | undefined;
   ruler: { line: Line; text: string } | undefined;
+  corner: readonly string[];
 }
 
 /** Draws the scene whenever a part of it changes. */
 export function useCanvas(canvas: RefObject<HTMLCanvasElement | null>, scene: Scene): void {
-  const translator = useTranslator();
-  const { picture, display, window, inverted, overlay, view, viewport, ruler } = scene;
+  const { picture, display, window, inverted, overlay, view, viewport, ruler, corner } = scene;
   const image = useMemo(() => new WindowedImage(picture), [picture]);
   const map = useMemo(() => (overlay.map ? mapCanvas(overlay.map) : undefined), [overlay.map]);
   useEffect(() => {
@@ -43,13 +42,13 @@ export function useCanvas(canvas: RefObject<HTMLCanvasElement | null>, scene: Sc
       context.drawImage(map, 0, 0, picture.width, picture.height);
     }
     context.restore();
-    for (const [index, box] of overlay.boxes.entries()) {
-      drawBox(context, display, box, `${index + 1}: ${translator.number(box.score, 2)}`, view.zoom);
-    }
+    for (const box of overlay.boxes) drawBox(context, display, box, view.zoom);
+    for (const line of overlay.lines ?? []) drawDiameter(context, display, line, view.zoom);
     if (ruler) drawRuler(context, ruler.line, ruler.text, view.zoom);
     context.restore();
     if (display.patient_sides) drawSides(context, display.patient_sides, viewport);
-  }, [canvas, image, display, window, inverted, map, overlay, view, viewport, ruler, picture, translator]);
+    drawCorner(context, corner, viewport);
+  }, [canvas, image, display, window, inverted, map, overlay, view, viewport, ruler, corner, picture]);
 }
 
 /** The canvas in the resolution of the screen, black. */

@@ -42,6 +42,7 @@ httpGet: { path: {{ .path }}, port: http, httpHeaders: [{ name: Host, value: "12
 - { name: HEPAR_GATEWAY_AUTH_URL, value: "http://{{ .root.Release.Name }}-auth:8101" }
 - { name: HEPAR_GATEWAY_CLASSIFY_URL, value: "http://{{ .root.Release.Name }}-classify:8102" }
 - { name: HEPAR_GATEWAY_DETECT_URL, value: "http://{{ .root.Release.Name }}-detect:8103" }
+- { name: HEPAR_GATEWAY_STUDY_URL, value: "http://{{ .root.Release.Name }}-study:8104" }
 - { name: HEPAR_GATEWAY_TRUSTED_PROXIES, value: {{ .root.Values.ingress.trustedProxies | toJson | quote }} }
 - { name: HEPAR_GATEWAY_CORS_ORIGINS, value: {{ .root.Values.corsOrigins | toJson | quote }} }
 {{- else }}
@@ -62,9 +63,36 @@ httpGet: { path: {{ .path }}, port: http, httpHeaders: [{ name: Host, value: "12
 {{- end }}
 {{- end }}
 {{- end }}
+{{- if eq .component "study" }}
+{{ include "hepar.studyEnvironment" .root }}
+{{- end }}
 {{- if or (eq .component "classify") (eq .component "detect") }}
 - { name: {{ $prefix }}_AUTH_URL, value: "http://{{ .root.Release.Name }}-auth:8101" }
 - { name: {{ $prefix }}_TRITON, value: "{{ .root.Release.Name }}-triton:8001" }
+{{- end }}
+{{- end }}
+
+{{/* Of study_service: of its API and of its workers. */}}
+{{- define "hepar.studyEnvironment" -}}
+- { name: HEPAR_STUDY_AUTH_URL, value: "http://{{ .Release.Name }}-auth:8101" }
+- { name: HEPAR_STUDY_CLASSIFY_URL, value: "http://{{ .Release.Name }}-classify:8102" }
+- { name: HEPAR_STUDY_DETECT_URL, value: "http://{{ .Release.Name }}-detect:8103" }
+- { name: HEPAR_STUDY_OBJECTS_URL, value: {{ .Values.study.objectsUrl | quote }} }
+- { name: HEPAR_STUDY_SPOOL_FOLDER, value: /spool }
+- { name: HEPAR_STUDY_RETENTION_DAYS, value: {{ .Values.study.retentionDays | quote }} }
+{{- end }}
+
+{{- define "hepar.studyVolumes" -}}
+- { name: spool, emptyDir: { sizeLimit: 4Gi } }
+{{- if .Values.study.claim }}
+- { name: studies, persistentVolumeClaim: { claimName: {{ .Values.study.claim }} } }
+{{- end }}
+{{- end }}
+
+{{- define "hepar.studyMounts" -}}
+- { name: spool, mountPath: /spool }
+{{- if .Values.study.claim }}
+- { name: studies, mountPath: /var/lib/hepar }
 {{- end }}
 {{- end }}
 

@@ -3,7 +3,7 @@ import { useMemo, useState } from "react";
 import type { Analysis, Box, Classification } from "../../api.ts";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import type { Picture } from "../../files/picture.ts";
-import { boxSizeText, classificationOf, detectionOf, displayOf } from "../../results.ts";
+import { boxSizeText, boxText, classificationOf, detectionOf, displayOf } from "../../results.ts";
 import { statedDisplay, type DisplaySettings } from "../../viewer/display.ts";
 import type { ActivationMap } from "../../viewer/drawing.ts";
 import type { View } from "../../viewer/geometry.ts";
@@ -22,7 +22,7 @@ export function ImagePanel({ picture, analysis }: ImagePanelProps) {
   const [settings, setSettings] = useState<DisplaySettings>({ window: picture.window, inverted: false, ruler: false, sideBySide: false });
   const [overlaySettings, setOverlaySettings] = useState<OverlaySettings>({ threshold: 0, map: "", opacity: 0.4 });
   const [view, setView] = useState<View>();
-  const { overlay, maps } = useOverlay(analysis, overlaySettings);
+  const { boxes, overlay, maps } = useOverlay(analysis, overlaySettings);
   const display = useMemo(() => displayOf(analysis) ?? statedDisplay(picture), [analysis, picture]);
   const viewer = { picture, display, settings, onSettings: setSettings, view, onView: setView };
   return (
@@ -39,20 +39,26 @@ export function ImagePanel({ picture, analysis }: ImagePanelProps) {
         <OverlayTools settings={overlaySettings} maps={[...maps.keys()]} onChange={setOverlaySettings} />
       </div>
       <p role="status">
-        {overlay.boxes.length > 0 ? translator.text("boxesFound", { count: overlay.boxes.length }) : translator.text("noBoxes")}
+        {boxes.length > 0 ? translator.text("boxesFound", { count: boxes.length }) : translator.text("noBoxes")}
       </p>
-      {overlay.boxes.length > 0 ? <BoxTable boxes={overlay.boxes} /> : null}
+      {boxes.length > 0 ? <BoxTable boxes={boxes} /> : null}
     </div>
   );
 }
 
 function useOverlay(analysis: Analysis, { threshold, map, opacity }: OverlaySettings) {
+  const translator = useTranslator();
   const maps = useMemo(() => activationMaps(classificationOf(analysis)), [analysis]);
+  const boxes = useMemo(() => detectionOf(analysis)?.boxes.filter((box) => box.score >= threshold) ?? [], [analysis, threshold]);
   const overlay = useMemo(() => {
-    const boxes = detectionOf(analysis)?.boxes.filter((box) => box.score >= threshold) ?? [];
-    return { boxes, map: maps.get(map), opacity };
-  }, [analysis, maps, threshold, map, opacity]);
-  return { overlay, maps };
+    const captioned = boxes.map((box, index) => ({
+      ...box,
+      caption: `${index + 1}: ${translator.number(box.score, 2)}`,
+      description: boxText(translator, box, index + 1),
+    }));
+    return { boxes: captioned, map: maps.get(map), opacity };
+  }, [boxes, maps, map, opacity, translator]);
+  return { boxes, overlay, maps };
 }
 
 /** By model, and under "ensemble" that of the ensemble. */

@@ -1,20 +1,25 @@
-import { useEffect, useRef, useState, type ChangeEvent, type DragEvent } from "react";
-import { chosenFiles, droppedFiles } from "../../files/dropped.ts";
-import { useTranslator } from "../../i18n/LanguageProvider.tsx";
-import type { MessageKey } from "../../i18n/en.ts";
-import type { UploadQueue } from "../../queue/UploadQueue.ts";
+/** Takes files and folders, dropped or chosen. */
+import { useEffect, useRef, useState, type ChangeEvent, type DragEvent, type ReactNode } from "react";
+import { chosenFiles, droppedFiles } from "../files/dropped.ts";
+import type { MessageKey } from "../i18n/en.ts";
+import { useTranslator } from "../i18n/LanguageProvider.tsx";
+import type { NamedFile } from "../queue/items.ts";
 
-interface DropZoneProps {
-  queue: UploadQueue;
+interface DropAreaProps {
+  prompt: MessageKey;
+  chooseFiles: MessageKey;
+  formats: MessageKey;
+  onFiles(files: Promise<NamedFile[]>): void;
+  children?: ReactNode;
 }
 
-export function DropZone({ queue }: DropZoneProps) {
+export function DropArea({ prompt, chooseFiles, formats, onFiles, children }: DropAreaProps) {
   const translator = useTranslator();
   const [dragging, setDragging] = useState(false);
   function onDrop(event: DragEvent): void {
     event.preventDefault();
     setDragging(false);
-    void queue.addListed(droppedFiles(event.dataTransfer));
+    onFiles(droppedFiles(event.dataTransfer));
   }
   return (
     <div
@@ -26,29 +31,30 @@ export function DropZone({ queue }: DropZoneProps) {
       onDragLeave={() => setDragging(false)}
       onDrop={onDrop}
     >
-      <p>{translator.text("drop")}</p>
+      <p>{translator.text(prompt)}</p>
       <div className="tools centred">
-        <FileButton label="chooseFiles" queue={queue} />
-        <FileButton label="chooseFolder" queue={queue} folder />
+        <FileButton label={chooseFiles} onFiles={onFiles} />
+        <FileButton label="chooseFolder" onFiles={onFiles} folder />
       </div>
-      <p className="quiet">{translator.text("formats")}</p>
+      <p className="quiet">{translator.text(formats)}</p>
+      {children}
     </div>
   );
 }
 
-interface FileButtonProps extends DropZoneProps {
+interface FileButtonProps extends Pick<DropAreaProps, "onFiles"> {
   label: MessageKey;
   folder?: boolean;
 }
 
-function FileButton({ label, queue, folder = false }: FileButtonProps) {
+function FileButton({ label, onFiles, folder = false }: FileButtonProps) {
   const translator = useTranslator();
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => {
     if (input.current) input.current.webkitdirectory = folder;
   }, [folder]);
   function onChange(event: ChangeEvent<HTMLInputElement>): void {
-    queue.add(chosenFiles(event.target.files ?? []));
+    onFiles(Promise.resolve(chosenFiles(event.target.files ?? [])));
     // Otherwise choosing the same file again would not be reported.
     event.target.value = "";
   }

@@ -1,9 +1,10 @@
-"""Every message about an image that the Python code writes, collected from its source."""
+"""Every message that the Python code writes for a user of the web app, collected from its source."""
 
 from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,16 +15,22 @@ from hepar.core.errors import HeparError
 from hepar.imaging.errors import ImageError
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = (
-    *sorted((ROOT / "hepar/imaging").glob("*.py")),
-    *sorted((ROOT / "hepar/serving").glob("*.py")),
-    *sorted((ROOT / "hepar/inference").glob("*.py")),
-    *(ROOT / "hepar/web" / name for name in ("uploads.py", "request_body.py", "upstream.py")),
-    ROOT / "gateway/analysis.py",
+# Nothing that the web app uses raises them: studies and the routes between services.
+_NOT_ON_THE_WEB = ("slices.py", "study_reader.py", "study_worker.py", "objects.py")
+_PACKAGES = ("hepar/imaging/*.py", "hepar/serving/*.py", "hepar/inference/*.py", "hepar/web/*.py", "hepar/storage/*.py")
+_SERVICES = ("gateway/**/*.py", "auth_service/**/*.py")
+SOURCES = tuple(
+    path
+    for pattern in (*_PACKAGES, *_SERVICES)
+    for path in sorted(ROOT.glob(pattern))
+    if path.name not in _NOT_ON_THE_WEB and "migrations" not in path.parts and path.name != "__main__.py"
 )
 _OTHERS = {
-    "InvalidRequest",  # its detail is not shown: the web app translates the fields by their codes
-    "Forbidden",  # about a token
+    # Their details are not shown: the web app translates the fields by their codes.
+    "InvalidRequest",
+    "InvalidTokenRequest",
+    "UnsupportedGrantType",
+    "WeakPassword",
     "UpstreamProblem",  # the problem of another service, whose detail is collected where it is raised
 }
 # Values of expressions that the source alone does not tell, by module and expression.
@@ -40,7 +47,8 @@ SAMPLES: dict[tuple[str, str], tuple[str, ...]] = {
     ("dicom_file", "kind"): ("compressed", "uncompressed"),
     ("dicom_file", "form"): ("in fragments", "not in fragments"),
     ("functional_groups", "name"): ("RescaleSlope",),
-    ("hounsfield", "min(found)"): ("VNC", "PERFUSION"),
+    ("hounsfield", "found.term"): ("VNC", "PERFUSION_BF", "MAT SPECIFIC"),
+    ("hounsfield", "found.element"): ("ImageType", "SeriesDescription"),
     ("hounsfield", "name"): ("RescaleSlope",),
     ("orientation", "plane"): ("sagittal", "coronal", "oblique"),
     ("orientation", "degrees"): ("35",),
@@ -62,8 +70,21 @@ SAMPLES: dict[tuple[str, str], tuple[str, ...]] = {
     ("triton", "model"): ("detector-retinanet",),
     ("triton", "name"): ("boxes",),
     ("quorum", "len(outputs)"): ("2",),
+    ("quorum", "len(answered)"): ("2",),
     ("quorum", "len(models)"): ("5",),
     ("quorum", "required"): ("3",),
+    ("access_tokens", "scope"): ("models",),
+    ("access_tokens", "name"): ("exp", "session"),
+    ("connection", "self._limits.address_max"): ("64",),
+    ("database", "content"): ("accounts", "the gateway's state"),
+    ("request_body", "self._upload_s"): ("120",),
+    ("request_limits", "coding[:_ECHOED_CHARACTERS]"): ("gzip",),
+    ("request_limits", "name"): ("content-type",),
+    ("rate_limit", "name"): ("address", "account"),
+    ("rate_limit", "self._per_minute[name]"): ("600",),
+    ("dependencies", "scope"): ("users",),
+    ("sign_in", "found.status"): ("pending", "deactivated"),
+    ("throttle", "self._seconds"): ("60",),
     ("uploads", "bytes_max"): ("31457280",),
     ("uploads", "images_max"): ("100",),
     ("upstream", "self.purpose"): ("classification", "detection"),
@@ -86,11 +107,17 @@ class Message:
 
 @dataclass(frozen=True)
 class _Source:
-    """One module, and the function in which a message stands."""
+    """One module, and the function in which a message stands. error: whether it belongs to the class of an error."""
 
     path: Path
     module: ModuleType
     function: ast.AST
+    error: bool = False
+
+    def messages(self) -> list[ast.expr]:
+        """The first arguments of errors that are made, and of the constructor of the base class of an error."""
+        names = _error_names() | ({"__init__"} if self.error else set())
+        return [call.args[0] for call in _calls(self.function) if _name(call) in names and call.args]
 
     def texts(self, expression: ast.expr) -> list[str]:
         """All texts that the expression may have. Raises UnknownValueError."""
@@ -102,6 +129,8 @@ class _Source:
             case ast.JoinedStr(values=parts):
                 return self._joined(parts)
             case ast.FormattedValue(value=value, format_spec=None):
+                return self.texts(value)
+            case ast.FormattedValue(value=value) if (self.path.stem, ast.unparse(value)) in SAMPLES:
                 return self.texts(value)
             case ast.FormattedValue(value=ast.Name(id=name), format_spec=ast.JoinedStr() as spec):
                 return [format(vars(self.module)[name], self.texts(spec)[0])]
@@ -136,11 +165,10 @@ class _Source:
 def refusals(paths: Iterable[Path] = SOURCES) -> list[Message]:
     """The details of all errors that are raised or returned in the modules."""
     return [
-        Message(f"{source.path.relative_to(ROOT)}:{call.lineno}", text)
+        Message(f"{source.path.relative_to(ROOT)}:{expression.lineno}", text)
         for source in _sources(paths)
-        for call in _calls(source.function)
-        if _name(call) in _error_names() and call.args
-        for text in source.texts(call.args[0])
+        for expression in source.messages()
+        for text in source.texts(expression)
     ]
 
 
@@ -161,18 +189,20 @@ def warnings() -> list[Message]:
 
 
 def field_codes() -> set[str]:
-    """The codes of the invalid fields of an upload."""
-    tree = ast.parse((ROOT / "hepar/web/uploads.py").read_text())
-    places = {"_invalid_image": 0, "InvalidField": 2}
-    codes = [call.args[places[_name(call)]] for call in _calls(tree) if _name(call) in places]
+    """The codes of invalid fields that our code names; those of pydantic come in addition."""
+    places = {"_invalid_image": 0, "_weak": 1, "InvalidField": 2}
+    calls = [call for path in SOURCES for call in _calls(ast.parse(path.read_text())) if _name(call) in places]
+    codes = [call.args[places[_name(call)]] for call in calls]
     return {str(code.value) for code in codes if isinstance(code, ast.Constant)}
 
 
 def _sources(paths: Iterable[Path]) -> Iterator[_Source]:
     for path in paths:
         module = _module(path)
-        for function in _functions(ast.parse(path.read_text())):
-            yield _Source(path, module, function)
+        tree = ast.parse(path.read_text())
+        own = [name for name in _own_constructors() if name in vars(module)]
+        for function in _functions(tree):
+            yield _Source(path, module, function, any(function in ast.walk(kind) for kind in _classes(tree, own)))
 
 
 def _module(path: Path) -> ModuleType:
@@ -195,8 +225,23 @@ def _name(call: ast.Call) -> str:
     return ast.unparse(call.func).rpartition(".")[2]
 
 
+def _classes(tree: ast.Module, names: list[str]) -> list[ast.ClassDef]:
+    return [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name in names]
+
+
 def _error_names() -> set[str]:
-    return {kind.__name__ for base in (HeparError, ImageError) for kind in _subclasses(base)} - _OTHERS
+    """Of those that are given their message."""
+    return (
+        {kind.__name__ for base in (HeparError, ImageError) for kind in _subclasses(base)}
+        - _own_constructors()
+        - _OTHERS
+    )
+
+
+def _own_constructors() -> set[str]:
+    """Names of the errors that make their message themselves."""
+    made = {kind for kind in _subclasses(HeparError) if "detail" not in inspect.signature(kind).parameters}
+    return {kind.__name__ for kind in made} - _OTHERS
 
 
 def _subclasses(kind: type) -> set[type]:

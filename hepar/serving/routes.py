@@ -1,0 +1,103 @@
+"""What the routes of the model services have in common: the caller, deadlines, uploads and answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Depends, Header, Request, Response, Security
+from fastapi.security import SecurityScopes
+
+from hepar.contracts.base import Document
+from hepar.contracts.slices import SEGMENTER_HEADER, SegmenterName
+from hepar.contracts.study_results import ModelVersion
+from hepar.core.deadlines import Deadline
+from hepar.core.errors import HeparError
+from hepar.core.request_context import set_account
+from hepar.serving.settings import ModelServiceSettings
+from hepar.serving.slices import Slices, read_slices
+from hepar.serving.upload_memory import UploadMemory
+from hepar.web.access_tokens import Principal
+from hepar.web.bearer import IMAGE_SCOPE, SLICES_SCOPE, bearer_token
+from hepar.web.timeouts import TimeoutMs
+from hepar.web.token_verifier import TokenVerifier
+from hepar.web.uploads import ImageBytes, read_binary, read_image, read_images
+
+
+async def _caller(
+    required: SecurityScopes, request: Request, token: Annotated[str, Depends(bearer_token)]
+) -> Principal:
+    """Raises Unauthenticated, Unavailable, and Forbidden for a token without the scope that the route declares."""
+    verifier: TokenVerifier = request.app.state.token_verifier
+    principal = await verifier.principal(token)
+    set_account(principal.subject)
+    principal.require(required.scopes)
+    return principal
+
+
+_CALLER = Security(_caller, scopes=[IMAGE_SCOPE])
+IMAGE_SCOPE_REQUIRED = _CALLER
+"""For routers: it is resolved before a route's own parameters, so nothing of a body is read without a valid token."""
+Caller = Annotated[Principal, _CALLER]
+_WORKER = Security(_caller, scopes=[SLICES_SCOPE])
+SLICES_SCOPE_REQUIRED = _WORKER
+"""For internal routers, as IMAGE_SCOPE_REQUIRED is for public ones."""
+StudyWorker = Annotated[Principal, _WORKER]
+
+
+async def json_response(document: Document) -> Response:
+    """Serialised in a thread: with rendered images a document has several megabytes."""
+    content = await asyncio.to_thread(document.model_dump_json)
+    return Response(content, media_type="application/json")
+
+
+async def _deadline(request: Request, timeout_ms: TimeoutMs = None) -> Deadline:
+    settings: ModelServiceSettings = request.app.state.settings
+    return Deadline.within(timeout_ms, settings.deadline_s)
+
+
+async def _batch_deadline(request: Request, timeout_ms: TimeoutMs = None) -> Deadline:
+    settings: ModelServiceSettings = request.app.state.settings
+    return Deadline.within(timeout_ms, settings.batch_deadline_s)
+
+
+async def _uploaded_image(request: Request, caller: Caller) -> AsyncIterator[ImageBytes]:
+    settings: ModelServiceSettings = request.app.state.settings
+    with _upload_memory(request).reading(request, caller.subject) as counted:
+        yield await read_image(counted, settings.upload_bytes_max)
+
+
+async def _uploaded_images(request: Request, caller: Caller) -> AsyncIterator[list[ImageBytes | HeparError]]:
+    settings: ModelServiceSettings = request.app.state.settings
+    with _upload_memory(request).reading(request, caller.subject) as counted:
+        yield await read_images(counted, settings.upload_bytes_max, settings.batch_images_max, settings.batch_bytes_max)
+
+
+async def _uploaded_slices(
+    request: Request, worker: StudyWorker, segmenter: _Segmenter = None
+) -> AsyncIterator[Slices]:
+    settings: ModelServiceSettings = request.app.state.settings
+    with _upload_memory(request).reading(request, worker.subject) as counted:
+        content = await read_binary(counted, settings.batch_bytes_max)
+        yield await asyncio.to_thread(read_slices, content, _model_version(segmenter), settings.batch_images_max)
+
+
+def _model_version(segmenter: str | None) -> ModelVersion | None:
+    if segmenter is None:
+        return None
+    model, version = segmenter.split("/")
+    return ModelVersion(model=model, version=version)
+
+
+def _upload_memory(request: Request) -> UploadMemory:
+    memory: UploadMemory = request.app.state.upload_memory
+    return memory
+
+
+_Segmenter = Annotated[SegmenterName | None, Header(alias=SEGMENTER_HEADER)]
+DeadlineDep = Annotated[Deadline, Depends(_deadline)]
+BatchDeadlineDep = Annotated[Deadline, Depends(_batch_deadline)]
+UploadedImage = Annotated[ImageBytes, Depends(_uploaded_image)]
+UploadedSlices = Annotated[Slices, Depends(_uploaded_slices)]
+UploadedImages = Annotated[list[ImageBytes | HeparError], Depends(_uploaded_images)]

@@ -1,0 +1,63 @@
+"""All files that a study's result is available as, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from .context import OutputContext
+from .drawings import key_picture_png
+from .encapsulated_pdf import encapsulated_pdf_file
+from .fhir import fhir_bundle
+from .key_images import KEY_IMAGES_MAX
+from .pdf import report_pdf
+from .secondary_capture import secondary_capture_file
+from .seg import segmentation_file
+from .sr import comprehensive_report_file, structured_report_file
+from .tables import lesions_csv, result_json
+
+DICOM = "application/dicom"
+
+
+@dataclass(frozen=True)
+class Output:
+    """make: the file's content; None where the study has none, such as DICOM objects for NIfTI.
+
+    is_default: whether this is the answer to an `Accept` header with its media type.
+    """
+
+    media_type: str
+    make: Callable[[OutputContext], bytes | None]
+    is_default: bool = False
+
+
+OUTPUTS: Mapping[str, Output] = {
+    "result.json": Output("application/json", result_json, is_default=True),
+    "lesions.csv": Output("text/csv", lesions_csv, is_default=True),
+    "report.pdf": Output("application/pdf", report_pdf, is_default=True),
+    "report.fhir.json": Output("application/fhir+json", fhir_bundle, is_default=True),
+    "segmentation.dcm": Output(DICOM, segmentation_file),
+    "measurements.dcm": Output(DICOM, structured_report_file),
+    "measurements-2d.dcm": Output(DICOM, comprehensive_report_file),
+    "report.dcm": Output(DICOM, encapsulated_pdf_file),
+    **{
+        f"key-image-{number + 1}.dcm": Output(DICOM, partial(secondary_capture_file, number=number))
+        for number in range(KEY_IMAGES_MAX)
+    },
+    **{
+        f"key-image-{number + 1}.png": Output("image/png", partial(key_picture_png, number=number))
+        for number in range(KEY_IMAGES_MAX)
+    },
+}
+BY_MEDIA_TYPE: Mapping[str, str] = {output.media_type: name for name, output in OUTPUTS.items() if output.is_default}
+"""The name of the file that answers an `Accept` header."""
+DICOM_NAMES = tuple(name for name, output in OUTPUTS.items() if output.media_type == DICOM)
+
+
+def make_outputs(context: OutputContext) -> Iterator[tuple[str, bytes]]:
+    """Name and content of each file that this study has, one after the other."""
+    for name, output in OUTPUTS.items():
+        content = output.make(context)
+        if content is not None:
+            yield name, content

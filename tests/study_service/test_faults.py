@@ -1,0 +1,237 @@
+"""Workers that are killed, studies that cannot be analysed, services that are down: real processes and databases."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from hepar.contracts.study_results import StudyResult
+from study_service.documents import Caller
+from study_service.repository import StudyRepository
+from study_service.tables import StoredStudy
+from tests.support.slice_services import SliceServices, slice_services
+from tests.support.study_workers import Installation, Studies, ended
+
+ANN, BEN = Caller("ann"), Caller("ben")
+KILLS = int(os.environ.get("STUDY_KILLS", "4"))
+STAGES = ("loading", "liver", "inference", "lesions")
+FINAL_OBJECTS = ["hounsfield", "labels", "liver", "masks", "pipeline", "shares", "volume"]
+
+pytestmark = pytest.mark.timeout(60 + 60 * KILLS)
+
+
+@pytest.fixture
+def services() -> Iterator[SliceServices]:
+    with slice_services() as running:
+        yield running
+
+
+@pytest.fixture
+def installation(database_url: str, tmp_path: Path, services: SliceServices) -> Installation:
+    return Installation(tmp_path, database_url, services)
+
+
+def with_studies(installation: Installation, work: Callable[[Studies], Awaitable[None]]) -> None:
+    async def scenario() -> None:
+        async with installation.opened() as studies:
+            await work(studies)
+
+    asyncio.run(scenario())
+
+
+class Workers:
+    """Two at a time: one that dies is replaced, while the other takes over."""
+
+    def __init__(self, installation: Installation, count: int = 2) -> None:
+        self._installation = installation
+        self._stack = ExitStack()
+        self._running: dict[int, subprocess.Popen[bytes]] = {}
+        self._count = count
+
+    def __enter__(self) -> Workers:
+        for _ in range(self._count):
+            self._start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _start(self) -> None:
+        process = self._stack.enter_context(self._installation.worker())
+        self._running[process.pid] = process
+
+    def kill(self, row: StoredStudy) -> bool:
+        """Kill -9 of the worker that has the study; another is started. False where none has it."""
+        pid = int(row.worker.split("-")[-2]) if row.worker else None
+        if pid is None or pid not in self._running:
+            return False
+        process = self._running.pop(pid)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        self._start()
+        return True
+
+
+def in_stage(stage: str, tries: int = 1) -> Callable[[StoredStudy], bool]:
+    return lambda row: (row.stage == stage and row.tries == tries) or ended(row)
+
+
+def comparable(result: StudyResult) -> dict[str, object]:
+    """Without what differs between two studies of the same images."""
+    document = result.model_dump(exclude={"study_id", "created_at"})
+    for lesion in document["lesions"]:
+        del lesion["tracking_uid"]
+    return document
+
+
+def test_a_study_survives_kill_9_in_every_phase(installation: Installation, services: SliceServices) -> None:
+    """Nothing is lost, and the result is the one of an undisturbed analysis."""
+
+    async def work(studies: Studies) -> None:
+        with Workers(installation) as workers:
+            undisturbed = await studies.send(ANN)
+            await studies.wait(undisturbed, ended)
+            expected = comparable(await studies.result(ANN, undisturbed))
+            services.delay_s = 0.2
+            chance = random.Random(7)  # noqa: S311
+            for number in range(KILLS):
+                stage = STAGES[number % len(STAGES)]
+                services.classified.clear()
+                study_id = await studies.send(ANN)
+                await studies.wait(study_id, in_stage(stage))
+                await asyncio.sleep(chance.uniform(0, 0.3))
+                workers.kill(await studies.row(study_id))
+                row = await studies.wait(study_id, ended)
+                assert (row.status, row.problem) == ("finished", None)
+                assert comparable(await studies.result(ANN, study_id)) == expected
+                assert await studies.objects_of(study_id) == FINAL_OBJECTS
+                assert max(services.classified.values()) <= 2
+
+    with_studies(installation, work)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_study_that_kills_every_worker_fails_and_blocks_nobody(
+    installation: Installation, services: SliceServices
+) -> None:
+    async def work(studies: Studies) -> None:
+        services.delay_s = 1.0
+        with Workers(installation) as workers:
+            poison = await studies.send(ANN)
+            for tries in (1, 2, 3):
+                await studies.wait(poison, in_stage("inference", tries))
+                assert workers.kill(await studies.row(poison))
+            services.delay_s = 0.0
+            other = await studies.send(BEN)
+            row = await studies.wait(poison, ended)
+            assert row.status == "failed"
+            assert row.problem is not None
+            assert row.problem["type"] == "/problems/analysis-failed"
+            assert (await studies.wait(other, ended)).status == "finished"
+
+    with_studies(installation, work)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_study_that_cannot_be_read_fails_at_once_with_the_reason(installation: Installation) -> None:
+    async def work(studies: Studies) -> None:
+        with Workers(installation, 1):
+            study_id = await studies.send(ANN, content=b"this is neither DICOM nor a ZIP")
+            row = await studies.wait(study_id, ended)
+            assert (row.status, row.tries) == ("failed", 1)
+            assert row.problem is not None
+            assert row.problem["type"] == "/problems/unreadable-study"
+
+    with_studies(installation, work)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_outage_of_the_model_services_costs_no_try(installation: Installation, services: SliceServices) -> None:
+    async def work(studies: Studies) -> None:
+        services.delay_s = 0.5
+        with Workers(installation, 1):
+            study_id = await studies.send(ANN)
+            await studies.wait(study_id, in_stage("inference"))
+            services.down = True
+            await studies.wait(study_id, lambda row: row.status == "queued")
+            services.down, services.delay_s = False, 0.0
+            row = await studies.wait(study_id, ended)
+            assert (row.status, row.tries) == ("finished", 1)
+
+    with_studies(installation, work)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_study_whose_slices_the_models_cannot_answer_fails_after_three_tries(
+    installation: Installation, services: SliceServices
+) -> None:
+    async def work(studies: Studies) -> None:
+        services.version = "not a version"
+        with Workers(installation, 1):
+            study_id = await studies.send(ANN)
+            row = await studies.wait(study_id, ended)
+            assert row.status == "failed"
+
+    with_studies(installation, work)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_cancelled_study_stops_and_the_next_one_is_analysed(
+    installation: Installation, services: SliceServices
+) -> None:
+    async def work(studies: Studies) -> None:
+        services.delay_s = 2.0
+        with Workers(installation, 1):
+            study_id = await studies.send(ANN)
+            await studies.wait(study_id, in_stage("inference"))
+            repository = StudyRepository(studies.database, studies.keys)
+            assert (await repository.cancel(ANN, study_id)).status == "cancelled"
+            services.delay_s = 0.0
+            other = await studies.send(ANN)
+            assert (await studies.wait(other, ended)).status == "finished"
+            assert (await studies.row(study_id)).status == "cancelled"
+
+    with_studies(installation, work)
+
+
+def test_two_workers_share_the_studies_and_compute_none_twice(
+    installation: Installation, services: SliceServices
+) -> None:
+    async def work(studies: Studies) -> None:
+        services.delay_s = 0.1
+        with Workers(installation):
+            ids = [await studies.send(caller, slices=20) for caller in (ANN, BEN, ANN, BEN)]
+            for study_id in ids:
+                assert (await studies.wait(study_id, ended)).status == "finished"
+            assert set(services.classified.values()) == {len(ids)}  # all four have the same slices
+
+    with_studies(installation, work)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_orderly_stop_hands_the_study_over_at_once(installation: Installation, services: SliceServices) -> None:
+    """As in a rolling upgrade: the next worker continues after the last finished step, and no try is used up."""
+
+    async def work(studies: Studies) -> None:
+        services.delay_s = 0.5
+        with installation.worker() as first:
+            study_id = await studies.send(ANN)
+            await studies.wait(study_id, lambda row: row.slices_done == 16)
+            first.send_signal(signal.SIGTERM)
+            await studies.wait(study_id, lambda row: row.status == "queued")
+            assert await asyncio.to_thread(first.wait, 30) == 0
+        services.delay_s = 0.0
+        with installation.worker():
+            row = await studies.wait(study_id, ended)
+        assert (row.status, row.tries) == ("finished", 1)
+        assert max(services.segmented.values()) == 1
+
+    with_studies(installation, work)

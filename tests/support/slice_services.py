@@ -1,0 +1,121 @@
+"""Stand-ins for sign-in and the model services, for tests of workers: instant, and with faults on demand."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import uvicorn
+from numpy.typing import NDArray
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from hepar.contracts.slices import LESION_THRESHOLD_HEADER, LIVER_PATH, SEGMENTER_HEADER, SLICES_PATH
+from hepar.imaging.npy import npy_bytes, read_arrays
+
+SIDE_PX = 32
+_LIVER = {"model": "segment_stand_in", "version": "1"}
+
+
+@dataclass
+class SliceServices:
+    """delay_s: of each answer.  down: not ready, 503.  broken: answers 500.  version: of classifier and detector.
+
+    classified, segmented: how often each slice was sent, by the digest of its pixels.
+    """
+
+    port: int = 0
+    delay_s: float = 0.0
+    down: bool = False
+    broken: bool = False
+    version: str = "1"
+    classified: Counter[str] = field(default_factory=Counter)
+    segmented: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        base = f"http://127.0.0.1:{self.port}"
+        urls = {f"HEPAR_STUDY_{name.upper()}_URL": f"{base}/{name}" for name in ("auth", "classify", "detect")}
+        return urls | {"HEPAR_STUDY_WORKER_SECRET": "s" * 32}
+
+    async def token(self, _request: Request) -> Response:
+        return JSONResponse({"access_token": "t", "token_type": "bearer", "expires_in": 600, "scope": "slices"})
+
+    async def ready(self, _request: Request) -> Response:
+        return JSONResponse({}, 503 if self.down else 200)
+
+    async def liver(self, request: Request) -> Response:
+        slices = await self._slices(request, self.segmented)
+        if isinstance(slices, Response):
+            return slices
+        shares = np.zeros((len(slices), 2, SIDE_PX, SIDE_PX), dtype=np.uint8)
+        shares[:, 0, 4:-4, 4:-4] = 255
+        shares[:, 1, 12:20, 12:20] = 255
+        headers = {SEGMENTER_HEADER: f"{_LIVER['model']}/{_LIVER['version']}", LESION_THRESHOLD_HEADER: "0.5"}
+        return Response(npy_bytes(shares), headers=headers)
+
+    async def classify(self, request: Request) -> Response:
+        slices = await self._slices(request, self.classified)
+        if isinstance(slices, Response):
+            return slices
+        item = {"outcome": "decided", "tumour_probability": 0.9, "type_probabilities": {"metastasis": 1.0}}
+        return self._answer("classify_stand_in", [item] * len(slices))
+
+    async def detect(self, request: Request) -> Response:
+        slices = await self._slices(request, Counter())
+        if isinstance(slices, Response):
+            return slices
+        _, rows, columns = slices.shape
+        box = {"x_min": columns * 0.4, "y_min": rows * 0.4, "x_max": columns * 0.6, "y_max": rows * 0.6}
+        named = {"label": "metastasis", "score": 0.9, "detectors": ["detect_stand_in"]}
+        return self._answer("detect_stand_in", [[box | named]] * len(slices))
+
+    async def _slices(self, request: Request, counted: Counter[str]) -> NDArray[np.uint8] | Response:
+        """Counted when the answer is given."""
+        content = await request.body()
+        if self.down or self.broken:
+            status = 503 if self.down else 500
+            problem = {"type": "/problems/x", "title": "t", "status": status, "detail": "d", "request_id": "r"}
+            return JSONResponse(problem, status, media_type="application/problem+json")
+        await asyncio.sleep(self.delay_s)
+        slices = read_arrays(content, 2)[0]
+        counted.update(hashlib.sha256(pixels.tobytes()).hexdigest() for pixels in slices)
+        return slices
+
+    def _answer(self, model: str, items: list[object]) -> Response:
+        version = {"model": model, "version": self.version}
+        return JSONResponse({"items": items, "models": [version], "missing_models": []})
+
+
+@contextmanager
+def slice_services() -> Iterator[SliceServices]:
+    """Serves on a free port while the block runs."""
+    services = SliceServices()
+    routes = [
+        Route("/auth/v1/token", services.token, methods=["POST"]),
+        Route("/classify/readyz", services.ready),
+        Route("/detect/readyz", services.ready),
+        Route(f"/detect{LIVER_PATH}", services.liver, methods=["POST"]),
+        Route(f"/classify{SLICES_PATH}", services.classify, methods=["POST"]),
+        Route(f"/detect{SLICES_PATH}", services.detect, methods=["POST"]),
+    ]
+    server = uvicorn.Server(uvicorn.Config(Starlette(routes=routes), port=0, log_config=None))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    services.port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield services
+    finally:
+        server.should_exit = True
+        thread.join()

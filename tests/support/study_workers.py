@@ -1,0 +1,131 @@
+"""Worker processes of study_service over real databases and folders, and studies for them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import select
+
+from hepar.contracts.study_results import StudyResult
+from hepar.storage.database import Database, open_database
+from hepar.storage.encryption import KeyRing, load_key_ring
+from hepar.storage.objects import ObjectStore, open_objects
+from study_service.documents import Caller, NewStudy, PatientIdentifiers, UploadedObject
+from study_service.migrations import MIGRATIONS
+from study_service.repository import StudyRepository
+from study_service.tables import StoredStudy
+from study_service.uploads import AccountQuota, Uploads
+from tests.support.slice_services import SliceServices
+from tests.support.studies import as_members, ct_series, zip_bytes
+
+WAIT_S = 120.0
+
+
+@dataclass(frozen=True)
+class Installation:
+    """One database, one folder of objects, one file of keys."""
+
+    folder: Path
+    database_url: str
+    services: SliceServices
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def environment(self) -> dict[str, str]:
+        own = {
+            "HEPAR_STUDY_DATABASE_URL": self.database_url,
+            "HEPAR_STUDY_OBJECTS_URL": str(self.folder / "objects"),
+            "HEPAR_STUDY_KEY_FILE": str(self.folder / "keys"),
+            "HEPAR_STUDY_SPOOL_FOLDER": str(self.folder / "spool"),
+            "HEPAR_STUDY_LEASE_S": "2",
+            "HEPAR_STUDY_RETRY_S": "0.2",
+            "HEPAR_STUDY_POLL_S": "0.1",
+        }
+        return os.environ | own | self.services.variables | self.variables
+
+    @contextmanager
+    def worker(self) -> Iterator[subprocess.Popen[bytes]]:
+        log = (self.folder / "workers.log").open("ab")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "study_service", "worker"], env=self.environment(), stdout=log, stderr=log
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+            log.close()
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Studies]:
+        async with (
+            open_database(self.database_url, MIGRATIONS, "studies") as database,
+            open_objects(str(self.folder / "objects")) as objects,
+        ):
+            await database.migrate()
+            yield Studies(database, objects, load_key_ring(self.folder / "keys"))
+
+
+@dataclass(frozen=True)
+class Studies:
+    """What the tests do with an installation."""
+
+    database: Database
+    objects: ObjectStore
+    keys: KeyRing
+
+    async def send(
+        self, caller: Caller, slices: int = 40, *, urgent: bool = False, content: bytes | None = None
+    ) -> str:
+        """Stores a generated series as the API does; returns the study's id."""
+        if content is None:
+            content = zip_bytes(as_members(ct_series([5.0 * index for index in range(slices)])))
+        uploads = Uploads(self.database, self.keys, AccountQuota(10**10, 1000))
+        upload = uploads.new_upload()
+        key = f"{upload.prefix}/0"
+
+        async def pieces() -> AsyncIterator[bytes]:
+            yield content
+
+        await self.objects.write(key, upload.data_key.encrypt_stream(pieces(), key), 10**9)
+        uid = f"2.25.{time.time_ns()}"
+        new = NewStudy(
+            upload=upload,
+            objects=(UploadedObject(key, "archive", len(content)),),
+            instances=frozenset({f"{uid}.{index}" for index in range(slices)}),
+            identifiers=PatientIdentifiers(patient_id="P1", study_uid=uid),
+            images=slices,
+            size_bytes=len(content),
+            priority="urgent" if urgent else "normal",
+        )
+        return (await uploads.receive(caller, new)).study.id
+
+    async def row(self, study_id: str) -> StoredStudy:
+        async with self.database.reading() as session:
+            return (await session.scalars(select(StoredStudy).where(StoredStudy.id == study_id))).one()
+
+    async def wait(self, study_id: str, until: Callable[[StoredStudy], bool]) -> StoredStudy:
+        deadline = time.monotonic() + WAIT_S
+        while not until(row := await self.row(study_id)):
+            assert time.monotonic() < deadline, (row.status, row.stage, row.tries, row.problem)
+            await asyncio.sleep(0.02)
+        return row
+
+    async def result(self, caller: Caller, study_id: str) -> StudyResult:
+        return await StudyRepository(self.database, self.keys).result(caller, study_id)
+
+    async def objects_of(self, study_id: str) -> list[str]:
+        """The names of all objects of version 1, without their random part."""
+        keys = await self.objects.keys(f"studies/{study_id}/v1")
+        return sorted(key.rpartition("/")[2].partition("-")[0] for key in keys)
+
+
+def ended(row: StoredStudy) -> bool:
+    return row.status in ("finished", "failed", "cancelled")

@@ -1,0 +1,124 @@
+/** The worklist: studies of the account, and the place to send one. */
+import { useDeferredValue, useState } from "react";
+import { Link } from "react-router";
+import type { Study } from "../api.ts";
+import { ErrorBox } from "../components/ErrorBox.tsx";
+import { usePageTitle } from "../components/usePageTitle.ts";
+import { useTranslator } from "../i18n/LanguageProvider.tsx";
+import { isActive, useStudies, type StudyFilter } from "../studies/useStudies.ts";
+import { studyLine } from "../studies/words.ts";
+import { StudyDrop } from "./studies/StudyDrop.tsx";
+import { StudyThumbnail } from "./studies/StudyThumbnail.tsx";
+
+const STATUSES = ["queued", "running", "finished", "failed", "cancelled"] as const;
+
+export default function StudiesPage() {
+  const translator = useTranslator();
+  const [filter, setFilter] = useState<StudyFilter>({ search: "", status: "" });
+  const { studies, error, reload, onMore, onFirst } = useStudies(useDeferredValue(filter));
+  usePageTitle(translator.text("studies"));
+  return (
+    <section>
+      <h1>{translator.text("studies")}</h1>
+      <StudyDrop onSent={reload} />
+      <Filters filter={filter} onChange={setFilter} />
+      <ErrorBox error={error} />
+      {studies === undefined && error === undefined ? <p role="status">{translator.text("loading")}</p> : null}
+      {studies?.length === 0 ? <p className="empty">{translator.text(filter.search || filter.status ? "noMatch" : "noStudies")}</p> : null}
+      {studies && studies.length > 0 ? <StudyTable studies={studies} /> : null}
+      <div className="tools">
+        {onFirst ? (
+          <button type="button" onClick={onFirst}>
+            {translator.text("newest")}
+          </button>
+        ) : null}
+        {onMore ? (
+          <button type="button" onClick={onMore}>
+            {translator.text("more")}
+          </button>
+        ) : null}
+      </div>
+    </section>
+  );
+}
+
+interface FiltersProps {
+  filter: StudyFilter;
+  onChange(filter: StudyFilter): void;
+}
+
+function Filters({ filter, onChange }: FiltersProps) {
+  const translator = useTranslator();
+  return (
+    <div className="tools" role="search">
+      <label>
+        {translator.text("search")}
+        <input
+          type="search"
+          value={filter.search}
+          placeholder={translator.text("searchHint")}
+          onChange={(event) => onChange({ ...filter, search: event.target.value })}
+        />
+      </label>
+      <label>
+        {translator.text("status")}
+        <select value={filter.status} onChange={(event) => onChange({ ...filter, status: event.target.value as StudyFilter["status"] })}>
+          <option value="">{translator.text("all")}</option>
+          {STATUSES.map((status) => (
+            <option key={status} value={status}>
+              {translator.term(status)}
+            </option>
+          ))}
+        </select>
+      </label>
+    </div>
+  );
+}
+
+function StudyTable({ studies }: { studies: readonly Study[] }) {
+  const translator = useTranslator();
+  return (
+    <div className="wide" tabIndex={0} role="region" aria-label={translator.text("studies")}>
+      <table className="worklist">
+        <thead>
+          <tr>
+            {(["preview", "study", "studyDate", "images", "result"] as const).map((key) => (
+              <th scope="col" key={key}>
+                {translator.text(key)}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {studies.map((study) => (
+            <StudyRow key={study.id} study={study} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function StudyRow({ study }: { study: Study }) {
+  const translator = useTranslator();
+  const { id, name, patient_pseudonym, accession_number, study_date, images, status, summary, progress, problem } = study;
+  const undecided = summary?.outcome === "type_undecided" || summary?.outcome === "indeterminate";
+  return (
+    <tr>
+      <td>{status === "finished" ? <StudyThumbnail study={study} /> : null}</td>
+      <th scope="row">
+        <Link to={`/studies/${id}`}>{name ?? patient_pseudonym ?? translator.text("unnamed")}</Link>
+        <p className="quiet">{[name ? patient_pseudonym : null, accession_number].filter(Boolean).join(" · ")}</p>
+      </th>
+      <td>{study_date ? translator.date(study_date) : ""}</td>
+      <td>{images}</td>
+      <td>
+        <span className={undecided ? "warning" : ""}>{studyLine(translator, study)}</span>
+        {isActive(study) && progress.slices_total ? (
+          <progress max={progress.slices_total} value={progress.slices_done} aria-label={translator.text("state")} />
+        ) : null}
+        {problem ? <p className="warning">{problem.detail}</p> : null}
+      </td>
+    </tr>
+  );
+}

@@ -1,0 +1,105 @@
+/** One study: its volume with the findings, and what the result says. */
+import { useCallback, useEffect, useMemo, useState } from "react";
+import { Link, useParams } from "react-router";
+import { dataOrThrow, type Study, type StudyResult } from "../api.ts";
+import { ErrorBox } from "../components/ErrorBox.tsx";
+import { usePageTitle } from "../components/usePageTitle.ts";
+import { useResource } from "../components/useResource.ts";
+import { useTranslator } from "../i18n/LanguageProvider.tsx";
+import { useSession } from "../session/SessionProvider.tsx";
+import { SliceStore } from "../studies/SliceStore.ts";
+import { isActive } from "../studies/useStudies.ts";
+import { studyLine, verdict } from "../studies/words.ts";
+import { LesionCards } from "./study/LesionCards.tsx";
+import { StudyDownloads } from "./study/StudyDownloads.tsx";
+import { StudyFacts } from "./study/StudyFacts.tsx";
+import { VolumeViewer } from "./study/VolumeViewer.tsx";
+
+const REFRESH_MS = 1000;
+
+export default function StudyPage() {
+  const translator = useTranslator();
+  const { hepar } = useSession();
+  const { id = "" } = useParams();
+  const { data: study, error, reload } = useResource(
+    useCallback(async () => dataOrThrow(await hepar.GET("/v1/studies/{study_id}", { params: { path: { study_id: id } } })), [hepar, id]),
+  );
+  const title = study?.name ?? study?.patient_pseudonym ?? translator.text("study");
+  usePageTitle(title);
+  const active = study !== undefined && isActive(study);
+  useEffect(() => {
+    if (!active) return;
+    const timer = setInterval(() => void reload(), REFRESH_MS);
+    return () => clearInterval(timer);
+  }, [active, reload]);
+  return (
+    <section>
+      <p>
+        <Link to="/studies">{translator.text("backToStudies")}</Link>
+      </p>
+      <h1>{title}</h1>
+      <ErrorBox error={error} />
+      {study ? <StudyState study={study} /> : null}
+      {study?.status === "finished" ? <FinishedStudy study={study} /> : null}
+    </section>
+  );
+}
+
+function StudyState({ study }: { study: Study }) {
+  const translator = useTranslator();
+  const { accession_number, study_date, images, progress, status, problem } = study;
+  const facts = [study_date ? translator.date(study_date) : null, accession_number, translator.text("imageCount", { count: images })];
+  return (
+    <>
+      <p className="quiet">{facts.filter(Boolean).join(" · ")}</p>
+      {status === "finished" ? null : <p role="status">{studyLine(translator, study)}</p>}
+      {status === "running" ? (
+        <progress max={progress.slices_total ?? 1} value={progress.slices_done} aria-label={translator.text("state")} />
+      ) : null}
+      {problem ? <p className="error">{problem.detail}</p> : null}
+    </>
+  );
+}
+
+function FinishedStudy({ study: { id, version } }: { study: Study }) {
+  const { hepar } = useSession();
+  const { data: result, error } = useResource(
+    useCallback(
+      async () => dataOrThrow(await hepar.GET("/v1/studies/{study_id}/result", { params: { path: { study_id: id }, query: { version } } })) as StudyResult,
+      [hepar, id, version],
+    ),
+  );
+  return (
+    <>
+      <ErrorBox error={error} />
+      {result ? <ResultView result={result} /> : null}
+    </>
+  );
+}
+
+function ResultView({ result }: { result: StudyResult }) {
+  const translator = useTranslator();
+  const { hepar } = useSession();
+  const [index, setIndex] = useState(result.key_slices[0]?.slice ?? Math.floor(result.volume.slices / 2));
+  const store = useMemo(() => new SliceStore(hepar, result.study_id, result.version, result.volume), [hepar, result]);
+  return (
+    <div className="columns">
+      <VolumeViewer result={result} store={store} index={index} onIndex={setIndex} />
+      <div className="findings">
+        <p className="verdict">{verdict(translator, result)}</p>
+        {result.certainty ? <p>{translator.text("certainty", { certainty: translator.term(`certainty_${result.certainty}`) })}</p> : null}
+        {result.tumour_ml !== null && result.liver_ml !== null && result.tumour_percent !== null ? (
+          <p>{translator.text("burden", { tumour: result.tumour_ml, liver: result.liver_ml, percent: result.tumour_percent })}</p>
+        ) : null}
+        {result.warnings.map((text) => (
+          <p className="warning" key={text}>
+            {text}
+          </p>
+        ))}
+        <LesionCards lesions={result.lesions} store={store} index={index} onIndex={setIndex} />
+        <StudyDownloads result={result} />
+        <StudyFacts result={result} />
+      </div>
+    </div>
+  );
+}

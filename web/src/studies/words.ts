@@ -1,0 +1,42 @@
+/** Puts studies, results and lesions into words. */
+import type { Lesion, Study, StudyResult } from "../api.ts";
+import type { Translator } from "../i18n/translator.ts";
+
+/** "2 lesions, largest 24.7 mm; Metastasis 0.81", or how far the analysis is. */
+export function studyLine(translator: Translator, { status, summary, progress }: Study): string {
+  if (status === "running" && progress.slices_total) {
+    return translator.text("sliceProgress", { done: progress.slices_done, total: progress.slices_total });
+  }
+  if (!summary) return translator.term(status);
+  const { outcome, label, probability, lesions, largest_mm } = summary;
+  const decision = translator.term(label ?? outcome);
+  const parts = [probability === null ? decision : `${decision} ${translator.probability(probability)}`];
+  if (lesions > 0) parts.unshift(translator.text("lesionCount", { count: lesions }));
+  if (largest_mm !== null) parts[0] += `, ${translator.text("largest", { size: translator.number(largest_mm, 1) })}`;
+  return parts.join("; ");
+}
+
+export function verdict(translator: Translator, result: StudyResult): string {
+  const { outcome, label, type_probabilities, tumour_probability } = result;
+  const tumour = translator.probability(tumour_probability ?? 0);
+  if (outcome === "out_of_scope") return translator.text("studyOutOfScope");
+  if (outcome === "indeterminate") return translator.text("studyIndeterminate", { tumour });
+  if (outcome === "type_undecided") return translator.text("studyTypeUndecided", { tumour });
+  if (label === null || label === "no_tumour") return translator.text("studyNoTumour", { tumour });
+  const type = translator.probability(type_probabilities[label] ?? 0);
+  return translator.text("studyTumour", { label: translator.term(label), type, tumour });
+}
+
+/** One sentence for a report. */
+export function lesionSentence(translator: Translator, lesion: Lesion): string {
+  const { id, label, lobe, long_axis, short_axis, probability, key_slice } = lesion;
+  return translator.text("lesionSentence", {
+    id,
+    type: translator.term(label ?? "type_undecided"),
+    where: lobe ? translator.term(`${lobe}_lobe`) : translator.term("liver"),
+    long: translator.number(long_axis.length_mm, 1),
+    short: translator.number(short_axis.length_mm, 1),
+    slice: key_slice + 1,
+    probability: translator.probability(probability),
+  });
+}
