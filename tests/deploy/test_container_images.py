@@ -18,6 +18,7 @@ OURS = (
     "auth_service",
     "classify_service",
     "detect_service",
+    "study_service",
     "training",
     "triton_runtime",
     "local_stack",
@@ -27,6 +28,10 @@ SERVICES = {
     "auth": ("image-auth", "auth_service.app, auth_service.command_line"),
     "classify": ("image-models", "classify_service.app"),
     "detect": ("image-models", "detect_service.app"),
+    "study": (
+        "image-study",
+        "study_service.app, study_service.command_line, study_service.worker, study_service.outputs.registry",
+    ),
     "triton": ("image-triton", "triton_runtime.keeper"),
 }
 _IMPORT = """

@@ -22,7 +22,7 @@ from pydantic_settings import BaseSettings
 from hepar.core import metrics
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVICES = ("GATEWAY", "AUTH", "CLASSIFY", "DETECT")
+SERVICES = ("GATEWAY", "AUTH", "CLASSIFY", "DETECT", "STUDY")
 MAKE_TARGET = re.compile(r"(?:^|[\s;&|])make((?: +[a-z][a-z-]*)+)", re.MULTILINE)
 PYTHON_MODULE = re.compile(r"python[0-9.]* -m ([\w.]+)")
 PYTHON_NAME = re.compile(r"(?<![\w./-])(?<!-m )hepar(?!\.example|\.go\b)(?:\.[A-Za-z_]\w*)+")

@@ -26,7 +26,7 @@ from study_service.uploads import AccountQuota, Uploads
 from tests.support.slice_services import SliceServices
 from tests.support.studies import as_members, ct_series, zip_bytes
 
-WAIT_S = 120.0
+WAIT_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Installation:
             "HEPAR_STUDY_OBJECTS_URL": str(self.folder / "objects"),
             "HEPAR_STUDY_KEY_FILE": str(self.folder / "keys"),
             "HEPAR_STUDY_SPOOL_FOLDER": str(self.folder / "spool"),
-            "HEPAR_STUDY_LEASE_S": "2",
+            "HEPAR_STUDY_LEASE_S": "8",
             "HEPAR_STUDY_RETRY_S": "0.2",
             "HEPAR_STUDY_POLL_S": "0.1",
         }
