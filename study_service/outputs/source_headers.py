@@ -43,14 +43,23 @@ def study_attributes(context: OutputContext) -> Dataset:
 
 
 def source_headers(context: OutputContext) -> list[Dataset]:
-    """One image header per slice: the study's attributes, identifiers, and the position of the raster as stored."""
+    """One image header per slice: the study's attributes, identifiers, and the position of the raster as stored.
+
+    Without the patient's name: highdicom writes names that it finds odd to the log. `name_patient` adds it.
+    """
     shared = study_attributes(context)
     first = context.sources[0].header
     shared.FrameOfReferenceUID = _uid(first, "FrameOfReferenceUID") or context.uid("frame of reference")
     shared.PositionReferenceIndicator = ""
     shared.SeriesInstanceUID = _uid(first, "SeriesInstanceUID") or context.uid("source series")
-    shared.Modality = "CT"
+    shared.Modality, shared.PatientName = "CT", ""
     return [_image_header(context, index, source, shared) for index, source in enumerate(context.sources)]
+
+
+def name_patient(context: OutputContext, instance: Dataset) -> None:
+    """For objects made from `source_headers`."""
+    instance.SpecificCharacterSet = UTF_8
+    instance.PatientName = study_attributes(context).PatientName
 
 
 def distinct_images(headers: list[Dataset]) -> list[Dataset]:

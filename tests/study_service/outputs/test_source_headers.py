@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 
 import pydicom
@@ -65,6 +66,15 @@ def test_wrong_values_become_empty_and_objects_stay_valid(tmp_path: Path) -> Non
         assert "PatientAge" not in instance
         assert instance.StudyInstanceUID.startswith("2.25.")
         assert str(instance.PatientName) == "A $)C^" + "x" * 58
+
+
+@pytest.mark.parametrize("name", ["SINGLE", "A^B^C^D^E^F^G", "=", "^^"])
+def test_odd_names_are_not_logged(name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Highdicom warns about names that it finds odd, and names them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        objects_of(with_values({"PatientName": name}), tmp_path)
+    assert caplog.records == []
 
 
 def test_missing_elements_are_no_obstacle(tmp_path: Path) -> None:
