@@ -30,7 +30,6 @@ PATH = {
     "hepar/serving/model_service.py",
     "classify_service/classifiers.py",
     "hepar/serving/decode_workers.py",
-    "hepar/imaging/prepared.py",
     "hepar/imaging/geometry.py",
     "hepar/serving/scope_check.py",
     "hepar/serving/segmenter.py",
