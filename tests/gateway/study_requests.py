@@ -21,10 +21,14 @@ HOOK = {"url": "https://hooks.example.org/hepar"}
 _FINISHED: dict[str, str] = {}
 
 
-def send(api: PublicApi, content: bytes | None = None, **params: str) -> httpx2.Response:
-    """A study that was not sent before, unless there is other content."""
-    body = zipped(ct_files()) if content is None else content
-    return api.call("POST", STUDIES, params=params, content=body, headers=api.administrator.headers | ZIP)
+def send_bytes(api: PublicApi, content: bytes) -> httpx2.Response:
+    return api.call("POST", STUDIES, content=content, headers=api.administrator.headers | ZIP)
+
+
+def send(api: PublicApi, **params: str) -> httpx2.Response:
+    """A study that was not sent before."""
+    headers = api.administrator.headers | ZIP
+    return api.call("POST", STUDIES, params=params, content=zipped(ct_files()), headers=headers)
 
 
 def new(api: PublicApi) -> str:
@@ -201,6 +205,10 @@ def unfinished(path: str) -> Request:
     return lambda api: api.call("GET", place(path, new(api)))
 
 
+def beyond_the_last(path: str) -> Request:
+    return lambda api: api.call("GET", place(path.replace("{index}", "99"), finished(api)))
+
+
 def many_webhooks(api: PublicApi) -> httpx2.Response:
     person = api.person()
     answers = [api.call("POST", "/v1/webhooks", json=HOOK, headers=person.headers) for _ in range(21)]
@@ -220,8 +228,8 @@ def wrong_length(api: PublicApi) -> httpx2.Response:
 
 STUDY_PROBLEMS: dict[tuple[str, str], Request] = {
     ("create_study", "bad-content-length"): wrong_length,
-    ("create_study", "unreadable-study"): lambda api: send(api, b"no study"),
-    ("create_study", "unsafe-archive"): lambda api: send(api, zipped(ct_files())[:-40]),
+    ("create_study", "unreadable-study"): lambda api: send_bytes(api, b"no study"),
+    ("create_study", "unsafe-archive"): lambda api: send_bytes(api, zipped(ct_files())[:-40]),
     ("create_study", "no-such-webhook"): lambda api: send(api, webhook="0" * 32),
     ("get_study", "no-such-study"): nothing("GET", STUDY),
     ("delete_study", "no-such-study"): nothing("DELETE", STUDY),
@@ -231,12 +239,7 @@ STUDY_PROBLEMS: dict[tuple[str, str], Request] = {
     ("follow_study", "no-such-study"): nothing("GET", f"{STUDY}/events"),
     **{(name, "no-such-study"): nothing("GET", path) for name, path in READS.items()},
     **{(name, "study-not-finished"): unfinished(path) for name, path in READS.items()},
-    **{
-        (name, "no-such-slice"): lambda api, path=path: api.call(
-            "GET", place(path.replace("{index}", "99"), finished(api))
-        )
-        for name, path in PICTURES.items()
-    },
+    **{(name, "no-such-slice"): beyond_the_last(path) for name, path in PICTURES.items()},
     ("register_webhook", "too-many-webhooks"): many_webhooks,
     ("delete_webhook", "no-such-webhook"): nothing("DELETE", "/v1/webhooks/{webhook_id}"),
 }

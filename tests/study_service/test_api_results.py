@@ -79,9 +79,8 @@ def test_masks_are_label_maps_as_png_and_as_nifti(api: StudyApi, path: str) -> N
     content = api.call("GET", f"{path}/masks.nii.gz").content
     volume = nib.Nifti1Image.from_bytes(gzip.decompress(content))
     assert (np.asarray(volume.dataobj).transpose(2, 1, 0) == expected).all()
-    index = np.array([[2.0, 5.0, 7.0]])
-    left_posterior = GEOMETRY.to_patient_mm(index)[0]
-    ras = volume.affine @ [7.0, 5.0, 2.0, 1.0]
+    (left_posterior,) = GEOMETRY.to_patient_mm(np.array([[2.0, 5.0, 7.0]]))
+    ras = np.asarray(volume.affine) @ [7.0, 5.0, 2.0, 1.0]
     assert np.allclose(ras[:3], left_posterior * [-1, -1, 1])
 
 

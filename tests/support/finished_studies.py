@@ -31,7 +31,7 @@ LIVER_SLICES = range(1, 5)
 def hounsfield() -> NDArray[np.int16]:
     """(slices, rows, columns): each slice another slope, so that orientation and order can be seen."""
     slices, rows, columns = np.indices(GEOMETRY.shape)
-    return (columns * 5 + rows * 2 + slices * 20 - 50).astype(np.int16)
+    return np.asarray(columns * 5 + rows * 2 + slices * 20 - 50, dtype=np.int16)
 
 
 def labels() -> NDArray[np.uint16]:

@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import numpy as np
 from fastapi.testclient import TestClient
-from pydicom.uid import generate_uid
+from pydicom.uid import UID, generate_uid
 
 from study_service.app import create_app
 from study_service.settings import StudySettings
@@ -40,7 +40,7 @@ def ct_files(
     for index in range(first, first + count):
         hu = np.tile(np.linspace(-100, 200, size).astype(np.int32) + index, (size, 1))
         dataset = ct_dataset(hu)
-        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = f"{study_uid[:50]}.{index + 1}"
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = UID(f"{study_uid[:50]}.{index + 1}")
         dataset.StudyInstanceUID, dataset.SeriesInstanceUID = study_uid, series_uid or f"{study_uid[:50]}.0"
         dataset.PatientID, dataset.PatientName = patient, "Curie^Marie"
         dataset.AccessionNumber, dataset.StudyDate = accession, "20261120"

@@ -21,7 +21,7 @@ from .study_calls import StudyFilter, StudyOptions
 from .study_files import Progress, find_study
 
 RECONNECTS_MAX = 10
-"""In a row without an event."""
+"""Broken connections in a row without an event between them."""
 _NO_FILTER, _DEFAULT_OPTIONS = StudyFilter(), StudyOptions()
 
 
@@ -74,7 +74,7 @@ class Studies:
         return self._bytes(study_calls.study(study_id, "GET", f"/slices/{index}.png", query))
 
     def mask_png(self, study_id: str, index: int) -> bytes:
-        """Liver (1) and lesions (2 for L1, 3 for L2 ...) of a slice, as grey levels."""
+        """Liver (index 1) and lesions (2 for L1, 3 for L2 ...) of a slice, as a palette image."""
         return self._bytes(study_calls.study(study_id, "GET", f"/masks/{index}.png"))
 
     def masks(self, study_id: str) -> bytes:
@@ -93,20 +93,20 @@ class Studies:
 
     def follow(self, study_id: str) -> Iterator[Study]:
         """The study at every step of its analysis, until it has ended. A broken connection is opened again."""
-        last_event, failures = None, 0
+        last_event, idle_streams = None, 0
         while True:
+            idle_streams += 1
             try:
                 for event in self._events(study_calls.events(study_id, last_event)):
-                    failures = 0
+                    idle_streams = 0
                     if event.event == "end":
                         return
                     last_event = event.id or last_event
                     yield parse(Study, event.data)
             except httpx.HTTPError as error:
-                failures += 1
-                if failures > RECONNECTS_MAX:
+                if idle_streams > RECONNECTS_MAX:
                     raise GatewayUnreachable(str(error)) from error
-                time.sleep(min(0.5 * failures, 5))
+            time.sleep(min(0.5 * idle_streams, 5))
 
     def wait(self, study_id: str) -> Study:
         """Until the study has ended: finished, failed or cancelled."""
