@@ -80,6 +80,10 @@ sbom: .venv/.dev ## list each image's Python packages with hashes, as CycloneDX:
 	@.venv/bin/cyclonedx-py requirements requirements/triton.txt --output-reproducible --of JSON -o var/sbom/triton-server.cdx.json
 	@ls var/sbom
 
+.PHONY: fault-studies
+fault-studies: .venv/.dev ## kill study workers in every phase of an analysis, 100 times on each database; STUDY_KILLS=N for another number
+	STUDY_KILLS=$${STUDY_KILLS:-100} .venv/bin/python -m pytest tests/study_service/test_faults.py
+
 .PHONY: compose-test
 compose-test: .venv/.dev ## test docker-compose.yml: start, network, kill, backup, upgrade; needs podman, root, stand-in images
 	HEPAR_STAND_INS=1 CONTAINER_ENGINE=podman deploy/build-images

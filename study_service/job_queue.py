@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -106,7 +107,7 @@ class JobQueue:
             study.tries += 0 if exhausted else 1
             study.started_at = study.started_at or now
             study.updated_at = now
-            await session.merge(StoredTurn(owner=study.owner, last_started_at=now))
+            await _record_turn(session, study.owner, now)
             return Job(study.id, study.version, study.owner, study.priority, study.tries, study.run, exhausted)
 
     async def renew(self, jobs: list[Job]) -> list[Job]:
@@ -233,3 +234,10 @@ class JobQueue:
 
     def _lease_until(self) -> datetime:
         return self._now() + timedelta(seconds=self._rules.lease_s)
+
+
+async def _record_turn(session: AsyncSession, owner: str, now: datetime) -> None:
+    """Two workers may begin studies of one account at the same time."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    turn = insert(StoredTurn).values(owner=owner, last_started_at=now)
+    await session.execute(turn.on_conflict_do_update(index_elements=["owner"], set_={"last_started_at": now}))
