@@ -28,7 +28,7 @@ class InvalidGrant(ClientError):
 
 
 async def by_refresh_token(
-    dependencies: AuthDependencies, token: str, asked: str | None, origin: str | None
+    dependencies: AuthDependencies, token: str, requested: str | None, origin: str | None
 ) -> AccessToken:
     """RFC 6749, section 6, with rotation (RFC 9700, section 4.14): a token that is used twice ends its whole family.
 
@@ -47,7 +47,7 @@ async def by_refresh_token(
                 await _end_family(dependencies, session, opened, origin)
             elif _is_open(dependencies, opened, account, now):
                 opened.last_used_at = now
-                scope = granted(SCOPES[role_of(account)] & frozenset(opened.scope.split()), asked)
+                scope = granted(SCOPES[role_of(account)] & frozenset(opened.scope.split()), requested)
                 successor = new_refresh_token(session, opened, digest)
                 answer = token_answer(dependencies, account, scope, opened.id, successor)
     if answer is None:

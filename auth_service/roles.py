@@ -16,7 +16,7 @@ SCOPES: dict[Role, frozenset[str]] = {
 }
 
 
-def granted(allowed: frozenset[str], asked: str | None) -> str:
+def granted(allowed: frozenset[str], requested: str | None) -> str:
     """The scopes of a token, sorted: those requested and allowed, or all that are allowed."""
-    wanted = allowed if not asked or not asked.strip() else allowed & frozenset(asked.split())
+    wanted = allowed if not requested or not requested.strip() else allowed & frozenset(requested.split())
     return " ".join(sorted(wanted))

@@ -146,7 +146,7 @@ async def _open_session(
 
 
 async def by_client(
-    dependencies: AuthDependencies, client_id: str, secret: str, asked: str | None, origin: str | None
+    dependencies: AuthDependencies, client_id: str, secret: str, requested: str | None, origin: str | None
 ) -> AccessToken:
     """RFC 6749, section 4.4. Raises TooManyAttempts, WrongClient."""
     found = await _rights_of(dependencies, client_id, secret)
@@ -154,7 +154,7 @@ async def by_client(
         await dependencies.throttle.begin(client_limits(origin))
         await _refused(dependencies, None, "wrong client", origin)
         raise WrongClient
-    scope = granted(found.scopes, asked)
+    scope = granted(found.scopes, requested)
     async with dependencies.audited_transaction() as session:
         await dependencies.audit.append(session, "signed_in", Actor(client_id, origin), client_id)
     access_token = dependencies.issuer.issue(client_id, scope, group=found.group)

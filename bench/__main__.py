@@ -29,7 +29,7 @@ from bench.measurement import (
 from bench.report import rows_of, table, write
 from bench.segmenter_cost import WITH, WITHOUT, costs_of, measure_segmenter, table_of, write_repository_without
 from bench.study import lines_of, measure_study
-from bench.study_slices import slices_of
+from bench.study_slices import SAMPLE_STUDY, slices_of
 from bench.variants import VARIANTS, write_variant
 from local_stack.demo import running_stack
 from local_stack.demo_client import DemoFailed
@@ -64,7 +64,7 @@ def main() -> int:
     segmenter.add_argument("--out", type=Path, default=FOLDER)
     commands.add_parser("event-loop", help="longest callback of a model service with a 64-megapixel image in flight")
     study = commands.add_parser("study", help="the model work of one study, through the services and by ORT alone")
-    study.add_argument("--study", type=Path, help="folder or ZIP of the DICOM files of one series")
+    study.add_argument("--study", type=Path, default=SAMPLE_STUDY, help="folder, ZIP or NIfTI volume")
     study.add_argument("--rounds", type=int, default=3)
     study.add_argument("--batch", type=int, default=SliceLimits().batch_slices, help="slices of one request")
     study.add_argument("--in-flight", type=int, default=SliceLimits().in_flight, help="requests at a time")
@@ -167,11 +167,11 @@ def _event_loop() -> None:
 
 
 def _study(arguments: argparse.Namespace) -> None:
-    name, slices = slices_of(arguments.study)
+    slices = slices_of(arguments.study)
     limits = SliceLimits(arguments.batch, arguments.in_flight)
     with running_stack_process() as stack:
         costs = measure_study(stack, slices, limits, arguments.rounds, FOLDER)
-    lines = lines_of(name, costs)
+    lines = lines_of(arguments.study.name, costs)
     print(*lines, sep="\n")
     arguments.out.mkdir(parents=True, exist_ok=True)
     text = "\n".join(["Made by `make bench-study`; do not edit.", "", machine(), "", *lines, ""])

@@ -14,9 +14,9 @@ from hepar.core.errors import HeparError, Unavailable
 from hepar.core.request_context import current_request_id, stage
 from hepar.ensemble.masks import LESION, LIVER, MaskRegion, OrganMasks
 from hepar.imaging.annotation import base64_text
-from hepar.imaging.prepared import ImageBatch, PreparedImage
+from hepar.imaging.prepared import PreparedImage
 from hepar.serving.decode_workers import image_facts
-from hepar.serving.model_service import ModelBackend
+from hepar.serving.model_service import ModelBackend, batch_of_one
 from hepar.serving.scope_check import ScopeResult
 from hepar.serving.segmenter import SegmenterOutput
 from hepar.serving.slices import Slices
@@ -44,7 +44,7 @@ class Delineator:
             content, frame, account=account, deadline=deadline, sizes=models.input_sizes
         )
         with stage("models"):
-            (result,) = await backend.scope_check.check(ImageBatch.of_one(image), models, deadline)
+            (result,) = await backend.scope_check.check(batch_of_one(image), models, deadline)
         return await asyncio.to_thread(_segmentation, image, result)
 
     async def segment_slices(self, slices: Slices, deadline: Deadline) -> list[SegmenterOutput]:

@@ -1,5 +1,6 @@
 """Errors, as RFC 9457 problem details."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field
@@ -45,3 +46,13 @@ class Problem(Document):
     errors: list[FieldError] | None = Field(
         default=None, description="the invalid fields, where the request failed validation"
     )
+
+
+@dataclass(frozen=True)
+class ProblemType:
+    """A page of the documentation. statuses: the HTTP statuses that it is returned with."""
+
+    title: str
+    statuses: tuple[int, ...]
+    cause: str
+    action: str

@@ -20,6 +20,7 @@ SeriesFinding = Literal[
     "missing_slices",
     "uneven_spacing",
     "gantry_tilt",
+    "shifted_slices",
     "mixed_orientations",
     "mixed_sizes",
     "localizer",

@@ -63,11 +63,6 @@ class ImageBatch:
     stacks: Mapping[InputSize, GreyImage]
 
     @classmethod
-    def of_one(cls, image: PreparedImage) -> ImageBatch:
-        """Copies no pixels."""
-        return cls((image,), {size: prepared.pixels[None] for size, prepared in image.inputs.items()})
-
-    @classmethod
     def of(cls, images: Sequence[PreparedImage]) -> ImageBatch:
         """images: prepared for the same sizes; at least one. The work of a thread."""
         sizes = images[0].inputs

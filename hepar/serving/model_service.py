@@ -115,6 +115,11 @@ class _Plan:
         return self.models.input_sizes | self.scope_models.input_sizes
 
 
+def batch_of_one(image: PreparedImage) -> ImageBatch:
+    """Copies no pixels, so the event loop may do it."""
+    return ImageBatch((image,), {size: prepared.pixels[None] for size, prepared in image.inputs.items()})
+
+
 class ModelService(ABC, Generic[Options, Output, Result]):
     """Calls all models of one task for each image, at once and within one deadline, and combines their outputs."""
 
@@ -159,7 +164,7 @@ class ModelService(ABC, Generic[Options, Output, Result]):
         image = await self._backend.decoder.decode(
             content, frame, account=account, deadline=deadline, sizes=plan.input_sizes, with_preview=options.renders
         )
-        (answers,) = await self._call_models(plan, ImageBatch.of_one(image), options, deadline)
+        (answers,) = await self._call_models(plan, batch_of_one(image), options, deadline)
         if isinstance(answers, HeparError):
             raise answers
         result = await asyncio.to_thread(self.combine, answers)

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from pebble import ProcessExpired, ProcessPool
 
-from hepar.core.errors import ClientError, DeadlineExceeded, HeparError, TooLarge, Unavailable
+from hepar.core.errors import ClientError, DeadlineExceeded, HeparError, InsufficientStorage, TooLarge, Unavailable
 from hepar.imaging.errors import (
     ImageError,
     ImageTooLarge,
@@ -26,7 +26,7 @@ from hepar.imaging.study import StudyHeaders
 from hepar.imaging.volume import CtVolume
 from hepar.serving import study_worker
 from hepar.serving.decode_worker import confine
-from hepar.serving.study_worker import StudyAnswer, StudyRequest
+from hepar.serving.study_worker import NoSpace, StudyAnswer, StudyRequest
 
 _log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class StudyReader:
     def volume(self, paths: Sequence[Path], wanted: str | None, timeout_s: float) -> tuple[StudyHeaders, CtVolume]:
         """The voxels are mapped from a file that has no name any more: the system may take their memory back.
 
-        Raises as `headers`.
+        Raises as `headers`, and InsufficientStorage.
         """
         with tempfile.TemporaryDirectory(dir=self._folder, prefix="study-") as name:
             voxels = Path(name) / "voxels.npy"
@@ -105,6 +105,8 @@ class StudyReader:
             raise UnreadableStudyUpload(_EXHAUSTED) from error
         except BrokenProcessPool as error:
             raise Unavailable("the study could not be read at the moment") from error
+        if isinstance(result, NoSpace):
+            raise InsufficientStorage("there is no room for the voxels of the study")
         if result is None:
             raise UnreadableStudyUpload(_EXHAUSTED)
         if isinstance(result, ImageError):

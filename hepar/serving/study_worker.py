@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,8 +37,12 @@ class StudyAnswer:
     volume: CtVolume | None
 
 
-def read_study(request: StudyRequest) -> StudyAnswer | ImageError | None:
-    """What was read, why the study is refused, or None where memory does not suffice.
+class NoSpace:
+    """The voxels do not fit into the folder."""
+
+
+def read_study(request: StudyRequest) -> StudyAnswer | ImageError | NoSpace | None:
+    """What was read, why the study is refused or not written, or None where memory does not suffice.
 
     Expected errors are returned, not raised: a process keeps its last exception, and with its frames the decoded data.
     Raises RuntimeError for any other, without its text, which may quote a file.
@@ -55,5 +60,9 @@ def read_study(request: StudyRequest) -> StudyAnswer | ImageError | None:
         return type(error)(str(error))
     except MemoryError:
         return None
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return NoSpace()
+        raise RuntimeError(f"{type(error).__name__} in a process that reads studies") from None
     except Exception as error:  # noqa: BLE001  a fault of ours, without its text
         raise RuntimeError(f"{type(error).__name__} in a process that reads studies") from None

@@ -181,7 +181,7 @@ def _new_file(folder: Path, key: str) -> Iterator[tuple[BinaryIO, Path]]:
     """A draft in the folder of its target. It is removed at the end, published or not."""
     target = folder / key
     _make_folder(target.parent, folder)
-    draft = target.with_name(f"{target.name}#{uuid.uuid4().hex}")  # obstore's lists leave names like this out
+    draft = target.with_name(f"{target.name}#{uuid.uuid4().int}")  # obstore lists no names that end like this
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:

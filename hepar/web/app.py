@@ -57,6 +57,14 @@ def new_app(
     shares: what a request takes part of while it is served; by default, of all requests together.
     inside: middleware behind all limits, outermost first.
     """
+    hosts = frozenset(settings.hosts)
+    layers = [
+        Middleware(RequestGuard, hosts, complete_after_disconnect=complete_after_disconnect, upload_s=upload_s),
+        *before_body,
+        Middleware(SmallBodies, upload_paths),  # a body that is still arriving takes no part of the capacity
+        Middleware(InFlightLimit, shares or (lambda _: {ALL: settings.concurrent_max})),
+        *inside,
+    ]
     app = DescribedApp(
         title=title,
         summary=summary,
@@ -70,19 +78,10 @@ def new_app(
         generate_unique_id_function=lambda route: route.name,
         redoc_url=None,
         dependencies=[Depends(refuse_unknown_query)],
+        middleware=layers,
     )
     install_problem_handlers(app)
     install_docs_pages(app, document, pages=settings.docs)
-    hosts = frozenset(settings.hosts)
-    layers = [
-        Middleware(RequestGuard, hosts, complete_after_disconnect=complete_after_disconnect, upload_s=upload_s),
-        *before_body,
-        Middleware(SmallBodies, upload_paths),  # a body that is still arriving takes no part of the capacity
-        Middleware(InFlightLimit, shares or (lambda _: {ALL: settings.concurrent_max})),
-        *inside,
-    ]
-    for middleware in reversed(layers):
-        app.add_middleware(middleware.cls, *middleware.args, **middleware.kwargs)
     install_health_routes(app)
     return app
 

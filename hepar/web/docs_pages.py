@@ -10,7 +10,8 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
 from hepar.contracts.base import RESEARCH_USE_NOTICE
-from hepar.contracts.problem_types import PREFIX, PROBLEM_TYPES, ProblemType
+from hepar.contracts.problem_types import PREFIX, PROBLEM_TYPES
+from hepar.contracts.problems import ProblemType
 from hepar.core.errors import NotFound
 
 ASSETS = Path(__file__).parent / "assets"

@@ -88,11 +88,16 @@ class OutputContext:
 
 
 def source_slices(headers: Iterable[Dataset], sources: Sequence[SliceSource]) -> tuple[SourceSlice, ...]:
-    """For OutputContext. headers: of hepar.imaging.study.source_headers; none for NIfTI.  sources: of the volume."""
-    by_uid = {str(header.SOPInstanceUID): header for header in headers}
-    if not by_uid:
+    """For OutputContext; empty for NIfTI.
+
+    headers: of hepar.imaging.study.source_headers, one per file in the order of the slices.  sources: of the volume.
+    Raises ValueError where they do not belong together.
+    """
+    if any(source.sop_instance_uid is None for source in sources):
         return ()
-    return tuple(
-        SourceSlice(by_uid[str(source.sop_instance_uid)], source.geometry, source.frame, source.is_exact)
-        for source in sources
-    )
+    files = dict.fromkeys(source.file for source in sources)
+    by_file = dict(zip(files, headers, strict=True))
+    for source in sources:
+        header = by_file[source.file]  # some files state who they are in their meta information only
+        header.SOPInstanceUID, header.SOPClassUID = source.sop_instance_uid, source.sop_class_uid
+    return tuple(SourceSlice(by_file[item.file], item.geometry, item.frame, item.is_exact) for item in sources)

@@ -17,7 +17,7 @@ from .wording import MISSING, WORDS, Wording
 IMAGES_MAX = 3
 ROWS_MAX = 8
 REMARKS_MAX = 3
-_TEXT_LENGTH_MAX = 160
+_TEXT_LENGTH_MAX, _SERIES_LENGTH_MAX = 160, 72
 
 
 def report_pdf(context: OutputContext, pdf_a: bool = True) -> bytes:
@@ -60,7 +60,7 @@ def _identifiers(context: OutputContext, words: Wording) -> dict[str, str]:
         "patient_id": attributes.PatientID,
         "birth_date": _date(attributes.PatientBirthDate, words),
         "sex": words.term("sex", attributes.PatientSex or None),
-        "series": MISSING if chosen is None else number + (chosen.description or chosen.id),
+        "series": MISSING if chosen is None else _cut(number + (chosen.description or chosen.id), _SERIES_LENGTH_MAX),
         "accession": attributes.AccessionNumber,
         "study_date": _date(attributes.StudyDate, words),
         "created": words.time(context.created_at),
@@ -119,8 +119,8 @@ def _more(words: Wording, count: int) -> list[str]:
     return [words["more"].format(count=count)] if count > 0 else []
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _TEXT_LENGTH_MAX else text[: _TEXT_LENGTH_MAX - 1] + "…"
+def _cut(text: str, length_max: int = _TEXT_LENGTH_MAX) -> str:
+    return text if len(text) <= length_max else text[: length_max - 1] + "…"
 
 
 def _name(person_name: str) -> str:

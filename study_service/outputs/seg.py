@@ -11,14 +11,14 @@ import numpy as np
 from highdicom.seg import Segmentation, SegmentDescription
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.uid import CTImageStorage
+from pydicom.uid import CTImageStorage, SegmentationStorage
 
 from hepar.contracts.lesions import Lesion
 
 from . import codes
 from .context import OutputContext, SourceSlice
 from .equipment import file_bytes, series_of
-from .source_headers import UTF_8, source_headers, text_value
+from .source_headers import name_patient, source_headers, study_attributes, text_value
 
 LIVER_TRACKING_ID = "Liver"
 _LIVER_RGB, _LESION_RGB = (158, 199, 140), (242, 115, 26)
@@ -72,10 +72,21 @@ def segmentation(context: OutputContext) -> Segmentation | None:
         omit_empty_frames=True,
         **series_of(context, "seg"),
     )
-    instance.SpecificCharacterSet = UTF_8
+    name_patient(context, instance)
     _name_dimensions(instance, context.uid("dimensions"))
     _refer_to_frames(instance, context, places)
     return instance
+
+
+def segmentation_identity(context: OutputContext) -> Dataset | None:
+    """The UIDs of `segmentation`, for references to it, without its pixels."""
+    if not context.sources or not segments(context):
+        return None
+    identity = Dataset()
+    identity.SOPClassUID, identity.SOPInstanceUID = SegmentationStorage, context.uid("seg")
+    identity.StudyInstanceUID = study_attributes(context).StudyInstanceUID
+    identity.SeriesInstanceUID = context.uid("seg series")
+    return identity
 
 
 def segments(context: OutputContext) -> list[Segment]:

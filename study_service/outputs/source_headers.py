@@ -11,6 +11,7 @@ from datetime import date
 
 import numpy as np
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 from pydicom.uid import CTImageStorage
 
 from .context import OutputContext, SourceSlice
@@ -20,7 +21,7 @@ _UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 _TIME = re.compile(r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?)?)?")
 _AGE = re.compile(r"\d{3}[DWMY]")
-_NAME_PART_LENGTH_MAX = 64
+_NAME_GROUP_LENGTH_MAX = 64
 _PLANE = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
 
 
@@ -42,14 +43,23 @@ def study_attributes(context: OutputContext) -> Dataset:
 
 
 def source_headers(context: OutputContext) -> list[Dataset]:
-    """One image header per slice: the study's attributes, identifiers, and the position of the raster as stored."""
+    """One image header per slice: the study's attributes, identifiers, and the position of the raster as stored.
+
+    Without the patient's name: highdicom writes names that it finds odd to the log. `name_patient` adds it.
+    """
     shared = study_attributes(context)
     first = context.sources[0].header
     shared.FrameOfReferenceUID = _uid(first, "FrameOfReferenceUID") or context.uid("frame of reference")
     shared.PositionReferenceIndicator = ""
     shared.SeriesInstanceUID = _uid(first, "SeriesInstanceUID") or context.uid("source series")
-    shared.Modality = "CT"
+    shared.Modality, shared.PatientName = "CT", ""
     return [_image_header(context, index, source, shared) for index, source in enumerate(context.sources)]
+
+
+def name_patient(context: OutputContext, instance: Dataset) -> None:
+    """For objects made from `source_headers`."""
+    instance.SpecificCharacterSet = UTF_8
+    instance.PatientName = study_attributes(context).PatientName
 
 
 def distinct_images(headers: list[Dataset]) -> list[Dataset]:
@@ -97,7 +107,10 @@ def _state_position(header: Dataset, context: OutputContext, index: int) -> None
 
 
 def _text(header: Dataset, keyword: str) -> str:
+    """The first value, where a file states more."""
     value = header.get(keyword)
+    if isinstance(value, MultiValue):
+        value = value[0] if value else None
     return "" if value is None else str(value)
 
 
@@ -118,8 +131,9 @@ def _time(value: str) -> str:
 
 
 def _name(value: str) -> str:
-    groups = [text_value(group, _NAME_PART_LENGTH_MAX) for group in value.split("=")[:3]]
-    return "=".join("^".join(group.split("^")[:5]) for group in groups)
+    """At most three groups of at most 64 characters and five parts (PS3.5 6.2)."""
+    groups = ("^".join(group.split("^")[:5]) for group in value.split("=")[:3])
+    return "=".join(text_value(group, _NAME_GROUP_LENGTH_MAX) for group in groups)
 
 
 def _identifier(length_max: int) -> Callable[[str], str]:

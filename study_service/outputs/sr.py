@@ -8,7 +8,6 @@ from typing import TypeAlias
 import numpy as np
 from highdicom import sr
 from highdicom.coding_schemes import CodingSchemeIdentificationItem
-from highdicom.seg import Segmentation
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes as dicom_codes
 from pydicom.sr.coding import Code
@@ -18,8 +17,8 @@ from hepar.contracts.lesions import Lesion
 from . import codes
 from .context import OutputContext, SourceSlice
 from .equipment import MANUFACTURER, MODEL_NAME, file_bytes, series_of
-from .seg import LIVER_TRACKING_ID, Segment, segmentation, segments
-from .source_headers import UTF_8, distinct_images, source_headers, text_value
+from .seg import LIVER_TRACKING_ID, Segment, segmentation_identity, segments
+from .source_headers import UTF_8, distinct_images, name_patient, source_headers, text_value
 from .statements import finding_statement, presence_of_lesions
 
 STUDY_TRACKING_ID = "Study"
@@ -53,7 +52,7 @@ def structured_report(context: OutputContext, comprehensive_3d: bool = True) -> 
     if not context.sources:
         return None
     headers = source_headers(context)
-    masks = segmentation(context)
+    masks = segmentation_identity(context)
     content = sr.MeasurementReport(
         observation_context=_observer(context),
         procedure_reported=codes.CT_PROCEDURE,
@@ -62,7 +61,7 @@ def structured_report(context: OutputContext, comprehensive_3d: bool = True) -> 
     )
     report_class = sr.Comprehensive3DSR if comprehensive_3d else sr.ComprehensiveSR
     series = series_of(context, "sr" if comprehensive_3d else "sr_2d")
-    return report_class(
+    report = report_class(
         evidence=distinct_images(headers) + ([] if masks is None else [masks]),
         content=content[0],
         is_complete=True,
@@ -80,6 +79,8 @@ def structured_report(context: OutputContext, comprehensive_3d: bool = True) -> 
         ],
         **series,
     )
+    name_patient(context, report)
+    return report
 
 
 def _observer(context: OutputContext) -> sr.ObservationContext:
@@ -93,7 +94,7 @@ def _observer(context: OutputContext) -> sr.ObservationContext:
     )
 
 
-def _groups(context: OutputContext, headers: list[Dataset], masks: Segmentation | None) -> list[Group]:
+def _groups(context: OutputContext, headers: list[Dataset], masks: Dataset | None) -> list[Group]:
     regions: dict[str | None, sr.ReferencedSegment] = {}
     if masks is not None:
         regions = {found.lesion_id: _region(found, context, headers, masks) for found in segments(context)}
@@ -108,9 +109,7 @@ def _groups(context: OutputContext, headers: list[Dataset], masks: Segmentation 
     return groups
 
 
-def _region(
-    segment: Segment, context: OutputContext, headers: list[Dataset], masks: Segmentation
-) -> sr.ReferencedSegment:
+def _region(segment: Segment, context: OutputContext, headers: list[Dataset], masks: Dataset) -> sr.ReferencedSegment:
     images = [
         sr.SourceImageForSegmentation(header.SOPClassUID, header.SOPInstanceUID, _frame_numbers(source))
         for index, (source, header) in enumerate(zip(context.sources, headers, strict=True))

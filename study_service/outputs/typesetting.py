@@ -47,7 +47,7 @@ def _source(template: str) -> bytes:
     return files(__name__.rpartition(".")[0]).joinpath(template).read_bytes()
 
 
-def _inputs(data: Data) -> dict[str, str]:
+def _inputs(data: Data | list[str]) -> dict[str, str]:
     return {"data": json.dumps(_printable(data))}
 
 

@@ -29,7 +29,7 @@ def test_an_administrator_sets_the_group_of_new_tokens(auth: AuthTestClient) -> 
     assert claims(renewed["access_token"])["group"] == "radiology-2"
     assert auth.dependencies.principal(renewed["access_token"]).group == "radiology-2"
     (entry,) = [entry for entry in auth.audit() if entry["event"] == "group_changed"]
-    assert entry["details"] == {"before": "", "after": "radiology-2"}
+    assert (entry["before"], entry["after"]) == ("", "radiology-2")
     assert auth.client.put(path, json=CONFIRM | {"group": None}, headers=administrator).json()["group"] is None
     assert "group" not in claims(auth.tokens()["access_token"])
 

@@ -81,7 +81,7 @@ def test_a_service_starts_with_the_packages_of_its_image(target: str) -> None:
         [sys.executable, "-c", code, ",".join(sorted(missing))],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         cwd=ROOT,
         check=False,
     )

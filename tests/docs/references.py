@@ -19,6 +19,7 @@ from markdown_it.token import Token
 from prometheus_client.metrics import MetricWrapperBase
 from pydantic_settings import BaseSettings
 
+from hepar.contracts.slices import LIVER_PATH, SLICES_PATH
 from hepar.core import metrics
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,9 +30,9 @@ PYTHON_NAME = re.compile(r"(?<![\w./-])(?<!-m )hepar(?!\.example|\.go\b)(?:\.[A-
 METRIC = re.compile(r"\bhepar_(?!client\b)[a-z_]+\b")
 COMMAND_LINE = re.compile(r"python[0-9.]* -m (auth_service|training|bench)\b((?: [^#`\n]*)?)")
 VARIABLE = re.compile(r"HEPAR_(?:<SERVICE>_)?[A-Z][A-Z0-9_]*")
-API_PATH = re.compile(r"(?<!\.\.\.)/v1(?:/[\w{}.-]+)*")
+API_PATH = re.compile(r"(?<!\.\.\.)(?:/internal)?/v1(?:/[\w{}.-]+)*")
 REPOSITORY_PATH = re.compile(r"(?<![\w/.<>*~$-])(?:\.\./)*[\w.-]+(?:/[\w.*<>-]+)*/?")
-OTHER_API_PATHS = frozenset({"/v1/openapi.json"})  # the document itself is not one of its operations
+OTHER_API_PATHS = frozenset({"/v1/openapi.json", SLICES_PATH, LIVER_PATH})  # no operations of the public document
 MADE_BY_COMMANDS = (
     "var/",
     "deploy/secrets",

@@ -98,7 +98,7 @@ def recorder() -> Iterator[Recorder]:
     made, before = Recorder(), threading.getprofile()
     threading.setprofile(made)
     yield made
-    threading.setprofile(before)  # type: ignore[arg-type]  # None ends it
+    threading.setprofile(before)  # None ends it
 
 
 def test_one_classification_enters_fewer_than_22_modules(

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hepar.core.errors import DeadlineExceeded, HeparError, TooLarge, Unavailable
+from hepar.core.errors import DeadlineExceeded, HeparError, InsufficientStorage, TooLarge, Unavailable
 from hepar.imaging.study import load_volume, read_headers
 from hepar.serving import study_worker
 from hepar.serving.decode_worker import limit_processor_time
@@ -127,3 +127,25 @@ def test_a_deadline_ends_the_process(reader: StudyReader, tmp_path: Path, monkey
         with pytest.raises(DeadlineExceeded):
             reader.headers(paths, None, 0.2)
     assert reader.headers(paths, None, LONG_S).images == 40
+
+
+def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """/dev/full fails every write as a full disk does."""
+    voxels = tmp_path / "voxels.npy"
+    voxels.symlink_to("/dev/full")
+    paths = tuple(stored_series(tmp_path, ct_series()))
+    with monkeypatch.context() as patch:
+        patch.setattr(study_worker, "limit_processor_time", lambda _processor_s: None)
+        answer = study_worker.read_study(StudyRequest(paths, None, voxels, LONG_S))
+    assert isinstance(answer, study_worker.NoSpace)
+
+
+def test_no_space_becomes_a_problem(reader: StudyReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(study_worker, "read_study", _no_space)
+        with pytest.raises(InsufficientStorage):
+            reader.volume(stored_series(tmp_path, ct_series()), None, LONG_S)
+
+
+def _no_space(_request: StudyRequest) -> study_worker.NoSpace:
+    return study_worker.NoSpace()

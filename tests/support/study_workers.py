@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy import select
@@ -27,6 +28,12 @@ from tests.support.slice_services import SliceServices
 from tests.support.studies import as_members, ct_series, zip_bytes
 
 WAIT_S = 300.0
+
+
+@cache
+def series_archive(slices: int) -> bytes:
+    """The same bytes each time, so that results can be compared."""
+    return zip_bytes(as_members(ct_series([5.0 * index for index in range(slices)])))
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,7 @@ class Studies:
     ) -> str:
         """Stores a generated series as the API does; returns the study's id."""
         if content is None:
-            content = zip_bytes(as_members(ct_series([5.0 * index for index in range(slices)])))
+            content = series_archive(slices)
         uploads = Uploads(self.database, self.keys, AccountQuota(10**10, 1000))
         upload = uploads.new_upload()
         key = f"{upload.prefix}/0"

@@ -19,9 +19,12 @@ LESION_FEATURES = ("score", "extent", "mask_share", "liver_share", "agreement")
 PATIENT_FEATURES = ("lesions", "slices")
 MAX_FALSE_LESIONS = 0.25
 """A patient, on the studies of the fit: the operating point."""
+LOWEST_LESION_THRESHOLD = 0.3
+"""Whatever the studies of the fit allow: they are few."""
 MAX_WRONG_SHARE = 0.1
 """Of the decisions of each stage (docs/decisions/0038)."""
 _PENALTY = 1.0
+_SMALLEST_DEVIATION = 1e-6
 _TUMOUR_THRESHOLDS = np.round(np.arange(0.5, 0.96, 0.01), 2)
 _TYPE_THRESHOLDS = np.round(np.arange(0.5, 0.96, 0.01), 2)
 Pair = tuple[SimulatedStudy, VolumeEvidence]
@@ -57,7 +60,9 @@ def fit(studies: Sequence[Pair], start: StudyCalibration) -> StudyCalibration:
 
 
 def _logistic(rows: Sequence[Mapping[str, float]], labels: Sequence[bool], names: Sequence[str]) -> LogisticModel:
-    """With an L2 penalty, and no weight below 0: more evidence must not make a lesion less probable.
+    """With an L2 penalty on standardised features, and no weight below 0: more evidence never makes a lesion less
+    probable.
+
 
     A feature whose weight would be negative is left out, and the others are fitted again.
     """
@@ -66,20 +71,22 @@ def _logistic(rows: Sequence[Mapping[str, float]], labels: Sequence[bool], names
     used = list(names)
     while True:
         table = np.array([[row[name] for name in used] for row in rows])
-        model = LogisticRegression(C=_PENALTY, max_iter=1000).fit(table, labels)
-        weights = dict(zip(used, model.coef_[0].tolist(), strict=True))
+        mean, deviation = table.mean(axis=0), np.maximum(table.std(axis=0), _SMALLEST_DEVIATION)
+        model = LogisticRegression(C=_PENALTY, max_iter=1000).fit((table - mean) / deviation, labels)
+        scaled = model.coef_[0] / deviation
+        weights = dict(zip(used, scaled.tolist(), strict=True))
         lowest = min(weights, key=weights.__getitem__)
         if weights[lowest] >= 0 or len(used) == 1:
             break
         used.remove(lowest)
-    intercept = round(float(model.intercept_[0]), 4)
+    intercept = round(float(model.intercept_[0] - scaled @ mean), 4)
     return LogisticModel(intercept=intercept, weights={name: round(value, 4) for name, value in weights.items()})
 
 
 def _lesion_threshold(probabilities: Sequence[float], hits: Sequence[bool], patients: int) -> float:
-    """The lowest, in steps of 0.01, with at most MAX_FALSE_LESIONS false lesions a patient."""
+    """The lowest from LOWEST_LESION_THRESHOLD, in steps of 0.01, with at most MAX_FALSE_LESIONS a patient."""
     false = np.array([value for value, hit in zip(probabilities, hits, strict=True) if not hit])
-    for threshold in np.round(np.arange(0.05, 0.96, 0.01), 2):
+    for threshold in np.round(np.arange(LOWEST_LESION_THRESHOLD, 0.96, 0.01), 2):
         if (false >= threshold).sum() <= MAX_FALSE_LESIONS * patients:
             return float(threshold)
     return 0.95

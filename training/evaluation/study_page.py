@@ -64,7 +64,8 @@ say little about real patients: the phantoms come from one generator, and the ne
 same kind. Intervals are bootstrapped over patients.
 
 A lesion is found if its boxes overlap the true ones by {FOUND_OVERLAP:g} or more (intersection over union in space),
-one to one. Sizes are long axes. The calibration was fitted on {calibration.fitted_on}; none of these is evaluated here.
+one to one. Sizes are long axes. The calibration was fitted on {calibration.fitted_on};
+none of these is evaluated here.
 
 Lesions less probable than {calibration.lesion_threshold:g} are left out. Either answer, a tumour or none, needs a
 probability of {calibration.tumour_threshold:g}, a type {calibration.type_threshold:g}."""

@@ -3061,6 +3061,8 @@ export interface components {
             member_threshold: number;
             /** @description detectors: null where none was fitted; boxes are then marked, none is left out */
             liver_gate?: components["schemas"]["LiverGate"] | null;
+            /** @description classifiers: null where no votes from the liver alone were fitted */
+            in_liver?: components["schemas"]["LiverVote"] | null;
             /** @description on held-out patients, by name */
             metrics: {
                 [key: string]: components["schemas"]["Metric"];
@@ -3402,6 +3404,35 @@ export interface components {
             decision_threshold: number;
         };
         /**
+         * LiverPooling
+         * @description Classifiers: how the logits come from the activation map where the segmenter's mask of the liver is known.
+         */
+        LiverPooling: {
+            /** @description the map of each label is pooled over the liver by a log-mean-exp of this sharpness */
+            sharpness: number;
+            /** @description the network's last layer: by label of the logits, then by label of the map */
+            weights: number[][];
+            /** @description the same layer: by label of the logits */
+            bias: number[];
+            /** @description takes the place of the card's temperature */
+            temperature: number;
+        };
+        /**
+         * LiverVote
+         * @description Classifiers: takes the place of an ensemble's values of the same names where all votes are from the liver.
+         */
+        LiverVote: {
+            /**
+             * @description as that of the ensemble
+             * @default 1
+             */
+            temperature: number;
+            /** @description as that of the ensemble */
+            decision_threshold: number;
+            /** @description as that of the ensemble */
+            type_threshold?: number | null;
+        };
+        /**
          * Mask
          * @description The mask of one class.
          * @example {
@@ -3515,6 +3546,8 @@ export interface components {
             temperature: number;
             /** @description classifiers: below this probability the outcome is indeterminate; detectors: boxes below this score are left out; an input check: below this typicality an image is out of scope */
             decision_threshold: number;
+            /** @description classifiers: null where the logits always are those of the whole image */
+            liver_pooling?: components["schemas"]["LiverPooling"] | null;
             /** @description on held-out patients, by name */
             metrics: {
                 [key: string]: components["schemas"]["Metric"];
@@ -4266,7 +4299,7 @@ export interface components {
             /** @description distance between neighbouring positions, median */
             slice_spacing_mm: number | null;
             /** @description irregularities that a reader of the result should know about */
-            findings: ("duplicate_slices" | "missing_slices" | "uneven_spacing" | "gantry_tilt" | "mixed_orientations" | "mixed_sizes" | "localizer" | "derived" | "not_ct" | "too_few_slices" | "no_positions" | "unreadable_files")[];
+            findings: ("duplicate_slices" | "missing_slices" | "uneven_spacing" | "gantry_tilt" | "shifted_slices" | "mixed_orientations" | "mixed_sizes" | "localizer" | "derived" | "not_ct" | "too_few_slices" | "no_positions" | "unreadable_files")[];
             /** @description whether this series was analysed */
             chosen: boolean;
             /** @description why it was chosen, or why not */
@@ -8066,7 +8099,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [There is no such slice or mask](/problems/no-such-slice) */
+            /** @description [There is no such study](/problems/no-such-study) */
             404: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8270,7 +8303,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [There is no such slice or mask](/problems/no-such-slice) */
+            /** @description [There is no such slice](/problems/no-such-slice); [There is no such study](/problems/no-such-study) */
             404: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8666,7 +8699,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [There is no such slice or mask](/problems/no-such-slice) */
+            /** @description [There is no such slice](/problems/no-such-slice) */
             404: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8878,7 +8911,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [There is no such slice or mask](/problems/no-such-slice) */
+            /** @description [There is no such slice](/problems/no-such-slice); [There is no such study](/problems/no-such-study) */
             404: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hepar.contracts.studies import Series
 from hepar.imaging.derived_maps import map_term
 from hepar.imaging.errors import NoUsableSeries
-from hepar.imaging.study.phases import Kernel, Phase, kernel_of, phase_of
+from hepar.imaging.study.phases import Kernel, Phase, kernel_of, phases_of
 from hepar.imaging.study.series import SliceStack
 
 VOXELS_MAX = 400_000_000
@@ -64,6 +64,7 @@ def choose(stacks: Sequence[SliceStack], wanted: str | None = None) -> list[Seri
     Raises NoUsableSeries, with the reason, where none can be analysed or not the wanted one.
     """
     obstacles = {stack.id: obstacle(stack) for stack in stacks}
+    phases = phases_of(stacks)
     usable = [stack for stack in stacks if obstacles[stack.id] is None]
     if wanted is not None:
         chosen = _named(stacks, wanted)
@@ -72,13 +73,19 @@ def choose(stacks: Sequence[SliceStack], wanted: str | None = None) -> list[Seri
     elif not usable:
         raise NoUsableSeries(_why_none(stacks, obstacles))
     else:
-        chosen = min(usable, key=lambda stack: rank(stack).key())
-    return [_document(stack, chosen, obstacles[stack.id], named=wanted is not None) for stack in stacks]
+        chosen = min(usable, key=lambda stack: rank(stack, phases[stack.id]).key())
+    named = "named by the sender: " if wanted is not None else ""
+    reasons = {
+        stack.id: obstacles[stack.id] or ("not named by the sender" if named else _why_not(stack, chosen, phases))
+        for stack in stacks
+    }
+    reasons[chosen.id] = named + _properties(chosen, phases[chosen.id])
+    return [_document(stack, reasons[stack.id], is_chosen=stack is chosen) for stack in stacks]
 
 
 def not_chosen(stacks: Sequence[SliceStack]) -> list[Series]:
     """Every series of a study of which none can be analysed."""
-    return [_document(stack, None, obstacle(stack), named=False) for stack in stacks]
+    return [_document(stack, obstacle(stack) or "not named by the sender", is_chosen=False) for stack in stacks]
 
 
 def obstacle(stack: SliceStack) -> str | None:
@@ -95,6 +102,7 @@ def obstacle(stack: SliceStack) -> str | None:
         (stack.plane not in (None, "axial"), f"{stack.plane} slices; only axial ones are read"),
         ("too_few_slices" in findings, f"only {len(stack.slices)} slice(s)"),
         (stack.first.frame.spacing_mm is None, "the files do not state the size of a pixel"),
+        ("shifted_slices" in findings, "its slices do not lie above one another"),
         ("gantry_tilt" in findings, f"gantry tilt of {stack.tilt_degrees:.0f} degrees"),
         ((stack.spacing_mm or 0) > SPACING_MM_MAX, f"slices {stack.spacing_mm or 0:.1f} mm apart"),
         (stack.largest_gap_mm > GAP_MM_MAX, f"slices are missing over {stack.largest_gap_mm:.0f} mm"),
@@ -103,12 +111,12 @@ def obstacle(stack: SliceStack) -> str | None:
     return next((text for applies, text in rules if applies), None)
 
 
-def rank(stack: SliceStack) -> Rank:
+def rank(stack: SliceStack, phase: Phase) -> Rank:
     return Rank(
         "derived" in stack.findings,
         kernel_of(stack) == "sharp",
         stack.extent_mm < LIVER_EXTENT_MM,
-        _PHASE_RANK[phase_of(stack)],
+        _PHASE_RANK[phase],
         _KERNEL_RANK[kernel_of(stack)],
         round(abs(math.log((stack.spacing_mm or 1.0) / SPACING_BEST_MM)), 2),
         -len(stack.slices),
@@ -136,12 +144,8 @@ def _why_none(stacks: Sequence[SliceStack], obstacles: dict[str, str | None]) ->
     return f"no series of the study can be analysed: {'; '.join(reasons[:4]) or 'there is none'}"
 
 
-def _document(stack: SliceStack, chosen: SliceStack | None, problem: str | None, *, named: bool) -> Series:
+def _document(stack: SliceStack, reason: str, *, is_chosen: bool) -> Series:
     first = stack.first.instance
-    if stack is chosen:
-        reason = _properties(stack, named=named)
-    else:
-        reason = problem or ("not named by the sender" if chosen is None or named else _why_not(stack, chosen))
     return Series(
         id=stack.id,
         uid=stack.uid,
@@ -152,26 +156,26 @@ def _document(stack: SliceStack, chosen: SliceStack | None, problem: str | None,
         images=stack.images,
         slice_spacing_mm=None if stack.spacing_mm is None else round(stack.spacing_mm, 3),
         findings=list(stack.findings),
-        chosen=stack is chosen,
+        chosen=is_chosen,
         reason=reason,
     )
 
 
-def _properties(stack: SliceStack, *, named: bool) -> str:
+def _properties(stack: SliceStack, phase: Phase) -> str:
     origin = "derived" if "derived" in stack.findings else "original"
-    facts = f"axial, {origin}, {_KERNEL_TEXT[kernel_of(stack)]}, {_PHASE_TEXT[phase_of(stack)]}"
-    extent = f"{len(stack.slices)} slices over {stack.extent_mm:.0f} mm"
-    return f"{'named by the sender: ' if named else ''}{facts}, {extent}"
+    facts = f"axial, {origin}, {_KERNEL_TEXT[kernel_of(stack)]}, {_PHASE_TEXT[phase]}"
+    return f"{facts}, {len(stack.slices)} slices over {stack.extent_mm:.0f} mm"
 
 
-def _why_not(stack: SliceStack, chosen: SliceStack) -> str:
+def _why_not(stack: SliceStack, chosen: SliceStack, phases: dict[str, Phase]) -> str:
     """The first rule by which the chosen one comes before it."""
-    mine, best = rank(stack), rank(chosen)
+    phase, best_phase = phases[stack.id], phases[chosen.id]
+    mine, best = rank(stack, phase), rank(chosen, best_phase)
     rules = (
         (mine.derived != best.derived, "derived; an original series was preferred"),
         (mine.sharp != best.sharp, "sharp kernel; a softer one was preferred"),
         (mine.extent_short != best.extent_short, f"only {stack.extent_mm:.0f} mm; a longer series was preferred"),
-        (mine.phase != best.phase, f"{_PHASE_TEXT[phase_of(stack)]}; {_PHASE_TEXT[phase_of(chosen)]} was preferred"),
+        (mine.phase != best.phase, f"{_PHASE_TEXT[phase]}; {_PHASE_TEXT[best_phase]} was preferred"),
         (mine.kernel != best.kernel, "kernel unknown; a soft one was preferred"),
         (
             mine.spacing != best.spacing,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Literal
 
 from hepar.imaging.study.series import SliceStack
@@ -13,6 +14,8 @@ Kernel = Literal["soft", "sharp", "unknown"]
 _DAY_S = 86_400
 _ARTERIAL_S, _PORTAL_S, _LATE_S = (10, 50), (50, 110), (110, 3600)
 """After the start of the injection: usual delays are 35 s, 70 s and 180 s."""
+_ARTERIAL_TO_PORTAL_S = (20, 70)
+_LATE_AFTER_S = 900
 
 # Words of descriptions in English and German, and scanners' abbreviations.
 _PHASE_WORDS: tuple[tuple[Phase, re.Pattern[str]], ...] = (
@@ -34,6 +37,38 @@ _TOSHIBA = re.compile(r"^FC(\d{2})")
 _GE_SOFT, _GE_SHARP = {"STANDARD", "SOFT"}, {"LUNG", "BONE", "BONEPLUS", "EDGE", "DETAIL", "ULTRA", "CHEST"}
 _PHILIPS_SOFT, _PHILIPS_SHARP = {"A", "B", "C", "UA", "UB", "UC", "IMR"}, {"D", "E", "F", "L", "YA", "YB", "YC", "YD"}
 _SIEMENS_SHARP_MIN, _TOSHIBA_SOFT_MAX = 50, 29
+
+
+def phases_of(stacks: Sequence[SliceStack]) -> dict[str, Phase]:
+    """By the ids of the stacks.
+
+    Where neither a description nor the time of the injection tells it, acquisitions with contrast are compared:
+    the one 20 to 70 s after another is portal venous, the one before it arterial, one that follows later delayed.
+    """
+    phases: dict[str, Phase] = {stack.id: phase_of(stack) for stack in stacks}
+    contrast_s = {
+        stack.id: acquired_s
+        for stack in stacks
+        if phases[stack.id] not in ("unenhanced", "unknown") and (acquired_s := _acquired_s(stack)) is not None
+    }
+    for stack_id, acquired_s in contrast_s.items():
+        if phases[stack_id] == "unknown with contrast":
+            phases[stack_id] = _relative_phase(acquired_s, list(contrast_s.values()))
+    return phases
+
+
+def _relative_phase(acquired_s: float, all_s: list[float]) -> Phase:
+    low_s, high_s = _ARTERIAL_TO_PORTAL_S
+    before_s = [acquired_s - other_s for other_s in all_s]
+    if any(low_s <= delay_s <= high_s for delay_s in before_s):
+        return "portal venous"
+    if any(low_s <= -delay_s <= high_s for delay_s in before_s):
+        return "arterial"
+    return "delayed" if any(high_s < delay_s <= _LATE_AFTER_S for delay_s in before_s) else "unknown with contrast"
+
+
+def _acquired_s(stack: SliceStack) -> float | None:
+    return stack.slices[len(stack.slices) // 2].frame.acquired_s
 
 
 def phase_of(stack: SliceStack) -> Phase:
@@ -76,10 +111,10 @@ def _kernel_of_name(name: str) -> Kernel:
 
 def _phase_of_times(stack: SliceStack) -> Phase | None:
     """By the seconds between the injection and the middle slice."""
-    frame = stack.slices[len(stack.slices) // 2].frame
-    if frame.acquired_s is None or frame.bolus_s is None:
+    acquired_s, bolus_s = _acquired_s(stack), stack.first.frame.bolus_s
+    if acquired_s is None or bolus_s is None:
         return None
-    delay_s = (frame.acquired_s - frame.bolus_s) % _DAY_S
+    delay_s = (acquired_s - bolus_s) % _DAY_S
     limits: tuple[tuple[Phase, tuple[int, int]], ...] = (
         ("arterial", _ARTERIAL_S),
         ("portal venous", _PORTAL_S),

@@ -172,7 +172,7 @@ def _stack(stack_id: str, part: _Part) -> SliceStack:
     normal = None if part.is_mixture else normal_of(first.frame)
     ordered, positions_mm = _ordered(part.slices, normal)
     gaps_mm = np.diff(positions_mm)
-    tilt_degrees = 0.0 if normal is None else _tilt_degrees(ordered, positions_mm, normal)
+    tilt_degrees, is_off_line = (0.0, False) if normal is None else _tilt_degrees(ordered, positions_mm, normal)
     findings = part.findings | _kind_findings(first) | _gap_findings(gaps_mm)
     if not positions_mm:
         findings.add("no_positions")
@@ -180,7 +180,9 @@ def _stack(stack_id: str, part: _Part) -> SliceStack:
         findings.add("duplicate_slices")
     if len(ordered) < SLICES_MIN:
         findings.add("too_few_slices")
-    if abs(tilt_degrees) > TILT_DEGREES_MAX:
+    if is_off_line:
+        findings.add("shifted_slices")
+    elif tilt_degrees > TILT_DEGREES_MAX:
         findings.add("gantry_tilt")
     return SliceStack(
         stack_id,
@@ -243,13 +245,17 @@ def _gap_findings(gaps_mm: NDArray[np.float64]) -> set[SeriesFinding]:
     return findings
 
 
-def _tilt_degrees(slices: Sequence[Slice], positions_mm: Sequence[float], normal: NDArray[np.float64]) -> float:
-    """Between the normal and the line from the first to the last position."""
+def _tilt_degrees(
+    slices: Sequence[Slice], positions_mm: Sequence[float], normal: NDArray[np.float64]
+) -> tuple[float, bool]:
+    """Between the normal and the line from the first to the last position; and whether a slice lies off that line."""
     if len(positions_mm) < 2:
-        return 0.0
-    first, last = (np.array(item.frame.position_mm) for item in (slices[0], slices[-1]))
-    along = positions_mm[-1] - positions_mm[0]
-    drift = last - first - along * normal
-    length = float(np.linalg.norm(drift))
-    pixel_mm = min(slices[0].frame.spacing_mm or (1.0, 1.0))
-    return math.degrees(math.atan2(length, along)) if length > _DRIFT_PIXELS_MAX * pixel_mm else 0.0
+        return 0.0, False
+    places = np.array([item.frame.position_mm for item in slices], dtype=np.float64)
+    along_mm = np.array(positions_mm) - positions_mm[0]
+    in_plane_mm = places - places[0] - along_mm[:, None] * normal
+    drift_mm = in_plane_mm[-1]
+    off_line_mm = np.linalg.norm(in_plane_mm - drift_mm * (along_mm / along_mm[-1])[:, None], axis=1)
+    length_mm, limit_mm = float(np.linalg.norm(drift_mm)), _DRIFT_PIXELS_MAX * min(slices[0].frame.spacing_mm or (1, 1))
+    degrees = math.degrees(math.atan2(length_mm, along_mm[-1])) if length_mm > limit_mm else 0.0
+    return degrees, bool(off_line_mm.max() > limit_mm)

@@ -12,7 +12,7 @@ from hepar.imaging.errors import NoUsableSeries
 from hepar.imaging.study.choice import choose
 from hepar.imaging.study.files import FileRef
 from hepar.imaging.study.headers import read_instance
-from hepar.imaging.study.phases import kernel_of, phase_of
+from hepar.imaging.study.phases import kernel_of, phase_of, phases_of
 from hepar.imaging.study.series import SliceStack, stacks_of
 from tests.support.pictures import dicom_bytes
 from tests.support.studies import ct_series, same_study
@@ -31,6 +31,19 @@ def stacks(*series: list[FileDataset]) -> tuple[SliceStack, ...]:
 def numbered(series: list[FileDataset], number: int) -> list[FileDataset]:
     for image in series:
         image.SeriesNumber = str(number)
+    return series
+
+
+def moved(series: list[FileDataset], left_mm: str, start: int) -> list[FileDataset]:
+    for image in series[start:]:
+        image.ImagePositionPatient[0] = left_mm
+    return series
+
+
+def tilted(series: list[FileDataset]) -> list[FileDataset]:
+    """Each slice 0.8 mm further back than the one below."""
+    for number, image in enumerate(series):
+        image.ImagePositionPatient[1] = f"{-140 + 0.8 * number:.1f}"
     return series
 
 
@@ -91,6 +104,8 @@ def test_an_original_series_is_preferred_to_a_derived_one() -> None:
         (ct_series(FIVE_MM, ImageType=["DERIVED", "SECONDARY", "MIP"]), "a projection"),
         (ct_series(FIVE_MM, ImagePositionPatient=None), "do not state where its slices are"),
         (ct_series(FIVE_MM, PixelSpacing=None), "the size of a pixel"),
+        (moved(ct_series(FIVE_MM), "-120", 20), "do not lie above one another"),
+        (tilted(ct_series(FIVE_MM)), "gantry tilt of 9 degrees"),
         (ct_series(FIVE_MM[:2]), r"only 2 slice\(s\)"),
         (ct_series(tuple(12.0 * index for index in range(10))), "slices 12.0 mm apart"),
         (ct_series((*FIVE_MM[:10], *FIVE_MM[16:])), "slices are missing over 35 mm"),
@@ -183,6 +198,19 @@ def test_phases_of_times(start: str | None, acquired: str, phase: str) -> None:
     elements = {"ContrastBolusAgent": "APPLIED", "ContrastBolusStartTime": start, "AcquisitionTime": acquired}
     (stack,) = stacks(ct_series(FIVE_MM[:3], **{**PLAIN, **elements}))  # type: ignore[arg-type]
     assert phase_of(stack) == phase
+
+
+def test_phases_of_acquisitions_that_follow_one_another() -> None:
+    """No description and no time of the injection: unenhanced, arterial, portal venous twice, delayed."""
+    times = (("100000", None), ("100400", "AGENT"), ("100440", "AGENT"), ("100441", "AGENT"), ("100700", "AGENT"))
+    series = [
+        ct_series(FIVE_MM, **{**PLAIN, "AcquisitionTime": time, "ContrastBolusAgent": agent})  # type: ignore[arg-type]
+        for time, agent in times
+    ]
+    found = stacks(*series)
+    assert list(phases_of(found).values()) == ["unknown", "arterial", "portal venous", "portal venous", "delayed"]
+    assert [one.chosen for one in choose(found)] == [False, False, True, False, False]
+    assert set(phases_of(found[3:4]).values()) == {"unknown with contrast"}
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.data import get_testdata_file
 from pydicom.dataset import FileDataset
+from pydicom.uid import UID
 
 from hepar.imaging.errors import ImageError, NoUsableSeries, SeveralPatients, StudyTooLarge, UnreadableStudy
 from hepar.imaging.study import ArchiveLimits, StudyHeaders, load_volume, read_headers, reading, source_headers
@@ -52,7 +53,7 @@ def test_many_files_of_one_upload_are_read_like_an_archive(tmp_path: Path) -> No
 def test_broken_files_among_good_ones_are_reported(tmp_path: Path) -> None:
     contents = [dicom_bytes(dataset) for dataset in ct_series()]
     no_uid = with_elements(ct_series()[0], SOPInstanceUID=None)
-    no_uid.file_meta.MediaStorageSOPInstanceUID = "1.2.x"
+    no_uid.file_meta.MediaStorageSOPInstanceUID = UID("1.2.x")
     buffer = io.BytesIO()
     no_uid.save_as(buffer)
     contents[3] = contents[3][:-100]

@@ -58,12 +58,12 @@ def test_volumes_agree_with_nibabel(name: str) -> None:
     """Voxels at random places, by the affine that nibabel reads."""
     path = real(f"nifti/{name}")
     volume = load_volume([path], read_headers([path]))
-    image = nibabel.load(path)
+    image = nibabel.Nifti1Image.from_filename(path)
     stored_values = np.asanyarray(image.dataobj)
     indices = np.random.default_rng(3).integers(0, volume.hu.shape, size=(2000, 3))
     places_lps = volume.geometry.to_patient_mm(indices.astype(float))
     places_ras = places_lps * [-1, -1, 1]
-    inverse = np.linalg.inv(image.affine)
+    inverse = np.linalg.inv(np.asarray(image.affine))
     as_stored = np.rint(places_ras @ inverse[:3, :3].T + inverse[:3, 3]).astype(int)
     expected = np.maximum(stored_values[tuple(as_stored.T)], -1024)
     assert np.array_equal(volume.hu[tuple(indices.T)], expected)

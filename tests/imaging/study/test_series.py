@@ -97,6 +97,16 @@ def test_a_gantry_tilt_is_measured() -> None:
     assert oblique.findings == (), "inclined slices stacked along their normal are no gantry tilt"
 
 
+def test_slices_that_do_not_lie_above_one_another_are_named() -> None:
+    """Two acquisitions with another centre of the reconstruction, or a single slice that is off."""
+    for moved in (range(10, 20), range(7, 8), range(10)):
+        series = ct_series(REGULAR)
+        for number in moved:
+            series[number].ImagePositionPatient[0] = "-130"
+        (stack,) = stacks(series)
+        assert stack.findings == ("shifted_slices",)
+
+
 @pytest.mark.parametrize(
     ("along", "plane"),
     [

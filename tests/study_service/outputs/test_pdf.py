@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import json
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import typst
 
 from study_service.outputs.context import Language, OutputContext
 from study_service.outputs.pdf import report_pdf
+from study_service.outputs.typesetting import _fonts, _inputs
 from study_service.outputs.wording import WORDS
 from tests.support.derived_study import StudyOptions, derived_study
 from tests.support.dicom_tools import program
@@ -87,13 +90,26 @@ def test_names_that_the_font_cannot_print_do_not_fail(name: str) -> None:
 
 def test_every_character_that_is_passed_on_can_be_printed() -> None:
     """PDF/A refuses a character without a glyph."""
-    for first in range(0x20, 0x2100, 60):
-        report_pdf(_with_name("", description="".join(map(chr, range(first, first + 60)))))
+    template = b'#set text(font: "Libertinus Serif")\n#for part in json(bytes(sys.inputs.data)) [#part #parbreak()]'
+    characters = [chr(code) for code in range(0x20, 0x3000)]
+    content = typst.compile(
+        template, format="pdf", sys_inputs=_inputs(characters), font_paths=_fonts(), pdf_standards=["a-2b"], timestamp=0
+    )
+    assert content.startswith(b"%PDF-")
+    with pytest.raises(typst.TypstError):
+        typst.compile(
+            template,
+            format="pdf",
+            sys_inputs={"data": json.dumps(["王"])},
+            font_paths=_fonts(),
+            pdf_standards=["a-2b"],
+            timestamp=0,
+        )
 
 
-def _with_name(name: str, description: str = "") -> OutputContext:
+def _with_name(name: str) -> OutputContext:
     context = derived_study(StudyOptions(patient_name=name))
-    series = context.result.series[0].model_copy(update={"description": description or name.replace("\ud800", "")})
+    series = context.result.series[0].model_copy(update={"description": name.replace("\ud800", "")})
     return replace(context, result=context.result.model_copy(update={"series": [series]}))
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 
 import highdicom
@@ -175,13 +177,18 @@ def test_frames_of_a_multi_frame_image_are_named(orientation: str, tmp_path: Pat
 
 
 def test_a_volume_of_hepar_brings_its_sources() -> None:
-    context = derived_study(StudyOptions("prone", multi_frame=True, between=(3,)))
+    """Some files state their SOP Instance UID in the meta information only, which the volume's sources know."""
+    context = derived_study(StudyOptions("prone", between=(3,)))
+    files = [2 if index == 3 else index for index in range(SLICES)]
     sources = [
-        SliceSource(0, index, str(source.header.SOPInstanceUID), None, source.geometry, (0, 0, 0), source.is_exact)
+        SliceSource(files[index], None, f"1.2.{files[index]}", "1.2.840", source.geometry, (0, 0, 0), source.is_exact)
         for index, source in enumerate(context.sources)
     ]
-    found = source_slices([context.sources[0].header], sources)
-    assert [(item.geometry, item.frame, item.is_exact) for item in found] == [
-        (item.geometry, item.frame, item.is_exact) for item in context.sources
-    ]
-    assert source_slices([], sources) == ()
+    headers = [copy(context.sources[index].header) for index in dict.fromkeys(files)]
+    del headers[0].SOPInstanceUID
+    found = source_slices(headers, sources)
+    assert [item.header.SOPInstanceUID for item in found] == [f"1.2.{file}" for file in files]
+    assert [item.is_exact for item in found] == [item.is_exact for item in context.sources]
+    assert source_slices([], [replace(source, sop_instance_uid=None) for source in sources]) == ()
+    with pytest.raises(ValueError, match="shorter"):
+        source_slices(headers[1:], sources)

@@ -79,6 +79,8 @@ export function drawDiameter(context: CanvasRenderingContext2D, { matrix }: Disp
 /** Lines of text at the lower left corner, in screen pixels. */
 export function drawCorner(context: CanvasRenderingContext2D, lines: readonly string[], { height }: Size): void {
   context.font = `13px ${FONT}`;
+  context.textAlign = "left";
+  context.textBaseline = "alphabetic";
   context.lineWidth = 3;
   context.strokeStyle = "#000";
   context.fillStyle = "#fff";

@@ -20,9 +20,11 @@ interface DisplayToolsProps {
   hounsfield: boolean;
   onChange(settings: DisplaySettings): void;
   onFit(): void;
+  /** Whether the image can be shown twice. */
+  pairs?: boolean;
 }
 
-export function DisplayTools({ settings, hounsfield, onChange, onFit }: DisplayToolsProps) {
+export function DisplayTools({ settings, hounsfield, onChange, onFit, pairs = true }: DisplayToolsProps) {
   const translator = useTranslator();
   const { window } = settings;
   const limits = hounsfield ? HU_LIMITS : GREY_LIMITS;
@@ -39,7 +41,7 @@ export function DisplayTools({ settings, hounsfield, onChange, onFit }: DisplayT
       </button>
       <Toggle label={translator.text("invert")} pressed={settings.inverted} onClick={() => toggle("inverted")} />
       <Toggle label={translator.text("ruler")} pressed={settings.ruler} onClick={() => toggle("ruler")} />
-      <Toggle label={translator.text("sideBySide")} pressed={settings.sideBySide} onClick={toggleSideBySide} />
+      {pairs ? <Toggle label={translator.text("sideBySide")} pressed={settings.sideBySide} onClick={toggleSideBySide} /> : null}
       <Slider
         label={translator.text("windowWidth")}
         value={window.width}

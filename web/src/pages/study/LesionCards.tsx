@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, useState } from "react";
 import type { Lesion } from "../../api.ts";
 import type { Picture } from "../../files/picture.ts";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
@@ -42,6 +42,7 @@ interface LesionCardProps {
 function LesionCard({ lesion, store, current, onShow }: LesionCardProps) {
   const translator = useTranslator();
   const { id, label, long_axis, short_axis, volume_ml, measurable, type_probabilities, agreement, liver_share } = lesion;
+  const place = [translator.text("sliceNumber", { number: lesion.key_slice + 1 }), lesion.lobe ? translator.term(`${lesion.lobe}_lobe`) : null];
   return (
     <article className={current ? "lesion current" : "lesion"}>
       <Crop lesion={lesion} store={store} />
@@ -54,7 +55,9 @@ function LesionCard({ lesion, store, current, onShow }: LesionCardProps) {
           {volume_ml === null ? "" : ` · ${translator.number(volume_ml, 1)} ml`}
           {measurable ? "" : ` · ${translator.text("notMeasurable")}`}
         </p>
-        <p className="quiet">{lesionSentence(translator, lesion)}</p>
+        <p className="quiet">
+          {place.filter(Boolean).join(" · ")} · {translator.text("lesionProbability", { probability: translator.probability(lesion.probability) })}
+        </p>
         <p className="quiet">
           {Object.entries(type_probabilities)
             .map(([type, probability]) => `${translator.term(type)} ${translator.probability(probability)}`)
@@ -64,8 +67,20 @@ function LesionCard({ lesion, store, current, onShow }: LesionCardProps) {
           {translator.text("detectorAgreement", { count: agreement })}
           {liver_share === null ? "" : ` · ${translator.text("insideLiver", { percent: translator.percent(liver_share) })}`}
         </p>
+        <CopySentence text={lesionSentence(translator, lesion)} />
       </div>
     </article>
+  );
+}
+
+/** For a report. */
+function CopySentence({ text }: { text: string }) {
+  const translator = useTranslator();
+  const [copied, setCopied] = useState(false);
+  return (
+    <button type="button" className="plain" onClick={() => void navigator.clipboard.writeText(text).then(() => setCopied(true))}>
+      <span role="status">{translator.text(copied ? "copied" : "copySentence")}</span>
+    </button>
   );
 }
 

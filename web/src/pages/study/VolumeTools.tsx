@@ -43,7 +43,7 @@ export function VolumeTools({ settings, onSettings, shown, onShown, onFit }: Vol
         ))}
       </div>
       <div className="tools">
-        <DisplayTools settings={settings} hounsfield onChange={onSettings} onFit={onFit} />
+        <DisplayTools settings={settings} hounsfield pairs={false} onChange={onSettings} onFit={onFit} />
         {(["boxes", "axes"] as const).map((layer) => (
           <label key={layer}>
             <input type="checkbox" checked={shown[layer]} onChange={(event) => onShown({ ...shown, [layer]: event.target.checked })} />
