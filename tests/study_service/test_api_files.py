@@ -12,7 +12,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from study_service.api.files import FileName
+from study_service.api.files import FileName, accepted_file
 from study_service.outputs.registry import DICOM_NAMES, OUTPUTS
 from tests.support.dicom_tools import errors_of_iod
 from tests.support.finished_studies import GEOMETRY, LIVER_SLICES, finish_study, labels
@@ -90,3 +90,37 @@ def test_a_study_without_dicom_files_has_no_dicom_objects(api: StudyApi) -> None
         answer = api.call("GET", f"/v1/studies/{study_id}/files/{name}")
         assert (answer.status_code, answer.json()["detail"]) == (404, "the study has no such file")
     assert api.call("GET", f"/v1/studies/{study_id}/files/report.pdf").content.startswith(b"%PDF-")
+
+
+@pytest.mark.parametrize(
+    ("accept", "name"),
+    [
+        (None, None),
+        ("", None),
+        ("*/*", None),
+        ("application/json", None),
+        ("application/pdf", "report.pdf"),
+        ("Application/PDF;Q=0.5", "report.pdf"),
+        ("application/fhir+json, application/json;q=0.9", "report.fhir.json"),
+        ("application/json;q=0.2, text/csv;q=0.3", "lesions.csv"),
+        ("text/csv;q=0, */*", None),
+        ("image/webp, application/pdf", "report.pdf"),
+        ("text/html", None),
+        ("application/pdf, text/csv, application/json", None),
+        ("application/pdf;q=nonsense", "report.pdf"),
+        (",;q=1,,", None),
+    ],
+)
+def test_the_accept_header_names_a_file(accept: str | None, name: str | None) -> None:
+    assert accepted_file(accept) == name
+
+
+def test_a_result_is_read_in_the_accepted_type(api: StudyApi, path: str) -> None:
+    result = path.replace("/files", "/result")
+    plain = api.call("GET", result)
+    assert plain.json()["version"] == 1
+    pdf = api.call("GET", result, headers={"accept": "application/pdf"})
+    assert (pdf.headers["content-type"], pdf.headers["vary"]) == ("application/pdf", "Accept")
+    assert pdf.content == api.call("GET", f"{path}/report.pdf").content
+    table = api.call("GET", result, headers={"accept": "text/csv"})
+    assert table.text.startswith("study_id,")
