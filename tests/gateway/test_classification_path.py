@@ -54,6 +54,7 @@ PROTECTIONS = {
     "hepar/serving/upload_memory.py",
     "hepar/storage/database.py",
     "hepar/storage/request_counts.py",
+    "hepar/storage/tables.py",
     "hepar/web/access_tokens.py",
     "hepar/web/app.py",
     "hepar/web/bearer.py",

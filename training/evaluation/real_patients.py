@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from hepar.contracts.cards import Metric
+from hepar.contracts.figures import Metric
 from hepar.ensemble.voting import Thresholds
 from training.evaluation.gate_fitting import THRESHOLDS
 from training.evaluation.judged_slices import Answer, Judged, RealSlice, TrueLesion
