@@ -38,7 +38,6 @@ def fit(studies: Sequence[Pair], start: StudyCalibration, vote: Thresholds) -> S
     fewer patients, none of them real.  start: its weights of boxes and classifiers in a lesion's type, and its words
     for certainty, are kept.
 
-
     Raises UnusableData where the studies hold no example of a class.
     """
     found = [(study, evidence, find_candidates(evidence)) for study, evidence in studies]
