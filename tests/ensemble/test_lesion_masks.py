@@ -173,3 +173,17 @@ def test_liver_columns_leave_small_parts_out() -> None:
     columns = organ_of(np.zeros_like(liver), liver).liver_columns()
     assert columns.sum() == 10 * 20 * 20
     assert np.flatnonzero(columns).max() < 24
+
+
+def test_a_voxel_next_to_the_end_of_a_lesion_belongs_to_the_one_that_has_a_box_there() -> None:
+    """In slice 8 the voxel is near the middle of the lower lesion's last box and near the edge of the upper one's."""
+    voxels = np.zeros(GEOMETRY.shape, dtype=bool)
+    voxels[4:8, 20:40, 20:40] = True
+    voxels[8:12, 20:40, 31:51] = True
+    below = [box(index, (20, 20, 40, 40)) for index in range(4, 8)]
+    above = [box(index, (31, 20, 51, 40)) for index in range(8, 12)]
+    first, second = (
+        drawn(mask) for mask in lesion_masks(link_boxes([*below, *above], 5.0), organ_of(voxels), GEOMETRY)
+    )
+    assert second[8, 30, 32]
+    assert not first[8, 30, 32]

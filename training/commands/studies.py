@@ -42,6 +42,7 @@ class EvaluateStudies(Command):
     def run(self, context: Context) -> None:
         from hepar.ensemble.lesions import analyse_volume
         from hepar.ensemble.study_calibration import CALIBRATION_FILE, shipped_calibration
+        from hepar.ensemble.voting import Thresholds
         from training.evaluation.study_chain import StudyNetworks
         from training.evaluation.study_fitting import fit
         from training.evaluation.study_page import study_page, write_study_page
@@ -49,7 +50,8 @@ class EvaluateStudies(Command):
 
         networks, calibration = StudyNetworks.of(context.repository), shipped_calibration()
         if self.fit:
-            calibration = fit(list(self._simulated(networks, _FIRST_SEED_OF_FIT)), calibration)
+            studies = list(self._simulated(networks, _FIRST_SEED_OF_FIT))
+            calibration = fit(studies, calibration, Thresholds.of(networks.vote))
             CALIBRATION_FILE.write_text(calibration.model_dump_json(indent=1) + "\n")
             print(CALIBRATION_FILE)
         scored = [

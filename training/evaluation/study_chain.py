@@ -16,7 +16,8 @@ from hepar.contracts.study_results import SliceResult
 from hepar.ensemble.fusion import FoundBox, FusionParameters, fuse
 from hepar.ensemble.lesion_masks import OrganVolume
 from hepar.ensemble.lesions import VolumeEvidence
-from hepar.ensemble.masks import LIVER_SEEN_PX, share_inside
+from hepar.ensemble.liver_extent import liver_extent, liver_pixels
+from hepar.ensemble.masks import LIVER, LIVER_SEEN_PX, LIVER_THRESHOLD, share_inside
 from hepar.ensemble.voting import NO_TUMOUR, Thresholds, tumour_probability, type_probabilities
 from hepar.imaging.ct_image import Window
 from hepar.imaging.letterbox import LetterboxTransform, letterbox
@@ -24,6 +25,7 @@ from hepar.imaging.volume import VolumeGeometry
 from training.evaluation.ensemble_application import apply_vote
 from training.evaluation.inference import run_model_on
 from training.evaluation.shipped_models import (
+    SEGMENTER,
     ShippedModel,
     calibrated_probabilities,
     found_boxes,
@@ -36,7 +38,7 @@ from training.metrics.detection import Boxes
 from training.prepared.dataset import CLASS_LABELS
 from training.sources import UnusableData
 
-SEGMENTER = "segment_resunet"
+_FULL = 255
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class StudyNetworks:
         folder = repository / SEGMENTER
         card = ModelCard.model_validate_json((folder / "card.json").read_bytes())
         vote, fusion = _default(classifiers), _default(detectors)
+        if votes_in_liver(classifiers):
+            vote = vote.of_liver_votes
         return cls(classifiers, detectors, folder / "1" / "model.onnx", card, vote, fusion)
 
     def evidence(self, hu: NDArray[np.floating] | NDArray[np.int16], geometry: VolumeGeometry) -> VolumeEvidence:
@@ -72,19 +76,17 @@ class StudyNetworks:
         organ = OrganVolume(
             run_model_on(self.segmenter, images)["masks"], transform, self.segmenter_card.decision_threshold
         )
-        shown = [index for index in range(len(images)) if _liver_px(organ, index) >= LIVER_SEEN_PX]
+        shown = _slices_of_liver(organ, geometry)
         if not shown:
             return VolumeEvidence(geometry, [], [], organ)
-        return VolumeEvidence(
-            geometry, self._boxes(images, shown, organ, transform), self._slices(images, shown, organ), organ
-        )
+        boxes = self._boxes(images, shown, organ, transform)
+        return VolumeEvidence(geometry, boxes, self._slices(images, shown, organ), organ)
 
     def _slices(self, images: NDArray[np.uint8], shown: Sequence[int], organ: OrganVolume) -> list[SliceResult]:
         """Votes from the evidence in the liver where the classifiers' cards have it (docs/decisions/0054)."""
-        livers = np.stack([liver for index in shown if (liver := organ.liver(index)) is not None])
-        vote = self.vote.of_liver_votes if votes_in_liver(self.classifiers) else self.vote
-        rows = apply_vote(vote, calibrated_probabilities(self.classifiers, images[shown], livers))
-        thresholds = Thresholds.of(vote)
+        livers = organ.shares[shown, LIVER] >= LIVER_THRESHOLD * _FULL
+        rows = apply_vote(self.vote, calibrated_probabilities(self.classifiers, images[shown], livers))
+        thresholds = Thresholds.of(self.vote)
         return [_slice_result(index, row.tolist(), thresholds) for index, row in zip(shown, rows, strict=True)]
 
     def _boxes(
@@ -142,9 +144,13 @@ def _slice_result(index: int, row: list[float], thresholds: Thresholds) -> Slice
     return SliceResult(slice=index, outcome=outcome, tumour_probability=tumour, type_probabilities=types)
 
 
-def _liver_px(organ: OrganVolume, index: int) -> int:
-    liver = organ.liver(index)
-    return 0 if liver is None else int(liver.sum())
+def _slices_of_liver(organ: OrganVolume, geometry: VolumeGeometry) -> list[int]:
+    """Slices inside the liver's extent that show it."""
+    pixels = liver_pixels(organ.shares)
+    extent = liver_extent(pixels, geometry.spacing_mm[0])
+    if extent is None:
+        return []
+    return [index for index in range(extent[0], extent[1] + 1) if pixels[index] >= LIVER_SEEN_PX]
 
 
 def _default(models: Sequence[ShippedModel]) -> Ensemble:

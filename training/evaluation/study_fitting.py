@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from hepar.ensemble.lesions import VolumeEvidence, analyse_volume, find_candidates
 from hepar.ensemble.patient_decision import patient_features
 from hepar.ensemble.study_calibration import LogisticModel, StudyCalibration
+from hepar.ensemble.voting import Thresholds
 from training.evaluation.study_scores import match
 from training.simulated import SimulatedStudy
 from training.sources import UnusableData
@@ -21,17 +22,21 @@ MAX_FALSE_LESIONS = 0.25
 """A patient, on the studies of the fit: the operating point."""
 LOWEST_LESION_THRESHOLD = 0.3
 """Whatever the studies of the fit allow: they are few."""
-MAX_WRONG_SHARE = 0.1
-"""Of the decisions of each stage (docs/decisions/0038)."""
+MAX_WRONG_TUMOURS = 0.1
+"""Of the decisions of the first stage (docs/decisions/0038)."""
+MAX_WRONG_TYPES = 0.03
+"""Of the decided types (docs/decisions/0054)."""
 _PENALTY = 1.0
 _SMALLEST_DEVIATION = 1e-6
 _TUMOUR_THRESHOLDS = np.round(np.arange(0.5, 0.96, 0.01), 2)
-_TYPE_THRESHOLDS = np.round(np.arange(0.5, 0.96, 0.01), 2)
+_TYPE_THRESHOLDS = np.round(np.arange(0.5, 1.0, 0.01), 2)
 Pair = tuple[SimulatedStudy, VolumeEvidence]
 
 
-def fit(studies: Sequence[Pair], start: StudyCalibration) -> StudyCalibration:
-    """start: its weights of boxes and classifiers in a lesion's type, and its words for certainty, are kept.
+def fit(studies: Sequence[Pair], start: StudyCalibration, vote: Thresholds) -> StudyCalibration:
+    """vote: thresholds of the vote on one image; those of a study are at least as high, because they are fitted on
+    fewer patients, none of them real.  start: its weights of boxes and classifiers in a lesion's type, and its words
+    for certainty, are kept.
 
     Raises UnusableData where the studies hold no example of a class.
     """
@@ -56,7 +61,7 @@ def fit(studies: Sequence[Pair], start: StudyCalibration) -> StudyCalibration:
             "lesion_threshold": _lesion_threshold([lesion.probability(item) for item in features], hits, len(studies)),
         }
     )
-    return _with_thresholds(fitted, studies)
+    return _with_thresholds(fitted, studies, vote)
 
 
 def _logistic(rows: Sequence[Mapping[str, float]], labels: Sequence[bool], names: Sequence[str]) -> LogisticModel:
@@ -92,8 +97,8 @@ def _lesion_threshold(probabilities: Sequence[float], hits: Sequence[bool], pati
     return 0.95
 
 
-def _with_thresholds(calibration: StudyCalibration, studies: Sequence[Pair]) -> StudyCalibration:
-    """The lowest of each stage at which at most a tenth of its decisions are wrong."""
+def _with_thresholds(calibration: StudyCalibration, studies: Sequence[Pair], vote: Thresholds) -> StudyCalibration:
+    """The lowest of each stage at which its share of wrong decisions is allowed."""
     decisions = [
         (study.label, analyse_volume(evidence, study.name, 1, calibration).decision) for study, evidence in studies
     ]
@@ -105,15 +110,17 @@ def _with_thresholds(calibration: StudyCalibration, studies: Sequence[Pair]) -> 
     type_right = np.array([bool(shares) and max(shares, key=shares.__getitem__) == label for label, shares in types])
     return calibration.model_copy(
         update={
-            "tumour_threshold": _lowest(sure, right, _TUMOUR_THRESHOLDS),
-            "type_threshold": _lowest(type_sure, type_right, _TYPE_THRESHOLDS),
+            "tumour_threshold": max(vote.tumour, _lowest(sure, right, _TUMOUR_THRESHOLDS, MAX_WRONG_TUMOURS)),
+            "type_threshold": max(vote.type, _lowest(type_sure, type_right, _TYPE_THRESHOLDS, MAX_WRONG_TYPES)),
         }
     )
 
 
-def _lowest(sure: NDArray[np.float64], right: NDArray[np.bool_], thresholds: NDArray[np.float64]) -> float:
+def _lowest(
+    sure: NDArray[np.float64], right: NDArray[np.bool_], thresholds: NDArray[np.float64], allowed: float
+) -> float:
     for threshold in thresholds:
         decided = sure >= threshold
-        if (decided & ~right).sum() <= MAX_WRONG_SHARE * decided.sum():
+        if (decided & ~right).sum() <= allowed * decided.sum():
             return float(threshold)
     return float(thresholds[-1])

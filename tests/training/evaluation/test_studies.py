@@ -11,6 +11,7 @@ import pytest
 from hepar.contracts.lesions import SliceBox
 from hepar.ensemble.lesions import VolumeEvidence, analyse_volume
 from hepar.ensemble.study_calibration import StudyCalibration
+from hepar.ensemble.voting import Thresholds
 from hepar.imaging.volume import VolumeGeometry
 from tests.support.volumes import CALIBRATION, Ellipsoid, boxes_of, evidence_of, slices_of
 from training.evaluation.study_fitting import MAX_FALSE_LESIONS, fit
@@ -116,7 +117,7 @@ def cohort(count: int) -> list[tuple[SimulatedStudy, VolumeEvidence]]:
 
 def test_the_fit_separates_lesions_from_false_ones() -> None:
     pairs = cohort(24)
-    fitted = fit(pairs, CALIBRATION)
+    fitted = fit(pairs, CALIBRATION, Thresholds(0.5, 0.5))
     assert fitted.fitted_on.startswith("24 simulated studies")
     results = [score_study(which, analyse_volume(evidence, which.name, 1, fitted)) for which, evidence in pairs]
     assert all(item.found is not None for result in results for item in result.matches)
@@ -129,7 +130,12 @@ def test_the_fit_separates_lesions_from_false_ones() -> None:
 
 def test_a_fit_without_tumour_free_studies_is_refused() -> None:
     with pytest.raises(UnusableData, match="simulate more"):
-        fit([pair for pair in cohort(9) if pair[0].label is not None], CALIBRATION)
+        fit([pair for pair in cohort(9) if pair[0].label is not None], CALIBRATION, Thresholds(0.5, 0.5))
+
+
+def test_thresholds_are_at_least_those_of_the_vote() -> None:
+    fitted = fit(cohort(12), CALIBRATION, Thresholds(0.77, 0.93))
+    assert (fitted.tumour_threshold, fitted.type_threshold) == (0.77, 0.93)
 
 
 def test_the_page_names_its_limits_and_the_real_volumes(tmp_path: Path) -> None:
