@@ -31,7 +31,7 @@ from bench.measurement import (
 from bench.report import rows_of, table, write
 from bench.segmenter_cost import WITH, WITHOUT, costs_of, measure_segmenter, table_of, write_repository_without
 from bench.study import lines_of, measure_study
-from bench.study_slices import SAMPLE_STUDY, slices_of
+from bench.study_slices import SAMPLE_STUDY
 from bench.variants import VARIANTS, write_variant
 from local_stack.demo import running_stack
 from local_stack.demo_client import DemoFailed
@@ -173,10 +173,9 @@ def _event_loop() -> None:
 
 
 def _study(arguments: argparse.Namespace) -> None:
-    slices = slices_of(arguments.study)
     limits = SliceLimits(arguments.batch, arguments.in_flight)
     with running_stack_process() as stack:
-        costs = measure_study(stack, slices, limits, arguments.rounds, FOLDER)
+        costs = measure_study(stack, arguments.study, limits, arguments.rounds, FOLDER)
     lines = lines_of(arguments.study.name, costs)
     print(*lines, sep="\n")
     arguments.out.mkdir(parents=True, exist_ok=True)

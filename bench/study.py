@@ -1,4 +1,4 @@
-"""The model work of one study: through the model services, and by ONNX Runtime alone, in alternating rounds."""
+"""One study: its model work by ONNX Runtime alone and through the services, and all of it, in alternating rounds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import json
 import statistics
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.measurement import SETTINGS, MeasurementFailed, RunningStack, Setting
+from bench.stored_study import analyse_study, upload_of
+from bench.study_slices import slices_of
 from hepar.contracts.cards import ModelCard
 from hepar.core.deadlines import Deadline
 from hepar.ensemble.masks import LIVER, LIVER_SEEN_PX, LIVER_THRESHOLD
@@ -45,40 +49,38 @@ class Cost:
 
 @dataclass
 class StudyCosts:
-    """slices, liver_slices: numbers of them.  alone: by setting of ONNX Runtime.
+    """slices, liver_slices: numbers of them.  alone: by setting of ONNX Runtime.  services: the model work alone.
 
-    process_cpu_s: of the services, by process and round.
+    stored: from the upload at the gateway to the stored result.  process_cpu_s: of `services`, by process and round.
     """
 
     slices: int
     liver_slices: int
     alone: dict[str, Cost] = field(default_factory=dict)
     services: Cost = field(default_factory=Cost)
+    stored: Cost = field(default_factory=Cost)
     process_cpu_s: dict[str, list[float]] = field(default_factory=dict)
 
     @property
     def fastest_alone(self) -> str:
         return min(self.alone, key=lambda setting: statistics.median(self.alone[setting].wall_s))
 
-    @property
-    def wall_ratio(self) -> float:
-        """Time through the services to that of ONNX Runtime alone at its fastest."""
-        return statistics.median(self.services.wall_s) / statistics.median(self.alone[self.fastest_alone].wall_s)
-
-    @property
-    def cpu_ratio(self) -> float:
-        """The same with processor time, of which other work on the machine takes none."""
-        return statistics.median(self.services.cpu_s) / statistics.median(self.alone[self.fastest_alone].cpu_s)
+    def ratios(self, cost: Cost) -> tuple[float, float]:
+        """Of time and of processor time, to ONNX Runtime alone at its fastest. Other work takes no processor time."""
+        alone = self.alone[self.fastest_alone]
+        return (
+            statistics.median(cost.wall_s) / statistics.median(alone.wall_s),
+            statistics.median(cost.cpu_s) / statistics.median(alone.cpu_s),
+        )
 
 
-def measure_study(stack: RunningStack, slices: GreyImage, limits: SliceLimits, rounds: int, folder: Path) -> StudyCosts:
-    """folder: for the slices in the size of the networks. Raises MeasurementFailed."""
-    return asyncio.run(_measured(stack, slices, limits, rounds, folder))
+def measure_study(stack: RunningStack, source: Path, limits: SliceLimits, rounds: int, folder: Path) -> StudyCosts:
+    """source: a folder, ZIP or NIfTI volume.  folder: for files of the measurement.  Raises MeasurementFailed."""
+    return asyncio.run(_measured(stack, source, limits, rounds, folder))
 
 
-async def _measured(
-    stack: RunningStack, slices: GreyImage, limits: SliceLimits, rounds: int, folder: Path
-) -> StudyCosts:
+async def _measured(stack: RunningStack, source: Path, limits: SliceLimits, rounds: int, folder: Path) -> StudyCosts:
+    slices, upload, account = slices_of(source), upload_of(source, folder), stack.sign_up()
     settings = stack.settings
     auth, classify, detect = (
         f"http://127.0.0.1:{port}" for port in (settings.auth_port, settings.classify_port, settings.detect_port)
@@ -92,15 +94,25 @@ async def _measured(
                 for batch in BATCHES:
                     cost = costs.alone.setdefault(f"{setting}, {batch} slice(s) a run", Cost())
                     cost.add(*await asyncio.to_thread(alone.seconds, setting, batch))
-            before, started = stack.cpu_s() | {_CLIENT: time.process_time()}, time.perf_counter()
-            await _analysed(models, slices)
-            wall_s = time.perf_counter() - started
-            after = stack.cpu_s() | {_CLIENT: time.process_time()}
-            spent = {name: after[name] - before[name] for name in after}
-            costs.services.add(wall_s, sum(spent.values()))
+            with _measuring(stack, costs.services) as spent:
+                await _analysed(models, slices)
             for name, cpu_s in spent.items():
                 costs.process_cpu_s.setdefault(name, []).append(cpu_s)
+            token = stack.token(account)
+            with _measuring(stack, costs.stored):
+                await asyncio.to_thread(analyse_study, stack, upload, token)
     return costs
+
+
+@contextmanager
+def _measuring(stack: RunningStack, cost: Cost) -> Iterator[dict[str, float]]:
+    """Adds a round to `cost`. Yields the processor time by process, which is there at the end."""
+    spent: dict[str, float] = {}
+    before, started = stack.cpu_s() | {_CLIENT: time.process_time()}, time.perf_counter()
+    yield spent
+    wall_s, after = time.perf_counter() - started, stack.cpu_s() | {_CLIENT: time.process_time()}
+    spent.update({name: after[name] - before[name] for name in after})
+    cost.add(wall_s, sum(spent.values()))
 
 
 async def _analysed(models: SliceModels, slices: GreyImage) -> NDArray[np.intp]:
@@ -170,8 +182,11 @@ class _Alone:
 def lines_of(name: str, costs: StudyCosts) -> list[str]:
     """Markdown."""
     rows = {f"ONNX Runtime alone: {setting}": cost for setting, cost in costs.alone.items()}
-    rows["through the services"] = costs.services
-    ratios = f"{costs.wall_ratio:.2f} by time, {costs.cpu_ratio:.2f} by processor time"
+    works = {"model work through the services": costs.services, "upload to stored result": costs.stored}
+    ratios = [
+        f"Ratio of {work} to ONNX Runtime alone: {wall:.2f} by time, {cpu:.2f} by processor time."
+        for work, (wall, cpu) in ((work, costs.ratios(cost)) for work, cost in works.items())
+    ]
     by_process = ", ".join(
         f"{process} {statistics.median(spent):.2f} s" for process, spent in costs.process_cpu_s.items()
     )
@@ -180,11 +195,11 @@ def lines_of(name: str, costs: StudyCosts) -> list[str]:
         "",
         "| work | s | processor s | s by round |",
         "|---|---|---|---|",
-        *(_row(work, cost) for work, cost in rows.items()),
+        *(_row(work, cost) for work, cost in (rows | works).items()),
         "",
-        f"Processor time through the services: {by_process}.",
+        f"Processor time of the model work through the services: {by_process}.",
         "",
-        f"Ratio of the services to ONNX Runtime alone: {ratios}.",
+        *ratios,
     ]
 
 
