@@ -61,8 +61,8 @@ def _introduction(studies: Sequence[ScoredStudy], calibration: StudyCalibration)
 {len(studies)} simulated studies: phantoms with synthesised lesions in three dimensions, slices {spacing_mm:g} mm apart,
 through the shipped networks and `hepar.ensemble.lesions`. They test the chain from slices to a patient's result. They
 say little about real patients: the phantoms come from one generator, and the networks were trained with lesions of the
-same kind. Some rules of the fit were chosen after a look at results of these studies (decision 0043): the figures are a little
-too good. Intervals are bootstrapped over patients.
+same kind. Some rules of the fit were chosen after a look at results of these studies (decision 0043): the figures
+are a little too good. Intervals are bootstrapped over patients.
 
 A lesion is found if its boxes overlap the true ones by {FOUND_OVERLAP:g} or more (intersection over union in space),
 one to one. Sizes are long axes. The calibration was fitted on {calibration.fitted_on};
