@@ -43,7 +43,8 @@ from study_service.volume_reader import VolumeReader
 
 _log = logging.getLogger(__name__)
 _OUTAGES = (Unavailable, DeadlineExceeded, BadUpstream, UpstreamProblem, InsufficientStorage, JobStuck)
-_SERVER_ERROR = 500
+_PASSING = (502, 503, 504)
+"""Statuses of a model service that say nothing about the slices."""
 _FULL_S = 5.0
 
 
@@ -149,8 +150,8 @@ class StudyWorker:
         if isinstance(error, ClientError) and not isinstance(error, NotFound):
             await self._queue.fail(job, problem_of(error))  # it would fail again
             return "failed"
-        is_refusal = isinstance(error, UpstreamProblem) and error.problem.status < _SERVER_ERROR
-        if isinstance(error, _OUTAGES) and not is_refusal:
+        is_answer = isinstance(error, UpstreamProblem) and error.problem.status not in _PASSING
+        if isinstance(error, _OUTAGES) and not is_answer:
             cause = error if isinstance(error, HeparError) else Unavailable("the analysis did not begin")
             return "waiting" if await self._queue.wait_for_component(job, problem_of(cause)) else "failed"
         problem = problem_of(AnalysisFailed(f"the analysis failed: {_reason(error)}"))

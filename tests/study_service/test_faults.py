@@ -175,11 +175,11 @@ def test_a_study_whose_slices_the_models_cannot_answer_fails_after_three_tries(
     installation: Installation, services: SliceServices
 ) -> None:
     async def work(studies: Studies) -> None:
-        services.version = "not a version"
+        services.broken = True
         with Workers(installation, 1):
             study_id = await studies.send(ANN)
             row = await studies.wait(study_id, ended)
-            assert row.status == "failed"
+            assert (row.status, row.tries) == ("failed", 3)
 
     with_studies(installation, work)
 
