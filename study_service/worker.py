@@ -27,7 +27,7 @@ from hepar.core.metrics import STUDIES_ENDED, STUDIES_QUEUED, STUDIES_RUNNING, S
 from hepar.core.request_context import begin_request
 from hepar.storage.database import open_database
 from hepar.storage.encryption import load_key_ring
-from hepar.storage.jobs import DurableJobs, JobStuck, RunStep, open_jobs
+from hepar.storage.jobs import DurableJobs, JobFailedBefore, JobStuck, RunStep, open_jobs
 from hepar.storage.objects import open_objects
 from hepar.web.problems import problem_of
 from hepar.web.upstream import UpstreamProblem
@@ -42,7 +42,7 @@ from study_service.study_analysis import PIPELINE_VERSION, STEP_SLICES, Analysis
 from study_service.volume_reader import VolumeReader
 
 _log = logging.getLogger(__name__)
-_OUTAGES = (Unavailable, DeadlineExceeded, BadUpstream, UpstreamProblem, InsufficientStorage, JobStuck)
+_OUTAGES = (Unavailable, DeadlineExceeded, BadUpstream, UpstreamProblem, InsufficientStorage, JobStuck, JobFailedBefore)
 _PASSING = (502, 503, 504)
 """Statuses of a model service that say nothing about the slices."""
 _FULL_S = 5.0
