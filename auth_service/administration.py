@@ -1,7 +1,7 @@
 """Operations of administrators on other accounts, and reading the audit log.
 
-What gives rights or cannot be undone asks for the administrator's password and code: a role, the reset of a second
-factor, a deletion. Approving, deactivating and reactivating give no more than the account had and can be undone.
+What gives rights or cannot be undone asks for the administrator's password and code: a role, a group, the reset of a
+second factor, a deletion. Approving, deactivating and reactivating give no more than the account had and can be undone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from auth_service.confirmation import confirm_password, confirmed
 from auth_service.credentials import NoSecondFactor, clear_second_factor
 from auth_service.dependencies import AuthDependencies, Caller, end_sessions, locked_account
 from auth_service.tables import StoredAccount, StoredAuditEntry
-from hepar.contracts.accounts import AccountStatus, Confirmation, Role, RoleChange
+from hepar.contracts.accounts import AccountStatus, Confirmation, GroupChange, Role, RoleChange
 from hepar.core.errors import ClientError
 from hepar.storage.paging import PageRequest, paged
 
@@ -84,6 +84,20 @@ async def change_role(
             await dependencies.audit.append(
                 session, "role_changed", caller.actor, account_id, before=before, after=form.role
             )
+    return found
+
+
+async def change_group(
+    dependencies: AuthDependencies, caller: Caller, account_id: str, form: GroupChange
+) -> StoredAccount:
+    """Of the tokens that are issued from now on. Raises WrongPassword, WrongCode, TooManyAttempts, NoSuchAccount."""
+    await confirm_password(dependencies, caller, form.password)
+    async with confirmed(dependencies, caller, form.code) as (session, _administrator):
+        found = await _locked(session, account_id)
+        if found.group_name != form.group:
+            details = {"before": found.group_name or "", "after": form.group or ""}
+            found.group_name = form.group
+            await dependencies.audit.append(session, "group_changed", caller.actor, account_id, **details)
     return found
 
 

@@ -26,7 +26,7 @@ Event = Literal[
     "signed_up", "signed_in", "sign_in_refused", "signed_out", "sessions_ended", "refresh_token_reused",
     "password_changed", "second_factor_begun", "second_factor_confirmed", "second_factor_removed",
     "second_factor_reset", "confirmation_refused", "recovery_code_used", "recovery_codes_renewed",
-    "approved", "role_changed", "deactivated", "reactivated",
+    "approved", "role_changed", "group_changed", "deactivated", "reactivated",
     "deleted", "token_revoked", "client_registered", "client_deactivated", "client_secret_added",
     "client_secret_removed", "key_rotated", "profile_changed",
     "password_reset_requested", "password_reset", "address_verification_requested", "address_verified",

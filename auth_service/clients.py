@@ -48,7 +48,11 @@ class ClientRecord:
 
 async def register(dependencies: AuthDependencies, caller: Caller, form: ClientRegistration) -> ClientRecord:
     client = StoredClient(
-        id=uuid.uuid4().hex, name=form.name, scope=" ".join(sorted(set(form.scopes))), created_at=datetime.now(UTC)
+        id=uuid.uuid4().hex,
+        name=form.name,
+        scope=" ".join(sorted(set(form.scopes))),
+        created_at=datetime.now(UTC),
+        group_name=form.group,
     )
     await confirm_password(dependencies, caller, form.password)
     async with confirmed(dependencies, caller, form.code) as (session, _):

@@ -49,7 +49,7 @@ async def by_refresh_token(
                 opened.last_used_at = now
                 scope = granted(SCOPES[role_of(account)] & frozenset(opened.scope.split()), requested)
                 successor = new_refresh_token(session, opened, digest)
-                answer = token_answer(dependencies, account.id, scope, opened.id, successor)
+                answer = token_answer(dependencies, account, scope, opened.id, successor)
     if answer is None:
         raise InvalidGrant
     return answer
@@ -125,10 +125,10 @@ def new_refresh_token(session: AsyncSession, opened: StoredSession, parent: str 
 
 
 def token_answer(
-    dependencies: AuthDependencies, subject: str, scope: str, session: str, refresh_token: str
+    dependencies: AuthDependencies, account: StoredAccount, scope: str, session: str, refresh_token: str
 ) -> AccessToken:
     return AccessToken(
-        access_token=dependencies.issuer.issue(subject, scope, session),
+        access_token=dependencies.issuer.issue(account.id, scope, session, account.group_name),
         expires_in=dependencies.issuer.lifetime_s,
         scope=scope,
         refresh_token=refresh_token,

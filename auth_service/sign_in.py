@@ -141,7 +141,7 @@ async def _open_session(
         await session.flush()
         refresh_token = new_refresh_token(session, opened)
         await dependencies.audit.append(session, "signed_in", actor, account.id, session_id=opened.id)
-    answer = token_answer(dependencies, account.id, scope, opened.id, refresh_token)
+    answer = token_answer(dependencies, account, scope, opened.id, refresh_token)
     return answer.model_copy(update={"device": device or dependencies.devices.issue(account.id)})
 
 
@@ -149,27 +149,35 @@ async def by_client(
     dependencies: AuthDependencies, client_id: str, secret: str, requested: str | None, origin: str | None
 ) -> AccessToken:
     """RFC 6749, section 4.4. Raises TooManyAttempts, WrongClient."""
-    allowed = await _scopes_of(dependencies, client_id, secret)
-    if allowed is None:
+    found = await _rights_of(dependencies, client_id, secret)
+    if found is None:
         await dependencies.throttle.begin(client_limits(origin))
         await _refused(dependencies, None, "wrong client", origin)
         raise WrongClient
-    scope = granted(allowed, requested)
+    scope = granted(found.scopes, requested)
     async with dependencies.audited_transaction() as session:
         await dependencies.audit.append(session, "signed_in", Actor(client_id, origin), client_id)
-    access_token = dependencies.issuer.issue(client_id, scope)
+    access_token = dependencies.issuer.issue(client_id, scope, group=found.group)
     return AccessToken(access_token=access_token, expires_in=dependencies.issuer.lifetime_s, scope=scope)
 
 
-async def _scopes_of(dependencies: AuthDependencies, client_id: str, secret: str) -> frozenset[str] | None:
-    """What the client's tokens may have; None where the secret is not the client's."""
+@dataclass(frozen=True)
+class _Rights:
+    """What a client's tokens may have."""
+
+    scopes: frozenset[str]
+    group: str | None = None
+
+
+async def _rights_of(dependencies: AuthDependencies, client_id: str, secret: str) -> _Rights | None:
+    """None where the secret is not the client's."""
     if client_id == STUDY_WORKER:
         expected = dependencies.settings.study_worker_secret
         same = expected and hmac.compare_digest(expected.get_secret_value().encode(), secret.encode())
-        return frozenset({SLICES_SCOPE}) if same else None
+        return _Rights(frozenset({SLICES_SCOPE})) if same else None
     async with dependencies.database.reading() as session:
         client = await _client_of(session, client_id, secret)
-    return frozenset(client.scope.split()) if client else None
+    return _Rights(frozenset(client.scope.split()), client.group_name) if client else None
 
 
 async def _client_of(session: AsyncSession, client_id: str, secret: str) -> StoredClient | None:

@@ -18,7 +18,7 @@ class StoredAccount(PagedRow, Base):
     """One person. The address is stored in lower case and is unique.
 
     totp_secret: encrypted.  last_totp_step: makes codes single-use.  approved_at: when first active.
-    email_pending: until a link confirms the address.
+    email_pending: until a link confirms the address.  group_name: whose studies it may read, too.
     """
 
     __tablename__ = "accounts"
@@ -36,6 +36,7 @@ class StoredAccount(PagedRow, Base):
     totp_confirmed_at: Mapped[datetime | None]
     last_totp_step: Mapped[int | None] = mapped_column(Integer)
     email_pending: Mapped[bool] = mapped_column(default=False)
+    group_name: Mapped[str | None] = mapped_column(String(64))
 
 
 class StoredRecoveryCode(Base):
@@ -93,6 +94,7 @@ class StoredClient(PagedRow, Base):
     scope: Mapped[str] = mapped_column(String(256))
     created_at: Mapped[datetime]
     deactivated_at: Mapped[datetime | None]
+    group_name: Mapped[str | None] = mapped_column(String(64))
 
 
 class StoredClientSecret(Base):

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import psutil
 
+from bench import hops as hops_report
 from bench.event_loop import longest_callbacks
+from bench.hops import measure_hops, write_candidates
 from bench.machine import machine
 from bench.measurement import (
     START_AND_STOP_S,
@@ -69,6 +71,8 @@ def main() -> int:
     study.add_argument("--batch", type=int, default=SliceLimits().batch_slices, help="slices of one request")
     study.add_argument("--in-flight", type=int, default=SliceLimits().in_flight, help="requests at a time")
     study.add_argument("--out", type=Path, default=FOLDER)
+    hops = commands.add_parser("hops", help="one call of Triton for each model, an ensemble, or one merged graph")
+    hops.add_argument("--rounds", type=int, default=4)
     arguments = parser.parse_args()
     try:
         if arguments.command == "throughput":
@@ -77,6 +81,8 @@ def main() -> int:
             _memory(arguments.workload, arguments.requests, arguments.step)
         elif arguments.command == "study":
             _study(arguments)
+        elif arguments.command == "hops":
+            _hops(arguments.rounds)
         elif arguments.command == "segmenter":
             _segmenter(arguments)
         elif arguments.command == "event-loop":
@@ -177,6 +183,12 @@ def _study(arguments: argparse.Namespace) -> None:
     text = "\n".join(["Made by `make bench-study`; do not edit.", "", machine(), "", *lines, ""])
     (arguments.out / "study.md").write_text(text)
     print(arguments.out / "study.md")
+
+
+def _hops(rounds: int) -> None:
+    repository = write_candidates(StackSettings().triton_model_repository, FOLDER / "hops")
+    with running_stack_process(repository) as stack:
+        print(*hops_report.lines_of(measure_hops(stack, rounds)), sep="\n")
 
 
 def _tune(clients: list[int], seconds: float, rounds: int) -> None:

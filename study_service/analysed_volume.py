@@ -23,7 +23,10 @@ LIVER_LABEL = 1
 
 
 class StoredVolume(BaseModel):
-    """slices: int16 Hounsfield units.  sources: of each slice.  thickness_mm: as the files state it."""
+    """slices: int16 Hounsfield units.  sources: of each slice.
+
+    thickness_mm, frame_of_reference_uid: as the files state them.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -34,6 +37,7 @@ class StoredVolume(BaseModel):
     series: tuple[Series, ...]
     unreadable: tuple[UnreadableFile, ...]
     warnings: tuple[str, ...]
+    frame_of_reference_uid: str | None = None
 
 
 class StoredLiver(BaseModel):

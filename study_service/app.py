@@ -91,6 +91,7 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
         objects=objects,
         ingestion=Ingestion(uploads, objects, reader),
         webhooks=Webhooks(database, keys, rules),
+        output_turn=asyncio.Semaphore(1),
     )
 
 

@@ -128,6 +128,8 @@ class AnalysedVersion:
 
     version: int
     data_key: DataKey = field(repr=False)
+    identifiers: PatientIdentifiers = field(repr=False)
+    study_date: date | None
 
 
 @dataclass(frozen=True)

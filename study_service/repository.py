@@ -19,6 +19,7 @@ from study_service.documents import (
     AccessEvent,
     AnalysedVersion,
     Caller,
+    PatientIdentifiers,
     StudyFiles,
     StudyFilter,
 )
@@ -85,7 +86,9 @@ class StudyRepository:
                 raise StudyNotFinished(f"the study is {study.status}")
             place = {} if index is None else {"slice": index}
             await record_access(session, event, caller, study_id, self._now(), version=found, **place)
-            return AnalysedVersion(found, self._keys.data_key(study.data_key))
+            key = self._keys.data_key(study.data_key)
+            known = PatientIdentifiers.from_bytes(key.decrypt(study.identifiers, f"identifiers {study_id}"))
+            return AnalysedVersion(found, key, known, study.study_date)
 
     async def versions(self, caller: Caller, study_id: str) -> list[int]:
         """The versions that have a result, oldest first."""

@@ -74,6 +74,12 @@ class StudySettings(ServiceSettings):
     lease_s: float = Field(
         default=15, ge=1, description="after this time without a sign of life, another worker takes over its studies"
     )
+    uid_root: str = Field(
+        default="2.25",
+        max_length=32,
+        pattern=r"^[0-2](\.(0|[1-9]\d*))+$",
+        description="root of the UIDs of DICOM objects that we make; 2.25: UIDs derived from UUIDs",
+    )
     poll_s: float = Field(default=0.5, gt=0, le=60, description="how often an idle worker looks for a study")
 
     webhook_hosts: list[str] = Field(

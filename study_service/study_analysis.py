@@ -169,6 +169,7 @@ class StudyAnalysis:
             series=headers.series,
             unreadable=(*headers.unreadable, *volume.unreadable),
             warnings=volume.warnings,
+            frame_of_reference_uid=volume.frame_of_reference_uid,
         )
         if not await self._stored.create("volume", stored):
             await self._tools.objects.delete(key)

@@ -20,7 +20,17 @@ from auth_service.api.dependencies import (
     shaped,
 )
 from auth_service.api.users import sign_in_page
-from hepar.contracts.accounts import Account, AccountStatus, AuditEntry, Confirmation, Page, Role, RoleChange, SignIn
+from hepar.contracts.accounts import (
+    Account,
+    AccountStatus,
+    AuditEntry,
+    Confirmation,
+    GroupChange,
+    Page,
+    Role,
+    RoleChange,
+    SignIn,
+)
 from hepar.web.openapi import problems
 
 router = APIRouter(prefix="/v1", tags=["administration"], responses=problems("unavailable"))
@@ -82,6 +92,20 @@ async def change_role(
     more than the new role allows at the account operations. The form has the administrator's own password and code.
     """
     return shaped(await administration.change_role(dependencies, caller, account_id, form))
+
+
+@router.put(
+    "/users/{account_id}/group",
+    summary="Change an account's group",
+    responses=problems(*CONFIRMATION_PROBLEMS, "no-such-account"),
+)
+async def change_group(
+    account_id: AccountId, form: GroupChange, caller: UsersAdministratorDep, dependencies: Dependencies
+) -> Account:
+    """The members of a group read each other's studies: those that they send from now on. Tokens that were issued
+    before keep their group until they expire, in ten minutes. The form has the administrator's own password and code.
+    """
+    return shaped(await administration.change_group(dependencies, caller, account_id, form))
 
 
 @router.post(

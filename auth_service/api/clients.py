@@ -109,6 +109,7 @@ def _shaped(record: clients.ClientRecord) -> Client:
         id=record.client.id,
         name=record.client.name,
         scopes=record.client.scope.split(),
+        group=record.client.group_name,
         active=record.client.deactivated_at is None,
         created_at=record.client.created_at,
         secrets=[

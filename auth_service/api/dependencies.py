@@ -78,6 +78,7 @@ def shaped(account: StoredAccount) -> Account:
             "email": account.email,
             "name": account.name,
             "role": account.role,
+            "group": account.group_name,
             "status": status,
             "second_factor": account.totp_confirmed_at is not None,
             "created_at": account.created_at,

@@ -16,6 +16,8 @@ AccountStatus = Literal["pending", "active", "deactivated"]
 
 # No control characters: PostgreSQL cannot store NUL, and lists and logs should not be rearranged by a name.
 Name = Annotated[str, StringConstraints(strip_whitespace=True, max_length=120, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Group = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+"""The name of a group."""
 GivenPassword = Annotated[str, Field(min_length=1, max_length=PASSWORD_CHARACTERS_MAX, repr=False)]
 NewPassword = Annotated[
     str,
@@ -81,6 +83,7 @@ class Account(Document):
     email: str = Field(description="the address to sign in with")
     name: str = Field(description="display name; may be empty")
     role: Role = Field(description="decides the scopes of the account's tokens")
+    group: str | None = Field(default=None, description="its members read each other's studies; null without one")
     status: AccountStatus = Field(description="`pending` accounts wait for an administrator's approval")
     second_factor: bool = Field(description="whether signing in needs a code besides the password")
     created_at: datetime = Field(description="when the account was made, UTC")
@@ -213,6 +216,14 @@ class RoleChange(Confirmation):
     role: Role = Field(description="the new role")
 
 
+class GroupChange(Confirmation):
+    """Confirmed like a role: a group opens the studies of others."""
+
+    model_config = with_example({"group": "radiology-2", "password": _PASSWORD, "code": "123456"})
+
+    group: Group | None = Field(description="the new group; null for none")
+
+
 class ClientRegistration(Confirmation):
     model_config = with_example({"name": _CLIENT_NAME, "scopes": ["analyses"], "password": _PASSWORD, "code": "123456"})
 
@@ -220,6 +231,7 @@ class ClientRegistration(Confirmation):
     scopes: list[Literal["analyses", "models", "studies"]] = Field(
         default=["analyses"], min_length=1, max_length=3, description="the scopes of its tokens"
     )
+    group: Group | None = Field(default=None, description="whose members read its studies; null for none")
 
 
 class ClientSecret(Document):
@@ -250,6 +262,7 @@ class Client(Document):
     id: str = Field(description="32 hexadecimal digits: the `client_id`")
     name: str = Field(description="display name")
     scopes: list[str] = Field(description="the scopes of its tokens")
+    group: str | None = Field(default=None, description="whose members read its studies; null without one")
     active: bool = Field(description="whether it can get tokens")
     created_at: datetime = Field(description="when it was registered, UTC")
     secrets: list[ClientSecret] = Field(description="those that are valid, the oldest first")

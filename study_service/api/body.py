@@ -29,7 +29,7 @@ _RAW_TYPES = (
     "application/gzip",
 )
 _PIECE_BYTES = 1024 * 1024
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)

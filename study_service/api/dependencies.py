@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -28,7 +29,10 @@ _UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
 @dataclass(frozen=True)
 class StudyDependencies:
-    """The parts that routes work with; made by the app's lifespan."""
+    """The parts that routes work with; made by the app's lifespan.
+
+    output_turn: of requests that make files; masks of a large study take hundreds of megabytes.
+    """
 
     settings: StudySettings
     verifier: TokenVerifier
@@ -38,6 +42,7 @@ class StudyDependencies:
     objects: ObjectStore
     ingestion: Ingestion
     webhooks: Webhooks
+    output_turn: asyncio.Semaphore
 
 
 async def _dependencies(request: Request) -> StudyDependencies:

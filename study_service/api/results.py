@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from numpy.typing import NDArray
 
@@ -19,7 +19,9 @@ from hepar.imaging.ct_image import LIVER_WINDOW, Window
 from hepar.web.openapi import problems
 from study_service.analysed_volume import AnalysedVolume, StoredMasks, StoredVolume
 from study_service.api.dependencies import PRINCIPAL, CallerDep, Dependencies, SliceIndex, StudyId, VersionDep
+from study_service.api.files import WantedFile, accepted_file, file_response
 from study_service.errors import NoSuchSlice
+from study_service.outputs.registry import BY_MEDIA_TYPE
 from study_service.pictures import mask_png, nifti_gz, slice_png
 
 router = APIRouter(
@@ -71,12 +73,24 @@ IfNoneMatch = Annotated[
 ]
 
 
-@router.get("/{study_id}/result", summary="Read the result of a study")
+@router.get(
+    "/{study_id}/result",
+    summary="Read the result of a study",
+    response_model=StudyResult,
+    responses={200: {"content": {kind: {"schema": _BINARY} for kind in BY_MEDIA_TYPE if kind != "application/json"}}},
+)
 async def get_study_result(
-    study_id: StudyId, caller: CallerDep, dependencies: Dependencies, version: VersionDep = None
-) -> StudyResult:
-    """The decision about the patient, and every lesion with its axes, volume and type."""
-    return await dependencies.repository.result(caller, study_id, version)
+    study_id: StudyId, request: Request, caller: CallerDep, dependencies: Dependencies, version: VersionDep = None
+) -> StudyResult | Response:
+    """The decision about the patient, and every lesion with its axes, volume and type. With `Accept: application/pdf`,
+    `application/fhir+json` or `text/csv`, the file of this type in English.
+    """
+    name = accepted_file(request.headers.get("accept"))
+    if name is None:
+        return await dependencies.repository.result(caller, study_id, version)
+    answer = await file_response(WantedFile(study_id, version, name), caller, dependencies)
+    answer.headers["Vary"] = "Accept"
+    return answer
 
 
 @router.get(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from hepar.contracts.lesions import Lesion
+from hepar.contracts.study_results import StudyResult
 from hepar.imaging.ct_image import LIVER_WINDOW, GreyImage
 
 from .context import OutputContext
@@ -54,11 +55,18 @@ class KeyImage:
 
 
 def key_slices(context: OutputContext) -> list[int]:
-    """The result's key slices; without any, the middle of the liver, or else of the volume."""
-    if context.result.key_slices:
-        return [key.slice for key in context.result.key_slices][:KEY_IMAGES_MAX]
-    first, last = context.result.volume.liver_slices or (0, context.geometry.shape[0] - 1)
-    return [(first + last) // 2]
+    return key_slice_indices(context.result, context.geometry.shape[0])
+
+
+def key_slice_indices(result: StudyResult, slices: int) -> list[int]:
+    """The result's key slices; without any, the middle of the liver, or else of the volume.
+
+    slices: of the volume.
+    """
+    if result.key_slices:
+        return [key.slice for key in result.key_slices if key.slice < slices][:KEY_IMAGES_MAX]
+    first, last = result.volume.liver_slices or (0, slices - 1)
+    return [min((first + last) // 2, slices - 1)]
 
 
 def key_image(context: OutputContext, slice_index: int) -> KeyImage:

@@ -22,7 +22,6 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 _TIME = re.compile(r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?)?)?")
 _AGE = re.compile(r"\d{3}[DWMY]")
 _NAME_GROUP_LENGTH_MAX = 64
-_PLANE = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
 
 
 def study_attributes(context: OutputContext) -> Dataset:
@@ -90,20 +89,20 @@ def _state_position(header: Dataset, context: OutputContext, index: int) -> None
     stated, image = context.sources[index].header, context.sources[index].geometry
     header.Rows, header.Columns = image.height, image.width
     header.SliceThickness = round(context.geometry.spacing_mm[0], 6)
-    if all(stated.get(keyword) for keyword in _PLANE):
-        for keyword in _PLANE:
-            setattr(header, keyword, [float(value) for value in stated.get(keyword)])
-        return
     centres = np.array([[0.5, 0.5], [1.5, 0.5], [0.5, 1.5]])
     display = image.to_display(centres) * np.array(context.geometry.shape[:0:-1]) / image.display_size - 0.5
     indices = np.column_stack([np.full(3, float(index)), display[:, 1], display[:, 0]])
     first, next_column, next_row = context.geometry.to_patient_mm(indices)
     steps = next_column - first, next_row - first
     across_mm, down_mm = (float(np.linalg.norm(step)) for step in steps)
-    header.ImagePositionPatient = [round(value, 6) for value in first.tolist()]
-    directions = np.concatenate([steps[0] / across_mm, steps[1] / down_mm])
-    header.ImageOrientationPatient = [round(value, 6) for value in directions.tolist()]
-    header.PixelSpacing = [round(down_mm, 6), round(across_mm, 6)]
+    computed = {
+        "ImagePositionPatient": first,
+        "ImageOrientationPatient": np.concatenate([steps[0] / across_mm, steps[1] / down_mm]),
+        "PixelSpacing": np.array([down_mm, across_mm]),
+    }
+    for keyword, values in computed.items():
+        exact = stated.get(keyword) or [round(value, 6) + 0.0 for value in values.tolist()]
+        setattr(header, keyword, [float(value) for value in exact])
 
 
 def _text(header: Dataset, keyword: str) -> str:

@@ -42,6 +42,7 @@ TABLE: dict[tuple[str, str], str | None] = {
     ("DELETE", "/v1/users/{account_id}"): "users",
     ("POST", "/v1/users/{account_id}/approve"): "users",
     ("PUT", "/v1/users/{account_id}/role"): "users",
+    ("PUT", "/v1/users/{account_id}/group"): "users",
     ("POST", "/v1/users/{account_id}/deactivate"): "users",
     ("POST", "/v1/users/{account_id}/reactivate"): "users",
     ("DELETE", "/v1/users/{account_id}/second-factor"): "users",

@@ -145,3 +145,11 @@ def test_apart_columns_are_linked_as_the_components_of_a_graph(cells: list[tuple
         slices = sorted(index for column_place, index in cells if column_place == place)
         expected += sum(1 for position, index in enumerate(slices) if position == 0 or index - slices[position - 1] > 3)
     assert len(link_boxes(boxes, 5.0)) == expected
+
+
+def test_of_two_boxes_the_one_that_overlaps_most_is_linked() -> None:
+    """Slice 1 has two boxes that both lie half or more in that of slice 0."""
+    shifted, better = box(1, (6, 0, 26, 20)), box(1, (22, 0, 40, 20))
+    first = box(0, (14, 0, 40, 20))
+    linked = link_boxes([first, shifted, better], 5.0)
+    assert [lesion.boxes for lesion in linked] == [(first, better), (shifted,)]

@@ -225,6 +225,9 @@ EFFECTS: dict[tuple[str, str], Effect] = {
     ("get_user", "account_id"): by_id("GET", "/v1/users/{account_id}", account, "account_id"),
     ("delete_user", "account_id"): by_id("DELETE", "/v1/users/{account_id}", account, "account_id", json=CONFIRM),
     ("approve_user", "account_id"): by_id("POST", "/v1/users/{account_id}/approve", account, "account_id"),
+    ("change_group", "account_id"): by_id(
+        "PUT", "/v1/users/{account_id}/group", account, "account_id", json=CONFIRM | {"group": "liver"}
+    ),
     ("change_role", "account_id"): by_id(
         "PUT", "/v1/users/{account_id}/role", account, "account_id", json=CONFIRM | {"role": "researcher"}
     ),

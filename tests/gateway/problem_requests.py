@@ -19,6 +19,7 @@ from tests.support.public_api import NOBODY, Person, PublicApi, filled
 
 CONFIRM, WRONGLY = {"password": PASSWORD}, {"password": "another wrong password"}
 DEMOTE = CONFIRM | {"role": "clinician"}
+GROUP = CONFIRM | {"group": "liver"}
 WRONG, ANOTHER = "another wrong password", "yet another long password"
 
 
@@ -285,6 +286,7 @@ PROBLEMS: dict[tuple[str, str], Request] = {
     ("deactivate_user", "no-such-account"): nothing_there("POST", "/v1/users/{account_id}/deactivate"),
     ("deactivate_user", "last-administrator"): last_administrator("POST", "/v1/users/{own}/deactivate"),
     ("reactivate_user", "no-such-account"): nothing_there("POST", "/v1/users/{account_id}/reactivate"),
+    ("change_group", "no-such-account"): nothing_there("PUT", "/v1/users/{account_id}/group", json=GROUP),
     ("change_role", "no-such-account"): nothing_there("PUT", "/v1/users/{account_id}/role", json=DEMOTE),
     ("change_role", "last-administrator"): last_administrator("PUT", "/v1/users/{own}/role", json=DEMOTE),
     ("list_sign_ins_of_user", "no-such-account"): nothing_there("GET", "/v1/users/{account_id}/sign-ins"),
@@ -295,6 +297,7 @@ PROBLEMS: dict[tuple[str, str], Request] = {
         "DELETE", "/v1/clients/{client_id}/secrets/{secret_id}", json=CONFIRM
     ),
     **unconfirmed("delete_user", "DELETE", "/v1/users/{account_id}", "administrator"),
+    **unconfirmed("change_group", "PUT", "/v1/users/{account_id}/group", "administrator", group="liver"),
     **unconfirmed("change_role", "PUT", "/v1/users/{account_id}/role", "administrator", role="clinician"),
     **unconfirmed("register_client", "POST", "/v1/clients", name="PACS"),
     **unconfirmed("deactivate_client", "DELETE", "/v1/clients/{client_id}"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from hepar.contracts.cards import ConfusionMatrix, Curve
+from hepar.contracts.figures import ConfusionMatrix, Curve
 
 
 def test_a_confusion_matrix_has_a_count_for_every_pair() -> None:

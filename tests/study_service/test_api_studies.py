@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import resource
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,6 +141,21 @@ def test_the_limits_of_an_upload(authority: TokenAuthority, tmp_path: Path) -> N
         full = api.call("POST", "/v1/studies", content=zipped(ct_files()), headers=ZIP)
         assert (full.status_code, full.json()["type"]) == (403, "/problems/quota-exceeded")
         assert len(api.stored_files()) == 1
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(api: StudyApi) -> None:
+    """Files of this process cannot grow beyond a mebibyte, as on a disk without more room."""
+    before, files = api.stored_files(), ct_files(6, size=512)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024 * 1024, limits[1]))
+    try:
+        full = api.call("POST", "/v1/studies", files=parts(files))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (full.status_code, full.json()["type"]) == (507, "/problems/insufficient-storage")
+    assert full.headers["retry-after"] == "60"
+    assert api.stored_files() == before
+    assert api.call("POST", "/v1/studies", files=parts(files)).status_code == 202
 
 
 def test_the_list_has_filters_and_pages(authority: TokenAuthority, tmp_path: Path) -> None:

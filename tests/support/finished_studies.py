@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.uid import CTImageStorage
 
 from hepar.contracts.base import example_of
 from hepar.contracts.problems import Problem
@@ -43,7 +45,7 @@ def labels() -> NDArray[np.uint16]:
     return found
 
 
-async def _end(settings: StudySettings, study_id: str, *, failed: bool) -> None:
+async def _end(settings: StudySettings, study_id: str, *, failed: bool, sop_uids: Sequence[str] = ()) -> None:
     keys = load_key_ring(settings.key_file)
     async with (
         open_database(settings.database_url, MIGRATIONS, "studies") as database,
@@ -57,14 +59,18 @@ async def _end(settings: StudySettings, study_id: str, *, failed: bool) -> None:
         files = await queue.files(job)
         stored = AnalysedVolume(objects, files.data_key, study_id, job.version)
         prefix = stored.prefix
-        sources = [SliceSource(0, None, None, None, Geometry(48, 32), (0.0, 0.0, 0.0))] * GEOMETRY.shape[0]
+        uids: Sequence[str | None] = sop_uids or [None] * GEOMETRY.shape[0]
+        sources = [
+            SliceSource(0, None, uid, CTImageStorage, Geometry(48, 32), (-20.0, -15.0, 30.0 + 5 * index))
+            for index, uid in enumerate(uids)
+        ]
         slices = await write_slices(objects, files.data_key, f"{prefix}/hu", iter(hounsfield()))
         masks = await write_slices(objects, files.data_key, f"{prefix}/labels", iter(labels()), LIVER_SLICES.start)
         await stored.create(
             "volume",
             StoredVolume(
                 slices=slices, geometry=GEOMETRY, sources=tuple(sources), thickness_mm=5.0, series=(), unreadable=(),
-                warnings=(),
+                warnings=(), frame_of_reference_uid="1.2.3.4" if sop_uids else None,
             ),
         )  # fmt: skip
         await stored.create("masks", StoredMasks(labels=masks))
@@ -88,9 +94,9 @@ async def _claimed(queue: JobQueue, study_id: str) -> Job:
             await queue.release(other)
 
 
-def finish_study(settings: StudySettings, study_id: str) -> None:
-    """In a loop of its own."""
-    asyncio.run(_end(settings, study_id, failed=False))
+def finish_study(settings: StudySettings, study_id: str, sop_uids: Sequence[str] = ()) -> None:
+    """In a loop of its own. sop_uids: of the images of the slices; none for a study without DICOM files."""
+    asyncio.run(_end(settings, study_id, failed=False, sop_uids=sop_uids))
 
 
 def fail_study(settings: StudySettings, study_id: str) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
+import httpx
 import httpx2
 import pytest
 from fastapi import FastAPI, Query, Request
@@ -23,6 +25,7 @@ from hepar.core.request_context import current_request_id
 from hepar.core.settings import ServiceSettings, load_settings
 from hepar.web.app import new_app
 from hepar.web.uploads import read_image
+from tests.support.serving import serving
 
 LIMIT = 1000
 TWICE = b'--b\r\nContent-Disposition: form-data; name="image"\r\n\r\na\r\n' * 2 + b"--b--"
@@ -142,6 +145,37 @@ def test_invalid_uploads_are_rejected(client: TestClient, body: bytes, kind: str
     document = problem(client.post("/upload", content=body, headers={"content-type": kind}))
     assert document.status == status
     assert (document.errors is not None) == (status == 422)
+
+
+def test_an_upload_path_may_have_a_time_of_its_own() -> None:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.readiness = None
+        yield
+
+    def slow() -> Iterator[bytes]:
+        yield b"a"
+        time.sleep(0.3)
+        yield b"b"
+
+    paths = frozenset({"/short", "/long"})
+    app = new_app("Test", "for tests", ServiceSettings(), lifespan, paths, upload_s={"/short": 0.1, "/long": 60.0})
+    for path in paths:
+
+        @app.post(path, tags=["test"], name=path.strip("/"))
+        async def upload(request: Request) -> dict[str, str]:
+            return {"image": (await read_image(request, LIMIT)).decode("latin-1")}
+
+    headers = {"content-type": "image/png"}
+    with serving(app) as url, httpx.Client(base_url=url, headers=headers, trust_env=False) as client:
+        refused = client.post("/short", content=slow())
+        assert Problem.model_validate_json(refused.content).type == "/problems/upload-too-slow"
+        assert client.post("/long", content=slow()).json() == {"image": "ab"}
+
+
+def test_a_body_at_an_upload_path_is_small_for_every_other_method(client: TestClient) -> None:
+    answer = client.request("DELETE", "/upload", content=b"x" * 70_000)
+    assert problem(answer).type == "/problems/too-large"
 
 
 def test_an_upload_of_unknown_length_is_stopped_at_the_limit(client: TestClient) -> None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from hepar.contracts.cards import Metric, ModelCard
+from hepar.contracts.cards import ModelCard
+from hepar.contracts.figures import Metric
 from training.configuration import load_configuration
 from training.networks import Run
 from training.prepared.dataset import data_fingerprint

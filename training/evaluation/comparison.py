@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from hepar.contracts.cards import Metric
+from hepar.contracts.figures import Metric
 from hepar.ensemble.voting import Thresholds
 from training.evaluation.curves import confusion, reliability, roc
 from training.evaluation.ensemble_application import apply_fusion, apply_vote

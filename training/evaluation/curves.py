@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.metrics import roc_curve
 
-from hepar.contracts.cards import ConfusionMatrix, Curve, Curves, ReliabilityBin
+from hepar.contracts.figures import ConfusionMatrix, Curve, Curves, ReliabilityBin
 from training.lesions import LABELS
 from training.metrics import detection
 from training.metrics.classification import Floats, Labels

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hepar.contracts.cards import Curves, Distribution, Ensemble, Ensembles, FusionMethod, Metric, VotingMethod
+from hepar.contracts.cards import Distribution, Ensemble, Ensembles, FusionMethod, VotingMethod
+from hepar.contracts.figures import Curves, Metric
 from hepar.ensemble.voting import Thresholds
 from training.evaluation.curves import classifier_curves, detector_curves
 from training.evaluation.ensemble_application import apply_fusion, apply_vote

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from hepar.contracts.cards import Metric, Task
+from hepar.contracts.cards import Task
+from hepar.contracts.figures import Metric
 from hepar.ensemble.voting import Thresholds
 from training.evaluation.ground_truth import boxes_from_rows, true_boxes
 from training.evaluation.inference import predict_boxes, predict_logits, run_model_on

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hepar.contracts.base import RESEARCH_USE_NOTICE
+from training.evaluation.best_member import compared_with_best_member
 from training.evaluation.judged_slices import Judged, RealSlice
 from training.evaluation.real_patients import Row, by_patient, froc, operating_points, other_domains, tumour_area
 
@@ -21,6 +22,8 @@ part of the outlined tumour in one slice.
 The thresholds and the gate were fitted on the validation patients, so that the figures of these are too good. Each
 figure comes from few patients."""
 
+_BEST = "The fusion and its best detector: mean share of sure lesions found over these rates of boxes"
+
 
 def write_page(slices: Sequence[RealSlice], judged: Sequence[Judged], path: Path) -> str:
     """Writes the page and returns it. judged: the shipped networks first."""
@@ -29,6 +32,7 @@ def write_page(slices: Sequence[RealSlice], judged: Sequence[Judged], path: Path
         ("The same: validation patients", operating_points(slices, judged, "validation")),
         ("Sure lesions found, by boxes a slice without a lesion: test patients", froc(slices, judged, "test")),
         ("The same: validation patients", froc(slices, judged, "validation")),
+        (_BEST, compared_with_best_member(slices, judged)),
         ("Tumour or none: area under the curve", tumour_area(slices, judged)),
         ("Other scanners and hospitals", other_domains(slices, judged)),
         (f"Each test patient: {judged[0].name}", by_patient(slices, judged[0], "test")),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from hepar.contracts.cards import Metric
+from hepar.contracts.figures import Metric
 from hepar.ensemble.voting import Thresholds
 from training.evaluation.gate_fitting import THRESHOLDS
 from training.evaluation.judged_slices import Answer, Judged, RealSlice, TrueLesion
@@ -106,7 +106,7 @@ def froc(slices: Sequence[RealSlice], judged: Sequence[Judged], part: str) -> li
 def _found_at(pairs: Sequence[Pair], minimum_share: float) -> Row:
     cells = []
     for allowed in FALSE_BOXES:
-        point = Point("", _lowest(pairs, minimum_share, allowed), minimum_share)
+        point = Point("", lowest_threshold(pairs, minimum_share, allowed), minimum_share)
         cells.append(f"{share(found(pairs, point, lambda lesion: lesion.sure))} at {point.threshold:g}")
     return cells
 
@@ -207,7 +207,8 @@ def rate(counts: Sequence[int]) -> str:
     return f"{np.mean(counts):.3f} ({sum(counts)} on {len(counts)})" if counts else "none known"
 
 
-def _lowest(pairs: Sequence[Pair], minimum_share: float, allowed: float) -> float:
+def lowest_threshold(pairs: Sequence[Pair], minimum_share: float, allowed: float) -> float:
+    """The lowest one with at most `allowed` boxes per slice without a lesion; the highest one if there is none."""
     for threshold in THRESHOLDS:
         counts = boxes_on_lesion_free(pairs, Point("", float(threshold), minimum_share))
         if sum(counts) <= allowed * len(counts):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hepar.contracts.cards import Metric
+from hepar.contracts.figures import Metric
 from hepar.ensemble.masks import LIVER_SEEN_PX, LIVER_THRESHOLD
 from training.evaluation.inference import run_model_on
 from training.lesions.placement import midline_px

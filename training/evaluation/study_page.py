@@ -51,7 +51,7 @@ def write_study_page(page: str, path: Path) -> None:
 
 
 _REAL = """Patients with colorectal metastases from TCIA's Colorectal-Liver-Metastases. Two patients are no measurement:
-they show what simulated studies do not."""
+they show what simulated studies do not. A liver's volume is that of the segmenter's mask."""
 
 
 def _introduction(studies: Sequence[ScoredStudy], calibration: StudyCalibration) -> list[str]:
@@ -73,7 +73,19 @@ probability of {calibration.tumour_threshold:g}, a type {calibration.type_thresh
 
 
 def _real_rows(real: Sequence[RealVolume]) -> list[list[str]]:
-    rows = [["volume", "known", "p(tumour)", "label", "type probabilities", "lesions", "largest, mm", "tumour, ml"]]
+    rows = [
+        [
+            "volume",
+            "known",
+            "p(tumour)",
+            "label",
+            "type probabilities",
+            "lesions",
+            "largest, mm",
+            "tumour, ml",
+            "liver, ml",
+        ]
+    ]
     for item in real:
         decision, lesions = item.analysis.decision, item.analysis.lesions
         types = ", ".join(f"{name} {share:.2f}" for name, share in decision.type_probabilities.items())
@@ -87,6 +99,7 @@ def _real_rows(real: Sequence[RealVolume]) -> list[list[str]]:
                 str(len(lesions)),
                 f"{lesions[0].long_axis.length_mm:g}" if lesions else "",
                 "" if decision.tumour_ml is None else f"{decision.tumour_ml:.1f}",
+                "" if decision.liver_ml is None else f"{decision.liver_ml:.0f}",
             ]
         )
     return rows

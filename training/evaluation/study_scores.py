@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hepar.contracts.cards import Metric
+from hepar.contracts.figures import Metric
 from hepar.contracts.lesions import SliceBox
 from hepar.ensemble.lesions import VolumeAnalysis
 from training.metrics.bootstrap import bootstrap_by_patient

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from hepar.contracts.base import RESEARCH_USE_NOTICE
-from hepar.contracts.cards import Ensemble, Metric, ModelCard
+from hepar.contracts.cards import Ensemble, ModelCard
+from hepar.contracts.figures import Metric
 
 
 def write_model_card(card: ModelCard, model: Path, folder: Path) -> Path:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hepar.contracts.cards import Metric
+from hepar.contracts.figures import Metric
 
 RESAMPLES = 500
 Score = Callable[[NDArray[np.intp]], float]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import optimize, special
 from sklearn import metrics
 
-from hepar.contracts.cards import Metric
+from hepar.contracts.figures import Metric
 from hepar.ensemble.voting import Thresholds
 from training.lesions import LABELS
 from training.metrics.bootstrap import Score, metrics_with_intervals

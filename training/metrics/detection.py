@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from hepar.contracts.cards import Metric
+from hepar.contracts.figures import Metric
 from training.lesions import LABELS
 from training.metrics.bootstrap import bootstrap_by_patient, metrics_with_intervals
 

@@ -22,10 +22,10 @@ def source_headers(
     paths: as for `load_volume`, which has read these files. Their `file_meta` states the transfer syntax.
     Raises a StudyError, or an ImageError where a file can no longer be read.
     """
-    wanted = {source.file: place for place, source in reversed(list(enumerate(sources)))}
+    wanted = dict.fromkeys(source.file for source in sources)
     with StudyFiles(paths, limits) as files:
-        refs = sorted((ref for ref in files if ref.index in wanted), key=lambda ref: wanted[ref.index])
-        for ref in refs:
+        refs = {ref.index: ref for ref in files if ref.index in wanted}
+        for ref in (refs[index] for index in wanted):
             with decoder_errors():
                 dataset = read_header(files.read(ref)).dataset
             yield dataset

@@ -103,6 +103,18 @@ def test_padding_and_what_is_darker_than_air_become_air(tmp_path: Path) -> None:
     assert np.array_equal(volume.hu[7, 5:], numbered_hu(0)[5:])
 
 
+def test_padding_that_is_lighter_than_tissue_becomes_air(tmp_path: Path) -> None:
+    series = ct_series(spacing_mm=SQUARE)
+    for dataset in series:
+        values = (numbered_hu(0) + 1024).astype(np.uint16)
+        values[:5] = 4000
+        dataset.PixelData = values.tobytes()
+        dataset.add_new("PixelPaddingValue", "US", 4000)
+    volume = loaded(tmp_path, series)
+    assert (volume.hu[:, :5] == AIR_HU).all()
+    assert np.array_equal(volume.hu[7, 5:], numbered_hu(0)[5:])
+
+
 def test_the_window_of_a_volume_is_that_of_single_slices(tmp_path: Path) -> None:
     volume = loaded(tmp_path, ct_series(spacing_mm=SQUARE))
     expected = np.stack([LIVER_WINDOW.to_grey(one.astype(np.float32)) for one in volume.hu[3:9]])

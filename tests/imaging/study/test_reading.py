@@ -17,7 +17,7 @@ from hepar.imaging.errors import ImageError, NoUsableSeries, SeveralPatients, St
 from hepar.imaging.study import ArchiveLimits, StudyHeaders, load_volume, read_headers, reading, source_headers
 from tests.support.broken_images import hostile
 from tests.support.pictures import dicom_bytes, encoded, gradient, with_elements
-from tests.support.studies import as_members, ct_series, same_study, stored, stored_series, zip_bytes
+from tests.support.studies import as_members, ct_series, enhanced_ct, same_study, stored, stored_series, zip_bytes
 
 
 def test_an_export_of_a_pacs_is_read(tmp_path: Path) -> None:
@@ -175,6 +175,8 @@ def test_headers_of_the_sources_come_in_the_order_of_the_slices(tmp_path: Path) 
     found = list(source_headers(paths, volume.sources))
     assert [one.SOPInstanceUID for one in found] == [one.SOPInstanceUID for one in series]
     assert "PixelData" not in found[0]
+    enhanced = stored_series(tmp_path, [enhanced_ct(5)])
+    assert len(list(source_headers(enhanced, load_volume(enhanced, read_headers(enhanced)).sources))) == 1
 
 
 def odd(tag: str) -> FileDataset:

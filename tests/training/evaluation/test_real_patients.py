@@ -15,6 +15,7 @@ from tests.support import tiny_models
 from tests.training.miniatures import Case, ct_series
 from tests.training.support import run_training
 from training.evaluation import real_patients
+from training.evaluation.best_member import compared_with_best_member
 from training.evaluation.judged_slices import Answer, Judged, RealSlice, TrueLesion
 from training.segmenter.background import Background, Kind, Masks, start, write, write_backgrounds
 
@@ -108,6 +109,18 @@ def test_froc_takes_the_lowest_threshold_that_is_allowed() -> None:
     assert gated["0.05 boxes a slice"] == "0 of 1 (0.00) at 0.36"
     assert gated["0.1 boxes a slice"] == "1 of 1 (1.00) at 0.02"
     assert cells(rows, "shipped, detect_a, without gate")["0.5 boxes a slice"] == "0 of 1 (0.00) at 0.02"
+
+
+def test_the_fusion_is_compared_with_its_best_detector() -> None:
+    """Fused, the lesion is found from 0.2 boxes a slice on; the better detector finds it at every rate."""
+    slices = [real_slice("boxed", lesion())] + [real_slice("healthy", patient=str(number)) for number in range(10)]
+    fused = (answer((BOX, 0.3, 1.0)), answer((ELSEWHERE, 0.5, 1.0)), answer((ELSEWHERE, 0.4, 1.0)), *[answer()] * 8)
+    better, worse = (answer((BOX, 0.9, 1.0)), *fused[1:]), (answer(), *fused[1:])
+    repository = replace(judged(*fused), members={"detect_a": worse, "detect_b": better})
+    rows = compared_with_best_member(slices, [repository])
+    assert rows[1:] == [["shipped, without gate", "test", "0.400", "detect_b", "1.000", "-0.600"]]
+    alone = compared_with_best_member(slices, [judged(*fused, gate=GATE)])
+    assert alone[1:] == [], "there is no detector to compare with"
 
 
 def test_the_area_is_over_slices_and_over_patients() -> None:

@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 import problemPages from "../../../docs/problems.md?raw";
-import { de, deTerms } from "./de.ts";
+import { de } from "./de.ts";
 import { deProblems } from "./deProblems.ts";
-import { en, enTerms, type MessageKey, type Messages } from "./en.ts";
+import { deTerms } from "./deTerms.ts";
+import { en, type MessageKey, type Messages } from "./en.ts";
+import { enTerms } from "./enTerms.ts";
 import { initialLanguage, interpolate, regionalLocale, Translator } from "./translator.ts";
 
 const english = new Translator("en");

@@ -1,6 +1,8 @@
 /** Texts and numbers in the user's language. */
-import { de, deTerms } from "./de.ts";
-import { en, enTerms, type MessageKey, type Messages, type Terms } from "./en.ts";
+import { de } from "./de.ts";
+import { deTerms } from "./deTerms.ts";
+import { en, type MessageKey, type Messages } from "./en.ts";
+import { enTerms, type Terms } from "./enTerms.ts";
 
 const MESSAGES = { en, de } satisfies Record<string, Messages>;
 const TERMS = { en: enTerms, de: deTerms } satisfies Record<string, Terms>;

@@ -1,0 +1,120 @@
+"""Files of a study's result: DICOM objects, the report, FHIR, tables and key images."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, Query, Response
+
+from hepar.contracts.studies import STUDIES_PATH
+from hepar.core.errors import NotFound
+from hepar.web.openapi import problems
+from study_service.analysed_volume import AnalysedVolume
+from study_service.api.dependencies import PRINCIPAL, CallerDep, Dependencies, StudyDependencies, StudyId, VersionDep
+from study_service.documents import Caller
+from study_service.output_context import OutputOptions, read_output_context
+from study_service.outputs.context import Language
+from study_service.outputs.registry import BY_MEDIA_TYPE, OUTPUTS
+
+router = APIRouter(
+    prefix=STUDIES_PATH,
+    tags=["studies"],
+    dependencies=[PRINCIPAL],
+    responses=problems("unavailable", "no-such-study", "study-not-finished"),
+)
+
+FileName = Literal[
+    "result.json", "lesions.csv", "report.pdf", "report.fhir.json", "segmentation.dcm", "measurements.dcm",
+    "measurements-2d.dcm", "report.dcm", "key-image-1.dcm", "key-image-2.dcm", "key-image-3.dcm", "key-image-4.dcm",
+    "key-image-5.dcm", "key-image-1.png", "key-image-2.png", "key-image-3.png", "key-image-4.png", "key-image-5.png",
+]  # fmt: skip
+"""The names of OUTPUTS, which a test compares."""
+_MEDIA_TYPES = sorted({output.media_type for output in OUTPUTS.values()})
+_BINARY: Mapping[str, Any] = {"schema": {"type": "string", "format": "binary"}, "example": "(the bytes of the file)"}
+_WEIGHT = re.compile(r"(?i)(?:^|;)\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*(?:;|$)")
+_JSON = ("application/json", "application/*", "*/*")
+_CACHED = {"Cache-Control": "private, no-cache"}
+
+
+@dataclass(frozen=True)
+class WantedFile:
+    """version: the newest that is finished where it is None.  name: of OUTPUTS.  if_none_match: what the caller has."""
+
+    study_id: str
+    version: int | None
+    name: str
+    language: Language = "en"
+    if_none_match: str | None = None
+
+
+def accepted_file(accept: str | None) -> str | None:
+    """The name of the file that an `Accept` header asks for; None for JSON, and for what no file has.
+
+    The media type of the highest weight counts (RFC 9110, 12.5.1). At equal weights JSON does: generated clients
+    accept all types of a document alike, and read JSON.
+    """
+    weighted: list[tuple[float, str]] = []
+    for part in (accept or "").split(","):
+        media_type, _, parameters = part.partition(";")
+        match = _WEIGHT.search(parameters)
+        weighted.append((float(match[1]) if match else 1.0, media_type.strip().lower()))
+    for weight, media_type in sorted(weighted, key=lambda item: (-item[0], item[1] not in _JSON)):
+        if weight > 0 and media_type in _JSON:
+            return None
+        if weight > 0 and media_type in BY_MEDIA_TYPE:
+            return BY_MEDIA_TYPE[media_type]
+    return None
+
+
+@router.get(
+    "/{study_id}/files/{name}",
+    summary="Read a file of a study's result",
+    response_class=Response,
+    responses=problems("http-404", "no-such-study")
+    | {
+        200: {"content": {media_type: dict(_BINARY) for media_type in _MEDIA_TYPES}},
+        304: {"description": "The caller has it: `If-None-Match` is its ETag"},
+    },
+)
+async def get_study_file(
+    study_id: StudyId,
+    name: FileName,
+    caller: CallerDep,
+    dependencies: Dependencies,
+    version: VersionDep = None,
+    language: Annotated[Language, Query(description="of the report and of key images")] = "en",
+    if_none_match: Annotated[
+        str | None, Header(alias="If-None-Match", max_length=200, description="the ETag of what the caller has")
+    ] = None,
+) -> Response:
+    """DICOM segmentation and structured reports, the report as PDF and as DICOM, a FHIR bundle, the lesions as a table,
+    and key images. The same version always has the same bytes. Studies sent as NIfTI have no DICOM objects, and there
+    are as many key images as key slices.
+    """
+    wanted = WantedFile(study_id, version, name, language, if_none_match)
+    return await file_response(wanted, caller, dependencies)
+
+
+async def file_response(wanted: WantedFile, caller: Caller, dependencies: StudyDependencies) -> Response:
+    """Raises NotFound for a file that the study does not have, and what the repository does."""
+    study_id, name = wanted.study_id, wanted.name
+    found = await dependencies.repository.analysed(caller, study_id, wanted.version, "downloaded", None)
+    result = await dependencies.repository.result(caller, study_id, found.version)
+    tag = f"{study_id} {found.version} {result.software_version} {name} {wanted.language}"
+    etag = f'"{hashlib.sha256(tag.encode()).hexdigest()[:32]}"'
+    if wanted.if_none_match == etag:
+        return Response(status_code=304, headers=_CACHED | {"ETag": etag})
+    volume = AnalysedVolume(dependencies.objects, found.data_key, study_id, found.version)
+    output, options = OUTPUTS[name], OutputOptions(wanted.language, dependencies.settings.uid_root)
+    async with dependencies.output_turn:
+        context = await read_output_context(volume, found, result, options)
+        content = await asyncio.to_thread(output.make, context)
+    if content is None:
+        raise NotFound("the study has no such file")
+    headers = {"ETag": etag, "Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type=output.media_type, headers=_CACHED | headers)

@@ -1,0 +1,92 @@
+"""What outputs of a study are made from, read from what the worker stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from pydicom import Dataset
+
+from hepar.contracts.study_results import StudyResult
+from hepar.imaging.volume import SliceSource
+from study_service.analysed_volume import LIVER_LABEL, AnalysedVolume, StoredVolume
+from study_service.documents import AnalysedVersion
+from study_service.outputs.context import Language, OutputContext, SourceSlice
+from study_service.outputs.key_images import key_slice_indices
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """uid_root: of the installation."""
+
+    language: Language
+    uid_root: str
+
+
+async def read_output_context(
+    volume: AnalysedVolume, version: AnalysedVersion, result: StudyResult, options: OutputOptions
+) -> OutputContext:
+    """Voxels are read of key slices only: the others are zeros. Raises NoSuchSlice and Unavailable."""
+    stored, masks = await volume.volume(), await volume.masks()
+    shape = stored.geometry.shape
+    hu, liver = np.zeros(shape, dtype=np.int16), np.zeros(shape, dtype=np.bool_)
+    lesions = np.zeros(shape, dtype=np.uint16)
+    for index in key_slice_indices(result, shape[0]):
+        hu[index] = (await volume.hounsfield(stored, index, index + 1))[0]
+    if masks.labels is not None:
+        for index in range(masks.labels.first, masks.labels.first + masks.labels.count):
+            labels = await volume.labels(masks, stored, index)
+            liver[index] = labels >= LIVER_LABEL
+            lesions[index] = np.maximum(labels, LIVER_LABEL) - LIVER_LABEL
+    return OutputContext(
+        result=result,
+        geometry=stored.geometry,
+        hu=hu,
+        liver=liver,
+        lesions=lesions,
+        sources=_sources(stored, version),
+        created_at=result.created_at,
+        language=options.language,
+        uid_root=options.uid_root,
+    )
+
+
+def _sources(stored: StoredVolume, version: AnalysedVersion) -> tuple[SourceSlice, ...]:
+    """Empty for NIfTI."""
+    if any(source.sop_instance_uid is None for source in stored.sources):
+        return ()
+    shared = _shared_header(stored, version)
+    return tuple(
+        SourceSlice(_header(shared, source), source.geometry, source.frame, source.is_exact)
+        for source in stored.sources
+    )
+
+
+def _shared_header(stored: StoredVolume, version: AnalysedVersion) -> Dataset:
+    """What all images of the series state; `outputs.source_headers` checks the values."""
+    known = version.identifiers
+    values = {
+        "PatientName": known.patient_name,
+        "PatientID": known.patient_id,
+        "IssuerOfPatientID": known.issuer,
+        "PatientBirthDate": (known.birth_date or "").replace("-", ""),
+        "PatientSex": known.sex,
+        "AccessionNumber": known.accession_number,
+        "StudyInstanceUID": known.study_uid,
+        "StudyDate": version.study_date.strftime("%Y%m%d") if version.study_date else None,
+        "SeriesInstanceUID": next((series.uid for series in stored.series if series.chosen), None),
+        "FrameOfReferenceUID": stored.frame_of_reference_uid,
+    }
+    header = Dataset()
+    for keyword, value in values.items():
+        if value:
+            setattr(header, keyword, value)
+    return header
+
+
+def _header(shared: Dataset, source: SliceSource) -> Dataset:
+    header = Dataset()
+    header.update(shared)
+    header.SOPInstanceUID, header.SOPClassUID = source.sop_instance_uid, source.sop_class_uid
+    header.ImagePositionPatient = list(source.position_mm)
+    return header
