@@ -13,6 +13,7 @@ from pydicom import Dataset
 from pydicom.encaps import get_frame
 from pydicom.pixels.utils import get_j2k_parameters, pixel_array
 from pydicom.uid import JPEG2000TransferSyntaxes, JPEGLSTransferSyntaxes, RLELossless
+from rle.rle import decode_segment
 
 from hepar.imaging.dicom_file import UNCOMPRESSED
 from hepar.imaging.errors import UnreadableImage, UnsupportedImage
@@ -123,8 +124,6 @@ def _check_run_lengths(dataset: Dataset, frame: bytes) -> None:
 
     One byte more comes from a segment that was padded to an even length.
     """
-    from rle.rle import decode_segment  # the environment of training has no decoder for it
-
     count, *offsets = struct.unpack_from("<16I", frame)
     ends = [*offsets[1:count], len(frame)]
     if any(start >= end for start, end in zip(offsets, ends, strict=False)):

@@ -16,9 +16,10 @@ from classify_service.settings import ClassifySettings
 from detect_service.settings import DetectSettings
 from gateway.settings import GatewaySettings
 from hepar.core.settings import _COMPONENT_PREFIXES, _TOOL_VARIABLES, load_settings
+from study_service.settings import StudySettings
 from triton_runtime.settings import TritonSettings
 
-SETTINGS = (AuthSettings, ClassifySettings, DetectSettings, GatewaySettings, TritonSettings)
+SETTINGS = (AuthSettings, ClassifySettings, DetectSettings, GatewaySettings, StudySettings, TritonSettings)
 
 
 @pytest.mark.parametrize(
