@@ -27,7 +27,7 @@ from hepar.core.metrics import STUDIES_ENDED, STUDIES_QUEUED, STUDIES_RUNNING, S
 from hepar.core.request_context import begin_request
 from hepar.storage.database import open_database
 from hepar.storage.encryption import load_key_ring
-from hepar.storage.jobs import DurableJobs, JobStuck, RunStep, open_jobs
+from hepar.storage.jobs import DurableJobs, JobFailedBefore, JobStuck, RunStep, open_jobs
 from hepar.storage.objects import open_objects
 from hepar.web.problems import problem_of
 from hepar.web.upstream import UpstreamProblem
@@ -42,8 +42,9 @@ from study_service.study_analysis import PIPELINE_VERSION, STEP_SLICES, Analysis
 from study_service.volume_reader import VolumeReader
 
 _log = logging.getLogger(__name__)
-_OUTAGES = (Unavailable, DeadlineExceeded, BadUpstream, UpstreamProblem, InsufficientStorage, JobStuck)
-_SERVER_ERROR = 500
+_OUTAGES = (Unavailable, DeadlineExceeded, BadUpstream, UpstreamProblem, InsufficientStorage, JobStuck, JobFailedBefore)
+_PASSING = (502, 503, 504)
+"""Statuses of a model service that say nothing about the slices."""
 _FULL_S = 5.0
 
 
@@ -149,8 +150,8 @@ class StudyWorker:
         if isinstance(error, ClientError) and not isinstance(error, NotFound):
             await self._queue.fail(job, problem_of(error))  # it would fail again
             return "failed"
-        is_refusal = isinstance(error, UpstreamProblem) and error.problem.status < _SERVER_ERROR
-        if isinstance(error, _OUTAGES) and not is_refusal:
+        is_answer = isinstance(error, UpstreamProblem) and error.problem.status not in _PASSING
+        if isinstance(error, _OUTAGES) and not is_answer:
             cause = error if isinstance(error, HeparError) else Unavailable("the analysis did not begin")
             return "waiting" if await self._queue.wait_for_component(job, problem_of(cause)) else "failed"
         problem = problem_of(AnalysisFailed(f"the analysis failed: {_reason(error)}"))

@@ -17,6 +17,7 @@ from hepar.contracts.study_results import StudyResult
 from study_service.documents import Caller
 from study_service.repository import StudyRepository
 from study_service.tables import StoredStudy
+from tests.support.postgresql import PostgreSql, postgresql_server
 from tests.support.slice_services import SliceServices, slice_services
 from tests.support.study_workers import Installation, Studies, ended
 
@@ -25,7 +26,7 @@ KILLS = int(os.environ.get("STUDY_KILLS", "4"))
 STAGES = ("loading", "liver", "inference", "lesions")
 FINAL_OBJECTS = ["hounsfield", "labels", "liver", "masks", "pipeline", "shares", "volume"]
 
-pytestmark = pytest.mark.timeout(60 + 60 * KILLS)
+pytestmark = pytest.mark.timeout(600 + 120 * KILLS)
 
 
 @pytest.fixture
@@ -175,11 +176,11 @@ def test_a_study_whose_slices_the_models_cannot_answer_fails_after_three_tries(
     installation: Installation, services: SliceServices
 ) -> None:
     async def work(studies: Studies) -> None:
-        services.version = "not a version"
+        services.broken = True
         with Workers(installation, 1):
             study_id = await studies.send(ANN)
             row = await studies.wait(study_id, ended)
-            assert row.status == "failed"
+            assert (row.status, row.tries) == ("failed", 3)
 
     with_studies(installation, work)
 
@@ -201,6 +202,24 @@ def test_a_cancelled_study_stops_and_the_next_one_is_analysed(
             assert (await studies.row(study_id)).status == "cancelled"
 
     with_studies(installation, work)
+
+
+def test_a_study_survives_the_end_of_postgresql_in_every_phase(tmp_path: Path, services: SliceServices) -> None:
+    async def work(own: Installation, studies: Studies, server: PostgreSql) -> None:
+        with Workers(own, 1):
+            for stage in STAGES:
+                services.delay_s = 0.3
+                study_id = await studies.send(ANN)
+                await studies.wait(study_id, in_stage(stage))
+                server.crash()
+                await asyncio.sleep(1)
+                await asyncio.to_thread(server.start)
+                services.delay_s = 0.0
+                assert (await studies.wait(study_id, ended)).status == "finished"
+
+    with postgresql_server() as server:
+        own = Installation(tmp_path, server.new_database(), services)
+        with_studies(own, lambda studies: work(own, studies, server))
 
 
 def test_two_workers_share_the_studies_and_compute_none_twice(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from hepar.contracts.study_results import StudyResult
+from hepar.core.errors import Unavailable
 from hepar.storage.database import Database, open_database
 from hepar.storage.encryption import KeyRing, load_key_ring
 from hepar.storage.objects import ObjectStore, open_objects
@@ -119,11 +121,17 @@ class Studies:
             return (await session.scalars(select(StoredStudy).where(StoredStudy.id == study_id))).one()
 
     async def wait(self, study_id: str, until: Callable[[StoredStudy], bool]) -> StoredStudy:
+        """While the database is away, too."""
         deadline = time.monotonic() + WAIT_S
-        while not until(row := await self.row(study_id)):
-            assert time.monotonic() < deadline, (row.status, row.stage, row.tries, row.problem)
+        seen: object = "no database"
+        while time.monotonic() < deadline:
+            with contextlib.suppress(Unavailable):
+                row = await self.row(study_id)
+                if until(row):
+                    return row
+                seen = (row.status, row.stage, row.tries, row.problem)
             await asyncio.sleep(0.02)
-        return row
+        raise AssertionError(seen)
 
     async def result(self, caller: Caller, study_id: str) -> StudyResult:
         return await StudyRepository(self.database, self.keys).result(caller, study_id)
