@@ -155,6 +155,14 @@ def called_for_none(api: PublicApi) -> object:
 
 _SLICE = f"{STUDY}/slices/{{index}}.png"
 PICTURES = {"get_study_slice": _SLICE, "get_study_mask": f"{STUDY}/masks/{{index}}.png"}
+_FILES = f"{STUDY}/files"
+FILE_EFFECTS: dict[str, Effect] = {
+    "study_id": of_study("GET", f"{_FILES}/lesions.csv", finished),
+    "name": (read(f"{_FILES}/lesions.csv", {}, {})[0], read(f"{_FILES}/result.json", {}, {})[0]),
+    "version": read(f"{_FILES}/lesions.csv", {}, {"version": "2"}),
+    "language": read(f"{_FILES}/report.pdf", {}, {"language": "de"}),
+    "If-None-Match": read(f"{_FILES}/lesions.csv", {}, {"If-None-Match": "its own"}),
+}
 READS = PICTURES | {"get_study_result": f"{STUDY}/result", "get_study_masks": f"{STUDY}/masks.nii.gz"}
 STUDY_EFFECTS: dict[tuple[str, str], Effect] = {
     ("create_study", "name"): sent("name", "Follow-up 3"),
@@ -184,6 +192,7 @@ STUDY_EFFECTS: dict[tuple[str, str], Effect] = {
         for name, path in READS.items()
         if name != "get_study_result"
     },
+    **{("get_study_file", name): effect for name, effect in FILE_EFFECTS.items()},
     ("get_study_slice", "center"): read(
         PICTURES["get_study_slice"], {"width": "400"}, {"width": "400", "center": "40"}
     ),
