@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Response
 
 from hepar.contracts.studies import STUDIES_PATH
 from hepar.core.errors import NotFound
@@ -35,7 +35,10 @@ FileName = Literal[
 ]  # fmt: skip
 """The names of OUTPUTS, which a test compares."""
 _MEDIA_TYPES = sorted({output.media_type for output in OUTPUTS.values()})
-_BINARY: Mapping[str, Any] = {"schema": {"type": "string", "format": "binary"}, "example": "(the bytes of the file)"}
+_EXAMPLE = "(the bytes of the file)"
+_BINARY: Mapping[str, Any] = {"schema": {"type": "string", "format": "binary"}, "example": _EXAMPLE}
+FILE_CONTENT = {kind: dict(_BINARY) for kind in BY_MEDIA_TYPE if kind != "application/json"}
+"""Of an OpenAPI document: the media types that a result has besides JSON."""
 _WEIGHT = re.compile(r"(?i)(?:^|;)\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*(?:;|$)")
 _JSON = ("application/json", "application/*", "*/*")
 _CACHED = {"Cache-Control": "private, no-cache"}
@@ -83,7 +86,7 @@ def accepted_file(accept: str | None) -> str | None:
 )
 async def get_study_file(
     study_id: StudyId,
-    name: FileName,
+    name: Annotated[FileName, Path(description="which file")],
     caller: CallerDep,
     dependencies: Dependencies,
     version: VersionDep = None,

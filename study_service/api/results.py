@@ -19,9 +19,8 @@ from hepar.imaging.ct_image import LIVER_WINDOW, Window
 from hepar.web.openapi import problems
 from study_service.analysed_volume import AnalysedVolume, StoredMasks, StoredVolume
 from study_service.api.dependencies import PRINCIPAL, CallerDep, Dependencies, SliceIndex, StudyId, VersionDep
-from study_service.api.files import WantedFile, accepted_file, file_response
+from study_service.api.files import FILE_CONTENT, WantedFile, accepted_file, file_response
 from study_service.errors import NoSuchSlice
-from study_service.outputs.registry import BY_MEDIA_TYPE
 from study_service.pictures import mask_png, nifti_gz, slice_png
 
 router = APIRouter(
@@ -77,7 +76,7 @@ IfNoneMatch = Annotated[
     "/{study_id}/result",
     summary="Read the result of a study",
     response_model=StudyResult,
-    responses={200: {"content": {kind: {"schema": _BINARY} for kind in BY_MEDIA_TYPE if kind != "application/json"}}},
+    responses={200: {"content": FILE_CONTENT}},
 )
 async def get_study_result(
     study_id: StudyId, request: Request, caller: CallerDep, dependencies: Dependencies, version: VersionDep = None

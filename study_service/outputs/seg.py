@@ -63,7 +63,7 @@ def segmentation(context: OutputContext) -> Segmentation | None:
     places = _distinct_places(context, source_headers(context))
     instance = Segmentation(
         source_images=[header for header, _ in places],
-        pixel_array=np.stack([_frames(context, segment, places) for segment in found], axis=-1),
+        pixel_array=_frames(context, found, places),
         segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=[_description(context, segment) for segment in found],
         content_description="Liver and liver lesions, found automatically",
@@ -92,7 +92,7 @@ def segmentation_identity(context: OutputContext) -> Dataset | None:
 def segments(context: OutputContext) -> list[Segment]:
     """The liver first, then the lesions in the order of the result; only what has a mask in an image."""
     exact = [index for index, source in enumerate(context.sources) if source.is_exact]
-    labels = {int(value) for index in exact for value in np.unique(context.lesions[index])}
+    labels = {int(value) for index in exact for value in np.flatnonzero(np.bincount(context.lesions[index].ravel()))}
     found: list[tuple[Lesion | None, int]] = [(None, 0)] if any(context.liver[index].any() for index in exact) else []
     found += [(lesion, label) for label, lesion in enumerate(context.result.lesions, start=1) if label in labels]
     return [Segment(number, lesion, label) for number, (lesion, label) in enumerate(found, start=1)]
@@ -119,13 +119,16 @@ def _position(item: Dataset) -> Position:
     return tuple(round(float(mm), 3) for mm in item.ImagePositionPatient)
 
 
-def _frames(context: OutputContext, segment: Segment, places: list[Place]) -> NDArray[np.bool_]:
-    """(places, rows, columns): a voxel is set where one of the slices at its place sets it."""
+def _frames(context: OutputContext, found: list[Segment], places: list[Place]) -> NDArray[np.bool_]:
+    """(places, rows, columns, segments): a voxel is set where one of the slices at its place sets it."""
     header, _ = places[0]
-    frames = np.zeros((len(places), header.Rows, header.Columns), dtype=np.bool_)
+    frames = np.zeros((len(places), header.Rows, header.Columns, len(found)), dtype=np.bool_)
     for place, (_, indices) in enumerate(places):
         for index in indices:
-            frames[place] |= context.sources[index].mask_as_sent(segment.mask(context, index))
+            for number, segment in enumerate(found):
+                mask = segment.mask(context, index)
+                if mask.any():
+                    frames[place, ..., number] |= context.sources[index].mask_as_sent(mask)
     return frames
 
 
