@@ -275,6 +275,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/studies/{study_id}/files/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a file of a study's result
+         * @description DICOM segmentation and structured reports, the report as PDF and as DICOM, a FHIR bundle, the lesions as a table,
+         *     and key images. The same version always has the same bytes. Studies sent as NIfTI have no DICOM objects, and there
+         *     are as many key images as key slices.
+         */
+        get: operations["get_study_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/studies/{study_id}/masks.nii.gz": {
         parameters: {
             query?: never;
@@ -325,7 +347,8 @@ export interface paths {
         };
         /**
          * Read the result of a study
-         * @description The decision about the patient, and every lesion with its axes, volume and type.
+         * @description The decision about the patient, and every lesion with its axes, volume and type. With `Accept: application/pdf`,
+         *     `application/fhir+json` or `text/csv`, the file of this type in English.
          */
         get: operations["get_study_result"];
         put?: never;
@@ -8065,6 +8088,222 @@ export interface operations {
             };
         };
     };
+    get_study_file: {
+        parameters: {
+            query?: {
+                /** @description version of the result; the newest that is finished by default */
+                version?: number;
+                /** @description of the report and of key images */
+                language?: "en" | "de";
+            };
+            header?: {
+                /** @description the ETag of what the caller has */
+                "If-None-Match"?: string;
+                /**
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path: {
+                /** @description `id` of the study */
+                study_id: string;
+                /** @description which file */
+                name: "result.json" | "lesions.csv" | "report.pdf" | "report.fhir.json" | "segmentation.dcm" | "measurements.dcm" | "measurements-2d.dcm" | "report.dcm" | "key-image-1.dcm" | "key-image-2.dcm" | "key-image-3.dcm" | "key-image-4.dcm" | "key-image-5.dcm" | "key-image-1.png" | "key-image-2.png" | "key-image-3.png" | "key-image-4.png" | "key-image-5.png";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example (the bytes of the file) */
+                    "application/dicom": string;
+                    /** @example (the bytes of the file) */
+                    "application/fhir+json": string;
+                    /** @example (the bytes of the file) */
+                    "application/json": string;
+                    /** @example (the bytes of the file) */
+                    "application/pdf": string;
+                    /** @example (the bytes of the file) */
+                    "image/png": string;
+                    /** @example (the bytes of the file) */
+                    "text/csv": string;
+                };
+            };
+            /** @description The caller has it: `If-None-Match` is its ETag */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not found](/problems/http-404); [There is no such study](/problems/no-such-study) */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no result yet](/problems/study-not-finished) */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_study_masks: {
         parameters: {
             query?: {
@@ -8507,6 +8746,12 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StudyResult"];
+                    /** @example (the bytes of the file) */
+                    "text/csv": string;
+                    /** @example (the bytes of the file) */
+                    "application/pdf": string;
+                    /** @example (the bytes of the file) */
+                    "application/fhir+json": string;
                 };
             };
             /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
