@@ -8988,7 +8988,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [There is no such slice](/problems/no-such-slice) */
+            /** @description [There is no such slice](/problems/no-such-slice); [There is no such study](/problems/no-such-study) */
             404: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
