@@ -17,6 +17,8 @@ from tests.browser.conftest import CHROMIUM, file_input, sign_in, wait_until_dra
 from tests.end_to_end.conftest import Stack
 
 SAMPLES = sorted(Path("samples").glob("*.png"))
+STUDY = Path("samples/study.zip")
+ANALYSED_MS = 300_000
 
 
 def main(folder: Path) -> None:
@@ -64,6 +66,16 @@ def _capture_pages(page: Page, path_of: Callable[[str], Path]) -> None:
     page.get_by_label("Activation map").select_option("ensemble")
     wait_until_drawn(page)
     page.screenshot(path=path_of("result"), full_page=True)
+    page.get_by_role("link", name="Studies").click()
+    file_input(page).set_input_files(STUDY)
+    page.locator(".thumbnail").wait_for(timeout=ANALYSED_MS)
+    wait_until_drawn(page)
+    page.screenshot(path=path_of("studies"))
+    page.get_by_role("row").nth(1).get_by_role("link").click()
+    page.locator(".verdict").wait_for()
+    page.locator("canvas[role=img]").wait_for()
+    wait_until_drawn(page)
+    page.screenshot(path=path_of("study"), full_page=True)
     for name, content in (("models", "main article"), ("account", "main li")):
         page.get_by_role("link", name=name.capitalize()).click()
         page.locator(content).first.wait_for()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import pydicom
 import pytest
 from playwright.sync_api import Page, expect
 
 from local_stack.demo import running_stack
 from local_stack.settings import on_free_ports
 from tests.browser.conftest import file_input, sign_in, sign_up, wait_until_drawn
+from tests.browser.test_accessibility import check
 from tests.end_to_end.conftest import Stack
 
 STUDY = Path("samples/study.zip")
@@ -38,6 +40,7 @@ def send_study(page: Page) -> None:
 def test_a_study_is_analysed_and_read(page: Page) -> None:
     email = sign_up(page)
     send_study(page)
+    check(page, "worklist")
     row = page.get_by_role("row").nth(1)
     expect(row).to_contain_text("38")
     expect(row).to_contain_text("lesion")
@@ -62,6 +65,15 @@ def test_a_study_is_analysed_and_read(page: Page) -> None:
     wait_until_drawn(page)
     assert canvas.screenshot() != shown
     page.get_by_label("Diameters").uncheck()
+    for theme in ("light", "dark"):
+        page.get_by_label("Theme").select_option(theme)
+        check(page, f"study, {theme}")
+    with page.expect_download() as report:
+        page.get_by_role("button", name="Report (PDF)").click()
+    assert report.value.path().read_bytes().startswith(b"%PDF-")
+    with page.expect_download() as masks:
+        page.get_by_role("button", name="Masks (DICOM SEG)").click()
+    assert pydicom.dcmread(masks.value.path()).Modality == "SEG"
     page.get_by_text("How this result was computed").click()
     expect(page.get_by_text("portal venous").first).to_be_visible()
     assert address is not None

@@ -29,6 +29,7 @@ from training.evaluation.shipped_models import (
     found_boxes,
     models_of_task,
     shipped_models,
+    votes_in_liver,
 )
 from training.lesions import LABELS
 from training.metrics.detection import Boxes
@@ -75,12 +76,15 @@ class StudyNetworks:
         if not shown:
             return VolumeEvidence(geometry, [], [], organ)
         return VolumeEvidence(
-            geometry, self._boxes(images, shown, organ, transform), self._slices(images, shown), organ
+            geometry, self._boxes(images, shown, organ, transform), self._slices(images, shown, organ), organ
         )
 
-    def _slices(self, images: NDArray[np.uint8], shown: Sequence[int]) -> list[SliceResult]:
-        rows = apply_vote(self.vote, calibrated_probabilities(self.classifiers, images[shown]))
-        thresholds = Thresholds.of(self.vote)
+    def _slices(self, images: NDArray[np.uint8], shown: Sequence[int], organ: OrganVolume) -> list[SliceResult]:
+        """Votes from the evidence in the liver where the classifiers' cards have it (docs/decisions/0054)."""
+        livers = np.stack([liver for index in shown if (liver := organ.liver(index)) is not None])
+        vote = self.vote.of_liver_votes if votes_in_liver(self.classifiers) else self.vote
+        rows = apply_vote(vote, calibrated_probabilities(self.classifiers, images[shown], livers))
+        thresholds = Thresholds.of(vote)
         return [_slice_result(index, row.tolist(), thresholds) for index, row in zip(shown, rows, strict=True)]
 
     def _boxes(
