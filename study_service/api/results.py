@@ -122,7 +122,7 @@ async def get_study_slice(
     "/{study_id}/slices/{index}.hu",
     summary="Read the Hounsfield units of a slice",
     response_class=Response,
-    responses=problems("no-such-slice") | _file(_RAW),
+    responses=problems("no-such-slice", "no-such-study") | _file(_RAW),
 )
 async def get_study_slice_values(
     study_id: StudyId,

@@ -18,7 +18,14 @@ from study_service.ingestion import INGESTION_PROBLEMS, UploadOptions
 router = APIRouter(prefix=STUDIES_PATH, tags=["studies"], dependencies=[PRINCIPAL], responses=problems("unavailable"))
 
 _FILE = {"type": "string", "format": "binary"}
+_LINKS = {
+    target: {"operationId": target, "parameters": {"study_id": "$response.body#/id"}}
+    for target in (
+        "get_study", "follow_study", "get_study_result", "cancel_study", "analyse_study_again", "delete_study",
+    )
+}  # fmt: skip
 _BODY: dict[str, Any] = {
+    "responses": {"202": {"links": _LINKS}},
     "requestBody": {
         "required": True,
         "description": f"The study, in parts named `{FILE_FIELD}`: a ZIP as exported from a PACS, many DICOM files, or "
@@ -34,7 +41,7 @@ _BODY: dict[str, Any] = {
                 }
             }
         },
-    }
+    },
 }
 SeriesChoice = Annotated[
     str | None,

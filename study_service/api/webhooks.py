@@ -15,7 +15,16 @@ router = APIRouter(
 )
 
 
-@router.post("", summary="Register a webhook", status_code=201, responses=problems("too-many-webhooks"))
+_LINK = {"operationId": "delete_webhook", "parameters": {"webhook_id": "$response.body#/id"}}
+
+
+@router.post(
+    "",
+    summary="Register a webhook",
+    status_code=201,
+    responses=problems("too-many-webhooks"),
+    openapi_extra={"responses": {"201": {"links": {"delete_webhook": _LINK}}}},
+)
 async def register_webhook(
     form: WebhookRegistration, response: Response, caller: CallerDep, dependencies: Dependencies
 ) -> Webhook:

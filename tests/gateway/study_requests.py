@@ -154,16 +154,14 @@ def called_for_none(api: PublicApi) -> object:
 
 
 _SLICE = f"{STUDY}/slices/{{index}}.png"
-PICTURES = {"get_study_slice": _SLICE, "get_study_mask": f"{STUDY}/masks/{{index}}.png"}
-_FILES = f"{STUDY}/files"
-FILE_EFFECTS: dict[str, Effect] = {
-    "study_id": of_study("GET", f"{_FILES}/lesions.csv", finished),
-    "name": (read(f"{_FILES}/lesions.csv", {}, {})[0], read(f"{_FILES}/result.json", {}, {})[0]),
-    "version": read(f"{_FILES}/lesions.csv", {}, {"version": "2"}),
-    "language": read(f"{_FILES}/report.pdf", {}, {"language": "de"}),
-    "If-None-Match": read(f"{_FILES}/lesions.csv", {}, {"If-None-Match": "its own"}),
+PICTURES = {
+    "get_study_slice": _SLICE,
+    "get_study_slice_values": f"{STUDY}/slices/{{index}}.hu",
+    "get_study_mask": f"{STUDY}/masks/{{index}}.png",
 }
 READS = PICTURES | {"get_study_result": f"{STUDY}/result", "get_study_masks": f"{STUDY}/masks.nii.gz"}
+READS |= {"get_study_file": f"{STUDY}/files/lesions.csv"}
+_FILE = f"{STUDY}/files/{{name}}"
 STUDY_EFFECTS: dict[tuple[str, str], Effect] = {
     ("create_study", "name"): sent("name", "Follow-up 3"),
     ("create_study", "priority"): sent("priority", "urgent"),
@@ -192,7 +190,11 @@ STUDY_EFFECTS: dict[tuple[str, str], Effect] = {
         for name, path in READS.items()
         if name != "get_study_result"
     },
-    **{("get_study_file", name): effect for name, effect in FILE_EFFECTS.items()},
+    ("get_study_file", "name"): (
+        read(_FILE.replace("{name}", "lesions.csv"), {}, {})[0],
+        read(_FILE.replace("{name}", "result.json"), {}, {})[0],
+    ),
+    ("get_study_file", "language"): read(_FILE.replace("{name}", "report.pdf"), {}, {"language": "de"}),
     ("get_study_slice", "center"): read(
         PICTURES["get_study_slice"], {"width": "400"}, {"width": "400", "center": "40"}
     ),
@@ -249,6 +251,9 @@ STUDY_PROBLEMS: dict[tuple[str, str], Request] = {
     **{(name, "no-such-study"): nothing("GET", path) for name, path in READS.items()},
     **{(name, "study-not-finished"): unfinished(path) for name, path in READS.items()},
     **{(name, "no-such-slice"): beyond_the_last(path) for name, path in PICTURES.items()},
+    ("get_study_file", "http-404"): lambda api: api.call(
+        "GET", place(_FILE.replace("{name}", "segmentation.dcm"), finished(api))
+    ),
     ("register_webhook", "too-many-webhooks"): many_webhooks,
     ("delete_webhook", "no-such-webhook"): nothing("DELETE", "/v1/webhooks/{webhook_id}"),
 }

@@ -86,6 +86,8 @@ def after_call(_context: Any, case: Any, response: Any) -> None:  # noqa: ANN401
 UNKNOWN_HEADER = "x-schemathesis-unknown-property"
 ACCEPTED_PROBLEMS = {
     "unreadable-image": "whether bytes are a CT image cannot be written as a schema",
+    "unreadable-study": "whether bytes are a CT study cannot be written as a schema",
+    "unsafe-archive": "whether an archive is safe cannot be written as a schema",
     "unsupported-media": "whether bytes are an image at all cannot be written as a schema",
     "weak-password": "whether a password is easy to guess cannot be written as a schema",
     "idempotency-key-reused": "schemathesis sends different requests with one key",
@@ -97,6 +99,8 @@ ACCEPTED_CODES = {
     "unknown_model": "which models are served is a matter of the installation",
     "unknown_method": "which methods the models were fitted for is a matter of the installation",
     "not_fitted": "which methods the models were fitted for is a matter of the installation",
+    "not_allowed": "which hosts webhooks may call is a matter of the installation",
+    "invalid_window": "that two parameters need each other cannot be written as a schema",
     "empty": "generators of clients expect no length of a file in the schema",
     "value_error": "an e-mail address has more rules than the format `email`: no reserved names, letters of one script",
 }

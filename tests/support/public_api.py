@@ -16,7 +16,7 @@ from tests.support.auth_client import PASSWORD, AuthTestClient
 from tests.support.gateway_client import Surroundings
 
 NOBODY = "0" * 32
-_PLACES = {"study_id": "00000000-0000-0000-0000-000000000000", "index": "0"}
+_PLACES = {"study_id": "00000000-0000-0000-0000-000000000000", "index": "0", "name": "lesions.csv"}
 
 
 def filled(path: str) -> str:

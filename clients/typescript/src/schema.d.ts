@@ -8113,6 +8113,7 @@ export interface operations {
             path: {
                 /** @description `id` of the study */
                 study_id: string;
+                /** @description which file */
                 name: "result.json" | "lesions.csv" | "report.pdf" | "report.fhir.json" | "segmentation.dcm" | "measurements.dcm" | "measurements-2d.dcm" | "report.dcm" | "key-image-1.dcm" | "key-image-2.dcm" | "key-image-3.dcm" | "key-image-4.dcm" | "key-image-5.dcm" | "key-image-1.png" | "key-image-2.png" | "key-image-3.png" | "key-image-4.png" | "key-image-5.png";
             };
             cookie?: never;
@@ -8745,8 +8746,11 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StudyResult"];
+                    /** @example (the bytes of the file) */
                     "text/csv": string;
+                    /** @example (the bytes of the file) */
                     "application/pdf": string;
+                    /** @example (the bytes of the file) */
                     "application/fhir+json": string;
                 };
             };
@@ -8984,7 +8988,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [There is no such slice](/problems/no-such-slice) */
+            /** @description [There is no such slice](/problems/no-such-slice); [There is no such study](/problems/no-such-study) */
             404: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
