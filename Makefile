@@ -42,7 +42,7 @@ run: setup web/dist/.complete ## start Triton and the four services; Ctrl-C stop
 	@exec .venv/bin/python -m local_stack run
 
 .PHONY: test
-test: setup .venv/.dev $(TYPESCRIPT) web/dist/.complete tests/browser/node_modules/.complete ## unit, service, end-to-end and browser tests, with coverage
+test: setup .venv/.dev $(TYPESCRIPT) web/dist/.complete tests/browser/node_modules/.complete tests/study_service/outputs/node_modules/.complete ## unit, service, end-to-end and browser tests, with coverage
 	@$(NPM_IN) web run --silent test
 	.venv/bin/python -m pytest --cov
 
@@ -246,7 +246,7 @@ samples: .venv/.dev ## generate samples/ from phantoms
 
 .PHONY: clean
 clean: ## remove environments, state and caches
-	rm -rf .venv .venv-triton .venv-training .venv-client-generators var web/node_modules web/dist tests/browser/node_modules tests/generated_clients/node_modules clients/typescript/node_modules .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-triton .venv-training .venv-client-generators var web/node_modules web/dist tests/browser/node_modules tests/study_service/outputs/node_modules tests/generated_clients/node_modules clients/typescript/node_modules .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 # Each environment ends with a stamp file, so that an interrupted one is created again.
 .venv/.serve: requirements/serve.txt
@@ -276,6 +276,11 @@ web: web/dist/.complete ## build the browser client into web/dist
 tests/browser/node_modules/.complete: .venv/.dev tests/browser/package-lock.json
 	@echo "Setting up tests/browser ..."
 	@$(NPM_IN) tests/browser ci --no-audit --no-fund --ignore-scripts --silent
+	@touch $@
+
+tests/study_service/outputs/node_modules/.complete: .venv/.dev tests/study_service/outputs/package-lock.json
+	@echo "Setting up tests/study_service/outputs ..."
+	@$(NPM_IN) tests/study_service/outputs ci --no-audit --no-fund --ignore-scripts --silent
 	@touch $@
 
 tests/generated_clients/node_modules/.complete: .venv/.dev tests/generated_clients/package-lock.json

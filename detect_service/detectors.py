@@ -124,14 +124,19 @@ class Detectors(ModelService[FusionOptions, DetectorOutput, Detection]):
 
     def record_metrics(self, result: Detection) -> None:
         if result.scope is None or result.scope.in_scope:
-            BOXES.observe(len(result.boxes))
-            for box in result.boxes:
-                BOX_SCORE.observe(box.score)
+            record_boxes([box.score for box in result.boxes])
 
     def drift_signals(self, image: PreparedImage, result: Detection) -> dict[str, float]:
         """boxes: number.  best_score: 0 to 1, 0 without boxes."""
         del image
         return {"boxes": len(result.boxes), "best_score": max((box.score for box in result.boxes), default=0.0)}
+
+
+def record_boxes(scores: Sequence[float]) -> None:
+    """Called once for each image in scope. scores: of its boxes."""
+    BOXES.observe(len(scores))
+    for score in scores:
+        BOX_SCORE.observe(score)
 
 
 def located_boxes(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter, Response
 
 from detect_service.api import Service
-from detect_service.detectors import DetectorOutput, GatedBox, corners_as_sent, located_boxes, used_boxes
+from detect_service.detectors import DetectorOutput, GatedBox, corners_as_sent, located_boxes, record_boxes, used_boxes
 from hepar.contracts.slices import (
     LESION_THRESHOLD_HEADER,
     LIVER_PATH,
@@ -63,7 +63,10 @@ def _document(answers: Sequence[Answers]) -> SliceDetections:
 
 def _boxes(answer: Answers) -> list[DetectedBox]:
     boxes, _ = located_boxes(answer)
-    return [_box(gated, answer.request.image) for gated in used_boxes(boxes, answer.request.options)]
+    used = used_boxes(boxes, answer.request.options)
+    if not answer.scope.out_of_scope:
+        record_boxes([gated.box.score for gated in used])
+    return [_box(gated, answer.request.image) for gated in used]
 
 
 def _box(gated: GatedBox, image: PreparedImage) -> DetectedBox:
