@@ -65,6 +65,11 @@ def test_a_study_is_analysed_and_read(page: Page) -> None:
     wait_until_drawn(page)
     assert canvas.screenshot() != shown
     page.get_by_label("Diameters").uncheck()
+    without = canvas.screenshot()
+    with page.expect_response("**/masks/*.png?*"):
+        page.get_by_label("Masks").check()
+    wait_until_drawn(page)
+    assert canvas.screenshot() != without
     for theme in ("light", "dark"):
         page.get_by_label("Theme").select_option(theme)
         check(page, f"study, {theme}")
@@ -106,6 +111,7 @@ def test_the_value_under_the_pointer_is_shown_and_the_right_button_sets_the_wind
 def test_a_file_that_is_no_study_is_refused_with_its_reason(page: Page) -> None:
     sign_up(page)
     page.get_by_role("link", name="Studies").click()
+    expect(page.get_by_text("No studies yet")).to_be_visible()
     file_input(page).set_input_files({"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no study"})
     expect(page.locator(".error")).to_contain_text("The upload is not a readable study")
     expect(page.get_by_text("No studies yet")).to_be_visible()

@@ -242,6 +242,7 @@ export const de: Messages = {
   downloadSegmentation: "Masken (DICOM SEG)",
   downloadMeasurements: "Messungen (DICOM SR)",
   downloadFhir: "FHIR",
+  masks: "Masken",
   copySentence: "Als Satz kopieren",
   sliceNumber: "Schicht {number}",
   lesionProbability: "Wahrscheinlichkeit einer Läsion {probability}",

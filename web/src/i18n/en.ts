@@ -238,6 +238,7 @@ export const en = {
   downloadSegmentation: "Masks (DICOM SEG)",
   downloadMeasurements: "Measurements (DICOM SR)",
   downloadFhir: "FHIR",
+  masks: "Masks",
   copySentence: "Copy as a sentence",
   sliceNumber: "Slice {number}",
   lesionProbability: "probability of a lesion {probability}",

@@ -1,4 +1,4 @@
-/** The slices of a study's volume in Hounsfield units, fetched when they are needed and kept. */
+/** The slices of a study's volume in Hounsfield units, and their masks: fetched when they are needed and kept. */
 import { dataOrThrow, type HeparClient, type VolumeFacts } from "../api.ts";
 import type { Picture, Window } from "../files/picture.ts";
 
@@ -10,6 +10,7 @@ export const LIVER_WINDOW: Window = { width: 250, centre: 125 };
 
 export class SliceStore {
   private readonly slices = new Map<number, Promise<Picture>>();
+  private readonly masks = new Map<number, Promise<ImageBitmap>>();
 
   constructor(
     private readonly hepar: HeparClient,
@@ -20,18 +21,16 @@ export class SliceStore {
 
   /** index: from 0 at the feet. Throws HeparProblem. */
   get(index: number): Promise<Picture> {
-    let slice = this.slices.get(index);
-    if (slice === undefined) {
-      slice = this.fetch(index);
-      slice.catch(() => this.slices.delete(index));
-    }
-    this.slices.delete(index); // the last one used is the last in the map
-    this.slices.set(index, slice);
-    for (const oldest of this.slices.keys()) {
-      if (this.slices.size <= KEPT_MAX) break;
-      this.slices.delete(oldest);
-    }
-    return slice;
+    return kept(this.slices, index, () => this.fetch(index));
+  }
+
+  /** Liver and lesions in colour. Throws HeparProblem. */
+  mask(index: number): Promise<ImageBitmap> {
+    return kept(this.masks, index, async () => {
+      const params = { path: { study_id: this.studyId, index }, query: { version: this.version } };
+      const content: Blob = dataOrThrow(await this.hepar.GET("/v1/studies/{study_id}/masks/{index}.png", { params, parseAs: "blob" }));
+      return createImageBitmap(content);
+    });
   }
 
   /** Neighbours are fetched before they are shown. */
@@ -58,4 +57,20 @@ export class SliceStore {
       hounsfield: true,
     };
   }
+}
+
+/** What was fetched before, or now; only what was used last stays. */
+function kept<Value>(values: Map<number, Promise<Value>>, index: number, fetch: () => Promise<Value>): Promise<Value> {
+  let value = values.get(index);
+  if (value === undefined) {
+    value = fetch();
+    value.catch(() => values.delete(index));
+  }
+  values.delete(index); // the last one used is the last in the map
+  values.set(index, value);
+  for (const oldest of values.keys()) {
+    if (values.size <= KEPT_MAX) break;
+    values.delete(oldest);
+  }
+  return value;
 }

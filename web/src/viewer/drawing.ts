@@ -21,7 +21,9 @@ export interface Overlay {
   /** Diameters. */
   lines?: readonly Line[];
   map?: ActivationMap | undefined;
-  /** Of the map, 0 to 1. */
+  /** Coloured masks of the size of the image, transparent elsewhere. */
+  masks?: ImageBitmap | undefined;
+  /** Of map and masks, 0 to 1. */
   opacity: number;
 }
 

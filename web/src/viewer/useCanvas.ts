@@ -36,11 +36,10 @@ export function useCanvas(canvas: RefObject<HTMLCanvasElement | null>, scene: Sc
     context.transform(...display.matrix);
     context.imageSmoothingEnabled = view.zoom < SHARP_ZOOM;
     context.drawImage(image.render(window, inverted), 0, 0);
-    if (map && overlay.opacity > 0) {
-      context.globalAlpha = overlay.opacity;
-      context.imageSmoothingEnabled = true;
-      context.drawImage(map, 0, 0, picture.width, picture.height);
-    }
+    context.globalAlpha = overlay.opacity;
+    if (overlay.masks) context.drawImage(overlay.masks, 0, 0);
+    context.imageSmoothingEnabled = true;
+    if (map) context.drawImage(map, 0, 0, picture.width, picture.height);
     context.restore();
     for (const box of overlay.boxes) drawBox(context, display, box, view.zoom);
     for (const line of overlay.lines ?? []) drawDiameter(context, display, line, view.zoom);

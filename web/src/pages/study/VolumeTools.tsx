@@ -16,6 +16,7 @@ const PRESETS: readonly (readonly [MessageKey, Window])[] = [
 export interface Shown {
   boxes: boolean;
   axes: boolean;
+  masks: boolean;
 }
 
 interface VolumeToolsProps {
@@ -44,7 +45,7 @@ export function VolumeTools({ settings, onSettings, shown, onShown, onFit }: Vol
       </div>
       <div className="tools">
         <DisplayTools settings={settings} hounsfield pairs={false} onChange={onSettings} onFit={onFit} />
-        {(["boxes", "axes"] as const).map((layer) => (
+        {(["boxes", "axes", "masks"] as const).map((layer) => (
           <label key={layer}>
             <input type="checkbox" checked={shown[layer]} onChange={(event) => onShown({ ...shown, [layer]: event.target.checked })} />
             {translator.text(layer)}

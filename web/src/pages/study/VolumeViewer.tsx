@@ -11,7 +11,7 @@ import type { Overlay } from "../../viewer/drawing.ts";
 import type { View } from "../../viewer/geometry.ts";
 import { Viewer } from "../../viewer/Viewer.tsx";
 import { SliceStrip } from "./SliceStrip.tsx";
-import { VolumeTools } from "./VolumeTools.tsx";
+import { VolumeTools, type Shown } from "./VolumeTools.tsx";
 
 const PATIENT_SIDES = { left: "R", top: "A", right: "L", bottom: "P" } as const;
 
@@ -26,10 +26,12 @@ export function VolumeViewer({ result, store, index, onIndex }: VolumeViewerProp
   const translator = useTranslator();
   const { lesions, volume } = result;
   const [settings, setSettings] = useState<DisplaySettings>({ window: LIVER_WINDOW, inverted: false, ruler: false, sideBySide: false });
-  const [shown, setShown] = useState({ boxes: true, axes: true });
+  const [shown, setShown] = useState<Shown>({ boxes: true, axes: true, masks: false });
   const [view, setView] = useState<View>();
   const { picture, error } = useSlice(store, index);
-  const overlay = useLesionOverlay(lesions, index, shown);
+  const findings = useLesionOverlay(lesions, index, shown);
+  const masks = useMasks(store, index, shown.masks);
+  const overlay = useMemo(() => ({ ...findings, masks }), [findings, masks]);
   const corner = useMemo(
     () => [
       translator.text("slicePosition", { number: index + 1, count: volume.slices }),
@@ -92,7 +94,26 @@ function useSlice(store: SliceStore, index: number) {
   return { picture, error };
 }
 
-function useLesionOverlay(lesions: readonly Lesion[], index: number, shown: { boxes: boolean; axes: boolean }): Overlay {
+/** undefined until they are there; a slice whose masks cannot be fetched is shown without. */
+function useMasks(store: SliceStore, index: number, shown: boolean): ImageBitmap | undefined {
+  const [masks, setMasks] = useState<{ index: number; bitmap: ImageBitmap }>();
+  useEffect(() => {
+    if (!shown) return;
+    let current = true;
+    store.mask(index).then(
+      (bitmap) => {
+        if (current) setMasks({ index, bitmap });
+      },
+      () => undefined,
+    );
+    return () => {
+      current = false;
+    };
+  }, [store, index, shown]);
+  return shown && masks?.index === index ? masks.bitmap : undefined;
+}
+
+function useLesionOverlay(lesions: readonly Lesion[], index: number, shown: Shown): Overlay {
   const translator = useTranslator();
   return useMemo(() => {
     const boxes = lesions.flatMap((lesion) =>
@@ -109,7 +130,7 @@ function useLesionOverlay(lesions: readonly Lesion[], index: number, shown: { bo
       .flatMap(({ long_axis, short_axis }) => [long_axis, short_axis])
       .filter(({ slice }) => shown.axes && slice === index)
       .map(({ start_px, end_px }) => ({ from: { x: start_px[0], y: start_px[1] }, to: { x: end_px[0], y: end_px[1] } }));
-    return { boxes, lines, opacity: 0 };
+    return { boxes, lines, opacity: 1 };
   }, [lesions, index, shown, translator]);
 }
 
