@@ -31,7 +31,7 @@ _PREFIXES = (STUDIES_PATH, "/v1/webhooks")
 _REQUEST_HEADERS = ("content-type", "accept")
 """Besides those that the operation has as parameters."""
 _RESPONSE_HEADERS = (
-    "content-type", "content-length", "content-disposition", "location", "etag", "cache-control", "vary",
+    "content-type", "content-length", "content-disposition", "location", "etag", "cache-control", "vary", "retry-after",
 )  # fmt: skip
 _SILENCE_S = 40.0
 """Between two pieces of an answer. An event stream has a comment every 15 s."""

@@ -96,7 +96,7 @@ class Upstream:
         """An answer whose body is still to be read: the deadline is that of its first byte.
 
         silence_s: the longest time between two pieces of it.  Raises what `call` does, and while the body is read
-        Unavailable and DeadlineExceeded.
+        Unavailable and DeadlineExceeded.  An error of a HEAD has no document, and is an answer like others.
         """
         first_s = deadline.remaining_s()
         timeout = httpx.Timeout(silence_s, connect=min(2.0, first_s), write=first_s)
@@ -107,7 +107,7 @@ class Upstream:
                 answering = self.client.stream(method, path, headers=sent, content=content, timeout=timeout)
                 async with asyncio.timeout(first_s):
                     response = await stack.enter_async_context(answering)
-                    if response.status_code >= 400:
+                    if response.status_code >= 400 and method != "HEAD":
                         await response.aread()
                         raise _error_of(response, self.purpose)
                 yield response
