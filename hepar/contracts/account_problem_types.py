@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hepar.contracts.problems import ProblemType
+from .problems import ProblemType
 
 ACCOUNT_PROBLEM_TYPES: dict[str, ProblemType] = {
     "address-in-use": ProblemType(

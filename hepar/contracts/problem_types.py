@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hepar.contracts.account_problem_types import ACCOUNT_PROBLEM_TYPES
-from hepar.contracts.problems import ProblemType
+from .account_problem_types import ACCOUNT_PROBLEM_TYPES
+from .problems import ProblemType
 
 PREFIX = "/problems/"
 

@@ -41,7 +41,7 @@ def test_the_published_key_verifies_the_token(auth: AuthTestClient) -> None:
     assert tokens["expires_in"] == 600
     rules = TokenRules("hepar-auth", "hepar")
     principal = read_token(tokens["access_token"], verification_keys(published), rules)
-    assert principal.scopes == {"analyses", "models", "account"} == set(tokens["scope"].split())
+    assert principal.scopes == {"analyses", "models", "account", "studies"} == set(tokens["scope"].split())
     assert principal.session
 
 

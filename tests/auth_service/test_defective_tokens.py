@@ -103,7 +103,9 @@ class Forge:
         token = str(self.auth.tokens(email)["access_token"])
         administrator = self.auth.bearer()
         method, path = ("DELETE", "") if change == "deleted" else ("POST", "/deactivate")
-        answer = self.auth.client.request(method, f"/v1/users/{identity}{path}", headers=administrator)
+        confirmation = {"password": PASSWORD} if change == "deleted" else None
+        url = f"/v1/users/{identity}{path}"
+        answer = self.auth.client.request(method, url, headers=administrator, json=confirmation)
         assert answer.status_code in (200, 204)
         return token
 

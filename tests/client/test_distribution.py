@@ -73,7 +73,7 @@ def test_the_client_wheel_installs_one_package(wheel: Path) -> None:
 
 def test_the_server_wheel_installs_the_services_only(tmp_path: Path) -> None:
     assert top_level(build(ROOT, tmp_path)) == {
-        "hepar", "gateway", "auth_service", "classify_service", "detect_service", "triton_runtime",
+        "hepar", "gateway", "auth_service", "classify_service", "detect_service", "study_service", "triton_runtime",
         f"hepar-{hepar.__version__}.dist-info",
     }  # fmt: skip
 

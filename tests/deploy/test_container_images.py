@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
@@ -68,12 +69,12 @@ def copied(target: str) -> set[str]:
 @pytest.mark.parametrize("target", SERVICES)
 def test_a_service_starts_with_the_packages_of_its_image(target: str) -> None:
     lock, modules = SERVICES[target]
-    held = {name.replace("_", "-") for name in locked(lock)}
+    held = {canonicalize_name(name) for name in locked(lock)}
     there = metadata.packages_distributions()
     missing = {
         module
         for module, distributions in there.items()
-        if not {name.lower().replace("_", "-") for name in distributions} & held
+        if not {canonicalize_name(name) for name in distributions} & held
     }
     missing |= set(OURS) - copied(target)
     code = _IMPORT + f"import {modules}"

@@ -32,6 +32,7 @@ def gateway_process(around: Surroundings, database_url: str) -> Iterator[httpx.C
         "HEPAR_GATEWAY_AUTH_URL": around.auth_url,
         "HEPAR_GATEWAY_CLASSIFY_URL": around.classify_url,
         "HEPAR_GATEWAY_DETECT_URL": around.detect_url,
+        "HEPAR_GATEWAY_STUDY_URL": around.study_url,
         "HEPAR_GATEWAY_ACCOUNT_PER_MINUTE": str(PER_MINUTE),
     }
     process = subprocess.Popen([sys.executable, "-m", "gateway"], env=environment)
