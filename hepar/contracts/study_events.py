@@ -12,7 +12,7 @@ _AT = "2026-11-26T09:31:12Z"
 _ID = "5f0c4a3b2e1d4c7f8a9b0c1d2e3f4a5b"
 _STUDY_ID = "0b0e7f0a-5d4e-4c8a-9a5e-0d7f6b3f7c11"
 StudyEventKind = Literal["finished", "failed"]
-WebhookUrl = Annotated[str, StringConstraints(max_length=500, pattern=r"^https?://[^\s/?#@]+(/[^\s#]*)?$")]
+WebhookUrl = Annotated[str, StringConstraints(max_length=500, pattern=r'^https?://[!"$-.0->A-~]+(/[!"$-~]*)?$')]
 WEBHOOKS_MAX = 20
 """Of one account."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import BeforeValidator
 
 from hepar.contracts.studies import STUDIES_PATH, Priority, Study, StudyList, StudyStatus
 from hepar.web.multipart import FORM
@@ -17,6 +19,7 @@ from study_service.ingestion import INGESTION_PROBLEMS, UploadOptions
 
 router = APIRouter(prefix=STUDIES_PATH, tags=["studies"], dependencies=[PRINCIPAL], responses=problems("unavailable"))
 
+_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FILE = {"type": "string", "format": "binary"}
 _LINKS = {
     target: {"operationId": target, "parameters": {"study_id": "$response.body#/id"}}
@@ -52,6 +55,16 @@ SeriesChoice = Annotated[
         description="analyse this series (its `id` or its SeriesInstanceUID) instead of the one that the rules choose",
     ),
 ]
+
+
+def _written_date(value: object) -> object:
+    """A number is refused: pydantic would read it as seconds, which the document does not say."""
+    if isinstance(value, str) and not _DATE.fullmatch(value):
+        raise ValueError("a date is written YYYY-MM-DD")
+    return value
+
+
+WrittenDate = Annotated[date, BeforeValidator(_written_date)]
 
 
 @router.post(
@@ -109,8 +122,8 @@ async def list_studies(
     accession: Annotated[
         str | None, Query(max_length=64, description="only studies with this accession number, as a whole")
     ] = None,
-    date_from: Annotated[date | None, Query(description="first day of the examination, YYYY-MM-DD")] = None,
-    date_to: Annotated[date | None, Query(description="last day of the examination, YYYY-MM-DD")] = None,
+    date_from: Annotated[WrittenDate | None, Query(description="first day of the examination, YYYY-MM-DD")] = None,
+    date_to: Annotated[WrittenDate | None, Query(description="last day of the examination, YYYY-MM-DD")] = None,
     status: Annotated[StudyStatus | None, Query(description="only studies with this status")] = None,
     label: Annotated[
         str | None, Query(max_length=64, description="only studies whose newest result has this type of tumour")

@@ -176,6 +176,7 @@ def test_the_list_has_filters_and_pages(authority: TokenAuthority, tmp_path: Pat
         first = api.call("GET", "/v1/studies", params={"limit": "2"}).json()
         assert ids(limit="2", after=first["next"]) == [sent[0]]
         assert api.call("GET", "/v1/studies", params={"page": "2"}).status_code == 422
+        assert api.call("GET", "/v1/studies", params={"date_to": "0"}).status_code == 422
 
 
 def test_others_and_unknown_ids_cannot_be_told_apart(api: StudyApi) -> None:
