@@ -9,15 +9,13 @@ import secrets
 import subprocess
 import sys
 import time
-import uuid
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.containers.load import PASSWORD, RAW, SAMPLE, Load, killed_in_turn
 from tests.containers.stack import (
     CORE,
     ROOT,
@@ -30,22 +28,21 @@ from tests.containers.stack import (
     trusting_our_certificate,
 )
 
-SAMPLE = (ROOT / "samples" / "metastasis.png").read_bytes()
-PASSWORD = "a long enough password"
 ADMINISTRATOR = "root@example.org"
-RAW = {"content-type": "application/octet-stream"}
 DOORS = {
     "gateway": ("gateway", 8080), "auth": ("auth", 8101), "classify": ("classify", 8102), "detect": ("detect", 8103),
-    "triton": ("triton", 8001), "postgres": ("postgres", 5432), "outside": ("1.1.1.1", 443),
+    "study": ("study", 8104), "triton": ("triton", 8001), "postgres": ("postgres", 5432), "outside": ("1.1.1.1", 443),
 }  # fmt: skip
 MAY_REACH = {
     "edge": {"gateway", "outside"},  # a port is published by a network that leads out
-    "gateway": {"gateway", "auth", "classify", "detect", "postgres"},
-    "auth": {"auth", "postgres", "gateway", "classify", "detect"},
-    "classify": {"classify", "triton", "gateway", "auth", "detect"},
-    "detect": {"detect", "triton", "gateway", "auth", "classify"},
+    "gateway": {"gateway", "auth", "classify", "detect", "study", "postgres"},
+    "auth": {"auth", "postgres", "gateway", "classify", "detect", "study"},
+    "classify": {"classify", "triton", "gateway", "auth", "detect", "study"},
+    "detect": {"detect", "triton", "gateway", "auth", "classify", "study"},
+    "study": {"study", "gateway", "auth", "classify", "detect", "postgres"},
+    "study-worker": {"study", "gateway", "auth", "classify", "detect", "postgres"},
     "triton": {"triton", "classify", "detect"},
-    "postgres": {"postgres", "auth", "gateway"},
+    "postgres": {"postgres", "auth", "gateway", "study"},
 }
 TRITON = ("172.30.252.250", "172.30.253.250")
 """Where it listens for inference, and for metrics."""
@@ -216,71 +213,6 @@ def test_triton_can_be_reached_for_inference_from_the_model_services_only(
     answered = set(json.loads(containers.inside(service, _KNOCK.format(doors=json.dumps(doors)))))
     assert {int(door.split()[1]) for door in answered} == reached
     assert answered <= {f"{TRITON[0]} 8001", f"{TRITON[1]} 8002"}
-
-
-@dataclass
-class Load:
-    """Clients that repeat unanswered requests with the same Idempotency-Key, as ours do."""
-
-    headers: dict[str, str]
-    stop: asyncio.Event = field(default_factory=asyncio.Event)
-    statuses: Counter[int] = field(default_factory=Counter)
-    answered: int = 0
-    lost: list[str] = field(default_factory=list)
-    signed_up: list[str] = field(default_factory=list)
-
-    async def analyse(self, client: httpx.AsyncClient) -> None:
-        while not self.stop.is_set():
-            headers = self.headers | RAW | {"idempotency-key": uuid.uuid4().hex}
-            ends = time.monotonic() + 90
-            while True:
-                status = await self._status(client.post("/v1/analyses", content=SAMPLE, headers=headers))
-                if status == 200:
-                    self.answered += 1
-                    break
-                if status not in (0, 409, 429, 499, 502, 503, 504) or time.monotonic() > ends:
-                    self.lost.append(f"status {status}")
-                    await asyncio.sleep(0.5)
-                    break
-                await asyncio.sleep(0.5)
-
-    async def sign_up(self, client: httpx.AsyncClient) -> None:
-        while not self.stop.is_set():
-            email = f"{uuid.uuid4().hex}@example.org"
-            if await self._status(client.post("/v1/users", json={"email": email, "password": PASSWORD})) == 201:
-                self.signed_up.append(email)
-            await asyncio.sleep(3)  # a network has 50 without a delay: HEPAR_AUTH_SIGNUP_BURST
-
-    async def _status(self, asked: object) -> int:
-        try:
-            answer: httpx.Response = await asked  # type: ignore[misc]
-        except httpx.TransportError:
-            status = 0
-        else:
-            status = answer.status_code
-        self.statuses[status] += 1
-        return status
-
-
-async def killed_in_turn(containers: Containers, load: Load, services: list[str]) -> None:
-    async with httpx.AsyncClient(
-        base_url=URL, verify=trusting_our_certificate(), timeout=30, trust_env=False
-    ) as client:
-        callers = [asyncio.create_task(load.analyse(client)) for _ in range(3)]
-        callers.append(asyncio.create_task(load.sign_up(client)))
-        await asyncio.sleep(3)
-        for service in services:
-            before = load.answered
-            await asyncio.to_thread(containers.kill, service)
-            await asyncio.sleep(2)
-            await asyncio.to_thread(containers.wait_until_healthy, service)
-            for _ in range(60):
-                if load.answered >= before + 10:
-                    break
-                await asyncio.sleep(1)
-            assert load.answered >= before + 10, f"nothing is answered after {service} was killed: {load.statuses}"
-        load.stop.set()
-        await asyncio.gather(*callers)
 
 
 @pytest.mark.timeout(600)
