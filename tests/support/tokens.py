@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,10 +16,11 @@ from jose import jws, jwt
 from auth_service.keys import KeyRing
 from auth_service.tokens import TokenIssuer
 from hepar.contracts.tokens import PublicKeys
-from hepar.web.access_tokens import TokenRules
+from hepar.web.access_tokens import TokenRules, read_token, verification_keys
 from tests.support.serving import serving
 
 RULES = TokenRules("issuer", "audience")
+CLAIMS = ("exp", "iat", "nbf", "iss", "aud", "sub", "jti", "scope")
 LIFETIME_S = 3600
 """Longer than any test."""
 
@@ -65,3 +67,13 @@ def signed(issuer: TokenIssuer, claims: dict[str, Any], headers: dict[str, Any] 
 
 def good_claims(issuer: TokenIssuer) -> dict[str, Any]:
     return dict(jwt.get_unverified_claims(issuer.issue("somebody", "analyses")))
+
+
+def subject_of(issuer: TokenIssuer, token: str, now: float | None = None) -> str:
+    """Raises Unauthenticated. now: seconds since 1970."""
+    return read_token(token, verification_keys(PublicKeys(keys=issuer.keys.published())), RULES, now).subject
+
+
+def encoded_part(part: object) -> str:
+    """A header or claims as a token has them."""
+    return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
