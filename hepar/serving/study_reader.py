@@ -67,7 +67,7 @@ class StudyReader:
         self._pool: ProcessPool | None = None
 
     def headers(self, paths: Sequence[Path], wanted: str | None, timeout_s: float) -> StudyHeaders:
-        """Also of images that are too few for themselves: `problem` says why none can be analysed.
+        """Also of images that are too few to be analysed alone: `problem` says why.
 
         Raises UnreadableStudyUpload, UnsafeArchiveUpload, TooLarge, DeadlineExceeded, Unavailable.
         """

@@ -20,7 +20,7 @@ ADDRESS_SPACE_BYTES = 4 * 1024**3
 class StudyRequest:
     """paths, wanted: as for `read_headers`.  voxels: where the volume is written as npy, None for headers alone.
 
-    Headers alone may be those of late images, which are too few for themselves.
+    Headers alone are also read of images that arrive late and are too few to be analysed without the earlier ones.
     """
 
     paths: tuple[Path, ...]

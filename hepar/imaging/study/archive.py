@@ -22,6 +22,10 @@ _DIRECTORY_BYTES_PER_MEMBER = 400
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _DAMAGED = "the ZIP archive is damaged or not complete"
+# What zipfile raises for damaged archives, found by tests with random damage; NotImplementedError for methods and
+# versions that it does not read.
+_DAMAGED_MEMBER = (zipfile.BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError)
+_DAMAGED_DIRECTORY = (*_DAMAGED_MEMBER, OSError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Archive:
         bounded = _BoundedReads(file, limits.members * _DIRECTORY_BYTES_PER_MEMBER)
         try:
             self._zip = zipfile.ZipFile(bounded)
-        except (zipfile.BadZipFile, struct.error, EOFError, OSError, ValueError, NotImplementedError):
+        except _DAMAGED_DIRECTORY:
             raise UnsafeArchive(_DAMAGED) from None
         self._members = self._zip.infolist()
         if len(self._members) > limits.members:
@@ -96,7 +100,7 @@ class Archive:
                 while left > 0 and (chunk := source.read(min(left, _CHUNK_BYTES))):
                     left -= content.write(chunk)
                     self._count(len(chunk))
-        except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError):
+        except _DAMAGED_MEMBER:
             raise UnreadableImage("the file is damaged within the ZIP archive") from None
         if size_bytes is None and left <= 0:
             raise _too_much(self._limits.member_bytes)
