@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from hepar.contracts.studies import STUDIES_PATH
 from hepar.core.errors import NotFound
 from hepar.web.openapi import problems
 from study_service.analysed_volume import AnalysedVolume
-from study_service.api.dependencies import PRINCIPAL, CallerDep, Dependencies, StudyDependencies, StudyId, VersionDep
-from study_service.documents import Caller
+from study_service.api.dependencies import PRINCIPAL
+from study_service.api.versions import NOT_MODIFIED, VersionRequest, VersionRequestDep
 from study_service.output_context import OutputOptions, read_output_context
 from study_service.outputs.context import Language
 from study_service.outputs.registry import BY_MEDIA_TYPE, OUTPUTS
@@ -41,18 +39,6 @@ FILE_CONTENT = {kind: dict(_BINARY) for kind in BY_MEDIA_TYPE if kind != "applic
 """Of an OpenAPI document: the media types that a result has besides JSON."""
 _WEIGHT = re.compile(r"(?i)(?:^|;)\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*(?:;|$)")
 _JSON = ("application/json", "application/*", "*/*")
-_CACHED = {"Cache-Control": "private, no-cache"}
-
-
-@dataclass(frozen=True)
-class WantedFile:
-    """version: the newest that is finished where it is None.  name: of OUTPUTS.  if_none_match: what the caller has."""
-
-    study_id: str
-    version: int | None
-    name: str
-    language: Language = "en"
-    if_none_match: str | None = None
 
 
 def accepted_file(accept: str | None) -> str | None:
@@ -79,45 +65,36 @@ def accepted_file(accept: str | None) -> str | None:
     summary="Read a file of a study's result",
     response_class=Response,
     responses=problems("http-404", "no-such-study")
-    | {
-        200: {"content": {media_type: dict(_BINARY) for media_type in _MEDIA_TYPES}},
-        304: {"description": "The caller has it: `If-None-Match` is its ETag"},
-    },
+    | {200: {"content": {media_type: dict(_BINARY) for media_type in _MEDIA_TYPES}}}
+    | NOT_MODIFIED,
 )
 async def get_study_file(
-    study_id: StudyId,
+    request: VersionRequestDep,
     name: Annotated[FileName, Path(description="which file")],
-    caller: CallerDep,
-    dependencies: Dependencies,
-    version: VersionDep = None,
     language: Annotated[Language, Query(description="of the report and of key images")] = "en",
-    if_none_match: Annotated[
-        str | None, Header(alias="If-None-Match", max_length=200, description="the ETag of what the caller has")
-    ] = None,
 ) -> Response:
     """DICOM segmentation and structured reports, the report as PDF and as DICOM, a FHIR bundle, the lesions as a table,
     and key images. The same version always has the same bytes. Studies sent as NIfTI have no DICOM objects, and there
     are as many key images as key slices.
     """
-    wanted = WantedFile(study_id, version, name, language, if_none_match)
-    return await file_response(wanted, caller, dependencies)
+    return await file_response(request, name, language)
 
 
-async def file_response(wanted: WantedFile, caller: Caller, dependencies: StudyDependencies) -> Response:
-    """Raises NotFound for a file that the study does not have, and what the repository does."""
-    study_id, name = wanted.study_id, wanted.name
-    found = await dependencies.repository.analysed(caller, study_id, wanted.version, "downloaded", None)
-    result = await dependencies.repository.result(caller, study_id, found.version)
-    tag = f"{study_id} {found.version} {result.software_version} {name} {wanted.language}"
-    etag = f'"{hashlib.sha256(tag.encode()).hexdigest()[:32]}"'
-    if wanted.if_none_match == etag:
-        return Response(status_code=304, headers=_CACHED | {"ETag": etag})
+async def file_response(request: VersionRequest, name: str, language: Language = "en") -> Response:
+    """name: of OUTPUTS. Raises NotFound for a file that the study does not have, and what the repository does."""
+    dependencies, study_id = request.dependencies, request.study_id
+    found = await dependencies.repository.analysed(request.caller, study_id, request.version, "downloaded", None)
+    result = await dependencies.repository.result(request.caller, study_id, found.version)
     volume = AnalysedVolume(dependencies.objects, found.data_key, study_id, found.version)
-    output, options = OUTPUTS[name], OutputOptions(wanted.language, dependencies.settings.uid_root)
-    async with dependencies.output_turn:
-        context = await read_output_context(volume, found, result, options)
-        content = await asyncio.to_thread(output.make, context)
-    if content is None:
-        raise NotFound("the study has no such file")
-    headers = {"ETag": etag, "Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(content, media_type=output.media_type, headers=_CACHED | headers)
+    output, options = OUTPUTS[name], OutputOptions(language, dependencies.settings.uid_root)
+
+    async def make() -> Response:
+        async with dependencies.output_turn:
+            context = await read_output_context(volume, found, result, options)
+            content = await asyncio.to_thread(output.make, context)
+        if content is None:
+            raise NotFound("the study has no such file")
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return Response(content, media_type=output.media_type, headers=headers)
+
+    return await request.unchanging(f"{found.version} {result.software_version} {name} {language}", make)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from numpy.typing import NDArray
 
@@ -19,7 +18,8 @@ from hepar.imaging.ct_image import LIVER_WINDOW, Window
 from hepar.web.openapi import problems
 from study_service.analysed_volume import AnalysedVolume, StoredMasks, StoredVolume
 from study_service.api.dependencies import PRINCIPAL, CallerDep, Dependencies, SliceIndex, StudyId, VersionDep
-from study_service.api.files import FILE_CONTENT, WantedFile, accepted_file, file_response
+from study_service.api.files import FILE_CONTENT, accepted_file, file_response
+from study_service.api.versions import NOT_MODIFIED, VersionRequest, VersionRequestDep
 from study_service.errors import NoSuchSlice
 from study_service.pictures import mask_png, nifti_gz, slice_png
 
@@ -32,15 +32,10 @@ router = APIRouter(
 
 _PNG, _GZIP, _RAW = "image/png", "application/gzip", "application/octet-stream"
 _BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
-_CACHED = {"Cache-Control": "private, no-cache"}
-"""A browser may keep it, and asks each time whether its reader may still see it."""
 
 
 def _file(media_type: str) -> dict[int | str, dict[str, Any]]:
-    return {
-        200: {"content": {media_type: {"schema": _BINARY, "example": "(the bytes of the file)"}}},
-        304: {"description": "The caller has it: `If-None-Match` is its ETag"},
-    }
+    return {200: {"content": {media_type: {"schema": _BINARY, "example": "(the bytes of the file)"}}}} | NOT_MODIFIED
 
 
 def _window(
@@ -67,9 +62,6 @@ def _window(
 
 
 WindowDep = Annotated[Window, Depends(_window)]
-IfNoneMatch = Annotated[
-    str | None, Header(alias="If-None-Match", max_length=200, description="the ETag of what the caller has")
-]
 
 
 @router.get(
@@ -87,7 +79,7 @@ async def get_study_result(
     name = accepted_file(request.headers.get("accept"))
     if name is None:
         return await dependencies.repository.result(caller, study_id, version)
-    answer = await file_response(WantedFile(study_id, version, name), caller, dependencies)
+    answer = await file_response(VersionRequest(study_id, version, caller, dependencies), name)
     answer.headers["Vary"] = "Accept"
     return answer
 
@@ -98,24 +90,16 @@ async def get_study_result(
     response_class=Response,
     responses=problems("no-such-slice", "no-such-study") | _file(_PNG),
 )
-async def get_study_slice(
-    study_id: StudyId,
-    index: SliceIndex,
-    caller: CallerDep,
-    dependencies: Dependencies,
-    window: WindowDep,
-    version: VersionDep = None,
-    if_none_match: IfNoneMatch = None,
-) -> Response:
+async def get_study_slice(request: VersionRequestDep, index: SliceIndex, window: WindowDep) -> Response:
     """In standard radiological display with the grey levels of a window in Hounsfield units: that of the liver, 0 to
     250, where none is given. Coordinates of a result are pixels of this picture.
     """
-    stored = await dependencies.repository.analysed(caller, study_id, version, "slice_read", index)
-    etag = _etag("slice", study_id, stored.version, index, window.low_hu, window.high_hu)
-    if if_none_match == etag:
-        return _not_modified(etag)
-    hu = await _slice_hu(AnalysedVolume(dependencies.objects, stored.data_key, study_id, stored.version), index)
-    return _png_response(await asyncio.to_thread(slice_png, hu, window), etag)
+
+    async def make(volume: AnalysedVolume) -> Response:
+        hu = await _slice_hu(volume, index)
+        return Response(await asyncio.to_thread(slice_png, hu, window), media_type=_PNG)
+
+    return await request.picture("slice_read", index, f"slice {window.low_hu} {window.high_hu}", make)
 
 
 @router.get(
@@ -124,23 +108,16 @@ async def get_study_slice(
     response_class=Response,
     responses=problems("no-such-slice", "no-such-study") | _file(_RAW),
 )
-async def get_study_slice_values(
-    study_id: StudyId,
-    index: SliceIndex,
-    caller: CallerDep,
-    dependencies: Dependencies,
-    version: VersionDep = None,
-    if_none_match: IfNoneMatch = None,
-) -> Response:
+async def get_study_slice_values(request: VersionRequestDep, index: SliceIndex) -> Response:
     """Row by row, 16 bits with sign for each pixel, least significant byte first: for viewers that set the window
     themselves.
     """
-    stored = await dependencies.repository.analysed(caller, study_id, version, "slice_read", index)
-    etag = _etag("values", study_id, stored.version, index)
-    if if_none_match == etag:
-        return _not_modified(etag)
-    hu = await _slice_hu(AnalysedVolume(dependencies.objects, stored.data_key, study_id, stored.version), index)
-    return Response(hu.astype("<i2").tobytes(), media_type=_RAW, headers=_CACHED | {"ETag": etag})
+
+    async def make(volume: AnalysedVolume) -> Response:
+        hu = await _slice_hu(volume, index)
+        return Response(hu.astype("<i2").tobytes(), media_type=_RAW)
+
+    return await request.picture("slice_read", index, "values", make)
 
 
 @router.get(
@@ -149,24 +126,16 @@ async def get_study_slice_values(
     response_class=Response,
     responses=problems("no-such-slice", "no-such-study") | _file(_PNG),
 )
-async def get_study_mask(
-    study_id: StudyId,
-    index: SliceIndex,
-    caller: CallerDep,
-    dependencies: Dependencies,
-    version: VersionDep = None,
-    if_none_match: IfNoneMatch = None,
-) -> Response:
+async def get_study_mask(request: VersionRequestDep, index: SliceIndex) -> Response:
     """A palette image of the size of the slice, to be laid over it: index 0 is transparent, 1 the liver, 2 the lesion
     L1, 3 the lesion L2 and so on.
     """
-    stored = await dependencies.repository.analysed(caller, study_id, version, "mask_read", index)
-    etag = _etag("mask", study_id, stored.version, index)
-    if if_none_match == etag:
-        return _not_modified(etag)
-    volume = AnalysedVolume(dependencies.objects, stored.data_key, study_id, stored.version)
-    labels = await volume.labels(await volume.masks(), await volume.volume(), index)
-    return _png_response(await asyncio.to_thread(mask_png, labels), etag)
+
+    async def make(volume: AnalysedVolume) -> Response:
+        labels = await volume.labels(await volume.masks(), await volume.volume(), index)
+        return Response(await asyncio.to_thread(mask_png, labels), media_type=_PNG)
+
+    return await request.picture("mask_read", index, "mask", make)
 
 
 @router.get(
@@ -175,23 +144,16 @@ async def get_study_mask(
     response_class=Response,
     responses=_file(_GZIP),
 )
-async def get_study_masks(
-    study_id: StudyId,
-    caller: CallerDep,
-    dependencies: Dependencies,
-    version: VersionDep = None,
-    if_none_match: IfNoneMatch = None,
-) -> Response:
+async def get_study_masks(request: VersionRequestDep) -> Response:
     """A label map of the analysed volume in NIfTI: 1 is the liver, 2 the lesion L1, 3 the lesion L2 and so on."""
-    stored = await dependencies.repository.analysed(caller, study_id, version, "mask_read", None)
-    etag = _etag("masks", study_id, stored.version)
-    if if_none_match == etag:
-        return _not_modified(etag)
-    volume = AnalysedVolume(dependencies.objects, stored.data_key, study_id, stored.version)
-    described, masks = await volume.volume(), await volume.masks()
-    content = nifti_gz(described.geometry, _label_slices(volume, described, masks))
-    headers = _CACHED | {"ETag": etag, "Content-Disposition": 'attachment; filename="masks.nii.gz"'}
-    return StreamingResponse(content, media_type=_GZIP, headers=headers)
+
+    async def make(volume: AnalysedVolume) -> Response:
+        described, masks = await volume.volume(), await volume.masks()
+        content = nifti_gz(described.geometry, _label_slices(volume, described, masks))
+        headers = {"Content-Disposition": 'attachment; filename="masks.nii.gz"'}
+        return StreamingResponse(content, media_type=_GZIP, headers=headers)
+
+    return await request.picture("mask_read", None, "masks", make)
 
 
 async def _slice_hu(volume: AnalysedVolume, index: int) -> NDArray[np.int16]:
@@ -207,17 +169,3 @@ async def _label_slices(
 ) -> AsyncIterator[NDArray[np.uint16]]:
     for index in range(described.geometry.shape[0]):
         yield await volume.labels(masks, described, index)
-
-
-def _etag(*parts: object) -> str:
-    """A result is never changed: what it was made from identifies the bytes."""
-    digest = hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
-    return f'"{digest[:32]}"'
-
-
-def _not_modified(etag: str) -> Response:
-    return Response(status_code=304, headers=_CACHED | {"ETag": etag})
-
-
-def _png_response(content: bytes, etag: str) -> Response:
-    return Response(content, media_type=_PNG, headers=_CACHED | {"ETag": etag})
