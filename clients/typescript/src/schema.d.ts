@@ -8091,10 +8091,10 @@ export interface operations {
     get_study_file: {
         parameters: {
             query?: {
-                /** @description version of the result; the newest that is finished by default */
-                version?: number;
                 /** @description of the report and of key images */
                 language?: "en" | "de";
+                /** @description version of the result; the newest that is finished by default */
+                version?: number;
             };
             header?: {
                 /** @description the ETag of what the caller has */
@@ -8111,10 +8111,10 @@ export interface operations {
                 traceparent?: components["parameters"]["traceparent"];
             };
             path: {
-                /** @description `id` of the study */
-                study_id: string;
                 /** @description which file */
                 name: "result.json" | "lesions.csv" | "report.pdf" | "report.fhir.json" | "segmentation.dcm" | "measurements.dcm" | "measurements-2d.dcm" | "report.dcm" | "key-image-1.dcm" | "key-image-2.dcm" | "key-image-3.dcm" | "key-image-4.dcm" | "key-image-5.dcm" | "key-image-1.png" | "key-image-2.png" | "key-image-3.png" | "key-image-4.png" | "key-image-5.png";
+                /** @description `id` of the study */
+                study_id: string;
             };
             cookie?: never;
         };
@@ -8527,10 +8527,10 @@ export interface operations {
                 traceparent?: components["parameters"]["traceparent"];
             };
             path: {
-                /** @description `id` of the study */
-                study_id: string;
                 /** @description index of the slice in the analysed volume, from 0 at the feet */
                 index: number;
+                /** @description `id` of the study */
+                study_id: string;
             };
             cookie?: never;
         };
@@ -8929,10 +8929,10 @@ export interface operations {
                 traceparent?: components["parameters"]["traceparent"];
             };
             path: {
-                /** @description `id` of the study */
-                study_id: string;
                 /** @description index of the slice in the analysed volume, from 0 at the feet */
                 index: number;
+                /** @description `id` of the study */
+                study_id: string;
             };
             cookie?: never;
         };
@@ -9141,10 +9141,10 @@ export interface operations {
                 traceparent?: components["parameters"]["traceparent"];
             };
             path: {
-                /** @description `id` of the study */
-                study_id: string;
                 /** @description index of the slice in the analysed volume, from 0 at the feet */
                 index: number;
+                /** @description `id` of the study */
+                study_id: string;
             };
             cookie?: never;
         };
