@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from highdicom import sr
@@ -167,30 +167,27 @@ def _masked_lesion_group(
     context: OutputContext, lesion: Lesion, segment: sr.ReferencedSegment
 ) -> sr.VolumetricROIMeasurementsAndQualitativeEvaluations:
     return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
-        tracking_identifier=sr.TrackingIdentifier(lesion.tracking_uid, lesion.id),
-        referenced_segment=segment,
-        algorithm_id=_algorithm(context),
-        finding_category=codes.ABNORMAL_STRUCTURE,
-        finding_type=codes.LESION,
-        finding_sites=[sr.FindingSite(codes.LIVER)],
-        measurements=_lesion_measurements(lesion),
-        qualitative_evaluations=_type(codes.LESION_TYPE, lesion.label),
+        referenced_segment=segment, **_lesion_facts(context, lesion)
     )
 
 
 def _boxed_lesion_group(
     context: OutputContext, lesion: Lesion, region: sr.ImageRegion
 ) -> sr.PlanarROIMeasurementsAndQualitativeEvaluations:
-    return sr.PlanarROIMeasurementsAndQualitativeEvaluations(
-        tracking_identifier=sr.TrackingIdentifier(lesion.tracking_uid, lesion.id),
-        referenced_region=region,
-        algorithm_id=_algorithm(context),
-        finding_category=codes.ABNORMAL_STRUCTURE,
-        finding_type=codes.LESION,
-        finding_sites=[sr.FindingSite(codes.LIVER)],
-        measurements=_lesion_measurements(lesion),
-        qualitative_evaluations=_type(codes.LESION_TYPE, lesion.label),
-    )
+    return sr.PlanarROIMeasurementsAndQualitativeEvaluations(referenced_region=region, **_lesion_facts(context, lesion))
+
+
+def _lesion_facts(context: OutputContext, lesion: Lesion) -> dict[str, Any]:
+    """What the group of a lesion states, whatever marks the lesion."""
+    return {
+        "tracking_identifier": sr.TrackingIdentifier(lesion.tracking_uid, lesion.id),
+        "algorithm_id": _algorithm(context),
+        "finding_category": codes.ABNORMAL_STRUCTURE,
+        "finding_type": codes.LESION,
+        "finding_sites": [sr.FindingSite(codes.LIVER)],
+        "measurements": _lesion_measurements(lesion),
+        "qualitative_evaluations": _type(codes.LESION_TYPE, lesion.label),
+    }
 
 
 def _box_region(context: OutputContext, lesion: Lesion, headers: list[Dataset]) -> sr.ImageRegion:
