@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-import httpx
 from fastapi import APIRouter, Request, Response
 
 from gateway.api.dependencies import Dependencies
+from gateway.api.forwarding import check_answer, forwarding_router
 from hepar.core.deadlines import Deadline
-from hepar.core.errors import BadUpstream
 from hepar.web.openapi import Json
 
 _PREFIXES = (
@@ -26,12 +25,7 @@ _RESPONSE_HEADERS = ("content-type", "location")
 
 
 def router(document: Json) -> APIRouter:
-    made = APIRouter(include_in_schema=False)
-    for path, methods in document["paths"].items():
-        if path.startswith(_PREFIXES):
-            operations = {method.upper(): operation for method, operation in methods.items()}
-            made.add_api_route(path, _endpoint(operations), methods=list(operations))
-    return made
+    return forwarding_router(document, _PREFIXES, _endpoint)
 
 
 def _endpoint(operations: dict[str, Json]) -> Callable[..., Awaitable[Response]]:
@@ -47,16 +41,9 @@ def _endpoint(operations: dict[str, Json]) -> Callable[..., Awaitable[Response]]
             headers=headers,
             content=await request.body(),
         )
-        _check(answer, operations[request.method]["responses"])
+        responses = operations[request.method]["responses"]
+        check_answer(answer.status_code, answer.headers.get("content-type"), responses, "sign-in")
         sent = {name: answer.headers[name] for name in _RESPONSE_HEADERS if name in answer.headers}
         return Response(answer.content, answer.status_code, sent)
 
     return forward
-
-
-def _check(answer: httpx.Response, responses: Json) -> None:
-    """Raises BadUpstream for a status or a media type that the document does not have."""
-    content = responses.get(str(answer.status_code), {}).get("content", {})
-    media_type = answer.headers.get("content-type")
-    if str(answer.status_code) not in responses or (content and media_type not in content):
-        raise BadUpstream("sign-in gave a wrong answer")

@@ -20,9 +20,9 @@ from gateway.api.dependencies import (
     TokenDep,
     authorization,
 )
+from gateway.api.forwarding import check_answer, forwarding_router
 from hepar.contracts.studies import STUDIES_PATH
 from hepar.core.deadlines import Deadline
-from hepar.core.errors import BadUpstream
 from hepar.web.guard import is_head
 from hepar.web.openapi import Json
 from hepar.web.uploads import MULTIPART_OVERHEAD_BYTES, check_announced_length, limited
@@ -38,12 +38,7 @@ _SILENCE_S = 40.0
 
 
 def router(document: Json) -> APIRouter:
-    made = APIRouter(include_in_schema=False, dependencies=[STUDY_SCOPE_REQUIRED])
-    for path, methods in document["paths"].items():
-        if path.startswith(_PREFIXES):
-            operations = {method.upper(): operation for method, operation in methods.items()}
-            made.add_api_route(path, _endpoint(operations), methods=list(operations))
-    return made
+    return forwarding_router(document, _PREFIXES, _endpoint, [STUDY_SCOPE_REQUIRED])
 
 
 def _endpoint(operations: dict[str, Json]) -> Callable[..., Awaitable[Response]]:
@@ -65,7 +60,8 @@ def _endpoint(operations: dict[str, Json]) -> Callable[..., Awaitable[Response]]
                     content=_upload(request, dependencies) if upload else await request.body(),
                 )
             )
-            _check(answer, operations[request.method]["responses"])
+            media_type = answer.headers.get("content-type", "").partition(";")[0]
+            check_answer(answer.status_code, media_type, operations[request.method]["responses"], "studies")
             sent = {name: answer.headers[name] for name in _RESPONSE_HEADERS if name in answer.headers}
             return StreamingResponse(_body(answer, stack.pop_all()), answer.status_code, sent)
 
@@ -87,11 +83,3 @@ async def _body(answer: httpx.Response, connection: AsyncExitStack) -> AsyncIter
     async with connection:
         async for chunk in answer.aiter_raw():
             yield chunk
-
-
-def _check(answer: httpx.Response, responses: Json) -> None:
-    """Raises BadUpstream for a status or a media type that the document does not have."""
-    content = responses.get(str(answer.status_code), {}).get("content", {})
-    media_type = answer.headers.get("content-type", "").partition(";")[0]
-    if str(answer.status_code) not in responses or (content and media_type not in content):
-        raise BadUpstream("studies gave a wrong answer")
