@@ -5,6 +5,7 @@ import { CardCurves } from "../charts/CardCurves.tsx";
 import { ErrorBox } from "../components/ErrorBox.tsx";
 import { usePageTitle } from "../components/usePageTitle.ts";
 import { useResource } from "../components/useResource.ts";
+import { WideTable } from "../components/WideTable.tsx";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
 import { useSession } from "../session/SessionProvider.tsx";
 
@@ -104,24 +105,11 @@ function MetricTable({ measured, metric }: { measured: readonly Measured[]; metr
   const translator = useTranslator();
   const scaleMax = Math.max(1, ...measured.map((one) => one.metrics[metric]?.high ?? 0));
   return (
-    <div className="wide" tabIndex={0} role="region" aria-label={translator.term(metric)}>
-      <table>
-        <thead>
-          <tr>
-            {(["models", "value", "interval", "status"] as const).map((key) => (
-              <th scope="col" key={key}>
-                {translator.text(key)}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {measured.map((one) => (
-            <MetricRow key={one.name} measured={one} metric={metric} scaleMax={scaleMax} />
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <WideTable label={translator.term(metric)} columns={["models", "value", "interval", "status"]}>
+      {measured.map((one) => (
+        <MetricRow key={one.name} measured={one} metric={metric} scaleMax={scaleMax} />
+      ))}
+    </WideTable>
   );
 }
 

@@ -4,6 +4,7 @@ import { Link } from "react-router";
 import type { Study } from "../api.ts";
 import { ErrorBox } from "../components/ErrorBox.tsx";
 import { usePageTitle } from "../components/usePageTitle.ts";
+import { WideTable } from "../components/WideTable.tsx";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
 import { isActive, useStudies, type StudyFilter } from "../studies/useStudies.ts";
 import { studyLine } from "../studies/words.ts";
@@ -78,24 +79,11 @@ function Filters({ filter, onChange }: FiltersProps) {
 function StudyTable({ studies }: { studies: readonly Study[] }) {
   const translator = useTranslator();
   return (
-    <div className="wide" tabIndex={0} role="region" aria-label={translator.text("studies")}>
-      <table className="worklist">
-        <thead>
-          <tr>
-            {(["preview", "study", "studyDate", "images", "result"] as const).map((key) => (
-              <th scope="col" key={key}>
-                {translator.text(key)}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {studies.map((study) => (
-            <StudyRow key={study.id} study={study} />
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <WideTable label={translator.text("studies")} columns={["preview", "study", "studyDate", "images", "result"]} className="worklist">
+      {studies.map((study) => (
+        <StudyRow key={study.id} study={study} />
+      ))}
+    </WideTable>
   );
 }
 

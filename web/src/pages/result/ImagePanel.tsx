@@ -1,6 +1,7 @@
 /** The viewer with its controls, and the table of lesions. */
 import { useMemo, useState } from "react";
 import type { Analysis, Box, Classification } from "../../api.ts";
+import { WideTable } from "../../components/WideTable.tsx";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import type { Picture } from "../../files/picture.ts";
 import { boxSizeText, boxText, classificationOf, detectionOf, displayOf } from "../../results.ts";
@@ -74,29 +75,16 @@ function activationMaps(classification: Classification | undefined): Map<string,
 function BoxTable({ boxes }: { boxes: readonly Box[] }) {
   const translator = useTranslator();
   return (
-    <div className="wide" tabIndex={0} role="region" aria-label={translator.text("boxes")}>
-      <table className="boxes">
-        <thead>
-          <tr>
-            {(["number", "label", "score", "size", "detectedBy"] as const).map((key) => (
-              <th scope="col" key={key}>
-                {translator.text(key)}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {boxes.map((box, index) => (
-            <tr key={index}>
-              <th scope="row">{index + 1}</th>
-              <td>{translator.term(box.label)}</td>
-              <td>{translator.number(box.score, 2)}</td>
-              <td>{boxSizeText(translator, box)}</td>
-              <td className="quiet">{box.detectors.map((name) => name.replace("detect_", "")).join(", ")}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <WideTable label={translator.text("boxes")} columns={["number", "label", "score", "size", "detectedBy"]} className="boxes">
+      {boxes.map((box, index) => (
+        <tr key={index}>
+          <th scope="row">{index + 1}</th>
+          <td>{translator.term(box.label)}</td>
+          <td>{translator.number(box.score, 2)}</td>
+          <td>{boxSizeText(translator, box)}</td>
+          <td className="quiet">{box.detectors.map((name) => name.replace("detect_", "")).join(", ")}</td>
+        </tr>
+      ))}
+    </WideTable>
   );
 }
