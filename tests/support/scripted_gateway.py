@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field
 
 import anyio
+from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from hepar.contracts.problems import Problem
@@ -46,11 +47,8 @@ class ScriptedGateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        body, more = b"", True
-        while more:
-            message = await receive()
-            body, more = body + message.get("body", b""), message.get("more_body", False)
-        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+        request = Request(scope, receive)
+        body, headers = await request.body(), dict(request.headers)
         self.received.append(ReceivedRequest(scope["path"], headers, body))
         status, extra, content = self.responses.pop(0) if self.responses else (500, {}, b"")
         if scope["path"] == self.held_path:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from tests.support.serving import serving
@@ -42,11 +43,8 @@ class WebhookReceiver:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        body, more = b"", True
-        while more:
-            message = await receive()
-            body, more = body + message.get("body", b""), message.get("more_body", False)
-        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+        request = Request(scope, receive)
+        body, headers = await request.body(), dict(request.headers)
         self.received.append(Received(scope["path"], headers, body))
         status = self.statuses.pop(0) if self.statuses else 204
         await send(
