@@ -96,3 +96,13 @@ def test_every_service_runs_as_an_unprivileged_user() -> None:
         assert "HEALTHCHECK" in own or ("HEALTHCHECK" in under[0] and "HEALTH=http://127.0.0.1:" in own), target
         assert f'image.title="hepar-{target}' in own, target
         assert 'image.licenses="AGPL-3.0-or-later"' in own + "".join(under), target
+
+
+def test_whatever_an_image_copies_is_sent_to_the_build() -> None:
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    sent = {line.removeprefix("!") for line in lines if line.startswith("!")}
+    copies = [line.split()[1:-1] for line in DOCKERFILE.splitlines() if re.match(r"COPY (?!--from)", line)]
+    copied_files = {source for sources in copies for source in sources}
+    assert copied_files >= {"hepar", "study_service"}
+    missing = {source for source in copied_files if not any(Path(source).is_relative_to(one) for one in sent)}
+    assert missing == set()
