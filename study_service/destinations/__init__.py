@@ -1,0 +1,1 @@
+"""Where results are sent: archives and record systems of the hospital."""
