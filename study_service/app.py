@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -12,7 +10,6 @@ import httpx
 from fastapi import FastAPI
 
 from hepar.contracts.studies import STUDIES_PATH
-from hepar.core.errors import HeparError
 from hepar.core.networks import parsed_networks
 from hepar.storage.database import open_database
 from hepar.storage.encryption import load_key_ring
@@ -25,15 +22,16 @@ from study_service.api.dependencies import StudyDependencies
 from study_service.header_reader import HeaderReader
 from study_service.ingestion import Ingestion
 from study_service.migrations import MIGRATIONS
+from study_service.outbox import attempted_in_background
 from study_service.repository import StudyRepository
+from study_service.result_files import ResultFiles
 from study_service.settings import StudySettings
 from study_service.uploads import AccountQuota, Uploads
 from study_service.webhooks.deliveries import WebhookSender
 from study_service.webhooks.registry import Webhooks
 from study_service.webhooks.targets import TargetRules
 
-_log = logging.getLogger(__name__)
-_WEBHOOKS_S = 2.0
+_OUTBOX_POLL_S = 2.0
 
 
 def create_app(settings: StudySettings) -> FastAPI:
@@ -81,7 +79,8 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
         frozenset(settings.webhook_hosts), parsed_networks(settings.webhook_networks), settings.production
     )
     client = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False, trust_env=False))
-    await stack.enter_async_context(_background(WebhookSender(database, keys, rules, client)))
+    sender = WebhookSender(database, keys, rules, client)
+    await stack.enter_async_context(attempted_in_background(sender.send_next, _OUTBOX_POLL_S, "webhooks"))
     return StudyDependencies(
         settings=settings,
         verifier=verifier,
@@ -91,26 +90,5 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
         objects=objects,
         ingestion=Ingestion(uploads, objects, reader),
         webhooks=Webhooks(database, keys, rules),
-        output_turn=asyncio.Semaphore(1),
+        files=ResultFiles(objects, settings.uid_root),
     )
-
-
-@asynccontextmanager
-async def _background(sender: WebhookSender) -> AsyncIterator[None]:
-    stopping = asyncio.Event()
-    task = asyncio.create_task(_send_webhooks(sender, stopping))
-    try:
-        yield
-    finally:
-        stopping.set()  # not cancelled: that in the middle of a transaction leaves its connection open
-        await task
-
-
-async def _send_webhooks(sender: WebhookSender, stopping: asyncio.Event) -> None:
-    while not stopping.is_set():
-        try:
-            await sender.send_due()
-        except HeparError as error:
-            _log.warning("webhooks were not called", extra={"reason": error.detail})
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), _WEBHOOKS_S)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, false, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hepar.contracts.studies import Series, Study
@@ -19,12 +18,19 @@ from study_service.documents import (
     AccessEvent,
     AnalysedVersion,
     Caller,
-    PatientIdentifiers,
     StudyFiles,
     StudyFilter,
 )
 from study_service.errors import NoSuchStudy, StudyEnded, StudyNotFinished
-from study_service.stored_studies import queue_next_version, search_hash, study_document, study_files
+from study_service.stored_studies import (
+    analysed_version,
+    queue_next_version,
+    result_of,
+    search_hash,
+    stored_result,
+    study_document,
+    study_files,
+)
 from study_service.tables import StoredResult, StoredSeries, StoredStudy, StoredUpload
 
 _ENDED = ("finished", "failed", "cancelled")
@@ -61,16 +67,11 @@ class StudyRepository:
         """Of a version, by default of the newest that has one. Raises StudyNotFinished; the read is recorded."""
         async with self._database.writing() as session:
             study = await self._visible(session, caller, study_id)
-            wanted = select(StoredResult).where(StoredResult.study_id == study_id)
-            if version is not None:
-                wanted = wanted.where(StoredResult.version == version)
-            stored = (await session.scalars(wanted.order_by(StoredResult.version.desc()).limit(1))).one_or_none()
+            stored = await stored_result(session, study, version)
             if stored is None:
                 raise StudyNotFinished(f"the study is {study.status}")
             await record_access(session, event, caller, study_id, self._now(), version=stored.version)
-            key = self._keys.data_key(study.data_key)
-            content = zlib.decompress(key.decrypt(stored.document, f"result {study_id} {stored.version}"))
-        return StudyResult.model_validate_json(content)
+        return result_of(self._keys, study, stored)
 
     async def analysed(
         self, caller: Caller, study_id: str, version: int | None, event: AccessEvent, index: int | None
@@ -78,17 +79,21 @@ class StudyRepository:
         """Of a version, by default of the newest that has a result. Raises StudyNotFinished; the read is recorded."""
         async with self._database.writing() as session:
             study = await self._visible(session, caller, study_id)
-            wanted = select(func.max(StoredResult.version)).where(StoredResult.study_id == study_id)
-            if version is not None:
-                wanted = wanted.where(StoredResult.version == version)
-            found = await session.scalar(wanted)
-            if found is None:
+            stored = await stored_result(session, study, version)
+            if stored is None:
                 raise StudyNotFinished(f"the study is {study.status}")
             place = {} if index is None else {"slice": index}
-            await record_access(session, event, caller, study_id, self._now(), version=found, **place)
-            key = self._keys.data_key(study.data_key)
-            known = PatientIdentifiers.from_bytes(key.decrypt(study.identifiers, f"identifiers {study_id}"))
-            return AnalysedVersion(found, key, known, study.study_date)
+            await record_access(session, event, caller, study_id, self._now(), version=stored.version, **place)
+            return analysed_version(self._keys, study, stored)
+
+    async def newest_version(self, caller: Caller, study_id: str, version: int | None) -> int:
+        """The version itself where one is given. Raises StudyNotFinished where it has no result."""
+        async with self._database.reading() as session:
+            study = await self._visible(session, caller, study_id)
+            stored = await stored_result(session, study, version)
+            if stored is None:
+                raise StudyNotFinished(f"the study is {study.status}")
+            return stored.version
 
     async def versions(self, caller: Caller, study_id: str) -> list[int]:
         """The versions that have a result, oldest first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -10,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hepar.contracts.problems import Problem
 from hepar.contracts.studies import Study, StudyProgress, StudySummary
+from hepar.contracts.study_results import StudyResult
 from hepar.storage.encryption import KeyRing
-from study_service.documents import PatientIdentifiers, StudyFiles, UploadedObject
-from study_service.tables import StoredObject, StoredStudy, StoredUpload
+from study_service.documents import AnalysedVersion, PatientIdentifiers, StudyFiles, UploadedObject
+from study_service.tables import StoredObject, StoredResult, StoredStudy, StoredUpload
 
 
 def study_document(keys: KeyRing, study: StoredStudy) -> Study:
@@ -61,6 +63,24 @@ async def study_files(session: AsyncSession, keys: KeyRing, study: StoredStudy) 
     return StudyFiles(
         study.id, study.version, study.series_choice, data_key, identifiers_of(keys, study), tuple(uploads)
     )
+
+
+async def stored_result(session: AsyncSession, study: StoredStudy, version: int | None) -> StoredResult | None:
+    """Of a version, by default of the newest that has one; None where there is none."""
+    wanted = select(StoredResult).where(StoredResult.study_id == study.id)
+    if version is not None:
+        wanted = wanted.where(StoredResult.version == version)
+    return (await session.scalars(wanted.order_by(StoredResult.version.desc()).limit(1))).one_or_none()
+
+
+def analysed_version(keys: KeyRing, study: StoredStudy, stored: StoredResult) -> AnalysedVersion:
+    return AnalysedVersion(stored.version, keys.data_key(study.data_key), identifiers_of(keys, study), study.study_date)
+
+
+def result_of(keys: KeyRing, study: StoredStudy, stored: StoredResult) -> StudyResult:
+    key = keys.data_key(study.data_key)
+    content = zlib.decompress(key.decrypt(stored.document, f"result {study.id} {stored.version}"))
+    return StudyResult.model_validate_json(content)
 
 
 def queue_next_version(study: StoredStudy, now: datetime) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -20,6 +19,7 @@ from hepar.web.token_verifier import TokenVerifier
 from study_service.documents import Caller
 from study_service.ingestion import Ingestion
 from study_service.repository import StudyRepository
+from study_service.result_files import ResultFiles
 from study_service.settings import StudySettings
 from study_service.uploads import Uploads
 from study_service.webhooks.registry import Webhooks
@@ -29,10 +29,7 @@ _UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
 @dataclass(frozen=True)
 class StudyDependencies:
-    """The parts that routes work with; made by the app's lifespan.
-
-    output_turn: of requests that make files; masks of a large study take hundreds of megabytes.
-    """
+    """The parts that routes work with; made by the app's lifespan."""
 
     settings: StudySettings
     verifier: TokenVerifier
@@ -42,7 +39,7 @@ class StudyDependencies:
     objects: ObjectStore
     ingestion: Ingestion
     webhooks: Webhooks
-    output_turn: asyncio.Semaphore
+    files: ResultFiles
 
 
 async def _dependencies(request: Request) -> StudyDependencies:
@@ -86,7 +83,8 @@ VersionDep = Annotated[
 def _page(
     limit: Annotated[int, Query(ge=1, le=PAGE_MAX, description="items of a page")] = 50,
     after: Annotated[
-        str | None, Query(pattern=_UUID, description="`next` of the previous page; the first page where it is missing")
+        str | None,
+        Query(pattern=_UUID, description="`next` of the previous page; the first page where it is missing"),
     ] = None,
 ) -> PageRequest:
     return PageRequest(limit, after)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
 from hepar.contracts.studies import STUDIES_PATH
+from hepar.contracts.study_files import FileName
 from hepar.core.errors import NotFound
 from hepar.web.openapi import problems
-from study_service.analysed_volume import AnalysedVolume
 from study_service.api.dependencies import PRINCIPAL
 from study_service.api.versions import NOT_MODIFIED, VersionRequest, VersionRequestDep
-from study_service.output_context import OutputOptions, read_output_context
 from study_service.outputs.context import Language
 from study_service.outputs.registry import BY_MEDIA_TYPE, OUTPUTS
 
@@ -26,12 +24,6 @@ router = APIRouter(
     responses=problems("unavailable", "no-such-study", "study-not-finished"),
 )
 
-FileName = Literal[
-    "result.json", "lesions.csv", "report.pdf", "report.fhir.json", "segmentation.dcm", "measurements.dcm",
-    "measurements-2d.dcm", "report.dcm", "key-image-1.dcm", "key-image-2.dcm", "key-image-3.dcm", "key-image-4.dcm",
-    "key-image-5.dcm", "key-image-1.png", "key-image-2.png", "key-image-3.png", "key-image-4.png", "key-image-5.png",
-]  # fmt: skip
-"""The names of OUTPUTS, which a test compares."""
 _MEDIA_TYPES = sorted({output.media_type for output in OUTPUTS.values()})
 _EXAMPLE = "(the bytes of the file)"
 _BINARY: Mapping[str, Any] = {"schema": {"type": "string", "format": "binary"}, "example": _EXAMPLE}
@@ -81,20 +73,16 @@ async def get_study_file(
 
 
 async def file_response(request: VersionRequest, name: str, language: Language = "en") -> Response:
-    """name: of OUTPUTS. Raises NotFound for a file that the study does not have, and what the repository does."""
+    """Raises NotFound for a file that the study does not have, and what the repository does."""
     dependencies, study_id = request.dependencies, request.study_id
     found = await dependencies.repository.analysed(request.caller, study_id, request.version, "downloaded", None)
     result = await dependencies.repository.result(request.caller, study_id, found.version)
-    volume = AnalysedVolume(dependencies.objects, found.data_key, study_id, found.version)
-    output, options = OUTPUTS[name], OutputOptions(language, dependencies.settings.uid_root)
 
     async def make() -> Response:
-        async with dependencies.output_turn:
-            context = await read_output_context(volume, found, result, options)
-            content = await asyncio.to_thread(output.make, context)
-        if content is None:
+        made = await dependencies.files.make(found, result, [name], language)
+        if name not in made:
             raise NotFound("the study has no such file")
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return Response(content, media_type=output.media_type, headers=headers)
+        return Response(made[name], media_type=OUTPUTS[name].media_type, headers=headers)
 
     return await request.unchanging(f"{found.version} {result.software_version} {name} {language}", make)

@@ -6,10 +6,10 @@ import logging
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import httpx
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hepar.contracts.studies import STUDIES_PATH
@@ -17,16 +17,15 @@ from hepar.contracts.study_events import StudyEventKind, StudyNotification
 from hepar.storage.database import Database
 from hepar.storage.encryption import KeyRing
 from study_service.accesses import record_access
+from study_service.outbox import RetryRules, claim_due
 from study_service.tables import StoredStudy
 from study_service.webhooks.signatures import signed_headers
 from study_service.webhooks.tables import StoredDelivery, StoredStudyWebhook, StoredWebhook
 from study_service.webhooks.targets import TargetRefused, TargetRules
 
 _log = logging.getLogger(__name__)
-ATTEMPTS_MAX = 9
 _TIMEOUT_S = 10.0
-_FIRST_DELAY_S = 10
-_LONGEST_DELAY_S = 6 * 3600
+RETRIES = RetryRules(first_s=10, factor=4, longest_s=6 * 3600, attempts_max=9, attempt_s=2 * _TIMEOUT_S)
 
 
 async def queue_deliveries(session: AsyncSession, study: StoredStudy, event: StudyEventKind, now: datetime) -> None:
@@ -55,21 +54,15 @@ class WebhookSender:
     client: httpx.AsyncClient
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
-    async def send_due(self) -> None:
-        """Raises Unavailable."""
-        while (found := await self._next_due()) is not None:
-            await self._finish(*found, await self._send(*found))
-
-    async def _next_due(self) -> tuple[StoredDelivery, StoredWebhook] | None:
-        """Puts off the next attempt first: a process that dies leaves it to another one."""
+    async def send_next(self) -> bool:
+        """False where nothing was due. Raises Unavailable."""
         async with self.database.writing() as session:
-            due = select(StoredDelivery).where(StoredDelivery.due_at <= self.now()).order_by(StoredDelivery.due_at)
-            delivery = (await session.scalars(due.limit(1).with_for_update(skip_locked=True))).one_or_none()
+            delivery = await claim_due(session, StoredDelivery, RETRIES, self.now())
             if delivery is None:
-                return None
-            delay_s = min(_FIRST_DELAY_S * 4**delivery.attempts, _LONGEST_DELAY_S)
-            delivery.due_at, delivery.attempts = self.now() + timedelta(seconds=delay_s), delivery.attempts + 1
-            return delivery, await session.get_one(StoredWebhook, delivery.webhook_id)
+                return False
+            webhook = await session.get_one(StoredWebhook, delivery.webhook_id)
+        await self._finish(delivery, webhook, await self._send(delivery, webhook))
+        return True
 
     async def _send(self, delivery: StoredDelivery, webhook: StoredWebhook) -> int | None:
         """The status of the answer; None where there was none."""
@@ -96,11 +89,15 @@ class WebhookSender:
             if row is not None:
                 row.last_status = status if status is not None else row.last_status
                 row.failed_attempts = 0 if done else row.failed_attempts + 1
-            if done or delivery.attempts >= ATTEMPTS_MAX:
-                await session.execute(delete(StoredDelivery).where(StoredDelivery.id == delivery.id))
+            of_call = StoredDelivery.id == delivery.id
+            if done or delivery.attempts >= RETRIES.attempts_max:
+                await session.execute(delete(StoredDelivery).where(of_call))
+            else:
+                due_at = self.now() + RETRIES.after(delivery.attempts)
+                await session.execute(update(StoredDelivery).where(of_call).values(due_at=due_at))
             if done:
                 await record_access(session, "delivered", None, delivery.study_id, self.now(), webhook=webhook.id)
-        if not done and delivery.attempts >= ATTEMPTS_MAX:
+        if not done and delivery.attempts >= RETRIES.attempts_max:
             _log.error("a webhook is not called again", extra={"webhook": webhook.id, "study": delivery.study_id})
 
 

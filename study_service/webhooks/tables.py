@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import JSON, ForeignKey, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from study_service.outbox import OutboxRow
 from study_service.tables import Base
 
 
@@ -36,8 +37,8 @@ class StoredStudyWebhook(Base):
     webhook_id: Mapped[str] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"), primary_key=True)
 
 
-class StoredDelivery(Base):
-    """A call that is still to be made. due_at: of the next attempt."""
+class StoredDelivery(OutboxRow, Base):
+    """A call that is still to be made."""
 
     __tablename__ = "webhook_deliveries"
 
@@ -46,6 +47,3 @@ class StoredDelivery(Base):
     study_id: Mapped[str] = mapped_column(String(36))
     version: Mapped[int] = mapped_column(Integer)
     event: Mapped[str] = mapped_column(String(16))
-    created_at: Mapped[datetime]
-    due_at: Mapped[datetime] = mapped_column(index=True)
-    attempts: Mapped[int] = mapped_column(Integer)

@@ -12,7 +12,8 @@ import numpy as np
 import pydicom
 import pytest
 
-from study_service.api.files import FileName, accepted_file
+from hepar.contracts.study_files import DICOM_FILES, FileName
+from study_service.api.files import accepted_file
 from study_service.outputs.registry import DICOM_NAMES, OUTPUTS
 from tests.support.dicom_tools import errors_of_iod
 from tests.support.finished_studies import GEOMETRY, LIVER_SLICES, finish_study, labels
@@ -38,6 +39,7 @@ def path(api: StudyApi) -> str:
 
 def test_the_document_lists_all_outputs() -> None:
     assert set(get_args(FileName)) == set(OUTPUTS)
+    assert set(DICOM_FILES) == set(DICOM_NAMES)
 
 
 @pytest.mark.parametrize("name", sorted(OUTPUTS.keys() - _KEY_IMAGES))

@@ -20,7 +20,7 @@ from hepar.core.networks import parsed_networks
 from hepar.storage.database import open_database
 from hepar.storage.encryption import load_key_ring
 from study_service.migrations import MIGRATIONS
-from study_service.webhooks.deliveries import ATTEMPTS_MAX, WebhookSender
+from study_service.webhooks.deliveries import RETRIES, WebhookSender
 from study_service.webhooks.targets import TargetRefused, TargetRules
 from tests.support.finished_studies import fail_study, finish_study
 from tests.support.study_api import StudyApi, ct_files, study_api
@@ -135,13 +135,13 @@ def test_a_call_is_repeated_with_growing_delays_and_given_up(
     with study_api(tmp_path, authority, webhook_hosts=[host], webhook_networks=LOOPBACK) as api:
         register(api, receiver)
         study_id = api.send(ct_files())["id"]
-    receiver.statuses = [500] * ATTEMPTS_MAX
+    receiver.statuses = [500] * RETRIES.attempts_max
     finish_study(api.settings, study_id)
     now = datetime.now(UTC)
     waited_s = asyncio.run(attempts(api, receiver, now))
     assert waited_s == sorted(waited_s)
     assert (waited_s[0], waited_s[-1]) == (10, 6 * 3600)
-    assert len(receiver.received) == ATTEMPTS_MAX
+    assert len(receiver.received) == RETRIES.attempts_max
     assert len({call.headers["webhook-id"] for call in receiver.received}) == 1
     with sqlite3.connect(api.settings.database_url.partition("///")[2]) as connection:
         assert connection.execute("SELECT count(*) FROM webhook_deliveries").fetchone() == (0,)
@@ -157,17 +157,17 @@ async def attempts(api: StudyApi, receiver: WebhookReceiver, start: datetime) ->
         httpx.AsyncClient(follow_redirects=False, trust_env=False) as client,
     ):
         sender = WebhookSender(database, load_key_ring(api.settings.key_file), rules, client, lambda: start + moved)
-        await sender.send_due()
-        while len(receiver.received) < ATTEMPTS_MAX:
+        await sender.send_next()
+        while len(receiver.received) < RETRIES.attempts_max:
             before, count = moved, len(receiver.received)
             for step_s in (10, 40, 160, 640, 2560, 10240, 6 * 3600):
                 moved = before + timedelta(seconds=step_s)
-                await sender.send_due()
+                await sender.send_next()
                 if len(receiver.received) > count:
                     waits.append(step_s)
                     break
             assert len(receiver.received) == count + 1
-        await sender.send_due()
+        await sender.send_next()
     return waits
 
 
