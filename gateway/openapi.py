@@ -23,6 +23,7 @@ _TAGS = {
     "batches": "Many images in one request, answered in order or as server-sent events.",
     "studies": "A whole CT study of one patient in, lesions in three dimensions and one result out.",
     "webhooks": "Calls to your own systems when studies are finished or failed.",
+    "destinations": "Archives and record systems that results are sent to, and the queues of these sends.",
     "models": "The models, their metrics, and which of them answer now.",
     "tokens": "Signing in (OAuth 2.0).",
     "account": "The caller's own account.",

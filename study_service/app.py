@@ -19,6 +19,9 @@ from hepar.web.app import new_app
 from hepar.web.token_verifier import token_verifier
 from study_service.api import install_routes
 from study_service.api.dependencies import StudyDependencies
+from study_service.destinations.registry import configured_destinations
+from study_service.destinations.send_queue import SendQueue
+from study_service.destinations.sends import Sends
 from study_service.header_reader import HeaderReader
 from study_service.ingestion import Ingestion
 from study_service.migrations import MIGRATIONS
@@ -81,6 +84,12 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
     client = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False, trust_env=False))
     sender = WebhookSender(database, keys, rules, client)
     await stack.enter_async_context(attempted_in_background(sender.send_next, _OUTBOX_POLL_S, "webhooks"))
+    files, destinations = ResultFiles(objects, settings.uid_root), configured_destinations(settings.destinations)
+    for target in destinations.all():
+        queue = SendQueue(target, database, keys, files)
+        await stack.enter_async_context(
+            attempted_in_background(queue.send_next, _OUTBOX_POLL_S, f"sends to {target.name}")
+        )
     return StudyDependencies(
         settings=settings,
         verifier=verifier,
@@ -90,5 +99,7 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
         objects=objects,
         ingestion=Ingestion(uploads, objects, reader),
         webhooks=Webhooks(database, keys, rules),
-        files=ResultFiles(objects, settings.uid_root),
+        destinations=destinations,
+        sends=Sends(database),
+        files=files,
     )

@@ -49,3 +49,21 @@ class TooManyWebhooks(ClientError):
     """As many as one account may have."""
 
     status, title, slug = 409, "The account has too many webhooks", "too-many-webhooks"
+
+
+class NoSuchDestination(NotFound):
+    """The operator has not configured it."""
+
+    title, slug = "There is no such destination", "no-such-destination"
+
+
+class NoSuchSend(NotFound):
+    """There is none, or its study was deleted."""
+
+    title, slug = "There is no such send", "no-such-send"
+
+
+class SendNotFailed(ClientError):
+    """Only a send that failed can be retried."""
+
+    status, title, slug = 409, "The send has not failed", "send-not-failed"

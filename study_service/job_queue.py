@@ -7,8 +7,8 @@ worker name it, so that one that was only slow cannot change a study that is no 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,6 +22,7 @@ from hepar.contracts.studies import Series
 from hepar.contracts.study_results import StudyResult
 from hepar.storage.database import Database
 from hepar.storage.encryption import KeyRing
+from study_service.destinations.sends import queue_automatic_sends
 from study_service.documents import StudyFiles
 from study_service.stored_studies import study_files
 from study_service.tables import StoredResult, StoredSeries, StoredStudy, StoredTurn
@@ -32,12 +33,13 @@ _OUTAGE_S = 60.0
 
 @dataclass(frozen=True)
 class QueueRules:
-    """As in StudySettings."""
+    """As in StudySettings. destinations_of: names of those that finished studies of an owner are sent to."""
 
     lease_s: float
     retry_s: float
     tries_max: int
     outages_max: int = 20
+    destinations_of: Callable[[str], Sequence[str]] = field(default=lambda _: ())
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,7 @@ class JobQueue:
             ended = {"status": "finished", "stage": "done", "summary": dict(summary), "label": label, "problem": None}
             await self._change(session, job, ended | self._free())
             await queue_deliveries(session, found, "finished", self._now())
+            await queue_automatic_sends(session, found, self._rules.destinations_of(found.owner), self._now())
 
     async def fail(self, job: Job, problem: Problem) -> None:
         """For good."""

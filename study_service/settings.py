@@ -8,6 +8,7 @@ from pydantic_settings import SettingsConfigDict
 
 from hepar.core.networks import NetworkList
 from hepar.core.settings import ServiceSettings
+from study_service.destinations.configuration import ConfiguredDestination
 
 _GIGABYTE = 1024**3
 
@@ -88,6 +89,23 @@ class StudySettings(ServiceSettings):
     webhook_networks: NetworkList = Field(
         default=[], description="private networks in which these hosts may be (a JSON list); none by default"
     )
+
+    destinations: list[ConfiguredDestination] = Field(
+        default=[],
+        description="archives and record systems that results are sent to (a JSON list); nothing is sent elsewhere",
+        repr=False,
+    )
+
+    @model_validator(mode="after")
+    def _destinations_have_names_of_their_own(self) -> Self:
+        names = [destination.name for destination in self.destinations]
+        if len(set(names)) != len(names):
+            raise ValueError("two destinations have the same name")
+        return self
+
+    def automatic_destinations(self, owner: str) -> list[str]:
+        """Names of those that studies of this account are sent to as soon as they are finished."""
+        return [item.name for item in self.destinations if item.is_automatic_for(owner)]
 
     @model_validator(mode="after")
     def _fit_for_production_storage(self) -> Self:

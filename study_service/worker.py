@@ -182,6 +182,9 @@ async def run_worker(settings: StudySettings, stopping: asyncio.Event) -> None:
     keys = load_key_ring(settings.key_file)
     name = f"{socket.gethostname()[:40]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"  # pods and processes reuse names and ids
     settings.spool_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    rules = QueueRules(
+        settings.lease_s, settings.retry_s, settings.tries_max, destinations_of=settings.automatic_destinations
+    )
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(settings.database_url, MIGRATIONS, "studies"))
         if settings.migrate_at_start:
@@ -190,7 +193,7 @@ async def run_worker(settings: StudySettings, stopping: asyncio.Event) -> None:
         reader = VolumeReader(settings.spool_folder, settings.load_timeout_s)
         stack.callback(reader.close)
         tools = AnalysisTools(
-            queue=JobQueue(database, keys, name, QueueRules(settings.lease_s, settings.retry_s, settings.tries_max)),
+            queue=JobQueue(database, keys, name, rules),
             objects=objects,
             reader=reader,
             models=await stack.enter_async_context(_models_of(settings)),

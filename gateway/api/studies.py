@@ -1,4 +1,4 @@
-"""Studies and webhooks: routes of study_service, forwarded in both directions while the bytes arrive.
+"""Studies, webhooks, destinations: routes of study_service, forwarded in both directions while the bytes arrive.
 
 Forwarded are the operations that the public document lists under these prefixes. The gateway checks the token's scope
 and the size of an upload; study_service verifies the token again and knows whose study it is.
@@ -21,13 +21,14 @@ from gateway.api.dependencies import (
     authorization,
 )
 from gateway.api.forwarding import check_answer, forwarding_router
+from hepar.contracts.destinations import DESTINATIONS_PATH, SENDS_PATH
 from hepar.contracts.studies import STUDIES_PATH
 from hepar.core.deadlines import Deadline
 from hepar.web.guard import is_head
 from hepar.web.openapi import Json
 from hepar.web.uploads import MULTIPART_OVERHEAD_BYTES, check_announced_length, limited
 
-_PREFIXES = (STUDIES_PATH, "/v1/webhooks")
+_PREFIXES = (STUDIES_PATH, "/v1/webhooks", DESTINATIONS_PATH, SENDS_PATH)
 _REQUEST_HEADERS = ("content-type", "accept")
 """Besides those that the operation has as parameters."""
 _RESPONSE_HEADERS = (

@@ -165,6 +165,24 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
         "An account may have 20 webhooks.",
         "Delete one that is no longer needed.",
     ),
+    "no-such-destination": ProblemType(
+        "There is no such destination",
+        (404,),
+        "The operator has configured no destination with this name.",
+        "List the destinations with GET /v1/destinations.",
+    ),
+    "no-such-send": ProblemType(
+        "There is no such send",
+        (404,),
+        "No send has this id, or its study was deleted.",
+        "List the sends with GET /v1/sends.",
+    ),
+    "send-not-failed": ProblemType(
+        "The send has not failed",
+        (409,),
+        "The send waits for its next attempt, or the destination has taken it; `detail` tells which.",
+        "Only a send with the status `failed` can be retried. One that waits is attempted again by itself.",
+    ),
     "study-ended": ProblemType(
         "The study is no longer being analysed",
         (409,),

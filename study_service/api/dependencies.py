@@ -16,6 +16,8 @@ from hepar.storage.paging import PageRequest
 from hepar.web.access_tokens import Principal
 from hepar.web.bearer import ALL_STUDIES_SCOPE, STUDY_SCOPE, bearer_token
 from hepar.web.token_verifier import TokenVerifier
+from study_service.destinations.registry import Destinations
+from study_service.destinations.sends import Sends
 from study_service.documents import Caller
 from study_service.ingestion import Ingestion
 from study_service.repository import StudyRepository
@@ -24,7 +26,7 @@ from study_service.settings import StudySettings
 from study_service.uploads import Uploads
 from study_service.webhooks.registry import Webhooks
 
-_UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+UUID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class StudyDependencies:
     objects: ObjectStore
     ingestion: Ingestion
     webhooks: Webhooks
+    destinations: Destinations
+    sends: Sends
     files: ResultFiles
 
 
@@ -62,6 +66,8 @@ async def _principal(
 
 PRINCIPAL = Security(_principal, scopes=[STUDY_SCOPE])
 """For routers: it is resolved before a route's own parameters, so nothing of a body is read without a valid token."""
+ADMINISTRATOR = Security(_principal, scopes=[STUDY_SCOPE, ALL_STUDIES_SCOPE])
+"""For routes of administrators."""
 PrincipalDep = Annotated[Principal, PRINCIPAL]
 
 
@@ -71,7 +77,7 @@ async def _caller(principal: PrincipalDep) -> Caller:
 
 
 CallerDep = Annotated[Caller, Depends(_caller)]
-StudyId = Annotated[str, Path(pattern=_UUID, description="`id` of the study")]
+StudyId = Annotated[str, Path(pattern=UUID_PATTERN, description="`id` of the study")]
 SliceIndex = Annotated[
     int, Path(ge=0, lt=100_000, description="index of the slice in the analysed volume, from 0 at the feet")
 ]
@@ -84,7 +90,7 @@ def _page(
     limit: Annotated[int, Query(ge=1, le=PAGE_MAX, description="items of a page")] = 50,
     after: Annotated[
         str | None,
-        Query(pattern=_UUID, description="`next` of the previous page; the first page where it is missing"),
+        Query(pattern=UUID_PATTERN, description="`next` of the previous page; the first page where it is missing"),
     ] = None,
 ) -> PageRequest:
     return PageRequest(limit, after)

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from study_service.destinations import tables as _destinations  # noqa: F401  as below
 from study_service.tables import Base
 from study_service.webhooks import tables as _webhooks  # noqa: F401  its tables belong to Base
 

@@ -15,8 +15,9 @@ import pytest
 
 from gateway.openapi import load_public_document
 from hepar.web.openapi import Json, operations
+from tests.gateway.destination_requests import some_sends
 from tests.gateway.parameter_effects import EFFECTS, NOBODY
-from tests.gateway.study_requests import new
+from tests.gateway.study_requests import finished, new
 from tests.support.auth_client import PASSWORD
 from tests.support.gateway_client import DARK, Surroundings, gateway
 from tests.support.public_api import PublicApi
@@ -144,7 +145,8 @@ LISTS = [found for found in OPERATIONS if "after" in found.parameters]
 
 @pytest.mark.parametrize("operation", [pytest.param(found, id=found.path) for found in LISTS])
 def test_following_next_reaches_the_end_of_every_list(api: PublicApi, operation: Published) -> None:
-    path = operation.path.replace("{account_id}", api.administrator.id)
+    path = operation.path.replace("{account_id}", api.administrator.id).replace("{study_id}", finished(api))
+    some_sends(api)
 
     def walk(limit: int) -> list[Any]:
         items, query = [], {"limit": str(limit)}

@@ -26,7 +26,6 @@ from study_service.settings import StudySettings
 from study_service.slice_arrays import write_slices
 
 GEOMETRY = VolumeGeometry((6, 32, 48), (5.0, 0.8, 0.7), (-20.0, -15.0, 30.0))
-RULES = QueueRules(lease_s=15.0, retry_s=0.0, tries_max=3)
 LIVER_SLICES = range(1, 5)
 
 
@@ -51,7 +50,8 @@ async def _end(settings: StudySettings, study_id: str, *, failed: bool, sop_uids
         open_database(settings.database_url, MIGRATIONS, "studies") as database,
         open_objects(settings.objects_url) as objects,
     ):
-        queue = JobQueue(database, keys, "test", RULES)
+        rules = QueueRules(15.0, retry_s=0.0, tries_max=3, destinations_of=settings.automatic_destinations)
+        queue = JobQueue(database, keys, "test", rules)
         job = await _claimed(queue, study_id)
         if failed:
             await queue.fail(job, Problem.model_validate(example_of(Problem)))
@@ -75,7 +75,8 @@ async def _end(settings: StudySettings, study_id: str, *, failed: bool, sop_uids
         )  # fmt: skip
         await stored.create("masks", StoredMasks(labels=masks))
         example = StudyResult.model_validate(example_of(StudyResult))
-        own = {"study_id": study_id, "version": job.version, "created_at": datetime.now(UTC)}
+        own: dict[str, object] = {"study_id": study_id, "version": job.version, "created_at": datetime.now(UTC)}
+        own["key_slices"] = [example.key_slices[0].model_copy(update={"slice": LIVER_SLICES[1]})]
         summary = StudySummary.model_validate(example_of(StudySummary))
         await queue.finish(job, example.model_copy(update=own), summary.model_dump(), "metastasis")
 

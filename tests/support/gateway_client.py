@@ -43,6 +43,9 @@ PNG = {"content-type": "image/png"}
 DARK = encoded(nearly_flat(0))
 
 
+UNREACHABLE_ARCHIVE = {"kind": "dicom", "name": "archive", "host": "127.0.0.1", "port": 9, "ae_title": "ARCHIVE"}
+
+
 @dataclass
 class Misbehaving:
     """A service with a configurable response, body reading and delay."""
@@ -99,7 +102,9 @@ def around(triton: RunningTriton, tmp_path_factory: pytest.TempPathFactory) -> I
         gated = models | {"model_repository": gated_models(triton, folder / "models")}
         classify_url = stack.enter_context(serving(create_classify(ClassifySettings.model_validate(models))))
         detect_url = stack.enter_context(serving(create_detect(DetectSettings.model_validate(gated))))
-        study = study_settings(folder, auth_url, webhook_hosts=["hooks.example.org"])
+        study = study_settings(
+            folder, auth_url, webhook_hosts=["hooks.example.org"], destinations=[UNREACHABLE_ARCHIVE]
+        )
         study_url = stack.enter_context(serving(create_study(study)))
         yield Surroundings(
             auth_url,

@@ -16,7 +16,10 @@ from tests.support.auth_client import PASSWORD, AuthTestClient
 from tests.support.gateway_client import Surroundings
 
 NOBODY = "0" * 32
-_PLACES = {"study_id": "00000000-0000-0000-0000-000000000000", "index": "0", "name": "lesions.csv"}
+_NO_UUID = "00000000-0000-0000-0000-000000000000"
+_PLACES = {
+    "study_id": _NO_UUID, "send_id": _NO_UUID, "index": "0", "name": "lesions.csv", "destination_name": "nowhere",
+}  # fmt: skip
 
 
 def filled(path: str) -> str:

@@ -1,0 +1,58 @@
+"""The configured destinations, by name, each with its sender."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hepar.contracts.destinations import DestinationKind
+from hepar.contracts.study_files import FileName
+from study_service.destinations.configuration import ConfiguredDestination, DicomDestination
+from study_service.destinations.dicom import DicomSender
+from study_service.destinations.sender import Sender
+from study_service.errors import NoSuchDestination
+from study_service.outputs.context import Language
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the queue and the API need to know of a destination. files, language: that are sent."""
+
+    name: str
+    kind: DestinationKind
+    title: str
+    files: Sequence[FileName]
+    language: Language
+    sender: Sender
+
+
+class Destinations:
+    """In the operator's order."""
+
+    def __init__(self, targets: Sequence[Target]) -> None:
+        self._targets = {target.name: target for target in targets}
+
+    def all(self) -> list[Target]:
+        return list(self._targets.values())
+
+    def find(self, name: str) -> Target:
+        """Raises NoSuchDestination."""
+        found = self._targets.get(name)
+        if found is None:
+            raise NoSuchDestination
+        return found
+
+
+def configured_destinations(configured: Sequence[ConfiguredDestination]) -> Destinations:
+    return Destinations(
+        [
+            Target(item.name, item.kind, item.title or item.name, item.files, item.language, _sender(item))
+            for item in configured
+        ]
+    )
+
+
+def _sender(destination: ConfiguredDestination) -> Sender:
+    if isinstance(destination, DicomDestination):
+        return DicomSender(destination)
+    raise NotImplementedError(f"there is no sender for destinations of kind {destination.kind}")

@@ -1,0 +1,79 @@
+"""Associations that we request (PS3.8): with time limits, over TLS where the archive is configured so."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom import AE
+from pynetdicom.association import Association
+
+CONNECT_S = 10.0
+ASSOCIATE_S = 15.0
+ANSWER_S = 60.0
+"""Longest silence of an archive that is to answer a message."""
+_PDU_BYTES = 64 * 1024
+
+
+class AssociationRefused(Exception):
+    """The archive cannot be reached or does not let us in; the message says which, without addresses."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """An archive. ae_title: its title.  calling_ae_title: ours.  tls: None for plain TCP."""
+
+    host: str
+    port: int
+    ae_title: str
+    calling_ae_title: str
+    tls: ssl.SSLContext | None = None
+
+
+def client_tls(ca_file: Path | None, certificate_file: Path | None, key_file: Path | None) -> ssl.SSLContext:
+    """The archive's certificate must name its host. Raises OSError (ssl.SSLError) for files that do not fit."""
+    context = ssl.create_default_context(cafile=ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if certificate_file is not None:
+        context.load_cert_chain(certificate_file, key_file)
+    return context
+
+
+@contextmanager
+def associated(peer: Peer, sop_classes: Iterable[UID]) -> Iterator[Association]:
+    """Released at the end of the block, or aborted after an exception. Raises AssociationRefused."""
+    entity = AE(ae_title=peer.calling_ae_title)
+    entity.maximum_pdu_size = _PDU_BYTES
+    entity.connection_timeout, entity.acse_timeout = CONNECT_S, ASSOCIATE_S
+    entity.dimse_timeout = entity.network_timeout = ANSWER_S
+    for sop_class in sop_classes:
+        entity.add_requested_context(sop_class, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+    try:
+        association = entity.associate(
+            peer.host, peer.port, ae_title=peer.ae_title, tls_args=(peer.tls, peer.host) if peer.tls else None
+        )
+    except OSError as error:  # the name cannot be resolved
+        raise AssociationRefused("the archive's address is not known") from error
+    if not association.is_established:
+        raise AssociationRefused(_refusal(association))
+    try:
+        yield association
+    except BaseException:
+        association.abort()
+        raise
+    if association.is_established:
+        association.release()
+
+
+def _refusal(association: Association) -> str:
+    if association.is_rejected:
+        answer = association.acceptor.primitive
+        reason = answer.reason_str if answer is not None else "no reason"
+        return f"the archive rejects the association: {reason}"
+    if association.is_aborted and association.acceptor.primitive is not None:
+        return "the archive supports none of the kinds of objects"
+    return "the archive does not answer, or ends the connection"
