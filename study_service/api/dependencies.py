@@ -16,6 +16,7 @@ from hepar.storage.objects import ObjectStore
 from hepar.storage.paging import PageRequest
 from hepar.web.access_tokens import Principal
 from hepar.web.bearer import ALL_STUDIES_SCOPE, STUDY_SCOPE, bearer_token
+from hepar.web.client_address import client_address
 from hepar.web.token_verifier import TokenVerifier
 from study_service.documents import Caller
 from study_service.ingestion import Ingestion
@@ -68,9 +69,10 @@ PRINCIPAL = Security(_principal, scopes=[STUDY_SCOPE])
 PrincipalDep = Annotated[Principal, PRINCIPAL]
 
 
-async def _caller(principal: PrincipalDep) -> Caller:
+async def _caller(request: Request, principal: PrincipalDep, dependencies: Dependencies) -> Caller:
     groups = frozenset({principal.group}) if principal.group else frozenset()
-    return Caller(principal.subject, groups, administrator=ALL_STUDIES_SCOPE in principal.scopes)
+    origin = client_address(request, dependencies.settings.proxy_networks)
+    return Caller(principal.subject, groups, administrator=ALL_STUDIES_SCOPE in principal.scopes, origin=origin)
 
 
 CallerDep = Annotated[Caller, Depends(_caller)]
