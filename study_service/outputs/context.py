@@ -84,7 +84,12 @@ class OutputContext:
 
     def uuid(self, name: str) -> uuid.UUID:
         """The same for the same name in the same version of the same result."""
-        return uuid.uuid5(uuid.NAMESPACE_OID, f"{self.result.study_id}/{self.result.version}/{name}")
+        return result_uuid(self.result, name)
+
+
+def result_uuid(result: StudyResult, name: str) -> uuid.UUID:
+    """The same for the same name in the same version of the same result."""
+    return uuid.uuid5(uuid.NAMESPACE_OID, f"{result.study_id}/{result.version}/{name}")
 
 
 def source_slices(headers: Iterable[Dataset], sources: Sequence[SliceSource]) -> tuple[SourceSlice, ...]:
