@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
@@ -20,6 +20,7 @@ from hepar.storage.objects import open_objects
 from hepar.web.access_tokens import TokenRules
 from hepar.web.app import new_app
 from hepar.web.token_verifier import token_verifier
+from study_service.access_chain import AccessChain
 from study_service.api import install_routes
 from study_service.api.dependencies import StudyDependencies
 from study_service.header_reader import HeaderReader
@@ -33,7 +34,7 @@ from study_service.webhooks.registry import Webhooks
 from study_service.webhooks.targets import TargetRules
 
 _log = logging.getLogger(__name__)
-_WEBHOOKS_S = 2.0
+_INTERVAL_S = 2.0
 
 
 def create_app(settings: StudySettings) -> FastAPI:
@@ -81,7 +82,9 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
         frozenset(settings.webhook_hosts), parsed_networks(settings.webhook_networks), settings.production
     )
     client = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False, trust_env=False))
-    await stack.enter_async_context(_background(WebhookSender(database, keys, rules, client)))
+    sender, chain = WebhookSender(database, keys, rules, client), AccessChain(database, keys)
+    await stack.enter_async_context(_repeated(sender.send_due, "webhooks were not called"))
+    await stack.enter_async_context(_repeated(chain.seal, "the access log was not sealed"))
     return StudyDependencies(
         settings=settings,
         verifier=verifier,
@@ -96,21 +99,22 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
 
 
 @asynccontextmanager
-async def _background(sender: WebhookSender) -> AsyncIterator[None]:
+async def _repeated(work: Callable[[], Awaitable[object]], failure: str) -> AsyncIterator[None]:
+    """Every few seconds in the background. failure: what the log says where the work raises a HeparError."""
     stopping = asyncio.Event()
-    task = asyncio.create_task(_send_webhooks(sender, stopping))
+
+    async def repeat() -> None:
+        while not stopping.is_set():
+            try:
+                await work()
+            except HeparError as error:
+                _log.warning(failure, extra={"reason": error.detail})
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), _INTERVAL_S)
+
+    task = asyncio.create_task(repeat())
     try:
         yield
     finally:
         stopping.set()  # not cancelled: that in the middle of a transaction leaves its connection open
         await task
-
-
-async def _send_webhooks(sender: WebhookSender, stopping: asyncio.Event) -> None:
-    while not stopping.is_set():
-        try:
-            await sender.send_due()
-        except HeparError as error:
-            _log.warning("webhooks were not called", extra={"reason": error.detail})
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), _WEBHOOKS_S)

@@ -148,8 +148,8 @@ class StudyRepository:
             study = await self._visible(session, caller, study_id, lock=True)
             uploads = await session.scalars(select(StoredUpload.id).where(StoredUpload.study_id == study_id))
             prefixes = [f"studies/{study_id}", *(f"uploads/{upload}" for upload in uploads)]
-            await session.delete(study)
             await record_access(session, event, caller, study_id, self._now())
+            await session.delete(study)
         return prefixes
 
     async def _visible(
