@@ -19,10 +19,12 @@ from hepar.storage.encryption import load_key_ring
 from hepar.storage.objects import open_objects
 from hepar.web.access_tokens import TokenRules
 from hepar.web.app import new_app
-from hepar.web.token_verifier import token_verifier
+from hepar.web.token_verifier import verifier_of
+from hepar.web.upstream import Upstream
 from study_service.access_chain import AccessChain
 from study_service.api import install_routes
 from study_service.api.dependencies import StudyDependencies
+from study_service.fhir.results import ResultStore
 from study_service.header_reader import HeaderReader
 from study_service.ingestion import Ingestion
 from study_service.migrations import MIGRATIONS
@@ -72,9 +74,10 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
     if settings.migrate_at_start:
         await database.migrate()
     objects = await stack.enter_async_context(open_objects(settings.objects_url))
-    verifier = await stack.enter_async_context(
-        token_verifier(settings.auth_url, TokenRules(settings.issuer, settings.audience))
-    )
+    to_auth = await stack.enter_async_context(httpx.AsyncClient(base_url=settings.auth_url, trust_env=False))
+    auth = Upstream(to_auth, "sign-in")
+    verifier = verifier_of(auth, TokenRules(settings.issuer, settings.audience))
+    await verifier.keys.refresh()  # auth_service may start later: unknown keys are fetched again
     uploads = Uploads(database, keys, AccountQuota(settings.account_bytes_max, settings.account_studies_max))
     reader = HeaderReader(settings.spool_folder, settings.load_timeout_s)
     stack.callback(reader.close)
@@ -85,6 +88,8 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
     sender, chain = WebhookSender(database, keys, rules, client), AccessChain(database, keys)
     await stack.enter_async_context(_repeated(sender.send_due, "webhooks were not called"))
     await stack.enter_async_context(_repeated(chain.seal, "the access log was not sealed"))
+    fhir = ResultStore(database, keys, settings.uid_root)
+    await stack.enter_async_context(_repeated(fhir.store_tokens, "results were not made searchable"))
     return StudyDependencies(
         settings=settings,
         verifier=verifier,
@@ -94,6 +99,8 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
         objects=objects,
         ingestion=Ingestion(uploads, objects, reader),
         webhooks=Webhooks(database, keys, rules),
+        fhir=fhir,
+        auth=auth,
         output_turn=asyncio.Semaphore(1),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, LargeBinary, String
+from sqlalchemy import JSON, BigInteger, Boolean, ForeignKey, Index, Integer, LargeBinary, String, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from hepar.storage.hash_chain import ChainedRow, ChainHead
@@ -105,7 +105,10 @@ class StoredInstance(Base):
 
 
 class StoredResult(Base):
-    """The result of one version; never changed. document: StudyResult as JSON, compressed and encrypted."""
+    """The result of one version; never changed. document: StudyResult as JSON, compressed and encrypted.
+
+    has_fhir_tokens: whether StoredFhirToken has those of this version.
+    """
 
     __tablename__ = "study_results"
 
@@ -113,6 +116,7 @@ class StoredResult(Base):
     version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     created_at: Mapped[datetime]
     document: Mapped[bytes]
+    has_fhir_tokens: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false(), index=True)
 
 
 class StoredSeries(Base):

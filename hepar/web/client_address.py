@@ -10,6 +10,7 @@ from starlette.requests import Request
 from hepar.core.networks import Network
 
 CLIENT_HEADER = "x-forwarded-for"
+_HOST_HEADER, _SCHEME_HEADER = "x-forwarded-host", "x-forwarded-proto"
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -22,14 +23,22 @@ def client_address(request: Request, gateways: Sequence[Network]) -> str | None:
     return str(peer) if peer else None
 
 
-def is_from(request: Request, gateways: Sequence[Network]) -> bool:
-    """Whether the peer is in one of these networks."""
-    return _is_in(_peer(request), gateways)
+def public_address(request: Request, gateways: Sequence[Network]) -> str:
+    """Under which the client reached us, such as `https://hepar.example.org`, as the gateway forwards it."""
+    host, scheme = request.headers.get(_HOST_HEADER), request.headers.get(_SCHEME_HEADER)
+    if host and scheme in ("http", "https") and _is_in(_peer(request), gateways):
+        return f"{scheme}://{host}"
+    return str(request.base_url).rstrip("/")
 
 
 def forwarded_client(request: Request) -> dict[str, str]:
     """The header that tells the next service the client's address."""
     return {CLIENT_HEADER: request.client.host} if request.client is not None else {}
+
+
+def forwarded_address(request: Request) -> dict[str, str]:
+    """The headers that tell the next service `public_address`. The host was checked before (hepar.web.guard)."""
+    return {_HOST_HEADER: request.headers["host"], _SCHEME_HEADER: request.url.scheme}
 
 
 def _peer(request: Request) -> _Address | None:

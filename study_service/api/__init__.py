@@ -2,9 +2,9 @@
 
 from fastapi import FastAPI
 
-from study_service.api import events, files, results, studies, webhooks
+from study_service.api import events, fhir, files, results, studies, webhooks
 
 
 def install_routes(app: FastAPI) -> None:
-    for module in (studies, events, results, files, webhooks):
+    for module in (studies, events, results, files, webhooks, fhir):
         app.include_router(module.router)

@@ -18,7 +18,9 @@ from hepar.web.access_tokens import Principal
 from hepar.web.bearer import ALL_STUDIES_SCOPE, STUDY_SCOPE, bearer_token
 from hepar.web.client_address import client_address
 from hepar.web.token_verifier import TokenVerifier
+from hepar.web.upstream import Upstream
 from study_service.documents import Caller
+from study_service.fhir.results import ResultStore
 from study_service.ingestion import Ingestion
 from study_service.repository import StudyRepository
 from study_service.settings import StudySettings
@@ -43,6 +45,8 @@ class StudyDependencies:
     objects: ObjectStore
     ingestion: Ingestion
     webhooks: Webhooks
+    fhir: ResultStore
+    auth: Upstream
     output_turn: asyncio.Semaphore
 
 

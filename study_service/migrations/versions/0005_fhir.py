@@ -32,9 +32,15 @@ def upgrade() -> None:
         sa.Column("token", sa.String(length=64), primary_key=True),
     )
     op.create_index("ix_study_fhir_tokens_token", "study_fhir_tokens", ["token"])
+    with op.batch_alter_table("study_results") as table:
+        table.add_column(sa.Column("has_fhir_tokens", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.create_index("ix_study_results_has_fhir_tokens", "study_results", ["has_fhir_tokens"])
 
 
 def downgrade() -> None:
+    op.drop_index("ix_study_results_has_fhir_tokens", "study_results")
+    with op.batch_alter_table("study_results") as table:
+        table.drop_column("has_fhir_tokens")
     op.drop_table("study_fhir_tokens")
     op.drop_table("study_accesses_head")
     with op.batch_alter_table("study_accesses") as table:
