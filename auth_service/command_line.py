@@ -13,13 +13,14 @@ from pydantic import ValidationError
 
 from auth_service.accounts import new_account
 from auth_service.app import open_dependencies
-from auth_service.audit import Actor, BrokenChain
+from auth_service.audit import Actor
 from auth_service.dependencies import AuthDependencies
 from auth_service.keys import BadSigningKey
 from auth_service.secret_key import BadSecretKey
 from auth_service.settings import AuthSettings
 from hepar.contracts.accounts import SignUp
 from hepar.core.errors import HeparError
+from hepar.storage.hash_chain import BrokenChain
 
 PASSWORD_VARIABLE = "HEPAR_ADMIN_PASSWORD"  # noqa: S105  the variable's name
 

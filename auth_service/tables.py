@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import JSON, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from hepar.storage.hash_chain import ChainedRow, ChainHead
 from hepar.storage.tables import PagedRow, UtcDateTime
 
 
@@ -119,7 +120,7 @@ class StoredThrottle(Base):
     last_failure_at: Mapped[datetime] = mapped_column(index=True)
 
 
-class StoredAuditEntry(Base):
+class StoredAuditEntry(ChainedRow, Base):
     """Append-only. hash: HMAC over the canonical entry and the hash of the previous one."""
 
     __tablename__ = "audit_entries"
@@ -136,7 +137,7 @@ class StoredAuditEntry(Base):
     hash: Mapped[str] = mapped_column(String(64))
 
 
-class StoredAuditHead(Base):
+class StoredAuditHead(ChainHead, Base):
     """One row, which every writer locks."""
 
     __tablename__ = "audit_head"

@@ -17,6 +17,7 @@ from gateway.api.dependencies import GatewayDependencies
 from gateway.authentication import AuthenticationMiddleware
 from gateway.browser_headers import install_browser_headers
 from gateway.capacity import Capacity
+from gateway.fhir_errors import OperationOutcomes
 from gateway.idempotency import IdempotencyMiddleware
 from gateway.openapi import load_public_document
 from gateway.rate_limit import RateLimitMiddleware
@@ -64,6 +65,7 @@ def create_app(settings: GatewaySettings, document: Json | None = None) -> FastA
     app.add_exception_handler(UpstreamProblem, _upstream_problem)
     install_routes(app, document)
     install_web(app, settings.web_folder)
+    app.add_middleware(OperationOutcomes)
     install_browser_headers(app, settings)
     app.openapi_schema = document
     return app

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hepar.storage.database import Database
 from study_service.documents import Access, AccessEvent, Caller
-from study_service.tables import StoredAccess
+from study_service.tables import StoredAccess, StoredStudy
 
 
 async def record_access(
@@ -20,8 +20,12 @@ async def record_access(
     at: datetime,
     **details: object,
 ) -> None:
-    """In the transaction of the access itself: both are committed, or neither. caller: None for the service itself."""
-    entry = StoredAccess(at=at, event=event, study_id=study_id, details=details)
+    """In the transaction of the access itself: both are committed, or neither.
+
+    caller: None for the service itself.  The row of the study must still be there: the entry names its patient.
+    """
+    patient = await session.scalar(select(StoredStudy.patient_pseudonym).where(StoredStudy.id == study_id))
+    entry = StoredAccess(at=at, event=event, study_id=study_id, patient=patient, details=details)
     if caller is not None:
         entry.actor, entry.origin = caller.subject, caller.origin
     session.add(entry)

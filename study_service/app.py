@@ -16,12 +16,15 @@ from hepar.storage.encryption import load_key_ring
 from hepar.storage.objects import open_objects
 from hepar.web.access_tokens import TokenRules
 from hepar.web.app import new_app
-from hepar.web.token_verifier import token_verifier
+from hepar.web.token_verifier import verifier_of
+from hepar.web.upstream import Upstream
+from study_service.access_chain import AccessChain
 from study_service.api import install_routes
 from study_service.api.dependencies import StudyDependencies
 from study_service.destinations.registry import configured_destinations
 from study_service.destinations.send_queue import SendQueue
 from study_service.destinations.sends import Sends
+from study_service.fhir.results import ResultStore
 from study_service.header_reader import HeaderReader
 from study_service.ingestion import Ingestion
 from study_service.migrations import MIGRATIONS
@@ -34,7 +37,7 @@ from study_service.webhooks.deliveries import WebhookSender
 from study_service.webhooks.registry import Webhooks
 from study_service.webhooks.targets import TargetRules
 
-_OUTBOX_POLL_S = 2.0
+_POLL_S = 2.0
 
 
 def create_app(settings: StudySettings) -> FastAPI:
@@ -72,9 +75,10 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
     if settings.migrate_at_start:
         await database.migrate()
     objects = await stack.enter_async_context(open_objects(settings.objects_url))
-    verifier = await stack.enter_async_context(
-        token_verifier(settings.auth_url, TokenRules(settings.issuer, settings.audience))
-    )
+    to_auth = await stack.enter_async_context(httpx.AsyncClient(base_url=settings.auth_url, trust_env=False))
+    auth = Upstream(to_auth, "sign-in")
+    verifier = verifier_of(auth, TokenRules(settings.issuer, settings.audience))
+    await verifier.keys.refresh()  # auth_service may start later: unknown keys are fetched again
     uploads = Uploads(database, keys, AccountQuota(settings.account_bytes_max, settings.account_studies_max))
     reader = HeaderReader(settings.spool_folder, settings.load_timeout_s)
     stack.callback(reader.close)
@@ -82,14 +86,17 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
         frozenset(settings.webhook_hosts), parsed_networks(settings.webhook_networks), settings.production
     )
     client = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False, trust_env=False))
-    sender = WebhookSender(database, keys, rules, client)
-    await stack.enter_async_context(attempted_in_background(sender.send_next, _OUTBOX_POLL_S, "webhooks"))
+    sender, chain = WebhookSender(database, keys, rules, client), AccessChain(database, keys)
+    fhir = ResultStore(database, keys, settings.uid_root)
     files, destinations = ResultFiles(objects, settings.uid_root), configured_destinations(settings.destinations)
-    for target in destinations.all():
-        queue = SendQueue(target, database, keys, files)
-        await stack.enter_async_context(
-            attempted_in_background(queue.send_next, _OUTBOX_POLL_S, f"sends to {target.name}")
-        )
+    queues = [SendQueue(target, database, keys, files) for target in destinations.all()]
+    for attempt, purpose in (
+        (sender.send_next, "webhooks"),
+        (chain.seal, "seals of the access log"),
+        (fhir.store_tokens, "search values of results"),
+        *((queue.send_next, f"sends to {queue.target.name}") for queue in queues),
+    ):
+        await stack.enter_async_context(attempted_in_background(attempt, _POLL_S, purpose))
     return StudyDependencies(
         settings=settings,
         verifier=verifier,
@@ -102,4 +109,6 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
         destinations=destinations,
         sends=Sends(database),
         files=files,
+        fhir=fhir,
+        auth=auth,
     )

@@ -106,6 +106,6 @@ class Housekeeping:
                 of_study = select(StoredUpload.id).where(StoredUpload.study_id == study.id)
                 uploads = await session.scalars(of_study)
                 prefixes += [f"studies/{study.id}", *(f"uploads/{upload}" for upload in uploads)]
-                await session.delete(study)
                 await record_access(session, "expired", None, study.id, self._now())
+                await session.delete(study)
         return prefixes

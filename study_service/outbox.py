@@ -66,11 +66,11 @@ async def claim_due(
 
 @asynccontextmanager
 async def attempted_in_background(
-    attempt_next: Callable[[], Awaitable[bool]], poll_s: float, purpose: str
+    attempt_next: Callable[[], Awaitable[int]], poll_s: float, purpose: str
 ) -> AsyncIterator[None]:
     """For the time of the block; at its end, an attempt in progress is completed.
 
-    attempt_next: False where nothing was due; may raise HeparError.  purpose: for the log.
+    attempt_next: 0 or False where nothing was due; may raise HeparError.  purpose: for the log.
     """
     stopping = asyncio.Event()
 

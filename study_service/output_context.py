@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 from pydicom import Dataset
@@ -10,7 +12,7 @@ from pydicom import Dataset
 from hepar.contracts.study_results import StudyResult
 from hepar.imaging.volume import SliceSource
 from study_service.analysed_volume import LIVER_LABEL, AnalysedVolume, StoredVolume
-from study_service.documents import AnalysedVersion
+from study_service.documents import AnalysedVersion, PatientIdentifiers
 from study_service.outputs.context import Language, OutputContext, SourceSlice
 from study_service.outputs.key_images import key_slice_indices
 
@@ -64,7 +66,15 @@ def _sources(stored: StoredVolume, version: AnalysedVersion) -> tuple[SourceSlic
 
 def _shared_header(stored: StoredVolume, version: AnalysedVersion) -> Dataset:
     """What all images of the series state; `outputs.source_headers` checks the values."""
-    known = version.identifiers
+    header = patient_header(version.identifiers, version.study_date)
+    series_uid = next((series.uid for series in stored.series if series.chosen), None)
+    _state(header, {"SeriesInstanceUID": series_uid, "FrameOfReferenceUID": stored.frame_of_reference_uid})
+    return header
+
+
+def patient_header(known: PatientIdentifiers, study_date: date | None) -> Dataset:
+    """What all images of a study state, as they did."""
+    header = Dataset()
     values = {
         "PatientName": known.patient_name,
         "PatientID": known.patient_id,
@@ -73,15 +83,16 @@ def _shared_header(stored: StoredVolume, version: AnalysedVersion) -> Dataset:
         "PatientSex": known.sex,
         "AccessionNumber": known.accession_number,
         "StudyInstanceUID": known.study_uid,
-        "StudyDate": version.study_date.strftime("%Y%m%d") if version.study_date else None,
-        "SeriesInstanceUID": next((series.uid for series in stored.series if series.chosen), None),
-        "FrameOfReferenceUID": stored.frame_of_reference_uid,
+        "StudyDate": study_date.strftime("%Y%m%d") if study_date else None,
     }
-    header = Dataset()
+    _state(header, values)
+    return header
+
+
+def _state(header: Dataset, values: Mapping[str, str | None]) -> None:
     for keyword, value in values.items():
         if value:
             setattr(header, keyword, value)
-    return header
 
 
 def _header(shared: Dataset, source: SliceSource) -> Dataset:

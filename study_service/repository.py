@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, and_, false, or_, select, true
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import ColumnElement, and_, or_, select, true
 
 from hepar.contracts.studies import Series, Study
 from hepar.contracts.study_results import StudyResult
@@ -21,7 +20,7 @@ from study_service.documents import (
     StudyFiles,
     StudyFilter,
 )
-from study_service.errors import NoSuchStudy, StudyEnded, StudyNotFinished
+from study_service.errors import StudyEnded, StudyNotFinished
 from study_service.stored_studies import (
     analysed_version,
     queue_next_version,
@@ -32,6 +31,7 @@ from study_service.stored_studies import (
     study_files,
 )
 from study_service.tables import StoredResult, StoredSeries, StoredStudy, StoredUpload
+from study_service.visibility import visible_study, visible_to
 
 _ENDED = ("finished", "failed", "cancelled")
 
@@ -52,21 +52,21 @@ class StudyRepository:
     async def read(self, caller: Caller, study_id: str, event: AccessEvent = "read") -> Study:
         """One study; the read is recorded."""
         async with self._database.writing() as session:
-            study = await self._visible(session, caller, study_id)
+            study = await visible_study(session, caller, study_id)
             await record_access(session, event, caller, study_id, self._now())
             return study_document(self._keys, study)
 
     async def peek(self, caller: Caller, study_id: str) -> Study:
         """As read, without a record: for the events of a study whose first read was recorded."""
         async with self._database.reading() as session:
-            return study_document(self._keys, await self._visible(session, caller, study_id))
+            return study_document(self._keys, await visible_study(session, caller, study_id))
 
     async def result(
         self, caller: Caller, study_id: str, version: int | None = None, event: AccessEvent = "result_read"
     ) -> StudyResult:
         """Of a version, by default of the newest that has one. Raises StudyNotFinished; the read is recorded."""
         async with self._database.writing() as session:
-            study = await self._visible(session, caller, study_id)
+            study = await visible_study(session, caller, study_id)
             stored = await stored_result(session, study, version)
             if stored is None:
                 raise StudyNotFinished(f"the study is {study.status}")
@@ -78,7 +78,7 @@ class StudyRepository:
     ) -> AnalysedVersion:
         """Of a version, by default of the newest that has a result. Raises StudyNotFinished; the read is recorded."""
         async with self._database.writing() as session:
-            study = await self._visible(session, caller, study_id)
+            study = await visible_study(session, caller, study_id)
             stored = await stored_result(session, study, version)
             if stored is None:
                 raise StudyNotFinished(f"the study is {study.status}")
@@ -89,7 +89,7 @@ class StudyRepository:
     async def newest_version(self, caller: Caller, study_id: str, version: int | None) -> int:
         """The version itself where one is given. Raises StudyNotFinished where it has no result."""
         async with self._database.reading() as session:
-            study = await self._visible(session, caller, study_id)
+            study = await visible_study(session, caller, study_id)
             stored = await stored_result(session, study, version)
             if stored is None:
                 raise StudyNotFinished(f"the study is {study.status}")
@@ -98,14 +98,14 @@ class StudyRepository:
     async def versions(self, caller: Caller, study_id: str) -> list[int]:
         """The versions that have a result, oldest first."""
         async with self._database.reading() as session:
-            await self._visible(session, caller, study_id)
+            await visible_study(session, caller, study_id)
             wanted = select(StoredResult.version).where(StoredResult.study_id == study_id)
             return list((await session.scalars(wanted.order_by(StoredResult.version))).all())
 
     async def series(self, caller: Caller, study_id: str) -> list[Series]:
         """Of the newest version; empty until its files were read."""
         async with self._database.reading() as session:
-            study = await self._visible(session, caller, study_id)
+            study = await visible_study(session, caller, study_id)
             of_version = (StoredSeries.study_id == study_id) & (StoredSeries.version == study.version)
             stored = await session.scalars(select(StoredSeries).where(of_version).order_by(StoredSeries.position))
             key = self._keys.data_key(study.data_key)
@@ -113,7 +113,7 @@ class StudyRepository:
 
     async def page(self, caller: Caller, wanted: StudyFilter, page: PageRequest) -> tuple[list[Study], str | None]:
         """A page of the studies that the caller may read, newest first, and the cursor of the next page."""
-        query = select(StoredStudy).where(_visible_to(caller), self._matches(wanted))
+        query = select(StoredStudy).where(visible_to(caller), self._matches(wanted))
         async with self._database.writing() as session:
             rows, following = await paged(session, StoredStudy, page, query, newest_first=True)
             found = [study_document(self._keys, row) for row in rows]
@@ -123,14 +123,14 @@ class StudyRepository:
     async def files(self, caller: Caller, study_id: str, event: AccessEvent) -> StudyFiles:
         """The keys of a study's objects, for downloads, slices and masks; the access is recorded."""
         async with self._database.writing() as session:
-            study = await self._visible(session, caller, study_id)
+            study = await visible_study(session, caller, study_id)
             await record_access(session, event, caller, study_id, self._now())
             return await study_files(session, self._keys, study)
 
     async def cancel(self, caller: Caller, study_id: str) -> Study:
         """Its worker notices within seconds. Raises StudyEnded."""
         async with self._database.writing() as session:
-            study = await self._visible(session, caller, study_id, lock=True)
+            study = await visible_study(session, caller, study_id, lock=True)
             if study.status in _ENDED:
                 raise StudyEnded(f"the study is {study.status}")
             study.status, study.worker, study.lease_until = "cancelled", None, None
@@ -141,7 +141,7 @@ class StudyRepository:
     async def reanalyse(self, caller: Caller, study_id: str, series: str | None = None) -> Study:
         """Queues a new version, also of a study that failed or was cancelled. series: instead of Hepar's choice."""
         async with self._database.writing() as session:
-            study = await self._visible(session, caller, study_id, lock=True)
+            study = await visible_study(session, caller, study_id, lock=True)
             study.series_choice = series
             queue_next_version(study, self._now())
             await record_access(session, "reanalysed", caller, study_id, self._now())
@@ -150,21 +150,12 @@ class StudyRepository:
     async def delete(self, caller: Caller, study_id: str, event: AccessEvent = "deleted") -> list[str]:
         """Removes all rows; returns the prefixes of the objects, which the caller deletes. The access log stays."""
         async with self._database.writing() as session:
-            study = await self._visible(session, caller, study_id, lock=True)
+            study = await visible_study(session, caller, study_id, lock=True)
             uploads = await session.scalars(select(StoredUpload.id).where(StoredUpload.study_id == study_id))
             prefixes = [f"studies/{study_id}", *(f"uploads/{upload}" for upload in uploads)]
-            await session.delete(study)
             await record_access(session, event, caller, study_id, self._now())
+            await session.delete(study)
         return prefixes
-
-    async def _visible(
-        self, session: AsyncSession, caller: Caller, study_id: str, *, lock: bool = False
-    ) -> StoredStudy:
-        wanted = select(StoredStudy).where(StoredStudy.id == study_id, _visible_to(caller))
-        found = (await session.scalars(wanted.with_for_update() if lock else wanted)).one_or_none()
-        if found is None:
-            raise NoSuchStudy
-        return found
 
     def _matches(self, wanted: StudyFilter) -> ColumnElement[bool]:
         conditions: list[ColumnElement[bool]] = [true()]
@@ -190,10 +181,3 @@ class StudyRepository:
                 )
             )
         return and_(*conditions)
-
-
-def _visible_to(caller: Caller) -> ColumnElement[bool]:
-    if caller.administrator:
-        return true()
-    of_group = StoredStudy.group_id.in_(caller.groups) if caller.groups else false()
-    return or_(StoredStudy.owner == caller.subject, of_group)

@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from hepar.core.networks import NetworkList
+from hepar.core.networks import Network, NetworkList, parsed_networks
 from hepar.core.settings import ServiceSettings
 from study_service.destinations.configuration import ConfiguredDestination
 
@@ -83,6 +83,10 @@ class StudySettings(ServiceSettings):
     )
     poll_s: float = Field(default=0.5, gt=0, le=60, description="how often an idle worker looks for a study")
 
+    proxies: NetworkList = Field(
+        default=["127.0.0.1", "::1"],
+        description="addresses or networks of the gateway, whose X-Forwarded-For is believed",
+    )
     webhook_hosts: list[str] = Field(
         default=[], description="hosts that webhooks may call: NAME or NAME:PORT (a JSON list); none by default"
     )
@@ -115,3 +119,7 @@ class StudySettings(ServiceSettings):
         if self.production and self.database_url.startswith("sqlite"):
             raise ValueError("production keeps studies in PostgreSQL: set HEPAR_STUDY_DATABASE_URL")
         return self
+
+    @property
+    def proxy_networks(self) -> list[Network]:
+        return parsed_networks(self.proxies)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, LargeBinary, String
+from sqlalchemy import JSON, BigInteger, Boolean, ForeignKey, Index, Integer, LargeBinary, String, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from hepar.storage.hash_chain import ChainedRow, ChainHead
 from hepar.storage.tables import PagedRow, UtcDateTime
 
 
@@ -104,7 +105,10 @@ class StoredInstance(Base):
 
 
 class StoredResult(Base):
-    """The result of one version; never changed. document: StudyResult as JSON, compressed and encrypted."""
+    """The result of one version; never changed. document: StudyResult as JSON, compressed and encrypted.
+
+    has_fhir_tokens: whether StoredFhirToken has those of this version.
+    """
 
     __tablename__ = "study_results"
 
@@ -112,6 +116,7 @@ class StoredResult(Base):
     version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     created_at: Mapped[datetime]
     document: Mapped[bytes]
+    has_fhir_tokens: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false(), index=True)
 
 
 class StoredSeries(Base):
@@ -125,8 +130,11 @@ class StoredSeries(Base):
     document: Mapped[bytes]
 
 
-class StoredAccess(Base):
-    """Who did what with a study, and when. Append-only; it outlives the study."""
+class StoredAccess(ChainedRow, Base):
+    """Who did what with a study, and when. Append-only; it outlives the study.
+
+    patient: the pseudonym of the study's patient.  position: in the chain, None until it is sealed.
+    """
 
     __tablename__ = "study_accesses"
 
@@ -135,10 +143,34 @@ class StoredAccess(Base):
     )
     at: Mapped[datetime] = mapped_column(index=True)
     event: Mapped[str] = mapped_column(String(24))
-    actor: Mapped[str | None] = mapped_column(String(64))
+    actor: Mapped[str | None] = mapped_column(String(64), index=True)
     study_id: Mapped[str] = mapped_column(String(36), index=True)
     origin: Mapped[str | None] = mapped_column(String(45))
+    patient: Mapped[str | None] = mapped_column(String(16), index=True)
     details: Mapped[dict[str, Any]]
+    position: Mapped[int | None] = mapped_column(BigInteger, unique=True)
+    previous_hash: Mapped[str] = mapped_column(String(64), server_default="")
+    hash: Mapped[str] = mapped_column(String(64), server_default="")
+
+
+class StoredAccessHead(ChainHead, Base):
+    """One row: the last sealed entry of the access log."""
+
+    __tablename__ = "study_accesses_head"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+class StoredFhirToken(Base):
+    """What a version's FHIR resources are found by: keyed hashes of their identifiers and of the patient's."""
+
+    __tablename__ = "study_fhir_tokens"
+
+    study_id: Mapped[str] = mapped_column(ForeignKey("studies.id", ondelete="CASCADE"), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    token: Mapped[str] = mapped_column(String(64), primary_key=True, index=True)
 
 
 class StoredTurn(Base):

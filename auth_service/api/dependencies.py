@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Annotated
 
 from fastapi import Depends, Query, Request, Security
@@ -14,6 +13,7 @@ from auth_service.tables import StoredAccount
 from hepar.contracts.accounts import PAGE_MAX, Account, AccountStatus
 from hepar.storage.paging import PageRequest
 from hepar.web.bearer import bearer_token
+from hepar.web.client_address import client_address
 
 
 def _dependencies(request: Request) -> AuthDependencies:
@@ -26,19 +26,8 @@ TokenDep = Annotated[str, Depends(bearer_token)]
 
 
 def _origin(request: Request, dependencies: Dependencies) -> str | None:
-    """The caller's network address; X-Forwarded-For is believed only from the gateway."""
-    peer = _address(request.client.host if request.client else "")
-    forwarded = request.headers.get("x-forwarded-for")
-    if forwarded and peer and any(peer in network for network in dependencies.settings.proxy_networks):
-        peer = _address(forwarded.rsplit(",", 1)[-1].strip())
-    return str(peer) if peer else None
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(text)
-    except ValueError:
-        return None
+    """The caller's network address, as the gateway forwards it."""
+    return client_address(request, dependencies.settings.proxy_networks)
 
 
 OriginDep = Annotated[str | None, Depends(_origin)]

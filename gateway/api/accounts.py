@@ -14,6 +14,7 @@ from fastapi import APIRouter, Request, Response
 from gateway.api.dependencies import Dependencies
 from gateway.api.forwarding import check_answer, forwarding_router
 from hepar.core.deadlines import Deadline
+from hepar.web.client_address import forwarded_client
 from hepar.web.openapi import Json
 
 _PREFIXES = (
@@ -31,14 +32,12 @@ def router(document: Json) -> APIRouter:
 def _endpoint(operations: dict[str, Json]) -> Callable[..., Awaitable[Response]]:
     async def forward(request: Request, dependencies: Dependencies) -> Response:
         headers = {name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers}
-        if request.client is not None:
-            headers["x-forwarded-for"] = request.client.host
         query = f"?{request.url.query}" if request.url.query else ""
         answer = await dependencies.auth.request(
             request.method,
             request.scope["raw_path"].decode() + query,
             Deadline.after(dependencies.settings.account_deadline_s),
-            headers=headers,
+            headers=headers | forwarded_client(request),
             content=await request.body(),
         )
         responses = operations[request.method]["responses"]

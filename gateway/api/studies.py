@@ -24,6 +24,7 @@ from gateway.api.forwarding import check_answer, forwarding_router
 from hepar.contracts.destinations import DESTINATIONS_PATH, SENDS_PATH
 from hepar.contracts.studies import STUDIES_PATH
 from hepar.core.deadlines import Deadline
+from hepar.web.client_address import forwarded_client
 from hepar.web.guard import is_head
 from hepar.web.openapi import Json
 from hepar.web.uploads import MULTIPART_OVERHEAD_BYTES, check_announced_length, limited
@@ -57,7 +58,7 @@ def _endpoint(operations: dict[str, Json]) -> Callable[..., Awaitable[Response]]
                     request.scope["raw_path"].decode() + query,
                     Deadline.after(settings.study_upload_s if upload else settings.study_deadline_s),
                     silence_s=_SILENCE_S,
-                    headers=headers | authorization(token),
+                    headers=headers | authorization(token) | forwarded_client(request),
                     content=_upload(request, dependencies) if upload else await request.body(),
                 )
             )

@@ -27,6 +27,8 @@ SLICES_SCOPE = "slices"
 STUDY_SCOPE = "studies"
 """What routes of studies require. A study is seen by its owner, by the owner's group and with ALL_STUDIES_SCOPE."""
 ALL_STUDIES_SCOPE = "all-studies"
+AUDIT_SCOPE = "audit"
+"""What reading logs of other people's actions requires."""
 _CLIENT_SCOPES = ("analyses", "models", "studies")
 _TOKEN_URL = "/v1/token"  # noqa: S105
 

@@ -15,10 +15,13 @@ from hepar.storage.objects import ObjectStore
 from hepar.storage.paging import PageRequest
 from hepar.web.access_tokens import Principal
 from hepar.web.bearer import ALL_STUDIES_SCOPE, STUDY_SCOPE, bearer_token
+from hepar.web.client_address import client_address
 from hepar.web.token_verifier import TokenVerifier
+from hepar.web.upstream import Upstream
 from study_service.destinations.registry import Destinations
 from study_service.destinations.sends import Sends
 from study_service.documents import Caller
+from study_service.fhir.results import ResultStore
 from study_service.ingestion import Ingestion
 from study_service.repository import StudyRepository
 from study_service.result_files import ResultFiles
@@ -44,6 +47,8 @@ class StudyDependencies:
     destinations: Destinations
     sends: Sends
     files: ResultFiles
+    fhir: ResultStore
+    auth: Upstream
 
 
 async def _dependencies(request: Request) -> StudyDependencies:
@@ -71,9 +76,10 @@ ADMINISTRATOR = Security(_principal, scopes=[STUDY_SCOPE, ALL_STUDIES_SCOPE])
 PrincipalDep = Annotated[Principal, PRINCIPAL]
 
 
-async def _caller(principal: PrincipalDep) -> Caller:
+async def _caller(request: Request, principal: PrincipalDep, dependencies: Dependencies) -> Caller:
     groups = frozenset({principal.group}) if principal.group else frozenset()
-    return Caller(principal.subject, groups, administrator=ALL_STUDIES_SCOPE in principal.scopes)
+    origin = client_address(request, dependencies.settings.proxy_networks)
+    return Caller(principal.subject, groups, administrator=ALL_STUDIES_SCOPE in principal.scopes, origin=origin)
 
 
 CallerDep = Annotated[Caller, Depends(_caller)]

@@ -79,12 +79,22 @@ class OutputContext:
 
     def uid(self, name: str) -> str:
         """A UID under the installation's root, the same for the same name in the same version of the same result."""
-        room = _UID_LENGTH_MAX - len(self.uid_root) - 1
-        return f"{self.uid_root}.{str(self.uuid(name).int)[:room]}"
+        return result_uid(self.result, self.uid_root, name)
 
     def uuid(self, name: str) -> uuid.UUID:
         """The same for the same name in the same version of the same result."""
-        return uuid.uuid5(uuid.NAMESPACE_OID, f"{self.result.study_id}/{self.result.version}/{name}")
+        return result_uuid(self.result, name)
+
+
+def result_uuid(result: StudyResult, name: str) -> uuid.UUID:
+    """The same for the same name in the same version of the same result."""
+    return uuid.uuid5(uuid.NAMESPACE_OID, f"{result.study_id}/{result.version}/{name}")
+
+
+def result_uid(result: StudyResult, uid_root: str, name: str) -> str:
+    """As OutputContext.uid."""
+    room = _UID_LENGTH_MAX - len(uid_root) - 1
+    return f"{uid_root}.{str(result_uuid(result, name).int)[:room]}"
 
 
 def source_slices(headers: Iterable[Dataset], sources: Sequence[SliceSource]) -> tuple[SourceSlice, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from pydicom.sr.coding import Code
@@ -17,6 +18,7 @@ _SYSTEMS = {
 }
 _HL7 = "http://terminology.hl7.org/CodeSystem"
 _DECIMALS = 4
+URI_SYSTEM = "urn:ietf:rfc:3986"
 
 
 def code_system_url(scheme: str) -> str:
@@ -47,3 +49,7 @@ def quantity(value: float, unit: Code) -> dict[str, Any]:
 def identifier_of_uid(uid: str) -> dict[str, Any]:
     """Identifier of a DICOM UID."""
     return {"system": "urn:dicom:uid", "value": f"urn:oid:{uid}"}
+
+
+def identifier_of_uuid(value: uuid.UUID) -> dict[str, Any]:
+    return {"system": URI_SYSTEM, "value": value.urn}

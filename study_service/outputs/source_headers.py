@@ -29,7 +29,11 @@ def study_attributes(context: OutputContext) -> Dataset:
 
     They come from the first slice, so that all derived objects agree where the files do not.
     """
-    header = context.sources[0].header if context.sources else Dataset()
+    return patient_and_study(context.sources[0].header if context.sources else Dataset(), context.uid("study"))
+
+
+def patient_and_study(header: Dataset, study_uid: str) -> Dataset:
+    """As `study_attributes`, from one header. study_uid: where it states none."""
     attributes = Dataset()
     attributes.SpecificCharacterSet = UTF_8
     for keyword, valid in _ATTRIBUTES.items():
@@ -37,7 +41,7 @@ def study_attributes(context: OutputContext) -> Dataset:
     for keyword in _OPTIONAL:
         if not attributes.get(keyword):
             delattr(attributes, keyword)
-    attributes.StudyInstanceUID = _uid(header, "StudyInstanceUID") or context.uid("study")
+    attributes.StudyInstanceUID = _uid(header, "StudyInstanceUID") or study_uid
     return attributes
 
 

@@ -14,12 +14,12 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from starlette.testclient import TestClient
 
 from auth_service.app import create_app
-from auth_service.audit import BrokenChain
 from auth_service.migrations import MIGRATIONS
 from auth_service.secret_key import BadSecretKey, SecretKey, load_secret_key
 from auth_service.settings import AuthSettings
 from auth_service.tables import Base, StoredAuditEntry, StoredAuditHead
 from hepar.storage.database import open_database
+from hepar.storage.hash_chain import BrokenChain
 from tests.support.auth_client import EMAIL, PASSWORD, AuthTestClient
 
 

@@ -95,11 +95,12 @@ def test_nothing_is_final_and_everything_names_its_origin() -> None:
     (report,), (provenance,), (device,), (study,) = (
         found[kind] for kind in ("DiagnosticReport", "Provenance", "Device", "ImagingStudy")
     )
-    ids = {f"urn:uuid:{item['id']}" for kind in ("DiagnosticReport", "Observation") for item in found[kind]}
-    assert {target["reference"] for target in provenance["target"]} == ids
-    assert {result["reference"] for result in report["result"]} == ids - {f"urn:uuid:{report['id']}"}
-    assert provenance["agent"][0]["who"]["reference"] == f"urn:uuid:{device['id']}"
-    assert report["imagingStudy"][0]["reference"] == f"urn:uuid:{study['id']}"
+    urls = {entry["resource"]["id"]: entry["fullUrl"] for entry in json.loads(fhir_bundle(derived_study()))["entry"]}
+    stated = {urls[item["id"]] for kind in ("DiagnosticReport", "Observation") for item in found[kind]}
+    assert {target["reference"] for target in provenance["target"]} == stated
+    assert {result["reference"] for result in report["result"]} == stated - {urls[report["id"]]}
+    assert provenance["agent"][0]["who"]["reference"] == urls[device["id"]]
+    assert report["imagingStudy"][0]["reference"] == urls[study["id"]]
     assert [version["value"] for version in device["version"]] == ["2.0.0", "1", "2"]
     assert study["identifier"][0] == {
         "system": "urn:dicom:uid", "value": "urn:oid:1.2.826.0.1.3680043.8.498.100",
