@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import httpx
 from fastapi import FastAPI
 
-from hepar.contracts.studies import STUDIES_PATH
+from hepar.contracts.studies import STUDY_UPLOAD_PATHS
 from hepar.core.errors import HeparError
 from hepar.core.networks import parsed_networks
 from hepar.storage.database import open_database
@@ -22,6 +22,10 @@ from hepar.web.app import new_app
 from hepar.web.token_verifier import token_verifier
 from study_service.api import install_routes
 from study_service.api.dependencies import StudyDependencies
+from study_service.dicomweb.object_reader import ObjectReader
+from study_service.dicomweb.objects import DicomObjectStore
+from study_service.dicomweb.service import new_dicomweb
+from study_service.dicomweb.studies import DicomWebStudies
 from study_service.header_reader import HeaderReader
 from study_service.ingestion import Ingestion
 from study_service.migrations import MIGRATIONS
@@ -55,9 +59,9 @@ def create_app(settings: StudySettings) -> FastAPI:
         "Whole CT studies: stored, analysed in the background, one result for the patient",
         settings,
         lifespan,
-        frozenset({STUDIES_PATH}),
+        STUDY_UPLOAD_PATHS,
         complete_after_disconnect=True,
-        upload_s={STUDIES_PATH: settings.upload_s},
+        upload_s=dict.fromkeys(STUDY_UPLOAD_PATHS, settings.upload_s),
     )
     install_routes(app)
     return app
@@ -82,6 +86,9 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
     )
     client = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False, trust_env=False))
     await stack.enter_async_context(_background(WebhookSender(database, keys, rules, client)))
+    ingestion, output_turn = Ingestion(uploads, objects, reader), asyncio.Semaphore(1)
+    object_reader = ObjectReader(settings.spool_folder, settings.load_timeout_s)
+    stack.callback(object_reader.close)
     return StudyDependencies(
         settings=settings,
         verifier=verifier,
@@ -89,9 +96,12 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
         repository=StudyRepository(database, keys),
         uploads=uploads,
         objects=objects,
-        ingestion=Ingestion(uploads, objects, reader),
+        ingestion=ingestion,
         webhooks=Webhooks(database, keys, rules),
-        output_turn=asyncio.Semaphore(1),
+        output_turn=output_turn,
+        dicomweb=new_dicomweb(
+            settings, DicomWebStudies(database, keys), DicomObjectStore(objects), object_reader, ingestion, output_turn
+        ),
     )
 
 

@@ -108,7 +108,7 @@ class StudyRepository:
 
     async def page(self, caller: Caller, wanted: StudyFilter, page: PageRequest) -> tuple[list[Study], str | None]:
         """A page of the studies that the caller may read, newest first, and the cursor of the next page."""
-        query = select(StoredStudy).where(_visible_to(caller), self._matches(wanted))
+        query = select(StoredStudy).where(visible_to(caller), self._matches(wanted))
         async with self._database.writing() as session:
             rows, following = await paged(session, StoredStudy, page, query, newest_first=True)
             found = [study_document(self._keys, row) for row in rows]
@@ -155,7 +155,7 @@ class StudyRepository:
     async def _visible(
         self, session: AsyncSession, caller: Caller, study_id: str, *, lock: bool = False
     ) -> StoredStudy:
-        wanted = select(StoredStudy).where(StoredStudy.id == study_id, _visible_to(caller))
+        wanted = select(StoredStudy).where(StoredStudy.id == study_id, visible_to(caller))
         found = (await session.scalars(wanted.with_for_update() if lock else wanted)).one_or_none()
         if found is None:
             raise NoSuchStudy
@@ -187,7 +187,7 @@ class StudyRepository:
         return and_(*conditions)
 
 
-def _visible_to(caller: Caller) -> ColumnElement[bool]:
+def visible_to(caller: Caller) -> ColumnElement[bool]:
     if caller.administrator:
         return true()
     of_group = StoredStudy.group_id.in_(caller.groups) if caller.groups else false()

@@ -165,6 +165,21 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
         "An account may have 20 webhooks.",
         "Delete one that is no longer needed.",
     ),
+    "not-acceptable": ProblemType(
+        "The answer has no form that is accepted",
+        (406,),
+        "The Accept header of a DICOMweb request names media types or transfer syntaxes only in which the resource "
+        "cannot be sent; `detail` names those in which it can.",
+        "Send the media types in `detail`. Objects are sent in the transfer syntax in which they are stored with "
+        '`multipart/related; type="application/dicom"; transfer-syntax=*`.',
+    ),
+    "invalid-dicomweb-request": ProblemType(
+        "The DICOMweb request is not valid",
+        (400,),
+        "A query parameter is not one of DICOMweb, names an attribute that a search at this level cannot match, or has "
+        "a value of another form.",
+        "Correct the parameter that `detail` names; the conformance statement lists those that are supported.",
+    ),
     "study-ended": ProblemType(
         "The study is no longer being analysed",
         (409,),

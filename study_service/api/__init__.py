@@ -2,9 +2,20 @@
 
 from fastapi import FastAPI
 
-from study_service.api import events, files, results, studies, webhooks
+from study_service.api import (
+    dicomweb_retrieve,
+    dicomweb_search,
+    dicomweb_store,
+    events,
+    files,
+    results,
+    studies,
+    webhooks,
+)
 
 
 def install_routes(app: FastAPI) -> None:
-    for module in (studies, events, results, files, webhooks):
+    for module in (
+        studies, events, results, files, webhooks, dicomweb_search, dicomweb_retrieve, dicomweb_store,
+    ):  # fmt: skip
         app.include_router(module.router)

@@ -17,6 +17,7 @@ from hepar.storage.paging import PageRequest
 from hepar.web.access_tokens import Principal
 from hepar.web.bearer import ALL_STUDIES_SCOPE, STUDY_SCOPE, bearer_token
 from hepar.web.token_verifier import TokenVerifier
+from study_service.dicomweb.service import DicomWeb
 from study_service.documents import Caller
 from study_service.ingestion import Ingestion
 from study_service.repository import StudyRepository
@@ -43,6 +44,7 @@ class StudyDependencies:
     ingestion: Ingestion
     webhooks: Webhooks
     output_turn: asyncio.Semaphore
+    dicomweb: DicomWeb
 
 
 async def _dependencies(request: Request) -> StudyDependencies:
