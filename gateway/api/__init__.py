@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from gateway.api import accounts, analyses, images, models, studies
+from gateway.api import accounts, analyses, dicomweb, images, models, studies
 from hepar.web.openapi import Json
 
 UPLOAD_PATHS = images.PATHS | analyses.PATHS
@@ -16,3 +16,4 @@ def install_routes(app: FastAPI, document: Json) -> None:
     app.include_router(images.router())
     app.include_router(accounts.router(document))
     app.include_router(studies.router(document))
+    app.include_router(dicomweb.router)
