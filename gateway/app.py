@@ -24,7 +24,7 @@ from gateway.rate_limit import RateLimitMiddleware
 from gateway.settings import GatewaySettings
 from gateway.shared_state import shared_state
 from gateway.web_app import install_web
-from hepar.contracts.studies import STUDIES_PATH
+from hepar.contracts.studies import STUDY_UPLOAD_PATHS
 from hepar.core.request_context import current_request_id
 from hepar.storage.stored_responses import StorageBudget
 from hepar.web.access_tokens import TokenRules
@@ -47,9 +47,9 @@ def create_app(settings: GatewaySettings, document: Json | None = None) -> FastA
         "Find and classify liver tumours on CT: research software, not a medical device",
         settings,
         _lifespan(settings),
-        UPLOAD_PATHS | {STUDIES_PATH},
+        UPLOAD_PATHS | STUDY_UPLOAD_PATHS,
         document="/v1/openapi.json",
-        upload_s={STUDIES_PATH: settings.study_upload_s},
+        upload_s=dict.fromkeys(STUDY_UPLOAD_PATHS, settings.study_upload_s),
         before_body=[
             Middleware(AuthenticationMiddleware),
             Middleware(InFlightLimit, capacity.of_caller, CallerBusy, until_sent=True),

@@ -5,18 +5,19 @@ from __future__ import annotations
 from starlette.types import Scope
 
 from gateway.authentication import authenticated_principal
-from hepar.contracts.studies import STUDIES_PATH
+from hepar.contracts.studies import STUDIES_PATH, STUDY_UPLOAD_PATHS
 from hepar.web.connection_limits import client_network
 from hepar.web.in_flight import ALL
+from hepar.web.request_body import listed_path
 
-API_PATHS = ("/v1/", "/.well-known/")
+API_PATHS = ("/v1/", "/.well-known/", "/dicom-web/")
 """What costs more than reading a file."""
 
 _UPLOADS, _EVENTS = "study uploads", "study events"
 
 
 def _long_kind(scope: Scope) -> str | None:
-    if scope["method"] == "POST" and scope["path"] == STUDIES_PATH:
+    if scope["method"] == "POST" and listed_path(scope["path"], STUDY_UPLOAD_PATHS):
         return _UPLOADS
     if scope["path"].startswith(STUDIES_PATH) and scope["path"].endswith("/events"):
         return _EVENTS

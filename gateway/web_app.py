@@ -18,7 +18,7 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; font-src 'self'; "
     "connect-src 'self'; manifest-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
-_API_PATHS = ("/v1/", "/.well-known/", "/problems/", "/docs/", "/healthz", "/readyz")
+_API_PATHS = ("/v1/", "/dicom-web/", "/.well-known/", "/problems/", "/docs/", "/healthz", "/readyz")
 
 
 class _Assets(StaticFiles):

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import httpx
 from fastapi import FastAPI
 
-from hepar.contracts.studies import STUDIES_PATH
+from hepar.contracts.studies import STUDY_UPLOAD_PATHS
 from hepar.core.networks import parsed_networks
 from hepar.storage.database import open_database
 from hepar.storage.encryption import load_key_ring
@@ -24,6 +24,10 @@ from study_service.api.dependencies import StudyDependencies
 from study_service.destinations.registry import configured_destinations
 from study_service.destinations.send_queue import SendQueue
 from study_service.destinations.sends import Sends
+from study_service.dicomweb.object_reader import ObjectReader
+from study_service.dicomweb.objects import DicomObjectStore
+from study_service.dicomweb.service import new_dicomweb
+from study_service.dicomweb.studies import DicomWebStudies
 from study_service.fhir.results import ResultStore
 from study_service.header_reader import HeaderReader
 from study_service.ingestion import Ingestion
@@ -59,9 +63,9 @@ def create_app(settings: StudySettings) -> FastAPI:
         "Whole CT studies: stored, analysed in the background, one result for the patient",
         settings,
         lifespan,
-        frozenset({STUDIES_PATH}),
+        STUDY_UPLOAD_PATHS,
         complete_after_disconnect=True,
-        upload_s={STUDIES_PATH: settings.upload_s},
+        upload_s=dict.fromkeys(STUDY_UPLOAD_PATHS, settings.upload_s),
     )
     install_routes(app)
     return app
@@ -86,6 +90,9 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
         frozenset(settings.webhook_hosts), parsed_networks(settings.webhook_networks), settings.production
     )
     client = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False, trust_env=False))
+    ingestion = Ingestion(uploads, objects, reader)
+    object_reader = ObjectReader(settings.spool_folder, settings.load_timeout_s)
+    stack.callback(object_reader.close)
     sender, chain = WebhookSender(database, keys, rules, client), AccessChain(database, keys)
     fhir = ResultStore(database, keys, settings.uid_root)
     files, destinations = ResultFiles(objects, settings.uid_root), configured_destinations(settings.destinations)
@@ -104,11 +111,14 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
         repository=StudyRepository(database, keys),
         uploads=uploads,
         objects=objects,
-        ingestion=Ingestion(uploads, objects, reader),
+        ingestion=ingestion,
         webhooks=Webhooks(database, keys, rules),
         destinations=destinations,
         sends=Sends(database),
         files=files,
         fhir=fhir,
         auth=auth,
+        dicomweb=new_dicomweb(
+            settings, DicomWebStudies(database, keys), DicomObjectStore(objects), object_reader, ingestion, files.turn
+        ),
     )

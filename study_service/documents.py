@@ -77,6 +77,7 @@ class NewStudy:
     """A complete upload, already checked.
 
     instances: SOPInstanceUIDs; for NIfTI one SHA-256 of the content.  size_bytes: as received.
+    quiet_s: how long the study waits for further images before it is analysed.
     """
 
     upload: Upload
@@ -89,6 +90,7 @@ class NewStudy:
     priority: Priority = "normal"
     series: str | None = None
     group: str | None = None
+    quiet_s: float = 0.0
 
 
 @dataclass(frozen=True)

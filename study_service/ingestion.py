@@ -23,12 +23,17 @@ _ZIP_SIGNATURE = b"PK"
 
 @dataclass(frozen=True)
 class UploadOptions:
-    """As the sender gives them. group: whose members may read the study, too."""
+    """As the sender gives them. group: whose members may read the study, too.
+
+    quiet_s: how long the study waits for further images before it is analysed; None where this is all of it, and must
+    be a study that can be analysed.
+    """
 
     name: str | None = None
     series: str | None = None
     priority: Priority = "normal"
     group: str | None = None
+    quiet_s: float | None = None
 
 
 class Ingestion:
@@ -45,7 +50,8 @@ class Ingestion:
         Raises UnreadableStudyUpload, UnsafeArchiveUpload, TooLarge, QuotaExceeded, InsufficientStorage and Unavailable.
         """
         headers = await self._reader.read(path, options.series)
-        if headers.problem is not None and not await self._uploads.is_known(caller, headers.study.uid):
+        may_continue = options.quiet_s is not None or await self._uploads.is_known(caller, headers.study.uid)
+        if headers.problem is not None and not may_continue:
             raise UnreadableStudyUpload(headers.problem)  # of a known study these may be late images
         await self._uploads.require_room(caller, size_bytes)
         upload = self._uploads.new_upload()
@@ -101,4 +107,5 @@ def _new_study(upload: Upload, item: UploadedObject, headers: StudyHeaders, opti
         priority=options.priority,
         series=options.series,
         group=options.group,
+        quiet_s=options.quiet_s or 0.0,
     )

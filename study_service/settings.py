@@ -50,6 +50,12 @@ class StudySettings(ServiceSettings):
     upload_bytes_max: int = Field(default=_GIGABYTE, ge=1, description="bytes of one upload")
     upload_s: float = Field(default=1800, gt=0, le=86400, description="longest time that an upload may take")
     images_max: int = Field(default=4000, ge=1, description="images of one study")
+    quiet_s: float = Field(
+        default=60,
+        ge=0,
+        le=86400,
+        description="after the last image by STOW-RS before a study counts as complete and is analysed",
+    )
     account_bytes_max: int = Field(default=100 * _GIGABYTE, ge=1, description="bytes of all studies of one account")
     account_studies_max: int = Field(default=10_000, ge=1, description="studies of one account")
     retention_days: int = Field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -93,7 +93,7 @@ class Uploads:
             accession_hash=search_hash(self._keys, "accession", known.accession_number),
             name_hash=search_hash(self._keys, "name", known.name_given),
             patient_pseudonym=self._pseudonym(known), study_date=new.study_date,
-            images=0, size_bytes=0, stage="queued", slices_done=0, due_at=now, tries=0,
+            images=0, size_bytes=0, stage="queued", slices_done=0, due_at=now + timedelta(seconds=new.quiet_s), tries=0,
         )  # fmt: skip
 
     async def _received_again(
@@ -108,6 +108,7 @@ class Uploads:
             await self._require_room(session, caller.subject, new.size_bytes, more=0)
             if study.status != "queued" or study.tries > 0:
                 queue_next_version(study, self._now())
+            study.due_at = max(study.due_at, self._now() + timedelta(seconds=new.quiet_s))
             await self._attach(session, study, new, late)
         elif study.status in ("failed", "cancelled") or new.series not in (None, study.series_choice):
             study.series_choice = new.series or study.series_choice

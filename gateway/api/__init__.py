@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from gateway.api import accounts, analyses, fhir, images, models, studies
+from gateway.api import accounts, analyses, dicomweb, fhir, images, models, studies
 from hepar.web.openapi import Json
 
 UPLOAD_PATHS = images.PATHS | analyses.PATHS
@@ -17,3 +17,4 @@ def install_routes(app: FastAPI, document: Json) -> None:
     app.include_router(accounts.router(document))
     app.include_router(studies.router(document))
     app.include_router(fhir.router)
+    app.include_router(dicomweb.router)

@@ -35,7 +35,7 @@ _REQUEST_HEADERS = ("content-type", "accept")
 _RESPONSE_HEADERS = (
     "content-type", "content-length", "content-disposition", "location", "etag", "cache-control", "vary", "retry-after",
 )  # fmt: skip
-_SILENCE_S = 40.0
+SILENCE_S = 40.0
 """Between two pieces of an answer. An event stream has a comment every 15 s."""
 
 
@@ -57,15 +57,15 @@ def _endpoint(operations: dict[str, Json]) -> Callable[..., Awaitable[Response]]
                     "HEAD" if is_head(request.scope) else request.method,
                     request.scope["raw_path"].decode() + query,
                     Deadline.after(settings.study_upload_s if upload else settings.study_deadline_s),
-                    silence_s=_SILENCE_S,
+                    silence_s=SILENCE_S,
                     headers=headers | authorization(token) | forwarded_client(request),
-                    content=_upload(request, dependencies) if upload else await request.body(),
+                    content=study_upload(request, dependencies) if upload else await request.body(),
                 )
             )
             media_type = answer.headers.get("content-type", "").partition(";")[0]
             check_answer(answer.status_code, media_type, operations[request.method]["responses"], "studies")
             sent = {name: answer.headers[name] for name in _RESPONSE_HEADERS if name in answer.headers}
-            return StreamingResponse(_body(answer, stack.pop_all()), answer.status_code, sent)
+            return StreamingResponse(answer_body(answer, stack.pop_all()), answer.status_code, sent)
 
     return forward
 
@@ -74,14 +74,14 @@ def _header_parameters(operation: Json) -> list[str]:
     return [parameter["name"] for parameter in operation.get("parameters", []) if parameter.get("in") == "header"]
 
 
-def _upload(request: Request, dependencies: GatewayDependencies) -> AsyncIterator[bytes]:
+def study_upload(request: Request, dependencies: GatewayDependencies) -> AsyncIterator[bytes]:
     """Raises TooLarge and InvalidContentLength, at once or while it is read."""
     bytes_max = dependencies.settings.study_bytes_max
     check_announced_length(request, bytes_max)
     return limited(request.stream(), bytes_max + MULTIPART_OVERHEAD_BYTES)
 
 
-async def _body(answer: httpx.Response, connection: AsyncExitStack) -> AsyncIterator[bytes]:
+async def answer_body(answer: httpx.Response, connection: AsyncExitStack) -> AsyncIterator[bytes]:
     async with connection:
         async for chunk in answer.aiter_raw():
             yield chunk

@@ -183,6 +183,21 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
         "The send waits for its next attempt, or the destination has taken it; `detail` tells which.",
         "Only a send with the status `failed` can be retried. One that waits is attempted again by itself.",
     ),
+    "not-acceptable": ProblemType(
+        "The answer has no form that is accepted",
+        (406,),
+        "The Accept header of a DICOMweb request names media types or transfer syntaxes only in which the resource "
+        "cannot be sent; `detail` names those in which it can.",
+        "Send the media types in `detail`. Objects are sent in the transfer syntax in which they are stored with "
+        '`multipart/related; type="application/dicom"; transfer-syntax=*`.',
+    ),
+    "invalid-dicomweb-request": ProblemType(
+        "The DICOMweb request is not valid",
+        (400,),
+        "A query parameter is not one of DICOMweb, names an attribute that a search at this level cannot match, or has "
+        "a value of another form.",
+        "Correct the parameter that `detail` names; the conformance statement lists those that are supported.",
+    ),
     "study-ended": ProblemType(
         "The study is no longer being analysed",
         (409,),

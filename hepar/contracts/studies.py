@@ -10,6 +10,10 @@ from .base import Document, example_of, with_example
 from .problems import Problem
 
 STUDIES_PATH = "/v1/studies"
+DICOMWEB_PATH = "/dicom-web/studies"
+"""Of QIDO-RS, WADO-RS and STOW-RS: docs/decisions/0060."""
+STUDY_UPLOAD_PATHS = frozenset({STUDIES_PATH, DICOMWEB_PATH, f"{DICOMWEB_PATH}/"})
+"""A path that ends in a slash stands for all below it."""
 _CREATED_AT = "2026-11-26T09:30:00Z"
 _STUDY_ID = "0b0e7f0a-5d4e-4c8a-9a5e-0d7f6b3f7c11"
 StudyStatus = Literal["queued", "running", "finished", "failed", "cancelled"]

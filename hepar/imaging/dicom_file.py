@@ -175,6 +175,12 @@ def read_header(content: bytes) -> DicomHeader:
     return DicomHeader(dataset, pixels, content)
 
 
+def transfer_syntax_of(content: bytes, header: DicomHeader) -> UID:
+    """Of the file itself: `file_meta` states that of the inflated content.  header: of `read_header` for `content`."""
+    is_inflated = header.content is not content
+    return DeflatedExplicitVRLittleEndian if is_inflated else UID(header.dataset.file_meta.TransferSyntaxUID)
+
+
 def _is_beyond_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:
     return bool(tag.group != 2)
 

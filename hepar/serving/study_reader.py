@@ -6,11 +6,12 @@ import logging
 import multiprocessing
 import signal
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError as WaitTimeoutError
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from pebble import ProcessExpired, ProcessPool
@@ -26,7 +27,7 @@ from hepar.imaging.study import StudyHeaders
 from hepar.imaging.volume import CtVolume
 from hepar.serving import study_worker
 from hepar.serving.decode_worker import confine
-from hepar.serving.study_worker import NoSpace, StudyAnswer, StudyRequest
+from hepar.serving.study_worker import Answer, NoSpace, StudyAnswer, StudyRequest, with_limits
 
 _log = logging.getLogger(__name__)
 
@@ -85,6 +86,10 @@ class StudyReader:
                 raise Unavailable("the study could not be read at the moment")
             return answer.headers, replace(answer.volume, hu=np.load(voxels, mmap_mode="r", allow_pickle=False))
 
+    def call(self, work: Callable[[], Answer], timeout_s: float) -> Answer:
+        """The answer of a function with its arguments, which is pickled. Raises as `headers`."""
+        return cast("Answer", self._result(with_limits, (self._processor_s, work), timeout_s))
+
     def close(self) -> None:
         """Ends the process, without waiting for its study."""
         if self._pool is not None:
@@ -93,8 +98,16 @@ class StudyReader:
             self._pool = None
 
     def _answer(self, request: StudyRequest, timeout_s: float) -> StudyAnswer:
+        return self._result(study_worker.read_study, (request,), timeout_s)
+
+    def _result(
+        self,
+        work: Callable[..., Answer | ImageError | NoSpace | None],
+        arguments: tuple[object, ...],
+        timeout_s: float,
+    ) -> Answer:
         try:
-            future = self._working_pool().schedule(study_worker.read_study, (request,), timeout=timeout_s)
+            future = self._working_pool().schedule(work, arguments, timeout=timeout_s)
             result = future.result()
         except WaitTimeoutError as error:
             raise DeadlineExceeded("the study was not read in time") from error

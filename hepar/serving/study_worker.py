@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,6 +16,7 @@ from hepar.imaging.volume import CtVolume
 from hepar.serving.decode_worker import limit_processor_time
 
 ADDRESS_SPACE_BYTES = 4 * 1024**3
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -42,13 +45,9 @@ class NoSpace:
 
 
 def read_study(request: StudyRequest) -> StudyAnswer | ImageError | NoSpace | None:
-    """What was read, why the study is refused or not written, or None where memory does not suffice.
+    """What was read, why the study is refused or not written, or None where memory does not suffice."""
 
-    Expected errors are returned, not raised: a process keeps its last exception, and with its frames the decoded data.
-    Raises RuntimeError for any other, without its text, which may quote a file.
-    """
-    limit_processor_time(request.processor_s)
-    try:
+    def read() -> StudyAnswer:
         headers = read_headers(request.paths, request.wanted, is_whole=request.voxels is not None)
         if request.voxels is None:
             return StudyAnswer(headers, None)
@@ -56,6 +55,19 @@ def read_study(request: StudyRequest) -> StudyAnswer | ImageError | NoSpace | No
         with request.voxels.open("wb") as file:
             np.save(file, volume.hu, allow_pickle=False)
         return StudyAnswer(headers, replace(volume, hu=volume.hu[:0].copy()))
+
+    return with_limits(request.processor_s, read)
+
+
+def with_limits(processor_s: float, read: Callable[[], Answer]) -> Answer | ImageError | NoSpace | None:
+    """The answer, the error of a file, or None where memory does not suffice.
+
+    Expected errors are returned, not raised: a process keeps its last exception, and with its frames the decoded data.
+    Raises RuntimeError for any other, without its text, which may quote a file.
+    """
+    limit_processor_time(processor_s)
+    try:
+        return read()
     except ImageError as error:
         return type(error)(str(error))
     except MemoryError:

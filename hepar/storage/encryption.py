@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import os
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -75,6 +75,27 @@ class DataKey:
                 del buffer[:sealed_bytes]
                 number += 1
         yield self.decrypt(bytes(buffer), f"{context} {number} last")
+
+    async def decrypt_range(
+        self, read: Callable[[int, int], Awaitable[bytes]], size_bytes: int, context: str, start: int, length: int
+    ) -> bytes:
+        """A part of what encrypt_stream wrote, without the chunks around it. Raises Undecipherable.
+
+        read: encrypted bytes by offset and length.  size_bytes: of the whole content.  start, length: within it.
+        """
+        if start < 0 or length < 0 or start + length > size_bytes:
+            raise Undecipherable(f"{context} has no such range")
+        sealed_bytes = _NONCE_BYTES + _CHUNK_BYTES + _TAG_BYTES
+        last = max(size_bytes - 1, 0) // _CHUNK_BYTES
+        first, end = min(start // _CHUNK_BYTES, last), min((start + length) // _CHUNK_BYTES, last) + 1
+        stored_end = min(end * sealed_bytes, size_bytes + (last + 1) * (_NONCE_BYTES + _TAG_BYTES))
+        sealed = await read(first * sealed_bytes, stored_end - first * sealed_bytes)
+        content = bytearray()
+        for number in range(first, end):
+            chunk = sealed[(number - first) * sealed_bytes : (number - first + 1) * sealed_bytes]
+            content += self.decrypt(chunk, f"{context} {number}{' last' if number == last else ''}")
+        offset = start - first * _CHUNK_BYTES
+        return bytes(content[offset : offset + length])
 
 
 class KeyRing:

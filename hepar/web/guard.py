@@ -18,7 +18,7 @@ from hepar.core.tracing import server_span
 from hepar.web.access_log import ObservedResponse, record_request
 from hepar.web.in_flight import HEALTH_PATHS
 from hepar.web.problems import problem_of, problem_response
-from hepar.web.request_body import MAX_UPLOAD_S, TimedBody
+from hepar.web.request_body import MAX_UPLOAD_S, TimedBody, listed_path
 from hepar.web.request_limits import check_request
 
 _log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class RequestGuard:
     hosts: names accepted in the Host header, without port.
     complete_after_disconnect: a request runs to its end although its client is gone. Otherwise it is cancelled: right
     for reads, wrong for a database transaction, which would stay open and block all others.
-    upload_s: the longest time of a body by path, where it is not MAX_UPLOAD_S.
+    upload_s: the longest time of a body by path (`listed_path`), where it is not MAX_UPLOAD_S.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class RequestGuard:
         with nullcontext(INVALID_SPAN) if health else server_span(scope["method"], headers) as span:
             context = begin_request(headers.get(REQUEST_ID_HEADER))
             task = None if self._complete_after_disconnect else asyncio.current_task()
-            body = TimedBody(receive, task, self._upload_s.get(scope["path"], MAX_UPLOAD_S))
+            body = TimedBody(receive, task, self._upload_s_of(scope["path"]))
             response = ObservedResponse(send, context.request_id, body.stop_watching)
             try:
                 await self._respond(scope, body, response)
@@ -74,6 +74,10 @@ class RequestGuard:
                 # A health check leaves no trace while it works: callers that wait for a start repeat it often.
                 if not health or response.status not in _HEALTH_STATUSES:
                     record_request(scope, response.status, started, context, span)
+
+    def _upload_s_of(self, path: str) -> float:
+        listed = listed_path(path, self._upload_s)
+        return MAX_UPLOAD_S if listed is None else self._upload_s[listed]
 
     async def _respond(self, scope: Scope, body: TimedBody, response: ObservedResponse) -> None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 from typing import ClassVar
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,6 +22,11 @@ class UploadTooSlow(ClientError):
 
     status, title, slug = 408, "The upload did not arrive in time", "upload-too-slow"
     headers: ClassVar[dict[str, str]] = {"Connection": "close"}
+
+
+def listed_path(path: str, listed: Iterable[str]) -> str | None:
+    """The entry that a path is, or begins with where the entry ends in a slash."""
+    return next((entry for entry in listed if path == entry or (entry.endswith("/") and path.startswith(entry))), None)
 
 
 class TimedBody:
@@ -75,7 +81,7 @@ class TimedBody:
 class SmallBodies:
     """ASGI middleware. Reads the bodies of ordinary routes before they start: at most MAX_SMALL_BODY_BYTES each.
 
-    upload_paths: POST routes at these paths read their own bodies, with limits of their own.
+    upload_paths: POST routes at these paths (`listed_path`) read their own bodies, with limits of their own.
     """
 
     def __init__(self, app: ASGIApp, upload_paths: frozenset[str]) -> None:
@@ -83,7 +89,8 @@ class SmallBodies:
         self._upload_paths = upload_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        uploads = scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in self._upload_paths
+        uploads = scope["type"] == "http" and scope["method"] == "POST"
+        uploads = uploads and listed_path(scope["path"], self._upload_paths) is not None
         if scope["type"] == "http" and not uploads:
             receive = await _read_small_body(receive)
         await self._app(scope, receive, send)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -92,10 +92,12 @@ class Upstream:
         silence_s: float,
         headers: Mapping[str, str],
         content: AsyncIterator[bytes] | bytes,
+        answers: Collection[int] = (),
     ) -> AsyncIterator[httpx.Response]:
         """An answer whose body is still to be read: the deadline is that of its first byte.
 
-        silence_s: the longest time between two pieces of it.  Raises what `call` does, and while the body is read
+        silence_s: the longest time between two pieces of it.  answers: statuses from 400 on that may have a document
+        other than a problem, and are answers then.  Raises what `call` does, and while the body is read
         Unavailable and DeadlineExceeded.  An error of a HEAD has no document, and is an answer like others.
         """
         first_s = deadline.remaining_s()
@@ -107,7 +109,9 @@ class Upstream:
                 answering = self.client.stream(method, path, headers=sent, content=content, timeout=timeout)
                 async with asyncio.timeout(first_s):
                     response = await stack.enter_async_context(answering)
-                    if response.status_code >= 400 and method != "HEAD":
+                    has_problem = response.headers.get("content-type", "").startswith(MEDIA_TYPE)
+                    is_answer = response.status_code in answers and not has_problem
+                    if response.status_code >= 400 and method != "HEAD" and not is_answer:
                         await response.aread()
                         raise _error_of(response, self.purpose)
                 yield response

@@ -2,9 +2,24 @@
 
 from fastapi import FastAPI
 
-from study_service.api import destinations, events, fhir, files, results, sends, studies, webhooks
+from study_service.api import (
+    destinations,
+    dicomweb_retrieve,
+    dicomweb_search,
+    dicomweb_store,
+    events,
+    fhir,
+    files,
+    results,
+    sends,
+    studies,
+    webhooks,
+)
 
 
 def install_routes(app: FastAPI) -> None:
-    for module in (studies, events, results, files, sends, webhooks, destinations, fhir):
+    for module in (
+        studies, events, results, files, sends, webhooks, destinations, fhir,
+        dicomweb_search, dicomweb_retrieve, dicomweb_store,
+    ):  # fmt: skip
         app.include_router(module.router)

@@ -29,6 +29,7 @@ _RAW_TYPES = (
     "application/gzip",
 )
 _PIECE_BYTES = 1024 * 1024
+_PART_HEADER_BYTES = 1024
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -60,17 +61,41 @@ async def received_file(request: Request, folder: Path, bytes_max: int, files_ma
             f"send the files as multipart/form-data, each in a part named `{FILE_FIELD}`, or one file as the body "
             "itself with a Content-Type of application/zip, application/dicom or application/octet-stream"
         )
-    private: Path | None = None
-    try:
-        private = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=folder))  # mode 700
-        with _Writer(private, bytes_max, files_max) as writer:
+    async with _private_writer(folder, bytes_max, files_max) as writer:
+        with writer:
             body = limited(request.stream(), bytes_max + MULTIPART_OVERHEAD_BYTES)
             if kind == FORM:
-                await _write_parts(multipart_events(body, boundary), writer)
+                await _write_parts(multipart_events(body, boundary), writer, FILE_FIELD)
             else:
                 writer.begin()
                 await _write_all(body, writer)
         yield await asyncio.to_thread(writer.received)
+
+
+@asynccontextmanager
+async def received_parts(
+    chunks: AsyncIterator[bytes], boundary: str, folder: Path, bytes_max: int, files_max: int
+) -> AsyncIterator[ReceivedFile]:
+    """A ZIP of all parts of a multipart body, whatever their names are; as `received_file`.
+
+    Raises TooLarge, InvalidRequest and InsufficientStorage.
+    """
+    async with _private_writer(folder, bytes_max, files_max, is_archive=True) as writer:
+        with writer:
+            overhead_bytes = MULTIPART_OVERHEAD_BYTES + files_max * _PART_HEADER_BYTES
+            await _write_parts(multipart_events(limited(chunks, bytes_max + overhead_bytes), boundary), writer, None)
+        yield await asyncio.to_thread(writer.received)
+
+
+@asynccontextmanager
+async def _private_writer(
+    folder: Path, bytes_max: int, files_max: int, *, is_archive: bool = False
+) -> AsyncIterator[_Writer]:
+    """Its files are deleted at the end. Raises InsufficientStorage."""
+    private: Path | None = None
+    try:
+        private = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=folder))  # mode 700
+        yield _Writer(private, bytes_max, files_max, is_archive=is_archive)
     except OSError as error:
         if error.errno in _FULL:
             raise InsufficientStorage("there is no room left for the upload") from error
@@ -90,14 +115,14 @@ async def _write_all(body: AsyncIterator[bytes], writer: _Writer) -> None:
     await asyncio.to_thread(writer.write, bytes(piece))
 
 
-async def _write_parts(events: AsyncIterator[PartStart | bytes], writer: _Writer) -> None:
-    """Parts of another name are dropped."""
+async def _write_parts(events: AsyncIterator[PartStart | bytes], writer: _Writer, field: str | None) -> None:
+    """Parts of another name than `field` are dropped; None keeps all."""
     piece, wanted = bytearray(), False
     async for event in events:
         if isinstance(event, PartStart):
             await asyncio.to_thread(writer.write, bytes(piece))
             piece.clear()
-            wanted = event.name == FILE_FIELD
+            wanted = field is None or event.name == field
             if wanted:
                 await asyncio.to_thread(writer.begin)
         elif wanted:
@@ -109,9 +134,13 @@ async def _write_parts(events: AsyncIterator[PartStart | bytes], writer: _Writer
 
 
 class _Writer:
-    """Writes the first file as it is; with the second one, all become members of a ZIP."""
+    """Writes the first file as it is; with the second one, all become members of a ZIP.
 
-    def __init__(self, folder: Path, bytes_max: int, files_max: int) -> None:
+    is_archive: the first one, too.
+    """
+
+    def __init__(self, folder: Path, bytes_max: int, files_max: int, *, is_archive: bool = False) -> None:
+        self._is_archive = is_archive
         self._path = folder / "upload"
         self._first = folder / "first"
         self._bytes_max = bytes_max
@@ -134,16 +163,18 @@ class _Writer:
         self._files += 1
         if self._files > self._files_max:
             raise TooLarge(f"at most {self._files_max} files in one request")
-        if self._files == 1:
+        if self._files == 1 and not self._is_archive:
             self._file = self._stack.enter_context(self._path.open("wb"))
             return
         if self._file is not None:
             self._file.close()
         if self._archive is None:
-            self._path.rename(self._first)
+            if self._files > 1:
+                self._path.rename(self._first)
             self._archive = self._stack.enter_context(zipfile.ZipFile(self._path, "w", zipfile.ZIP_STORED))
-            self._archive.write(self._first, _member_name(1))
-            self._first.unlink()
+            if self._files > 1:
+                self._archive.write(self._first, _member_name(1))
+                self._first.unlink()
         self._file = self._archive.open(_member_name(self._files), "w", force_zip64=True)
         self._stack.callback(self._file.close)
 

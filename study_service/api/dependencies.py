@@ -20,6 +20,7 @@ from hepar.web.token_verifier import TokenVerifier
 from hepar.web.upstream import Upstream
 from study_service.destinations.registry import Destinations
 from study_service.destinations.sends import Sends
+from study_service.dicomweb.service import DicomWeb
 from study_service.documents import Caller
 from study_service.fhir.results import ResultStore
 from study_service.ingestion import Ingestion
@@ -49,6 +50,7 @@ class StudyDependencies:
     files: ResultFiles
     fhir: ResultStore
     auth: Upstream
+    dicomweb: DicomWeb
 
 
 async def _dependencies(request: Request) -> StudyDependencies:

@@ -51,6 +51,16 @@ class Member:
     size_bytes: int
 
 
+@dataclass(frozen=True)
+class Extent:
+    """Where a file lies in an upload. start: of its bytes.  stored_bytes: as stored.  size_bytes: when inflated."""
+
+    start: int
+    stored_bytes: int
+    size_bytes: int
+    is_deflated: bool
+
+
 class Archive:
     """An open ZIP archive.
 
@@ -60,6 +70,7 @@ class Archive:
 
     def __init__(self, file: BinaryIO, limits: ArchiveLimits = LIMITS) -> None:
         self._limits = limits
+        self._file = file
         self._size_bytes = file.seek(0, io.SEEK_END)
         self._inflated_bytes = 0
         bounded = _BoundedReads(file, limits.members * _DIRECTORY_BYTES_PER_MEMBER)
@@ -83,6 +94,14 @@ class Archive:
 
     def name(self, index: int) -> str:
         return self._members[index].filename
+
+    def extent(self, index: int) -> Extent:
+        """Of a file that was read."""
+        member = self._members[index]
+        self._file.seek(member.header_offset)
+        _, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(self._file.read(_LOCAL_HEADER.size))
+        start = member.header_offset + _LOCAL_HEADER.size + name_bytes + extra_bytes
+        return Extent(start, member.compress_size, member.file_size, member.compress_type == zipfile.ZIP_DEFLATED)
 
     def head(self, index: int, size_bytes: int) -> bytes:
         """The first bytes of a file. Raises UnreadableImage, UnsafeArchive."""

@@ -11,7 +11,7 @@ from typing import Literal
 
 from hepar.imaging.dicom_file import has_dicom_signature, lacks_preamble
 from hepar.imaging.errors import StudyTooLarge, UnreadableImage, UnsafeArchive
-from hepar.imaging.study.archive import LIMITS, MIB, Archive, ArchiveLimits
+from hepar.imaging.study.archive import LIMITS, MIB, Archive, ArchiveLimits, Extent
 
 HEAD_BYTES = 512
 _ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
@@ -120,6 +120,13 @@ class StudyFiles:
         if len(content) > self._limits.member_bytes:
             raise StudyTooLarge(f"a file has over {self._limits.member_bytes // MIB} MiB")
         return content
+
+    def extent(self, ref: FileRef) -> Extent:
+        """Where a file that was read lies in the uploaded file `ref.file`."""
+        if ref.member is not None:
+            return self._archives[ref.file].extent(ref.member)
+        size_bytes = self._paths[ref.file].stat().st_size
+        return Extent(0, size_bytes, size_bytes, is_deflated=False)
 
     def _head(self, ref: FileRef) -> bytes:
         if ref.member is not None:

@@ -1,0 +1,42 @@
+"""Reading of DICOM files for DICOMweb in processes with resource limits: the files come from outside."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from hepar.serving.study_reader import StudyReader
+
+Answer = TypeVar("Answer")
+PROCESSES = 2
+_WAIT_PER_PROCESSOR_S = 3
+"""On a busy machine a process gets a third of a processor at least."""
+
+
+class ObjectReader:
+    """PROCESSES files are read at the same time, further ones wait. folder, processor_s: as for StudyReader."""
+
+    def __init__(self, folder: Path, processor_s: float) -> None:
+        self._timeout_s = processor_s * _WAIT_PER_PROCESSOR_S
+        self._readers = [StudyReader(folder, processor_s) for _ in range(PROCESSES)]
+        self._free: asyncio.LifoQueue[StudyReader] = asyncio.LifoQueue()
+        for reader in self._readers:
+            self._free.put_nowait(reader)
+
+    async def call(self, work: Callable[[], Answer]) -> Answer:
+        """work: a `functools.partial` of a function of a module.
+
+        Raises UnreadableStudyUpload, UnsafeArchiveUpload, TooLarge, DeadlineExceeded and Unavailable.
+        """
+        reader = await self._free.get()
+        try:
+            return await asyncio.to_thread(reader.call, work, self._timeout_s)
+        finally:
+            self._free.put_nowait(reader)
+
+    def close(self) -> None:
+        """Ends the processes, without waiting for their files."""
+        for reader in self._readers:
+            reader.close()

@@ -1,0 +1,40 @@
+"""The parts of DICOMweb, wired together."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from study_service.dicomweb.catalogue import Catalogues
+from study_service.dicomweb.derived_objects import DerivedObjects
+from study_service.dicomweb.object_reader import ObjectReader
+from study_service.dicomweb.objects import DicomObjectStore
+from study_service.dicomweb.source_objects import SourceObjects
+from study_service.dicomweb.storing import Storing
+from study_service.dicomweb.studies import DicomWebStudies
+from study_service.ingestion import Ingestion
+from study_service.output_context import OutputOptions
+from study_service.settings import StudySettings
+
+
+@dataclass(frozen=True)
+class DicomWeb:
+    studies: DicomWebStudies
+    catalogues: Catalogues
+    reader: ObjectReader
+    storing: Storing
+
+
+def new_dicomweb(
+    settings: StudySettings,
+    studies: DicomWebStudies,
+    store: DicomObjectStore,
+    reader: ObjectReader,
+    ingestion: Ingestion,
+    output_turn: asyncio.Semaphore,
+) -> DicomWeb:
+    """output_turn: of requests that make files."""
+    sources = SourceObjects(store, reader, settings.spool_folder)
+    derived = DerivedObjects(store, output_turn, OutputOptions("en", settings.uid_root))
+    storing = Storing(ingestion, reader, settings.quiet_s)
+    return DicomWeb(studies, Catalogues(store, sources, derived), reader, storing)
