@@ -24,6 +24,8 @@ from study_service.api.dependencies import StudyDependencies
 from study_service.destinations.registry import configured_destinations
 from study_service.destinations.send_queue import SendQueue
 from study_service.destinations.sends import Sends
+from study_service.exports.deidentified import DeidentifiedExports
+from study_service.exports.records import ExportRecords
 from study_service.fhir.results import ResultStore
 from study_service.header_reader import HeaderReader
 from study_service.ingestion import Ingestion
@@ -33,6 +35,7 @@ from study_service.repository import StudyRepository
 from study_service.result_files import ResultFiles
 from study_service.settings import StudySettings
 from study_service.uploads import AccountQuota, Uploads
+from study_service.volume_reader import VolumeReader
 from study_service.webhooks.deliveries import WebhookSender
 from study_service.webhooks.registry import Webhooks
 from study_service.webhooks.targets import TargetRules
@@ -97,6 +100,8 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
         *((queue.send_next, f"sends to {queue.target.name}") for queue in queues),
     ):
         await stack.enter_async_context(attempted_in_background(attempt, _POLL_S, purpose))
+    export_reader = VolumeReader(settings.spool_folder, settings.load_timeout_s)
+    stack.callback(export_reader.close)
     return StudyDependencies(
         settings=settings,
         verifier=verifier,
@@ -109,6 +114,7 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
         destinations=destinations,
         sends=Sends(database),
         files=files,
+        exports=DeidentifiedExports(ExportRecords(database, keys), files, keys, export_reader, settings.spool_folder),
         fhir=fhir,
         auth=auth,
     )

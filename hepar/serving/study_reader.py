@@ -16,6 +16,7 @@ import numpy as np
 from pebble import ProcessExpired, ProcessPool
 
 from hepar.core.errors import ClientError, DeadlineExceeded, HeparError, InsufficientStorage, TooLarge, Unavailable
+from hepar.imaging.deidentification.refusal import NotDeidentifiable
 from hepar.imaging.errors import (
     ImageError,
     ImageTooLarge,
@@ -26,7 +27,8 @@ from hepar.imaging.study import StudyHeaders
 from hepar.imaging.volume import CtVolume
 from hepar.serving import study_worker
 from hepar.serving.decode_worker import confine
-from hepar.serving.study_worker import NoSpace, StudyAnswer, StudyRequest
+from hepar.serving.study_deidentification import DeidentificationRequest
+from hepar.serving.study_worker import Answer, NoSpace, StudyAnswer, StudyRequest
 
 _log = logging.getLogger(__name__)
 
@@ -47,10 +49,18 @@ class UnsafeArchiveUpload(ClientError):
     status, title, slug = 422, "The archive is not accepted", "unsafe-archive"
 
 
+class CannotBeDeidentified(ClientError):
+    """Its pixels may show text or a face, or it has no DICOM images."""
+
+    status, title, slug = 409, "The study cannot be de-identified", "not-deidentifiable"
+
+
 def study_problem(error: ImageError) -> HeparError:
     """The error for the sender of a study."""
     if isinstance(error, StudyTooLarge | ImageTooLarge):
         return TooLarge(str(error))
+    if isinstance(error, NotDeidentifiable):
+        return CannotBeDeidentified(str(error))
     return UnsafeArchiveUpload(str(error)) if isinstance(error, UnsafeArchive) else UnreadableStudyUpload(str(error))
 
 
@@ -71,7 +81,7 @@ class StudyReader:
 
         Raises UnreadableStudyUpload, UnsafeArchiveUpload, TooLarge, DeadlineExceeded, Unavailable.
         """
-        return self._answer(StudyRequest(tuple(paths), wanted, None, self._processor_s), timeout_s).headers
+        return self._read(StudyRequest(tuple(paths), wanted, None, self._processor_s), timeout_s).headers
 
     def volume(self, paths: Sequence[Path], wanted: str | None, timeout_s: float) -> tuple[StudyHeaders, CtVolume]:
         """The voxels are mapped from a file that has no name any more: the system may take their memory back.
@@ -80,10 +90,14 @@ class StudyReader:
         """
         with tempfile.TemporaryDirectory(dir=self._folder, prefix="study-") as name:
             voxels = Path(name) / "voxels.npy"
-            answer = self._answer(StudyRequest(tuple(paths), wanted, voxels, self._processor_s), timeout_s)
+            answer = self._read(StudyRequest(tuple(paths), wanted, voxels, self._processor_s), timeout_s)
             if answer.volume is None:
                 raise Unavailable("the study could not be read at the moment")
             return answer.headers, replace(answer.volume, hu=np.load(voxels, mmap_mode="r", allow_pickle=False))
+
+    def deidentify(self, request: DeidentificationRequest, timeout_s: float) -> None:
+        """Raises CannotBeDeidentified, and as `headers` and InsufficientStorage."""
+        self._answer(replace(request, processor_s=self._processor_s), timeout_s)
 
     def close(self) -> None:
         """Ends the process, without waiting for its study."""
@@ -92,9 +106,14 @@ class StudyReader:
             self._pool.join()
             self._pool = None
 
-    def _answer(self, request: StudyRequest, timeout_s: float) -> StudyAnswer:
+    def _read(self, request: StudyRequest, timeout_s: float) -> StudyAnswer:
+        answer = self._answer(request, timeout_s)
+        assert isinstance(answer, StudyAnswer)  # noqa: S101  what a StudyRequest gets
+        return answer
+
+    def _answer(self, request: StudyRequest | DeidentificationRequest, timeout_s: float) -> Answer:
         try:
-            future = self._working_pool().schedule(study_worker.read_study, (request,), timeout=timeout_s)
+            future = self._working_pool().schedule(study_worker.answer_study, (request,), timeout=timeout_s)
             result = future.result()
         except WaitTimeoutError as error:
             raise DeadlineExceeded("the study was not read in time") from error
@@ -106,7 +125,7 @@ class StudyReader:
         except BrokenProcessPool as error:
             raise Unavailable("the study could not be read at the moment") from error
         if isinstance(result, NoSpace):
-            raise InsufficientStorage("there is no room for the voxels of the study")
+            raise InsufficientStorage("there is no room for the files of the study")
         if result is None:
             raise UnreadableStudyUpload(_EXHAUSTED)
         if isinstance(result, ImageError):

@@ -12,6 +12,7 @@ from hepar.imaging.errors import ImageError
 from hepar.imaging.study import StudyHeaders, load_volume, read_headers
 from hepar.imaging.volume import CtVolume
 from hepar.serving.decode_worker import limit_processor_time
+from hepar.serving.study_deidentification import DeidentificationRequest, deidentify
 
 ADDRESS_SPACE_BYTES = 4 * 1024**3
 
@@ -37,25 +38,23 @@ class StudyAnswer:
     volume: CtVolume | None
 
 
+Answer = StudyAnswer | int
+"""int: how many images were de-identified."""
+
+
 class NoSpace:
-    """The voxels do not fit into the folder."""
+    """The voxels or images do not fit into the folder."""
 
 
-def read_study(request: StudyRequest) -> StudyAnswer | ImageError | NoSpace | None:
-    """What was read, why the study is refused or not written, or None where memory does not suffice.
+def answer_study(request: StudyRequest | DeidentificationRequest) -> Answer | ImageError | NoSpace | None:
+    """The answer, why the study is refused or not written, or None where memory does not suffice.
 
     Expected errors are returned, not raised: a process keeps its last exception, and with its frames the decoded data.
     Raises RuntimeError for any other, without its text, which may quote a file.
     """
     limit_processor_time(request.processor_s)
     try:
-        headers = read_headers(request.paths, request.wanted, is_whole=request.voxels is not None)
-        if request.voxels is None:
-            return StudyAnswer(headers, None)
-        volume = load_volume(request.paths, headers)
-        with request.voxels.open("wb") as file:
-            np.save(file, volume.hu, allow_pickle=False)
-        return StudyAnswer(headers, replace(volume, hu=volume.hu[:0].copy()))
+        return deidentify(request) if isinstance(request, DeidentificationRequest) else _read(request)
     except ImageError as error:
         return type(error)(str(error))
     except MemoryError:
@@ -66,3 +65,13 @@ def read_study(request: StudyRequest) -> StudyAnswer | ImageError | NoSpace | No
         raise RuntimeError(f"{type(error).__name__} in a process that reads studies") from None
     except Exception as error:  # noqa: BLE001  a fault of ours, without its text
         raise RuntimeError(f"{type(error).__name__} in a process that reads studies") from None
+
+
+def _read(request: StudyRequest) -> StudyAnswer:
+    headers = read_headers(request.paths, request.wanted, is_whole=request.voxels is not None)
+    if request.voxels is None:
+        return StudyAnswer(headers, None)
+    volume = load_volume(request.paths, headers)
+    with request.voxels.open("wb") as file:
+        np.save(file, volume.hu, allow_pickle=False)
+    return StudyAnswer(headers, replace(volume, hu=volume.hu[:0].copy()))

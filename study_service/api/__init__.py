@@ -2,9 +2,9 @@
 
 from fastapi import FastAPI
 
-from study_service.api import destinations, events, fhir, files, results, sends, studies, webhooks
+from study_service.api import destinations, events, exports, fhir, files, results, sends, studies, webhooks
 
 
 def install_routes(app: FastAPI) -> None:
-    for module in (studies, events, results, files, sends, webhooks, destinations, fhir):
+    for module in (studies, events, results, files, exports, sends, webhooks, destinations, fhir):
         app.include_router(module.router)

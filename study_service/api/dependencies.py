@@ -21,6 +21,7 @@ from hepar.web.upstream import Upstream
 from study_service.destinations.registry import Destinations
 from study_service.destinations.sends import Sends
 from study_service.documents import Caller
+from study_service.exports.deidentified import DeidentifiedExports
 from study_service.fhir.results import ResultStore
 from study_service.ingestion import Ingestion
 from study_service.repository import StudyRepository
@@ -47,6 +48,7 @@ class StudyDependencies:
     destinations: Destinations
     sends: Sends
     files: ResultFiles
+    exports: DeidentifiedExports
     fhir: ResultStore
     auth: Upstream
 

@@ -110,7 +110,7 @@ def test_a_study_that_ends_its_process_is_refused_and_the_next_is_read(
 ) -> None:
     paths = stored_series(tmp_path, ct_series())
     with monkeypatch.context() as patch:
-        patch.setattr(study_worker, "read_study", work)
+        patch.setattr(study_worker, "answer_study", work)
         with pytest.raises(problem):
             reader.headers(paths, None, LONG_S)
     assert reader.headers(paths, None, LONG_S).images == 40
@@ -123,7 +123,7 @@ def _sleep(_request: StudyRequest) -> None:
 def test_a_deadline_ends_the_process(reader: StudyReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = stored_series(tmp_path, ct_series())
     with monkeypatch.context() as patch:
-        patch.setattr(study_worker, "read_study", _sleep)
+        patch.setattr(study_worker, "answer_study", _sleep)
         with pytest.raises(DeadlineExceeded):
             reader.headers(paths, None, 0.2)
     assert reader.headers(paths, None, LONG_S).images == 40
@@ -136,13 +136,13 @@ def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     paths = tuple(stored_series(tmp_path, ct_series()))
     with monkeypatch.context() as patch:
         patch.setattr(study_worker, "limit_processor_time", lambda _processor_s: None)
-        answer = study_worker.read_study(StudyRequest(paths, None, voxels, LONG_S))
+        answer = study_worker.answer_study(StudyRequest(paths, None, voxels, LONG_S))
     assert isinstance(answer, study_worker.NoSpace)
 
 
 def test_no_space_becomes_a_problem(reader: StudyReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(study_worker, "read_study", _no_space)
+        patch.setattr(study_worker, "answer_study", _no_space)
         with pytest.raises(InsufficientStorage):
             reader.volume(stored_series(tmp_path, ct_series()), None, LONG_S)
 
