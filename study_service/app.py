@@ -28,6 +28,8 @@ from study_service.dicomweb.object_reader import ObjectReader
 from study_service.dicomweb.objects import DicomObjectStore
 from study_service.dicomweb.service import new_dicomweb
 from study_service.dicomweb.studies import DicomWebStudies
+from study_service.exports.deidentified import DeidentifiedExports
+from study_service.exports.records import ExportRecords
 from study_service.fhir.results import ResultStore
 from study_service.header_reader import HeaderReader
 from study_service.ingestion import Ingestion
@@ -116,6 +118,7 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
         destinations=destinations,
         sends=Sends(database),
         files=files,
+        exports=DeidentifiedExports(ExportRecords(database, keys), files, keys, object_reader, settings.spool_folder),
         fhir=fhir,
         auth=auth,
         dicomweb=new_dicomweb(

@@ -33,6 +33,7 @@ from study_service.lesion_step import LesionInput, find_lesions, label_slices
 from study_service.result_document import result_of, summary_of
 from study_service.slice_arrays import write_slices
 from study_service.slice_models import LiverMasks, SliceModels
+from study_service.unpacked_uploads import unpacked
 from study_service.volume_reader import VolumeReader
 
 PIPELINE_VERSION = "1"
@@ -157,7 +158,7 @@ class StudyAnalysis:
         await self._delete_intermediate(volume, liver)
 
     async def _load(self, folder: Path) -> None:
-        paths = await self._unpacked(folder)
+        paths = await unpacked(self._tools.objects, self._files, folder)
         headers, volume = await self._tools.reader.volume(paths, self._files.series)
         key = f"{self._stored.prefix}/hounsfield-{uuid.uuid4().hex}"
         slices = await write_slices(self._tools.objects, self._files.data_key, key, iter(volume.hu))
@@ -173,18 +174,6 @@ class StudyAnalysis:
         )
         if not await self._stored.create("volume", stored):
             await self._tools.objects.delete(key)
-
-    async def _unpacked(self, folder: Path) -> list[Path]:
-        """The files of all uploads, decrypted, under names of ours, in the order of arrival."""
-        paths: list[Path] = []
-        for data_key, items in self._files.uploads:
-            for item in items:
-                path = folder / f"{len(paths):06d}"
-                with path.open("wb") as file:
-                    async for piece in data_key.decrypt_stream(self._tools.objects.stream(item.key), item.key):
-                        await asyncio.to_thread(file.write, piece)
-                paths.append(path)
-        return paths
 
     async def _segmented(self, volume: StoredVolume) -> StoredLiver:
         parts: list[LiverMasks] = []

@@ -210,6 +210,13 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
         "The analysis is queued, running, failed or cancelled; `detail` tells which.",
         "Wait until the status of the study is `finished`.",
     ),
+    "not-deidentifiable": ProblemType(
+        "The study cannot be de-identified",
+        (409,),
+        "The pixels of its images may show text or a face, as the files state it, or it was sent as NIfTI and has no "
+        "DICOM images; `detail` tells which.",
+        "De-identify the images with a tool that also cleans pixels, or choose another series with a new analysis.",
+    ),
     "analysis-failed": ProblemType(
         "The study could not be analysed",
         (500,),

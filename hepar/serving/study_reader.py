@@ -17,6 +17,7 @@ import numpy as np
 from pebble import ProcessExpired, ProcessPool
 
 from hepar.core.errors import ClientError, DeadlineExceeded, HeparError, InsufficientStorage, TooLarge, Unavailable
+from hepar.imaging.deidentification.refusal import NotDeidentifiable
 from hepar.imaging.errors import (
     ImageError,
     ImageTooLarge,
@@ -48,10 +49,18 @@ class UnsafeArchiveUpload(ClientError):
     status, title, slug = 422, "The archive is not accepted", "unsafe-archive"
 
 
+class CannotBeDeidentified(ClientError):
+    """Its pixels may show text or a face, or it has no DICOM images."""
+
+    status, title, slug = 409, "The study cannot be de-identified", "not-deidentifiable"
+
+
 def study_problem(error: ImageError) -> HeparError:
     """The error for the sender of a study."""
     if isinstance(error, StudyTooLarge | ImageTooLarge):
         return TooLarge(str(error))
+    if isinstance(error, NotDeidentifiable):
+        return CannotBeDeidentified(str(error))
     return UnsafeArchiveUpload(str(error)) if isinstance(error, UnsafeArchive) else UnreadableStudyUpload(str(error))
 
 
@@ -119,7 +128,7 @@ class StudyReader:
         except BrokenProcessPool as error:
             raise Unavailable("the study could not be read at the moment") from error
         if isinstance(result, NoSpace):
-            raise InsufficientStorage("there is no room for the voxels of the study")
+            raise InsufficientStorage("there is no room for the files of the study")
         if result is None:
             raise UnreadableStudyUpload(_EXHAUSTED)
         if isinstance(result, ImageError):

@@ -8,6 +8,7 @@ from study_service.api import (
     dicomweb_search,
     dicomweb_store,
     events,
+    exports,
     fhir,
     files,
     results,
@@ -19,7 +20,7 @@ from study_service.api import (
 
 def install_routes(app: FastAPI) -> None:
     for module in (
-        studies, events, results, files, sends, webhooks, destinations, fhir,
+        studies, events, results, files, exports, sends, webhooks, destinations, fhir,
         dicomweb_search, dicomweb_retrieve, dicomweb_store,
     ):  # fmt: skip
         app.include_router(module.router)

@@ -22,6 +22,7 @@ from study_service.destinations.registry import Destinations
 from study_service.destinations.sends import Sends
 from study_service.dicomweb.service import DicomWeb
 from study_service.documents import Caller
+from study_service.exports.deidentified import DeidentifiedExports
 from study_service.fhir.results import ResultStore
 from study_service.ingestion import Ingestion
 from study_service.repository import StudyRepository
@@ -48,6 +49,7 @@ class StudyDependencies:
     destinations: Destinations
     sends: Sends
     files: ResultFiles
+    exports: DeidentifiedExports
     fhir: ResultStore
     auth: Upstream
     dicomweb: DicomWeb

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import nibabel as nib
 import pytest
-from hepar_client import AsyncHepar, Hepar, HeparProblem, NoStudy, StudyFilter, StudyOptions
+from hepar_client import AsyncHepar, ExportOptions, Hepar, HeparProblem, NoStudy, StudyFilter, StudyOptions
 
 from tests.support.hepar_command import PASSWORD, HeparCommand
 from tests.support.stack import Stack, tiny_stack
@@ -77,6 +78,22 @@ def test_a_folder_is_sent_waited_for_shown_and_downloaded(command: HeparCommand,
     volume = result["volume"]
     assert masks.shape == (volume["columns"], volume["rows"], volume["slices"])
     assert {f"slice-{key['slice']}.png" for key in result["key_slices"]} <= {file.name for file in folder.iterdir()}
+    _files_and_export(command, study["id"], tmp_path)
+
+
+def _files_and_export(command: HeparCommand, study_id: str, folder: Path) -> None:
+    named = ("--file", "report.pdf", "--file", "lesions.csv", "--to", folder / "files")
+    files = command("study", "download", study_id, *named)
+    assert files.returncode == 0, files.stderr
+    assert sorted(file.name for file in (folder / "files").iterdir()) == ["lesions.csv", "report.pdf"]
+    assert command("study", "export", study_id).returncode == 2
+    target = folder / "export.zip"
+    done = command("study", "export", study_id, "--deidentified", "--shifted-dates", "--to", target)
+    assert (done.returncode, done.stdout) == (0, f"{target}\n"), done.stderr
+    with zipfile.ZipFile(target) as archive:
+        assert sum(name.startswith("images/") for name in archive.namelist()) == 8
+        assert json.loads(archive.read("export.json"))["dates"] == "shifted"
+        assert not any(b"Curie" in archive.read(name) for name in archive.namelist())
 
 
 def test_the_command_says_what_is_wrong(command: HeparCommand, tmp_path: Path) -> None:
@@ -135,8 +152,14 @@ def test_the_asynchronous_client_sees_what_the_other_one_sees(
             version = (await hepar.studies.analyse_again(sent.id)).version
             await hepar.studies.wait(sent.id)
             assert ((await hepar.studies.result(sent.id)).version, version) == (2, 2)
+            assert (await hepar.studies.file(sent.id, "report.pdf", language="de")).startswith(b"%PDF-")
+            await hepar.studies.export(sent.id, tmp_path / "a.zip", ExportOptions(characteristics=True))
+            assert zipfile.ZipFile(tmp_path / "a.zip").testzip() is None
+            with pytest.raises(HeparProblem, match="There is no result yet"):
+                await hepar.studies.export(sent.id, tmp_path / "b.zip", ExportOptions(version=9))
             await hepar.studies.delete(sent.id)
             with pytest.raises(HeparProblem, match="There is no such study"):
                 await hepar.studies.get(sent.id)
 
     asyncio.run(check())
+    assert {file.name for file in tmp_path.iterdir() if ".zip" in file.name} == {"a.zip"}

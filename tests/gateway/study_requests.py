@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import json
 import sqlite3
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
 import httpx2
+from pydicom.uid import generate_uid
 
 from tests.support.finished_studies import finish_study
 from tests.support.public_api import PublicApi, filled
@@ -18,6 +22,7 @@ Effect = tuple[Call, Call]
 Request = Callable[[PublicApi], httpx2.Response]
 STUDIES, STUDY = "/v1/studies", "/v1/studies/{study_id}"
 HOOK = {"url": "https://hooks.example.org/hepar"}
+_EXPORT = f"{STUDY}/deidentified.zip"
 _FINISHED: dict[str, str] = {}
 
 
@@ -44,6 +49,31 @@ def finished(api: PublicApi) -> str:
         finish_study(api.study_settings, study_id)
         _FINISHED[folder] = study_id
     return _FINISHED[folder]
+
+
+def with_images(api: PublicApi) -> str:
+    """A finished study of DICOM images, one for all tests of a system."""
+    folder = f"{api.study_settings.spool_folder} with images"
+    if folder not in _FINISHED:
+        study_uid = generate_uid()
+        content = zipped(ct_files(study_uid=study_uid))
+        study_id = send_bytes(api, content).json()["id"]
+        finish_study(api.study_settings, study_id, [f"{study_uid[:50]}.{number}" for number in range(1, 7)])
+        _FINISHED[folder] = study_id
+    return _FINISHED[folder]
+
+
+def exported(**params: str) -> Call:
+    """Status of an export, and what its document says was done."""
+
+    def answer(api: PublicApi) -> object:
+        found = api.call("GET", place(_EXPORT, with_images(api)), params=params)
+        if found.status_code != 200:
+            return found.status_code
+        with zipfile.ZipFile(io.BytesIO(found.content)) as archive:
+            return json.loads(archive.read("export.json"))
+
+    return answer
 
 
 def place(path: str, study_id: str) -> str:
@@ -195,6 +225,10 @@ STUDY_EFFECTS: dict[tuple[str, str], Effect] = {
         read(_FILE.replace("{name}", "result.json"), {}, {})[0],
     ),
     ("get_study_file", "language"): read(_FILE.replace("{name}", "report.pdf"), {}, {"language": "de"}),
+    ("export_deidentified_study", "study_id"): of_study("GET", _EXPORT, with_images),
+    ("export_deidentified_study", "version"): (exported(), exported(version="2")),
+    ("export_deidentified_study", "dates"): (exported(), exported(dates="shifted")),
+    ("export_deidentified_study", "characteristics"): (exported(), exported(characteristics="retained")),
     ("get_study_slice", "center"): read(
         PICTURES["get_study_slice"], {"width": "400"}, {"width": "400", "center": "40"}
     ),
@@ -254,6 +288,9 @@ STUDY_PROBLEMS: dict[tuple[str, str], Request] = {
     ("get_study_file", "http-404"): lambda api: api.call(
         "GET", place(_FILE.replace("{name}", "segmentation.dcm"), finished(api))
     ),
+    ("export_deidentified_study", "no-such-study"): nothing("GET", _EXPORT),
+    ("export_deidentified_study", "study-not-finished"): unfinished(_EXPORT),
+    ("export_deidentified_study", "not-deidentifiable"): lambda api: api.call("GET", place(_EXPORT, finished(api))),
     ("register_webhook", "too-many-webhooks"): many_webhooks,
     ("delete_webhook", "no-such-webhook"): nothing("DELETE", "/v1/webhooks/{webhook_id}"),
 }

@@ -61,7 +61,9 @@ async def _end(settings: StudySettings, study_id: str, *, failed: bool, sop_uids
         prefix = stored.prefix
         uids: Sequence[str | None] = sop_uids or [None] * GEOMETRY.shape[0]
         sources = [
-            SliceSource(0, None, uid, CTImageStorage, Geometry(48, 32), (-20.0, -15.0, 30.0 + 5 * index))
+            SliceSource(
+                index if sop_uids else 0, None, uid, CTImageStorage, Geometry(48, 32), (-20.0, -15.0, 30.0 + 5 * index)
+            )
             for index, uid in enumerate(uids)
         ]
         slices = await write_slices(objects, files.data_key, f"{prefix}/hu", iter(hounsfield()))
@@ -96,7 +98,7 @@ async def _claimed(queue: JobQueue, study_id: str) -> Job:
 
 
 def finish_study(settings: StudySettings, study_id: str, sop_uids: Sequence[str] = ()) -> None:
-    """In a loop of its own. sop_uids: of the images of the slices; none for a study without DICOM files."""
+    """In a loop of its own. sop_uids: of the images, in the order sent; none for a study without DICOM files."""
     asyncio.run(_end(settings, study_id, failed=False, sop_uids=sop_uids))
 
 

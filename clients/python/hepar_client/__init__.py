@@ -3,7 +3,7 @@
 from .async_client import AsyncHepar
 from .errors import GatewayUnreachable, HeparProblem, UnexpectedResponse
 from .options import Options
-from .study_calls import StudyFilter, StudyOptions
+from .study_calls import ExportOptions, StudyFilter, StudyOptions
 from .study_files import NoStudy
 from .sync_client import Hepar
 
@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AsyncHepar",
+    "ExportOptions",
     "GatewayUnreachable",
     "Hepar",
     "HeparProblem",

@@ -17,12 +17,12 @@ from .contracts.study_events import StudyEventKind, Webhook, WebhookList
 from .contracts.study_results import StudyResult
 from .errors import GatewayUnreachable
 from .responses import parse, raise_for_problem, read
-from .study_calls import StudyFilter, StudyOptions
-from .study_files import Progress, find_study
+from .study_calls import ExportOptions, StudyFilter, StudyOptions
+from .study_files import Progress, complete_file, find_study
 
 RECONNECTS_MAX = 10
 """Broken connections in a row without an event between them."""
-_NO_FILTER, _DEFAULT_OPTIONS = StudyFilter(), StudyOptions()
+_NO_FILTER, _DEFAULT_OPTIONS, _DEFAULT_EXPORT = StudyFilter(), StudyOptions(), ExportOptions()
 
 
 class AsyncStudies:
@@ -84,6 +84,33 @@ class AsyncStudies:
     async def masks(self, study_id: str) -> bytes:
         """Liver and lesions of the volume, as NIfTI (.nii.gz)."""
         return await self._bytes(study_calls.study(study_id, "GET", "/masks.nii.gz"))
+
+    async def file(self, study_id: str, name: str, version: int | None = None, language: str = "en") -> bytes:
+        """A file of the result, such as `report.pdf`, `segmentation.dcm` or `lesions.csv`."""
+        return await self._bytes(study_calls.file(study_id, name, version, language))
+
+    async def export(
+        self,
+        study_id: str,
+        path: Path,
+        options: ExportOptions = _DEFAULT_EXPORT,
+        progress: Progress = lambda _: None,
+    ) -> None:
+        """Writes the de-identified study as a ZIP; nothing is held in memory, and a file is there only when complete.
+
+        progress: called with the bytes written since the last call.  Raises OSError.
+        """
+        try:
+            async with self._stream(study_calls.export(study_id, options)) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise_for_problem(response)
+                with complete_file(path) as file:
+                    async for piece in response.aiter_bytes():
+                        await asyncio.to_thread(file.write, piece)
+                        progress(len(piece))
+        except httpx.HTTPError as error:
+            raise GatewayUnreachable(str(error)) from error
 
     async def cancel(self, study_id: str) -> Study:
         return read(Study, await self._send_call(study_calls.study(study_id, "POST", "/cancel")))

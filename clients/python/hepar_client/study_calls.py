@@ -32,6 +32,19 @@ class StudyOptions:
 
 
 @dataclass(frozen=True)
+class ExportOptions:
+    """What a de-identified export retains. version: of the result, the newest by default.
+
+    shifted_dates: dates, each later or earlier by the same days for a patient; they are removed otherwise.
+    characteristics: sex, age, size and weight of the patient.
+    """
+
+    version: int | None = None
+    shifted_dates: bool = False
+    characteristics: bool = False
+
+
+@dataclass(frozen=True)
 class StudyFilter:
     """Which studies to list. date_from, date_to: of the examination, YYYY-MM-DD."""
 
@@ -61,6 +74,19 @@ def study(study_id: str, method: str = "GET", action: str = "", query: Mapping[s
     """action: what follows the id, for example `/cancel`.  query: names and values; None is left out."""
     pairs = [(name, str(value)) for name, value in (query or {}).items() if value is not None]
     return Call(method, f"{STUDIES_PATH}/{study_id}{action}", query=pairs)
+
+
+def file(study_id: str, name: str, version: int | None, language: str) -> Call:
+    return study(study_id, "GET", f"/files/{name}", {"version": version, "language": language})
+
+
+def export(study_id: str, options: ExportOptions) -> Call:
+    query = {
+        "version": options.version,
+        "dates": "shifted" if options.shifted_dates else "removed",
+        "characteristics": "retained" if options.characteristics else "removed",
+    }
+    return study(study_id, "GET", "/deidentified.zip", query)
 
 
 def events(study_id: str, last_event: str | None) -> Call:

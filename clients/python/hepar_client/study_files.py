@@ -1,4 +1,4 @@
-"""A study on disk as the body of one request: a ZIP or NIfTI file as it is, a folder as a ZIP that is made on the way.
+"""Studies on disk. The body of a request is a ZIP or NIfTI file as it is, or a ZIP made of a folder on the way.
 
 Nothing is held in memory. File names are not sent: they may name a patient.
 """
@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from .file_types import FileType, file_type
 
@@ -60,6 +62,18 @@ def find_study(path: Path) -> StudyFiles:
     if not files:
         raise NoStudy(f"{path} has no DICOM file")
     return StudyFiles(tuple(files), packed=True, size_bytes=sum(file.stat().st_size for file in files), skipped=skipped)
+
+
+@contextmanager
+def complete_file(path: Path) -> Iterator[BinaryIO]:
+    """A file that gets its name when everything was written; of one that broke off, nothing is left. Raises OSError."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _is_dicom(file: Path) -> bool:

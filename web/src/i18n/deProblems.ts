@@ -96,6 +96,7 @@ export const deProblems: Record<string, ProblemText> = {
   "send-not-failed": { title: "Die Sendung ist nicht fehlgeschlagen", remedy: "Laden Sie die Liste neu. Wartende Sendungen werden von selbst wiederholt." },
   "study-ended": { title: "Die Studie wird nicht mehr analysiert", remedy: "Laden Sie die Seite neu, um zu sehen, wie die Analyse endete." },
   "study-not-finished": { title: "Es gibt noch kein Ergebnis", remedy: "Warten Sie, bis die Studie fertig ist." },
+  "not-deidentifiable": { title: "Die Studie kann nicht de-identifiziert werden", remedy: "De-identifizieren Sie die Bilder mit einem Programm, das auch Pixel bereinigt, oder wählen Sie mit einer neuen Analyse eine andere Serie." },
   "analysis-failed": { title: "Die Studie konnte nicht analysiert werden", remedy: "Starten Sie eine neue Analyse. Scheitert sie wieder, melden Sie es mit der Kennung der Studie." },
   "too-many-secrets": { title: "Der Client hat zu viele Geheimnisse", remedy: "Entfernen Sie zuerst das ältere." },
 };

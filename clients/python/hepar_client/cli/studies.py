@@ -16,7 +16,7 @@ from hepar_client.cli.study_texts import result_lines, study_line
 from hepar_client.contracts.base import RESEARCH_USE_NOTICE, Document
 from hepar_client.contracts.studies import Study, StudyStatus
 from hepar_client.errors import HeparProblem
-from hepar_client.study_calls import StudyFilter, StudyOptions
+from hepar_client.study_calls import ExportOptions, StudyFilter, StudyOptions
 from hepar_client.study_files import find_study
 from hepar_client.sync_client import Hepar
 
@@ -61,6 +61,20 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     download = command("download", _download, "write result, masks and key slices of a study into a folder")
     download.add_argument("id", metavar="ID")
     download.add_argument("--to", type=Path, metavar="DIR", help="study-ID by default")
+    download.add_argument(
+        "--file",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only this file, such as report.pdf; may be repeated",
+    )
+    download.add_argument("--language", choices=("en", "de"), default="en", help="of report.pdf and key images")
+    export = command("export", _export, "write a study without identifiers into a ZIP, for research and training")
+    export.add_argument("id", metavar="ID")
+    export.add_argument("--deidentified", action="store_true", required=True, help="there is no other export")
+    export.add_argument("--to", type=Path, metavar="ZIP", help="study-ID.zip by default")
+    export.add_argument("--shifted-dates", action="store_true", help="retain dates, moved by a patient's days")
+    export.add_argument("--characteristics", action="store_true", help="retain sex, age, size and weight")
 
 
 def _send(hepar: Hepar, arguments: argparse.Namespace) -> ExitCode:
@@ -112,6 +126,8 @@ def _delete(hepar: Hepar, arguments: argparse.Namespace) -> ExitCode:
 def _download(hepar: Hepar, arguments: argparse.Namespace) -> ExitCode:
     """result.json, masks.nii.gz, and each key slice as slice-N.png with its mask."""
     folder: Path = arguments.to or Path(f"study-{arguments.id}")
+    if arguments.file:
+        return _files(hepar, arguments, folder)
     result = hepar.studies.result(arguments.id)
     folder.mkdir(parents=True, exist_ok=True)
     written = [folder / "result.json"]
@@ -129,6 +145,24 @@ def _download(hepar: Hepar, arguments: argparse.Namespace) -> ExitCode:
         written.append(picture)
     for file in written:
         print(file)
+    return ExitCode.DONE
+
+
+def _files(hepar: Hepar, arguments: argparse.Namespace, folder: Path) -> ExitCode:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in arguments.file:
+        file = folder / Path(name).name
+        file.write_bytes(hepar.studies.file(arguments.id, name, language=arguments.language))
+        print(file)
+    return ExitCode.DONE
+
+
+def _export(hepar: Hepar, arguments: argparse.Namespace) -> ExitCode:
+    file: Path = arguments.to or Path(f"study-{arguments.id}.zip")
+    options = ExportOptions(shifted_dates=arguments.shifted_dates, characteristics=arguments.characteristics)
+    with tqdm(unit="B", unit_scale=True, file=sys.stderr, disable=None) as progress:
+        hepar.studies.export(arguments.id, file, options, progress.update)
+    print(file)
     return ExitCode.DONE
 
 

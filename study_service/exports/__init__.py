@@ -1,0 +1,1 @@
+"""De-identified exports of studies, for research and training."""
