@@ -41,10 +41,13 @@ demo: setup ## start the stack, analyse one image or study, stop: make demo [IMA
 run: setup web/dist/.complete ## start Triton and the four services; Ctrl-C stops them
 	@exec .venv/bin/python -m local_stack run
 
+# Processes of `make test`. Each starts the servers that its tests need.
+TEST_PROCESSES ?= 2
+
 .PHONY: test
-test: setup .venv/.dev $(TYPESCRIPT) web/dist/.complete tests/browser/node_modules/.complete tests/study_service/outputs/node_modules/.complete ## unit, service, end-to-end and browser tests, with coverage
+test: setup .venv/.dev $(TYPESCRIPT) web/dist/.complete tests/browser/node_modules/.complete tests/study_service/outputs/node_modules/.complete ## unit, service, end-to-end and browser tests, with coverage: make test [TEST_PROCESSES=2]
 	@$(NPM_IN) web run --silent test
-	.venv/bin/python -m pytest --cov
+	.venv/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --cov
 
 .PHONY: test-generated-clients
 test-generated-clients: setup .venv/.dev .venv-client-generators/.complete tests/generated_clients/node_modules/.complete ## generate clients with five generators and call the running stack with each
