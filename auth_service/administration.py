@@ -6,9 +6,10 @@ second factor, a deletion. Approving, deactivating and reactivating give no more
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_service.accounts import require_another_administrator
@@ -168,11 +169,36 @@ async def sign_ins(
         return list((await session.scalars(wanted.order_by(StoredAuditEntry.number.desc()).limit(limit))).all())
 
 
-async def audit_entries(dependencies: AuthDependencies, limit: int, after: int) -> list[StoredAuditEntry]:
-    """Oldest first, starting after entry number `after`."""
-    wanted = select(StoredAuditEntry).where(StoredAuditEntry.number > after)
+@dataclass(frozen=True)
+class AuditFilter:
+    """account: that acted or was affected.  at_from, at_to: at_from <= time < at_to.  newest_first: else oldest."""
+
+    events: tuple[str, ...] = ()
+    account: str | None = None
+    at_from: datetime | None = None
+    at_to: datetime | None = None
+    newest_first: bool = False
+
+
+async def audit_entries(
+    dependencies: AuthDependencies, limit: int, after: int, wanted: AuditFilter
+) -> list[StoredAuditEntry]:
+    """Those that follow entry number `after` in the chosen order; 0: from the beginning."""
+    number = StoredAuditEntry.number
+    query = select(StoredAuditEntry)
+    if after:
+        query = query.where(number < after if wanted.newest_first else number > after)
+    if wanted.events:
+        query = query.where(StoredAuditEntry.event.in_(wanted.events))
+    if wanted.account is not None:
+        query = query.where(or_(StoredAuditEntry.actor == wanted.account, StoredAuditEntry.subject == wanted.account))
+    if wanted.at_from is not None:
+        query = query.where(StoredAuditEntry.at >= wanted.at_from)
+    if wanted.at_to is not None:
+        query = query.where(StoredAuditEntry.at < wanted.at_to)
     async with dependencies.database.reading() as session:
-        return list((await session.scalars(wanted.order_by(StoredAuditEntry.number).limit(limit))).all())
+        ordered = query.order_by(number.desc() if wanted.newest_first else number)
+        return list((await session.scalars(ordered.limit(limit))).all())
 
 
 async def _locked(session: AsyncSession, account_id: str) -> StoredAccount:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
+from pydantic import AwareDatetime
 
 from auth_service import administration
 from auth_service.api.dependencies import (
@@ -20,6 +21,7 @@ from auth_service.api.dependencies import (
     shaped,
 )
 from auth_service.api.users import sign_in_page
+from auth_service.audit import Event as AuditEvent
 from hepar.contracts.accounts import (
     Account,
     AccountStatus,
@@ -153,17 +155,31 @@ async def list_sign_ins_of_user(
     return sign_in_page(await administration.sign_ins(dependencies, account_id, limit + 1, after), limit)
 
 
+def _audit_filter(
+    event: Annotated[list[AuditEvent] | None, Query(max_length=40, description="only entries of these events")] = None,
+    account: Annotated[
+        str | None,
+        Query(pattern="^[0-9a-z-]{1,40}$", description="only entries whose `actor` or `subject` has this id"),
+    ] = None,
+    at_from: Annotated[AwareDatetime | None, Query(description="only entries from this time on")] = None,
+    at_to: Annotated[AwareDatetime | None, Query(description="only entries before this time")] = None,
+    order: Annotated[Literal["oldest", "newest"], Query(description="which entries come first")] = "oldest",
+) -> administration.AuditFilter:
+    return administration.AuditFilter(tuple(event or ()), account, at_from, at_to, newest_first=order == "newest")
+
+
 @router.get("/audit", summary="Read the audit log")
 async def list_audit(
     _caller: AuditorDep,
     dependencies: Dependencies,
+    wanted: Annotated[administration.AuditFilter, Depends(_audit_filter)],
     limit: LimitDep = 50,
     after: Annotated[int, Query(ge=0, le=2**31 - 1, description=AFTER)] = 0,
 ) -> Page[AuditEntry]:
-    """Oldest first. Each entry carries the hash of the entry before it; `python -m auth_service verify-audit` checks
-    the whole chain.
+    """Oldest first, unless `order` is `newest`. Each entry carries the hash of the entry before it;
+    `python -m auth_service verify-audit` checks the whole chain.
     """
-    entries = await administration.audit_entries(dependencies, limit + 1, after)
+    entries = await administration.audit_entries(dependencies, limit + 1, after, wanted)
     items = [
         AuditEntry(
             number=entry.number,

