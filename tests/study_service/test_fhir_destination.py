@@ -1,0 +1,171 @@
+"""Sending results to a FHIR server over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from starlette.responses import Response
+
+from hepar.core.networks import parsed_networks
+from study_service.destinations.fhir import FhirSender, transaction_of
+from study_service.destinations.sender import Sender, SendFailed
+from study_service.outputs.fhir import fhir_bundle
+from study_service.webhooks.targets import TargetRules
+from tests.support.derived_study import StudyOptions, derived_study
+from tests.support.fhir_server import FhirServer, fhir_server
+from tests.support.fhir_validator import errors_of
+
+PRIVATE = parsed_networks(["127.0.0.0/8"])
+
+
+@pytest.fixture(scope="module")
+def outputs() -> dict[str, bytes]:
+    return {"report.fhir.json": fhir_bundle(derived_study()), "report.pdf": b"%PDF-"}
+
+
+@pytest.fixture
+def server() -> Iterator[FhirServer]:
+    with fhir_server() as running:
+        yield running
+
+
+def run(
+    server: FhirServer,
+    work: Callable[[Sender], Awaitable[None]],
+    token: str | None = None,
+    **changes: Any,  # noqa: ANN401
+) -> None:
+    async def scenario() -> None:
+        async with httpx.AsyncClient(follow_redirects=False, trust_env=False) as client:
+            hosts = frozenset({server.url.split("/")[2]})
+            rules = changes.get("rules", TargetRules(hosts, PRIVATE, https_only=False))
+            url = changes.get("url", server.url)
+            await work(FhirSender(url, rules, client, f"Bearer {token}" if token else None))
+
+    asyncio.run(scenario())
+
+
+def test_sending_twice_leaves_one_copy(server: FhirServer, outputs: dict[str, bytes], tmp_path: Path) -> None:
+    run(server, lambda sender: sender.send(outputs))
+    first = copy.deepcopy(server.stored)
+    assert {kind: len(items) for kind, items in first.items()} == {
+        "DiagnosticReport": 1, "Observation": 4, "ImagingStudy": 1, "Device": 1, "Provenance": 1,
+    }  # fmt: skip
+    (report,) = first["DiagnosticReport"].values()
+    assert {item["reference"] for item in report["result"]} == {f"Observation/{key}" for key in first["Observation"]}
+    assert report["imagingStudy"][0]["reference"] == f"ImagingStudy/{next(iter(first['ImagingStudy']))}"
+    assert "research" in report["conclusion"].lower()
+    run(server, lambda sender: sender.send(outputs))
+    assert server.stored == first
+    assert errors_of(server.bodies[0], tmp_path) == []
+
+
+def test_a_study_that_the_archive_announced_is_not_changed(server: FhirServer, outputs: dict[str, bytes]) -> None:
+    uid = {"system": "urn:dicom:uid", "value": "urn:oid:1.2.826.0.1.3680043.8.498.100"}
+    known = {"resourceType": "ImagingStudy", "id": "7", "identifier": [uid], "status": "available"}
+    server.stored = {"ImagingStudy": {"7": known}}
+    run(server, lambda sender: sender.send(outputs))
+    assert server.stored["ImagingStudy"] == {"7": known}
+    (report,) = server.stored["DiagnosticReport"].values()
+    assert report["imagingStudy"][0]["reference"] == "ImagingStudy/7"
+
+
+def test_another_version_is_another_report_of_the_same_device(server: FhirServer) -> None:
+    for version in (1, 2):
+        context = derived_study()
+        result = context.result.model_copy(update={"version": version})
+        object.__setattr__(context, "result", result)
+        content = fhir_bundle(context)
+        run(server, lambda sender, sent=content: sender.send({"report.fhir.json": sent}))  # type: ignore[misc]
+    assert {kind: len(items) for kind, items in server.stored.items()} == {
+        "DiagnosticReport": 2, "Observation": 8, "ImagingStudy": 1, "Device": 1, "Provenance": 2,
+    }  # fmt: skip
+
+
+def test_a_study_without_files_is_sent_without_an_imaging_study(tmp_path: Path) -> None:
+    transaction = transaction_of(json.loads(fhir_bundle(derived_study(StudyOptions(with_files=False)))))
+    assert "ImagingStudy" not in {entry["resource"]["resourceType"] for entry in transaction["entry"]}
+    assert errors_of(json.dumps(transaction).encode(), tmp_path) == []
+
+
+def test_the_token_is_sent_and_tested(server: FhirServer, outputs: dict[str, bytes]) -> None:
+    server.token = "right"
+    run(server, lambda sender: sender.test(), "right")
+    run(server, lambda sender: sender.send(outputs), "right")
+    assert len(server.stored["DiagnosticReport"]) == 1
+    for work in (lambda sender: sender.test(), lambda sender: sender.send(outputs)):
+        with pytest.raises(SendFailed, match=r"^the server answers 401 \(login\)$") as failure:
+            run(server, work, "wrong")
+        assert not failure.value.permanent
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ({"fhirVersion": "3.0.2"}, "no CapabilityStatement of FHIR R4"),
+        ({"resourceType": "Bundle"}, "no CapabilityStatement of FHIR R4"),
+        ({"rest": [{"mode": "server", "interaction": [{"code": "batch"}]}]}, "takes no transactions"),
+    ],
+)
+def test_a_server_that_cannot_take_results_fails_the_test(
+    server: FhirServer, statement: dict[str, Any], message: str
+) -> None:
+    server.statement = statement
+    with pytest.raises(SendFailed, match=message):
+        run(server, lambda sender: sender.test())
+
+
+OUTCOME = {
+    "resourceType": "OperationOutcome",
+    "issue": [{"code": "invalid", "diagnostics": "Curie^Marie"}, {"code": 1}],
+}
+ENTRY = {"response": {"status": "404 Not Found"}}
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "message", "permanent"),
+    [
+        (422, json.dumps(OUTCOME), r"^the server answers 422 \(invalid\)$", True),
+        (412, "", "^the server answers 412$", True),
+        (503, "<html>", "^the server answers 503$", False),
+        (429, "[]", "^the server answers 429$", False),
+        (307, "", "^the server answers 307$", True),
+        (200, "{}", "not that of a transaction", False),
+        (200, "no JSON", "not that of a transaction", False),
+        (200, json.dumps({"type": "transaction-response", "entry": [ENTRY] * 8}), "not store everything: 404$", False),
+    ],
+)
+def test_what_the_server_does_not_take_is_said_without_patient_data(
+    server: FhirServer, outputs: dict[str, bytes], status: int, content: str, message: str, permanent: bool
+) -> None:
+    server.answers = [Response(content, status, {"location": server.url})]
+    with pytest.raises(SendFailed, match=message) as failure:
+        run(server, lambda sender: sender.send(outputs))
+    assert failure.value.permanent is permanent
+    assert "Curie" not in failure.value.reason
+
+
+def test_nothing_is_sent_where_the_operator_allows_nothing(server: FhirServer, outputs: dict[str, bytes]) -> None:
+    elsewhere = TargetRules(frozenset({"ehr.example.org"}), PRIVATE, https_only=False)
+    private = TargetRules(frozenset({server.url.split("/")[2]}), [], https_only=False)
+    for rules in (elsewhere, private):
+        with pytest.raises(SendFailed, match="the address is not allowed") as failure:
+            run(server, lambda sender: sender.send(outputs), rules=rules)
+        assert failure.value.permanent
+    with pytest.raises(SendFailed, match=r"report\.fhir\.json is not among the files"):
+        run(server, lambda sender: sender.send({}))
+    assert server.bodies == []
+
+
+def test_a_server_that_is_away_is_tried_again(server: FhirServer, outputs: dict[str, bytes]) -> None:
+    rules = TargetRules(frozenset({"127.0.0.1:9"}), PRIVATE, https_only=False)
+    with pytest.raises(SendFailed, match="does not answer") as failure:
+        run(server, lambda sender: sender.send(outputs), url="http://127.0.0.1:9/fhir", rules=rules)
+    assert not failure.value.permanent
