@@ -97,7 +97,8 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
     stack.callback(object_reader.close)
     sender, chain = WebhookSender(database, keys, rules, client), AccessChain(database, keys)
     fhir = ResultStore(database, keys, settings.uid_root)
-    files, destinations = ResultFiles(objects, settings.uid_root), configured_destinations(settings.destinations)
+    files = ResultFiles(objects, settings.uid_root)
+    destinations = configured_destinations(settings.destinations, rules)
     queues = [SendQueue(target, database, keys, files) for target in destinations.all()]
     for attempt, purpose in (
         (sender.send_next, "webhooks"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -82,6 +83,15 @@ class _HttpDestination(_Destination):
         if (self.username is None) != (self.password is None) or (self.username and self.token):
             raise ValueError("give username and password, or token, or none of them")
         return self
+
+    def authorization(self) -> dict[str, str]:
+        """The header that signs in; none without a sign-in."""
+        if self.token is not None:
+            return {"authorization": f"Bearer {self.token.get_secret_value()}"}
+        if self.username is None or self.password is None:
+            return {}
+        pair = f"{self.username}:{self.password.get_secret_value()}".encode()
+        return {"authorization": f"Basic {base64.b64encode(pair).decode()}"}
 
 
 class DicomWebDestination(_HttpDestination):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 
+from study_service.destinations.configuration import FhirDestination
 from study_service.destinations.sender import SendFailed
+from study_service.dicom_network.association import client_tls
 from study_service.outputs import codes
 from study_service.outputs.fhir_values import URI_SYSTEM
 from study_service.webhooks.targets import TargetRefused, TargetRules
@@ -31,15 +34,12 @@ _VERSIONS = ("4.0", "4.3")
 
 @dataclass(frozen=True)
 class FhirSender:
-    """url: base of the server.  rules: where it may be.  client: follows no redirect, reads no proxy settings.
-
-    authorization: value of the header, such as `Bearer ...`.
-    """
+    """url: base of the server.  rules: where it may be.  tls: certificates.  sign_in: headers of every request."""
 
     url: str
     rules: TargetRules
-    client: httpx.AsyncClient
-    authorization: str | None = field(default=None, repr=False)
+    tls: ssl.SSLContext
+    sign_in: Mapping[str, str] = field(repr=False)
 
     async def send(self, outputs: Mapping[str, bytes]) -> None:
         if BUNDLE_FILE not in outputs:
@@ -83,26 +83,26 @@ class FhirSender:
 
     async def _exchange(self, method: str, path: str, body: bytes | None, more: Mapping[str, str]) -> tuple[int, bytes]:
         target = await self.rules.target(self.url.rstrip("/") + path)
-        headers = {"host": target.host_header, "accept": _MEDIA_TYPE, **more}
+        headers = {"host": target.host_header, "accept": _MEDIA_TYPE, **self.sign_in, **more}
         if body is not None:
             headers["content-type"] = _MEDIA_TYPE
-        if self.authorization is not None:
-            headers["authorization"] = self.authorization
-        content = bytearray()
-        answering = self.client.stream(
-            method,
-            target.url,
-            content=body,
-            headers=headers,
-            extensions={"sni_hostname": target.host},
-            timeout=_TIMEOUT_S,
-        )
-        async with answering as answer:
+        content, name = bytearray(), {"sni_hostname": target.host}
+        async with (
+            httpx.AsyncClient(verify=self.tls, follow_redirects=False, trust_env=False, timeout=_TIMEOUT_S) as client,
+            client.stream(method, target.url, content=body, headers=headers, extensions=name) as answer,
+        ):
             async for chunk in answer.aiter_bytes():
                 content += chunk
                 if len(content) > _ANSWER_BYTES_MAX:
                     raise httpx.DecodingError("the answer is too large")
             return answer.status_code, bytes(content)
+
+
+def fhir_sender(destination: FhirDestination, rules: TargetRules) -> FhirSender:
+    """rules: of webhooks, whose hosts are not meant here. Raises OSError for certificates that cannot be used."""
+    own = replace(rules, hosts=frozenset({urlsplit(destination.url).netloc}))
+    tls = client_tls(destination.ca_file, destination.certificate_file, destination.key_file)
+    return FhirSender(destination.url, own, tls, destination.authorization())
 
 
 def transaction_of(bundle: Json) -> Json:

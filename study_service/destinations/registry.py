@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from hepar.contracts.destinations import DestinationKind
 from hepar.contracts.study_files import FileName
-from study_service.destinations.configuration import ConfiguredDestination, DicomDestination
+from study_service.destinations.configuration import ConfiguredDestination, DicomDestination, FhirDestination
 from study_service.destinations.dicom import DicomSender
+from study_service.destinations.fhir import fhir_sender
 from study_service.destinations.sender import Sender
 from study_service.errors import NoSuchDestination
 from study_service.outputs.context import Language
+from study_service.webhooks.targets import TargetRules
 
 
 @dataclass(frozen=True)
@@ -43,16 +45,19 @@ class Destinations:
         return found
 
 
-def configured_destinations(configured: Sequence[ConfiguredDestination]) -> Destinations:
+def configured_destinations(configured: Sequence[ConfiguredDestination], rules: TargetRules) -> Destinations:
+    """rules: of addresses that HTTP may go to. Raises OSError for certificates that cannot be used."""
     return Destinations(
         [
-            Target(item.name, item.kind, item.title or item.name, item.files, item.language, _sender(item))
+            Target(item.name, item.kind, item.title or item.name, item.files, item.language, _sender(item, rules))
             for item in configured
         ]
     )
 
 
-def _sender(destination: ConfiguredDestination) -> Sender:
+def _sender(destination: ConfiguredDestination, rules: TargetRules) -> Sender:
     if isinstance(destination, DicomDestination):
         return DicomSender(destination)
+    if isinstance(destination, FhirDestination):
+        return fhir_sender(destination, rules)
     raise NotImplementedError(f"there is no sender for destinations of kind {destination.kind}")

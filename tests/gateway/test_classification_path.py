@@ -45,6 +45,7 @@ PROTECTIONS = {
     "gateway/browser_headers.py",
     "gateway/capacity.py",
     "gateway/complete_results.py",
+    "gateway/fhir_errors.py",
     "gateway/idempotency.py",
     "gateway/rate_limit.py",
     "hepar/core/deadlines.py",

@@ -6,15 +6,17 @@ import asyncio
 import copy
 import json
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from starlette.responses import Response
 
 from hepar.core.networks import parsed_networks
-from study_service.destinations.fhir import FhirSender, transaction_of
+from study_service.destinations.configuration import FhirDestination
+from study_service.destinations.fhir import transaction_of
+from study_service.destinations.registry import configured_destinations
 from study_service.destinations.sender import Sender, SendFailed
 from study_service.outputs.fhir import fhir_bundle
 from study_service.webhooks.targets import TargetRules
@@ -22,7 +24,7 @@ from tests.support.derived_study import StudyOptions, derived_study
 from tests.support.fhir_server import FhirServer, fhir_server
 from tests.support.fhir_validator import errors_of
 
-PRIVATE = parsed_networks(["127.0.0.0/8"])
+RULES = TargetRules(frozenset(), parsed_networks(["127.0.0.0/8"]), https_only=False)
 
 
 @pytest.fixture(scope="module")
@@ -37,19 +39,17 @@ def server() -> Iterator[FhirServer]:
 
 
 def run(
-    server: FhirServer,
-    work: Callable[[Sender], Awaitable[None]],
-    token: str | None = None,
-    **changes: Any,  # noqa: ANN401
-) -> None:
-    async def scenario() -> None:
-        async with httpx.AsyncClient(follow_redirects=False, trust_env=False) as client:
-            hosts = frozenset({server.url.split("/")[2]})
-            rules = changes.get("rules", TargetRules(hosts, PRIVATE, https_only=False))
-            url = changes.get("url", server.url)
-            await work(FhirSender(url, rules, client, f"Bearer {token}" if token else None))
+    server: FhirServer, work: Callable[[Sender], Awaitable[None]], token: str | None = None, url: str | None = None,
+    rules: TargetRules = RULES,
+) -> None:  # fmt: skip
+    """With the sender that the registry makes of a configured destination."""
+    configured = {"kind": "fhir", "name": "ehr", "url": url or server.url, "token": token}
+    destination = FhirDestination.model_validate(configured)
+    asyncio.run(_awaited(work(configured_destinations([destination], rules).find("ehr").sender)))
 
-    asyncio.run(scenario())
+
+async def _awaited(work: Awaitable[None]) -> None:
+    await work
 
 
 def test_sending_twice_leaves_one_copy(server: FhirServer, outputs: dict[str, bytes], tmp_path: Path) -> None:
@@ -153,9 +153,7 @@ def test_what_the_server_does_not_take_is_said_without_patient_data(
 
 
 def test_nothing_is_sent_where_the_operator_allows_nothing(server: FhirServer, outputs: dict[str, bytes]) -> None:
-    elsewhere = TargetRules(frozenset({"ehr.example.org"}), PRIVATE, https_only=False)
-    private = TargetRules(frozenset({server.url.split("/")[2]}), [], https_only=False)
-    for rules in (elsewhere, private):
+    for rules in (replace(RULES, networks=[]), replace(RULES, https_only=True)):
         with pytest.raises(SendFailed, match="the address is not allowed") as failure:
             run(server, lambda sender: sender.send(outputs), rules=rules)
         assert failure.value.permanent
@@ -165,7 +163,6 @@ def test_nothing_is_sent_where_the_operator_allows_nothing(server: FhirServer, o
 
 
 def test_a_server_that_is_away_is_tried_again(server: FhirServer, outputs: dict[str, bytes]) -> None:
-    rules = TargetRules(frozenset({"127.0.0.1:9"}), PRIVATE, https_only=False)
     with pytest.raises(SendFailed, match="does not answer") as failure:
-        run(server, lambda sender: sender.send(outputs), url="http://127.0.0.1:9/fhir", rules=rules)
+        run(server, lambda sender: sender.send(outputs), url="http://127.0.0.1:9/fhir")
     assert not failure.value.permanent
