@@ -20,7 +20,7 @@ from auth_service.secret_key import BadSecretKey
 from auth_service.settings import AuthSettings
 from hepar.contracts.accounts import SignUp
 from hepar.core.errors import HeparError
-from hepar.storage.hash_chain import BrokenChain
+from hepar.storage.hash_chain import BrokenChain, parsed_anchor
 
 PASSWORD_VARIABLE = "HEPAR_ADMIN_PASSWORD"  # noqa: S105  the variable's name
 
@@ -67,7 +67,7 @@ async def _run(settings: AuthSettings, chosen: argparse.Namespace) -> None:
         elif chosen.command == "rotate-key":
             message = await _rotate_key(dependencies)
         else:
-            number, digest = await dependencies.audit.verify(dependencies.database, _anchor(chosen.anchor))
+            number, digest = await dependencies.audit.verify(dependencies.database, parsed_anchor(chosen.anchor))
             message = f"{number} entries, chain intact; the last one is {number}:{digest}"
     print(message)  # noqa: T201
 
@@ -89,11 +89,3 @@ async def _rotate_key(dependencies: AuthDependencies) -> str:
         await dependencies.audit.append(session, "key_rotated", Actor(None), None, before=before, after=after)
     return f"{after} signs from now on; {before} stays published until its tokens have expired"
 
-
-def _anchor(text: str | None) -> tuple[int, str] | None:
-    if text is None:
-        return None
-    number, _, digest = text.partition(":")
-    if not number.isdigit() or not digest:
-        raise BrokenChain(f"{text!r} is not NUMBER:HASH")
-    return int(number), digest

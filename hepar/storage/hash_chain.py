@@ -38,6 +38,16 @@ class BrokenChain(Exception):
     """The message names the first entry that does not follow from the previous one."""
 
 
+def parsed_anchor(text: str | None) -> tuple[int, str] | None:
+    """NUMBER:HASH, as the service log has it. Raises BrokenChain for anything else."""
+    if text is None:
+        return None
+    number, _, digest = text.partition(":")
+    if not number.isdigit() or not digest:
+        raise BrokenChain(f"{text!r} is not NUMBER:HASH")
+    return int(number), digest
+
+
 Entry = TypeVar("Entry", bound=ChainedRow)
 
 
