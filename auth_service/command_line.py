@@ -88,4 +88,3 @@ async def _rotate_key(dependencies: AuthDependencies) -> str:
     async with dependencies.audited_transaction() as session:
         await dependencies.audit.append(session, "key_rotated", Actor(None), None, before=before, after=after)
     return f"{after} signs from now on; {before} stays published until its tokens have expired"
-

@@ -14,6 +14,8 @@ from hepar.core.metrics import serve_metrics
 from hepar.core.tracing import configure_tracing
 from hepar.storage.database import open_database
 from hepar.storage.encryption import BadKeyFile, Undecipherable, add_key, load_key_ring
+from hepar.storage.hash_chain import BrokenChain, parsed_anchor
+from study_service.access_chain import AccessChain
 from study_service.key_rotation import rotate_keys
 from study_service.migrations import MIGRATIONS
 from study_service.settings import StudySettings
@@ -29,13 +31,15 @@ def run_command(settings: Callable[[], StudySettings], arguments: Sequence[str])
     migrating.add_argument("revision", nargs="?", default="head")
     rotating = commands.add_parser("rotate-key", help="encrypt all data keys again with the newest key of the file")
     rotating.add_argument("--new", action="store_true", help="first append a new key to the file")
+    verifying = commands.add_parser("verify-accesses", help="verify the access log; names the first broken entry")
+    verifying.add_argument("--anchor", metavar="NUMBER:HASH", help="an entry as it was logged")
     chosen = parser.parse_args(arguments)
     try:
         _run(chosen, settings())
     except HeparError as error:
         print(f"{error.title}: {error.detail}", file=sys.stderr)  # noqa: T201
         return 1
-    except (BadKeyFile, Undecipherable) as error:
+    except (BadKeyFile, BrokenChain, Undecipherable) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1
     return 0
@@ -53,6 +57,8 @@ def _run(chosen: argparse.Namespace, settings: StudySettings) -> None:
     elif chosen.command == "migrate":
         asyncio.run(_migrate(settings, chosen.revision))
         print(f"the database is at {chosen.revision}")  # noqa: T201
+    elif chosen.command == "verify-accesses":
+        print(asyncio.run(_verify(settings, chosen.anchor)))  # noqa: T201
     else:
         print(asyncio.run(_rotate(settings, add=chosen.new)))  # noqa: T201
 
@@ -83,3 +89,10 @@ async def _rotate(settings: StudySettings, *, add: bool) -> str:
     async with open_database(settings.database_url, MIGRATIONS, "studies") as database:
         changed = await rotate_keys(database, keys)
     return f"{changed} data keys were encrypted again; the current key is {keys.current}"
+
+
+async def _verify(settings: StudySettings, anchor: str | None) -> str:
+    keys = load_key_ring(settings.key_file)
+    async with open_database(settings.database_url, MIGRATIONS, "studies") as database:
+        number, digest, unsealed = await AccessChain(database, keys).verify(parsed_anchor(anchor))
+    return f"{number} entries, chain intact; the last one is {number}:{digest}; {unsealed} are not sealed yet"

@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from hepar.storage.encryption import load_key_ring
 from hepar.storage.hash_chain import BrokenChain
 from study_service.access_chain import AccessChain
+from study_service.command_line import run_command
+from tests.support.gateway_client import NOWHERE
+from tests.support.study_api import study_settings
 from tests.support.study_rows import ANN, new_study, open_studies, repository_of, uploads_of
 
 
@@ -53,3 +57,22 @@ def test_a_changed_added_or_missing_entry_is_found(database_url: str, tmp_path: 
                 await chain.verify((3, "0" * 64))
 
     asyncio.run(scenario())
+
+
+def test_the_command_verifies_the_chain(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = study_settings(tmp_path, NOWHERE)
+
+    async def sealed() -> None:
+        async with open_studies(settings.database_url, tmp_path) as (database, _):
+            keys = load_key_ring(settings.key_file)
+            await uploads_of(database, keys).receive(ANN, new_study(uploads_of(database, keys), {"1"}))
+            await AccessChain(database, keys).seal()
+
+    asyncio.run(sealed())
+    assert run_command(lambda: settings, ["verify-accesses"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("1 entries, chain intact; the last one is 1:")
+    assert printed.endswith("; 0 are not sealed yet\n")
+    assert run_command(lambda: settings, ["verify-accesses", "--anchor", f"1:{'0' * 64}"]) == 1
+    assert capsys.readouterr().err == "entry 1 is not the one that was logged\n"
+    assert run_command(lambda: settings, ["verify-accesses", "--anchor", "x"]) == 1
