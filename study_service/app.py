@@ -16,7 +16,7 @@ from hepar.storage.encryption import load_key_ring
 from hepar.storage.objects import open_objects
 from hepar.web.access_tokens import TokenRules
 from hepar.web.app import new_app
-from hepar.web.token_verifier import verifier_of
+from hepar.web.token_verifier import TokenVerifier, verifier_of
 from hepar.web.upstream import Upstream
 from study_service.access_chain import AccessChain
 from study_service.api import install_routes
@@ -83,14 +83,11 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
     objects = await stack.enter_async_context(open_objects(settings.objects_url))
     to_auth = await stack.enter_async_context(httpx.AsyncClient(base_url=settings.auth_url, trust_env=False))
     auth = Upstream(to_auth, "sign-in")
-    verifier = verifier_of(auth, TokenRules(settings.issuer, settings.audience))
-    await verifier.keys.refresh()  # auth_service may start later: unknown keys are fetched again
+    verifier = await _verifier(auth, settings)
     uploads = Uploads(database, keys, AccountQuota(settings.account_bytes_max, settings.account_studies_max))
     reader = HeaderReader(settings.spool_folder, settings.load_timeout_s)
     stack.callback(reader.close)
-    rules = TargetRules(
-        frozenset(settings.webhook_hosts), parsed_networks(settings.webhook_networks), settings.production
-    )
+    rules = _target_rules(settings)
     client = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False, trust_env=False))
     ingestion = Ingestion(uploads, objects, reader)
     object_reader = ObjectReader(settings.spool_folder, settings.load_timeout_s)
@@ -126,3 +123,14 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
             settings, DicomWebStudies(database, keys), DicomObjectStore(objects), object_reader, ingestion, files.turn
         ),
     )
+
+
+async def _verifier(auth: Upstream, settings: StudySettings) -> TokenVerifier:
+    verifier = verifier_of(auth, TokenRules(settings.issuer, settings.audience))
+    await verifier.keys.refresh()  # auth_service may start later: unknown keys are fetched again
+    return verifier
+
+
+def _target_rules(settings: StudySettings) -> TargetRules:
+    networks = parsed_networks(settings.webhook_networks)
+    return TargetRules(frozenset(settings.webhook_hosts), networks, settings.production)
