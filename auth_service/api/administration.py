@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import AwareDatetime
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
 from auth_service import administration
 from auth_service.api.dependencies import (
@@ -37,6 +39,7 @@ from hepar.web.openapi import problems
 
 router = APIRouter(prefix="/v1", tags=["administration"], responses=problems("unavailable"))
 
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 AccountId = Annotated[str, Path(pattern=ID_PATTERN, description="`id` of the account")]
 
 
@@ -155,14 +158,32 @@ async def list_sign_ins_of_user(
     return sign_in_page(await administration.sign_ins(dependencies, account_id, limit + 1, after), limit)
 
 
+def _written_moment(value: object) -> object:
+    """A number is refused: pydantic would read it as seconds, which the document does not say."""
+    if isinstance(value, str) and not _MOMENT.match(value):
+        raise ValueError("a time is written YYYY-MM-DDThh:mm:ssZ")
+    return value
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """The first or last time of the calendar where a time zone leads beyond it."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC) if moment.year == 1 else datetime.max.replace(tzinfo=UTC)
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_moment), AfterValidator(_in_utc)]
+
+
 def _audit_filter(
     event: Annotated[list[AuditEvent] | None, Query(max_length=40, description="only entries of these events")] = None,
     account: Annotated[
         str | None,
         Query(pattern="^[0-9a-z-]{1,40}$", description="only entries whose `actor` or `subject` has this id"),
     ] = None,
-    at_from: Annotated[AwareDatetime | None, Query(description="only entries from this time on")] = None,
-    at_to: Annotated[AwareDatetime | None, Query(description="only entries before this time")] = None,
+    at_from: Annotated[Moment | None, Query(description="only entries from this time on")] = None,
+    at_to: Annotated[Moment | None, Query(description="only entries before this time")] = None,
     order: Annotated[Literal["oldest", "newest"], Query(description="which entries come first")] = "oldest",
 ) -> administration.AuditFilter:
     return administration.AuditFilter(tuple(event or ()), account, at_from, at_to, newest_first=order == "newest")

@@ -12,8 +12,9 @@ from sqlalchemy import ColumnElement, or_, select
 
 from hepar.contracts.accounts import AuditEntry, Page
 from hepar.core.deadlines import Deadline
+from hepar.core.errors import BadUpstream, Forbidden, Unauthenticated
 from hepar.storage.database import Database
-from hepar.web.upstream import Upstream
+from hepar.web.upstream import Upstream, UpstreamProblem
 from study_service.accesses import record_access
 from study_service.documents import Caller
 from study_service.fhir.audit_events import ACCOUNT_SYSTEM, PSEUDONYM_SYSTEM, event_of_access, event_of_account
@@ -35,6 +36,7 @@ AUDIT_PARAMETERS: Mapping[str, str] = {
     "subtype": "token",
 }
 _ID = re.compile(r"(study|account)-([1-9][0-9]{0,17})")
+_ACCOUNT = re.compile("[0-9a-z-]{1,40}")
 _CURSOR = re.compile(r"s([0-9]{1,18})\.a([0-9]{1,9})")
 _END = 10**18
 _CALL_S = 10.0
@@ -140,6 +142,8 @@ class AuditSearch:
         agents = [_values(group, ACCOUNT_SYSTEM) for group in tokens_of(search, "agent:identifier")]
         if events == [] or len(agents) > 1 or (agents and len(agents[0]) != 1):
             return []
+        if agents and not _ACCOUNT.fullmatch(agents[0][0]):
+            return []
         query = [("order", "newest"), ("limit", str(limit))]
         query += [("event", event) for event in events or ACCOUNT_KINDS]
         query += [("account", agent) for group in agents for agent in group]
@@ -166,7 +170,11 @@ class AuditSearch:
     async def _audit(self, query: list[tuple[str, str]]) -> list[AuditEntry]:
         path = f"/v1/audit?{urlencode(query)}"
         deadline = Deadline.after(_CALL_S)
-        page = await self.auth.call(Page[AuditEntry], "GET", path, deadline, headers=self.authorization)
+        try:
+            page = await self.auth.call(Page[AuditEntry], "GET", path, deadline, headers=self.authorization)
+        except UpstreamProblem as error:  # a token that was revoked is refused there at once
+            refusal = {401: Unauthenticated, 403: Forbidden}.get(error.problem.status)
+            raise BadUpstream("sign-in gave a wrong answer") if refusal is None else refusal(error.detail) from error
         return page.items
 
     async def _record(self, caller: Caller) -> None:

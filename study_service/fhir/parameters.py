@@ -18,6 +18,7 @@ CONTROL = ("_count", "_after", "_format", "_pretty")
 _VALUES_MAX, _PAIRS_MAX = 50, 30
 _PREFIXED = re.compile(r"(eq|ne|gt|lt|ge|le)?(\d.*)")
 _DAY = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?")
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
 _STRICT = re.compile(r"(?:^|[;,\s])handling\s*=\s*\"?strict\"?(?:$|[;,\s])", re.IGNORECASE)
 
 
@@ -87,6 +88,9 @@ def search_request(pairs: Sequence[tuple[str, str]], known: Mapping[str, str], *
     """
     if len(pairs) > _PAIRS_MAX:
         raise InvalidSearch(f"a search may have {_PAIRS_MAX} parameters")
+    for name, value in pairs:
+        if _CONTROL_CHARACTERS.search(name + value):
+            raise InvalidSearch("a parameter has control characters")
     names = {*known, *CONTROL}
     bases = {_base(name) for name in known}
     used, ignored = [], []

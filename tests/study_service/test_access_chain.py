@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import LargeBinary, bindparam, select, text
 
+from hepar.storage.database import open_database
 from hepar.storage.encryption import load_key_ring
 from hepar.storage.hash_chain import BrokenChain
+from hepar.storage.tables import UtcDateTime
 from study_service.access_chain import AccessChain
 from study_service.command_line import run_command
+from study_service.migrations import MIGRATIONS
+from study_service.tables import StoredAccess
 from tests.support.gateway_client import NOWHERE
 from tests.support.study_api import study_settings
 from tests.support.study_rows import ANN, new_study, open_studies, repository_of, uploads_of
@@ -76,3 +82,39 @@ def test_the_command_verifies_the_chain(tmp_path: Path, capsys: pytest.CaptureFi
     assert run_command(lambda: settings, ["verify-accesses", "--anchor", f"1:{'0' * 64}"]) == 1
     assert capsys.readouterr().err == "entry 1 is not the one that was logged\n"
     assert run_command(lambda: settings, ["verify-accesses", "--anchor", "x"]) == 1
+
+
+STUDY = text(
+    "INSERT INTO studies (id, owner, created_at, updated_at, due_at, status, priority, version, data_key, identifiers,"
+    " study_key, patient_pseudonym, images, size_bytes, stage, slices_done, tries, outages, run)"
+    " VALUES (:id, 'ann', :at, :at, :at, 'queued', 'normal', 1, :key, :key, 'k', 'P-7KQ2M9XA', 1, 1, 'queued', 0, 0,"
+    " 0, 0)"
+).bindparams(bindparam("at", type_=UtcDateTime()), bindparam("key", type_=LargeBinary()))
+ACCESS = text(
+    "INSERT INTO study_accesses (at, event, actor, study_id, details) VALUES (:at, :event, 'ann', :id, '{}')"
+).bindparams(bindparam("at", type_=UtcDateTime()))
+
+
+def test_an_older_log_gets_patients_and_a_chain(database_url: str, tmp_path: Path) -> None:
+    before = import_module("study_service.migrations.versions.0005_fhir").down_revision
+    at = datetime(2026, 11, 20, tzinfo=UTC)
+
+    async def scenario() -> None:
+        async with open_database(database_url, MIGRATIONS, "studies") as database:
+            await database.migrate(before)
+            async with database.writing() as session:
+                await session.execute(STUDY, {"id": "s1", "at": at, "key": b"x"})
+                for study_id, event in (("s1", "created"), ("gone", "deleted")):
+                    await session.execute(ACCESS, {"id": study_id, "event": event, "at": at})
+            await database.migrate()
+            async with database.reading() as session:
+                rows = (await session.scalars(select(StoredAccess).order_by(StoredAccess.number))).all()
+            assert [(row.event, row.patient, row.at) for row in rows] == [
+                ("created", "P-7KQ2M9XA", at),
+                ("deleted", None, at),
+            ]
+            chain = AccessChain(database, load_key_ring(tmp_path / "keys"))
+            assert await chain.seal() == 2
+            assert (await chain.verify())[0::2] == (2, 0)
+
+    asyncio.run(scenario())

@@ -11,6 +11,7 @@ import pytest
 from study_service.documents import AccessEvent
 from study_service.fhir.audit_events import PSEUDONYM_SYSTEM
 from study_service.fhir.audit_kinds import STUDY_KINDS
+from tests.support.auth_client import PASSWORD
 from tests.support.fhir_api import CALLER, FhirApi, fhir_api
 
 PROFILES = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit."
@@ -145,3 +146,14 @@ def test_only_administrators_may_read_them_and_that_is_recorded(api: FhirApi, st
     newest = events(api, f"agent:identifier={api.public.administrator.id}&subtype=read")[0]
     assert newest["outcomeDesc"] == "accesses_read"
     assert [item["id"] for item in events(api, f"_id={newest['id']},study-999999")] == [newest["id"]]
+
+
+def test_a_token_that_was_revoked_reads_none(api: FhirApi) -> None:
+    """The other services accept it until it expires; auth_service, which has the sign-ins, does not."""
+    form = {"username": api.public.administrator.email, "password": PASSWORD}
+    token = api.public.token(**form).json()["access_token"]
+    headers = {"authorization": f"Bearer {token}"}
+    assert api.public.client.get("/fhir/AuditEvent", headers=headers).status_code == 200
+    api.public.client.post("/v1/token/revoke", data={"token": token})
+    refused = api.public.client.get("/fhir/AuditEvent", headers=headers)
+    assert (refused.status_code, refused.json()["issue"][0]["code"]) == (401, "login")

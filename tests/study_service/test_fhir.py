@@ -187,6 +187,24 @@ def test_errors_are_operation_outcomes(api: FhirApi, path: str, status: int, cod
     assert outcome(api, path)[:2] == (status, code)
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "identifier=%00", "identifier=" + "a," * 60, "&".join(["identifier=a"] * 40), "_count=" + "9" * 30,
+        "_lastUpdated=ge0001-01-01T00:00:00%2B14:00", "_lastUpdated=9999", "_lastUpdated=lt9999-12-31T23:59:59-14:00",
+        "_id=" + "0b0e7f0a-5d4e-4c8a-9a5e-0d7f6b3f7c11.99999999999.report", "_id=%FF", "identifier=%F0%9F%A6%A0|x",
+        "_after=0b0e7f0a-5d4e-4c8a-9a5e-0d7f6b3f7c11.1.report", "study=/", "study=//ImagingStudy/", "=", "&&", "_count",
+        "identifier=%5C%5C,", "patient:identifier='%20OR%201=1--", "identifier", "_count=%C2%B2",
+    ],
+)  # fmt: skip
+def test_a_hostile_search_is_answered(api: FhirApi, query: str) -> None:
+    for path, who in (("DiagnosticReport", api.ann), ("AuditEvent", api.public.administrator)):
+        for named in (query, query.replace("_lastUpdated", "date").replace("identifier=", "agent:identifier=")):
+            answer = api.get(f"{path}?{named}", who)
+            assert answer.status_code in (200, 400), (path, named, answer.text)
+            assert answer.headers["content-type"] == FHIR_JSON
+
+
 def test_errors_of_the_gateway_are_operation_outcomes_too(api: FhirApi, study_id: str) -> None:
     client = api.public.client
     nobody = client.get("/fhir/DiagnosticReport")
