@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from hepar.contracts.destinations import DestinationKind
 from hepar.contracts.study_files import FileName
-from study_service.destinations.configuration import ConfiguredDestination, DicomDestination
+from study_service.destinations.configuration import ConfiguredDestination, DicomDestination, DicomWebDestination
 from study_service.destinations.dicom import DicomSender
+from study_service.destinations.dicomweb import DicomWebSender
 from study_service.destinations.sender import Sender
 from study_service.errors import NoSuchDestination
 from study_service.outputs.context import Language
@@ -55,4 +56,6 @@ def configured_destinations(configured: Sequence[ConfiguredDestination]) -> Dest
 def _sender(destination: ConfiguredDestination) -> Sender:
     if isinstance(destination, DicomDestination):
         return DicomSender(destination)
+    if isinstance(destination, DicomWebDestination):
+        return DicomWebSender(destination)
     raise NotImplementedError(f"there is no sender for destinations of kind {destination.kind}")
