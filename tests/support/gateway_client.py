@@ -105,7 +105,7 @@ def around(triton: RunningTriton, tmp_path_factory: pytest.TempPathFactory) -> I
         study = study_settings(
             folder, auth_url, webhook_hosts=["hooks.example.org"], destinations=[UNREACHABLE_ARCHIVE]
         )
-        study_url = stack.enter_context(serving(create_study(study)))
+        study_url = stack.enter_context(serving(create_study(study), proxy_headers=False))
         yield Surroundings(
             auth_url,
             classify_url,

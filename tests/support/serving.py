@@ -12,9 +12,18 @@ from starlette.types import ASGIApp
 
 
 @contextmanager
-def serving(app: ASGIApp) -> Iterator[str]:
-    """Yields the address, http://127.0.0.1:PORT."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, http="httptools", log_config=None, timeout_graceful_shutdown=2))
+def serving(app: ASGIApp, *, proxy_headers: bool = True) -> Iterator[str]:
+    """Yields the address, http://127.0.0.1:PORT. proxy_headers: whether the server itself reads X-Forwarded-For."""
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            port=0,
+            http="httptools",
+            log_config=None,
+            timeout_graceful_shutdown=2,
+            proxy_headers=proxy_headers,
+        )
+    )
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
