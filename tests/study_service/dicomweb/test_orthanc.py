@@ -21,9 +21,12 @@ SENT_UID = "1.2.826.0.1.3680043.8.498.95"
 
 @pytest.fixture(scope="module")
 def orthanc(web: DicomWebServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
-    """It knows us as `hepar`, and signs in as Ann."""
-    server = {"Url": f"{web.url}/dicom-web/", "HttpHeaders": {"Authorization": web.headers()["authorization"]}}
-    options = {"Enable": True, "Root": "/dicom-web/", "Servers": {"hepar": server}}
+    """It knows us by the name of the account with which it signs in."""
+    servers = {
+        name: {"Url": f"{web.url}/dicom-web/", "HttpHeaders": {"Authorization": web.headers(name)["authorization"]}}
+        for name in ("ann", "olga")
+    }
+    options = {"Enable": True, "Root": "/dicom-web/", "Servers": servers}
     with orthanc_server(tmp_path_factory.mktemp("orthanc"), DicomWeb=options) as running:
         yield running
 
@@ -34,9 +37,9 @@ def study_in(orthanc: Orthanc, uid: str) -> list[dict[str, str]]:
 
 @pytest.mark.usefixtures("files")
 def test_the_archive_finds_and_retrieves_images_and_results(orthanc: Orthanc) -> None:
-    found = orthanc.post("/dicom-web/servers/hepar/qido", {"Uri": "/studies", "Arguments": {"PatientID": "4711"}})
+    found = orthanc.post("/dicom-web/servers/ann/qido", {"Uri": "/studies", "Arguments": {"PatientID": "4711"}})
     assert STUDY_UID in [item["0020000D"]["Value"] for item in found]
-    orthanc.post("/dicom-web/servers/hepar/retrieve", {"Resources": [{"Study": STUDY_UID}], "Synchronous": True})
+    orthanc.post("/dicom-web/servers/ann/retrieve", {"Resources": [{"Study": STUDY_UID}], "Synchronous": True})
     stored = study_in(orthanc, STUDY_UID)
     assert sorted(tags["Modality"] for tags in stored) == ["CT"] * SLICES + ["DOC", "OT", "SEG", "SR"]
 
@@ -45,8 +48,8 @@ def test_the_archive_sends_a_study_to_us(orthanc: Orthanc, web: DicomWebServer) 
     files = ct_files(12, study_uid=SENT_UID, patient="4716")
     orthanc.store(files)
     [study] = [one for one in orthanc.get("/studies?expand") if one["MainDicomTags"]["StudyInstanceUID"] == SENT_UID]
-    orthanc.post("/dicom-web/servers/hepar/stow", {"Resources": [study["ID"]], "Synchronous": True})
-    received = [dataset(content) for _, content in parts_of(web.get(f"/{SENT_UID}"))]
+    orthanc.post("/dicom-web/servers/olga/stow", {"Resources": [study["ID"]], "Synchronous": True})
+    received = [dataset(content) for _, content in parts_of(web.get(f"/{SENT_UID}", "olga"))]
     assert {item.SOPInstanceUID for item in received} == {dataset(content).SOPInstanceUID for content in files}
     assert received[0].PixelData in {dataset(content).PixelData for content in files}
 
