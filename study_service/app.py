@@ -120,7 +120,7 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
         fhir=fhir,
         auth=auth,
         dicomweb=new_dicomweb(
-            settings, DicomWebStudies(database, keys), DicomObjectStore(objects), object_reader, ingestion, files.turn
+            settings, DicomWebStudies(database, keys), DicomObjectStore(objects), object_reader, ingestion, files
         ),
     )
 

@@ -56,7 +56,9 @@ def as_explicit_little_endian(content: bytes) -> bytes:
         warnings.simplefilter("ignore")  # they quote values
         file = pydicom.dcmread(io.BytesIO(content))
         syntax = file.file_meta.TransferSyntaxUID
-        if syntax in COMPRESSED or not syntax.is_little_endian:
+        if not syntax.is_little_endian:
+            raise UnsupportedImage("an object in big-endian order is sent as it is stored only")
+        if syntax in COMPRESSED:
             header = read_header(content)
             pixels = header.with_pixels()
             frames = [_native_frame(header, pixels, index) for index in range(frame_count(pixels))]

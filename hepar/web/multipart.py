@@ -36,12 +36,15 @@ def content_type(request: Request) -> tuple[str, str]:
     return message.get_content_type() if message["content-type"] else "", str(boundary)
 
 
-async def multipart_events(body: AsyncIterator[bytes], boundary: str) -> AsyncIterator[PartStart | bytes]:
+async def multipart_events(
+    body: AsyncIterator[bytes], boundary: str, boundary_length_max: int = _BOUNDARY_LENGTH_MAX
+) -> AsyncIterator[PartStart | bytes]:
     """A PartStart for each part, followed by its bytes in pieces.
 
+    boundary_length_max: for bodies of programs that do not keep to RFC 2046.
     Raises InvalidRequest for a boundary that none can have, a malformed body and one that ends too early.
     """
-    if not boundary or len(boundary) > _BOUNDARY_LENGTH_MAX:
+    if not boundary or len(boundary) > boundary_length_max:
         message = "the multipart boundary is missing or too long"
         raise InvalidRequest(message, InvalidField("header", "/Content-Type", "invalid_boundary", message))
     collected = _Collected()

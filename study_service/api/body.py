@@ -30,6 +30,8 @@ _RAW_TYPES = (
 )
 _PIECE_BYTES = 1024 * 1024
 _PART_HEADER_BYTES = 1024
+_LONG_BOUNDARY = 200
+"""Orthanc's have 73 characters, three more than RFC 2046 allows."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -83,7 +85,8 @@ async def received_parts(
     async with _private_writer(folder, bytes_max, files_max, is_archive=True) as writer:
         with writer:
             overhead_bytes = MULTIPART_OVERHEAD_BYTES + files_max * _PART_HEADER_BYTES
-            await _write_parts(multipart_events(limited(chunks, bytes_max + overhead_bytes), boundary), writer, None)
+            body = limited(chunks, bytes_max + overhead_bytes)
+            await _write_parts(multipart_events(body, boundary, _LONG_BOUNDARY), writer, None)
         yield await asyncio.to_thread(writer.received)
 
 

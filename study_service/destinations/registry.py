@@ -7,8 +7,13 @@ from dataclasses import dataclass
 
 from hepar.contracts.destinations import DestinationKind
 from hepar.contracts.study_files import FileName
-from study_service.destinations.configuration import ConfiguredDestination, DicomDestination, FhirDestination
+from study_service.destinations.configuration import (
+    ConfiguredDestination,
+    DicomDestination,
+    FhirDestination,
+)
 from study_service.destinations.dicom import DicomSender
+from study_service.destinations.dicomweb import DicomWebSender
 from study_service.destinations.fhir import fhir_sender
 from study_service.destinations.sender import Sender
 from study_service.errors import NoSuchDestination
@@ -60,4 +65,4 @@ def _sender(destination: ConfiguredDestination, rules: TargetRules) -> Sender:
         return DicomSender(destination)
     if isinstance(destination, FhirDestination):
         return fhir_sender(destination, rules)
-    raise NotImplementedError(f"there is no sender for destinations of kind {destination.kind}")
+    return DicomWebSender(destination)

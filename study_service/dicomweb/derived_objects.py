@@ -14,10 +14,9 @@ from hepar.imaging.dicom_json import json_header
 from study_service.analysed_volume import AnalysedVolume
 from study_service.dicomweb.objects import DicomEntry, DicomObjectStore, ObjectGroup
 from study_service.documents import AnalysedVersion
-from study_service.output_context import OutputOptions, read_output_context
-from study_service.outputs.context import OutputContext
 from study_service.outputs.key_images import key_slice_indices
-from study_service.outputs.registry import DICOM_NAMES, OUTPUTS
+from study_service.outputs.registry import DICOM_NAMES
+from study_service.result_files import ResultFiles
 
 _OTHER_FORM = "measurements-2d.dcm"
 """The same content as measurements.dcm: viewers would show each measurement twice."""
@@ -26,34 +25,22 @@ NAMES = tuple(name for name in DICOM_NAMES if name != _OTHER_FORM)
 
 @dataclass(frozen=True)
 class DerivedObjects:
-    """turn: of requests that make files; masks of a large study take hundreds of megabytes."""
-
     store: DicomObjectStore
-    turn: asyncio.Semaphore
-    options: OutputOptions
+    files: ResultFiles
 
     async def group(self, study_id: str, version: AnalysedVersion, result: StudyResult) -> ObjectGroup:
         """Of one version. Empty for a study without DICOM files."""
-        volume = AnalysedVolume(self.store.objects, version.data_key, study_id, version.version)
-        prefix = f"{volume.prefix}/dicom"
+        prefix = f"{AnalysedVolume(self.store.objects, version.data_key, study_id, version.version).prefix}/dicom"
         found = await self.store.find_group(prefix, version.data_key)
-        if found is None:
-            async with self.turn:
-                found = await self.store.find_group(prefix, version.data_key)
-                if found is None:
-                    context = await read_output_context(volume, version, result, self.options)
-                    found = await self._made(prefix, version, context)
-        return found
+        return found or await self._made(prefix, version, result)
 
-    async def _made(self, prefix: str, version: AnalysedVersion, context: OutputContext) -> ObjectGroup:
+    async def _made(self, prefix: str, version: AnalysedVersion, result: StudyResult) -> ObjectGroup:
         entries, headers = [], []
-        for name in NAMES:
-            made = await asyncio.to_thread(OUTPUTS[name].make, context)
-            if made is not None:
-                content = await self.store.store_file(f"{prefix}/{name}", version.data_key, made)
-                entry, header = await asyncio.to_thread(_described, f"{prefix}/{name}", content)
-                entries.append(entry)
-                headers.append(header)
+        for name, made in (await self.files.make(version, result, NAMES, "en")).items():
+            content = await self.store.store_file(f"{prefix}/{name}", version.data_key, made)
+            entry, header = await asyncio.to_thread(_described, f"{prefix}/{name}", content)
+            entries.append(entry)
+            headers.append(header)
         group = ObjectGroup(prefix, version.data_key, tuple(entries))
         await self.store.create_group(group, headers)
         return group

@@ -11,6 +11,7 @@ from fastapi import Request, Response
 from pydicom.uid import (
     JPEG2000,
     EncapsulatedPDFStorage,
+    ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
@@ -110,9 +111,10 @@ class Retrieval:
         return Response(picture, media_type=media_type)
 
     def _can_send(self, taken: MediaRange, wanted: Sequence[CataloguedObject]) -> bool:
-        """In the stored transfer syntax, or in the one that every object can be brought to."""
-        explicit = taken.takes(ExplicitVRLittleEndian)
-        return explicit or _is_any(taken) or all(taken.takes(item.entry.transfer_syntax) for item in wanted)
+        """In the stored transfer syntax, or in the one that all but big-endian objects can be brought to."""
+        stored = {item.entry.transfer_syntax for item in wanted}
+        is_convertible = taken.takes(ExplicitVRLittleEndian) and ExplicitVRBigEndian not in stored
+        return _is_any(taken) or is_convertible or all(taken.takes(syntax) for syntax in stored)
 
     async def _files(self, wanted: Sequence[CataloguedObject], taken: MediaRange) -> AsyncIterator[Part]:
         for item in wanted:

@@ -59,7 +59,7 @@ def study_keys(query: Query) -> StudyKeys:
 
 def study_header(study: ListedStudy) -> JsonHeader:
     known = study.identifiers
-    derived = [] if study.result is None or not study.series else modalities_of(study.result)
+    derived = [] if study.result is None else modalities_of(study.result)
     sent = {part.uid for part in study.series if part.uid}
     modalities = sorted({part.modality for part in study.series if part.modality} | set(derived)) or None
     stated: dict[str, Any] = {

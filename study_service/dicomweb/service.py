@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from study_service.dicomweb.catalogue import Catalogues
@@ -13,7 +12,7 @@ from study_service.dicomweb.source_objects import SourceObjects
 from study_service.dicomweb.storing import Storing
 from study_service.dicomweb.studies import DicomWebStudies
 from study_service.ingestion import Ingestion
-from study_service.output_context import OutputOptions
+from study_service.result_files import ResultFiles
 from study_service.settings import StudySettings
 
 
@@ -31,10 +30,9 @@ def new_dicomweb(
     store: DicomObjectStore,
     reader: ObjectReader,
     ingestion: Ingestion,
-    output_turn: asyncio.Semaphore,
+    files: ResultFiles,
 ) -> DicomWeb:
-    """output_turn: of requests that make files."""
     sources = SourceObjects(store, reader, settings.spool_folder)
-    derived = DerivedObjects(store, output_turn, OutputOptions("en", settings.uid_root))
+    derived = DerivedObjects(store, files)
     storing = Storing(ingestion, reader, settings.quiet_s)
     return DicomWeb(studies, Catalogues(store, sources, derived), reader, storing)

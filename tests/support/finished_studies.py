@@ -12,7 +12,7 @@ from pydicom.uid import CTImageStorage
 
 from hepar.contracts.base import example_of
 from hepar.contracts.problems import Problem
-from hepar.contracts.studies import StudySummary
+from hepar.contracts.studies import Series, StudySummary
 from hepar.contracts.study_results import StudyResult
 from hepar.imaging.geometry import Geometry
 from hepar.imaging.volume import SliceSource, VolumeGeometry
@@ -44,7 +44,14 @@ def labels() -> NDArray[np.uint16]:
     return found
 
 
-async def _end(settings: StudySettings, study_id: str, *, failed: bool, sop_uids: Sequence[str] = ()) -> None:
+async def _end(
+    settings: StudySettings,
+    study_id: str,
+    *,
+    failed: bool,
+    sop_uids: Sequence[str] = (),
+    series_uid: str | None = None,
+) -> None:
     keys = load_key_ring(settings.key_file)
     async with (
         open_database(settings.database_url, MIGRATIONS, "studies") as database,
@@ -77,10 +84,20 @@ async def _end(settings: StudySettings, study_id: str, *, failed: bool, sop_uids
         )  # fmt: skip
         await stored.create("masks", StoredMasks(labels=masks))
         example = StudyResult.model_validate(example_of(StudyResult))
+        if series_uid is not None:
+            await queue.store_series(job, [_series(series_uid)])
         own: dict[str, object] = {"study_id": study_id, "version": job.version, "created_at": datetime.now(UTC)}
         own["key_slices"] = [example.key_slices[0].model_copy(update={"slice": LIVER_SLICES[1]})]
+        own["volume"] = example.volume.model_copy(update={"slices": GEOMETRY.shape[0], "liver_slices": (1, 4)})
         summary = StudySummary.model_validate(example_of(StudySummary))
         await queue.finish(job, example.model_copy(update=own), summary.model_dump(), "metastasis")
+
+
+def _series(uid: str) -> Series:
+    return Series(
+        id="series-2", uid=uid, number=2, description="Abdomen portal venous", modality="CT", plane="axial",
+        images=GEOMETRY.shape[0], slice_spacing_mm=5.0, findings=[], chosen=True, reason="the only series",
+    )  # fmt: skip
 
 
 async def _claimed(queue: JobQueue, study_id: str) -> Job:
@@ -97,9 +114,14 @@ async def _claimed(queue: JobQueue, study_id: str) -> Job:
             await queue.release(other)
 
 
-def finish_study(settings: StudySettings, study_id: str, sop_uids: Sequence[str] = ()) -> None:
-    """In a loop of its own. sop_uids: of the images, in the order sent; none for a study without DICOM files."""
-    asyncio.run(_end(settings, study_id, failed=False, sop_uids=sop_uids))
+def finish_study(
+    settings: StudySettings, study_id: str, sop_uids: Sequence[str] = (), series_uid: str | None = None
+) -> None:
+    """In a loop of its own. sop_uids: of the images, in the order sent; none for a study without DICOM files.
+
+    series_uid: of the study's only series; no series is stored where it is None.
+    """
+    asyncio.run(_end(settings, study_id, failed=False, sop_uids=sop_uids, series_uid=series_uid))
 
 
 def fail_study(settings: StudySettings, study_id: str) -> None:
