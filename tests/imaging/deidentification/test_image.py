@@ -144,6 +144,17 @@ def test_characteristics_are_retained_only_with_the_option() -> None:
     assert "Allergies" not in with_option
 
 
+def test_what_must_be_stated_becomes_empty_where_its_value_is_wrong() -> None:
+    image = identified.image_of()
+    with disable_value_validation():
+        image.PatientSex, image.PatientPosition, image.PatientAge = "KANARI4711", "kanari", "KANA"
+        image.SliceThickness, image.BodyPartExamined = "", "kanari"
+        found = read(deidentified(image, Options(characteristics=True)))
+    assert (found.PatientSex, found.PatientPosition, found.SliceThickness) == ("", "", None)
+    assert "PatientAge" not in found
+    assert "BodyPartExamined" not in found
+
+
 def test_pixels_are_equal_and_nothing_lies_beside_them() -> None:
     values = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
     image = ct_dataset(values.astype(np.int32) - 1024)
