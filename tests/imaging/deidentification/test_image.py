@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from highdicom.legacy import LegacyConvertedEnhancedCTImage
 from pydicom._dicom_dict import DicomDictionary
 from pydicom.config import disable_value_validation
 from pydicom.dataset import FileDataset
@@ -201,6 +202,30 @@ def test_dciodvfy_finds_no_error_where_there_was_none(options: Options, tmp_path
     (tmp_path / "found.dcm").write_bytes(deidentified(source, options))
     assert errors_of_iod(tmp_path / "source.dcm") == []
     assert errors_of_iod(tmp_path / "found.dcm") == []
+
+
+@pytest.mark.parametrize("options", [Options(), Options(True, True)], ids=str)
+def test_multi_frame_images_stay_valid_and_refer_to_their_mapped_sources(options: Options, tmp_path: Path) -> None:
+    """As highdicom converts single images."""
+    slices = [
+        with_elements(
+            valid_ct_image(), SOPInstanceUID=f"1.2.3.1.{number}", InstanceNumber=str(number),
+            ImagePositionPatient=["-20", "-20", str(5 * number)], BurnedInAnnotation="NO",
+        )
+        for number in (1, 2, 3)
+    ]  # fmt: skip
+    converted = LegacyConvertedEnhancedCTImage([read(dicom_bytes(item)) for item in slices], "1.2.3.7", 7, "1.2.3.8", 1)
+    del converted.ReferencedSeriesSequence  # dciodvfy counts it as an error
+    (tmp_path / "source.dcm").write_bytes(dicom_bytes(converted))
+    (tmp_path / "found.dcm").write_bytes(content := deidentified(converted, options))
+    assert errors_of_iod(tmp_path / "source.dcm") == errors_of_iod(tmp_path / "found.dcm") == []
+    found = read(content)
+    groups = found.PerFrameFunctionalGroupsSequence
+    positions = [float(item.PlanePositionSequence[0].ImagePositionPatient[2]) for item in groups]
+    assert sorted(positions) == [5.0, 10.0, 15.0]
+    sources = [item.ConversionSourceAttributesSequence[0].ReferencedSOPInstanceUID for item in groups]
+    assert set(sources) == {PSEUDONYMS.uid(f"1.2.3.1.{number}") for number in (1, 2, 3)}
+    np.testing.assert_array_equal(found.pixel_array, converted.pixel_array)
 
 
 def valid_ct_image() -> FileDataset:
