@@ -61,7 +61,8 @@ def _header(files: StudyFiles, ref: FileRef) -> Dataset:
 
 def _refs(files: StudyFiles, images: tuple[int, ...]) -> Iterator[FileRef]:
     """Raises UnreadableImage where the upload has no such position."""
-    found = {ref.index: ref for ref in files if ref.index in set(images)}
+    wanted = set(images)
+    found = {ref.index: ref for ref in files if ref.index in wanted}
     for index in images:
         if index not in found:
             raise UnreadableImage("the images of the study can no longer be read")

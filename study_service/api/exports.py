@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from hepar.contracts.studies import STUDIES_PATH
 from hepar.imaging.deidentification import Options
+from hepar.web.guard import is_head
 from hepar.web.openapi import problems
 from study_service.api.dependencies import PRINCIPAL, CallerDep, Dependencies, StudyId, VersionDep
 from study_service.exports.deidentified import ExportRequest
@@ -31,6 +32,7 @@ _ZIP = "application/zip"
     | {200: {"content": {_ZIP: {"schema": {"type": "string", "format": "binary"}, "example": "(the bytes)"}}}},
 )
 async def export_deidentified_study(
+    request: Request,
     study_id: StudyId,
     caller: CallerDep,
     dependencies: Dependencies,
@@ -51,6 +53,9 @@ async def export_deidentified_study(
     pieces = dependencies.exports.stream(ExportRequest(caller, study_id, version, options))
     first = await anext(pieces)
     headers = {"Content-Disposition": 'attachment; filename="deidentified.zip"', "Cache-Control": "no-store"}
+    if is_head(request.scope):
+        await pieces.aclose()
+        return Response(media_type=_ZIP, headers=headers)
     return StreamingResponse(_continued(first, pieces), media_type=_ZIP, headers=headers)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -54,16 +54,19 @@ class DeidentifiedExports:
         self._folder = folder
         self._turns = asyncio.Semaphore(_EXPORTS_MAX)
 
-    async def stream(self, request: ExportRequest) -> AsyncIterator[bytes]:
+    async def stream(self, request: ExportRequest) -> AsyncGenerator[bytes, None]:
         """The ZIP in pieces. Everything is checked, and the access recorded, before the first one.
 
         Raises StudyNotFinished, CannotBeDeidentified, NoSuchStudy, Unavailable, InsufficientStorage.
         """
         async with self._turn():
             with tempfile.TemporaryDirectory(dir=self._folder, prefix="export-") as name:
-                members = self._members(request, Path(name))
-                async for piece in zip_stream(members):
-                    yield piece
+                async with (
+                    aclosing(self._members(request, Path(name))) as members,
+                    aclosing(zip_stream(members)) as pieces,
+                ):
+                    async for piece in pieces:
+                        yield piece
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -76,7 +79,7 @@ class DeidentifiedExports:
         finally:
             self._turns.release()
 
-    async def _members(self, request: ExportRequest, folder: Path) -> AsyncIterator[tuple[str, Path]]:
+    async def _members(self, request: ExportRequest, folder: Path) -> AsyncGenerator[tuple[str, Path], None]:
         found, files, result = await self._records.source(request.caller, request.study_id, request.version)
         volume = AnalysedVolume(self._files.objects, found.data_key, request.study_id, found.version)
         sources = (await volume.volume()).sources

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zipfile
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable
 from pathlib import Path
 
 _PIECE_BYTES = 1024 * 1024
@@ -33,7 +33,7 @@ class _Sink:
         return taken
 
 
-async def zip_stream(members: AsyncIterable[tuple[str, Path]]) -> AsyncIterator[bytes]:
+async def zip_stream(members: AsyncIterable[tuple[str, Path]]) -> AsyncGenerator[bytes, None]:
     """members: name and file, which is deleted when it has been packed. Members have no dates of their own."""
     sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=_FAST) as archive:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,6 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
-from pydicom.tag import BaseTag
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
 from hepar.imaging.decoding import check_size, decoder_errors
@@ -100,15 +100,12 @@ class _Copier:
             action = self._profile.action(tag, nested=nested)
             if action == "remove" or source[tag].VR not in dictionary_VR(tag).split(" or "):
                 continue
-            value = self._shifted(source[tag]) if action == "shift" else None
-            if value is None:
-                value = self._value(self._unshifted(action, tag, nested=nested), source[tag])
+            value = self._value(action, source[tag])
+            if value is None and action in ("keep", "shift"):
+                value = self._value(self._profile.basic_action(tag, nested=nested), source[tag])
             if value is not None:
                 found.add_new(tag, source[tag].VR, value)
         return found
-
-    def _unshifted(self, action: Action, tag: BaseTag, *, nested: bool) -> Action:
-        return self._profile.basic_action(tag, nested=nested) if action == "shift" else action
 
     def _value(self, action: Action, element: DataElement) -> Any:  # noqa: ANN401  of any VR
         """None for an element that is left out."""
@@ -116,11 +113,13 @@ class _Copier:
             return self._items(action, element)
         if element.VR == "UI":
             return self._uids(element) if action in ("uid", "keep") else None
-        if action == "keep":
-            return kept(element)
-        if action == "empty":
-            return ""
-        return dummy(element.VR) if action == "dummy" else None
+        values: dict[Action, Callable[[DataElement], Any]] = {
+            "keep": kept,
+            "shift": self._shifted,
+            "empty": lambda _: "",
+            "dummy": lambda element: dummy(element.VR),
+        }
+        return values[action](element) if action in values else None
 
     def _items(self, action: Action, element: DataElement) -> Sequence | None:
         """Without items of which nothing is left."""

@@ -25,7 +25,8 @@ IODS: Mapping[str, str] = {
     LegacyConvertedEnhancedCTImageStorage: "legacy",
 }
 """Columns of ct_attributes.csv by SOP Class UID."""
-_NOT_EMPTY, _PRESENT = ("1", "1C"), ("1", "1C", "2", "2C")
+_NOT_EMPTY, _EMPTY = ("1", "1C"), ("2", "2C")
+_PRESENT = _NOT_EMPTY + _EMPTY
 """Types of attributes (PS3.5, 7.4)."""
 
 
@@ -72,10 +73,12 @@ class Profile:
         return self.basic_action(tag, nested=nested)
 
     def basic_action(self, tag: BaseTag, *, nested: bool) -> Action:
-        """Of a listed attribute, without the options."""
+        """Without the options, and of an unlisted attribute whose value is none of its VR."""
         stated = attribute_types()[keyword_for_tag(tag)]
         kinds = [stated[f"{self._iod}_{place}"] for place in ("top", "nested")]
         kind = next((found for found in (kinds[::-1] if nested else kinds) if found), "")
+        if tag not in table():
+            return "empty" if kind in _EMPTY else "remove"
         return _basic_action(table()[tag].basic, kind) if kind else "remove"
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from highdicom.legacy import LegacyConvertedEnhancedCTImage
 from pydicom._dicom_dict import DicomDictionary
 from pydicom.config import disable_value_validation
 from pydicom.dataset import FileDataset
@@ -144,6 +145,17 @@ def test_characteristics_are_retained_only_with_the_option() -> None:
     assert "Allergies" not in with_option
 
 
+def test_what_must_be_stated_becomes_empty_where_its_value_is_wrong() -> None:
+    image = identified.image_of()
+    with disable_value_validation():
+        image.PatientSex, image.PatientPosition, image.PatientAge = "KANARI4711", "kanari", "KANA"
+        image.SliceThickness, image.BodyPartExamined = "", "kanari"
+        found = read(deidentified(image, Options(characteristics=True)))
+    assert (found.PatientSex, found.PatientPosition, found.SliceThickness) == ("", "", None)
+    assert "PatientAge" not in found
+    assert "BodyPartExamined" not in found
+
+
 def test_pixels_are_equal_and_nothing_lies_beside_them() -> None:
     values = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
     image = ct_dataset(values.astype(np.int32) - 1024)
@@ -190,6 +202,30 @@ def test_dciodvfy_finds_no_error_where_there_was_none(options: Options, tmp_path
     (tmp_path / "found.dcm").write_bytes(deidentified(source, options))
     assert errors_of_iod(tmp_path / "source.dcm") == []
     assert errors_of_iod(tmp_path / "found.dcm") == []
+
+
+@pytest.mark.parametrize("options", [Options(), Options(True, True)], ids=str)
+def test_multi_frame_images_stay_valid_and_refer_to_their_mapped_sources(options: Options, tmp_path: Path) -> None:
+    """As highdicom converts single images."""
+    slices = [
+        with_elements(
+            valid_ct_image(), SOPInstanceUID=f"1.2.3.1.{number}", InstanceNumber=str(number),
+            ImagePositionPatient=["-20", "-20", str(5 * number)], BurnedInAnnotation="NO",
+        )
+        for number in (1, 2, 3)
+    ]  # fmt: skip
+    converted = LegacyConvertedEnhancedCTImage([read(dicom_bytes(item)) for item in slices], "1.2.3.7", 7, "1.2.3.8", 1)
+    del converted.ReferencedSeriesSequence  # dciodvfy counts it as an error
+    (tmp_path / "source.dcm").write_bytes(dicom_bytes(converted))
+    (tmp_path / "found.dcm").write_bytes(content := deidentified(converted, options))
+    assert errors_of_iod(tmp_path / "source.dcm") == errors_of_iod(tmp_path / "found.dcm") == []
+    found = read(content)
+    groups = found.PerFrameFunctionalGroupsSequence
+    positions = [float(item.PlanePositionSequence[0].ImagePositionPatient[2]) for item in groups]
+    assert sorted(positions) == [5.0, 10.0, 15.0]
+    sources = [item.ConversionSourceAttributesSequence[0].ReferencedSOPInstanceUID for item in groups]
+    assert set(sources) == {PSEUDONYMS.uid(f"1.2.3.1.{number}") for number in (1, 2, 3)}
+    np.testing.assert_array_equal(found.pixel_array, converted.pixel_array)
 
 
 def valid_ct_image() -> FileDataset:

@@ -8,8 +8,9 @@ import io
 import json
 import logging
 import sqlite3
+import tracemalloc
 import zipfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import highdicom
@@ -18,9 +19,12 @@ import pydicom
 import pytest
 
 from hepar.contracts.base import RESEARCH_USE_NOTICE
+from hepar.imaging.deidentification import Options
 from hepar.storage.database import open_database
 from study_service.accesses import accesses_of
-from study_service.documents import Access
+from study_service.documents import Access, Caller
+from study_service.exports.deidentified import DeidentifiedExports, ExportRequest
+from study_service.exports.zip_stream import zip_stream
 from study_service.migrations import MIGRATIONS
 from tests.support import identified_images as identified
 from tests.support.dicom_tools import errors_of_iod
@@ -99,6 +103,47 @@ def test_nothing_is_left_behind(api: StudyApi, study_id: str) -> None:
     with sqlite3.connect(database) as connection:
         dump = "\n".join(connection.iterdump()).encode()
     assert [canary for canary in identified.CANARIES if canary in dump] in ([], [identified.DAY.encode()])
+
+
+def test_a_reader_that_leaves_ends_its_export(api: StudyApi, study_id: str) -> None:
+    """More often than exports run at the same time."""
+    exports: DeidentifiedExports = api.client.app.state.dependencies.exports  # type: ignore[attr-defined]
+    request = ExportRequest(Caller("ann"), study_id, None, Options())
+
+    async def leave() -> list[Path]:
+        pieces = exports.stream(request)
+        await anext(pieces)
+        during = list(api.settings.spool_folder.iterdir())
+        await pieces.aclose()
+        return during
+
+    assert api.client.portal is not None
+    for _ in range(3):
+        (folder,) = api.client.portal.call(leave)
+        assert not folder.exists()
+    head = api.call("HEAD", f"/v1/studies/{study_id}/deidentified.zip")
+    assert (head.status_code, head.content) == (200, b"")
+
+
+def test_memory_does_not_grow_with_the_files(tmp_path: Path) -> None:
+    file = tmp_path / "image"
+    with file.open("wb") as opened:
+        opened.truncate(48 * 1024**2)
+
+    async def members() -> AsyncIterator[tuple[str, Path]]:
+        yield "images/00001.dcm", file
+
+    async def packed() -> int:
+        return sum([len(piece) async for piece in zip_stream(members())])
+
+    tracemalloc.start()
+    try:
+        assert asyncio.run(packed()) < 8 * 1024**2
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 8 * 1024**2
+    assert not file.exists()
 
 
 def test_images_and_results_refer_to_each_other(api: StudyApi, study_id: str, tmp_path: Path) -> None:
