@@ -39,7 +39,7 @@ def test_a_study_survives_kill_9_of_every_component(tmp_path: Path) -> None:
                         await studies.wait(study_id, in_stage(chance.choice(STAGES)))
                         await asyncio.sleep(chance.uniform(0, 0.1))
                         if victim == "postgresql":
-                            server.crash()
+                            await asyncio.to_thread(server.kill)
                             await asyncio.to_thread(server.start)
                         else:
                             await asyncio.to_thread(services.kill, victim)
