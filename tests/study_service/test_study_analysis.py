@@ -17,7 +17,8 @@ from study_service.documents import Caller
 from study_service.errors import NoSuchSlice
 from study_service.job_queue import JobQueue, QueueRules
 from study_service.slice_models import slice_models
-from study_service.study_analysis import AnalysisTools, MixedModels, StudyAnalysis
+from study_service.study_analysis import AnalysisTools, StudyAnalysis
+from study_service.volume_inference import MixedModels
 from study_service.volume_reader import VolumeReader
 from tests.support.slice_services import SliceServices, slice_services
 from tests.support.study_rows import sqlite_url
