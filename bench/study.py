@@ -21,10 +21,10 @@ from bench.stored_study import analyse_study, upload_of
 from bench.study_slices import slices_of
 from hepar.contracts.cards import ModelCard
 from hepar.core.deadlines import Deadline
-from hepar.ensemble.masks import LIVER, LIVER_SEEN_PX, LIVER_THRESHOLD
+from hepar.ensemble.liver_search import LiverSearch
 from hepar.imaging.ct_image import GreyImage
 from hepar.imaging.letterbox import letterbox
-from study_service.slice_models import SliceLimits, SliceModels, slice_models
+from study_service.slice_models import LiverMasks, SliceLimits, SliceModels, slice_models
 
 BATCHES = (1, 8)
 """Slices of one run of ONNX Runtime alone; the fastest counts."""
@@ -32,15 +32,18 @@ _SETTINGS = tuple(setting for setting in SETTINGS if not setting.spinning)
 """Spinning is several times slower: `make bench`."""
 _CLIENT = "worker"
 _TIME_LIMIT_S = 300.0
-_FULL = 255
 
 
 @dataclass
 class Cost:
-    """Of one kind of work, by round. wall_s: until it was done.  cpu_s: processor time of all processes."""
+    """Of one kind of work, by round. wall_s: until it was done.  cpu_s: processor time of all processes.
+
+    process_cpu_s: the same by process, of work through the services.
+    """
 
     wall_s: list[float] = field(default_factory=list)
     cpu_s: list[float] = field(default_factory=list)
+    process_cpu_s: dict[str, list[float]] = field(default_factory=dict)
 
     def add(self, wall_s: float, cpu_s: float) -> None:
         self.wall_s.append(wall_s)
@@ -51,7 +54,7 @@ class Cost:
 class StudyCosts:
     """slices, liver_slices: numbers of them.  alone: by setting of ONNX Runtime.  services: the model work alone.
 
-    stored: from the upload at the gateway to the stored result.  process_cpu_s: of `services`, by process and round.
+    stored: from the upload at the gateway to the stored result.
     """
 
     slices: int
@@ -59,7 +62,6 @@ class StudyCosts:
     alone: dict[str, Cost] = field(default_factory=dict)
     services: Cost = field(default_factory=Cost)
     stored: Cost = field(default_factory=Cost)
-    process_cpu_s: dict[str, list[float]] = field(default_factory=dict)
 
     @property
     def fastest_alone(self) -> str:
@@ -80,13 +82,13 @@ def measure_study(stack: RunningStack, source: Path, limits: SliceLimits, rounds
 
 
 async def _measured(stack: RunningStack, source: Path, limits: SliceLimits, rounds: int, folder: Path) -> StudyCosts:
-    slices, upload, account = slices_of(source), upload_of(source, folder), stack.sign_up()
+    (slices, spacing_mm), upload, account = slices_of(source), upload_of(source, folder), stack.sign_up()
     settings = stack.settings
     auth, classify, detect = (
         f"http://127.0.0.1:{port}" for port in (settings.auth_port, settings.classify_port, settings.detect_port)
     )
     async with slice_models(auth, classify, detect, settings.study_worker_secret, limits) as models:
-        liver = await _analysed(models, slices)  # warms up, and finds the liver's slices
+        liver = await _analysed(models, slices, spacing_mm)  # warms up, and finds the liver's slices
         costs = StudyCosts(len(slices), len(liver))
         alone = _Alone(settings.triton_environment, _files(settings.triton_model_repository, slices, folder), liver)
         for _ in range(rounds):
@@ -94,36 +96,44 @@ async def _measured(stack: RunningStack, source: Path, limits: SliceLimits, roun
                 for batch in BATCHES:
                     cost = costs.alone.setdefault(f"{setting}, {batch} slice(s) a run", Cost())
                     cost.add(*await asyncio.to_thread(alone.seconds, setting, batch))
-            with _measuring(stack, costs.services) as spent:
-                await _analysed(models, slices)
-            for name, cpu_s in spent.items():
-                costs.process_cpu_s.setdefault(name, []).append(cpu_s)
+            with _measuring(stack, costs.services):
+                await _analysed(models, slices, spacing_mm)
             token = stack.token(account)
-            with _measuring(stack, costs.stored):
-                await asyncio.to_thread(analyse_study, stack, upload, token)
+            with _measuring(stack, costs.stored) as spent:
+                spent.wall_s = await asyncio.to_thread(analyse_study, stack, upload, token)
     return costs
 
 
+@dataclass
+class _Round:
+    """wall_s: where the work itself knows it better."""
+
+    wall_s: float | None = None
+
+
 @contextmanager
-def _measuring(stack: RunningStack, cost: Cost) -> Iterator[dict[str, float]]:
-    """Adds a round to `cost`. Yields the processor time by process, which is there at the end."""
-    spent: dict[str, float] = {}
+def _measuring(stack: RunningStack, cost: Cost) -> Iterator[_Round]:
+    """Adds a round to `cost`."""
+    spent = _Round()
     before, started = stack.cpu_s() | {_CLIENT: time.process_time()}, time.perf_counter()
     yield spent
     wall_s, after = time.perf_counter() - started, stack.cpu_s() | {_CLIENT: time.process_time()}
-    spent.update({name: after[name] - before[name] for name in after})
-    cost.add(wall_s, sum(spent.values()))
+    by_process = {name: after[name] - before[name] for name in after}
+    cost.add(wall_s if spent.wall_s is None else spent.wall_s, sum(by_process.values()))
+    for name, cpu_s in by_process.items():
+        cost.process_cpu_s.setdefault(name, []).append(cpu_s)
 
 
-async def _analysed(models: SliceModels, slices: GreyImage) -> NDArray[np.intp]:
+async def _analysed(models: SliceModels, slices: GreyImage, spacing_mm: float) -> NDArray[np.intp]:
     """What the worker has the services do: the liver first, then both of them on its slices. Returns their indices."""
-    deadline = Deadline.after(_TIME_LIMIT_S)
-    masks = await models.liver(slices, deadline)
-    liver_px = (masks.shares[:, LIVER] >= LIVER_THRESHOLD * _FULL).sum(axis=(1, 2))
-    liver = np.flatnonzero(liver_px >= LIVER_SEEN_PX)
-    if not len(liver):
+    deadline, search = Deadline.after(_TIME_LIMIT_S), LiverSearch(len(slices), spacing_mm)
+    while search.wanted:
+        masks = await models.liver(slices[search.wanted], deadline)
+        search.add(masks.shares)
+    if search.extent is None:
         raise MeasurementFailed("there is no liver in these slices")
-    of_liver = masks.of(liver)
+    of_liver = LiverMasks(search.shares(), masks.segmenter, masks.lesion_threshold)
+    liver = np.arange(search.extent[0], search.extent[1] + 1)
     await asyncio.gather(
         models.classify(slices[liver], deadline, of_liver), models.detect(slices[liver], deadline, of_liver)
     )
@@ -187,9 +197,6 @@ def lines_of(name: str, costs: StudyCosts) -> list[str]:
         f"Ratio of {work} to ONNX Runtime alone: {wall:.2f} by time, {cpu:.2f} by processor time."
         for work, (wall, cpu) in ((work, costs.ratios(cost)) for work, cost in works.items())
     ]
-    by_process = ", ".join(
-        f"{process} {statistics.median(spent):.2f} s" for process, spent in costs.process_cpu_s.items()
-    )
     return [
         f"{name}: {costs.slices} slices, {costs.liver_slices} of them with liver.",
         "",
@@ -197,10 +204,14 @@ def lines_of(name: str, costs: StudyCosts) -> list[str]:
         "|---|---|---|---|",
         *(_row(work, cost) for work, cost in (rows | works).items()),
         "",
-        f"Processor time of the model work through the services: {by_process}.",
+        *(f"Processor time of {work}: {_by_process(cost)}." for work, cost in works.items()),
         "",
         *ratios,
     ]
+
+
+def _by_process(cost: Cost) -> str:
+    return ", ".join(f"{process} {statistics.median(spent):.2f} s" for process, spent in cost.process_cpu_s.items())
 
 
 def _row(work: str, cost: Cost) -> str:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from bench.measurement import MeasurementFailed
 from hepar.imaging.ct_image import LIVER_WINDOW, GreyImage
 from hepar.imaging.errors import StudyError
 from hepar.imaging.study import load_volume, read_headers
+from hepar.imaging.volume import grey_levels
 
 SAMPLE_STUDY = Path("samples/study.zip")
 
 
-def slices_of(source: Path) -> GreyImage:
-    """(slices, rows, columns) of the series that would be analysed.
+def slices_of(source: Path) -> tuple[GreyImage, float]:
+    """(slices, rows, columns) of the series that would be analysed, and the distance between slices in millimetres.
 
     source: a folder of DICOM files, a ZIP or a NIfTI volume.  Raises MeasurementFailed where it is no study.
     """
@@ -24,4 +23,4 @@ def slices_of(source: Path) -> GreyImage:
         volume = load_volume(paths, read_headers(paths))
     except StudyError as error:
         raise MeasurementFailed(f"{source}: {error}") from error
-    return np.stack([LIVER_WINDOW.to_grey(hu.astype(np.float32)) for hu in volume.hu])
+    return grey_levels(volume.hu, LIVER_WINDOW), volume.geometry.spacing_mm[0]

@@ -20,12 +20,13 @@ from sqlalchemy.orm import aliased
 from hepar.contracts.problems import Problem
 from hepar.contracts.studies import Series
 from hepar.contracts.study_results import StudyResult
+from hepar.storage.changes import announce
 from hepar.storage.database import Database
 from hepar.storage.encryption import KeyRing
 from study_service.destinations.sends import queue_automatic_sends
 from study_service.documents import StudyFiles
 from study_service.stored_studies import study_files
-from study_service.tables import StoredResult, StoredSeries, StoredStudy, StoredTurn
+from study_service.tables import QUEUE_CHANNEL, StoredResult, StoredSeries, StoredStudy, StoredTurn
 from study_service.webhooks.deliveries import queue_deliveries
 
 _OUTAGE_S = 60.0
@@ -199,6 +200,7 @@ class JobQueue:
         """At the orderly stop of the worker: another continues at once, and the try does not count."""
         async with self._database.writing() as session:
             await self._change(session, job, {"status": "queued", "tries": job.tries - 1} | self._free())
+            await (await session.connection()).run_sync(announce, QUEUE_CHANNEL)
 
     async def depths(self) -> dict[str, int]:
         """Studies that wait, by priority."""

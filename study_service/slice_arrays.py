@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
 from collections.abc import AsyncIterator, Iterable
 
 import numpy as np
+import zstandard
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from hepar.storage.encryption import DataKey
 from hepar.storage.objects import ObjectStore
 
-_LEVEL = 1  # the fastest: a CT slice shrinks by half, higher levels save 5 % more
+_LEVEL = 1  # a CT slice shrinks by half in a millisecond; level 3 saves 5 % more in twice the time
+_BLOCK_BYTES = 1024 * 1024
 
 
 class SliceArray(BaseModel):
@@ -39,7 +40,7 @@ async def write_slices(
     slices: Iterable[NDArray[np.generic]],
     first: int = 0,
 ) -> SliceArray:
-    """slices: of one shape and type, at least one; one is in memory at a time, made and encrypted in a thread.
+    """slices: of one shape and type, at least one; a few are in memory at a time, made and encrypted in a thread.
     key: a new one, used by nobody else.
 
     Raises InsufficientStorage, Unavailable.
@@ -47,19 +48,20 @@ async def write_slices(
     source, offsets = iter(slices), [0]
     form: tuple[str, tuple[int, int]] = ("", (0, 0))
 
-    def next_block(index: int) -> tuple[bytes, NDArray[np.generic]] | None:
-        pixels = next(source, None)
-        if pixels is None:
-            return None
-        content = zlib.compress(np.ascontiguousarray(pixels).tobytes(), _LEVEL)
-        return data_key.encrypt(content, f"{key} {index}"), pixels
+    def next_block() -> bytes:
+        """Some slices in one, because each call of a thread has its price; empty at the end."""
+        nonlocal form
+        block = bytearray()
+        while len(block) < _BLOCK_BYTES and (pixels := next(source, None)) is not None:
+            form = (pixels.dtype.str, (pixels.shape[0], pixels.shape[1]))
+            content = zstandard.compress(np.ascontiguousarray(pixels).tobytes(), _LEVEL)
+            sealed = data_key.encrypt(content, f"{key} {len(offsets) - 1}")
+            offsets.append(offsets[-1] + len(sealed))
+            block += sealed
+        return bytes(block)
 
     async def blocks() -> AsyncIterator[bytes]:
-        nonlocal form
-        while (made := await asyncio.to_thread(next_block, len(offsets) - 1)) is not None:
-            block, pixels = made
-            form = (pixels.dtype.str, (pixels.shape[0], pixels.shape[1]))
-            offsets.append(offsets[-1] + len(block))
+        while block := await asyncio.to_thread(next_block):
             yield block
 
     await objects.write(key, blocks(), bytes_max=2**40)
@@ -81,6 +83,6 @@ async def read_slices(
     slices = np.empty((end - begin, *stored.shape), dtype=np.dtype(stored.dtype))
     for place, index in enumerate(range(begin, end)):
         block = content[stored.offsets[index] - offset : stored.offsets[index + 1] - offset]
-        pixels = zlib.decompress(data_key.decrypt(block, f"{stored.key} {index}"))
+        pixels = zstandard.decompress(data_key.decrypt(block, f"{stored.key} {index}"))
         slices[place] = np.frombuffer(pixels, slices.dtype).reshape(stored.shape)
     return slices

@@ -17,14 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from hepar.contracts.slices import SliceClassifications, SliceDetections
 from hepar.contracts.study_results import ModelVersion
-from hepar.core.deadlines import Deadline
-from hepar.core.errors import Unavailable
-from hepar.ensemble.liver_extent import liver_extent, liver_pixels
-from hepar.imaging.ct_image import LIVER_WINDOW, GreyImage
 from hepar.imaging.study import StudyHeaders
-from hepar.imaging.volume import grey_levels
 from hepar.storage.objects import ObjectStore
 from study_service.analysed_volume import AnalysedVolume, StoredLiver, StoredMasks, StoredVolume
 from study_service.documents import StudyFiles
@@ -32,15 +26,13 @@ from study_service.job_queue import Job, JobQueue
 from study_service.lesion_step import LesionInput, find_lesions, label_slices
 from study_service.result_document import result_of, summary_of
 from study_service.slice_arrays import write_slices
-from study_service.slice_models import LiverMasks, SliceModels
+from study_service.slice_models import SliceModels
 from study_service.unpacked_uploads import unpacked
+from study_service.volume_inference import STEP_SLICES, MixedModels, SliceAnswers, VolumeInference
 from study_service.volume_reader import VolumeReader
 
-PIPELINE_VERSION = "1"
+PIPELINE_VERSION = "2"
 """Grows with every change of the steps or of what they store: a study in progress then begins again."""
-STEP_SLICES = 16
-"""Slices of one step: a worker that dies loses the answers for these at most."""
-_LIVER_SLICES = 64
 _ANSWERS = "answers"
 _Document = TypeVar("_Document", bound=BaseModel)
 
@@ -49,18 +41,6 @@ class Pipeline(BaseModel):
     """Which steps stored what is there."""
 
     version: str
-
-
-class SliceAnswers(BaseModel):
-    """Of the models, for the slices from `start`."""
-
-    start: int
-    classifications: SliceClassifications
-    detections: SliceDetections
-
-
-class MixedModels(Unavailable):
-    """Models were replaced in the middle of a study; the analysis of its slices begins again."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +59,10 @@ class AnalysisTools:
 
 
 class StudyAnalysis:
-    """The steps of one study: load, liver, slices, finish. All raise JobLost where the study is no longer ours."""
+    """The steps of one study: load, liver, slices, finish. All raise JobLost where the study is no longer ours.
+
+    Call `aclose` at the end.
+    """
 
     def __init__(self, tools: AnalysisTools, job: Job, files: StudyFiles) -> None:
         self._tools = tools
@@ -88,6 +71,10 @@ class StudyAnalysis:
         self._stored = AnalysedVolume(tools.objects, files.data_key, job.study_id, job.version)
         self._documents: dict[str, BaseModel] = {}
         self._began: tuple[float, int] | None = None
+        self._inference = VolumeInference(tools.models, self._stored, tools.call_s)
+
+    async def aclose(self) -> None:
+        await self._inference.aclose()
 
     async def load(self) -> int:
         """Reads the upload in a process with limits, and stores the slices; returns their number.
@@ -109,33 +96,27 @@ class StudyAnalysis:
     async def liver(self) -> list[int] | None:
         """First and last slice of the liver; None where there is none. Raises what SliceModels does."""
         await self._progress("liver")
-        found = await self._stored.find("liver", StoredLiver)
-        if found is None:
-            await self._stored.create("liver", await self._segmented(await self._volume()))
-            found = await self._liver()
-        if found.extent is not None:
-            await self._progress("inference", slices_total=found.extent[1] - found.extent[0] + 1)
-        return list(found.extent) if found.extent else None
+        if await self._stored.find("liver", StoredLiver) is None:
+            await self._find_liver(await self._volume())
+        extent = (await self._liver()).extent
+        if extent is None:
+            return None
+        await self._ask_ahead(extent[0])
+        await self._progress("inference", slices_total=extent[1] - extent[0] + 1)
+        return list(extent)
 
     async def slices(self, start: int, stop: int) -> int:
-        """Asks classifiers and detectors about slices of the liver. Raises what SliceModels does."""
-        name = f"{_ANSWERS}/{start:05d}"
+        """Stores the answers of classifiers and detectors about slices of the liver. Raises what SliceModels does."""
         volume, liver = await self._volume(), await self._liver()
-        extent = liver.extent or (0, -1)
-        if await self._stored.find(name, SliceAnswers) is None:
+        first, last = liver.extent or (0, -1)
+        if await self._answers_of(start) is None:
             self._began = self._began or (time.monotonic(), start)
-            grey = await self._grey(volume, start, stop)
-            shares = await self._stored.shares(liver, start, stop)
-            masks = LiverMasks(shares, liver.segmenter, liver.lesion_threshold)
-            deadline = Deadline.after(self._tools.call_s)
-            classified, detected = await asyncio.gather(
-                self._tools.models.classify(grey, deadline, masks), self._tools.models.detect(grey, deadline, masks)
-            )
-            answers = SliceAnswers(start=start, classifications=classified, detections=detected)
-            await self._stored.create(name, answers)
-        done, total = stop - extent[0], extent[1] - extent[0] + 1
+            if stop <= last:
+                await self._ask_ahead(stop)
+            await self._create(f"{_ANSWERS}/{start:05d}", await self._inference.answers(volume, liver, start))
+        done = stop - first
         await self._progress(
-            "inference", slices_done=done, slices_total=total, time_left_s=self._left_s(stop, extent[1])
+            "inference", slices_done=done, slices_total=last - first + 1, time_left_s=self._left_s(stop, last)
         )
         return done
 
@@ -146,7 +127,7 @@ class StudyAnalysis:
         answers = await self._answers(liver)
         organ = None
         if liver.extent is not None:
-            organ = await self._stored.shares(liver, liver.extent[0], liver.extent[1] + 1)
+            organ = (await self._inference.masks(liver, liver.extent[0], liver.extent[1] + 1)).shares
         given = LesionInput(
             volume, liver, organ, [part.classifications for part in answers], [part.detections for part in answers]
         )
@@ -160,6 +141,7 @@ class StudyAnalysis:
     async def _load(self, folder: Path) -> None:
         paths = await unpacked(self._tools.objects, self._files, folder)
         headers, volume = await self._tools.reader.volume(paths, self._files.series)
+        self._inference.begin(volume)
         key = f"{self._stored.prefix}/hounsfield-{uuid.uuid4().hex}"
         slices = await write_slices(self._tools.objects, self._files.data_key, key, iter(volume.hu))
         stored = StoredVolume(
@@ -172,37 +154,37 @@ class StudyAnalysis:
             warnings=volume.warnings,
             frame_of_reference_uid=volume.frame_of_reference_uid,
         )
-        if not await self._stored.create("volume", stored):
+        if not await self._create("volume", stored):
             await self._tools.objects.delete(key)
 
-    async def _segmented(self, volume: StoredVolume) -> StoredLiver:
-        parts: list[LiverMasks] = []
-        for start in range(0, volume.slices.count, _LIVER_SLICES):
-            grey = await self._grey(volume, start, min(start + _LIVER_SLICES, volume.slices.count))
-            parts.append(await self._tools.models.liver(grey, Deadline.after(self._tools.call_s)))
-            await self._progress("liver")
-        first = parts[0]
-        if any(part.segmenter != first.segmenter for part in parts):
-            raise MixedModels("the segmenter was replaced in the middle of a study")
-        pixels = [count for part in parts for count in liver_pixels(part.shares)]
-        extent = liver_extent(pixels, volume.geometry.spacing_mm[0])
-        kept = None
+    async def _find_liver(self, volume: StoredVolume) -> None:
+        liver = await self._inference.found_liver(volume)
+        extent, masks, shares = liver.extent, liver.masks, None
         if extent is not None:
-            rows = (item.reshape(-1, item.shape[-1]) for part in parts for item in part.shares)
-            wanted = (item for index, item in enumerate(rows) if extent[0] <= index <= extent[1])
+            rows = (item.reshape(-1, item.shape[-1]) for item in masks.shares)
             key = f"{self._stored.prefix}/shares-{uuid.uuid4().hex}"
-            kept = await write_slices(self._tools.objects, self._files.data_key, key, wanted, extent[0])
-        return StoredLiver(
-            extent=extent, segmenter=first.segmenter, lesion_threshold=first.lesion_threshold, shares=kept
+            shares = await write_slices(self._tools.objects, self._files.data_key, key, rows, extent[0])
+        found = StoredLiver(
+            extent=extent, segmenter=masks.segmenter, lesion_threshold=masks.lesion_threshold, shares=shares
         )
+        if await self._create("liver", found):
+            self._inference.keep(masks)
+
+    async def _ask_ahead(self, start: int) -> None:
+        """While the step before stores its answers, the services work on the next ones."""
+        if await self._answers_of(start) is None:
+            self._inference.ask(await self._volume(), await self._liver(), start)
+
+    async def _answers_of(self, start: int) -> SliceAnswers | None:
+        return await self._stored.find(f"{_ANSWERS}/{start:05d}", SliceAnswers)
 
     async def _answers(self, liver: StoredLiver) -> list[SliceAnswers]:
         """Of all slices of the liver. Raises MixedModels, after which the models are asked again."""
         if liver.extent is None:
             return []
         starts = range(liver.extent[0], liver.extent[1] + 1, STEP_SLICES)
-        answers = [await self._stored.document(f"{_ANSWERS}/{start:05d}", SliceAnswers) for start in starts]
-        named = {(model.model, model.version) for part in answers for model in _answered(part)}
+        answers = [await self._once(f"{_ANSWERS}/{start:05d}", SliceAnswers) for start in starts]
+        named = {(model.model, model.version) for part in answers for model in _models_in(part)}
         if len({model for model, _ in named}) < len(named):
             await self._tools.objects.delete_prefix(f"{self._stored.prefix}/{_ANSWERS}")
             await self._tools.objects.delete(f"{self._stored.prefix}/liver")
@@ -235,15 +217,18 @@ class StudyAnalysis:
             self._documents.clear()
         await self._stored.create("pipeline", Pipeline(version=PIPELINE_VERSION))
 
-    async def _grey(self, volume: StoredVolume, start: int, stop: int) -> GreyImage:
-        hounsfield = await self._stored.hounsfield(volume, start, stop)
-        return await asyncio.to_thread(grey_levels, hounsfield, LIVER_WINDOW)
-
     async def _volume(self) -> StoredVolume:
         return await self._once("volume", StoredVolume)
 
     async def _liver(self) -> StoredLiver:
         return await self._once("liver", StoredLiver)
+
+    async def _create(self, name: str, document: BaseModel) -> bool:
+        """False where there is one already, which stays, and is read."""
+        is_new = await self._stored.create(name, document)
+        if is_new:
+            self._documents[name] = document
+        return is_new
 
     async def _once(self, name: str, kind: type[_Document]) -> _Document:
         """Read from the storage once: a job that another worker began finds what that one stored."""
@@ -270,13 +255,13 @@ def _thickness_mm(headers: StudyHeaders) -> float | None:
     return statistics.mode(stated) if stated else None
 
 
-def _answered(part: SliceAnswers) -> list[ModelVersion]:
+def _models_in(part: SliceAnswers) -> list[ModelVersion]:
     return [*part.classifications.models, *part.detections.models]
 
 
 def _models(segmenter: ModelVersion, answers: list[SliceAnswers]) -> tuple[list[ModelVersion], list[str]]:
     """Those that took part, and those that should have."""
-    versions = {model.model: model.version for part in answers for model in _answered(part)}
+    versions = {model.model: model.version for part in answers for model in _models_in(part)}
     versions[segmenter.model] = segmenter.version
     missing = {
         name for part in answers for name in (*part.classifications.missing_models, *part.detections.missing_models)

@@ -5,11 +5,27 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, ForeignKey, Index, Integer, LargeBinary, String, false
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    event,
+    false,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from hepar.storage.changes import announce
 from hepar.storage.hash_chain import ChainedRow, ChainHead
 from hepar.storage.tables import PagedRow, UtcDateTime
+
+QUEUE_CHANNEL = "hepar_studies_queued"
+"""Where idle workers are told of studies that wait."""
 
 
 class Base(DeclarativeBase):
@@ -69,6 +85,13 @@ class StoredStudy(PagedRow, Base):
     worker: Mapped[str | None] = mapped_column(String(64))
     lease_until: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
+
+
+@event.listens_for(StoredStudy, "after_insert")
+@event.listens_for(StoredStudy, "after_update")
+def _announce(_mapper: object, connection: Connection, study: StoredStudy) -> None:
+    if study.status == "queued":
+        announce(connection, QUEUE_CHANNEL)
 
 
 class StoredUpload(Base):

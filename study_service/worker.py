@@ -9,8 +9,9 @@ import os
 import socket
 import time
 import uuid
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from functools import partial
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -25,6 +26,7 @@ from hepar.core.errors import (
 )
 from hepar.core.metrics import STUDIES_ENDED, STUDIES_QUEUED, STUDIES_RUNNING, STUDY_SECONDS
 from hepar.core.request_context import begin_request
+from hepar.storage.changes import Changes, open_changes
 from hepar.storage.database import open_database
 from hepar.storage.encryption import load_key_ring
 from hepar.storage.jobs import DurableJobs, JobFailedBefore, JobStuck, RunStep, open_jobs
@@ -38,7 +40,9 @@ from study_service.migrations import MIGRATIONS
 from study_service.readiness import ModelReadiness, model_readiness
 from study_service.settings import StudySettings
 from study_service.slice_models import SliceLimits, SliceModels, slice_models
-from study_service.study_analysis import PIPELINE_VERSION, STEP_SLICES, AnalysisTools, StudyAnalysis
+from study_service.study_analysis import PIPELINE_VERSION, AnalysisTools, StudyAnalysis
+from study_service.tables import QUEUE_CHANNEL
+from study_service.volume_inference import STEP_SLICES
 from study_service.volume_reader import VolumeReader
 
 _log = logging.getLogger(__name__)
@@ -51,10 +55,11 @@ _FULL_S = 5.0
 class StudyWorker:
     """Created by `run_worker`."""
 
-    def __init__(self, tools: AnalysisTools, ready: ModelReadiness, settings: StudySettings) -> None:
+    def __init__(self, tools: AnalysisTools, ready: ModelReadiness, changes: Changes, settings: StudySettings) -> None:
         self._tools = tools
         self._queue = tools.queue
         self._ready = ready
+        self._changes = changes
         self._settings = settings
         self._analyses: dict[str, StudyAnalysis] = {}
         self._running: dict[asyncio.Task[None], Job] = {}
@@ -76,12 +81,16 @@ class StudyWorker:
         renewing = asyncio.create_task(self._renew())
         try:
             while not stopping.is_set():
+                mark = self._changes.mark()
                 await self._claim(jobs)
-                waits = [*self._running, asyncio.create_task(stopping.wait())]
                 full = len(self._running) >= self._settings.jobs_max
+                events: list[asyncio.Task[Any]] = [asyncio.create_task(stopping.wait())]
+                if not full:
+                    events.append(asyncio.create_task(self._changes.after(mark)))
                 timeout_s = _FULL_S if full else self._settings.poll_s
-                await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-                waits[-1].cancel()
+                await asyncio.wait([*self._running, *events], timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+                for event in events:
+                    event.cancel()
                 for task in [task for task in self._running if task.done()]:
                     del self._running[task]
                     task.result()
@@ -132,8 +141,9 @@ class StudyWorker:
             return "failed"
         job_id = f"{job.study_id}.{job.version}.{job.run}.{PIPELINE_VERSION}"
         try:
-            self._analyses[job_id] = StudyAnalysis(self._tools, job, await self._queue.files(job))
-            await jobs.run(job_id)
+            analysis = self._analyses[job_id] = StudyAnalysis(self._tools, job, await self._queue.files(job))
+            async with aclosing(analysis):
+                await jobs.run(job_id)
         except JobLost:
             raise
         except Exception as error:  # noqa: BLE001  whatever a study does to the worker, the others go on
@@ -201,7 +211,8 @@ async def run_worker(settings: StudySettings, stopping: asyncio.Event) -> None:
             call_s=settings.batch_timeout_s,
         )
         ready = await stack.enter_async_context(model_readiness(settings.classify_url, settings.detect_url))
-        worker = StudyWorker(tools, ready, settings)
+        changes = await stack.enter_async_context(open_changes(settings.database_url, QUEUE_CHANNEL))
+        worker = StudyWorker(tools, ready, changes, settings)
         jobs = await stack.enter_async_context(open_jobs(settings.database_url, name, worker.work))
         cleaning = asyncio.create_task(Housekeeping(database, objects, jobs, settings.retention_days).run(stopping))
         try:

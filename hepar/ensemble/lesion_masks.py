@@ -135,11 +135,9 @@ class LesionMask:
         height, width = self.shares.shape[1:]
         corners = np.array([(self.left, self.top), (self.left + width, self.top + height)])
         (x_min, y_min), (x_max, y_max) = np.clip(np.rint(self.grid.to_slice(corners)).astype(int), 0, shape[::-1])
-        columns, rows = np.meshgrid(np.arange(x_min, x_max) + 0.5, np.arange(y_min, y_max) + 0.5)
-        where = self.grid.to_grid(np.stack([columns, rows], axis=-1)) - (self.left + 0.5, self.top + 0.5)
-        values = ndimage.map_coordinates(
-            self._slice(slice_index).astype(np.float32), [where[..., 1], where[..., 0]], order=1, mode="constant"
-        )
+        x = (np.arange(x_min, x_max) + 0.5) * self.grid.scale_x + self.grid.left - self.left - 0.5
+        y = (np.arange(y_min, y_max) + 0.5) * self.grid.scale_y + self.grid.top - self.top - 0.5
+        values = _interpolated(_interpolated(self._slice(slice_index).astype(np.float32), y).T, x).T
         mask[y_min:y_max, x_min:x_max] = values >= self._level
         return mask
 
@@ -150,6 +148,16 @@ class LesionMask:
 
     def _slice(self, slice_index: int) -> NDArray[np.uint8]:
         return np.asarray(self.shares[slice_index - self.first_slice])
+
+
+def _interpolated(rows: NDArray[np.float32], places: NDArray[np.float64]) -> NDArray[np.float32]:
+    """(len(places), columns): linearly between the rows; zero outside of the first and the last one."""
+    below = np.clip(np.floor(places).astype(np.intp), 0, max(len(rows) - 2, 0))
+    above = np.minimum(below + 1, len(rows) - 1)
+    inside = ((places >= 0) & (places <= len(rows) - 1)).astype(np.float32)
+    share = (places - below).astype(np.float32)
+    weights_below, weights_above = (inside * (1 - share))[:, np.newaxis], (inside * share)[:, np.newaxis]
+    return np.asarray(rows[below] * weights_below + rows[above] * weights_above)
 
 
 def lesion_masks(

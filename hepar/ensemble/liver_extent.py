@@ -21,13 +21,18 @@ def liver_pixels(shares: NDArray[np.uint8]) -> list[int]:
     return [int(count) for count in seen.sum(axis=(1, 2))]
 
 
+def liver_gap(slice_spacing_mm: float) -> int:
+    """Slices of GAP_MM, at least one."""
+    return max(1, math.floor(GAP_MM / slice_spacing_mm))
+
+
 def liver_extent(pixels: Sequence[int], slice_spacing_mm: float) -> tuple[int, int] | None:
     """First and last slice of the liver; None where no slice shows one.
 
     pixels: of the liver, per slice, in pixels of the network's input; fewer than LIVER_SEEN_PX count as none. Of
     several parts that lie more than GAP_MM apart, the largest is the liver: others are the segmenter's mistakes.
     """
-    gap = max(1, math.floor(GAP_MM / slice_spacing_mm))
+    gap = liver_gap(slice_spacing_mm)
     parts: list[tuple[int, int, int]] = []
     for index, count in enumerate(pixels):
         if count < LIVER_SEEN_PX:

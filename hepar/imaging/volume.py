@@ -94,6 +94,8 @@ class CtVolume:
 
 
 def grey_levels(hu: NDArray[np.int16], window: Window) -> NDArray[np.uint8]:
-    """Hounsfield units of any shape as grey levels: a look-up, many times as fast as the arithmetic."""
-    table = window.to_grey(np.arange(-(2**15), 2**15, dtype=np.float32))
-    return np.asarray(table[hu.astype(np.int32) + 2**15])
+    """(slices, rows, columns) Hounsfield units as grey levels; one slice at a time stays in the processor's cache."""
+    grey = np.empty(hu.shape, dtype=np.uint8)
+    for index, pixels in enumerate(hu):
+        grey[index] = window.to_grey(pixels.astype(np.float32))
+    return grey

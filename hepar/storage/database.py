@@ -18,7 +18,7 @@ from sqlalchemy import Connection, event, exc, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-from hepar.core.errors import Unavailable
+from hepar.core.errors import InsufficientStorage, Unavailable
 
 _GONE = (
     exc.OperationalError,
@@ -52,7 +52,10 @@ class Database:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncSession]:
-        """A transaction, committed at the end. Raises Unavailable where the database does not answer."""
+        """A transaction, committed at the end.
+
+        Raises Unavailable where the database does not answer, InsufficientStorage where its disk is full.
+        """
         async with _guarded(self._writers, self._content) as session:
             yield session
             await session.commit()
@@ -79,13 +82,22 @@ async def _guarded(sessions: async_sessionmaker[AsyncSession], content: str) -> 
             yield session
     except exc.IntegrityError:
         raise
-    except _GONE as error:
-        raise Unavailable(f"{content} cannot be reached at the moment") from error
     except exc.DBAPIError as error:
+        if _is_full(error):
+            raise InsufficientStorage(f"there is no room left for {content}") from error
         # SQLAlchemy does not recognise every lost connection: the driver's own error is the cause of its adapter's.
-        if error.connection_invalidated or (error.orig is not None and isinstance(error.orig.__cause__, _GONE)):
+        lost = error.connection_invalidated or (error.orig is not None and isinstance(error.orig.__cause__, _GONE))
+        if lost or isinstance(error, _GONE):
             raise Unavailable(f"{content} cannot be reached at the moment") from error
         raise
+    except _GONE as error:
+        raise Unavailable(f"{content} cannot be reached at the moment") from error
+
+
+def _is_full(error: exc.DBAPIError) -> bool:
+    if isinstance(error.orig, sqlite3.Error):
+        return error.orig.sqlite_errorcode in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE)
+    return getattr(error.orig, "sqlstate", None) == asyncpg.DiskFullError.sqlstate
 
 
 @asynccontextmanager

@@ -6,24 +6,19 @@ import asyncio
 import os
 import random
 import signal
-import subprocess
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from hepar.contracts.study_results import StudyResult
 from study_service.documents import Caller
 from study_service.repository import StudyRepository
-from study_service.tables import StoredStudy
 from tests.support.postgresql import PostgreSql, postgresql_server
 from tests.support.slice_services import SliceServices, slice_services
-from tests.support.study_workers import Installation, Studies, ended
+from tests.support.study_workers import STAGES, Installation, Studies, Workers, comparable, ended, in_stage
 
 ANN, BEN = Caller("ann"), Caller("ben")
 KILLS = int(os.environ.get("STUDY_KILLS", "4"))
-STAGES = ("loading", "liver", "inference", "lesions")
 FINAL_OBJECTS = ["hounsfield", "labels", "liver", "masks", "pipeline", "shares", "volume"]
 
 pytestmark = pytest.mark.timeout(600 + 120 * KILLS)
@@ -46,51 +41,6 @@ def with_studies(installation: Installation, work: Callable[[Studies], Awaitable
             await work(studies)
 
     asyncio.run(scenario())
-
-
-class Workers:
-    """Two at a time: one that dies is replaced, while the other takes over."""
-
-    def __init__(self, installation: Installation, count: int = 2) -> None:
-        self._installation = installation
-        self._stack = ExitStack()
-        self._running: dict[int, subprocess.Popen[bytes]] = {}
-        self._count = count
-
-    def __enter__(self) -> Workers:
-        for _ in range(self._count):
-            self._start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    def _start(self) -> None:
-        process = self._stack.enter_context(self._installation.worker())
-        self._running[process.pid] = process
-
-    def kill(self, row: StoredStudy) -> bool:
-        """Kill -9 of the worker that has the study; another is started. False where none has it."""
-        pid = int(row.worker.split("-")[-2]) if row.worker else None
-        if pid is None or pid not in self._running:
-            return False
-        process = self._running.pop(pid)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        self._start()
-        return True
-
-
-def in_stage(stage: str, tries: int = 1) -> Callable[[StoredStudy], bool]:
-    return lambda row: (row.stage == stage and row.tries == tries) or ended(row)
-
-
-def comparable(result: StudyResult) -> dict[str, object]:
-    """Without what differs between two studies of the same images."""
-    document = result.model_dump(exclude={"study_id", "created_at"})
-    for lesion in document["lesions"]:
-        del lesion["tracking_uid"]
-    return document
 
 
 def test_a_study_survives_kill_9_in_every_phase(installation: Installation, services: SliceServices) -> None:

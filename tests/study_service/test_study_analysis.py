@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from study_service.documents import Caller
 from study_service.errors import NoSuchSlice
 from study_service.job_queue import JobQueue, QueueRules
 from study_service.slice_models import slice_models
-from study_service.study_analysis import AnalysisTools, MixedModels, StudyAnalysis
+from study_service.study_analysis import AnalysisTools, StudyAnalysis
+from study_service.volume_inference import MixedModels
 from study_service.volume_reader import VolumeReader
 from tests.support.slice_services import SliceServices, slice_services
 from tests.support.study_rows import sqlite_url
@@ -53,12 +55,11 @@ def with_analysis(folder: Path, services: SliceServices, work: Callable[[Studies
                 )
 
                 async def new() -> StudyAnalysis:
-                    return StudyAnalysis(tools, job, await queue.files(job))
+                    return await stack.enter_async_context(aclosing(StudyAnalysis(tools, job, await queue.files(job))))
 
-                try:
+                async with AsyncExitStack() as stack:
+                    stack.callback(reader.close)
                     await work(studies, study_id, new)
-                finally:
-                    reader.close()
 
     asyncio.run(scenario())
 
@@ -138,14 +139,34 @@ def test_a_result_never_mixes_versions_of_a_model(tmp_path: Path, services: Slic
         await first.load()
         await first.liver()
         await first.slices(0, 16)
+        await first.aclose()
         services.version = "2"
-        await first.slices(16, SLICES)
+        second = await new()
+        await second.slices(16, SLICES)
         with pytest.raises(MixedModels):
-            await first.finish()
+            await second.finish()
         second = await new()
         await until_answers(second)
         await second.finish()
         versions = {model.model: model.version for model in (await studies.result(ANN, study_id)).models}
         assert versions["classify_stand_in"] == versions["detect_stand_in"] == "2"
+
+    with_analysis(tmp_path, services, work)
+
+
+def test_the_models_are_asked_ahead_of_the_steps(tmp_path: Path, services: SliceServices) -> None:
+    """While the worker stores slices the segmenter works, and during one step of slices the models have the next."""
+
+    async def work(_studies: Studies, _study_id: str, new: New) -> None:
+        analysis = await new()
+        await analysis.load()
+        while sum(services.segmented.values()) < SLICES:  # noqa: ASYNC110  counted in another thread
+            await asyncio.sleep(0.01)
+        await analysis.liver()
+        await analysis.slices(0, 16)
+        while sum(services.classified.values()) < SLICES:  # noqa: ASYNC110  counted in another thread
+            await asyncio.sleep(0.01)
+        assert await analysis.slices(16, SLICES) == SLICES
+        assert set(services.classified.values()) == set(services.segmented.values()) == {1}
 
     with_analysis(tmp_path, services, work)

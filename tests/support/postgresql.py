@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
+import psutil
+
 # The wheel makes itself a user where it is started as root; cron and CI may not have these in their PATH.
 _WITH_ADMINISTRATION = {"PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
 
@@ -35,7 +37,18 @@ class PostgreSql:
 
     def crash(self) -> None:
         """PostgreSQL's immediate shutdown; a smart one waits for its clients."""
-        os.kill(self._server.get_pid(), signal.SIGQUIT)
+        self._end(signal.SIGQUIT)
+
+    def kill(self) -> None:
+        """Kill -9 of the server; its connections' processes notice, and end."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, how: signal.Signals) -> None:
+        server = psutil.Process(self._server.get_pid())
+        family = [server, *server.children()]
+        server.send_signal(how)
+        _, alive = psutil.wait_procs(family, timeout=60)
+        assert not alive
 
     def start(self) -> None:
         self._server.start()

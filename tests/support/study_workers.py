@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 from sqlalchemy import select
 
@@ -26,10 +28,10 @@ from study_service.migrations import MIGRATIONS
 from study_service.repository import StudyRepository
 from study_service.tables import StoredStudy
 from study_service.uploads import AccountQuota, Uploads
-from tests.support.slice_services import SliceServices
 from tests.support.studies import as_members, ct_series, zip_bytes
 
 WAIT_S = 300.0
+STAGES = ("loading", "liver", "inference", "lesions")
 
 
 @cache
@@ -38,13 +40,20 @@ def series_archive(slices: int) -> bytes:
     return zip_bytes(as_members(ct_series([5.0 * index for index in range(slices)])))
 
 
+class ModelServiceVariables(Protocol):
+    """Where workers find sign-in and the model services."""
+
+    @property
+    def variables(self) -> dict[str, str]: ...
+
+
 @dataclass(frozen=True)
 class Installation:
     """One database, one folder of objects, one file of keys."""
 
     folder: Path
     database_url: str
-    services: SliceServices
+    services: ModelServiceVariables
     variables: dict[str, str] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
@@ -144,3 +153,48 @@ class Studies:
 
 def ended(row: StoredStudy) -> bool:
     return row.status in ("finished", "failed", "cancelled")
+
+
+def in_stage(stage: str, tries: int = 1) -> Callable[[StoredStudy], bool]:
+    return lambda row: (row.stage == stage and row.tries == tries) or ended(row)
+
+
+def comparable(result: StudyResult) -> dict[str, object]:
+    """Without what differs between two studies of the same images."""
+    document = result.model_dump(exclude={"study_id", "created_at"})
+    for lesion in document["lesions"]:
+        del lesion["tracking_uid"]
+    return document
+
+
+class Workers:
+    """Two at a time: one that dies is replaced, while the other takes over."""
+
+    def __init__(self, installation: Installation, count: int = 2) -> None:
+        self._installation = installation
+        self._stack = ExitStack()
+        self._running: dict[int, subprocess.Popen[bytes]] = {}
+        self._count = count
+
+    def __enter__(self) -> Workers:
+        for _ in range(self._count):
+            self._start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _start(self) -> None:
+        process = self._stack.enter_context(self._installation.worker())
+        self._running[process.pid] = process
+
+    def kill(self, row: StoredStudy) -> bool:
+        """Kill -9 of the worker that has the study; another is started. False where none has it."""
+        pid = int(row.worker.split("-")[-2]) if row.worker else None
+        if pid is None or pid not in self._running:
+            return False
+        process = self._running.pop(pid)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        self._start()
+        return True
