@@ -70,10 +70,10 @@ def polygon_fault(corners: Sequence[tuple[float, float]], shape: tuple[int, int]
     points = np.array(corners, dtype=np.float64)
     if (points < 0).any() or (points > shape[::-1]).any():
         return "a corner lies outside of the slice"
-    if len(points) < 3 or abs(_area(points)) < SMALLEST_AREA_PX:
-        return "an outline has at least three corners and an area of one pixel"
     if _crosses_itself(points):
         return "the outline crosses itself"
+    if len(points) < 3 or abs(_area(points)) < SMALLEST_AREA_PX:
+        return "an outline has at least three corners and an area of one pixel"
     return None
 
 
