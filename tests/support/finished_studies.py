@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.uid import CTImageStorage
 
 from hepar.contracts.base import example_of
+from hepar.contracts.lesions import Lesion
 from hepar.contracts.problems import Problem
 from hepar.contracts.studies import StudySummary
 from hepar.contracts.study_results import StudyResult
@@ -44,7 +46,23 @@ def labels() -> NDArray[np.uint16]:
     return found
 
 
-async def _end(settings: StudySettings, study_id: str, *, failed: bool, sop_uids: Sequence[str] = ()) -> None:
+def lesions() -> list[Lesion]:
+    """L1 is the lesion of `labels`; L2 has a box only."""
+    example = Lesion.model_validate(example_of(Lesion))
+    first, last = LIVER_SLICES.start, LIVER_SLICES.stop - 1
+    own = {"first_slice": first, "last_slice": last, "key_slice": last, "volume_ml": 0.36}
+    boxed = {"id": "L2", "measured_on": "box", "volume_ml": None, "label": "cholangiocarcinoma"}
+    return [example.model_copy(update=own), example.model_copy(update=own | boxed)]
+
+
+async def _end(
+    settings: StudySettings,
+    study_id: str,
+    *,
+    failed: bool,
+    sop_uids: Sequence[str] = (),
+    changes: Mapping[str, object] = MappingProxyType({}),
+) -> None:
     keys = load_key_ring(settings.key_file)
     async with (
         open_database(settings.database_url, MIGRATIONS, "studies") as database,
@@ -79,6 +97,7 @@ async def _end(settings: StudySettings, study_id: str, *, failed: bool, sop_uids
         example = StudyResult.model_validate(example_of(StudyResult))
         own: dict[str, object] = {"study_id": study_id, "version": job.version, "created_at": datetime.now(UTC)}
         own["key_slices"] = [example.key_slices[0].model_copy(update={"slice": LIVER_SLICES[1]})]
+        own |= changes
         summary = StudySummary.model_validate(example_of(StudySummary))
         await queue.finish(job, example.model_copy(update=own), summary.model_dump(), "metastasis")
 
@@ -97,9 +116,12 @@ async def _claimed(queue: JobQueue, study_id: str) -> Job:
             await queue.release(other)
 
 
-def finish_study(settings: StudySettings, study_id: str, sop_uids: Sequence[str] = ()) -> None:
-    """In a loop of its own. sop_uids: of the images, in the order sent; none for a study without DICOM files."""
-    asyncio.run(_end(settings, study_id, failed=False, sop_uids=sop_uids))
+def finish_study(settings: StudySettings, study_id: str, sop_uids: Sequence[str] = (), **changes: object) -> None:
+    """In a loop of its own. sop_uids: of the images, in the order sent; none for a study without DICOM files.
+
+    changes: of the example of StudyResult.
+    """
+    asyncio.run(_end(settings, study_id, failed=False, sop_uids=sop_uids, changes=changes))
 
 
 def fail_study(settings: StudySettings, study_id: str) -> None:
