@@ -83,7 +83,7 @@ _ENGLISH = {
     "more": "{count} more in the files of the result.",
     "no_lesions": "No lesions to list.",
     "reading": "Corrections by readers",
-    "reading_figures": "As read: {lesions} lesions, {volume}; rejected {rejected}, added {added}, not reviewed "
+    "reading_figures": "As read: lesions {lesions}, volume {volume}; rejected {rejected}, added {added}, not reviewed "
     "{unreviewed}. Everything above is the models\N{RIGHT SINGLE QUOTATION MARK} own answer.",
     "reader_added": "added by a reader",
     "by_models": "models",
@@ -166,7 +166,7 @@ _GERMAN = {
     "more": "{count} weitere in den Dateien des Ergebnisses.",
     "no_lesions": "Keine Läsionen aufzuführen.",
     "reading": "Korrekturen durch Befundende",
-    "reading_figures": "Nach Korrektur: {lesions} Läsionen, {volume}; abgelehnt {rejected}, ergänzt {added}, nicht "
+    "reading_figures": "Nach Korrektur: Läsionen {lesions}, Volumen {volume}; abgelehnt {rejected}, ergänzt {added}, nicht "
     "geprüft {unreviewed}. Alles oben Genannte ist die Antwort der Modelle.",
     "reader_added": "ergänzt",
     "by_models": "Modelle",

@@ -22,10 +22,14 @@ from hepar.storage.database import open_database
 from hepar.storage.encryption import load_key_ring
 from hepar.storage.objects import open_objects
 from study_service.analysed_volume import AnalysedVolume, StoredMasks, StoredVolume
+from study_service.findings.entries import add_entry
+from study_service.findings.state import Entry
+from study_service.findings.store import CORRECTIONS_MAX
 from study_service.job_queue import Job, JobQueue, QueueRules
 from study_service.migrations import MIGRATIONS
 from study_service.settings import StudySettings
 from study_service.slice_arrays import write_slices
+from study_service.tables import StoredStudy
 
 GEOMETRY = VolumeGeometry((6, 32, 48), (5.0, 0.8, 0.7), (-20.0, -15.0, 30.0))
 LIVER_SLICES = range(1, 5)
@@ -126,3 +130,20 @@ def finish_study(settings: StudySettings, study_id: str, sop_uids: Sequence[str]
 
 def fail_study(settings: StudySettings, study_id: str) -> None:
     asyncio.run(_end(settings, study_id, failed=True))
+
+
+def fill_corrections(settings: StudySettings, study_id: str) -> None:
+    """The first version gets as many corrections as it may have."""
+
+    async def fill() -> None:
+        keys = load_key_ring(settings.key_file)
+        async with (
+            open_database(settings.database_url, MIGRATIONS, "studies") as database,
+            database.writing() as session,
+        ):
+            study = await session.get_one(StoredStudy, study_id)
+            data_key, now = keys.data_key(study.data_key), datetime.now(UTC)
+            for number in range(1, CORRECTIONS_MAX + 1):
+                add_entry(session, data_key, study_id, 1, Entry(number, "L1", "accept", now, "ann", "clinician"))
+
+    asyncio.run(fill())
