@@ -144,7 +144,7 @@ def with_a_client(hepar: Hepar, study_id: str) -> None:
     new = NewFinding.model_validate({"outlines": [{"slice": 1, "polygon": [[9, 9], [30, 9], [30, 30]]}]})
     added = hepar.studies.add_finding(hepar.studies.findings(study_id), new)
     rejected = hepar.studies.correct(study_id, added, CorrectionForm(action="reject"))
-    assert (rejected.id, rejected.status, rejected.history[0].author_role) == ("R1", "rejected", "clinician")
+    assert (rejected.id, rejected.status, rejected.history[0].author_role) == ("R1", "rejected", "researcher")
     with pytest.raises(HeparProblem, match="changed meanwhile"):
         hepar.studies.correct(study_id, added, CorrectionForm(action="accept"))
     records = hepar.studies.corrections()
