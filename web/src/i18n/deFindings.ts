@@ -10,7 +10,7 @@ export const deFindings: Record<keyof typeof enFindings, Message> = {
     other: "Die Abstimmung sieht keinen Tumor, {count} Detektoren widersprechen.",
   },
   voteWithoutLesion: "Die Abstimmung sieht einen Tumor, aber es wurde keine Läsion lokalisiert.",
-  otherType: "{id} sieht wie {type} aus, die Studie wie {study}.",
+  lesionOfOtherType: "{id} sieht wie {type} aus, die Studie wie {study}.",
   fewDetectors: { one: "Nur {count} von {detectors} Detektoren fand {id}.", other: "Nur {count} von {detectors} Detektoren fanden {id}." },
   outsideLiver: "{id} liegt überwiegend außerhalb der Leber.",
   lesionLikelihood: "Läsion: {likelihood}",

@@ -9,7 +9,7 @@ export const enFindings = {
     other: "The vote says no tumour, {count} detectors disagree.",
   },
   voteWithoutLesion: "The vote says tumour, but no lesion was located.",
-  otherType: "{id} looks like {type}, the study like {study}.",
+  lesionOfOtherType: "{id} looks like {type}, the study like {study}.",
   fewDetectors: { one: "Only {count} of {detectors} detectors found {id}.", other: "Only {count} of {detectors} detectors found {id}." },
   outsideLiver: "{id} lies mostly outside the liver.",
   lesionLikelihood: "Lesion: {likelihood}",

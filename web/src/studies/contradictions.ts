@@ -23,7 +23,7 @@ export function contradictions({ tumour, label, lesions, models }: StudyResult, 
   if (tumour === true && lesions.length === 0) found.push({ key: "voteWithoutLesion", values: {} });
   for (const { id, label: type, agreement, liver_share } of lesions) {
     if (type !== null && label !== null && label !== "no_tumour" && type !== label) {
-      found.push({ key: "otherType", values: { id, type: translator.term(type), study: translator.term(label) }, id });
+      found.push({ key: "lesionOfOtherType", values: { id, type: translator.term(type), study: translator.term(label) }, id });
     }
     if (agreement > 0 && agreement * 2 < detectors) found.push({ key: "fewDetectors", values: { count: agreement, detectors, id }, id });
     if (liver_share !== null && liver_share < INSIDE_MIN) found.push({ key: "outsideLiver", values: { id }, id });
