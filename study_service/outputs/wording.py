@@ -166,8 +166,8 @@ _GERMAN = {
     "more": "{count} weitere in den Dateien des Ergebnisses.",
     "no_lesions": "Keine Läsionen aufzuführen.",
     "reading": "Korrekturen durch Befundende",
-    "reading_figures": "Nach Korrektur: Läsionen {lesions}, Volumen {volume}; abgelehnt {rejected}, ergänzt {added}, nicht "
-    "geprüft {unreviewed}. Alles oben Genannte ist die Antwort der Modelle.",
+    "reading_figures": "Nach Korrektur: Läsionen {lesions}, Volumen {volume}; abgelehnt {rejected}, ergänzt {added}, "
+    "nicht geprüft {unreviewed}. Alles oben Genannte ist die Antwort der Modelle.",
     "reader_added": "ergänzt",
     "by_models": "Modelle",
     "outline": "Umriss",
