@@ -20,10 +20,8 @@ def encapsulated_pdf_file(context: OutputContext) -> bytes | None:
         return None
     content = report_pdf(context)
     instance = new_instance(context, "pdf", EncapsulatedPDFStorage, modality="DOC")
-    if context.result.reading is not None:  # other content is another object
-        corrections = context.result.reading.summary.corrections
-        instance.SOPInstanceUID = context.uid(f"pdf 1 after {corrections} corrections")
-        instance.file_meta.MediaStorageSOPInstanceUID = UID(instance.SOPInstanceUID)
+    instance.SOPInstanceUID = context.document_uid("pdf 1")
+    instance.file_meta.MediaStorageSOPInstanceUID = UID(instance.SOPInstanceUID)
     instance.SeriesDescription = "Hepar report (research)"
     instance.ConversionType = "WSD"
     instance.AcquisitionDateTime = ""

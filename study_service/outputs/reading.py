@@ -21,6 +21,16 @@ def reading_lines(result: StudyResult, words: Wording) -> list[str]:
     return [_figures(result, words), *lines[:LINES_MAX], *more]
 
 
+def reading_sentences(result: StudyResult, words: Wording) -> list[str]:
+    """The same for running text."""
+    lines = reading_lines(result, words)
+    return (
+        [f"{words['reading']}: {' '.join(line if line.endswith('.') else f'{line}.' for line in lines)}"]
+        if lines
+        else []
+    )
+
+
 def _figures(result: StudyResult, words: Wording) -> str:
     assert result.reading is not None  # noqa: S101  the caller checks it
     summary = result.reading.summary

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +15,15 @@ from hepar.contracts.base import example_of
 from hepar.contracts.findings import ReadFinding, Reading
 from study_service.outputs.context import Language, OutputContext
 from study_service.outputs.encapsulated_pdf import encapsulated_pdf_file
+from study_service.outputs.fhir import fhir_bundle
 from study_service.outputs.pdf import report_pdf
 from study_service.outputs.reading import LINES_MAX
+from study_service.outputs.seg import segmentation_file
+from study_service.outputs.sr import comprehensive_report_file, structured_report_file
 from study_service.outputs.wording import WORDS
 from tests.study_service.outputs.test_pdf import pages_of, text_of
 from tests.support.derived_study import StudyOptions, derived_study
+from tests.support.dicom_tools import errors_of_iod
 
 _EXAMPLE = Reading.model_validate(example_of(Reading))
 
@@ -69,13 +75,33 @@ def test_many_corrections_are_counted_and_none_is_no_section(tmp_path: Path) -> 
     assert WORDS["en"]["reading"] not in text_of(report_pdf(derived_study()), tmp_path)
 
 
-def test_a_corrected_report_is_another_dicom_object() -> None:
+def made(make: Callable[[OutputContext], bytes | None], context: OutputContext) -> pydicom.FileDataset:
+    return pydicom.dcmread(io.BytesIO(make(context) or b""))
+
+
+@pytest.mark.parametrize("make", [encapsulated_pdf_file, structured_report_file, comprehensive_report_file])
+def test_a_corrected_report_is_another_dicom_object(make: Callable[[OutputContext], bytes | None]) -> None:
     contexts = [derived_study(), *(corrected("en", [finding("L1")], count) for count in (1, 2))]
-    uids = set()
-    for context in contexts:
-        content = encapsulated_pdf_file(context)
-        assert content is not None
-        instance = pydicom.dcmread(io.BytesIO(content))
-        assert instance.file_meta.MediaStorageSOPInstanceUID == instance.SOPInstanceUID
-        uids.add(str(instance.SOPInstanceUID))
-    assert len(uids) == len(contexts)
+    instances = [made(make, context) for context in contexts]
+    assert len({str(item.SOPInstanceUID) for item in instances}) == len(contexts)
+    assert len({str(item.SeriesInstanceUID) for item in instances}) == 1
+    assert all(item.file_meta.MediaStorageSOPInstanceUID == item.SOPInstanceUID for item in instances)
+
+
+def test_masks_stay_the_object_that_they_are() -> None:
+    assert segmentation_file(corrected("en", [finding("L1")])) == segmentation_file(derived_study())
+
+
+def test_structured_report_and_fhir_state_rejected_findings(tmp_path: Path) -> None:
+    context = corrected("en", [finding("L2", status="rejected")])
+    expected = "L2: rejected (clinician, 2026-11-26 10:04 UTC)."
+    (tmp_path / "sr.dcm").write_bytes(structured_report_file(context) or b"")
+    assert errors_of_iod(tmp_path / "sr.dcm") == []
+    assert expected.encode() in (tmp_path / "sr.dcm").read_bytes()
+    bundle = json.loads(fhir_bundle(context))
+    (report,) = (
+        entry["resource"] for entry in bundle["entry"] if entry["resource"]["resourceType"] == "DiagnosticReport"
+    )
+    assert expected in report["conclusion"]
+    german = json.loads(fhir_bundle(corrected("de", [finding("L2", status="rejected")])))
+    assert "L2: abgelehnt" in str(german)
