@@ -125,7 +125,7 @@ function draw(
   const [x, y] = [(value: number) => (value - left) * scale, (value: number) => (value - top) * scale];
   context.fillStyle = "#000";
   context.fillRect(0, 0, CANVAS_PX, CANVAS_PX);
-  context.imageSmoothingEnabled = scale < 4;
+  context.imageSmoothingEnabled = true;
   const image = new WindowedImage(picture).render(window, false);
   context.drawImage(image, x(0), y(0), picture.width * scale, picture.height * scale);
   context.lineWidth = 2;
