@@ -22,6 +22,7 @@ _TAGS = {
     "analyses": "One CT image in, a classification and boxes out.",
     "batches": "Many images in one request, answered in order or as server-sent events.",
     "studies": "A whole CT study of one patient in, lesions in three dimensions and one result out.",
+    "findings": "What readers make of the lesions of a study: accepted, rejected, retyped, outlined, added.",
     "webhooks": "Calls to your own systems when studies are finished or failed.",
     "destinations": "Archives and record systems that results are sent to, and the queues of these sends.",
     "models": "The models, their metrics, and which of them answer now.",

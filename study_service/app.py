@@ -31,6 +31,8 @@ from study_service.dicomweb.studies import DicomWebStudies
 from study_service.exports.deidentified import DeidentifiedExports
 from study_service.exports.records import ExportRecords
 from study_service.fhir.results import ResultStore
+from study_service.findings.export import CorrectionExport
+from study_service.findings.store import Findings
 from study_service.header_reader import HeaderReader
 from study_service.ingestion import Ingestion
 from study_service.migrations import MIGRATIONS
@@ -112,6 +114,8 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
         uploads=uploads,
         objects=objects,
         ingestion=ingestion,
+        findings=Findings(database, keys, objects),
+        correction_export=CorrectionExport(database, keys),
         webhooks=Webhooks(database, keys, rules),
         destinations=destinations,
         sends=Sends(database),

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Literal
 
+from hepar.contracts.findings import AuthorRole
 from hepar.contracts.studies import Priority, Study, StudyStatus
 from hepar.storage.encryption import DataKey
 
@@ -15,18 +16,22 @@ ReceivedState = Literal["new", "extended", "known"]
 AccessEvent = Literal[
     "created", "extended", "sent_again", "listed", "read", "result_read", "slice_read", "mask_read", "downloaded",
     "reanalysed", "cancelled", "deleted", "expired", "accesses_read", "delivered",
-    "send_requested", "sending", "sent", "searched", "exported",
+    "send_requested", "sending", "sent", "searched", "exported", "findings_read", "corrected", "corrections_exported",
 ]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who acts. groups: whose studies the caller may read too.  administrator: may read all.  origin: the address."""
+    """Who acts. groups: whose studies the caller may read too.  administrator: may read all.  origin: the address.
+
+    role: as the scopes of the token tell it.
+    """
 
     subject: str
     groups: frozenset[str] = frozenset()
     administrator: bool = False
     origin: str | None = None
+    role: AuthorRole = "system"
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,24 @@ class NoSuchStudy(NotFound):
     title, slug = "There is no such study", "no-such-study"
 
 
+class NoSuchFinding(NotFound):
+    """The version of the result has none with this id."""
+
+    title, slug = "There is no such finding", "no-such-finding"
+
+
+class FindingChanged(ClientError):
+    """Somebody else corrected it after the caller had read it."""
+
+    status, title, slug = 412, "The findings were changed meanwhile", "finding-changed"
+
+
+class CorrectionNotPossible(ClientError):
+    """The finding's history does not allow it."""
+
+    status, title, slug = 409, "The correction is not possible", "correction-not-possible"
+
+
 class NoSuchSlice(NotFound):
     """The volume has no slice with this index."""
 

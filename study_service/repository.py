@@ -20,13 +20,13 @@ from study_service.documents import (
     StudyFiles,
     StudyFilter,
 )
-from study_service.errors import StudyEnded, StudyNotFinished
+from study_service.errors import StudyEnded
+from study_service.findings.results import read_result
 from study_service.stored_studies import (
     analysed_version,
     queue_next_version,
-    result_of,
+    require_result,
     search_hash,
-    stored_result,
     study_document,
     study_files,
 )
@@ -64,14 +64,16 @@ class StudyRepository:
     async def result(
         self, caller: Caller, study_id: str, version: int | None = None, event: AccessEvent = "result_read"
     ) -> StudyResult:
-        """Of a version, by default of the newest that has one. Raises StudyNotFinished; the read is recorded."""
+        """Of a version, by default of the newest that has one, with what readers made of it.
+
+        Raises StudyNotFinished; the read is recorded.
+        """
         async with self._database.writing() as session:
             study = await visible_study(session, caller, study_id)
-            stored = await stored_result(session, study, version)
-            if stored is None:
-                raise StudyNotFinished(f"the study is {study.status}")
-            await record_access(session, event, caller, study_id, self._now(), version=stored.version)
-        return result_of(self._keys, study, stored)
+            stored = await require_result(session, study, version)
+            result = await read_result(session, self._keys, study, stored)
+            await record_access(session, event, caller, study_id, self._now(), version=result.version)
+        return result
 
     async def analysed(
         self, caller: Caller, study_id: str, version: int | None, event: AccessEvent, index: int | None
@@ -79,9 +81,7 @@ class StudyRepository:
         """Of a version, by default of the newest that has a result. Raises StudyNotFinished; the read is recorded."""
         async with self._database.writing() as session:
             study = await visible_study(session, caller, study_id)
-            stored = await stored_result(session, study, version)
-            if stored is None:
-                raise StudyNotFinished(f"the study is {study.status}")
+            stored = await require_result(session, study, version)
             place = {} if index is None else {"slice": index}
             await record_access(session, event, caller, study_id, self._now(), version=stored.version, **place)
             return analysed_version(self._keys, study, stored)
@@ -90,9 +90,7 @@ class StudyRepository:
         """The version itself where one is given. Raises StudyNotFinished where it has no result."""
         async with self._database.reading() as session:
             study = await visible_study(session, caller, study_id)
-            stored = await stored_result(session, study, version)
-            if stored is None:
-                raise StudyNotFinished(f"the study is {study.status}")
+            stored = await require_result(session, study, version)
             return stored.version
 
     async def versions(self, caller: Caller, study_id: str) -> list[int]:

@@ -14,6 +14,7 @@ from hepar.contracts.studies import Study, StudyProgress, StudySummary
 from hepar.contracts.study_results import StudyResult
 from hepar.storage.encryption import KeyRing
 from study_service.documents import AnalysedVersion, PatientIdentifiers, StudyFiles, UploadedObject
+from study_service.errors import StudyNotFinished
 from study_service.tables import StoredObject, StoredResult, StoredStudy, StoredUpload
 
 
@@ -73,11 +74,20 @@ async def stored_result(session: AsyncSession, study: StoredStudy, version: int 
     return (await session.scalars(wanted.order_by(StoredResult.version.desc()).limit(1))).one_or_none()
 
 
+async def require_result(session: AsyncSession, study: StoredStudy, version: int | None) -> StoredResult:
+    """As stored_result. Raises StudyNotFinished."""
+    stored = await stored_result(session, study, version)
+    if stored is None:
+        raise StudyNotFinished(f"the study is {study.status}")
+    return stored
+
+
 def analysed_version(keys: KeyRing, study: StoredStudy, stored: StoredResult) -> AnalysedVersion:
     return AnalysedVersion(stored.version, keys.data_key(study.data_key), identifiers_of(keys, study), study.study_date)
 
 
 def result_of(keys: KeyRing, study: StoredStudy, stored: StoredResult) -> StudyResult:
+    """As the analysis left it; `findings.results.read_result` adds what readers made of it."""
     key = keys.data_key(study.data_key)
     content = zlib.decompress(key.decrypt(stored.document, f"result {study.id} {stored.version}"))
     return StudyResult.model_validate_json(content)

@@ -153,6 +153,25 @@ class StoredSeries(Base):
     document: Mapped[bytes]
 
 
+class StoredCorrection(Base):
+    """One correction of a finding by a reader; append-only. number: counts those of one version of the result.
+
+    finding_id: L1 and so on, R1 and so on for what readers added.  document: what the reader said, encrypted.
+    """
+
+    __tablename__ = "study_corrections"
+
+    study_id: Mapped[str] = mapped_column(ForeignKey("studies.id", ondelete="CASCADE"), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    finding_id: Mapped[str] = mapped_column(String(16))
+    action: Mapped[str] = mapped_column(String(16))
+    at: Mapped[datetime] = mapped_column(index=True)
+    author: Mapped[str] = mapped_column(String(64))
+    author_role: Mapped[str] = mapped_column(String(16))
+    document: Mapped[bytes]
+
+
 class StoredAccess(ChainedRow, Base):
     """Who did what with a study, and when. Append-only; it outlives the study.
 

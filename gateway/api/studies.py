@@ -29,7 +29,7 @@ from hepar.web.guard import is_head
 from hepar.web.openapi import Json
 from hepar.web.uploads import MULTIPART_OVERHEAD_BYTES, check_announced_length, limited
 
-_PREFIXES = (STUDIES_PATH, "/v1/webhooks", DESTINATIONS_PATH, SENDS_PATH)
+_PREFIXES = (STUDIES_PATH, "/v1/corrections", "/v1/webhooks", DESTINATIONS_PATH, SENDS_PATH)
 _REQUEST_HEADERS = ("content-type", "accept")
 """Besides those that the operation has as parameters."""
 _RESPONSE_HEADERS = (

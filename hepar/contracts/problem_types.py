@@ -153,6 +153,26 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
         "The analysed volume has no slice with this index.",
         "Read `volume` of the result: slices are counted from 0.",
     ),
+    "no-such-finding": ProblemType(
+        "There is no such finding",
+        (404,),
+        "This version of the result has no finding with this id.",
+        "List the findings with GET /v1/studies/{study_id}/findings.",
+    ),
+    "finding-changed": ProblemType(
+        "The findings were changed meanwhile",
+        (412,),
+        "Somebody corrected the finding, or the study was analysed again, after you had read it: If-Match is not its "
+        "ETag any more. Nothing was stored.",
+        "Read the findings again, look at what was changed, and repeat your correction with the new ETag.",
+    ),
+    "correction-not-possible": ProblemType(
+        "The correction is not possible",
+        (409,),
+        "There is nothing to undo, the finding was taken back, or the version has as many corrections as it may have; "
+        "`detail` tells which.",
+        "Read the findings again to see their state.",
+    ),
     "no-such-webhook": ProblemType(
         "There is no such webhook",
         (404,),

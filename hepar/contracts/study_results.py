@@ -7,6 +7,7 @@ from pydantic import Field
 
 from .analyses import Outcome
 from .base import RESEARCH_USE_NOTICE, Document, example_of, with_example
+from .findings import Reading
 from .lesions import Lesion, Point
 from .studies import Series, UnreadableFile
 
@@ -130,5 +131,8 @@ class StudyResult(Document):
     warnings: list[str] = Field(description="what a reader of the result should know about the study")
     models: list[ModelVersion] = Field(description="the models that took part")
     missing_models: list[str] = Field(description="models that should have answered and did not")
+    reading: Reading | None = Field(
+        default=None, description="corrections by readers; null where there are none. They change nothing above"
+    )
     software_version: str = Field(description="version of Hepar")
     notice: str = Field(default=RESEARCH_USE_NOTICE, description="show it wherever a result is shown")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist, squareform
 
 from hepar.contracts.lesions import Axis, Point, SliceBox
-from hepar.ensemble.lesion_masks import LesionMask, Ring
+from hepar.ensemble.lesion_masks import Ring
 from hepar.imaging.volume import VolumeGeometry
 
 MEASURABLE_MM = 10.0
@@ -20,6 +20,20 @@ MEASURABLE_THICKNESSES = 2.0
 """RECIST 1.1 (Eisenhauer et al., Eur. J. Cancer 45, 2009, section 3.1.1): 10 mm, and twice the slice thickness."""
 _LENGTH_DIGITS = 1
 _POINT_DIGITS = 2
+
+
+class SlicedRegions(Protocol):
+    """What is measured: a mask, or outlines."""
+
+    @property
+    def first_slice(self) -> int: ...
+
+    @property
+    def last_slice(self) -> int: ...
+
+    def regions(self, slice_index: int) -> Sequence[tuple[Ring, ...]]:
+        """Connected parts in a slice: the outer ring of each, then its holes, in pixels of the slice."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -47,7 +61,7 @@ class _Chord:
     length_mm: float
 
 
-def measure_mask(mask: LesionMask, geometry: VolumeGeometry) -> Measurement:
+def measure_mask(mask: SlicedRegions, geometry: VolumeGeometry) -> Measurement:
     """Measures the outline of a mask; its border lies between pixels.
 
     The long axis is the longest distance between two points of one connected part in one slice, the short axis the

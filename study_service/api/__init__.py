@@ -11,6 +11,7 @@ from study_service.api import (
     exports,
     fhir,
     files,
+    findings,
     results,
     sends,
     studies,
@@ -20,7 +21,7 @@ from study_service.api import (
 
 def install_routes(app: FastAPI) -> None:
     for module in (
-        studies, events, results, files, exports, sends, webhooks, destinations, fhir,
+        studies, events, results, findings, files, exports, sends, webhooks, destinations, fhir,
         dicomweb_search, dicomweb_retrieve, dicomweb_store,
     ):  # fmt: skip
         app.include_router(module.router)

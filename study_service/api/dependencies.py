@@ -18,12 +18,15 @@ from hepar.web.bearer import ALL_STUDIES_SCOPE, STUDY_SCOPE, bearer_token
 from hepar.web.client_address import client_address
 from hepar.web.token_verifier import TokenVerifier
 from hepar.web.upstream import Upstream
+from study_service.author_roles import role_of
 from study_service.destinations.registry import Destinations
 from study_service.destinations.sends import Sends
 from study_service.dicomweb.service import DicomWeb
 from study_service.documents import Caller
 from study_service.exports.deidentified import DeidentifiedExports
 from study_service.fhir.results import ResultStore
+from study_service.findings.export import CorrectionExport
+from study_service.findings.store import Findings
 from study_service.ingestion import Ingestion
 from study_service.repository import StudyRepository
 from study_service.result_files import ResultFiles
@@ -45,6 +48,8 @@ class StudyDependencies:
     uploads: Uploads
     objects: ObjectStore
     ingestion: Ingestion
+    findings: Findings
+    correction_export: CorrectionExport
     webhooks: Webhooks
     destinations: Destinations
     sends: Sends
@@ -83,7 +88,8 @@ PrincipalDep = Annotated[Principal, PRINCIPAL]
 async def _caller(request: Request, principal: PrincipalDep, dependencies: Dependencies) -> Caller:
     groups = frozenset({principal.group}) if principal.group else frozenset()
     origin = client_address(request, dependencies.settings.proxy_networks)
-    return Caller(principal.subject, groups, administrator=ALL_STUDIES_SCOPE in principal.scopes, origin=origin)
+    administrator = ALL_STUDIES_SCOPE in principal.scopes
+    return Caller(principal.subject, groups, administrator=administrator, origin=origin, role=role_of(principal))
 
 
 CallerDep = Annotated[Caller, Depends(_caller)]

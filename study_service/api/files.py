@@ -66,8 +66,8 @@ async def get_study_file(
     language: Annotated[Language, Query(description="of the report and of key images")] = "en",
 ) -> Response:
     """DICOM segmentation and structured reports, the report as PDF and as DICOM, a FHIR bundle, the lesions as a table,
-    and key images. The same version always has the same bytes. Studies sent as NIfTI have no DICOM objects, and there
-    are as many key images as key slices.
+    and key images. The same version has the same bytes until a reader corrects a finding. Studies sent as NIfTI have
+    no DICOM objects, and there are as many key images as key slices.
     """
     return await file_response(request, name, language)
 
@@ -85,4 +85,6 @@ async def file_response(request: VersionRequest, name: str, language: Language =
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return Response(made[name], media_type=OUTPUTS[name].media_type, headers=headers)
 
-    return await request.unchanging(f"{found.version} {result.software_version} {name} {language}", make)
+    corrections = result.reading.summary.corrections if result.reading else 0
+    made_from = f"{found.version} {corrections} {result.software_version} {name} {language}"
+    return await request.unchanging(made_from, make)

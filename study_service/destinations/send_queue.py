@@ -17,9 +17,10 @@ from study_service.accesses import record_access
 from study_service.destinations.registry import Target
 from study_service.destinations.sender import SendFailed
 from study_service.destinations.tables import StoredSend
+from study_service.findings.results import read_result
 from study_service.outbox import RetryRules, claim_due
 from study_service.result_files import ResultFiles
-from study_service.stored_studies import analysed_version, result_of, stored_result
+from study_service.stored_studies import analysed_version, stored_result
 from study_service.tables import StoredStudy
 
 _log = logging.getLogger(__name__)
@@ -81,7 +82,8 @@ class SendQueue:
             stored = None if study is None else await stored_result(session, study, send.version)
             if study is None or stored is None:
                 return {}
-            version, result = analysed_version(self.keys, study, stored), result_of(self.keys, study, stored)
+            version = analysed_version(self.keys, study, stored)
+            result = await read_result(session, self.keys, study, stored)
         return await self.files.make(version, result, self.target.files, self.target.language)
 
     async def _record_success(self, send: StoredSend) -> None:

@@ -81,6 +81,11 @@ class OutputContext:
         """A UID under the installation's root, the same for the same name in the same version of the same result."""
         return result_uid(self.result, self.uid_root, name)
 
+    def document_uid(self, name: str) -> str:
+        """As uid, for objects that state corrections of readers: with each correction, they are other objects."""
+        reading = self.result.reading
+        return self.uid(name if reading is None else f"{name} after {reading.summary.corrections} corrections")
+
     def uuid(self, name: str) -> uuid.UUID:
         """The same for the same name in the same version of the same result."""
         return result_uuid(self.result, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
-from pydicom.uid import EncapsulatedPDFStorage
+from pydicom.uid import UID, EncapsulatedPDFStorage
 
 from . import codes
 from .context import OutputContext
@@ -20,6 +20,8 @@ def encapsulated_pdf_file(context: OutputContext) -> bytes | None:
         return None
     content = report_pdf(context)
     instance = new_instance(context, "pdf", EncapsulatedPDFStorage, modality="DOC")
+    instance.SOPInstanceUID = context.document_uid("pdf 1")
+    instance.file_meta.MediaStorageSOPInstanceUID = UID(instance.SOPInstanceUID)
     instance.SeriesDescription = "Hepar report (research)"
     instance.ConversionType = "WSD"
     instance.AcquisitionDateTime = ""

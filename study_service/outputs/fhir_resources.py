@@ -17,7 +17,9 @@ from hepar.contracts.study_results import StudyResult
 from . import codes
 from .context import Language, result_uuid
 from .fhir_values import category, code_system_url, concept, identifier_of_uid, identifier_of_uuid, quantity
+from .reading import reading_sentences
 from .statements import finding_statement, presence_of_lesions
+from .wording import WORDS
 
 Resource = dict[str, Any]
 _PRESENCE = {"present": codes.PRESENT, "absent": codes.ABSENT, "indeterminate": codes.INDETERMINATE}
@@ -108,7 +110,7 @@ class ReportResources:
             "effectiveDateTime": self._effective,
             "issued": self._time,
             "result": [self._link(name, "Observation") for name in observations],
-            "conclusion": f"{finding_statement(result, self._source.language)} {result.notice}",
+            "conclusion": self._conclusion(),
             "presentedForm": [self._document],
         }
         if self._source.has_files:
@@ -116,6 +118,12 @@ class ReportResources:
         if diseases:
             report["conclusionCode"] = [concept(code) for code in diseases]
         return report
+
+    def _conclusion(self) -> str:
+        """Observations state the models' answer; what readers made of it is stated here."""
+        language, result = self._source.language, self._result
+        corrections = reading_sentences(result, WORDS[language])
+        return " ".join([finding_statement(result, language), *corrections, result.notice])
 
     def _observation(self, name: str, code: Code, components: Mapping[Code, tuple[float | None, Code]]) -> Resource:
         observation: Resource = {

@@ -9,6 +9,7 @@ from hepar.contracts.lesions import Lesion
 from .context import OutputContext
 from .drawings import caption, colour_of, drawing_data
 from .key_images import key_image, key_slices
+from .reading import reading_lines
 from .source_headers import study_attributes
 from .statements import finding_statement
 from .typesetting import Data, typeset_pdf
@@ -47,6 +48,7 @@ def _report(context: OutputContext) -> Data:
             {"colour": colour_of(lesion.label), "cells": _cells(lesion, words)} for lesion in result.lesions[:ROWS_MAX]
         ],
         "notes": ([words["box_axes"]] if boxed else []) + _more(words, left_out),
+        "reading": reading_lines(result, words),
         "method": _pairs(_method(context, words), words),
     }
 

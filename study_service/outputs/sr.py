@@ -17,9 +17,11 @@ from hepar.contracts.lesions import Lesion
 from . import codes
 from .context import OutputContext, SourceSlice
 from .equipment import MANUFACTURER, MODEL_NAME, file_bytes, series_of
+from .reading import reading_sentences
 from .seg import LIVER_TRACKING_ID, Segment, segmentation_identity, segments
 from .source_headers import UTF_8, distinct_images, name_patient, source_headers, text_value
 from .statements import finding_statement, presence_of_lesions
+from .wording import WORDS
 
 STUDY_TRACKING_ID = "Study"
 _PRESENCE = {"present": codes.PRESENT, "absent": codes.ABSENT, "indeterminate": codes.INDETERMINATE}
@@ -60,7 +62,8 @@ def structured_report(context: OutputContext, comprehensive_3d: bool = True) -> 
         title=codes.IMAGING_MEASUREMENT_REPORT,
     )
     report_class = sr.Comprehensive3DSR if comprehensive_3d else sr.ComprehensiveSR
-    series = series_of(context, "sr" if comprehensive_3d else "sr_2d")
+    kind = "sr" if comprehensive_3d else "sr_2d"
+    series = series_of(context, kind) | {"sop_instance_uid": context.document_uid(kind)}
     report = report_class(
         evidence=distinct_images(headers) + ([] if masks is None else [masks]),
         content=content[0],
@@ -143,10 +146,8 @@ def _study_group(context: OutputContext) -> sr.MeasurementsAndQualitativeEvaluat
         measurements=_measurements(values),
         qualitative_evaluations=[*evaluations, *_type(codes.TUMOUR_TYPE, result.label)],
     )
-    statement = sr.TextContentItem(
-        codes.COMMENT, f"{finding_statement(result, 'en')} {result.notice}", sr.RelationshipTypeValues.CONTAINS
-    )
-    group[0].ContentSequence.append(statement)
+    text = " ".join([finding_statement(result, "en"), *reading_sentences(result, WORDS["en"]), result.notice])
+    group[0].ContentSequence.append(sr.TextContentItem(codes.COMMENT, text, sr.RelationshipTypeValues.CONTAINS))
     return group
 
 

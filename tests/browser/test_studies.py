@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from local_stack.demo import running_stack
 from local_stack.settings import on_free_ports
 from tests.browser.conftest import file_input, sign_in, sign_up, wait_until_drawn
+from tests.browser.finding_steps import correct_findings
 from tests.browser.test_accessibility import check
 from tests.end_to_end.conftest import Stack
 
@@ -58,7 +59,7 @@ def test_a_study_is_analysed_and_read(page: Page) -> None:
     expect(slider).not_to_have_attribute("aria-valuetext", before or "")
     wait_until_drawn(page)
     assert canvas.screenshot() != picture
-    page.get_by_role("button", name="L1").click()
+    page.get_by_role("button", name="L1 ·").click()
     wait_until_drawn(page)
     shown = canvas.screenshot()
     page.get_by_role("button", name="Soft tissue").click()
@@ -73,6 +74,7 @@ def test_a_study_is_analysed_and_read(page: Page) -> None:
     for theme in ("light", "dark"):
         page.get_by_label("Theme").select_option(theme)
         check(page, f"study, {theme}")
+    correct_findings(page)
     with page.expect_download() as report:
         page.get_by_role("button", name="Report (PDF)").click()
     assert report.value.path().read_bytes().startswith(b"%PDF-")

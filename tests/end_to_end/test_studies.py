@@ -12,6 +12,7 @@ from pathlib import Path
 import nibabel as nib
 import pytest
 from hepar_client import AsyncHepar, ExportOptions, Hepar, HeparProblem, NoStudy, StudyFilter, StudyOptions
+from hepar_client.contracts.findings import CorrectionForm, NewFinding
 
 from tests.support.hepar_command import PASSWORD, HeparCommand
 from tests.support.stack import Stack, tiny_stack
@@ -130,11 +131,25 @@ def test_the_sample_study_with_the_python_client_and_a_webhook(
         assert hepar.studies.mask_png(study.id, first).startswith(b"\x89PNG")
         again = hepar.studies.send(SAMPLE)
         assert (again.id, again.status, again.version) == (study.id, "finished", 1)
+        with_a_client(hepar, study.id)
         (call,) = receiver.wait_for(1)
         assert call.is_signed_with(webhook.secret)
         assert json.loads(call.body)["study_id"] == study.id
         hepar.studies.delete_webhook(webhook.id)
         assert hepar.studies.webhooks().items == []
+
+
+def with_a_client(hepar: Hepar, study_id: str) -> None:
+    """A lesion is added and rejected; a late correction is refused."""
+    new = NewFinding.model_validate({"outlines": [{"slice": 1, "polygon": [[9, 9], [30, 9], [30, 30]]}]})
+    added = hepar.studies.add_finding(hepar.studies.findings(study_id), new)
+    rejected = hepar.studies.correct(study_id, added, CorrectionForm(action="reject"))
+    assert (rejected.id, rejected.status, rejected.history[0].author_role) == ("R1", "rejected", "researcher")
+    with pytest.raises(HeparProblem, match="changed meanwhile"):
+        hepar.studies.correct(study_id, added, CorrectionForm(action="accept"))
+    records = hepar.studies.corrections()
+    assert [(record.study_id, record.action) for record in records] == [(study_id, "add"), (study_id, "reject")]
+    assert len(hepar.studies.corrections(records[1].at)) == 1
 
 
 def test_the_asynchronous_client_sees_what_the_other_one_sees(
@@ -149,6 +164,10 @@ def test_the_asynchronous_client_sees_what_the_other_one_sees(
             study = await hepar.studies.wait(sent.id)
             assert (study.id, study.status) == (sent.id, "finished")
             assert [item.id async for item in hepar.studies.all(StudyFilter(search="async"))] == [sent.id]
+            new = NewFinding.model_validate({"outlines": [{"slice": 1, "polygon": [[9, 9], [30, 9], [30, 30]]}]})
+            added = await hepar.studies.add_finding(await hepar.studies.findings(sent.id), new)
+            corrected = await hepar.studies.correct(sent.id, added, CorrectionForm(action="retype", label="cyst"))
+            assert (corrected.label, len(await hepar.studies.corrections(corrected.history[1].at))) == ("cyst", 1)
             version = (await hepar.studies.analyse_again(sent.id)).version
             await hepar.studies.wait(sent.id)
             assert ((await hepar.studies.result(sent.id)).version, version) == (2, 2)

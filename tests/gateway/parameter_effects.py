@@ -8,6 +8,7 @@ from typing import Any
 from pyotp.totp import TOTP
 
 from tests.gateway.destination_requests import SEND_EFFECTS
+from tests.gateway.finding_requests import FINDING_EFFECTS
 from tests.gateway.study_requests import STUDY_EFFECTS
 from tests.support.auth_client import PASSWORD
 from tests.support.gateway_client import DARK
@@ -204,6 +205,7 @@ IMAGES = {
 EFFECTS: dict[tuple[str, str], Effect] = {
     **STUDY_EFFECTS,
     **SEND_EFFECTS,
+    **FINDING_EFFECTS,
     **{
         (name, option): image(path, option, value)
         for name, (path, options) in IMAGES.items()

@@ -12,6 +12,7 @@ from pyotp.totp import TOTP
 
 from hepar.contracts.accounts import Role
 from tests.gateway.destination_requests import SEND_PROBLEMS
+from tests.gateway.finding_requests import FINDING_PROBLEMS
 from tests.gateway.study_requests import STUDY_PROBLEMS
 from tests.support.auth_client import PASSWORD
 from tests.support.gateway_client import DARK
@@ -192,6 +193,7 @@ WITH_A_LINK = [("reset_password", "weak-password"), ("reset_password", "too-many
 PROBLEMS: dict[tuple[str, str], Request] = {
     **STUDY_PROBLEMS,
     **SEND_PROBLEMS,
+    **FINDING_PROBLEMS,
     **{
         (name, "bad-content-length"): image(path, DARK, content_type="image/png", content_length="many")
         for name, path in (IMAGES | BATCHES).items()

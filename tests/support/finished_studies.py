@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.uid import CTImageStorage
 
 from hepar.contracts.base import example_of
+from hepar.contracts.lesions import Lesion
 from hepar.contracts.problems import Problem
 from hepar.contracts.studies import Series, StudySummary
 from hepar.contracts.study_results import StudyResult
@@ -20,10 +22,14 @@ from hepar.storage.database import open_database
 from hepar.storage.encryption import load_key_ring
 from hepar.storage.objects import open_objects
 from study_service.analysed_volume import AnalysedVolume, StoredMasks, StoredVolume
+from study_service.findings.entries import add_entry
+from study_service.findings.state import Entry
+from study_service.findings.store import CORRECTIONS_MAX
 from study_service.job_queue import Job, JobQueue, QueueRules
 from study_service.migrations import MIGRATIONS
 from study_service.settings import StudySettings
 from study_service.slice_arrays import write_slices
+from study_service.tables import StoredStudy
 
 GEOMETRY = VolumeGeometry((6, 32, 48), (5.0, 0.8, 0.7), (-20.0, -15.0, 30.0))
 LIVER_SLICES = range(1, 5)
@@ -44,6 +50,15 @@ def labels() -> NDArray[np.uint16]:
     return found
 
 
+def lesions() -> list[Lesion]:
+    """L1 is the lesion of `labels`; L2 has a box only."""
+    example = Lesion.model_validate(example_of(Lesion))
+    first, last = LIVER_SLICES.start, LIVER_SLICES.stop - 1
+    own = {"first_slice": first, "last_slice": last, "key_slice": last, "volume_ml": 0.36}
+    boxed = {"id": "L2", "measured_on": "box", "volume_ml": None, "label": "cholangiocarcinoma"}
+    return [example.model_copy(update=own), example.model_copy(update=own | boxed)]
+
+
 async def _end(
     settings: StudySettings,
     study_id: str,
@@ -51,6 +66,7 @@ async def _end(
     failed: bool,
     sop_uids: Sequence[str] = (),
     series_uid: str | None = None,
+    changes: Mapping[str, object] = MappingProxyType({}),
 ) -> None:
     keys = load_key_ring(settings.key_file)
     async with (
@@ -89,6 +105,7 @@ async def _end(
         own: dict[str, object] = {"study_id": study_id, "version": job.version, "created_at": datetime.now(UTC)}
         own["key_slices"] = [example.key_slices[0].model_copy(update={"slice": LIVER_SLICES[1]})]
         own["volume"] = example.volume.model_copy(update={"slices": GEOMETRY.shape[0], "liver_slices": (1, 4)})
+        own |= changes
         summary = StudySummary.model_validate(example_of(StudySummary))
         await queue.finish(job, example.model_copy(update=own), summary.model_dump(), "metastasis")
 
@@ -115,14 +132,35 @@ async def _claimed(queue: JobQueue, study_id: str) -> Job:
 
 
 def finish_study(
-    settings: StudySettings, study_id: str, sop_uids: Sequence[str] = (), series_uid: str | None = None
+    settings: StudySettings,
+    study_id: str,
+    sop_uids: Sequence[str] = (),
+    series_uid: str | None = None,
+    **changes: object,
 ) -> None:
     """In a loop of its own. sop_uids: of the images, in the order sent; none for a study without DICOM files.
 
-    series_uid: of the study's only series; no series is stored where it is None.
+    series_uid: of the only series; no series is stored where it is None.  changes: of the example of StudyResult.
     """
-    asyncio.run(_end(settings, study_id, failed=False, sop_uids=sop_uids, series_uid=series_uid))
+    asyncio.run(_end(settings, study_id, failed=False, sop_uids=sop_uids, series_uid=series_uid, changes=changes))
 
 
 def fail_study(settings: StudySettings, study_id: str) -> None:
     asyncio.run(_end(settings, study_id, failed=True))
+
+
+def fill_corrections(settings: StudySettings, study_id: str) -> None:
+    """The first version gets as many corrections as it may have."""
+
+    async def fill() -> None:
+        keys = load_key_ring(settings.key_file)
+        async with (
+            open_database(settings.database_url, MIGRATIONS, "studies") as database,
+            database.writing() as session,
+        ):
+            study = await session.get_one(StoredStudy, study_id)
+            data_key, now = keys.data_key(study.data_key), datetime.now(UTC)
+            for number in range(1, CORRECTIONS_MAX + 1):
+                add_entry(session, data_key, study_id, 1, Entry(number, "L1", "accept", now, "ann", "clinician"))
+
+    asyncio.run(fill())

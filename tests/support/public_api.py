@@ -19,6 +19,7 @@ NOBODY = "0" * 32
 _NO_UUID = "00000000-0000-0000-0000-000000000000"
 _PLACES = {
     "study_id": _NO_UUID, "send_id": _NO_UUID, "index": "0", "name": "lesions.csv", "destination_name": "nowhere",
+    "finding_id": "L1",
 }  # fmt: skip
 
 

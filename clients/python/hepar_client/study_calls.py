@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from datetime import datetime
 from functools import partial
 
 from .calls import Call
+from .contracts.findings import CorrectionForm, Finding, FindingList, NewFinding
 from .contracts.studies import STUDIES_PATH, StudyStatus
 from .contracts.study_events import StudyEventKind
 from .study_files import Progress, StudyFiles
@@ -103,3 +105,18 @@ WEBHOOKS = Call("GET", _WEBHOOKS)
 
 def delete_webhook(webhook_id: str) -> Call:
     return Call("DELETE", f"{_WEBHOOKS}/{webhook_id}")
+
+
+def new_finding(findings: FindingList, form: NewFinding) -> Call:
+    path, query = f"{STUDIES_PATH}/{findings.study_id}/findings", [("version", str(findings.version))]
+    return Call("POST", path, query=query, json=form.model_dump(mode="json"), headers={"If-Match": findings.etag})
+
+
+def correction(study_id: str, finding: Finding, form: CorrectionForm) -> Call:
+    path, query = f"{STUDIES_PATH}/{study_id}/findings/{finding.id}/corrections", [("version", str(finding.version))]
+    return Call("POST", path, query=query, json=form.model_dump(mode="json"), headers={"If-Match": finding.etag})
+
+
+def corrections(since: datetime | None) -> Call:
+    query = [("since", since.isoformat())] if since else []
+    return Call("GET", "/v1/corrections", query=query)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,8 @@ from httpx_sse import EventSource, ServerSentEvent
 
 from . import study_calls
 from .calls import Call
+from .contracts.correction_records import CorrectionRecord
+from .contracts.findings import CorrectionForm, Finding, FindingList, NewFinding
 from .contracts.studies import Study, StudyList
 from .contracts.study_events import StudyEventKind, Webhook, WebhookList
 from .contracts.study_results import StudyResult
@@ -140,6 +143,24 @@ class Studies:
         for _ in self.follow(study_id):
             pass
         return self.get(study_id)
+
+    def findings(self, study_id: str, version: int | None = None) -> FindingList:
+        """With the models' answer, what readers made of it, and the history of each finding."""
+        call = study_calls.study(study_id, "GET", "/findings", {"version": version})
+        return read(FindingList, self._send_call(call))
+
+    def correct(self, study_id: str, finding: Finding, form: CorrectionForm) -> Finding:
+        """finding: as it was read; HeparProblem `finding-changed` where somebody has corrected it since then."""
+        return read(Finding, self._send_call(study_calls.correction(study_id, finding, form)))
+
+    def add_finding(self, findings: FindingList, form: NewFinding) -> Finding:
+        """A lesion that the models missed. findings: as they were read."""
+        return read(Finding, self._send_call(study_calls.new_finding(findings, form)))
+
+    def corrections(self, since: datetime | None = None) -> list[CorrectionRecord]:
+        """Of all studies that the caller may read, oldest first. since: with its time zone."""
+        content = self._bytes(study_calls.corrections(since))
+        return [parse(CorrectionRecord, line) for line in content.splitlines()]
 
     def register_webhook(
         self, url: str, events: tuple[StudyEventKind, ...] = ("finished", "failed"), *, every_study: bool = True

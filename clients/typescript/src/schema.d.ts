@@ -307,8 +307,8 @@ export interface paths {
         /**
          * Read a file of a study's result
          * @description DICOM segmentation and structured reports, the report as PDF and as DICOM, a FHIR bundle, the lesions as a table,
-         *     and key images. The same version always has the same bytes. Studies sent as NIfTI have no DICOM objects, and there
-         *     are as many key images as key slices.
+         *     and key images. The same version has the same bytes until a reader corrects a finding. Studies sent as NIfTI have
+         *     no DICOM objects, and there are as many key images as key slices.
          */
         get: operations["get_study_file"];
         put?: never;
@@ -441,6 +441,74 @@ export interface paths {
         get: operations["get_study_slice"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/corrections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export corrections
+         * @description As JSON lines for training, oldest first: every correction of the studies that the caller may read, with the
+         *     models' own answer, their names and versions. With the scope `all-studies`, of all studies. Comments are left out:
+         *     they may name a patient.
+         */
+        get: operations["export_corrections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/studies/{study_id}/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the findings of a study
+         * @description Each finding with the models' answer, its state as readers left it, and the history of its corrections.
+         */
+        get: operations["list_findings"];
+        put?: never;
+        /**
+         * Add a finding
+         * @description A lesion that the models missed, measured on its outlines. `If-Match` is the `etag` of the list.
+         */
+        post: operations["add_finding"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/studies/{study_id}/findings/{finding_id}/corrections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Correct a finding
+         * @description Saved at once with author and time, and never removed: an `undo` is an entry of its own. `If-Match` is the `etag`
+         *     of the finding. A corrected outline changes the finding's axes, volume, centre and slices, and the summed volume of
+         *     the lesions; slices without an outline keep the models' mask, and the liver's volume stays.
+         */
+        post: operations["correct_finding"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2738,6 +2806,69 @@ export interface components {
             text: string;
         };
         /**
+         * Correction
+         * @description One entry of a finding's history. Entries are never changed or removed.
+         * @example {
+         *       "action": "retype",
+         *       "at": "2026-11-26T10:04:00Z",
+         *       "author": "6f1f7a52c9d34d0c8a5b0c7e9d1a2b3c",
+         *       "author_role": "clinician",
+         *       "comment": "known colon carcinoma",
+         *       "label": "metastasis",
+         *       "number": 3,
+         *       "outlined_slices": [],
+         *       "undone": false
+         *     }
+         */
+        Correction: {
+            /** @description counts the entries of this version of the result */
+            number: number;
+            /** @description `add`: a reader added the finding */
+            action: ("accept" | "reject" | "retype" | "outline" | "comment" | "undo") | "add";
+            /**
+             * Format: date-time
+             * @description UTC
+             */
+            at: string;
+            /** @description id of the account or hospital system */
+            author: string;
+            /** @description as the author's access token stated it */
+            author_role: ("clinician" | "researcher" | "integrator" | "administrator") | "system";
+            /** @description of `retype` and `add` */
+            label: string | null;
+            /** @description slices whose outline was given */
+            outlined_slices: number[];
+            /** @description the remark */
+            comment: string | null;
+            /** @description whether a later entry took it back */
+            undone: boolean;
+        };
+        /**
+         * CorrectionForm
+         * @description What a reader says about a finding.
+         * @example {
+         *       "action": "retype",
+         *       "comment": "known colon carcinoma",
+         *       "label": "metastasis"
+         *     }
+         */
+        CorrectionForm: {
+            /**
+             * @description `accept` or `reject` the finding, `retype` it, correct its `outline`, `comment` it, or `undo` the newest correction of this finding that is in force
+             * @enum {string}
+             */
+            action: "accept" | "reject" | "retype" | "outline" | "comment" | "undo";
+            /** @description the type, for `retype`; null: undecided */
+            label?: ("cholangiocarcinoma" | "metastasis" | "hepatocellular_carcinoma" | "haemangioma" | "cyst" | "other") | null;
+            /**
+             * @description for `outline`: the corrected slices, each once. Other slices stay as they are
+             * @default []
+             */
+            outlines: components["schemas"]["SliceOutline"][];
+            /** @description a remark, required for `comment` */
+            comment?: string | null;
+        };
+        /**
          * Curve
          * @description Points of a curve, in order.
          */
@@ -3415,6 +3546,503 @@ export interface components {
             message: string;
         };
         /**
+         * Finding
+         * @description A lesion with the models' answer, what readers made of it, and how.
+         * @example {
+         *       "changed": [
+         *         "label"
+         *       ],
+         *       "etag": "\"1.L1.1\"",
+         *       "history": [
+         *         {
+         *           "action": "retype",
+         *           "at": "2026-11-26T10:04:00Z",
+         *           "author": "6f1f7a52c9d34d0c8a5b0c7e9d1a2b3c",
+         *           "author_role": "clinician",
+         *           "comment": "known colon carcinoma",
+         *           "label": "metastasis",
+         *           "number": 3,
+         *           "outlined_slices": [],
+         *           "undone": false
+         *         }
+         *       ],
+         *       "id": "L1",
+         *       "label": "metastasis",
+         *       "measurement": {
+         *         "centre_mm": [
+         *           -60,
+         *           -17.3,
+         *           140
+         *         ],
+         *         "first_slice": 15,
+         *         "last_slice": 20,
+         *         "long_axis": {
+         *           "end_mm": [
+         *             -48.9,
+         *             -22.6,
+         *             140
+         *           ],
+         *           "end_px": [
+         *             190,
+         *             248
+         *           ],
+         *           "length_mm": 24.7,
+         *           "slice": 17,
+         *           "start_mm": [
+         *             -71.2,
+         *             -12,
+         *             140
+         *           ],
+         *           "start_px": [
+         *             141,
+         *             203.5
+         *           ]
+         *         },
+         *         "measurable": true,
+         *         "measured_on": "mask",
+         *         "short_axis": {
+         *           "end_mm": [
+         *             -48.9,
+         *             -22.6,
+         *             140
+         *           ],
+         *           "end_px": [
+         *             190,
+         *             248
+         *           ],
+         *           "length_mm": 19.1,
+         *           "slice": 17,
+         *           "start_mm": [
+         *             -71.2,
+         *             -12,
+         *             140
+         *           ],
+         *           "start_px": [
+         *             141,
+         *             203.5
+         *           ]
+         *         },
+         *         "volume_ml": 5.2
+         *       },
+         *       "model": {
+         *         "agreement": 2,
+         *         "boxes": [
+         *           {
+         *             "detectors": [
+         *               "detect_faster_rcnn",
+         *               "detect_yolov5"
+         *             ],
+         *             "label": "metastasis",
+         *             "score": 0.83,
+         *             "slice": 17,
+         *             "x_max": 190,
+         *             "x_min": 141,
+         *             "y_max": 248,
+         *             "y_min": 203.5
+         *           }
+         *         ],
+         *         "centre_mm": [
+         *           -60,
+         *           -17.3,
+         *           140
+         *         ],
+         *         "detectors": [
+         *           "detect_faster_rcnn",
+         *           "detect_yolov5"
+         *         ],
+         *         "first_slice": 15,
+         *         "id": "L1",
+         *         "key_slice": 17,
+         *         "label": "metastasis",
+         *         "last_slice": 20,
+         *         "liver_share": 0.97,
+         *         "lobe": "right",
+         *         "long_axis": {
+         *           "end_mm": [
+         *             -48.9,
+         *             -22.6,
+         *             140
+         *           ],
+         *           "end_px": [
+         *             190,
+         *             248
+         *           ],
+         *           "length_mm": 24.7,
+         *           "slice": 17,
+         *           "start_mm": [
+         *             -71.2,
+         *             -12,
+         *             140
+         *           ],
+         *           "start_px": [
+         *             141,
+         *             203.5
+         *           ]
+         *         },
+         *         "measurable": true,
+         *         "measured_on": "mask",
+         *         "probability": 0.91,
+         *         "short_axis": {
+         *           "end_mm": [
+         *             -48.9,
+         *             -22.6,
+         *             140
+         *           ],
+         *           "end_px": [
+         *             190,
+         *             248
+         *           ],
+         *           "length_mm": 19.1,
+         *           "slice": 17,
+         *           "start_mm": [
+         *             -71.2,
+         *             -12,
+         *             140
+         *           ],
+         *           "start_px": [
+         *             141,
+         *             203.5
+         *           ]
+         *         },
+         *         "tracking_uid": "2.25.129003331",
+         *         "type_probabilities": {
+         *           "cholangiocarcinoma": 0.19,
+         *           "metastasis": 0.81
+         *         },
+         *         "volume_ml": 5.2
+         *       },
+         *       "outlines": [],
+         *       "source": "models",
+         *       "status": "accepted",
+         *       "version": 1
+         *     }
+         */
+        Finding: {
+            /** @description L1, L2 and so on as in the result; R1, R2 and so on for those that readers added */
+            id: string;
+            /** @description version of the result that it belongs to */
+            version: number;
+            /**
+             * @description who found it
+             * @enum {string}
+             */
+            source: "models" | "reader";
+            /**
+             * @description `unreviewed` until a reader accepts, rejects, retypes or outlines it; `withdrawn`: a reader added it and took it back
+             * @enum {string}
+             */
+            status: "unreviewed" | "accepted" | "rejected" | "withdrawn";
+            /** @description what differs from the models' answer */
+            changed: ("label" | "outline")[];
+            /** @description the type in force; null where it is undecided */
+            label: string | null;
+            measurement: components["schemas"]["FindingMeasurement"];
+            /** @description of readers, in force, by slice */
+            outlines: components["schemas"]["SliceOutline"][];
+            /** @description what the models said, unchanged; null for what a reader added */
+            model: components["schemas"]["Lesion"] | null;
+            /** @description oldest first */
+            history: components["schemas"]["Correction"][];
+            /** @description send it as If-Match with the next correction */
+            etag: string;
+        };
+        /**
+         * FindingList
+         * @description All findings of one version of a result, and corrected ones of earlier versions.
+         * @example {
+         *       "earlier": [],
+         *       "etag": "\"1.3\"",
+         *       "items": [
+         *         {
+         *           "changed": [
+         *             "label"
+         *           ],
+         *           "etag": "\"1.L1.1\"",
+         *           "history": [
+         *             {
+         *               "action": "retype",
+         *               "at": "2026-11-26T10:04:00Z",
+         *               "author": "6f1f7a52c9d34d0c8a5b0c7e9d1a2b3c",
+         *               "author_role": "clinician",
+         *               "comment": "known colon carcinoma",
+         *               "label": "metastasis",
+         *               "number": 3,
+         *               "outlined_slices": [],
+         *               "undone": false
+         *             }
+         *           ],
+         *           "id": "L1",
+         *           "label": "metastasis",
+         *           "measurement": {
+         *             "centre_mm": [
+         *               -60,
+         *               -17.3,
+         *               140
+         *             ],
+         *             "first_slice": 15,
+         *             "last_slice": 20,
+         *             "long_axis": {
+         *               "end_mm": [
+         *                 -48.9,
+         *                 -22.6,
+         *                 140
+         *               ],
+         *               "end_px": [
+         *                 190,
+         *                 248
+         *               ],
+         *               "length_mm": 24.7,
+         *               "slice": 17,
+         *               "start_mm": [
+         *                 -71.2,
+         *                 -12,
+         *                 140
+         *               ],
+         *               "start_px": [
+         *                 141,
+         *                 203.5
+         *               ]
+         *             },
+         *             "measurable": true,
+         *             "measured_on": "mask",
+         *             "short_axis": {
+         *               "end_mm": [
+         *                 -48.9,
+         *                 -22.6,
+         *                 140
+         *               ],
+         *               "end_px": [
+         *                 190,
+         *                 248
+         *               ],
+         *               "length_mm": 19.1,
+         *               "slice": 17,
+         *               "start_mm": [
+         *                 -71.2,
+         *                 -12,
+         *                 140
+         *               ],
+         *               "start_px": [
+         *                 141,
+         *                 203.5
+         *               ]
+         *             },
+         *             "volume_ml": 5.2
+         *           },
+         *           "model": {
+         *             "agreement": 2,
+         *             "boxes": [
+         *               {
+         *                 "detectors": [
+         *                   "detect_faster_rcnn",
+         *                   "detect_yolov5"
+         *                 ],
+         *                 "label": "metastasis",
+         *                 "score": 0.83,
+         *                 "slice": 17,
+         *                 "x_max": 190,
+         *                 "x_min": 141,
+         *                 "y_max": 248,
+         *                 "y_min": 203.5
+         *               }
+         *             ],
+         *             "centre_mm": [
+         *               -60,
+         *               -17.3,
+         *               140
+         *             ],
+         *             "detectors": [
+         *               "detect_faster_rcnn",
+         *               "detect_yolov5"
+         *             ],
+         *             "first_slice": 15,
+         *             "id": "L1",
+         *             "key_slice": 17,
+         *             "label": "metastasis",
+         *             "last_slice": 20,
+         *             "liver_share": 0.97,
+         *             "lobe": "right",
+         *             "long_axis": {
+         *               "end_mm": [
+         *                 -48.9,
+         *                 -22.6,
+         *                 140
+         *               ],
+         *               "end_px": [
+         *                 190,
+         *                 248
+         *               ],
+         *               "length_mm": 24.7,
+         *               "slice": 17,
+         *               "start_mm": [
+         *                 -71.2,
+         *                 -12,
+         *                 140
+         *               ],
+         *               "start_px": [
+         *                 141,
+         *                 203.5
+         *               ]
+         *             },
+         *             "measurable": true,
+         *             "measured_on": "mask",
+         *             "probability": 0.91,
+         *             "short_axis": {
+         *               "end_mm": [
+         *                 -48.9,
+         *                 -22.6,
+         *                 140
+         *               ],
+         *               "end_px": [
+         *                 190,
+         *                 248
+         *               ],
+         *               "length_mm": 19.1,
+         *               "slice": 17,
+         *               "start_mm": [
+         *                 -71.2,
+         *                 -12,
+         *                 140
+         *               ],
+         *               "start_px": [
+         *                 141,
+         *                 203.5
+         *               ]
+         *             },
+         *             "tracking_uid": "2.25.129003331",
+         *             "type_probabilities": {
+         *               "cholangiocarcinoma": 0.19,
+         *               "metastasis": 0.81
+         *             },
+         *             "volume_ml": 5.2
+         *           },
+         *           "outlines": [],
+         *           "source": "models",
+         *           "status": "accepted",
+         *           "version": 1
+         *         }
+         *       ],
+         *       "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
+         *       "study_id": "0b0e7f0a-5d4e-4c8a-9a5e-0d7f6b3f7c11",
+         *       "summary": {
+         *         "accepted": 1,
+         *         "added": 0,
+         *         "corrections": 3,
+         *         "last_at": "2026-11-26T10:04:00Z",
+         *         "last_role": "clinician",
+         *         "lesions": 1,
+         *         "rejected": 1,
+         *         "tumour_ml": 5.2,
+         *         "tumour_percent": 0.35,
+         *         "unreviewed": 0
+         *       },
+         *       "version": 1
+         *     }
+         */
+        FindingList: {
+            /** @description id of the study */
+            study_id: string;
+            /** @description of the result */
+            version: number;
+            summary: components["schemas"]["ReadingSummary"];
+            /** @description the models' findings, largest first, then those that readers added */
+            items: components["schemas"]["Finding"][];
+            /** @description findings of earlier versions that have corrections, newest version first; they are not carried over, because a new version can find other lesions */
+            earlier: components["schemas"]["Finding"][];
+            /** @description send it as If-Match to add a finding */
+            etag: string;
+            /**
+             * @description show it wherever a result is shown
+             * @default Research software, not a medical device. Not for diagnosis or treatment decisions.
+             */
+            notice: string;
+        };
+        /**
+         * FindingMeasurement
+         * @description Size and place of a finding, as the models or the newest outline of a reader give them.
+         * @example {
+         *       "centre_mm": [
+         *         -60,
+         *         -17.3,
+         *         140
+         *       ],
+         *       "first_slice": 15,
+         *       "last_slice": 20,
+         *       "long_axis": {
+         *         "end_mm": [
+         *           -48.9,
+         *           -22.6,
+         *           140
+         *         ],
+         *         "end_px": [
+         *           190,
+         *           248
+         *         ],
+         *         "length_mm": 24.7,
+         *         "slice": 17,
+         *         "start_mm": [
+         *           -71.2,
+         *           -12,
+         *           140
+         *         ],
+         *         "start_px": [
+         *           141,
+         *           203.5
+         *         ]
+         *       },
+         *       "measurable": true,
+         *       "measured_on": "outline",
+         *       "short_axis": {
+         *         "end_mm": [
+         *           -48.9,
+         *           -22.6,
+         *           140
+         *         ],
+         *         "end_px": [
+         *           190,
+         *           248
+         *         ],
+         *         "length_mm": 19.1,
+         *         "slice": 17,
+         *         "start_mm": [
+         *           -71.2,
+         *           -12,
+         *           140
+         *         ],
+         *         "start_px": [
+         *           141,
+         *           203.5
+         *         ]
+         *       },
+         *       "volume_ml": 5.2
+         *     }
+         */
+        FindingMeasurement: {
+            /**
+             * @description `outline`: on outlines of readers, and on the models' mask in slices without one
+             * @enum {string}
+             */
+            measured_on: "mask" | "box" | "outline";
+            /** @description lowest slice that shows it */
+            first_slice: number;
+            /** @description highest slice that shows it */
+            last_slice: number;
+            /** @description x, y and z in patient coordinates */
+            centre_mm: [
+                number,
+                number,
+                number
+            ];
+            /** @description longest diameter in a slice (RECIST 1.1) */
+            long_axis: components["schemas"]["Axis"];
+            /** @description longest diameter perpendicular to it in the same slice */
+            short_axis: components["schemas"]["Axis"];
+            /** @description of all slices; null for a box, and for an outline in one slice only */
+            volume_ml: number | null;
+            /** @description long axis of at least 10 mm and at least twice the slice thickness */
+            measurable: boolean;
+        };
+        /**
          * GroupChange
          * @description Confirmed like a role: a group opens the studies of others.
          * @example {
@@ -3999,6 +4627,40 @@ export interface components {
             explanation?: components["schemas"]["Explanation"] | null;
         };
         /**
+         * NewFinding
+         * @description A lesion that the models missed.
+         * @example {
+         *       "label": "metastasis",
+         *       "outlines": [
+         *         {
+         *           "polygon": [
+         *             [
+         *               141,
+         *               203.5
+         *             ],
+         *             [
+         *               190,
+         *               203.5
+         *             ],
+         *             [
+         *               190,
+         *               248
+         *             ]
+         *           ],
+         *           "slice": 17
+         *         }
+         *       ]
+         *     }
+         */
+        NewFinding: {
+            /** @description the type; null: undecided */
+            label?: ("cholangiocarcinoma" | "metastasis" | "hepatocellular_carcinoma" | "haemangioma" | "cyst" | "other") | null;
+            /** @description of at least one slice, each slice once */
+            outlines: components["schemas"]["SliceOutline"][];
+            /** @description a remark */
+            comment?: string | null;
+        };
+        /**
          * Page[Account]
          * @example {
          *       "items": [
@@ -4279,6 +4941,108 @@ export interface components {
             keys: components["schemas"]["PublicKey"][];
         };
         /**
+         * ReadFinding
+         * @description A finding that readers judged, changed, commented or added, as documents of a result state it.
+         * @example {
+         *       "changed": [
+         *         "label"
+         *       ],
+         *       "comments": [
+         *         "known colon carcinoma"
+         *       ],
+         *       "id": "L1",
+         *       "label": "metastasis",
+         *       "last_at": "2026-11-26T10:04:00Z",
+         *       "last_role": "clinician",
+         *       "measurement": {
+         *         "centre_mm": [
+         *           -60,
+         *           -17.3,
+         *           140
+         *         ],
+         *         "first_slice": 15,
+         *         "last_slice": 20,
+         *         "long_axis": {
+         *           "end_mm": [
+         *             -48.9,
+         *             -22.6,
+         *             140
+         *           ],
+         *           "end_px": [
+         *             190,
+         *             248
+         *           ],
+         *           "length_mm": 24.7,
+         *           "slice": 17,
+         *           "start_mm": [
+         *             -71.2,
+         *             -12,
+         *             140
+         *           ],
+         *           "start_px": [
+         *             141,
+         *             203.5
+         *           ]
+         *         },
+         *         "measurable": true,
+         *         "measured_on": "mask",
+         *         "short_axis": {
+         *           "end_mm": [
+         *             -48.9,
+         *             -22.6,
+         *             140
+         *           ],
+         *           "end_px": [
+         *             190,
+         *             248
+         *           ],
+         *           "length_mm": 19.1,
+         *           "slice": 17,
+         *           "start_mm": [
+         *             -71.2,
+         *             -12,
+         *             140
+         *           ],
+         *           "start_px": [
+         *             141,
+         *             203.5
+         *           ]
+         *         },
+         *         "volume_ml": 5.2
+         *       },
+         *       "source": "models",
+         *       "status": "accepted"
+         *     }
+         */
+        ReadFinding: {
+            /** @description as in the list of findings */
+            id: string;
+            /**
+             * @description who found it
+             * @enum {string}
+             */
+            source: "models" | "reader";
+            /**
+             * @description as in the list of findings
+             * @enum {string}
+             */
+            status: "unreviewed" | "accepted" | "rejected" | "withdrawn";
+            /** @description what differs from the models' answer in `lesions` */
+            changed: ("label" | "outline")[];
+            /** @description the type in force; null where it is undecided */
+            label: string | null;
+            measurement: components["schemas"]["FindingMeasurement"];
+            /** @description remarks in force, oldest first */
+            comments: string[];
+            /**
+             * Format: date-time
+             * @description time of its newest correction, UTC
+             */
+            last_at: string;
+            /** @description role of the author */
+            last_role: ("clinician" | "researcher" | "integrator" | "administrator") | "system";
+        };
+        /**
          * Readiness
          * @description Whether a service can answer, and which of the parts it needs can.
          * @example {
@@ -4297,6 +5061,139 @@ export interface components {
             parts: {
                 [key: string]: boolean;
             };
+        };
+        /**
+         * Reading
+         * @description What readers made of a result.
+         * @example {
+         *       "findings": [
+         *         {
+         *           "changed": [
+         *             "label"
+         *           ],
+         *           "comments": [
+         *             "known colon carcinoma"
+         *           ],
+         *           "id": "L1",
+         *           "label": "metastasis",
+         *           "last_at": "2026-11-26T10:04:00Z",
+         *           "last_role": "clinician",
+         *           "measurement": {
+         *             "centre_mm": [
+         *               -60,
+         *               -17.3,
+         *               140
+         *             ],
+         *             "first_slice": 15,
+         *             "last_slice": 20,
+         *             "long_axis": {
+         *               "end_mm": [
+         *                 -48.9,
+         *                 -22.6,
+         *                 140
+         *               ],
+         *               "end_px": [
+         *                 190,
+         *                 248
+         *               ],
+         *               "length_mm": 24.7,
+         *               "slice": 17,
+         *               "start_mm": [
+         *                 -71.2,
+         *                 -12,
+         *                 140
+         *               ],
+         *               "start_px": [
+         *                 141,
+         *                 203.5
+         *               ]
+         *             },
+         *             "measurable": true,
+         *             "measured_on": "mask",
+         *             "short_axis": {
+         *               "end_mm": [
+         *                 -48.9,
+         *                 -22.6,
+         *                 140
+         *               ],
+         *               "end_px": [
+         *                 190,
+         *                 248
+         *               ],
+         *               "length_mm": 19.1,
+         *               "slice": 17,
+         *               "start_mm": [
+         *                 -71.2,
+         *                 -12,
+         *                 140
+         *               ],
+         *               "start_px": [
+         *                 141,
+         *                 203.5
+         *               ]
+         *             },
+         *             "volume_ml": 5.2
+         *           },
+         *           "source": "models",
+         *           "status": "accepted"
+         *         }
+         *       ],
+         *       "summary": {
+         *         "accepted": 1,
+         *         "added": 0,
+         *         "corrections": 3,
+         *         "last_at": "2026-11-26T10:04:00Z",
+         *         "last_role": "clinician",
+         *         "lesions": 1,
+         *         "rejected": 1,
+         *         "tumour_ml": 5.2,
+         *         "tumour_percent": 0.35,
+         *         "unreviewed": 0
+         *       }
+         *     }
+         */
+        Reading: {
+            summary: components["schemas"]["ReadingSummary"];
+            /** @description those with at least one correction */
+            findings: components["schemas"]["ReadFinding"][];
+        };
+        /**
+         * ReadingSummary
+         * @description The findings as readers left them, counted.
+         * @example {
+         *       "accepted": 1,
+         *       "added": 0,
+         *       "corrections": 3,
+         *       "last_at": "2026-11-26T10:04:00Z",
+         *       "last_role": "clinician",
+         *       "lesions": 1,
+         *       "rejected": 1,
+         *       "tumour_ml": 5.2,
+         *       "tumour_percent": 0.35,
+         *       "unreviewed": 0
+         *     }
+         */
+        ReadingSummary: {
+            /** @description entries in the history of this version */
+            corrections: number;
+            /** @description findings of the models that no reader judged */
+            unreviewed: number;
+            /** @description findings of the models that were accepted or changed */
+            accepted: number;
+            /** @description findings of the models that were rejected */
+            rejected: number;
+            /** @description findings that readers added and did not reject */
+            added: number;
+            /** @description findings that are not rejected */
+            lesions: number;
+            /** @description volume of these; null where none of them has a volume */
+            tumour_ml: number | null;
+            /** @description of the liver's volume, which corrections do not change */
+            tumour_percent: number | null;
+            /** @description time of the newest entry, UTC */
+            last_at?: string | null;
+            /** @description role of its author */
+            last_role?: ("clinician" | "researcher" | "integrator" | "administrator") | "system" | null;
         };
         /**
          * RecoveryCodes
@@ -4880,6 +5777,36 @@ export interface components {
             detectors: string[];
         };
         /**
+         * SliceOutline
+         * @description The outline of a lesion in one slice.
+         * @example {
+         *       "polygon": [
+         *         [
+         *           141,
+         *           203.5
+         *         ],
+         *         [
+         *           190,
+         *           203.5
+         *         ],
+         *         [
+         *           190,
+         *           248
+         *         ]
+         *       ],
+         *       "slice": 17
+         *     }
+         */
+        SliceOutline: {
+            /** @description index in the analysed volume, from 0 at the feet */
+            slice: number;
+            /** @description corners as x and y in pixels of the slice as `slices/{index}.png` shows it, in order, without crossings; the last is joined with the first. Empty: the lesion does not reach this slice */
+            polygon: [
+                number,
+                number
+            ][];
+        };
+        /**
          * SliceResult
          * @description What the classifiers decided about one slice of the liver.
          * @example {
@@ -5305,6 +6232,8 @@ export interface components {
             models: components["schemas"]["ModelVersion"][];
             /** @description models that should have answered and did not */
             missing_models: string[];
+            /** @description corrections by readers; null where there are none. They change nothing above */
+            reading?: components["schemas"]["Reading"] | null;
             /** @description version of Hepar */
             software_version: string;
             /**
@@ -10182,6 +11111,807 @@ export interface operations {
             };
             /** @description [The address is too long](/problems/url-too-long) */
             414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_corrections: {
+        parameters: {
+            query?: {
+                /** @description only corrections made at this time or later, with its time zone */
+                since?: string;
+            };
+            header?: {
+                /**
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example {"study_id":"0b0e7f0a-5d4e-4c8a-9a5e-0d7f6b3f7c11","version":1,"finding_id":"L1","number":3,"action":"retype","at":"2026-11-26T10:04:00Z","author":"6f1f7a52c9d34d0c8a5b0c7e9d1a2b3c","author_role":"clinician","label":"metastasis","outlines":[],"measurement":{"measured_on":"mask","first_slice":15,"last_slice":20,"centre_mm":[-60.0,-17.3,140.0],"long_axis":{"length_mm":24.7,"slice":17,"start_mm":[-71.2,-12.0,140.0],"end_mm":[-48.9,-22.6,140.0],"start_px":[141.0,203.5],"end_px":[190.0,248.0]},"short_axis":{"length_mm":19.1,"slice":17,"start_mm":[-71.2,-12.0,140.0],"end_mm":[-48.9,-22.6,140.0],"start_px":[141.0,203.5],"end_px":[190.0,248.0]},"volume_ml":5.2,"measurable":true},"undone":false,"model_answer":{"id":"L1","tracking_uid":"2.25.129003331","first_slice":15,"last_slice":20,"key_slice":17,"centre_mm":[-60.0,-17.3,140.0],"measured_on":"mask","long_axis":{"length_mm":24.7,"slice":17,"start_mm":[-71.2,-12.0,140.0],"end_mm":[-48.9,-22.6,140.0],"start_px":[141.0,203.5],"end_px":[190.0,248.0]},"short_axis":{"length_mm":19.1,"slice":17,"start_mm":[-71.2,-12.0,140.0],"end_mm":[-48.9,-22.6,140.0],"start_px":[141.0,203.5],"end_px":[190.0,248.0]},"volume_ml":5.2,"measurable":true,"probability":0.91,"label":"metastasis","type_probabilities":{"cholangiocarcinoma":0.19,"metastasis":0.81},"detectors":["detect_faster_rcnn","detect_yolov5"],"agreement":2,"liver_share":0.97,"lobe":"right","boxes":[{"slice":17,"x_min":141.0,"y_min":203.5,"x_max":190.0,"y_max":248.0,"score":0.83,"label":"metastasis","detectors":["detect_faster_rcnn","detect_yolov5"]}]},"models":[{"model":"segment_resunet","version":"1"}],"software_version":"2.0.0","notice":"Research software, not a medical device. Not for diagnosis or treatment decisions."} */
+                    "application/jsonl": string;
+                };
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_findings: {
+        parameters: {
+            query?: {
+                /** @description version of the result; the newest that is finished by default */
+                version?: number;
+            };
+            header?: {
+                /**
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path: {
+                /** @description `id` of the study */
+                study_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindingList"];
+                };
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no such study](/problems/no-such-study) */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no result yet](/problems/study-not-finished) */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_finding: {
+        parameters: {
+            query?: {
+                /** @description version of the result; the newest that is finished by default */
+                version?: number;
+            };
+            header: {
+                /** @description `etag` of what the caller has read, so that nobody overwrites what somebody else has changed */
+                "If-Match": string;
+                /**
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path: {
+                /** @description `id` of the study */
+                study_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewFinding"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    Location: components["headers"]["Location"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Finding"];
+                };
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no such study](/problems/no-such-study) */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no result yet](/problems/study-not-finished); [The correction is not possible](/problems/correction-not-possible) */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The findings were changed meanwhile](/problems/finding-changed) */
+            412: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    correct_finding: {
+        parameters: {
+            query?: {
+                /** @description version of the result; the newest that is finished by default */
+                version?: number;
+            };
+            header: {
+                /** @description `etag` of what the caller has read, so that nobody overwrites what somebody else has changed */
+                "If-Match": string;
+                /**
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path: {
+                /** @description `id` of the study */
+                study_id: string;
+                /** @description `id` of the finding */
+                finding_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CorrectionForm"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Finding"];
+                };
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no such study](/problems/no-such-study); [There is no such finding](/problems/no-such-finding) */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no result yet](/problems/study-not-finished); [The correction is not possible](/problems/correction-not-possible) */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The findings were changed meanwhile](/problems/finding-changed) */
+            412: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;

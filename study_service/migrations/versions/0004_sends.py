@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision, branch_labels, depends_on = "0004", "0002", None, None
+revision, down_revision, branch_labels, depends_on = "0004", "0003", None, None
 
 _TIME = sa.DateTime(timezone=True)
 

@@ -1,7 +1,9 @@
 /** German texts. */
+import { deFindings } from "./deFindings.ts";
 import type { Messages } from "./en.ts";
 
 export const de: Messages = {
+  ...deFindings,
   notice: "Forschungssoftware, kein Medizinprodukt. Nicht für Diagnosen oder Therapieentscheidungen.",
   tagline: "Lebertumoren im CT erkennen und klassifizieren",
   loading: "Wird geladen",

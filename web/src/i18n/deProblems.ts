@@ -95,6 +95,12 @@ export const deProblems: Record<string, ProblemText> = {
   "no-such-send": { title: "Diese Sendung gibt es nicht", remedy: "Laden Sie die Liste neu." },
   "send-not-failed": { title: "Die Sendung ist nicht fehlgeschlagen", remedy: "Laden Sie die Liste neu. Wartende Sendungen werden von selbst wiederholt." },
   "study-ended": { title: "Die Studie wird nicht mehr analysiert", remedy: "Laden Sie die Seite neu, um zu sehen, wie die Analyse endete." },
+  "no-such-finding": { title: "Diesen Befund gibt es nicht", remedy: "Laden Sie die Seite neu." },
+  "finding-changed": {
+    title: "Der Befund wurde inzwischen geändert",
+    remedy: "Nichts wurde gespeichert. Sehen Sie sich den neuen Stand an und wiederholen Sie Ihre Korrektur.",
+  },
+  "correction-not-possible": { title: "Diese Korrektur ist nicht möglich", remedy: "Sehen Sie sich den Stand der Befunde an." },
   "study-not-finished": { title: "Es gibt noch kein Ergebnis", remedy: "Warten Sie, bis die Studie fertig ist." },
   "not-deidentifiable": { title: "Die Studie kann nicht de-identifiziert werden", remedy: "De-identifizieren Sie die Bilder mit einem Programm, das auch Pixel bereinigt, oder wählen Sie mit einer neuen Analyse eine andere Serie." },
   "analysis-failed": { title: "Die Studie konnte nicht analysiert werden", remedy: "Starten Sie eine neue Analyse. Scheitert sie wieder, melden Sie es mit der Kennung der Studie." },
@@ -103,6 +109,10 @@ export const deProblems: Record<string, ProblemText> = {
 
 /** German texts of invalid fields, by `code`. The gateway's English message is shown for other codes. */
 export const deFieldErrors: Record<string, string> = {
+  no_such_slice: "Diese Schicht gibt es nicht.",
+  slice_twice: "Jede Schicht hat einen Umriss.",
+  invalid_outline: "Das ist kein Umriss: Er hat weniger als drei Ecken, verlässt die Schicht oder kreuzt sich selbst.",
+  nothing_left: "Die Umrisse lassen nichts von der Läsion übrig: Lehnen Sie sie stattdessen ab.",
   missing: "fehlt",
   too_short: "ist zu kurz",
   string_too_short: "ist zu kurz",

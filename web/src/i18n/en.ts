@@ -1,7 +1,10 @@
 /** English texts. Placeholders stand in braces; `one` and `other` are chosen by the value of `count`. */
+import { enFindings } from "./enFindings.ts";
+
 export type Message = string | { one: string; other: string };
 
 export const en = {
+  ...enFindings,
   notice: "Research software, not a medical device. Not for diagnosis or treatment decisions.",
   tagline: "Detect and classify liver tumours on CT",
   loading: "Loading",

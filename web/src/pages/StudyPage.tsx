@@ -10,7 +10,7 @@ import { useSession } from "../session/SessionProvider.tsx";
 import { SliceStore } from "../studies/SliceStore.ts";
 import { isActive } from "../studies/useStudies.ts";
 import { studyLine, verdict } from "../studies/words.ts";
-import { LesionCards } from "./study/LesionCards.tsx";
+import { FindingsPanel } from "./study/FindingsPanel.tsx";
 import { StudyDownloads } from "./study/StudyDownloads.tsx";
 import { StudyFacts } from "./study/StudyFacts.tsx";
 import { VolumeViewer } from "./study/VolumeViewer.tsx";
@@ -96,7 +96,7 @@ function ResultView({ result }: { result: StudyResult }) {
             {text}
           </p>
         ))}
-        <LesionCards lesions={result.lesions} store={store} index={index} onIndex={setIndex} />
+        <FindingsPanel result={result} store={store} index={index} onIndex={setIndex} />
         <StudyDownloads result={result} />
         <StudyFacts result={result} />
       </div>

@@ -27,6 +27,12 @@ export function verdict(translator: Translator, result: StudyResult): string {
   return translator.text("studyTumour", { label: translator.term(label), type, tumour });
 }
 
+/** "24.7 × 19.1 mm · 5.2 ml". */
+export function sizeText(translator: Translator, { long_axis, short_axis, volume_ml }: Pick<Lesion, "long_axis" | "short_axis" | "volume_ml">): string {
+  const axes = `${translator.number(long_axis.length_mm, 1)} × ${translator.number(short_axis.length_mm, 1)} mm`;
+  return volume_ml === null ? axes : `${axes} · ${translator.number(volume_ml, 1)} ml`;
+}
+
 /** One sentence for a report. */
 export function lesionSentence(translator: Translator, lesion: Lesion): string {
   const { id, label, lobe, long_axis, short_axis, probability, key_slice } = lesion;

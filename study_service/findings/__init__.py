@@ -1,0 +1,1 @@
+"""Findings as readers leave them: accepted, rejected, retyped, outlined, commented, added."""

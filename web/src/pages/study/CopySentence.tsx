@@ -1,0 +1,13 @@
+import { useState } from "react";
+import { useTranslator } from "../../i18n/LanguageProvider.tsx";
+
+/** For a report. */
+export function CopySentence({ text }: { text: string }) {
+  const translator = useTranslator();
+  const [copied, setCopied] = useState(false);
+  return (
+    <button type="button" className="plain" onClick={() => void navigator.clipboard.writeText(text).then(() => setCopied(true))}>
+      <span role="status">{translator.text(copied ? "copied" : "copySentence")}</span>
+    </button>
+  );
+}
