@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from hepar.contracts.slices import SliceClassifications, SliceDetections
-from hepar.contracts.study_results import ModelVersion
+from hepar.contracts.study_results import ModelVersion, StudyModelAnswers
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import Unavailable
 from hepar.ensemble.liver_extent import liver_extent, liver_pixels
@@ -26,7 +26,7 @@ from hepar.imaging.ct_image import LIVER_WINDOW, GreyImage
 from hepar.imaging.study import StudyHeaders
 from hepar.imaging.volume import grey_levels
 from hepar.storage.objects import ObjectStore
-from study_service.analysed_volume import AnalysedVolume, StoredLiver, StoredMasks, StoredVolume
+from study_service.analysed_volume import MODEL_ANSWERS, AnalysedVolume, StoredLiver, StoredMasks, StoredVolume
 from study_service.documents import StudyFiles
 from study_service.job_queue import Job, JobQueue
 from study_service.lesion_step import LesionInput, find_lesions, label_slices
@@ -36,7 +36,7 @@ from study_service.slice_models import LiverMasks, SliceModels
 from study_service.unpacked_uploads import unpacked
 from study_service.volume_reader import VolumeReader
 
-PIPELINE_VERSION = "1"
+PIPELINE_VERSION = "2"
 """Grows with every change of the steps or of what they store: a study in progress then begins again."""
 STEP_SLICES = 16
 """Slices of one step: a worker that dies loses the answers for these at most."""
@@ -152,6 +152,8 @@ class StudyAnalysis:
         )
         analysis = await asyncio.to_thread(find_lesions, given, self._job.study_id, self._job.version)
         await self._store_masks(label_slices(given, analysis), liver)
+        said = StudyModelAnswers(study_id=self._job.study_id, version=self._job.version, slices=given.model_answers())
+        await self._stored.create(MODEL_ANSWERS, said)
         models, missing = _models(liver.segmenter, answers)
         result = result_of(self._job, given, analysis, models, missing)
         await self._tools.queue.finish(self._job, result, summary_of(result).model_dump(), result.label)
@@ -222,7 +224,8 @@ class StudyAnalysis:
         """What only the analysis needed, and what a worker that died left; the study is finished already."""
         masks = await self._stored.document("masks", StoredMasks)
         arrays = [array.key for array in (volume.slices, liver.shares, masks.labels) if array is not None]
-        kept = {f"{self._stored.prefix}/{name}" for name in ("pipeline", "volume", "liver", "masks")} | set(arrays)
+        names = ("pipeline", "volume", "liver", "masks", MODEL_ANSWERS)
+        kept = {f"{self._stored.prefix}/{name}" for name in names} | set(arrays)
         for key in await self._tools.objects.keys(self._stored.prefix):
             if key not in kept:
                 await self._tools.objects.delete(key)

@@ -12,11 +12,11 @@ from fastapi.responses import StreamingResponse
 from numpy.typing import NDArray
 
 from hepar.contracts.studies import STUDIES_PATH
-from hepar.contracts.study_results import StudyResult
+from hepar.contracts.study_results import StudyModelAnswers, StudyResult
 from hepar.core.errors import InvalidField, InvalidRequest
 from hepar.imaging.ct_image import LIVER_WINDOW, Window
 from hepar.web.openapi import problems
-from study_service.analysed_volume import AnalysedVolume, StoredMasks, StoredVolume
+from study_service.analysed_volume import MODEL_ANSWERS, AnalysedVolume, StoredMasks, StoredVolume
 from study_service.api.dependencies import PRINCIPAL, CallerDep, Dependencies, SliceIndex, StudyId, VersionDep
 from study_service.api.files import FILE_CONTENT, accepted_file, file_response
 from study_service.api.versions import NOT_MODIFIED, VersionRequest, VersionRequestDep
@@ -82,6 +82,25 @@ async def get_study_result(
     answer = await file_response(VersionRequest(study_id, version, caller, dependencies), name)
     answer.headers["Vary"] = "Accept"
     return answer
+
+
+@router.get(
+    "/{study_id}/model-answers",
+    summary="Read what each model said about a study",
+    response_model=StudyModelAnswers,
+    responses=NOT_MODIFIED,
+)
+async def get_study_model_answers(request: VersionRequestDep) -> Response:
+    """For each slice of the liver, the boxes of each detector before they were fused, and the probabilities of each
+    classifier.
+    """
+
+    async def make(volume: AnalysedVolume) -> Response:
+        found = await volume.find(MODEL_ANSWERS, StudyModelAnswers)
+        said = found or StudyModelAnswers(study_id=request.study_id, version=volume.version, slices=[])
+        return Response(said.model_dump_json(), media_type="application/json")
+
+    return await request.picture("result_read", None, "model answers", make)
 
 
 @router.get(

@@ -51,6 +51,14 @@ def test_the_result_of_each_version_can_be_read(api: StudyApi, path: str) -> Non
     assert api.call("GET", f"{path}/result", params={"version": "3"}).json()["type"] == "/problems/study-not-finished"
 
 
+def test_what_each_model_said_about_each_slice_can_be_read(api: StudyApi, path: str) -> None:
+    said = api.call("GET", f"{path}/model-answers", params={"version": "1"}).json()
+    assert (said["study_id"], said["version"]) == (path.rpartition("/")[2], 1)
+    (only,) = said["slices"]
+    assert [box["detectors"] for box in only["boxes"]] == [["detect_yolov5"]]
+    assert sum(only["votes"]["classify_unet"].values()) == pytest.approx(1)
+
+
 def test_slices_are_shown_in_the_window_that_the_caller_wants(api: StudyApi, path: str) -> None:
     hu = hounsfield()[3].astype(float)
     for query, low, high in (

@@ -13,13 +13,13 @@ from pydicom.uid import CTImageStorage
 from hepar.contracts.base import example_of
 from hepar.contracts.problems import Problem
 from hepar.contracts.studies import StudySummary
-from hepar.contracts.study_results import StudyResult
+from hepar.contracts.study_results import StudyModelAnswers, StudyResult
 from hepar.imaging.geometry import Geometry
 from hepar.imaging.volume import SliceSource, VolumeGeometry
 from hepar.storage.database import open_database
 from hepar.storage.encryption import load_key_ring
 from hepar.storage.objects import open_objects
-from study_service.analysed_volume import AnalysedVolume, StoredMasks, StoredVolume
+from study_service.analysed_volume import MODEL_ANSWERS, AnalysedVolume, StoredMasks, StoredVolume
 from study_service.job_queue import Job, JobQueue, QueueRules
 from study_service.migrations import MIGRATIONS
 from study_service.settings import StudySettings
@@ -76,8 +76,11 @@ async def _end(settings: StudySettings, study_id: str, *, failed: bool, sop_uids
             ),
         )  # fmt: skip
         await stored.create("masks", StoredMasks(labels=masks))
+        said = StudyModelAnswers.model_validate(example_of(StudyModelAnswers))
+        own: dict[str, object] = {"study_id": study_id, "version": job.version}
+        await stored.create(MODEL_ANSWERS, said.model_copy(update=own))
         example = StudyResult.model_validate(example_of(StudyResult))
-        own: dict[str, object] = {"study_id": study_id, "version": job.version, "created_at": datetime.now(UTC)}
+        own["created_at"] = datetime.now(UTC)
         own["key_slices"] = [example.key_slices[0].model_copy(update={"slice": LIVER_SLICES[1]})]
         summary = StudySummary.model_validate(example_of(StudySummary))
         await queue.finish(job, example.model_copy(update=own), summary.model_dump(), "metastasis")
