@@ -30,6 +30,8 @@ router = APIRouter(
     responses=problems("unavailable", "no-such-study", "study-not-finished"),
 )
 
+SLICES_MAX = 16
+"""Of one answer: 8 MiB at 512 x 512."""
 _PNG, _GZIP, _RAW = "image/png", "application/gzip", "application/octet-stream"
 _BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
 
@@ -137,6 +139,27 @@ async def get_study_slice_values(request: VersionRequestDep, index: SliceIndex) 
         return Response(hu.astype("<i2").tobytes(), media_type=_RAW)
 
     return await request.picture("slice_read", index, "values", make)
+
+
+@router.get(
+    "/{study_id}/slices.hu",
+    summary="Read the Hounsfield units of several slices",
+    response_class=Response,
+    responses=problems("no-such-slice", "no-such-study") | _file(_RAW),
+)
+async def get_study_slices_values(
+    request: VersionRequestDep,
+    first: Annotated[int, Query(ge=0, lt=100_000, description="index of the first slice, from 0 at the feet")],
+    count: Annotated[int, Query(ge=1, le=SLICES_MAX, description="number of slices")],
+) -> Response:
+    """One slice after the other, each as `slices/{index}.hu` gives it: for viewers that load a whole volume."""
+
+    async def make(volume: AnalysedVolume) -> Response:
+        described = await volume.volume()
+        hu = await volume.hounsfield(described, first, first + count)
+        return Response(await asyncio.to_thread(hu.astype("<i2", copy=False).tobytes), media_type=_RAW)
+
+    return await request.picture("slice_read", first, f"values of {count}", make)
 
 
 @router.get(

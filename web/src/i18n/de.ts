@@ -211,6 +211,7 @@ export const de: Messages = {
   windowNarrow: "Eng",
   windowLung: "Lunge",
   windowBone: "Knochen",
+  mouseAndKeys: "Maus und Tasten",
   layout: "Anordnung",
   layoutOne: "Eine Ebene",
   layoutPlanes: "Drei Ebenen",

@@ -207,6 +207,7 @@ export const en = {
   windowNarrow: "Narrow",
   windowLung: "Lung",
   windowBone: "Bone",
+  mouseAndKeys: "Mouse and keys",
   layout: "Layout",
   layoutOne: "One plane",
   layoutPlanes: "Three planes",

@@ -1,7 +1,8 @@
 /** The masks of liver and lesions of a whole study, from the NIfTI file that the server makes of them. */
 import { dataOrThrow, type HeparClient, type VolumeFacts } from "../api.ts";
 import type { LabelPicture } from "../viewer/LabelImage.ts";
-import { planeSize, reformat, type Plane } from "../viewer/planes.ts";
+import { planeSize, type Plane } from "../viewer/planes.ts";
+import { PlaneCache } from "./PlaneCache.ts";
 import { Subscribers } from "./Subscribers.ts";
 
 const NIFTI_HEADER_BYTES = 352;
@@ -11,7 +12,10 @@ export class LabelStore {
   /** Told when further slices are there. */
   readonly loaded = new Subscribers();
   private readonly slices: (Uint8Array | undefined)[];
-  private readonly pictures = new Map<Plane, { index: number; revision: number; picture: LabelPicture }>();
+  private readonly planes: PlaneCache<Uint8Array, LabelPicture>;
+  /** Of the slices that are there completely. */
+  private readonly axial = new Map<number, LabelPicture>();
+  private readonly empty: LabelPicture;
   private revision = 0;
   private fetching: Promise<void> | undefined;
 
@@ -22,6 +26,8 @@ export class LabelStore {
     private readonly volume: VolumeFacts,
   ) {
     this.slices = Array.from({ length: volume.slices });
+    this.empty = this.wrap(new Uint8Array(volume.rows * volume.columns), "axial");
+    this.planes = new PlaneCache(volume, this.slices, (length) => new Uint8Array(length), this.wrap);
   }
 
   readonly revised = (): number => this.revision;
@@ -37,14 +43,8 @@ export class LabelStore {
 
   /** Of the slices that are there. */
   picture(plane: Plane, index: number): LabelPicture {
-    const made = this.pictures.get(plane);
-    if (made?.index === index && made.revision === this.revision) return made.picture;
-    const { width, height } = planeSize(this.volume, plane);
-    const labels = (plane === "axial" ? this.slices[index] : undefined) ?? new Uint8Array(width * height);
-    if (plane !== "axial") reformat(this.slices, this.volume, plane, index, labels);
-    const picture = { width, height, labels };
-    this.pictures.set(plane, { index, revision: this.revision, picture });
-    return picture;
+    if (plane === "axial") return this.axial.get(index) ?? this.empty;
+    return this.planes.get(plane, index, this.revision);
   }
 
   private async fetch(): Promise<void> {
@@ -70,8 +70,11 @@ export class LabelStore {
       const slice = (this.slices[number] ??= new Uint8Array(size));
       const end = Math.min(size, first - number * size + Math.ceil((bytes.length - at) / BYTES_PER_LABEL));
       for (let place = first - number * size; place < end; place += 1, at += BYTES_PER_LABEL) slice[place] = bytes[at]!;
+      if (end === size) this.axial.set(number, this.wrap(slice, "axial"));
     }
     this.revision += 1;
     this.loaded.tellSoon();
   }
+
+  private readonly wrap = (labels: Uint8Array, plane: Plane): LabelPicture => ({ ...planeSize(this.volume, plane), labels });
 }

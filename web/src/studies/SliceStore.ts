@@ -1,13 +1,16 @@
 /** A study's volume in Hounsfield units: slices are fetched when they are shown, and all others after them. */
 import { dataOrThrow, type HeparClient, type VolumeFacts } from "../api.ts";
 import type { Picture, Window } from "../files/picture.ts";
-import { lengthOf, planeSize, planeSpacing, reformat, type Plane } from "../viewer/planes.ts";
+import { lengthOf, planeSize, planeSpacing, type Plane } from "../viewer/planes.ts";
+import { PlaneCache } from "./PlaneCache.ts";
 import { Subscribers } from "./Subscribers.ts";
 
 export const LIVER_WINDOW: Window = { width: 250, centre: 125 };
 const AIR_HU = -1024;
 /** A browser opens six connections; two are left for what the user waits for. */
 const FETCHES_MAX = 4;
+/** Of one answer: 4 MiB at 512 × 512. */
+const BLOCK_SLICES = 8;
 const BYTES_PER_VOXEL = 2;
 /** Larger volumes are kept in part: 1,024 slices of 512 × 512. */
 const BYTES_MAX = 2 ** 29;
@@ -18,7 +21,7 @@ export class SliceStore {
   private readonly slices: (Int16Array | undefined)[];
   private readonly pictures: (Picture | undefined)[];
   private readonly pending = new Map<number, Promise<Picture>>();
-  private readonly planes = new Map<Plane, { index: number; revision: number; picture: Picture }>();
+  private readonly planes: PlaneCache<Int16Array, Picture>;
   private readonly keptMax: number;
   private count = 0;
   private revision = 0;
@@ -34,6 +37,7 @@ export class SliceStore {
   ) {
     this.slices = Array.from({ length: volume.slices });
     this.pictures = Array.from({ length: volume.slices });
+    this.planes = new PlaneCache(volume, this.slices, (length) => new Int16Array(length).fill(AIR_HU), this.picture);
     this.keptMax = Math.max(16, Math.floor(BYTES_MAX / (volume.rows * volume.columns * BYTES_PER_VOXEL)));
   }
 
@@ -47,7 +51,7 @@ export class SliceStore {
 
   /** index: from 0 at the feet. Throws HeparProblem. */
   async get(index: number): Promise<Picture> {
-    return this.pictures[index] ?? this.pending.get(index) ?? this.fetch(index);
+    return this.pictures[index] ?? this.pending.get(index) ?? this.fetch(index, index + 1)[0]!;
   }
 
   /** The slice if it is there already. */
@@ -57,14 +61,7 @@ export class SliceStore {
 
   /** A coronal or sagittal plane of the slices that are there; the others are air. */
   plane(plane: Exclude<Plane, "axial">, index: number): Picture {
-    const made = this.planes.get(plane);
-    if (made?.index === index && made.revision === this.revision) return made.picture;
-    const { width, height } = planeSize(this.volume, plane);
-    const values = new Int16Array(width * height).fill(AIR_HU);
-    reformat(this.slices, this.volume, plane, index, values);
-    const picture = this.picture(values, plane);
-    this.planes.set(plane, { index, revision: this.revision, picture });
-    return picture;
+    return this.planes.get(plane, index, this.revision);
   }
 
   /** Fetches all slices that can be kept, those near `index` first. */
@@ -75,15 +72,11 @@ export class SliceStore {
       const next = this.nearestMissing();
       if (next === undefined) return;
       this.fetches += 1;
-      void this.fetch(next)
-        .then(
-          () => true,
-          () => false, // the viewer reports why a slice cannot be shown, when it is shown
-        )
-        .then((succeeded) => {
-          this.fetches -= 1;
-          if (succeeded && !this.stopped) this.load(this.wanted);
-        });
+      void Promise.allSettled(this.fetch(...this.blockAround(next))).then((ended) => {
+        this.fetches -= 1;
+        // The viewer reports why a slice cannot be fetched when it is shown.
+        if (ended.every(({ status }) => status === "fulfilled") && !this.stopped) this.load(this.wanted);
+      });
     }
   }
 
@@ -93,27 +86,41 @@ export class SliceStore {
   }
 
   private nearestMissing(): number | undefined {
-    const { slices } = this.volume;
-    const reach = this.complete ? slices : Math.floor(this.keptMax / 2) - FETCHES_MAX;
+    const reach = this.complete ? this.volume.slices : Math.floor(this.keptMax / 2) - FETCHES_MAX;
     for (let distance = 0; distance < reach; distance += 1) {
-      for (const near of [this.wanted + distance, this.wanted - distance]) {
-        if (near >= 0 && near < slices && !this.slices[near] && !this.pending.has(near)) return near;
-      }
+      for (const near of [this.wanted + distance, this.wanted - distance]) if (this.isMissing(near)) return near;
     }
     return undefined;
   }
 
-  private fetch(index: number): Promise<Picture> {
-    const fetched = this.values(index).then((values) => this.keep(index, values));
-    this.pending.set(index, fetched);
-    const ended = () => this.pending.delete(index);
-    fetched.then(ended, ended);
-    return fetched;
+  private isMissing(index: number): boolean {
+    return index >= 0 && index < this.volume.slices && !this.slices[index] && !this.pending.has(index);
   }
 
-  private async values(index: number): Promise<Int16Array> {
-    const params = { path: { study_id: this.studyId, index }, query: { version: this.version } };
-    const answer = await this.hepar.GET("/v1/studies/{study_id}/slices/{index}.hu", { params, parseAs: "arrayBuffer" });
+  /** The first slice and the one after the last of a block, all of which are missing. */
+  private blockAround(index: number): [start: number, stop: number] {
+    let [start, stop] = [index, index + 1];
+    while (stop - start < BLOCK_SLICES && this.isMissing(stop)) stop += 1;
+    while (stop - start < BLOCK_SLICES && this.isMissing(start - 1)) start -= 1;
+    return [start, stop];
+  }
+
+  /** The slices from `start` to before `stop`, in one request. */
+  private fetch(start: number, stop: number): Promise<Picture>[] {
+    const values = this.values(start, stop - start);
+    const size = this.volume.rows * this.volume.columns;
+    return Array.from({ length: stop - start }, (_, place) => {
+      const fetched = values.then((all) => this.keep(start + place, all.subarray(place * size, (place + 1) * size)));
+      this.pending.set(start + place, fetched);
+      const ended = () => this.pending.delete(start + place);
+      fetched.then(ended, ended);
+      return fetched;
+    });
+  }
+
+  private async values(first: number, count: number): Promise<Int16Array> {
+    const params = { path: { study_id: this.studyId }, query: { version: this.version, first, count } };
+    const answer = await this.hepar.GET("/v1/studies/{study_id}/slices.hu", { params, parseAs: "arrayBuffer" });
     const bytes: ArrayBuffer = dataOrThrow(answer);
     return new Int16Array(bytes);
   }
@@ -142,10 +149,10 @@ export class SliceStore {
     }
   }
 
-  private picture(values: Int16Array, plane: Plane): Picture {
+  private readonly picture = (values: Int16Array, plane: Plane): Picture => {
     const spacing_mm = planeSpacing(this.volume.spacing_mm, plane);
     return { ...planeSize(this.volume, plane), values, window: LIVER_WINDOW, inverted: false, spacing_mm, hounsfield: true };
-  }
+  };
 }
 
 /** The middle of the liver, or of the volume. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { boxInPlane, clamped, fromPlane, planeSize, planeSpacing, reformat, toPlane, type Plane } from "./planes.ts";
+import { boxInPlane, clamped, fromPlane, planeBlock, planeSize, planeSpacing, reformat, toPlane, type Plane } from "./planes.ts";
 
 const SHAPE = { slices: 3, rows: 4, columns: 5 };
 const value = (slice: number, row: number, column: number) => slice * 100 + row * 10 + column;
@@ -7,18 +7,23 @@ const SLICES = [0, 1, 2].map((slice) => Int16Array.from({ length: 20 }, (_, plac
 
 test("coronal and sagittal planes have the head at the top, the right or the front at the left", () => {
   const coronal = new Int16Array(15);
-  reformat(SLICES, SHAPE, "coronal", 2, coronal);
+  reformat(SLICES, SHAPE, "coronal", 2, [coronal]);
   expect([...coronal.slice(0, 5)]).toEqual([220, 221, 222, 223, 224]);
   expect(coronal[14]).toBe(24);
   const sagittal = new Int16Array(12);
-  reformat(SLICES, SHAPE, "sagittal", 3, sagittal);
+  reformat(SLICES, SHAPE, "sagittal", 2, [new Int16Array(12), sagittal]);
   expect([...sagittal.slice(0, 4)]).toEqual([203, 213, 223, 233]);
   expect(sagittal[11]).toBe(33);
 });
 
+test("planes are reformatted in blocks, the last one shorter", () => {
+  expect(planeBlock(13, 20)).toEqual({ first: 8, count: 8 });
+  expect(planeBlock(18, 20)).toEqual({ first: 16, count: 4 });
+});
+
 test("a slice that is not there leaves its line as it was", () => {
   const coronal = new Int16Array(15).fill(-1024);
-  reformat([SLICES[0], undefined, SLICES[2]], SHAPE, "coronal", 0, coronal);
+  reformat([SLICES[0], undefined, SLICES[2]], SHAPE, "coronal", 0, [coronal]);
   expect([...coronal.slice(5, 10)]).toEqual([-1024, -1024, -1024, -1024, -1024]);
   expect(coronal[0]).toBe(200);
 });
@@ -32,7 +37,7 @@ test.each<[Plane, number]>([["axial", 10], ["coronal", 10], ["sagittal", 10]])("
   expect(fromPlane(point, plane, voxel, SHAPE)).toEqual(voxel);
   if (plane === "axial") return;
   const shown = new Int16Array(width * height);
-  reformat(SLICES, SHAPE, plane, plane === "coronal" ? voxel.row : voxel.column, shown);
+  reformat(SLICES, SHAPE, plane, plane === "coronal" ? voxel.row : voxel.column, [shown]);
   expect(shown[Math.floor(point.y) * width + Math.floor(point.x)]).toBe(value(2, 1, 3));
 });
 

@@ -17,6 +17,15 @@ export interface VolumeShape {
   columns: number;
 }
 
+/** Reformatted at once: neighbours are shown next. */
+export const PLANES_AT_ONCE = 8;
+
+/** Indices of the planes that are reformatted together with this one. */
+export function planeBlock(index: number, count: number): { first: number; count: number } {
+  const first = index - (index % PLANES_AT_ONCE);
+  return { first, count: Math.min(PLANES_AT_ONCE, count - first) };
+}
+
 /** A box of a slice, in its pixels; maxima exclusive. */
 export interface SliceBox extends Box {
   slice: number;
@@ -86,22 +95,29 @@ export function boxInPlane(boxes: readonly SliceBox[], plane: Plane, index: numb
 }
 
 /**
- * The values of a coronal or sagittal plane, from slices of which some may be missing: there it stays as it is.
+ * The values of neighbouring coronal or sagittal planes, from slices of which some may be missing: there they stay as they are.
  *
- * slices: each row by row.  target: as many values as the plane has voxels.
+ * slices: each row by row.  first: index of the first plane.  targets: of each plane, as many values as it has voxels. A
+ * sagittal plane reads one value from each line of memory: several planes at once cost as much as one.
  */
 export function reformat<Values extends Int16Array | Uint8Array>(
   slices: readonly (Values | undefined)[],
   { rows, columns }: VolumeShape,
   plane: Exclude<Plane, "axial">,
-  index: number,
-  target: Values,
+  first: number,
+  targets: readonly Values[],
 ): void {
   const width = plane === "coronal" ? columns : rows;
   for (const [number, values] of slices.entries()) {
     if (values === undefined) continue;
     const start = (slices.length - 1 - number) * width;
-    if (plane === "coronal") target.set(values.subarray(index * columns, (index + 1) * columns), start);
-    else for (let row = 0; row < rows; row += 1) target[start + row] = values[row * columns + index]!;
+    if (plane === "coronal") {
+      for (const [place, target] of targets.entries()) target.set(values.subarray((first + place) * columns, (first + place + 1) * columns), start);
+      continue;
+    }
+    for (let row = 0; row < rows; row += 1) {
+      const from = row * columns + first;
+      for (let place = 0; place < targets.length; place += 1) targets[place]![start + row] = values[from + place]!;
+    }
   }
 }

@@ -42,7 +42,7 @@ export function ComparisonTools({ candidates, choice, onChoice, linked, onLinked
 }
 
 export function titleOf(translator: Translator, { version, created_at }: StudyResult): string {
-  return `${versionText(translator, version)}, ${translator.date(created_at)}`;
+  return `${versionText(translator, version)}, ${translator.date(created_at.slice(0, 10))}`;
 }
 
 function versionText(translator: Translator, version: number): string {

@@ -1,5 +1,5 @@
 /** Reads a study's volume: planes, layers, and a second study beside it. */
-import { useCallback, useEffect, useRef, useState, type KeyboardEvent } from "react";
+import { useCallback, useEffect, useState, type KeyboardEvent } from "react";
 import { ErrorBox } from "../../components/ErrorBox.tsx";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import type { Position } from "../../studies/Position.ts";
@@ -26,7 +26,6 @@ interface VolumeViewerProps {
 
 export function VolumeViewer({ volume, position }: VolumeViewerProps) {
   const translator = useTranslator();
-  const reader = useRef<HTMLDivElement>(null);
   const [settings, setSettings] = useState<DisplaySettings>({ window: LIVER_WINDOW, inverted: false, tool: "move", sideBySide: false });
   const [layout, setLayout] = useState<Layout>("one");
   const [full, setFull] = useState(false);
@@ -68,7 +67,7 @@ export function VolumeViewer({ volume, position }: VolumeViewerProps) {
   const shownPlanes = layout === "planes" ? PLANES : (["axial"] as const);
   const crosshair = layout === "planes" || settings.tool === "crosshair";
   return (
-    <div className={full ? "image-panel reader full" : "image-panel reader"} ref={reader} onKeyDown={onKeyDown}>
+    <div className={full ? "image-panel reader full" : "image-panel reader"} onKeyDown={onKeyDown}>
       <ReaderTools
         settings={settings}
         onSettings={setSettings}
@@ -114,9 +113,12 @@ export function VolumeViewer({ volume, position }: VolumeViewerProps) {
         <LayersPanel volume={volume} position={position} layers={layers} onLayers={setLayers} />
         {second.volume ? <LayersPanel volume={second.volume} position={second.position} layers={second.layers} onLayers={second.onLayers} /> : null}
       </div>
-      <p id="viewer-help" className="quiet">
-        {translator.text("volumeHelp")}
-      </p>
+      <details>
+        <summary>{translator.text("mouseAndKeys")}</summary>
+        <p id="viewer-help" className="quiet">
+          {translator.text("volumeHelp")}
+        </p>
+      </details>
     </div>
   );
 }
