@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,11 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 from playwright.sync_api import Page, expect
+
+from local_stack.demo import running_stack
+from local_stack.settings import on_free_ports
+from tests.end_to_end.conftest import Stack
+from tests.support.tiny_models import write_classifier, write_detector, write_segmenter
 
 SLICES, SIDE_PX = 300, 512
 EVENTS = 299
@@ -76,12 +83,25 @@ def send_phantom(page: Page) -> None:
         expect(page.locator(".thumbnail")).to_be_visible(timeout=_ANALYSED_MS)
 
 
-def measure_study(page: Page) -> list[dict[str, Any]]:
-    """The study must be the first of the worklist that is shown."""
+@contextmanager
+def stack_for_studies(folder: Path) -> Iterator[Stack]:
+    """With a segmenter, which single images of other tests would not pass."""
+    repository = folder / "models"
+    write_classifier(repository, "classify_one", (0.0, 2.0, 0.0))
+    write_detector(repository, "detect_one", (0.25, 0.25, 0.5, 0.5), 0.9, 1)
+    write_segmenter(repository, "segment_grey")
+    settings = on_free_ports().model_copy(update={"triton_model_repository": repository})
+    with running_stack(settings, folder) as process:
+        yield Stack(settings, folder, process.pid)
+
+
+def measure_study(page: Page) -> Iterator[dict[str, Any]]:
+    """Sends it first."""
+    send_phantom(page)
     started = time.monotonic()
-    rows: list[dict[str, Any]] = [{"act": "first slice", "ms": round(page.evaluate(_FIRST_SLICE))}]
+    yield {"act": "first slice", "ms": round(page.evaluate(_FIRST_SLICE))}
     expect(page.locator(".loading-volume")).to_have_count(0, timeout=_ANALYSED_MS)
-    rows.append({"act": "whole volume", "ms": round((time.monotonic() - started) * 1000)})
+    yield {"act": "whole volume", "ms": round((time.monotonic() - started) * 1000)}
     page.get_by_label("Masks", exact=True).check()
     for layout, planes in (("one", ["axial"]), ("planes", ["axial", "coronal", "sagittal"]), ("compare", ["axial"])):
         page.get_by_label("Layout").select_option(layout)
@@ -89,13 +109,10 @@ def measure_study(page: Page) -> list[dict[str, Any]]:
         for plane in planes:
             result = page.evaluate(_SCROLL, [plane, EVENTS])
             times = sorted(result["times"])
-            rows.append(
-                {
-                    "act": f"scroll {plane}",
-                    "layout": layout,
-                    "median_ms": round(times[len(times) // 2], 1),
-                    "p95_ms": round(times[int(len(times) * 0.95)], 1),
-                    "slices_shown": result["shown"],
-                }
-            )
-    return rows
+            yield {
+                "act": f"scroll {plane}",
+                "layout": layout,
+                "median_ms": round(times[len(times) // 2], 1),
+                "p95_ms": round(times[int(len(times) * 0.95)], 1),
+                "slices_shown": result["shown"],
+            }
