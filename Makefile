@@ -122,7 +122,7 @@ bench-memory: setup .venv/.dev ## measure the memory of every process over 10,00
 	.venv/bin/python -m bench memory --workload detection
 
 .PHONY: bench-viewer
-bench-viewer: setup .venv/.dev web/dist/.complete ## measure milliseconds per frame in the viewer, with a 2,048 x 2,048 image
+bench-viewer: setup .venv/.dev web/dist/.complete ## measure milliseconds per frame in the viewer: an image of 2,048 x 2,048, a study of 300 slices
 	.venv/bin/python -m tests.browser.viewer_benchmark docs/bench/viewer.json
 
 .PHONY: profile-graphs

@@ -12,7 +12,7 @@ from classify_service.classifiers import ClassifierOutput, Classifiers
 from hepar.contracts.slices import SLICES_PATH, SliceClassification, SliceClassifications
 from hepar.serving.model_service import ImageAnswers
 from hepar.serving.options import VotingOptions
-from hepar.serving.routes import BatchDeadlineDep, UploadedSlices, json_response
+from hepar.serving.routes import BatchDeadlineDep, ByModelDep, UploadedSlices, json_response
 from hepar.serving.slice_answers import answered_versions, missing_models
 
 router = APIRouter()
@@ -22,13 +22,15 @@ Answers = ImageAnswers[VotingOptions, ClassifierOutput]
 
 
 @router.post(SLICES_PATH)
-async def classify_slices(service: Service, deadline: BatchDeadlineDep, slices: UploadedSlices) -> Response:
+async def classify_slices(
+    service: Service, deadline: BatchDeadlineDep, slices: UploadedSlices, by_model: ByModelDep = False
+) -> Response:
     """Each slice is classified as an image of its own is, with the default method and all models."""
     answers = await service.analyse_slices(slices, VotingOptions(), deadline)
-    return await json_response(await asyncio.to_thread(_document, service, answers))
+    return await json_response(await asyncio.to_thread(_document, service, answers, by_model))
 
 
-def _document(service: Classifiers, answers: Sequence[Answers]) -> SliceClassifications:
+def _document(service: Classifiers, answers: Sequence[Answers], by_model: bool) -> SliceClassifications:
     items = []
     for answer in answers:
         result = service.combine(answer)
@@ -38,6 +40,7 @@ def _document(service: Classifiers, answers: Sequence[Answers]) -> SliceClassifi
                 outcome=result.outcome,
                 tumour_probability=result.tumour_probability,
                 type_probabilities=result.type_probabilities,
+                votes={vote.model: vote.probabilities for vote in result.votes} if by_model else {},
             )
         )
     return SliceClassifications(items=items, models=answered_versions(answers), missing_models=missing_models(answers))

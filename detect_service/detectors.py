@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -143,17 +143,34 @@ def located_boxes(
     answers: ImageAnswers[FusionOptions, DetectorOutput],
 ) -> tuple[list[GatedBox], list[DetectorReport]]:
     """The fused boxes of all detectors in the display, and what each detector found."""
-    ensemble, fitted = answers.request.ensemble, answers.request.models.ensemble is not None
+    ensemble = answers.request.ensemble
     found: list[FoundBox] = []
     reports: list[DetectorReport] = []
-    for output in answers.outputs:
-        threshold = ensemble.member_threshold if fitted else output.card.decision_threshold
-        boxes = boxes_in_display(output, threshold)
+    for output, boxes in _boxes_by_output(answers):
         found += boxes
         reports.append(_report(output, boxes))
     fused = fuse(found, [report.model for report in reports], FusionParameters.of(ensemble))
     segmented = answers.scope.segmented
     return gated_boxes(fused, ensemble, segmented.masks if segmented else None), reports
+
+
+def single_boxes(answers: ImageAnswers[FusionOptions, DetectorOutput]) -> list[FoundBox]:
+    """In the display: those of each detector that reach its own decision threshold, before they are fused."""
+    return [
+        box
+        for output, boxes in _boxes_by_output(answers)
+        for box in boxes
+        if box.score >= output.card.decision_threshold
+    ]
+
+
+def _boxes_by_output(
+    answers: ImageAnswers[FusionOptions, DetectorOutput],
+) -> Iterator[tuple[DetectorOutput, list[FoundBox]]]:
+    """The boxes of each detector that take part in the fusion."""
+    ensemble, fitted = answers.request.ensemble, answers.request.models.ensemble is not None
+    for output in answers.outputs:
+        yield output, boxes_in_display(output, ensemble.member_threshold if fitted else output.card.decision_threshold)
 
 
 def used_boxes(boxes: Sequence[GatedBox], options: FusionOptions) -> list[GatedBox]:
@@ -216,16 +233,16 @@ def _annotated_png(request: ImageRequest[FusionOptions], boxes: Sequence[Box], s
     return base64_text(annotated_png(request.image.preview, boxes, headline))
 
 
-def corners_as_sent(gated: GatedBox, image: PreparedImage) -> list[float]:
+def corners_as_sent(box: FoundBox | FusedBox, image: PreparedImage) -> list[float]:
     """x_min, y_min, x_max, y_max in pixels of the image as sent."""
-    corners: list[float] = image.geometry.boxes_to_sent(np.array(gated.box.corners))[0].tolist()
+    corners: list[float] = image.geometry.boxes_to_sent(np.array(box.corners))[0].tolist()
     return corners
 
 
 def _box(gated: GatedBox, masks: OrganMasks | None, image: PreparedImage) -> Box:
     """In pixels of the image as sent; those of `gated` are the display's."""
     box = gated.box
-    corners = corners_as_sent(gated, image)
+    corners = corners_as_sent(box, image)
     size = measured(corners, image.spacing_mm)
     x_min, y_min, x_max, y_max = (round(corner, 1) for corner in corners)
     return Box(

@@ -20,6 +20,8 @@ from study_service.slice_arrays import SliceArray, read_slices
 Stored = TypeVar("Stored", bound=BaseModel)
 LIVER_LABEL = 1
 """In masks; 0 is the background, LIVER_LABEL + n the lesion Ln."""
+MODEL_ANSWERS = "model_answers"
+"""The document with what each model said, a StudyModelAnswers."""
 
 
 class StoredVolume(BaseModel):
@@ -68,6 +70,7 @@ class AnalysedVolume:
     def __init__(self, objects: ObjectStore, data_key: DataKey, study_id: str, version: int) -> None:
         self._objects = objects
         self._data_key = data_key
+        self.version = version
         self.prefix = f"studies/{study_id}/v{version}"
 
     async def volume(self) -> StoredVolume:

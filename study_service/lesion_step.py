@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hepar.contracts.lesions import SliceBox
 from hepar.contracts.slices import SliceClassifications, SliceDetections
-from hepar.contracts.study_results import SliceResult
+from hepar.contracts.study_results import SliceModelAnswers, SliceResult
 from hepar.ensemble.lesion_masks import LesionMask, MaskGrid, OrganVolume
 from hepar.ensemble.lesions import VolumeAnalysis, VolumeEvidence, analyse_volume
 from hepar.ensemble.masks import LIVER, LIVER_THRESHOLD
@@ -34,12 +34,28 @@ class LesionInput:
 
     def slice_results(self) -> list[SliceResult]:
         items = [item for part in self.classified for item in part.items]
-        return [SliceResult(slice=self.first + index, **item.model_dump()) for index, item in enumerate(items)]
+        return [
+            SliceResult(slice=self.first + index, **item.model_dump(exclude={"votes"}))
+            for index, item in enumerate(items)
+        ]
 
     def boxes(self) -> list[SliceBox]:
         items = [boxes for part in self.detected for boxes in part.items]
         return [
             SliceBox(slice=self.first + index, **box.model_dump()) for index, boxes in enumerate(items) for box in boxes
+        ]
+
+    def model_answers(self) -> list[SliceModelAnswers]:
+        """What each model said about each slice of the liver."""
+        votes = [item.votes for part in self.classified for item in part.items]
+        single = [boxes for part in self.detected for boxes in part.single or [[] for _ in part.items]]
+        return [
+            SliceModelAnswers(
+                slice=self.first + index,
+                boxes=[SliceBox(slice=self.first + index, **box.model_dump()) for box in boxes],
+                votes=of_slice,
+            )
+            for index, (boxes, of_slice) in enumerate(zip(single, votes, strict=True))
         ]
 
     def transform(self) -> LetterboxTransform:

@@ -80,9 +80,13 @@ async def read_slices(
         raise IndexError(f"slices {start} to {stop} of {stored.first} to {stored.first + stored.count}")
     offset = stored.offsets[begin]
     content = await objects.read_range(stored.key, offset, stored.offsets[end] - offset)
-    slices = np.empty((end - begin, *stored.shape), dtype=np.dtype(stored.dtype))
-    for place, index in enumerate(range(begin, end)):
-        block = content[stored.offsets[index] - offset : stored.offsets[index + 1] - offset]
-        pixels = zstandard.decompress(data_key.decrypt(block, f"{stored.key} {index}"))
-        slices[place] = np.frombuffer(pixels, slices.dtype).reshape(stored.shape)
-    return slices
+
+    def decoded() -> NDArray[np.generic]:
+        slices = np.empty((end - begin, *stored.shape), dtype=np.dtype(stored.dtype))
+        for place, index in enumerate(range(begin, end)):
+            block = content[stored.offsets[index] - offset : stored.offsets[index + 1] - offset]
+            pixels = zstandard.decompress(data_key.decrypt(block, f"{stored.key} {index}"))
+            slices[place] = np.frombuffer(pixels, slices.dtype).reshape(stored.shape)
+        return slices
+
+    return await asyncio.to_thread(decoded)

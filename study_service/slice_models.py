@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import SecretStr
 
 from hepar.contracts.slices import (
+    BY_MODEL_HEADER,
     LESION_THRESHOLD_HEADER,
     LIVER_PATH,
     SEGMENTER_HEADER,
@@ -121,6 +122,7 @@ class SliceModels:
         parts = await self._in_batches(len(slices), call)
         return SliceDetections(
             items=[item for part in parts for item in part.items],
+            single=[boxes for part in parts for boxes in part.single],
             models=_versions(part.models for part in parts),
             missing_models=sorted({name for part in parts for name in part.missing_models}),
         )
@@ -146,10 +148,12 @@ class SliceModels:
         self, service: Upstream, path: str, deadline: Deadline, slices: GreyImage, masks: LiverMasks | None = None
     ) -> httpx.Response:
         content = await asyncio.to_thread(_body, slices, masks)
-        segmenter = {} if masks is None else {SEGMENTER_HEADER: f"{masks.segmenter.model}/{masks.segmenter.version}"}
+        told = {BY_MODEL_HEADER: "true"}
+        if masks is not None:
+            told[SEGMENTER_HEADER] = f"{masks.segmenter.model}/{masks.segmenter.version}"
         for attempt in range(1, self._limits.tries + 1):
             try:
-                headers = _MEDIA_TYPE | segmenter | await self._token.header(deadline)
+                headers = _MEDIA_TYPE | told | await self._token.header(deadline)
                 return await service.request("POST", path, deadline, headers=headers, content=content)
             except (Unavailable, UpstreamProblem) as error:
                 wait_s = _wait_s(error, attempt)

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from hepar.contracts.study_results import ModelVersion
+from hepar.contracts.study_results import ModelVersion, StudyModelAnswers
 from hepar.imaging.study import StudyHeaders
 from hepar.storage.objects import ObjectStore
-from study_service.analysed_volume import AnalysedVolume, StoredLiver, StoredMasks, StoredVolume
+from study_service.analysed_volume import MODEL_ANSWERS, AnalysedVolume, StoredLiver, StoredMasks, StoredVolume
 from study_service.documents import StudyFiles
 from study_service.job_queue import Job, JobQueue
 from study_service.lesion_step import LesionInput, find_lesions, label_slices
@@ -133,6 +133,8 @@ class StudyAnalysis:
         )
         analysis = await asyncio.to_thread(find_lesions, given, self._job.study_id, self._job.version)
         await self._store_masks(label_slices(given, analysis), liver)
+        said = StudyModelAnswers(study_id=self._job.study_id, version=self._job.version, slices=given.model_answers())
+        await self._stored.create(MODEL_ANSWERS, said)
         models, missing = _models(liver.segmenter, answers)
         result = result_of(self._job, given, analysis, models, missing)
         await self._tools.queue.finish(self._job, result, summary_of(result).model_dump(), result.label)
@@ -204,7 +206,8 @@ class StudyAnalysis:
         """What only the analysis needed, and what a worker that died left; the study is finished already."""
         masks = await self._stored.document("masks", StoredMasks)
         arrays = [array.key for array in (volume.slices, liver.shares, masks.labels) if array is not None]
-        kept = {f"{self._stored.prefix}/{name}" for name in ("pipeline", "volume", "liver", "masks")} | set(arrays)
+        names = ("pipeline", "volume", "liver", "masks", MODEL_ANSWERS)
+        kept = {f"{self._stored.prefix}/{name}" for name in names} | set(arrays)
         for key in await self._tools.objects.keys(self._stored.prefix):
             if key not in kept:
                 await self._tools.objects.delete(key)

@@ -14,6 +14,8 @@ SEGMENTER_HEADER = "x-hepar-segmenter"
 """Of masks, as `MODEL/VERSION`: in the answer that has them, and in a request that sends them on."""
 LESION_THRESHOLD_HEADER = "x-hepar-lesion-threshold"
 """Of an answer with masks: from this probability on, 0 to 1, a pixel belongs to a lesion."""
+BY_MODEL_HEADER = "x-hepar-by-model"
+"""Of a request, `true`: the answer has what each model said too. Workers before 2.1 refuse an answer with it."""
 SegmenterName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}/[0-9]{1,18}$")]
 
 
@@ -23,6 +25,8 @@ class SliceClassification(Document):
     outcome: Outcome
     tumour_probability: float | None = Field(ge=0, le=1)
     type_probabilities: dict[str, float]
+    votes: dict[str, dict[str, float]] = Field(default_factory=dict)
+    """Probabilities by label of each classifier: see BY_MODEL_HEADER; empty out of scope."""
 
 
 class SliceClassifications(Document):
@@ -46,8 +50,12 @@ class DetectedBox(Document):
 
 
 class SliceDetections(Document):
-    """items: the fused boxes of each slice.  models: that answered."""
+    """items: the fused boxes of each slice.  models: that answered.
+
+    single: the boxes of each detector alone, see BY_MODEL_HEADER.
+    """
 
     items: list[list[DetectedBox]]
+    single: list[list[DetectedBox]] = Field(default_factory=list)
     models: list[ModelVersion]
     missing_models: list[str]

@@ -8,7 +8,7 @@ from pydantic import Field
 from .analyses import Outcome
 from .base import RESEARCH_USE_NOTICE, Document, example_of, with_example
 from .findings import Reading
-from .lesions import Lesion, Point
+from .lesions import Lesion, Point, SliceBox
 from .studies import Series, UnreadableFile
 
 Certainty = Literal["high", "moderate", "low"]
@@ -49,6 +49,42 @@ class SliceResult(Document):
     outcome: Outcome = Field(description="as for one image")
     tumour_probability: float | None = Field(ge=0, le=1, description="null where no classifier answered")
     type_probabilities: dict[str, float] = Field(description="given a tumour, summing to 1; empty where unknown")
+
+
+class SliceModelAnswers(Document):
+    """What each model said about one slice of the liver, before boxes were fused and votes combined."""
+
+    model_config = with_example(
+        {
+            "slice": 17,
+            "boxes": [example_of(SliceBox) | {"detectors": ["detect_yolov5"]}],
+            "votes": {"classify_unet": {"cholangiocarcinoma": 0.12, "metastasis": 0.79, "no_tumour": 0.09}},
+        }
+    )
+
+    slice: int = Field(ge=0, description="index in the analysed volume, from 0 at the feet")
+    boxes: list[SliceBox] = Field(description="each of one detector, which its `detectors` names")
+    votes: dict[str, dict[str, float]] = Field(
+        description="probabilities of each classifier by label; empty where the slice is out of scope"
+    )
+
+
+class StudyModelAnswers(Document):
+    """What each model said about each slice of the liver."""
+
+    model_config = with_example(
+        {
+            "study_id": "0b0e7f0a-5d4e-4c8a-9a5e-0d7f6b3f7c11",
+            "version": 1,
+            "slices": [example_of(SliceModelAnswers)],
+            "notice": RESEARCH_USE_NOTICE,
+        }
+    )
+
+    study_id: str = Field(description="id of the study")
+    version: int = Field(ge=1, description="of the result")
+    slices: list[SliceModelAnswers] = Field(description="empty without a liver, and for results of Hepar before 2.1")
+    notice: str = Field(default=RESEARCH_USE_NOTICE, description="show it wherever a result is shown")
 
 
 class VolumeFacts(Document):

@@ -10,7 +10,7 @@ from fastapi import Depends, Header, Request, Response, Security
 from fastapi.security import SecurityScopes
 
 from hepar.contracts.base import Document
-from hepar.contracts.slices import SEGMENTER_HEADER, SegmenterName
+from hepar.contracts.slices import BY_MODEL_HEADER, SEGMENTER_HEADER, SegmenterName
 from hepar.contracts.study_results import ModelVersion
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import HeparError
@@ -96,6 +96,7 @@ def _upload_memory(request: Request) -> UploadMemory:
 
 
 _Segmenter = Annotated[SegmenterName | None, Header(alias=SEGMENTER_HEADER)]
+ByModelDep = Annotated[bool, Header(alias=BY_MODEL_HEADER)]
 DeadlineDep = Annotated[Deadline, Depends(_deadline)]
 BatchDeadlineDep = Annotated[Deadline, Depends(_batch_deadline)]
 UploadedImage = Annotated[ImageBytes, Depends(_uploaded_image)]

@@ -12,11 +12,11 @@ from fastapi.responses import StreamingResponse
 from numpy.typing import NDArray
 
 from hepar.contracts.studies import STUDIES_PATH
-from hepar.contracts.study_results import StudyResult
+from hepar.contracts.study_results import StudyModelAnswers, StudyResult
 from hepar.core.errors import InvalidField, InvalidRequest
 from hepar.imaging.ct_image import LIVER_WINDOW, Window
 from hepar.web.openapi import problems
-from study_service.analysed_volume import AnalysedVolume, StoredMasks, StoredVolume
+from study_service.analysed_volume import MODEL_ANSWERS, AnalysedVolume, StoredMasks, StoredVolume
 from study_service.api.dependencies import PRINCIPAL, CallerDep, Dependencies, SliceIndex, StudyId, VersionDep
 from study_service.api.files import FILE_CONTENT, accepted_file, file_response
 from study_service.api.versions import NOT_MODIFIED, VersionRequest, VersionRequestDep
@@ -30,6 +30,8 @@ router = APIRouter(
     responses=problems("unavailable", "no-such-study", "study-not-finished"),
 )
 
+SLICES_MAX = 16
+"""Of one answer: 8 MiB at 512 x 512."""
 _PNG, _GZIP, _RAW = "image/png", "application/gzip", "application/octet-stream"
 _BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
 
@@ -85,6 +87,25 @@ async def get_study_result(
 
 
 @router.get(
+    "/{study_id}/model-answers",
+    summary="Read what each model said about a study",
+    response_model=StudyModelAnswers,
+    responses=NOT_MODIFIED,
+)
+async def get_study_model_answers(request: VersionRequestDep) -> Response:
+    """For each slice of the liver, the boxes of each detector before they were fused, and the probabilities of each
+    classifier.
+    """
+
+    async def make(volume: AnalysedVolume) -> Response:
+        found = await volume.find(MODEL_ANSWERS, StudyModelAnswers)
+        said = found or StudyModelAnswers(study_id=request.study_id, version=volume.version, slices=[])
+        return Response(said.model_dump_json(), media_type="application/json")
+
+    return await request.picture("result_read", None, "model answers", make)
+
+
+@router.get(
     "/{study_id}/slices/{index}.png",
     summary="Read a slice of a study",
     response_class=Response,
@@ -118,6 +139,27 @@ async def get_study_slice_values(request: VersionRequestDep, index: SliceIndex) 
         return Response(hu.astype("<i2").tobytes(), media_type=_RAW)
 
     return await request.picture("slice_read", index, "values", make)
+
+
+@router.get(
+    "/{study_id}/slices.hu",
+    summary="Read the Hounsfield units of several slices",
+    response_class=Response,
+    responses=problems("no-such-slice", "no-such-study") | _file(_RAW),
+)
+async def get_study_slices_values(
+    request: VersionRequestDep,
+    first: Annotated[int, Query(ge=0, lt=100_000, description="index of the first slice, from 0 at the feet")],
+    count: Annotated[int, Query(ge=1, le=SLICES_MAX, description="number of slices")],
+) -> Response:
+    """One slice after the other, each as `slices/{index}.hu` gives it: for viewers that load a whole volume."""
+
+    async def make(volume: AnalysedVolume) -> Response:
+        described = await volume.volume()
+        hu = await volume.hounsfield(described, first, first + count)
+        return Response(await asyncio.to_thread(hu.astype("<i2", copy=False).tobytes), media_type=_RAW)
+
+    return await request.picture("slice_read", first, f"values of {count}", make)
 
 
 @router.get(

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pydicom
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from local_stack.demo import running_stack
 from local_stack.settings import on_free_ports
-from tests.browser.conftest import file_input, sign_in, sign_up, wait_until_drawn
+from tests.browser.conftest import PASSWORD, TIMEOUT_MS, file_input, sign_in, sign_up, wait_until_drawn
 from tests.browser.finding_steps import correct_findings
+from tests.browser.shown_planes import check_planes
 from tests.browser.test_accessibility import check
 from tests.end_to_end.conftest import Stack
 
@@ -28,6 +33,39 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield Stack(settings, folder, process.pid)
 
 
+@dataclass(frozen=True)
+class Reader:
+    """Somebody who has sent the sample study. result, masks: as the API gives them."""
+
+    email: str
+    result: dict[str, Any]
+    masks: bytes
+
+
+@pytest.fixture(scope="module")
+def reader(browser: Browser, web: Stack) -> Reader:
+    url = web.settings.gateway_url
+    page = browser.new_page(base_url=url, locale="en-GB")
+    page.set_default_timeout(TIMEOUT_MS)
+    email = sign_up(page)
+    send_study(page)
+    page.close()
+    with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+        token = client.post("/v1/token", data={"username": email, "password": PASSWORD}).json()["access_token"]
+        client.headers["authorization"] = f"Bearer {token}"
+        (study,) = client.get("/v1/studies").json()["items"]
+        path = f"/v1/studies/{study['id']}"
+        return Reader(email, client.get(f"{path}/result").json(), client.get(f"{path}/masks.nii.gz").content)
+
+
+def open_study(page: Page, reader: Reader) -> None:
+    """Ends on the study, its first slice drawn."""
+    sign_in(page, reader.email)
+    page.get_by_role("link", name="Studies").click()
+    page.get_by_role("row").nth(1).get_by_role("link").click()
+    wait_until_drawn(page)
+
+
 def send_study(page: Page) -> None:
     """Ends on the worklist with the finished study."""
     page.get_by_role("link", name="Studies").click()
@@ -38,9 +76,9 @@ def send_study(page: Page) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_a_study_is_analysed_and_read(page: Page) -> None:
-    email = sign_up(page)
-    send_study(page)
+def test_a_study_is_analysed_and_read(page: Page, reader: Reader) -> None:
+    sign_in(page, reader.email)
+    page.get_by_role("link", name="Studies").click()
     check(page, "worklist")
     row = page.get_by_role("row").nth(1)
     expect(row).to_contain_text("38")
@@ -67,8 +105,8 @@ def test_a_study_is_analysed_and_read(page: Page) -> None:
     assert canvas.screenshot() != shown
     page.get_by_label("Diameters").uncheck()
     without = canvas.screenshot()
-    with page.expect_response("**/masks/*.png?*"):
-        page.get_by_label("Masks").check()
+    with page.expect_response("**/masks.nii.gz?*"):
+        page.get_by_label("Masks", exact=True).check()
     wait_until_drawn(page)
     assert canvas.screenshot() != without
     for theme in ("light", "dark"):
@@ -84,18 +122,15 @@ def test_a_study_is_analysed_and_read(page: Page) -> None:
     page.get_by_text("How this result was computed").click()
     expect(page.get_by_text("portal venous").first).to_be_visible()
     assert address is not None
-    sign_in(page, email)
+    sign_in(page, reader.email)
     page.goto(address)
     expect(page.locator(".verdict")).to_be_visible()
 
 
 @pytest.mark.timeout(600)
-def test_the_value_under_the_pointer_is_shown_and_the_right_button_sets_the_window(page: Page) -> None:
-    sign_up(page)
-    send_study(page)
-    page.get_by_role("row").nth(1).get_by_role("link").click()
+def test_the_value_under_the_pointer_is_shown_and_the_right_button_sets_the_window(page: Page, reader: Reader) -> None:
+    open_study(page, reader)
     canvas = page.locator("canvas[role=img]")
-    wait_until_drawn(page)
     still = canvas.screenshot()
     box = canvas.bounding_box()
     assert box is not None
@@ -108,6 +143,72 @@ def test_the_value_under_the_pointer_is_shown_and_the_right_button_sets_the_wind
     page.mouse.move(box["x"] + box["width"] / 2 + 60, box["y"] + box["height"] / 2, steps=3)
     page.mouse.up(button="right")
     assert float(width.input_value()) > float(before)
+
+
+@pytest.mark.timeout(600)
+def test_masks_and_boxes_lie_where_the_known_lesions_are_in_every_plane(page: Page, reader: Reader) -> None:
+    open_study(page, reader)
+    check_planes(page, reader.result, reader.masks)
+    check(page, "three planes")
+
+
+@pytest.mark.timeout(600)
+def test_keys_move_the_crosshair_and_measure_a_length(page: Page, reader: Reader) -> None:
+    open_study(page, reader)
+    axial, coronal = page.locator("[data-plane=axial]"), page.locator("[data-plane=coronal]")
+    axial.locator("canvas").focus()
+    page.keyboard.press("v")
+    expect(coronal).to_be_visible()
+    row, slice_ = (int(pane.get_attribute("data-index") or "") for pane in (coronal, axial))
+    axial.locator("canvas").focus()
+    for key in ("c", "ArrowDown", "ArrowDown"):
+        page.keyboard.press(key)
+    expect(coronal).to_have_attribute("data-index", str(row + 2))
+    coronal.locator("canvas").focus()
+    page.keyboard.press("ArrowUp")
+    expect(axial).to_have_attribute("data-index", str(slice_ + 1))
+    page.keyboard.press("c")
+    page.keyboard.press("Home")
+    expect(coronal).to_have_attribute("data-index", "0")
+    for key in ("r", "Shift+ArrowRight", "ArrowRight"):
+        page.keyboard.press(key)
+    expect(coronal.get_by_role("status")).to_contain_text(re.compile(r"Ruler: \d+\.\d mm"))
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("r")
+    page.keyboard.press("PageUp")
+    expect(coronal.get_by_role("status")).to_be_empty()
+
+
+@pytest.mark.timeout(600)
+def test_layers_of_single_models_and_a_second_pane_are_shown(page: Page, reader: Reader) -> None:
+    open_study(page, reader)
+    page.get_by_role("button", name=re.compile("^L1 ")).click()
+    page.get_by_text("Layers of single models").click()
+    canvas = page.locator("canvas[role=img]").first
+    expect(page.get_by_role("row").filter(has_text="densenet")).to_be_visible()
+    wait_until_drawn(page)
+    before = canvas.screenshot()
+    page.get_by_label("faster rcnn").check()
+    wait_until_drawn(page)
+    single = canvas.screenshot()
+    assert single != before
+    with page.expect_response("**/v1/classifications?*") as computed:
+        page.get_by_label("Activation map").select_option("classify_densenet")
+    assert computed.value.ok
+    page.wait_for_timeout(300)
+    wait_until_drawn(page)
+    assert canvas.screenshot() != single
+    page.get_by_label("Layout").select_option("compare")
+    panes = page.locator("[data-plane=axial]")
+    expect(panes).to_have_count(2)
+    check(page, "two panes")
+    panes.nth(1).locator("canvas").focus()
+    page.keyboard.press("End")
+    expect(panes.nth(0)).to_have_attribute("data-index", str(reader.result["volume"]["slices"] - 1))
+    for width in (360, 3840):
+        page.set_viewport_size({"width": width, "height": 900})
+        wait_until_drawn(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_a_file_that_is_no_study_is_refused_with_its_reason(page: Page) -> None:

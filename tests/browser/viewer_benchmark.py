@@ -1,6 +1,7 @@
-"""`make bench-viewer`: time per frame of the viewer with an image of 2,048 x 2,048, compared with one of 256 x 256.
+"""`make bench-viewer`: time per frame of the viewer, with single images and with a study.
 
-Prints the milliseconds between frames for each image while it is panned, zoomed and windowed continuously.
+Prints the milliseconds between frames while an image of 2,048 x 2,048, and one of 256 x 256, is panned, zoomed and
+windowed continuously; then those of a study of 300 slices while it is scrolled in each plane (study_benchmark.py).
 """
 
 from __future__ import annotations
@@ -8,14 +9,19 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.browser.conftest import CHROMIUM, file_input, sign_up, stack_for_browsers
+from tests.browser.conftest import CHROMIUM, TIMEOUT_MS, file_input, sign_up, stack_for_browsers
+from tests.browser.study_benchmark import measure_study, stack_for_studies
+from tests.end_to_end.conftest import Stack
 from tests.support.pictures import encoded, gradient
 
+Row = dict[str, Any]
 SIDES_PX = (256, 2048)
 EVENTS = 120
 
@@ -63,31 +69,40 @@ def frame_times(page: Page, action: str) -> dict[str, float]:
     return {"median_ms": round(times[len(times) // 2], 1), "p95_ms": round(times[int(len(times) * 0.95)], 1)}
 
 
-def main(output: Path | None) -> None:
-    rows: list[dict[str, Any]] = []
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        stack_for_browsers(Path(folder)) as stack,
-        sync_playwright() as playwright,
-    ):
+def measure_images(page: Page) -> Iterator[Row]:
+    images = [
+        {"name": f"{side}.png", "mimeType": "image/png", "buffer": encoded(gradient(side, side))} for side in SIDES_PX
+    ]
+    file_input(page).set_input_files(images)  # type: ignore[arg-type]
+    page.get_by_role("button", name="Analyse ").click()
+    for side in SIDES_PX:
+        page.get_by_role("row").filter(has_text=f"{side}.png").get_by_role("link", name="Open").click()
+        page.locator("canvas[role=img]").wait_for()
+        page.get_by_label("Activation map").select_option("ensemble")
+        for action in ("pan", "zoom", "window"):
+            yield {"side_px": side, "act": action, **frame_times(page, action)}
+        page.go_back()
+
+
+def measured(
+    start: Callable[[Path], AbstractContextManager[Stack]], measure: Callable[[Page], Iterable[Row]]
+) -> list[Row]:
+    """start: a stack with its state in a folder.  measure: gets the page of a new account."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder, start(Path(folder)) as stack, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(base_url=stack.settings.gateway_url, viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(TIMEOUT_MS)
         sign_up(page)
-        images = [
-            {"name": f"{side}.png", "mimeType": "image/png", "buffer": encoded(gradient(side, side))}
-            for side in SIDES_PX
-        ]
-        file_input(page).set_input_files(images)  # type: ignore[arg-type]
-        page.get_by_role("button", name="Analyse ").click()
-        for side in SIDES_PX:
-            page.get_by_role("row").filter(has_text=f"{side}.png").get_by_role("link", name="Open").click()
-            page.locator("canvas[role=img]").wait_for()
-            page.get_by_label("Activation map").select_option("ensemble")
-            for action in ("pan", "zoom", "window"):
-                rows.append({"side_px": side, "act": action, **frame_times(page, action)})
-                print(json.dumps(rows[-1]), flush=True)  # noqa: T201  a command
-            page.go_back()
+        for row in measure(page):
+            rows.append(row)
+            print(json.dumps(row), flush=True)  # noqa: T201  a command
         browser.close()
+    return rows
+
+
+def main(output: Path | None) -> None:
+    rows = measured(stack_for_browsers, measure_images) + measured(stack_for_studies, measure_study)
     if output:
         output.write_text(json.dumps(rows, indent=1) + "\n")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,7 +10,14 @@ import pytest
 from fastapi.testclient import TestClient
 
 from hepar.contracts.analyses import Classification, Detection
-from hepar.contracts.slices import LIVER_PATH, SEGMENTER_HEADER, SLICES_PATH, SliceClassifications, SliceDetections
+from hepar.contracts.slices import (
+    BY_MODEL_HEADER,
+    LIVER_PATH,
+    SEGMENTER_HEADER,
+    SLICES_PATH,
+    SliceClassifications,
+    SliceDetections,
+)
 from hepar.imaging.ct_image import GreyImage
 from hepar.imaging.npy import read_arrays
 from tests.support.model_services import ModelServices
@@ -82,6 +90,25 @@ def test_a_slice_has_the_boxes_of_the_picture_of_it(detector: TestClient, author
         single = Detection.model_validate_json(one_image(detector, "/v1/detections", pixels))
         fields = ("x_min", "y_min", "x_max", "y_max", "label", "score", "detectors")
         assert [box.model_dump() for box in boxes] == [box.model_dump(include=set(fields)) for box in single.boxes]
+
+
+def test_a_caller_that_wants_them_gets_the_boxes_and_votes_of_each_model(
+    classifier: TestClient, detector: TestClient, authority: TokenAuthority
+) -> None:
+    told = {BY_MODEL_HEADER: "true"}
+    slices = SLICES[3:6]
+    votes = SliceClassifications.model_validate_json(post(classifier, authority, SLICES_PATH, body(slices), **told))
+    boxes = SliceDetections.model_validate_json(post(detector, authority, SLICES_PATH, body(slices), **told))
+    for pixels, item in zip(slices, votes.items, strict=True):
+        single = Classification.model_validate_json(one_image(classifier, "/v1/classifications", pixels))
+        assert {name: pytest.approx(vote, abs=1e-4) for name, vote in item.votes.items()} == {
+            vote.model: vote.probabilities for vote in single.votes
+        }
+    for pixels, found in zip(slices, boxes.single, strict=True):
+        report = Detection.model_validate_json(one_image(detector, "/v1/detections", pixels)).detectors
+        counted = Counter(name for box in found for name in box.detectors)
+        assert counted == Counter({model.model: model.box_count for model in report})
+    assert sum(len(found) for found in boxes.single) > len(boxes.items[0])
 
 
 def test_masks_that_are_sent_on_replace_the_segmenters_run(

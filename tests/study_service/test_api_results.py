@@ -51,6 +51,14 @@ def test_the_result_of_each_version_can_be_read(api: StudyApi, path: str) -> Non
     assert api.call("GET", f"{path}/result", params={"version": "3"}).json()["type"] == "/problems/study-not-finished"
 
 
+def test_what_each_model_said_about_each_slice_can_be_read(api: StudyApi, path: str) -> None:
+    said = api.call("GET", f"{path}/model-answers", params={"version": "1"}).json()
+    assert (said["study_id"], said["version"]) == (path.rpartition("/")[2], 1)
+    (only,) = said["slices"]
+    assert [box["detectors"] for box in only["boxes"]] == [["detect_yolov5"]]
+    assert sum(only["votes"]["classify_unet"].values()) == pytest.approx(1)
+
+
 def test_slices_are_shown_in_the_window_that_the_caller_wants(api: StudyApi, path: str) -> None:
     hu = hounsfield()[3].astype(float)
     for query, low, high in (
@@ -84,9 +92,21 @@ def test_masks_are_label_maps_as_png_and_as_nifti(api: StudyApi, path: str) -> N
     assert np.allclose(ras[:3], left_posterior * [-1, -1, 1])
 
 
+def test_hounsfield_units_are_read_for_one_slice_and_for_several(api: StudyApi, path: str) -> None:
+    def values(name: str, **params: str) -> np.ndarray:
+        content = api.call("GET", f"{path}/{name}", params=params).content
+        return np.frombuffer(content, "<i2").reshape(-1, *GEOMETRY.shape[1:])
+
+    assert (values("slices/3.hu") == hounsfield()[3:4]).all()
+    assert (values("slices.hu", first="2", count="4") == hounsfield()[2:6]).all()
+
+
 def test_a_slice_that_is_not_there(api: StudyApi, path: str) -> None:
     for name in ("slices/6.png", "masks/6.png"):
         assert api.call("GET", f"{path}/{name}").json()["type"] == "/problems/no-such-slice"
+    beyond = api.call("GET", f"{path}/slices.hu", params={"first": "3", "count": "4"})
+    assert beyond.json()["type"] == "/problems/no-such-slice"
+    assert api.call("GET", f"{path}/slices.hu", params={"first": "0", "count": "17"}).status_code == 422
     assert api.call("GET", f"{path}/slices/-1.png").status_code == 422
     assert api.call("GET", f"{path}/slices/one.png").status_code == 422
 

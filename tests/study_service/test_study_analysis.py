@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from hepar.contracts.study_results import StudyModelAnswers
 from hepar.storage.encryption import DataKey
 from study_service import study_analysis
-from study_service.analysed_volume import LIVER_LABEL, AnalysedVolume
+from study_service.analysed_volume import LIVER_LABEL, MODEL_ANSWERS, AnalysedVolume
 from study_service.documents import Caller
 from study_service.errors import NoSuchSlice
 from study_service.job_queue import JobQueue, QueueRules
@@ -109,6 +110,27 @@ def test_slices_and_masks_are_read_one_at_a_time(tmp_path: Path, services: Slice
         foreign = AnalysedVolume(studies.objects, DataKey(b"k" * 32), study_id, 2)
         with pytest.raises(NoSuchSlice):
             await foreign.volume()
+
+    with_analysis(tmp_path, services, work)
+
+
+@pytest.mark.parametrize("by_model", [True, False])
+def test_what_each_model_said_is_stored_where_the_services_tell_it(
+    tmp_path: Path, services: SliceServices, by_model: bool
+) -> None:
+    services.by_model = by_model
+
+    async def work(studies: Studies, study_id: str, new: New) -> None:
+        analysis = await new()
+        await until_answers(analysis)
+        await analysis.finish()
+        row = await studies.row(study_id)
+        stored = AnalysedVolume(studies.objects, studies.keys.data_key(row.data_key), study_id, 1)
+        said = await stored.document(MODEL_ANSWERS, StudyModelAnswers)
+        assert [item.slice for item in said.slices] == list(range(SLICES))
+        box_scores = [[box.score for box in item.boxes] for item in said.slices]
+        assert box_scores == [[0.7] if by_model else []] * SLICES
+        assert {tuple(item.votes) for item in said.slices} == {("classify_stand_in",) if by_model else ()}
 
     with_analysis(tmp_path, services, work)
 

@@ -15,13 +15,13 @@ from hepar.contracts.base import example_of
 from hepar.contracts.lesions import Lesion
 from hepar.contracts.problems import Problem
 from hepar.contracts.studies import Series, StudySummary
-from hepar.contracts.study_results import StudyResult
+from hepar.contracts.study_results import StudyModelAnswers, StudyResult
 from hepar.imaging.geometry import Geometry
 from hepar.imaging.volume import SliceSource, VolumeGeometry
 from hepar.storage.database import open_database
 from hepar.storage.encryption import load_key_ring
 from hepar.storage.objects import open_objects
-from study_service.analysed_volume import AnalysedVolume, StoredMasks, StoredVolume
+from study_service.analysed_volume import MODEL_ANSWERS, AnalysedVolume, StoredMasks, StoredVolume
 from study_service.findings.entries import add_entry
 from study_service.findings.state import Entry
 from study_service.findings.store import CORRECTIONS_MAX
@@ -99,10 +99,13 @@ async def _end(
             ),
         )  # fmt: skip
         await stored.create("masks", StoredMasks(labels=masks))
+        said = StudyModelAnswers.model_validate(example_of(StudyModelAnswers))
+        own: dict[str, object] = {"study_id": study_id, "version": job.version}
+        await stored.create(MODEL_ANSWERS, said.model_copy(update=own))
         example = StudyResult.model_validate(example_of(StudyResult))
         if series_uid is not None:
             await queue.store_series(job, [_series(series_uid)])
-        own: dict[str, object] = {"study_id": study_id, "version": job.version, "created_at": datetime.now(UTC)}
+        own["created_at"] = datetime.now(UTC)
         own["key_slices"] = [example.key_slices[0].model_copy(update={"slice": LIVER_SLICES[1]})]
         own["volume"] = example.volume.model_copy(update={"slices": GEOMETRY.shape[0], "liver_slices": (1, 4)})
         own |= changes

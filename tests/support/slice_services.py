@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from hepar.contracts.slices import LESION_THRESHOLD_HEADER, LIVER_PATH, SEGMENTER_HEADER, SLICES_PATH
+from hepar.contracts.slices import BY_MODEL_HEADER, LESION_THRESHOLD_HEADER, LIVER_PATH, SEGMENTER_HEADER, SLICES_PATH
 from hepar.imaging.npy import npy_bytes, read_arrays
 
 SIDE_PX = 32
@@ -29,6 +29,7 @@ _LIVER = {"model": "segment_stand_in", "version": "1"}
 @dataclass
 class SliceServices:
     """delay_s: of each answer.  down: not ready, 503.  broken: answers 500.  version: of classifier and detector.
+    by_model: whether they can say what each model said.
 
     classified, segmented: how often each slice was sent, by the digest of its pixels.
     """
@@ -38,6 +39,7 @@ class SliceServices:
     down: bool = False
     broken: bool = False
     version: str = "1"
+    by_model: bool = True
     classified: Counter[str] = field(default_factory=Counter)
     segmented: Counter[str] = field(default_factory=Counter)
 
@@ -68,6 +70,8 @@ class SliceServices:
         if isinstance(slices, Response):
             return slices
         item = {"outcome": "decided", "tumour_probability": 0.9, "type_probabilities": {"metastasis": 1.0}}
+        if request.headers.get(BY_MODEL_HEADER) == "true" and self.by_model:
+            item["votes"] = {"classify_stand_in": {"metastasis": 0.9, "no_tumour": 0.1}}
         return self._answer("classify_stand_in", [item] * len(slices))
 
     async def detect(self, request: Request) -> Response:
@@ -77,7 +81,10 @@ class SliceServices:
         _, rows, columns = slices.shape
         box = {"x_min": columns * 0.4, "y_min": rows * 0.4, "x_max": columns * 0.6, "y_max": rows * 0.6}
         named = {"label": "metastasis", "score": 0.9, "detectors": ["detect_stand_in"]}
-        return self._answer("detect_stand_in", [[box | named]] * len(slices))
+        more = {}
+        if request.headers.get(BY_MODEL_HEADER) == "true" and self.by_model:
+            more["single"] = [[box | named | {"score": 0.7}]] * len(slices)
+        return self._answer("detect_stand_in", [[box | named]] * len(slices), **more)
 
     async def _slices(self, request: Request, counted: Counter[str]) -> NDArray[np.uint8] | Response:
         """Counted when the answer is given."""
@@ -91,9 +98,9 @@ class SliceServices:
         counted.update(hashlib.sha256(pixels.tobytes()).hexdigest() for pixels in slices)
         return slices
 
-    def _answer(self, model: str, items: list[object]) -> Response:
+    def _answer(self, model: str, items: list[object], **more: object) -> Response:
         version = {"model": model, "version": self.version}
-        return JSONResponse({"items": items, "models": [version], "missing_models": []})
+        return JSONResponse({"items": items, "models": [version], "missing_models": [], **more})
 
 
 @contextmanager

@@ -16,6 +16,7 @@ export type SliceOutline = Schemas["SliceOutline"];
 export type Lesion = Schemas["Lesion"];
 export type ServedModel = Schemas["ServedModel"];
 export type Study = Schemas["Study"];
+export type StudyModelAnswers = Schemas["StudyModelAnswers"];
 export type StudyResult = Schemas["StudyResult"];
 export type VolumeFacts = Schemas["VolumeFacts"];
 export type {

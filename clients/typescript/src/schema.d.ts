@@ -360,6 +360,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/studies/{study_id}/model-answers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what each model said about a study
+         * @description For each slice of the liver, the boxes of each detector before they were fused, and the probabilities of each
+         *     classifier.
+         */
+        get: operations["get_study_model_answers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/studies/{study_id}/result": {
         parameters: {
             query?: never;
@@ -399,6 +420,26 @@ export interface paths {
          * @description Queued; attempted until the destination has taken it, for about three days. The same send is queued once only.
          */
         post: operations["send_study"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/studies/{study_id}/slices.hu": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the Hounsfield units of several slices
+         * @description One slice after the other, each as `slices/{index}.hu` gives it: for viewers that load a whole volume.
+         */
+        get: operations["get_study_slices_values"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -995,8 +1036,8 @@ export interface paths {
         };
         /**
          * Read the audit log
-         * @description Oldest first. Each entry carries the hash of the entry before it; `python -m auth_service verify-audit` checks
-         *     the whole chain.
+         * @description Oldest first, unless `order` is `newest`. Each entry carries the hash of the entry before it;
+         *     `python -m auth_service verify-audit` checks the whole chain.
          */
         get: operations["list_audit"];
         put?: never;
@@ -5777,6 +5818,46 @@ export interface components {
             detectors: string[];
         };
         /**
+         * SliceModelAnswers
+         * @description What each model said about one slice of the liver, before boxes were fused and votes combined.
+         * @example {
+         *       "boxes": [
+         *         {
+         *           "detectors": [
+         *             "detect_yolov5"
+         *           ],
+         *           "label": "metastasis",
+         *           "score": 0.83,
+         *           "slice": 17,
+         *           "x_max": 190,
+         *           "x_min": 141,
+         *           "y_max": 248,
+         *           "y_min": 203.5
+         *         }
+         *       ],
+         *       "slice": 17,
+         *       "votes": {
+         *         "classify_unet": {
+         *           "cholangiocarcinoma": 0.12,
+         *           "metastasis": 0.79,
+         *           "no_tumour": 0.09
+         *         }
+         *       }
+         *     }
+         */
+        SliceModelAnswers: {
+            /** @description index in the analysed volume, from 0 at the feet */
+            slice: number;
+            /** @description each of one detector, which its `detectors` names */
+            boxes: components["schemas"]["SliceBox"][];
+            /** @description probabilities of each classifier by label; empty where the slice is out of scope */
+            votes: {
+                [key: string]: {
+                    [key: string]: number;
+                };
+            };
+        };
+        /**
          * SliceOutline
          * @description The outline of a lesion in one slice.
          * @example {
@@ -5968,6 +6049,54 @@ export interface components {
             items: components["schemas"]["Study"][];
             /** @description pass it as `after` for the next page; null on the last */
             next?: string | null;
+        };
+        /**
+         * StudyModelAnswers
+         * @description What each model said about each slice of the liver.
+         * @example {
+         *       "notice": "Research software, not a medical device. Not for diagnosis or treatment decisions.",
+         *       "slices": [
+         *         {
+         *           "boxes": [
+         *             {
+         *               "detectors": [
+         *                 "detect_yolov5"
+         *               ],
+         *               "label": "metastasis",
+         *               "score": 0.83,
+         *               "slice": 17,
+         *               "x_max": 190,
+         *               "x_min": 141,
+         *               "y_max": 248,
+         *               "y_min": 203.5
+         *             }
+         *           ],
+         *           "slice": 17,
+         *           "votes": {
+         *             "classify_unet": {
+         *               "cholangiocarcinoma": 0.12,
+         *               "metastasis": 0.79,
+         *               "no_tumour": 0.09
+         *             }
+         *           }
+         *         }
+         *       ],
+         *       "study_id": "0b0e7f0a-5d4e-4c8a-9a5e-0d7f6b3f7c11",
+         *       "version": 1
+         *     }
+         */
+        StudyModelAnswers: {
+            /** @description id of the study */
+            study_id: string;
+            /** @description of the result */
+            version: number;
+            /** @description empty without a liver, and for results of Hepar before 2.1 */
+            slices: components["schemas"]["SliceModelAnswers"][];
+            /**
+             * @description show it wherever a result is shown
+             * @default Research software, not a medical device. Not for diagnosis or treatment decisions.
+             */
+            notice: string;
         };
         /**
          * StudyProgress
@@ -10191,6 +10320,207 @@ export interface operations {
             };
         };
     };
+    get_study_model_answers: {
+        parameters: {
+            query?: {
+                /** @description version of the result; the newest that is finished by default */
+                version?: number;
+            };
+            header?: {
+                /** @description the ETag of what the caller has */
+                "If-None-Match"?: string;
+                /**
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path: {
+                /** @description `id` of the study */
+                study_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StudyModelAnswers"];
+                };
+            };
+            /** @description The caller has it: `If-None-Match` is its ETag */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no such study](/problems/no-such-study) */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no result yet](/problems/study-not-finished) */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_study_result: {
         parameters: {
             query?: {
@@ -10695,6 +11025,212 @@ export interface operations {
             };
             /** @description [The format is not supported](/problems/unsupported-media) */
             415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_study_slices_values: {
+        parameters: {
+            query: {
+                /** @description index of the first slice, from 0 at the feet */
+                first: number;
+                /** @description number of slices */
+                count: number;
+                /** @description version of the result; the newest that is finished by default */
+                version?: number;
+            };
+            header?: {
+                /** @description the ETag of what the caller has */
+                "If-None-Match"?: string;
+                /**
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path: {
+                /** @description `id` of the study */
+                study_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example (the bytes of the file) */
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The caller has it: `If-None-Match` is its ETag */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no such slice](/problems/no-such-slice); [There is no such study](/problems/no-such-study) */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no result yet](/problems/study-not-finished) */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -17245,6 +17781,16 @@ export interface operations {
                 limit?: number;
                 /** @description `next` of the previous page; the first page where it is missing */
                 after?: number;
+                /** @description only entries of these events */
+                event?: ("signed_up" | "signed_in" | "sign_in_refused" | "signed_out" | "sessions_ended" | "refresh_token_reused" | "password_changed" | "second_factor_begun" | "second_factor_confirmed" | "second_factor_removed" | "second_factor_reset" | "confirmation_refused" | "recovery_code_used" | "recovery_codes_renewed" | "approved" | "role_changed" | "group_changed" | "deactivated" | "reactivated" | "deleted" | "token_revoked" | "client_registered" | "client_deactivated" | "client_secret_added" | "client_secret_removed" | "key_rotated" | "profile_changed" | "password_reset_requested" | "password_reset" | "address_verification_requested" | "address_verified")[];
+                /** @description only entries whose `actor` or `subject` has this id */
+                account?: string;
+                /** @description only entries from this time on */
+                at_from?: string;
+                /** @description only entries before this time */
+                at_to?: string;
+                /** @description which entries come first */
+                order?: "oldest" | "newest";
             };
             header?: {
                 /**

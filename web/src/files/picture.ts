@@ -11,7 +11,7 @@ export const FRAMES_MAX = 2_000;
 export interface Picture {
   width: number;
   height: number;
-  values: Float32Array;
+  values: Float32Array | Int16Array;
   window: Window;
   /** Low values are bright, as in MONOCHROME1. */
   inverted: boolean;

@@ -98,4 +98,10 @@ export const deTerms: Terms = {
   accepted_other_modalities: "Angenommen: andere Modalitäten",
   accepted_text: "Angenommen: Text",
   accepted_noise: "Angenommen: Rauschen",
+  side_R: "rechts",
+  side_L: "links",
+  side_A: "vorn",
+  side_P: "hinten",
+  side_H: "Kopf",
+  side_F: "Füße",
 };

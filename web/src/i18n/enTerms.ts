@@ -96,6 +96,12 @@ export const enTerms = {
   accepted_other_modalities: "Accepted: other modalities",
   accepted_text: "Accepted: text",
   accepted_noise: "Accepted: noise",
+  side_R: "right",
+  side_L: "left",
+  side_A: "front",
+  side_P: "back",
+  side_H: "head",
+  side_F: "feet",
 } satisfies Record<string, string>;
 
 export type Terms = Record<keyof typeof enTerms, string>;

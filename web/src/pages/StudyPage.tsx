@@ -1,5 +1,5 @@
 /** One study: its volume with the findings, and what the result says. */
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo } from "react";
 import { Link, useParams } from "react-router";
 import { dataOrThrow, type Study, type StudyResult } from "../api.ts";
 import { ErrorBox } from "../components/ErrorBox.tsx";
@@ -7,10 +7,13 @@ import { usePageTitle } from "../components/usePageTitle.ts";
 import { useResource } from "../components/useResource.ts";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
 import { useSession } from "../session/SessionProvider.tsx";
-import { SliceStore } from "../studies/SliceStore.ts";
+import { Position } from "../studies/Position.ts";
+import { middleOf } from "../studies/SliceStore.ts";
+import { StudyVolume } from "../studies/StudyVolume.ts";
 import { isActive } from "../studies/useStudies.ts";
 import { studyLine, verdict } from "../studies/words.ts";
 import { FindingsPanel } from "./study/FindingsPanel.tsx";
+import { voxelOf } from "./study/layers.ts";
 import { StudyDownloads } from "./study/StudyDownloads.tsx";
 import { StudyFacts } from "./study/StudyFacts.tsx";
 import { VolumeViewer } from "./study/VolumeViewer.tsx";
@@ -80,11 +83,11 @@ function FinishedStudy({ study: { id, version } }: { study: Study }) {
 function ResultView({ result }: { result: StudyResult }) {
   const translator = useTranslator();
   const { hepar } = useSession();
-  const [index, setIndex] = useState(result.key_slices[0]?.slice ?? Math.floor(result.volume.slices / 2));
-  const store = useMemo(() => new SliceStore(hepar, result.study_id, result.version, result.volume), [hepar, result]);
+  const volume = useMemo(() => new StudyVolume(hepar, result), [hepar, result]);
+  const position = useMemo(() => startOf(result), [result]);
   return (
-    <div className="columns">
-      <VolumeViewer result={result} store={store} index={index} onIndex={setIndex} />
+    <div className="columns reading">
+      <VolumeViewer volume={volume} position={position} />
       <div className="findings">
         <p className="verdict">{verdict(translator, result)}</p>
         {result.certainty ? <p>{translator.text("certainty", { certainty: translator.term(`certainty_${result.certainty}`) })}</p> : null}
@@ -96,10 +99,17 @@ function ResultView({ result }: { result: StudyResult }) {
             {text}
           </p>
         ))}
-        <FindingsPanel result={result} store={store} index={index} onIndex={setIndex} />
+        <FindingsPanel volume={volume} position={position} />
         <StudyDownloads result={result} />
         <StudyFacts result={result} />
       </div>
     </div>
   );
+}
+
+/** The most telling slice, at its largest lesion. */
+function startOf({ volume, lesions, key_slices }: StudyResult): Position {
+  const key = key_slices[0];
+  const lesion = lesions.find(({ id }) => key?.lesions.includes(id));
+  return new Position(volume, { ...middleOf(volume), ...(lesion ? voxelOf(lesion) : {}), ...(key ? { slice: key.slice } : {}) });
 }

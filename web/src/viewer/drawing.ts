@@ -1,6 +1,7 @@
 /** What the viewer draws on its canvas. Coordinates are pixels of the display; sizes are divided by the zoom to stay constant on screen. */
-import type { Display } from "./display.ts";
-import { transformedBox, transformedPoint, type Box, type Line, type Size } from "./geometry.ts";
+import type { Display, PatientSides } from "./display.ts";
+import { transformedBox, transformedPoint, type Box, type Line, type Point, type Size } from "./geometry.ts";
+import type { LabelPicture } from "./LabelImage.ts";
 
 /** Rows over the height of the image as sent of columns over its width, 0 to 1. */
 export type ActivationMap = readonly (readonly number[])[];
@@ -9,8 +10,10 @@ export type ActivationMap = readonly (readonly number[])[];
 export interface OverlayBox extends Box {
   label: string;
   outline?: readonly Rings[] | null;
-  /** Drawn at the box. */
+  /** Drawn at the box; empty for none. */
   caption: string;
+  /** Of a single detector: thin, in this colour. */
+  colour?: string;
   /** For screen readers. */
   description: string;
 }
@@ -21,16 +24,21 @@ export interface Overlay {
   /** Diameters. */
   lines?: readonly Line[];
   map?: ActivationMap | undefined;
-  /** Coloured masks of the size of the image, transparent elsewhere. */
-  masks?: ImageBitmap | undefined;
-  /** Of map and masks, 0 to 1. */
+  masks?: LabelPicture | undefined;
+  /** Of the map, 0 to 1. */
   opacity: number;
+  /** 0 to 1. */
+  maskOpacity?: number;
+  /** The voxel that the other planes show. */
+  crosshair?: Point | undefined;
 }
 
 const FONT = "system-ui, sans-serif";
 const CHOLANGIOCARCINOMA_COLOUR = "#ffb454";
 const METASTASIS_COLOUR = "#5ad1ff";
 const RULER_COLOUR = "#ffe66b";
+const CROSSHAIR_COLOUR = "rgb(88 196 180 / 0.8)";
+const CROSSHAIR_GAP_PX = 12;
 const SIDE_MARGIN_PX = 16;
 const CORNER_LINE_PX = 17;
 
@@ -38,18 +46,40 @@ const CORNER_LINE_PX = 17;
 export function drawBox(context: CanvasRenderingContext2D, { matrix }: Display, box: OverlayBox, zoom: number): void {
   const { x_min, y_min, x_max, y_max } = transformedBox(matrix, box);
   const solid = box.label === "cholangiocarcinoma";
-  context.lineWidth = 2 / zoom;
+  context.lineWidth = (box.colour ? 1 : 2) / zoom;
   context.setLineDash(solid ? [] : [6 / zoom, 4 / zoom]);
-  context.strokeStyle = solid ? CHOLANGIOCARCINOMA_COLOUR : METASTASIS_COLOUR;
+  context.strokeStyle = box.colour ?? (solid ? CHOLANGIOCARCINOMA_COLOUR : METASTASIS_COLOUR);
   context.strokeRect(x_min, y_min, x_max - x_min, y_max - y_min);
   context.setLineDash([]);
   for (const polygon of box.outline ?? []) drawOutline(context, matrix, polygon, zoom);
+  if (box.caption) drawCaption(context, box.caption, { x: x_min, y: y_min }, zoom);
+}
+
+function drawCaption(context: CanvasRenderingContext2D, text: string, { x, y }: Point, zoom: number): void {
   context.font = `${13 / zoom}px ${FONT}`;
-  const { width } = context.measureText(box.caption);
+  const { width } = context.measureText(text);
   context.fillStyle = "rgb(0 0 0 / 0.75)";
-  context.fillRect(x_min, y_min - 18 / zoom, width + 8 / zoom, 18 / zoom);
+  context.fillRect(x, y - 18 / zoom, width + 8 / zoom, 18 / zoom);
   context.fillStyle = "#fff";
-  context.fillText(box.caption, x_min + 4 / zoom, y_min - 5 / zoom);
+  context.fillText(text, x + 4 / zoom, y - 5 / zoom);
+}
+
+/** Leaves the middle free, so that the voxel can be seen. */
+export function drawCrosshair(context: CanvasRenderingContext2D, { matrix, width, height }: Display, point: Point, zoom: number): void {
+  const { x, y } = transformedPoint(matrix, point.x, point.y);
+  const gap = CROSSHAIR_GAP_PX / zoom;
+  context.strokeStyle = CROSSHAIR_COLOUR;
+  context.lineWidth = 1 / zoom;
+  context.beginPath();
+  for (const [from, to] of [[0, x - gap], [x + gap, width]] as const) {
+    context.moveTo(from, y);
+    context.lineTo(to, y);
+  }
+  for (const [from, to] of [[0, y - gap], [y + gap, height]] as const) {
+    context.moveTo(x, from);
+    context.lineTo(x, to);
+  }
+  context.stroke();
 }
 
 /** The outer ring, then the holes: x and y in pixels of the image as sent. */
@@ -105,7 +135,7 @@ export function drawRuler(context: CanvasRenderingContext2D, { from, to }: Line,
 }
 
 /** The patient's side at each edge of the viewport, in screen pixels. */
-export function drawSides(context: CanvasRenderingContext2D, sides: NonNullable<Display["patient_sides"]>, viewport: Size): void {
+export function drawSides(context: CanvasRenderingContext2D, sides: PatientSides, viewport: Size): void {
   const { width, height } = viewport;
   const places: [letter: string, x: number, y: number][] = [
     [sides.left, SIDE_MARGIN_PX, height / 2],

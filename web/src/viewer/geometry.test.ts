@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { statedDisplay } from "./display.ts";
-import { applyWindow, fittedView, lineLength, pinchedView, toImage, transformedBox, zoomedView } from "./geometry.ts";
+import { applyWindow, asSent, fittedView, lineLength, pinchedView, toImage, transformedBox, transformedPoint, zoomedView } from "./geometry.ts";
 import { lineAt, rulerAfterKey } from "./ruler.ts";
 
 test("the fitted view shows the whole image, centred", () => {
@@ -43,6 +43,13 @@ test("a box is transformed as the image is", () => {
   const box = { x_min: 1, y_min: 2, x_max: 4, y_max: 8 };
   expect(transformedBox([1, 0, 0, 1, 0, 0], box)).toEqual(box);
   expect(transformedBox([0, 1, -2, 0, 60, 0], box)).toEqual({ x_min: 44, y_min: 1, x_max: 56, y_max: 4 });
+});
+
+test("a point of the display leads back to the pixel as sent", () => {
+  const matrix = [0, 2, -1.5, 0, 60, 4];
+  const { x, y } = asSent(matrix, transformedPoint(matrix, 12, 7));
+  expect(x).toBeCloseTo(12);
+  expect(y).toBeCloseTo(7);
 });
 
 test("an image without a result is shown as it lies in the file, with square pixels", () => {

@@ -100,13 +100,23 @@ export function transformedPoint(matrix: readonly number[], x: number, y: number
   return { x: a * x + c * y + e, y: b * x + d * y + f };
 }
 
+/** From pixels of the display to those of the image as sent: the inverse of transformedPoint. */
+export function asSent(matrix: readonly number[], { x, y }: Point): Point {
+  const [a = 1, b = 0, c = 0, d = 1, e = 0, f = 0] = matrix;
+  const determinant = a * d - b * c;
+  return { x: (d * (x - e) - c * (y - f)) / determinant, y: (a * (y - f) - b * (x - e)) / determinant };
+}
+
+const ZERO_AT = 2 ** 15;
+const TABLE = new Uint32Array(2 * ZERO_AT);
+
 /**
  * Writes grey values through a window as opaque pixels: the linear function of DICOM PS3.3, C.11.2.1.2.1.
  *
  * pixels: RGBA in one number each, in the byte order of ImageData on a little-endian machine.
  */
 export function applyWindow(
-  values: Float32Array,
+  values: Float32Array | Int16Array,
   window: { width: number; centre: number },
   inverted: boolean,
   pixels: Uint32Array,
@@ -114,8 +124,14 @@ export function applyWindow(
   const low = window.centre - window.width / 2;
   const scale = 255 / Math.max(window.width, 1e-6);
   const flip = inverted ? 255 : 0;
+  const greyOf = (value: number) => 0xff000000 | (((Math.min(255, Math.max(0, (value - low) * scale + 0.5)) & 255) ^ flip) * 0x010101);
+  if (values instanceof Int16Array) {
+    // Whole numbers repeat: a table of all of them is filled faster than the arithmetic is repeated.
+    for (let value = 0; value < TABLE.length; value += 1) TABLE[value] = greyOf(value - ZERO_AT);
+    for (let index = 0; index < values.length; index += 1) pixels[index] = TABLE[values[index]! + ZERO_AT]!;
+    return;
+  }
   for (let index = 0; index < values.length; index += 1) {
-    const grey = Math.min(255, Math.max(0, (values[index]! - low) * scale + 0.5)) & 255;
-    pixels[index] = 0xff000000 | ((grey ^ flip) * 0x010101);
+    pixels[index] = greyOf(values[index]!);
   }
 }

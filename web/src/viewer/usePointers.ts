@@ -1,6 +1,6 @@
 /** Mouse and touch of the viewer: one pointer moves, two pinch, the right button sets the window. */
 import { useRef, type MouseEvent, type PointerEvent } from "react";
-import { movedView, pinchedView, toImage, type Point } from "./geometry.ts";
+import { asSent, movedView, pinchedView, toImage, type Point } from "./geometry.ts";
 import { lineAt } from "./ruler.ts";
 import type { ViewerState } from "./useViewerInput.ts";
 
@@ -16,7 +16,9 @@ export function usePointers(state: ViewerState | undefined) {
     const position = positionOf(event);
     pointers.current.set(event.pointerId, position);
     windowing.current = event.button === RIGHT_BUTTON;
-    if (state?.settings.ruler && !windowing.current) state.onLine(lineAt(toImage(state.view, position)));
+    if (!state || windowing.current) return;
+    if (state.settings.tool === "ruler") state.onLine(lineAt(toImage(state.view, position)));
+    if (state.settings.tool === "crosshair") pick(state, position);
   }
 
   function onPointerMove(event: PointerEvent<HTMLCanvasElement>): void {
@@ -27,7 +29,8 @@ export function usePointers(state: ViewerState | undefined) {
     pointers.current.set(event.pointerId, to);
     if (other !== undefined) state.onView((view) => pinchedView(view, [from, other], [to, other]));
     else if (windowing.current) state.onSettings(windowedSettings(state.settings, to.x - from.x, to.y - from.y));
-    else if (!state.settings.ruler) state.onView((view) => movedView(view, to.x - from.x, to.y - from.y));
+    else if (state.settings.tool === "crosshair") pick(state, to);
+    else if (state.settings.tool === "move") state.onView((view) => movedView(view, to.x - from.x, to.y - from.y));
     else if (state.line) state.onLine({ ...state.line, to: toImage(state.view, to) });
   }
 
@@ -37,6 +40,10 @@ export function usePointers(state: ViewerState | undefined) {
 
   const onContextMenu = (event: MouseEvent) => event.preventDefault();
   return { onPointerDown, onPointerMove, onPointerUp, onPointerCancel: onPointerUp, onContextMenu };
+}
+
+function pick({ view, image, onPick }: ViewerState, screen: Point): void {
+  onPick?.(asSent(image.matrix, toImage(view, screen)));
 }
 
 /** In CSS pixels of the element. */

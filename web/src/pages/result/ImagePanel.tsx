@@ -20,7 +20,7 @@ interface ImagePanelProps {
 
 export function ImagePanel({ picture, analysis }: ImagePanelProps) {
   const translator = useTranslator();
-  const [settings, setSettings] = useState<DisplaySettings>({ window: picture.window, inverted: false, ruler: false, sideBySide: false });
+  const [settings, setSettings] = useState<DisplaySettings>({ window: picture.window, inverted: false, tool: "move", sideBySide: false });
   const [overlaySettings, setOverlaySettings] = useState<OverlaySettings>({ threshold: 0, map: "", opacity: 0.4 });
   const [view, setView] = useState<View>();
   const { boxes, overlay, maps } = useOverlay(analysis, overlaySettings);

@@ -22,13 +22,17 @@ interface DisplayToolsProps {
   onFit(): void;
   /** Whether the image can be shown twice. */
   pairs?: boolean;
+  /** Besides moving the image. */
+  tools?: readonly ("ruler" | "crosshair")[];
 }
 
-export function DisplayTools({ settings, hounsfield, onChange, onFit, pairs = true }: DisplayToolsProps) {
+const RULER = ["ruler"] as const;
+
+export function DisplayTools({ settings, hounsfield, onChange, onFit, pairs = true, tools = RULER }: DisplayToolsProps) {
   const translator = useTranslator();
   const { window } = settings;
   const limits = hounsfield ? HU_LIMITS : GREY_LIMITS;
-  const toggle = (key: "inverted" | "ruler" | "sideBySide") => onChange({ ...settings, [key]: !settings[key] });
+  const toggle = (key: "inverted" | "sideBySide") => onChange({ ...settings, [key]: !settings[key] });
   const setWindow = (changes: Partial<Window>) => onChange({ ...settings, window: { ...window, ...changes } });
   function toggleSideBySide(): void {
     toggle("sideBySide");
@@ -40,7 +44,14 @@ export function DisplayTools({ settings, hounsfield, onChange, onFit, pairs = tr
         {translator.text("fit")}
       </button>
       <Toggle label={translator.text("invert")} pressed={settings.inverted} onClick={() => toggle("inverted")} />
-      <Toggle label={translator.text("ruler")} pressed={settings.ruler} onClick={() => toggle("ruler")} />
+      {tools.map((tool) => (
+        <Toggle
+          key={tool}
+          label={translator.text(tool)}
+          pressed={settings.tool === tool}
+          onClick={() => onChange({ ...settings, tool: settings.tool === tool ? "move" : tool })}
+        />
+      ))}
       {pairs ? <Toggle label={translator.text("sideBySide")} pressed={settings.sideBySide} onClick={toggleSideBySide} /> : null}
       <Slider
         label={translator.text("windowWidth")}

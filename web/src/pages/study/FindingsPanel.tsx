@@ -1,42 +1,49 @@
 /** The findings of a study: contradictions first, then a card for each lesion, which readers judge and correct. */
-import { useMemo, useState } from "react";
+import { useCallback, useMemo, useState } from "react";
 import type { Finding, FindingList, StudyResult } from "../../api.ts";
 import { ErrorBox } from "../../components/ErrorBox.tsx";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import { contradictions } from "../../studies/contradictions.ts";
+import { useFromVoxel, type Position } from "../../studies/Position.ts";
 import type { SliceStore } from "../../studies/SliceStore.ts";
+import type { StudyVolume } from "../../studies/StudyVolume.ts";
 import { useFindings, type Corrections } from "../../studies/useFindings.ts";
+import type { Voxel } from "../../viewer/planes.ts";
 import { FindingCard } from "./FindingCard.tsx";
 import "./findings.css";
+import { voxelOf } from "./layers.ts";
 import { OutlineDialog } from "./OutlineDialog.tsx";
 
-interface FindingsPanelProps {
-  result: StudyResult;
-  store: SliceStore;
-  index: number;
-  onIndex(index: number): void;
-}
-
-export function FindingsPanel({ result, store, index, onIndex }: FindingsPanelProps) {
+/** Rendered when the slice in which a finding is measured is reached or left, not for every slice. */
+export function FindingsPanel({ volume: { result, slices }, position }: { volume: StudyVolume; position: Position }) {
   const translator = useTranslator();
   const corrections = useFindings(result.study_id, result.version);
   const { list, error, correct } = corrections;
+  const measuredSlice = useCallback(
+    ({ slice }: Voxel) => (list?.items.some(({ measurement }) => measurement.long_axis.slice === slice) ? slice : -1),
+    [list],
+  );
+  const index = useFromVoxel(position, measuredSlice);
+  const show = (slice: number) => {
+    const lesion = result.lesions.find(({ key_slice }) => key_slice === slice);
+    position.move(lesion ? voxelOf(lesion) : { slice });
+  };
   return (
     <section aria-labelledby="findings-title" className="findings-panel">
       <h2 id="findings-title">{translator.text("lesionCount", { count: list?.summary.lesions ?? result.lesions.length })}</h2>
-      <Contradictions result={result} onShow={onIndex} />
+      <Contradictions result={result} onShow={show} />
       <SavedMessage corrections={corrections} />
       <ErrorBox error={error} />
       <ul className="lesions">
         {list?.items.map((finding) => (
           <li key={finding.id}>
-            <FindingCard finding={finding} store={store} index={index} onIndex={onIndex} error={error} onCorrect={(change) => correct(finding, change)} />
+            <FindingCard finding={finding} store={slices} index={index} onIndex={show} error={error} onCorrect={(change) => correct(finding, change)} />
           </li>
         ))}
       </ul>
       {list ? <AsRead list={list} /> : null}
       {list && list.items.length > 0 ? <p className="quiet">{translator.text("findingKeys")}</p> : null}
-      <AddFinding corrections={corrections} store={store} index={index} />
+      <AddFinding corrections={corrections} store={slices} position={position} />
       {list ? <EarlierFindings findings={list.earlier} /> : null}
     </section>
   );
@@ -96,7 +103,7 @@ function AsRead({ list: { summary } }: { list: FindingList }) {
   return <p>{volume === undefined ? translator.text("asReadWithoutVolume", values) : translator.text("asRead", { ...values, volume })}</p>;
 }
 
-function AddFinding({ corrections: { list, error, add }, store, index }: { corrections: Corrections; store: SliceStore; index: number }) {
+function AddFinding({ corrections: { list, error, add }, store, position }: { corrections: Corrections; store: SliceStore; position: Position }) {
   const translator = useTranslator();
   const [open, setOpen] = useState(false);
   if (!list) return null;
@@ -109,7 +116,7 @@ function AddFinding({ corrections: { list, error, add }, store, index }: { corre
         <OutlineDialog
           title={translator.text("newOutlineTitle")}
           store={store}
-          slice={index}
+          slice={position.current().slice}
           outlines={[]}
           error={error}
           onClose={() => setOpen(false)}

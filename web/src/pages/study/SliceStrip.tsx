@@ -1,15 +1,22 @@
+import { useCallback, useSyncExternalStore } from "react";
 import type { StudyResult } from "../../api.ts";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
+import { useFromVoxel, type Position } from "../../studies/Position.ts";
+import type { SliceStore } from "../../studies/SliceStore.ts";
+import type { Voxel } from "../../viewer/planes.ts";
 
 interface SliceStripProps {
   result: StudyResult;
-  index: number;
-  onIndex(index: number): void;
+  position: Position;
+  slices: SliceStore;
 }
 
+const sliceOf = ({ slice }: Voxel) => slice;
+
 /** All slices from the feet to the head: the liver, and over it the lesions by type. Chosen by the slider below. */
-export function SliceStrip({ result: { volume, lesions }, index, onIndex }: SliceStripProps) {
+export function SliceStrip({ result: { volume, lesions }, position, slices }: SliceStripProps) {
   const translator = useTranslator();
+  const index = useFromVoxel(position, useCallback(sliceOf, []));
   const [first, last] = volume.liver_slices ?? [0, -1];
   return (
     <div className="strip">
@@ -27,8 +34,17 @@ export function SliceStrip({ result: { volume, lesions }, index, onIndex }: Slic
         value={index}
         aria-label={translator.text("slice")}
         aria-valuetext={translator.text("slicePosition", { number: index + 1, count: volume.slices })}
-        onChange={(event) => onIndex(Number(event.target.value))}
+        onChange={(event) => position.move({ slice: Number(event.target.value) })}
       />
+      <Loading slices={slices} />
     </div>
   );
+}
+
+/** How much of the volume is there; nothing when all of it is. */
+function Loading({ slices }: { slices: SliceStore }) {
+  const translator = useTranslator();
+  const share = useSyncExternalStore(slices.loaded.subscribe, slices.share);
+  if (share === 1 || !slices.complete) return null;
+  return <progress className="loading-volume" value={share} aria-label={translator.text("loadingVolume")} />;
 }

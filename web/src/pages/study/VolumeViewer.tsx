@@ -1,141 +1,155 @@
-/** Scrolls through a study's slices, with boxes and diameters of the lesions. */
-import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
-import type { Lesion, StudyResult } from "../../api.ts";
+/** Reads a study's volume: planes, layers, and a second study beside it. */
+import { useCallback, useEffect, useState, type KeyboardEvent } from "react";
 import { ErrorBox } from "../../components/ErrorBox.tsx";
-import type { Picture } from "../../files/picture.ts";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
-import { LIVER_WINDOW, type SliceStore } from "../../studies/SliceStore.ts";
-import { lesionSentence } from "../../studies/words.ts";
-import { statedDisplay, type DisplaySettings } from "../../viewer/display.ts";
-import type { Overlay } from "../../viewer/drawing.ts";
+import type { Position } from "../../studies/Position.ts";
+import { LIVER_WINDOW } from "../../studies/SliceStore.ts";
+import type { StudyVolume } from "../../studies/StudyVolume.ts";
+import type { DisplaySettings } from "../../viewer/display.ts";
 import type { View } from "../../viewer/geometry.ts";
-import { Viewer } from "../../viewer/Viewer.tsx";
+import { PLANES, type Plane } from "../../viewer/planes.ts";
+import "../../viewer/viewer.css";
+import { ComparisonTools, titleOf } from "./ComparisonTools.tsx";
+import { INITIAL_LAYERS, nextFinding, voxelOf } from "./layers.ts";
+import { LayersPanel } from "./LayersPanel.tsx";
+import { PlanePane } from "./PlanePane.tsx";
+import { LAYOUTS, ReaderTools, type Layout } from "./ReaderTools.tsx";
 import { SliceStrip } from "./SliceStrip.tsx";
-import { VolumeTools, type Shown } from "./VolumeTools.tsx";
+import { useCandidates, useComparison, type Choice } from "./useComparison.ts";
 
-const PATIENT_SIDES = { left: "R", top: "A", right: "L", bottom: "P" } as const;
+type Views = Partial<Record<Plane, View>>;
 
 interface VolumeViewerProps {
-  result: StudyResult;
-  store: SliceStore;
-  index: number;
-  onIndex(index: number): void;
+  volume: StudyVolume;
+  position: Position;
 }
 
-export function VolumeViewer({ result, store, index, onIndex }: VolumeViewerProps) {
+export function VolumeViewer({ volume, position }: VolumeViewerProps) {
   const translator = useTranslator();
-  const { lesions, volume } = result;
-  const [settings, setSettings] = useState<DisplaySettings>({ window: LIVER_WINDOW, inverted: false, ruler: false, sideBySide: false });
-  const [shown, setShown] = useState<Shown>({ boxes: true, axes: true, masks: false });
-  const [view, setView] = useState<View>();
-  const { picture, error } = useSlice(store, index);
-  const findings = useLesionOverlay(lesions, index, shown);
-  const masks = useMasks(store, index, shown.masks);
-  const overlay = useMemo(() => ({ ...findings, masks }), [findings, masks]);
-  const corner = useMemo(
-    () => [
-      translator.text("slicePosition", { number: index + 1, count: volume.slices }),
-      translator.text("windowText", { width: Math.round(settings.window.width), centre: Math.round(settings.window.centre) }),
-    ],
-    [translator, index, volume.slices, settings.window],
-  );
-  const show = (next: number) => onIndex(Math.min(volume.slices - 1, Math.max(0, next)));
-  function onKeyDown({ key, ctrlKey, metaKey }: KeyboardEvent): void {
-    const direction = { n: 1, p: -1 }[key.toLowerCase()];
-    const next = direction === undefined || ctrlKey || metaKey ? undefined : nextFinding(lesions, index, direction);
-    if (next !== undefined) show(next);
+  const [settings, setSettings] = useState<DisplaySettings>({ window: LIVER_WINDOW, inverted: false, tool: "move", sideBySide: false });
+  const [layout, setLayout] = useState<Layout>("one");
+  const [full, setFull] = useState(false);
+  const [layers, setLayers] = useState(INITIAL_LAYERS);
+  const [views, setViews] = useState<Views>({});
+  const comparing = layout === "compare";
+  const second = useSecond(volume, position, comparing);
+  const onView = useCallback((plane: Plane, view: View) => setViews((known) => ({ ...known, [plane]: view })), []);
+  useEffect(() => () => volume.slices.stop(), [volume]);
+  const changeLayout = (next: Layout) => {
+    setLayout(next);
+    setViews({});
+  };
+  const fit = () => {
+    setViews({});
+    second.fit();
+  };
+  function onKeyDown(event: KeyboardEvent): void {
+    const { key, ctrlKey, metaKey, altKey, target } = event;
+    if (ctrlKey || metaKey || altKey || (target instanceof Element && target.matches("input, select, textarea"))) return;
+    const jump = (direction: number) => {
+      const lesion = nextFinding(volume.result.lesions, position.current().slice, direction);
+      if (lesion) position.move(voxelOf(lesion));
+    };
+    const toggle = (layer: "boxes" | "axes" | "masks") => setLayers((known) => ({ ...known, [layer]: !known[layer] }));
+    const actions: Record<string, () => void> = {
+      n: () => jump(1),
+      p: () => jump(-1),
+      b: () => toggle("boxes"),
+      d: () => toggle("axes"),
+      m: () => toggle("masks"),
+      f: () => setFull(!full),
+      escape: () => setFull(false),
+      v: () => changeLayout(nextLayout(layout, volume.slices.complete)),
+    };
+    actions[key.toLowerCase()]?.();
   }
+  const own = { settings, onSettings: setSettings, layers };
+  const shownPlanes = layout === "planes" ? PLANES : (["axial"] as const);
+  const crosshair = layout === "planes" || settings.tool === "crosshair";
   return (
-    <div className="image-panel" onKeyDown={onKeyDown}>
-      <ErrorBox error={error} />
-      {picture ? (
-        <Viewer
-          picture={picture}
-          display={{ ...statedDisplay(picture), patient_sides: PATIENT_SIDES }}
-          overlay={overlay}
-          settings={settings}
-          onSettings={setSettings}
-          view={view}
-          onView={setView}
-          onStep={(steps) => show(index + steps)}
-          corner={corner}
-        />
-      ) : (
-        <p role="status">{translator.text("loading")}</p>
-      )}
-      <SliceStrip result={result} index={index} onIndex={show} />
-      <VolumeTools settings={settings} onSettings={setSettings} shown={shown} onShown={setShown} onFit={() => setView(undefined)} />
-      <p id="viewer-help" className="quiet">
-        {translator.text("volumeHelp")}
-      </p>
+    <div className={full ? "image-panel reader full" : "image-panel reader"} onKeyDown={onKeyDown}>
+      <ReaderTools
+        settings={settings}
+        onSettings={setSettings}
+        layout={layout}
+        planes={volume.slices.complete}
+        onLayout={changeLayout}
+        full={full}
+        onFull={setFull}
+        onFit={fit}
+      />
+      {comparing ? <ComparisonTools {...second.tools} /> : null}
+      <ErrorBox error={second.error} />
+      <div className={`panes panes-${layout}`}>
+        {shownPlanes.map((plane) => (
+          <PlanePane
+            key={plane}
+            {...own}
+            volume={volume}
+            position={position}
+            plane={plane}
+            view={views[plane]}
+            onView={onView}
+            crosshair={crosshair}
+            title={comparing ? titleOf(translator, volume.result) : undefined}
+          />
+        ))}
+        {second.volume ? (
+          <PlanePane
+            {...own}
+            volume={second.volume}
+            position={second.position}
+            plane="axial"
+            layers={second.layers}
+            view={second.shared ? views.axial : second.view}
+            onView={second.shared ? onView : second.onView}
+            crosshair={crosshair}
+            title={titleOf(translator, second.volume.result)}
+          />
+        ) : null}
+      </div>
+      <SliceStrip result={volume.result} position={position} slices={volume.slices} />
+      <div className={comparing ? "pair" : "single"}>
+        <LayersPanel volume={volume} position={position} layers={layers} onLayers={setLayers} />
+        {second.volume ? <LayersPanel volume={second.volume} position={second.position} layers={second.layers} onLayers={second.onLayers} /> : null}
+      </div>
+      <details>
+        <summary>{translator.text("mouseAndKeys")}</summary>
+        <p id="viewer-help" className="quiet">
+          {translator.text("volumeHelp")}
+        </p>
+      </details>
     </div>
   );
 }
 
-/** The slice, or the one before it until it is there. */
-function useSlice(store: SliceStore, index: number) {
-  const [picture, setPicture] = useState<Picture>();
-  const [error, setError] = useState<unknown>();
-  const wanted = useRef(index);
+function nextLayout(layout: Layout, planes: boolean): Layout {
+  const possible = (Object.keys(LAYOUTS) as Layout[]).filter((name) => planes || name !== "planes");
+  return possible[(possible.indexOf(layout) + 1) % possible.length]!;
+}
+
+/** The second pane; `volume` is undefined where there is none. */
+function useSecond(volume: StudyVolume, position: Position, wanted: boolean) {
+  const [choice, setChoice] = useState<Choice>("");
+  const [linked, setLinked] = useState(true);
+  const [layers, setLayers] = useState(INITIAL_LAYERS);
+  const [view, setView] = useState<View>();
+  const candidates = useCandidates(volume.result, wanted);
+  const compared = useComparison(volume, position, choice, linked);
+  const other = compared.volume;
   useEffect(() => {
-    wanted.current = index;
-    store.get(index).then(
-      (slice) => {
-        if (wanted.current !== index) return;
-        setPicture(slice);
-        setError(undefined);
-        store.prefetch(index);
-      },
-      (reason: unknown) => {
-        if (wanted.current === index) setError(reason);
-      },
-    );
-  }, [store, index]);
-  return { picture, error };
-}
-
-/** undefined until they are there; a slice whose masks cannot be fetched is shown without. */
-function useMasks(store: SliceStore, index: number, shown: boolean): ImageBitmap | undefined {
-  const [masks, setMasks] = useState<{ index: number; bitmap: ImageBitmap }>();
-  useEffect(() => {
-    if (!shown) return;
-    let current = true;
-    store.mask(index).then(
-      (bitmap) => {
-        if (current) setMasks({ index, bitmap });
-      },
-      () => undefined,
-    );
-    return () => {
-      current = false;
-    };
-  }, [store, index, shown]);
-  return shown && masks?.index === index ? masks.bitmap : undefined;
-}
-
-function useLesionOverlay(lesions: readonly Lesion[], index: number, shown: Shown): Overlay {
-  const translator = useTranslator();
-  return useMemo(() => {
-    const boxes = lesions.flatMap((lesion) =>
-      lesion.boxes
-        .filter(({ slice }) => shown.boxes && slice === index)
-        .map((box) => ({
-          ...box,
-          label: lesion.label ?? box.label,
-          caption: `${lesion.id} ${translator.probability(lesion.probability)}`,
-          description: lesionSentence(translator, lesion),
-        })),
-    );
-    const lines = lesions
-      .flatMap(({ long_axis, short_axis }) => [long_axis, short_axis])
-      .filter(({ slice }) => shown.axes && slice === index)
-      .map(({ start_px, end_px }) => ({ from: { x: start_px[0], y: start_px[1] }, to: { x: end_px[0], y: end_px[1] } }));
-    return { boxes, lines, opacity: 1 };
-  }, [lesions, index, shown, translator]);
-}
-
-/** The nearest key slice above (1) or below (-1); undefined if there is none. */
-export function nextFinding(lesions: readonly Pick<Lesion, "key_slice">[], index: number, direction: number): number | undefined {
-  const slices = lesions.map(({ key_slice }) => key_slice).toSorted((one, other) => (one - other) * direction);
-  return slices.find((slice) => (slice - index) * direction > 0);
+    if (other !== volume) return () => other?.slices.stop();
+    return undefined;
+  }, [other, volume]);
+  return {
+    ...compared,
+    volume: wanted ? other : undefined,
+    error: wanted ? compared.error : undefined,
+    layers,
+    onLayers: setLayers,
+    view,
+    onView: useCallback((_: Plane, next: View) => setView(next), []),
+    fit: () => setView(undefined),
+    tools: { candidates, choice, onChoice: setChoice, linked, onLinked: setLinked, shared: compared.shared },
+  };
 }
