@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
@@ -94,18 +94,16 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
     ingestion = Ingestion(uploads, objects, reader)
     object_reader = ObjectReader(settings.spool_folder, settings.load_timeout_s)
     stack.callback(object_reader.close)
-    sender, chain = WebhookSender(database, keys, rules, client), AccessChain(database, keys)
-    fhir = ResultStore(database, keys, settings.uid_root)
-    files = ResultFiles(objects, settings.uid_root)
+    fhir, files = ResultStore(database, keys, settings.uid_root), ResultFiles(objects, settings.uid_root)
     destinations = configured_destinations(settings.destinations, rules)
     queues = [SendQueue(target, database, keys, files) for target in destinations.all()]
-    for attempt, purpose in (
-        (sender.send_next, "webhooks"),
-        (chain.seal, "seals of the access log"),
-        (fhir.store_tokens, "search values of results"),
-        *((queue.send_next, f"sends to {queue.target.name}") for queue in queues),
-    ):
-        await stack.enter_async_context(attempted_in_background(attempt, _POLL_S, purpose))
+    await _in_background(
+        stack,
+        ("webhooks", WebhookSender(database, keys, rules, client).send_next),
+        ("seals of the access log", AccessChain(database, keys).seal),
+        ("search values of results", fhir.store_tokens),
+        *((f"sends to {queue.target.name}", queue.send_next) for queue in queues),
+    )
     return StudyDependencies(
         settings=settings,
         verifier=verifier,
@@ -138,3 +136,8 @@ async def _verifier(auth: Upstream, settings: StudySettings) -> TokenVerifier:
 def _target_rules(settings: StudySettings) -> TargetRules:
     networks = parsed_networks(settings.webhook_networks)
     return TargetRules(frozenset(settings.webhook_hosts), networks, settings.production)
+
+
+async def _in_background(stack: AsyncExitStack, *works: tuple[str, Callable[[], Awaitable[int]]]) -> None:
+    for purpose, attempt in works:
+        await stack.enter_async_context(attempted_in_background(attempt, _POLL_S, purpose))

@@ -206,8 +206,8 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "not-acceptable": ProblemType(
         "The answer has no form that is accepted",
         (406,),
-        "The Accept header of a DICOMweb request names media types or transfer syntaxes only in which the resource "
-        "cannot be sent; `detail` names those in which it can.",
+        "The Accept header of a DICOMweb or FHIR request names only media types or transfer syntaxes in which the "
+        "answer cannot be sent; `detail` names those in which it can.",
         "Send the media types in `detail`. Objects are sent in the transfer syntax in which they are stored with "
         '`multipart/related; type="application/dicom"; transfer-syntax=*`.',
     ),

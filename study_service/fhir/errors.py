@@ -18,16 +18,15 @@ class InvalidSearch(ClientError):
 class NotAcceptable(ClientError):
     """Only JSON of FHIR R4 is served."""
 
-    status, title, slug = 406, "The format is not supported", "http-406"
+    status, title, slug = 406, "The answer has no form that is accepted", "not-acceptable"
 
 
 class NoSuchResource(NotFound):
     """There is none, or the caller may not see its study: the caller cannot tell."""
 
-    title = "There is no such resource"
+    def __init__(self) -> None:
+        super().__init__("there is no such resource")
 
 
 class NoSuchType(NotFound):
     """This server has no resources of the type."""
-
-    title = "There is no such type of resource"

@@ -23,6 +23,9 @@ from hepar_client.sync_client import Hepar
 _LISTED = 50
 
 
+_AddCommand = Callable[[str, Callable[[Hepar, argparse.Namespace], ExitCode], str], argparse.ArgumentParser]
+
+
 def add_commands(parser: argparse.ArgumentParser) -> None:
     """The commands below `hepar study`."""
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -58,6 +61,10 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
         ("delete", _delete, "delete a study with its images and results"),
     ):
         command(name, run, text).add_argument("id", metavar="ID")
+    _add_downloads(command)
+
+
+def _add_downloads(command: _AddCommand) -> None:
     download = command("download", _download, "write result, masks and key slices of a study into a folder")
     download.add_argument("id", metavar="ID")
     download.add_argument("--to", type=Path, metavar="DIR", help="study-ID by default")
