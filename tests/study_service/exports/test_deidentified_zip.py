@@ -240,6 +240,7 @@ def test_images_with_burned_in_text_are_refused_and_no_export_is_recorded(
     answer = api.call("GET", f"/v1/studies/{refused}/deidentified.zip")
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/not-deidentifiable")
     assert why in answer.json()["detail"]
+    assert "Curie" not in answer.text
     assert list(api.settings.spool_folder.iterdir()) == []
     assert "exported" not in events_of(api, refused)
 
