@@ -16,7 +16,14 @@ from hepar.imaging.errors import ImageError
 
 ROOT = Path(__file__).resolve().parents[2]
 # Nothing that the web app uses raises them: studies and the routes between services.
-_NOT_ON_THE_WEB = ("dicom_parts.py", "slices.py", "study_reader.py", "study_worker.py", "objects.py")
+_NOT_ON_THE_WEB = (
+    "dicom_parts.py",
+    "slices.py",
+    "study_deidentification.py",
+    "study_reader.py",
+    "study_worker.py",
+    "objects.py",
+)
 _PACKAGES = ("hepar/imaging/*.py", "hepar/serving/*.py", "hepar/inference/*.py", "hepar/web/*.py", "hepar/storage/*.py")
 _SERVICES = ("gateway/**/*.py", "auth_service/**/*.py")
 SOURCES = tuple(
