@@ -17,6 +17,12 @@ from study_service.outputs.context import OutputContext
 from study_service.outputs.registry import DICOM, OUTPUTS
 
 OUTPUT_NAMES = ("segmentation.dcm", "measurements.dcm", "lesions.csv", "result.json")
+_KEPT = (
+    "version", "outcome", "tumour", "tumour_probability", "label", "type_probabilities", "certainty", "liver_ml",
+    "tumour_ml", "tumour_percent", "key_slices", "slices", "volume", "warnings", "models", "missing_models",
+    "software_version", "notice",
+)  # fmt: skip
+"""Fields of StudyResult that say nothing about who was examined, where and when."""
 _NO_DATE = datetime(1900, 1, 1, tzinfo=UTC)
 _NOT_CHECKED = (
     "Pixels are not searched for burned-in text; only what the files state about it is checked. "
@@ -74,22 +80,20 @@ def _created_at(context: OutputContext, how: Deidentification) -> datetime:
 
 
 def _result(result: StudyResult, how: Deidentification, created_at: datetime) -> StudyResult:
-    """Of the analysed series alone; texts of the files stay out."""
+    """Of the analysed series alone; texts of the files stay out, and so does each field that is not named here."""
     uid = how.pseudonyms.uid
-    return result.model_copy(
-        update={
-            "study_id": how.pseudonyms.study_id(result.study_id),
-            "created_at": created_at,
-            "lesions": [
-                lesion.model_copy(update={"tracking_uid": uid(lesion.tracking_uid)}) for lesion in result.lesions
-            ],
-            "series": [
-                series.model_copy(update={"uid": uid(series.uid) if series.uid else None, "description": None})
-                for series in result.series
-                if series.chosen
-            ],
-            "unreadable_files": [],
-        }
+    kept = {name: getattr(result, name) for name in _KEPT}
+    return StudyResult(
+        study_id=how.pseudonyms.study_id(result.study_id),
+        created_at=created_at,
+        lesions=[lesion.model_copy(update={"tracking_uid": uid(lesion.tracking_uid)}) for lesion in result.lesions],
+        series=[
+            series.model_copy(update={"uid": uid(series.uid) if series.uid else None, "description": None})
+            for series in result.series
+            if series.chosen
+        ],
+        unreadable_files=[],
+        **kept,
     )
 
 
