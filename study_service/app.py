@@ -113,7 +113,7 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
         objects=objects,
         ingestion=ingestion,
         findings=Findings(database, keys, objects),
-        correction_export=CorrectionExport(database, keys),
+        correction_export=CorrectionExport(database, keys, settings.uid_root),
         webhooks=Webhooks(database, keys, rules),
         destinations=destinations,
         sends=Sends(database),

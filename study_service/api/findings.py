@@ -108,11 +108,14 @@ async def export_corrections(
     since: Annotated[
         AwareDatetime | None, Query(description="only corrections made at this time or later, with its time zone")
     ] = None,
+    deidentified: Annotated[
+        bool, Query(description="with the ids of de-identified exports, and times shifted like dates there")
+    ] = False,
 ) -> Response:
     """As JSON lines for training, oldest first: every correction of the studies that the caller may read, with the
     models' own answer, their names and versions. With the scope `all-studies`, of all studies. Comments are left out:
-    they may name a patient.
+    they may name a patient. What leaves the hospital is exported with `deidentified=true`.
     """
     moment: datetime | None = since
-    lines = dependencies.correction_export.batches(caller, moment)
+    lines = dependencies.correction_export.batches(caller, moment, deidentified=deidentified)
     return StreamingResponse(lines, media_type=JSON_LINES)

@@ -14,9 +14,11 @@ from hepar.storage.database import Database
 from hepar.storage.encryption import KeyRing
 from study_service.accesses import record_access
 from study_service.documents import Caller
+from study_service.exports.corrections import deidentified_record
+from study_service.exports.pseudonyms import export_pseudonyms
 from study_service.findings.entries import stored_entries
 from study_service.findings.state import Entry
-from study_service.stored_studies import require_result, result_of
+from study_service.stored_studies import identifiers_of, require_result, result_of
 from study_service.tables import StoredCorrection, StoredStudy
 from study_service.visibility import visible_to
 
@@ -28,25 +30,28 @@ class CorrectionExport:
     """All methods raise Unavailable where the database does not answer."""
 
     def __init__(
-        self, database: Database, keys: KeyRing, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, database: Database, keys: KeyRing, uid_root: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._database = database
         self._keys = keys
+        self._uid_root = uid_root
         self._now = now
 
-    async def batches(self, caller: Caller, since: datetime | None) -> AsyncIterator[bytes]:
+    async def batches(self, caller: Caller, since: datetime | None, *, deidentified: bool) -> AsyncIterator[bytes]:
         """Lines (CorrectionRecord) by time, of all studies that the caller may see; each batch is recorded.
 
-        since: time of the first correction that is wanted.
+        since: time of the first correction that is wanted, as it was.
         """
         after: _Key | None = None
         while True:
-            content, after = await self._batch(caller, since, after)
+            content, after = await self._batch(caller, since, after, deidentified=deidentified)
             yield content
             if after is None:
                 return
 
-    async def _batch(self, caller: Caller, since: datetime | None, after: _Key | None) -> tuple[bytes, _Key | None]:
+    async def _batch(
+        self, caller: Caller, since: datetime | None, after: _Key | None, *, deidentified: bool
+    ) -> tuple[bytes, _Key | None]:
         """The lines of a batch, and the key of its last one; None where there are no more."""
         table = StoredCorrection
         columns = (table.at, table.study_id, table.version, table.number)
@@ -58,22 +63,31 @@ class CorrectionExport:
         async with self._database.writing() as session:
             rows = (await session.execute(wanted.order_by(*columns).limit(_BATCH))).all()
             keys: list[_Key] = [(at, study_id, version, number) for at, study_id, version, number in rows]
-            lines = await self._lines(session, keys)
+            records = [
+                self._deidentified(*found) if deidentified else found[1] for found in await self._found(session, keys)
+            ]
             studies = sorted({study_id for _, study_id, _, _ in keys})
-            await record_access(session, "corrections_exported", caller, "", self._now(), studies=studies)
-        return b"".join(lines), keys[-1] if len(keys) == _BATCH else None
+            details = {"studies": studies, "deidentified": deidentified}
+            await record_access(session, "corrections_exported", caller, "", self._now(), **details)
+        return b"".join(record.model_dump_json().encode() + b"\n" for record in records), keys[-1] if len(
+            keys
+        ) == _BATCH else None
 
-    async def _lines(self, session: AsyncSession, keys: list[_Key]) -> list[bytes]:
-        versions: dict[tuple[str, int], tuple[StudyResult, list[Entry]]] = {}
+    async def _found(self, session: AsyncSession, keys: list[_Key]) -> list[tuple[StoredStudy, CorrectionRecord]]:
+        versions: dict[tuple[str, int], tuple[StoredStudy, StudyResult, list[Entry]]] = {}
         for study_id, version in dict.fromkeys((study_id, version) for _, study_id, version, _ in keys):
             study = await session.get_one(StoredStudy, study_id)
             result = result_of(self._keys, study, await require_result(session, study, version))
-            versions[study_id, version] = result, await stored_entries(session, self._keys, study, version)
-        lines = []
+            versions[study_id, version] = study, result, await stored_entries(session, self._keys, study, version)
+        records = []
         for _, study_id, version, number in keys:
-            result, entries = versions[study_id, version]
-            lines.append(_record(result, entries[number - 1]).model_dump_json().encode() + b"\n")
-        return lines
+            study, result, entries = versions[study_id, version]
+            records.append((study, _record(result, entries[number - 1])))
+        return records
+
+    def _deidentified(self, study: StoredStudy, record: CorrectionRecord) -> CorrectionRecord:
+        known = identifiers_of(self._keys, study)
+        return deidentified_record(record, export_pseudonyms(self._keys, self._uid_root, study.id, known))
 
 
 def _record(result: StudyResult, entry: Entry) -> CorrectionRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 
 import httpx2
@@ -74,7 +75,8 @@ def exported(**params: str) -> Call:
         assert correct(api, with_lesions(api)).status_code == 200
         found = api.call("GET", "/v1/corrections", params=params)
         assert found.status_code == 200, found.text
-        return bool(found.content)
+        lines = [json.loads(line) for line in found.text.splitlines()]
+        return {line["study_id"] == with_lesions(api) for line in lines}
 
     return answer
 
@@ -144,6 +146,7 @@ FINDING_EFFECTS: dict[tuple[str, str], Effect] = {
         lambda api, study_id: correct(api, study_id).status_code,
     ),
     ("export_corrections", "since"): (exported(), exported(since=_LATER)),
+    ("export_corrections", "deidentified"): (exported(), exported(deidentified="true")),
 }
 FINDING_PROBLEMS: dict[tuple[str, str], Request] = {
     ("list_findings", "no-such-study"): of_nothing("GET", _LIST),

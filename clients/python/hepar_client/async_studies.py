@@ -161,9 +161,12 @@ class AsyncStudies:
         """A lesion that the models missed. findings: as they were read."""
         return read(Finding, await self._send_call(study_calls.new_finding(findings, form)))
 
-    async def corrections(self, since: datetime | None = None) -> list[CorrectionRecord]:
-        """Of all studies that the caller may read, oldest first. since: with its time zone."""
-        content = await self._bytes(study_calls.corrections(since))
+    async def corrections(self, since: datetime | None = None, *, deidentified: bool = False) -> list[CorrectionRecord]:
+        """Of all studies that the caller may read, oldest first. since: with its time zone.
+
+        deidentified: with the ids of `export`, and shifted times.
+        """
+        content = await self._bytes(study_calls.corrections(since, deidentified=deidentified))
         return [parse(CorrectionRecord, line) for line in content.splitlines()]
 
     async def register_webhook(

@@ -117,6 +117,7 @@ def correction(study_id: str, finding: Finding, form: CorrectionForm) -> Call:
     return Call("POST", path, query=query, json=form.model_dump(mode="json"), headers={"If-Match": finding.etag})
 
 
-def corrections(since: datetime | None) -> Call:
+def corrections(since: datetime | None, *, deidentified: bool) -> Call:
     query = [("since", since.isoformat())] if since else []
+    query += [("deidentified", "true")] if deidentified else []
     return Call("GET", "/v1/corrections", query=query)

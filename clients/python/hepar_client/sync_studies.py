@@ -157,9 +157,12 @@ class Studies:
         """A lesion that the models missed. findings: as they were read."""
         return read(Finding, self._send_call(study_calls.new_finding(findings, form)))
 
-    def corrections(self, since: datetime | None = None) -> list[CorrectionRecord]:
-        """Of all studies that the caller may read, oldest first. since: with its time zone."""
-        content = self._bytes(study_calls.corrections(since))
+    def corrections(self, since: datetime | None = None, *, deidentified: bool = False) -> list[CorrectionRecord]:
+        """Of all studies that the caller may read, oldest first. since: with its time zone.
+
+        deidentified: with the ids of `export`, and shifted times.
+        """
+        content = self._bytes(study_calls.corrections(since, deidentified=deidentified))
         return [parse(CorrectionRecord, line) for line in content.splitlines()]
 
     def register_webhook(

@@ -42,6 +42,10 @@ class Pseudonyms:
         """A UUID for an id of ours."""
         return str(self._uuid("study", value))
 
+    def account_id(self, value: str) -> str:
+        """A UUID for whoever did something."""
+        return str(self._uuid("account", value))
+
     def shifted(self, vr: str, value: str) -> str | None:
         """A date (DA), time (TM) or both (DT), later by `days`; times of day stay. None for what is none."""
         value = value.strip("\0 ")

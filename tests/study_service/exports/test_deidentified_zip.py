@@ -11,6 +11,7 @@ import sqlite3
 import tracemalloc
 import zipfile
 from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import highdicom
@@ -222,6 +223,25 @@ def test_the_export_says_what_was_done_and_what_was_not(api: StudyApi, study_id:
     assert document["study_instance_uid"] == images_of(files)[0].StudyInstanceUID
     assert document["notice"] == json.loads(files["result.json"])["notice"] == RESEARCH_USE_NOTICE
     assert "burned-in text" in document["not_checked"]
+
+
+def test_corrections_have_the_ids_and_the_days_of_the_export(api: StudyApi, study_id: str) -> None:
+    findings = f"/v1/studies/{study_id}/findings"
+    etag = api.call("GET", findings).json()["items"][0]["etag"]
+    where, body = f"{findings}/L1/corrections", {"action": "accept"}
+    assert api.call("POST", where, json=body, headers={"if-match": etag}).status_code == 200
+    (plain,) = api.call("GET", "/v1/corrections").text.splitlines()
+    (line,) = api.call("GET", "/v1/corrections", params={"deidentified": "true"}).text.splitlines()
+    record, files = json.loads(line), export(api, study_id, dates="shifted")
+    result = json.loads(files["result.json"])
+    assert record["study_id"] == result["study_id"] != study_id
+    assert record["model_answer"]["tracking_uid"] == result["lesions"][0]["tracking_uid"]
+    assert '"ann"' in plain
+    assert '"ann"' not in line
+    moved = datetime.fromisoformat(json.loads(plain)["at"]) - datetime.fromisoformat(record["at"])
+    days = np.datetime64(_iso(identified.DAY)) - np.datetime64(_iso(images_of(files)[0].StudyDate))
+    assert moved.days == days.astype(int)
+    assert "reading" not in result or result["reading"] is None
 
 
 @pytest.mark.parametrize(
