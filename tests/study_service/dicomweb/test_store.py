@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+from pydicom.uid import UID
 
 from hepar.storage.database import open_database
 from hepar.storage.encryption import load_key_ring
@@ -53,7 +54,7 @@ def test_several_studies_in_one_request_are_stored_apart(web: DicomWebServer) ->
 def test_what_is_not_stored_is_listed_with_its_reason(web: DicomWebServer) -> None:
     files = ct_files(3, study_uid=A)
     anonymous = dataset(files[0])
-    anonymous.SOPInstanceUID = anonymous.file_meta.MediaStorageSOPInstanceUID = f"{A}.99"
+    anonymous.SOPInstanceUID = anonymous.file_meta.MediaStorageSOPInstanceUID = UID(f"{A}.99")
     del anonymous.StudyInstanceUID
     mixed = [*files, ct_files(1, study_uid=B)[0], dicom_bytes(anonymous), b"no DICOM file", files[0][:300]]
     answer = web.stow(mixed, "lea", f"/{A}")
