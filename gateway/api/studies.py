@@ -35,6 +35,8 @@ _REQUEST_HEADERS = ("content-type", "accept")
 _RESPONSE_HEADERS = (
     "content-type", "content-length", "content-disposition", "location", "etag", "cache-control", "vary", "retry-after",
 )  # fmt: skip
+_FETCHES = "/fetches"
+"""An archive may need as long as a sender."""
 SILENCE_S = 40.0
 """Between two pieces of an answer. An event stream has a comment every 15 s."""
 
@@ -50,13 +52,14 @@ def _endpoint(operations: dict[str, Json]) -> Callable[..., Awaitable[Response]]
         headers = {name: request.headers[name] for name in names[request.method] if name in request.headers}
         query = f"?{request.url.query}" if request.url.query else ""
         upload = request.method == "POST" and request.url.path == STUDIES_PATH
+        slow = upload or request.url.path.endswith(_FETCHES)
         settings = dependencies.settings
         async with AsyncExitStack() as stack:
             answer = await stack.enter_async_context(
                 dependencies.study.stream(
                     "HEAD" if is_head(request.scope) else request.method,
                     request.scope["raw_path"].decode() + query,
-                    Deadline.after(settings.study_upload_s if upload else settings.study_deadline_s),
+                    Deadline.after(settings.study_upload_s if slow else settings.study_deadline_s),
                     silence_s=SILENCE_S,
                     headers=headers | authorization(token) | forwarded_client(request),
                     content=study_upload(request, dependencies) if upload else await request.body(),

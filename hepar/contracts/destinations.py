@@ -78,6 +78,16 @@ class SendRequest(Document):
     )
 
 
+class FetchRequest(Document):
+    """Fetches a study from an archive."""
+
+    model_config = with_example({"study_uid": "1.2.840.113619.2.55.3.604688119.969.1764150000.12"})
+
+    study_uid: str = Field(
+        max_length=64, pattern=r"^(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+$", description="StudyInstanceUID"
+    )
+
+
 class Send(Document):
     """One version of a study on its way to a destination."""
 

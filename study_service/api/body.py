@@ -192,7 +192,8 @@ class _Writer:
     def received(self) -> ReceivedFile:
         """After the block. Raises InvalidRequest where there is nothing."""
         if not self._files:
-            raise _invalid("missing", f"send at least one part named `{FILE_FIELD}`")
+            named = "" if self._is_archive else f" named `{FILE_FIELD}`"
+            raise _invalid("missing", f"send at least one part{named}")
         size_bytes = self._path.stat().st_size
         if not self._size_bytes:
             raise _invalid("empty", "the upload is empty")

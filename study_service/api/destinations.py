@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
 from hepar.contracts.destinations import (
     DESTINATIONS_PATH,
@@ -15,12 +15,15 @@ from hepar.contracts.destinations import (
     DestinationName,
     DestinationQueue,
     DestinationTest,
+    FetchRequest,
     RetriedSends,
     Send,
     SendList,
     SendStatus,
 )
+from hepar.contracts.studies import STUDIES_PATH, Study
 from hepar.web.openapi import problems
+from study_service.api.body import received_parts
 from study_service.api.dependencies import (
     ADMINISTRATOR,
     PRINCIPAL,
@@ -30,6 +33,7 @@ from study_service.api.dependencies import (
     PageDep,
 )
 from study_service.destinations.sender import SendFailed
+from study_service.ingestion import UploadOptions
 
 router = APIRouter(tags=["destinations"], dependencies=[PRINCIPAL], responses=problems("unavailable"))
 Name = Annotated[DestinationName, Path(description="`name` of the destination")]
@@ -85,6 +89,33 @@ async def retry_destination(destination_name: Name, caller: CallerDep, dependenc
     """They wait again, with as many attempts as new ones. For instance after a fault of the archive was corrected."""
     target = dependencies.destinations.find(destination_name)
     return RetriedSends(retried=await dependencies.sends.retry_all(caller, target.name))
+
+
+@router.post(
+    f"{DESTINATIONS_PATH}/{{destination_name}}/fetches",
+    summary="Fetch a study from an archive",
+    status_code=202,
+    response_model=Study,
+    responses=problems("no-such-destination", "no-such-study", "insufficient-storage", "quota-exceeded"),
+)
+async def fetch_study(
+    destination_name: Name, form: FetchRequest, response: Response, caller: CallerDep, dependencies: Dependencies
+) -> Study:
+    """Reads it by DICOMweb (WADO-RS) and queues its analysis, as if the caller had sent it. Only from archives of the
+    kind `dicomweb`, and only for accounts that the operator allows to do so. A study that was fetched before is
+    recognised by its images.
+    """
+    settings = dependencies.settings
+    await dependencies.uploads.require_room(caller, 0)
+    limits = settings.spool_folder, settings.upload_bytes_max, settings.images_max
+    async with (
+        dependencies.dicomweb.archives.study(caller, destination_name, form.study_uid) as parts,
+        received_parts(parts.chunks, parts.boundary, *limits) as file,
+    ):
+        options = UploadOptions(group=next(iter(caller.groups), None), quiet_s=0.0)
+        study = await dependencies.ingestion.store(caller, file.path, file.size_bytes, options)
+    response.headers["Location"] = f"{STUDIES_PATH}/{study.id}"
+    return study
 
 
 @router.get(SENDS_PATH, summary="List sends of all studies", dependencies=[ADMINISTRATOR])

@@ -95,10 +95,17 @@ class _HttpDestination(_Destination):
 
 
 class DicomWebDestination(_HttpDestination):
-    """An archive that takes STOW-RS. url: such as https://pacs.example.org/dicom-web."""
+    """An archive that takes STOW-RS. url: such as https://pacs.example.org/dicom-web.
+
+    fetch_for: accounts and hospital systems, by id, that may fetch any study from it by WADO-RS; `*` for all.
+    """
 
     kind: Literal["dicomweb"] = "dicomweb"
     files: tuple[FileName, ...] = Field(default=_OF_ARCHIVES, min_length=1)
+    fetch_for: tuple[str, ...] = ()
+
+    def may_fetch(self, owner: str) -> bool:
+        return EVERY_OWNER in self.fetch_for or owner in self.fetch_for
 
 
 class FhirDestination(_HttpDestination):

@@ -42,7 +42,7 @@ class DicomWebSender:
         status, body = await self._call("POST", "/studies", headers, _parts(outputs, boundary))
         if status not in _WITH_OUTCOME:
             raise SendFailed(f"the archive answers with status {status}", permanent=status in _PERMANENT)
-        _check_outcome(status, body, outputs)
+        check_outcome(status, body, outputs)
 
     async def test(self) -> None:
         status, _ = await self._call("GET", "/studies?limit=1", {"accept": _JSON})
@@ -73,7 +73,7 @@ async def _parts(outputs: Mapping[str, bytes], boundary: str) -> AsyncIterator[b
     yield f"--{boundary}--\r\n".encode()
 
 
-def _check_outcome(status: int, body: bytes, outputs: Mapping[str, bytes]) -> None:
+def check_outcome(status: int, body: bytes, outputs: Mapping[str, bytes]) -> None:
     """What an archive has already is no failure, and warnings are none. Raises SendFailed."""
     document = _document(body)
     failed = [item for item in _items(document, _FAILED) if _value(item, _REASON) != _DUPLICATE]

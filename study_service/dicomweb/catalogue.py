@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 
 from hepar.core.errors import NotFound
@@ -46,6 +46,10 @@ class Catalogue:
     async def content(self, item: CataloguedObject) -> bytes:
         """The DICOM file."""
         return await self.store.content(item.group, item.entry)
+
+    def stream(self, item: CataloguedObject) -> AsyncIterator[bytes]:
+        """The DICOM file in pieces."""
+        return self.store.stream(item.group, item.entry)
 
     async def headers(self, wanted: Sequence[CataloguedObject]) -> list[JsonHeader]:
         """In the same order."""

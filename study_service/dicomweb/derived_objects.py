@@ -29,8 +29,10 @@ class DerivedObjects:
     files: ResultFiles
 
     async def group(self, study_id: str, version: AnalysedVersion, result: StudyResult) -> ObjectGroup:
-        """Of one version. Empty for a study without DICOM files."""
-        prefix = f"{AnalysedVolume(self.store.objects, version.data_key, study_id, version.version).prefix}/dicom"
+        """Of one version and what readers made of it. Empty for a study without DICOM files."""
+        corrections = result.reading.summary.corrections if result.reading else 0
+        volume = AnalysedVolume(self.store.objects, version.data_key, study_id, version.version)
+        prefix = f"{volume.prefix}/dicom-{corrections}"
         found = await self.store.find_group(prefix, version.data_key)
         return found or await self._made(prefix, version, result)
 

@@ -111,7 +111,7 @@ def text_values(attribute: dict[str, Any]) -> list[str]:
 def _tag(name: str, field: str) -> str:
     if _TAG.fullmatch(field):
         return field.upper()
-    number = tag_for_keyword(field)
+    number = tag_for_keyword(field) if field else None  # some tags have an empty keyword
     if number is None:
         raise invalid_query(name, "this is neither a keyword nor a tag of DICOM that can be searched for")
     return f"{number:08X}"

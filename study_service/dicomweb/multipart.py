@@ -11,24 +11,36 @@ from fastapi.responses import StreamingResponse
 
 @dataclass(frozen=True)
 class Part:
-    """content_type: with parameters."""
+    """content_type: with parameters.  content: in pieces."""
 
     content_type: str
-    content: bytes
+    content: AsyncIterator[bytes]
+
+
+async def whole(content: bytes) -> AsyncIterator[bytes]:
+    """As the content of a part."""
+    yield content
 
 
 async def multipart_answer(media_type: str, parts: AsyncIterator[Part]) -> StreamingResponse:
-    """The first part is made before the answer begins, so that its errors are answers. media_type: of the parts."""
+    """The first piece is made before the answer begins, so that its errors are answers. media_type: of the parts."""
     boundary = uuid.uuid4().hex
-    first = await anext(parts, None)
+    pieces = _pieces(boundary, parts)
+    first = [await anext(pieces), await anext(pieces)]
 
     async def body() -> AsyncIterator[bytes]:
-        part = first
-        while part is not None:
-            yield f"--{boundary}\r\nContent-Type: {part.content_type}\r\n\r\n".encode()
-            yield part.content
-            yield b"\r\n"
-            part = await anext(parts, None)
-        yield f"--{boundary}--\r\n".encode()
+        for piece in first:
+            yield piece
+        async for piece in pieces:
+            yield piece
 
     return StreamingResponse(body(), media_type=f'multipart/related; type="{media_type}"; boundary={boundary}')
+
+
+async def _pieces(boundary: str, parts: AsyncIterator[Part]) -> AsyncIterator[bytes]:
+    async for part in parts:
+        yield f"--{boundary}\r\nContent-Type: {part.content_type}\r\n\r\n".encode()
+        async for piece in part.content:
+            yield piece
+        yield b"\r\n"
+    yield f"--{boundary}--\r\n".encode()

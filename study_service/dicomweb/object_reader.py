@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from hepar.serving.study_reader import StudyReader
 
@@ -13,6 +14,12 @@ Answer = TypeVar("Answer")
 PROCESSES = 2
 _WAIT_PER_PROCESSOR_S = 3
 """On a busy machine a process gets a third of a processor at least."""
+
+
+class ReaderCall(Protocol):
+    """`ObjectReader.call` in a turn."""
+
+    async def __call__(self, work: Callable[[], Answer], /) -> Answer: ...
 
 
 class ObjectReader:
@@ -30,9 +37,19 @@ class ObjectReader:
 
         Raises UnreadableStudyUpload, UnsafeArchiveUpload, TooLarge, DeadlineExceeded and Unavailable.
         """
+        async with self.turn() as call:
+            return await call(work)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[ReaderCall]:
+        """A process for one file, which is best read into memory within the turn: files may be large."""
         reader = await self._free.get()
-        try:
+
+        async def call(work: Callable[[], Answer]) -> Answer:
             return await asyncio.to_thread(reader.call, work, self._timeout_s)
+
+        try:
+            yield call
         finally:
             self._free.put_nowait(reader)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import cast
@@ -17,6 +18,9 @@ from hepar.storage.objects import ObjectStore
 
 _LIST, _HEADERS = "dicom-objects", "dicom-headers"
 _OBJECT_BYTES_MAX = 512 * 1024 * 1024
+_PIECE_BYTES = 1024 * 1024
+_PREAMBLE_BYTES = 128
+_RECENT_MAX = 64
 
 
 class DicomEntry(BaseModel):
@@ -57,16 +61,26 @@ class ObjectGroup:
 
 @dataclass(frozen=True)
 class DicomObjectStore:
-    """Lists and reads groups. All methods raise Unavailable."""
+    """Lists and reads groups. All methods raise Unavailable.
+
+    Lists of recent groups stay in memory, because viewers read one frame per request; lists never change.
+    """
 
     objects: ObjectStore
+    _recent: OrderedDict[str, ObjectGroup] = field(default_factory=OrderedDict)
 
     async def find_group(self, prefix: str, data_key: DataKey) -> ObjectGroup | None:
-        """None where the group was not listed yet."""
-        content = await self._read(f"{prefix}/{_LIST}", data_key)
-        if content is None:
-            return None
-        return ObjectGroup(prefix, data_key, _EntryList.model_validate_json(content).entries)
+        """None where the group was not listed yet. Callers have checked that its study is there and may be read."""
+        if prefix not in self._recent:
+            content = await self._read(f"{prefix}/{_LIST}", data_key)
+            if content is None:
+                return None
+            self._recent[prefix] = ObjectGroup(prefix, data_key, _EntryList.model_validate_json(content).entries)
+        self._recent.move_to_end(prefix)
+        found = self._recent[prefix]
+        while len(self._recent) > _RECENT_MAX:
+            self._recent.popitem(last=False)
+        return found
 
     async def create_group(self, group: ObjectGroup, headers: Sequence[str]) -> None:
         """headers: DICOM JSON of each entry. A group that is there already stays: it has the same content."""
@@ -81,14 +95,29 @@ class DicomObjectStore:
         return cast("list[JsonHeader]", json.loads(content or b"[]"))
 
     async def content(self, group: ObjectGroup, entry: DicomEntry) -> bytes:
-        """The DICOM file, with zeros as preamble, which may have been a program. Raises NotFound, TooLarge."""
+        """The whole DICOM file. Raises NotFound, TooLarge."""
+        if entry.size_bytes > _OBJECT_BYTES_MAX:
+            raise TooLarge("the object is too large")
+        return b"".join([piece async for piece in self.stream(group, entry)])
+
+    async def stream(self, group: ObjectGroup, entry: DicomEntry) -> AsyncIterator[bytes]:
+        """The DICOM file in pieces, with zeros as preamble, which may have been a program. Raises NotFound."""
 
         async def read(start: int, length: int) -> bytes:
             return await self.objects.read_range(entry.key, start, length)
 
-        stored = await group.data_key.decrypt_range(read, entry.key_bytes, entry.key, entry.start, entry.stored_bytes)
-        content = _inflated(stored, entry.size_bytes) if entry.is_deflated else stored
-        return bytes(128) + content[128:]
+        inflater = zlib.decompressobj(-zlib.MAX_WBITS) if entry.is_deflated else None
+        end, left, place = entry.start + entry.stored_bytes, entry.size_bytes, 0
+        for start in range(entry.start, end, _PIECE_BYTES):
+            length = min(_PIECE_BYTES, end - start)
+            piece = await group.data_key.decrypt_range(read, entry.key_bytes, entry.key, start, length)
+            while piece and left > 0:
+                inflated = piece[:left] if inflater is None else inflater.decompress(piece, min(left, _PIECE_BYTES))
+                piece = b"" if inflater is None else inflater.unconsumed_tail
+                left -= len(inflated)
+                hidden = bytes(min(max(_PREAMBLE_BYTES - place, 0), len(inflated)))
+                place += len(inflated)
+                yield hidden + inflated[len(hidden) :]
 
     async def store_file(self, key: str, data_key: DataKey, content: bytes) -> bytes:
         """Stores a file where there is none; returns what is stored."""
@@ -109,10 +138,3 @@ class DicomObjectStore:
             return zlib.decompress(data_key.decrypt(await self.objects.read(key), key))
         except NotFound:
             return None
-
-
-def _inflated(stored: bytes, size_bytes: int) -> bytes:
-    """Its size was checked when the object was listed."""
-    if size_bytes > _OBJECT_BYTES_MAX:
-        raise TooLarge("the object is too large")
-    return zlib.decompressobj(-zlib.MAX_WBITS).decompress(stored, size_bytes)

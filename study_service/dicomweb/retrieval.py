@@ -8,6 +8,7 @@ from functools import partial
 from typing import Literal, TypeVar
 
 from fastapi import Request, Response
+from fastapi.responses import StreamingResponse
 from pydicom.uid import (
     JPEG2000,
     EncapsulatedPDFStorage,
@@ -35,7 +36,7 @@ from hepar.imaging.dicom_parts import (
 from hepar.serving.study_reader import UnreadableStudyUpload
 from study_service.dicomweb.accept import DICOM, OCTETS, PDF, MediaRange, NotAcceptable, accepted, chosen
 from study_service.dicomweb.catalogue import Catalogue, CataloguedObject
-from study_service.dicomweb.multipart import Part, multipart_answer
+from study_service.dicomweb.multipart import Part, multipart_answer, whole
 from study_service.dicomweb.object_reader import ObjectReader
 
 Answer = TypeVar("Answer")
@@ -68,7 +69,7 @@ class Retrieval:
             if taken.covers(DICOM) and self._can_send(taken, wanted):
                 if not taken.is_multipart and taken.media_type == DICOM and len(wanted) == 1:
                     part = await self._file(wanted[0], taken)
-                    return Response(part.content, media_type=part.content_type)
+                    return StreamingResponse(part.content, media_type=part.content_type)
                 if taken.is_multipart or taken.media_type != DICOM:
                     return await multipart_answer(DICOM, self._files(wanted, taken))
         raise NotAcceptable(
@@ -123,15 +124,15 @@ class Retrieval:
     async def _file(self, item: CataloguedObject, taken: MediaRange) -> Part:
         stored = item.entry.transfer_syntax
         if _is_any(taken) or taken.takes(stored):
-            return Part(f"{DICOM}; transfer-syntax={stored}", await self.catalogue.content(item))
+            return Part(f"{DICOM}; transfer-syntax={stored}", self.catalogue.stream(item))
         content = await self._read(as_explicit_little_endian, item)
-        return Part(f"{DICOM}; transfer-syntax={ExplicitVRLittleEndian}", content)
+        return Part(f"{DICOM}; transfer-syntax={ExplicitVRLittleEndian}", whole(content))
 
     async def _read(self, work: Callable[[bytes], Answer], item: CataloguedObject) -> Answer:
         """work: of the file's content. Raises NotFound for a part that the object does not have."""
-        content = await self.catalogue.content(item)
         try:
-            return await self.reader.call(partial(work, content))
+            async with self.reader.turn() as call:
+                return await call(partial(work, await self.catalogue.content(item)))
         except UnreadableStudyUpload as error:
             raise NotFound(error.detail) from error
 
@@ -152,4 +153,4 @@ async def _multipart(media_type: str, transfer_syntax: str, contents: Sequence[b
 
 async def _parts(content_type: str, contents: Sequence[bytes]) -> AsyncIterator[Part]:
     for content in contents:
-        yield Part(content_type, content)
+        yield Part(content_type, whole(content))

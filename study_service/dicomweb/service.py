@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from study_service.dicomweb.catalogue import Catalogues
 from study_service.dicomweb.derived_objects import DerivedObjects
+from study_service.dicomweb.fetching import Archives
 from study_service.dicomweb.object_reader import ObjectReader
 from study_service.dicomweb.objects import DicomObjectStore
 from study_service.dicomweb.source_objects import SourceObjects
@@ -22,6 +23,7 @@ class DicomWeb:
     catalogues: Catalogues
     reader: ObjectReader
     storing: Storing
+    archives: Archives
 
 
 def new_dicomweb(
@@ -35,4 +37,5 @@ def new_dicomweb(
     sources = SourceObjects(store, reader, settings.spool_folder)
     derived = DerivedObjects(store, files)
     storing = Storing(ingestion, reader, settings.quiet_s)
-    return DicomWeb(studies, Catalogues(store, sources, derived), reader, storing)
+    catalogues, archives = Catalogues(store, sources, derived), Archives(settings.destinations, settings.upload_s)
+    return DicomWeb(studies, catalogues, reader, storing, archives)

@@ -18,7 +18,8 @@ from hepar.storage.encryption import DataKey, KeyRing
 from study_service.accesses import record_access
 from study_service.documents import AccessEvent, AnalysedVersion, Caller, PatientIdentifiers, StudyFiles
 from study_service.errors import NoSuchStudy
-from study_service.stored_studies import identifiers_of, search_hash, study_files
+from study_service.findings.results import read_result
+from study_service.stored_studies import analysed_version, identifiers_of, search_hash, stored_result, study_files
 from study_service.tables import StoredInstance, StoredResult, StoredSeries, StoredStudy
 from study_service.visibility import visible_to
 
@@ -27,7 +28,7 @@ _BATCH = 200
 
 @dataclass(frozen=True)
 class FoundStudy:
-    """analysed, result: of the newest version that has one."""
+    """analysed, result: of the newest version that has one, with what readers made of it."""
 
     study_uid: str
     files: StudyFiles
@@ -79,11 +80,11 @@ class DicomWebStudies:
                 raise NoSuchStudy
             await record_access(session, event, caller, study.id, self._now(), via="dicomweb", **details)
             files = await study_files(session, self._keys, study)
-            stored = await _newest_result(session, study.id)
+            stored = await stored_result(session, study, None)
             if stored is None:
                 return FoundStudy(study_uid, files, None, None)
-            analysed = AnalysedVersion(stored.version, files.data_key, files.identifiers, study.study_date)
-        return FoundStudy(study_uid, files, analysed, _result(files.data_key, stored))
+            result = await read_result(session, self._keys, study, stored)
+        return FoundStudy(study_uid, files, analysed_version(self._keys, study, stored), result)
 
     async def search(
         self, caller: Caller, keys: StudyKeys, matches: Callable[[ListedStudy], bool], count_max: int
@@ -162,11 +163,6 @@ async def _rows(session: AsyncSession, studies: Sequence[StoredStudy]) -> list[_
     return [
         _StudyRows(study, counts.get(study.id, 0), series.get(study.id, []), results.get(study.id)) for study in studies
     ]
-
-
-async def _newest_result(session: AsyncSession, study_id: str) -> StoredResult | None:
-    wanted = select(StoredResult).where(StoredResult.study_id == study_id).order_by(StoredResult.version.desc())
-    return (await session.scalars(wanted.limit(1))).one_or_none()
 
 
 def _result(key: DataKey, stored: StoredResult) -> StudyResult:

@@ -66,6 +66,11 @@ def of_destination(method: str, path: str) -> Effect:
     )
 
 
+def fetch(api: PublicApi, destination: str) -> httpx2.Response:
+    path = f"{DESTINATION}/fetches".format(destination_name=destination)
+    return api.call("POST", path, json={"study_uid": "1.2.3"})
+
+
 def with_body(study: Callable[[PublicApi], str]) -> Request:
     return lambda api: send_to(api, study(api))
 
@@ -77,6 +82,10 @@ def nobody(_: PublicApi) -> str:
 SEND_EFFECTS: dict[tuple[str, str], Effect] = {
     ("test_destination", "destination_name"): of_destination("POST", f"{DESTINATION}/test"),
     ("retry_destination", "destination_name"): of_destination("POST", f"{DESTINATION}/retry"),
+    ("fetch_study", "destination_name"): (
+        lambda api: fetch(api, "nowhere").json()["type"],
+        lambda api: fetch(api, "web-archive").json()["type"],
+    ),
     ("list_sends", "status"): listed(SENDS, "status", "waiting"),
     ("list_sends", "destination"): listed(SENDS, "destination", "another"),
     ("list_sends", "limit"): listed(SENDS, "limit", "1"),
@@ -96,6 +105,8 @@ SEND_EFFECTS: dict[tuple[str, str], Effect] = {
 SEND_PROBLEMS: dict[tuple[str, str], Request] = {
     ("test_destination", "no-such-destination"): nothing("POST", f"{DESTINATION}/test"),
     ("retry_destination", "no-such-destination"): nothing("POST", f"{DESTINATION}/retry"),
+    ("fetch_study", "no-such-destination"): lambda api: fetch(api, "nowhere"),
+    ("fetch_study", "no-such-study"): lambda api: fetch(api, "web-archive"),
     ("retry_send", "no-such-send"): nothing("POST", f"{SEND}/retry"),
     ("retry_send", "send-not-failed"): lambda api: retried(api, "sent"),
     ("send_study", "no-such-destination"): lambda api: send_to(api, finished(api), "nowhere"),

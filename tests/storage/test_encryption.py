@@ -43,6 +43,34 @@ def test_a_stream_of_any_length_comes_back(size: int) -> None:
     assert opened(sealed(content)) == content
 
 
+@pytest.mark.parametrize("size", [0, 1, MEBIBYTE, 2 * MEBIBYTE, 2 * MEBIBYTE + 5])
+def test_a_part_of_a_stream_is_that_part(size: int) -> None:
+    content, reads = os.urandom(size), []
+    whole = sealed(content)
+
+    async def read(start: int, length: int) -> bytes:
+        reads.append(length)
+        assert start + length <= len(whole)
+        return whole[start : start + length]
+
+    def part(start: int, length: int, context: str = "c") -> bytes:
+        return asyncio.run(KEY.decrypt_range(read, size, context, start, length))
+
+    edges = sorted(
+        {place for place in (0, 1, 700_000, MEBIBYTE - 1, MEBIBYTE, MEBIBYTE + 1, size - 1) if 0 <= place <= size}
+    )
+    for start in edges:
+        for length in (0, 1, MEBIBYTE, size - start):
+            if 0 <= length <= size - start:
+                assert part(start, length) == content[start : start + length]
+    reads.clear()
+    assert len(part(size // 2, min(10, size // 2))) == min(10, size // 2)
+    assert reads[0] <= 2 * (MEBIBYTE + 28)
+    for start, length, context in ((0, size + 1, "c"), (-1, 0, "c"), (0, size, "another object")):
+        with pytest.raises(Undecipherable):
+            part(start, length, context)
+
+
 def test_a_stream_that_was_changed_cut_reordered_or_moved_is_refused() -> None:
     whole = sealed(os.urandom(2 * MEBIBYTE + 10))
     block = MEBIBYTE + 28

@@ -103,7 +103,10 @@ def around(triton: RunningTriton, tmp_path_factory: pytest.TempPathFactory) -> I
         classify_url = stack.enter_context(serving(create_classify(ClassifySettings.model_validate(models))))
         detect_url = stack.enter_context(serving(create_detect(DetectSettings.model_validate(gated))))
         study = study_settings(
-            folder, auth_url, webhook_hosts=["hooks.example.org"], destinations=[UNREACHABLE_ARCHIVE]
+            folder,
+            auth_url,
+            webhook_hosts=["hooks.example.org"],
+            destinations=[UNREACHABLE_ARCHIVE, empty_archive(auth_url)],
         )
         study_url = stack.enter_context(serving(create_study(study)))
         yield Surroundings(
@@ -115,6 +118,11 @@ def around(triton: RunningTriton, tmp_path_factory: pytest.TempPathFactory) -> I
             TokenIssuer(KeyRing(keys_folder, 600), "hepar-auth", "hepar", 600),
             folder,
         )
+
+
+def empty_archive(url: str) -> dict[str, object]:
+    """A service that has no study."""
+    return {"kind": "dicomweb", "name": "web-archive", "url": f"{url}/dicom-web", "fetch_for": ["*"]}
 
 
 def gated_models(triton: RunningTriton, repository: Path) -> Path:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import httpx2
 import pytest
 
 from study_service.destinations.configuration import DicomWebDestination
@@ -14,9 +15,10 @@ from study_service.destinations.dicomweb import DicomWebSender
 from study_service.destinations.sender import SendFailed
 from tests.support.dicomweb import SLICES, STUDY_UID, DicomWebServer, dataset, parts_of
 from tests.support.orthanc import Orthanc, free_ports, orthanc_server
-from tests.support.study_api import ct_files
+from tests.support.study_api import ct_files, study_api
+from tests.support.tokens import TokenAuthority
 
-SENT_UID = "1.2.826.0.1.3680043.8.498.95"
+SENT_UID, FETCHED_UID = "1.2.826.0.1.3680043.8.498.95", "1.2.826.0.1.3680043.8.498.96"
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +87,34 @@ def test_an_archive_that_does_not_answer_or_refuses(orthanc: Orthanc, tmp_path: 
     assert (wrong.permanent, wrong.reason) == (False, "the archive answers with status 404")
     damaged = failure(orthanc.dicomweb_url, {"report.dcm": file[:200]})
     assert damaged.permanent
+
+
+def test_a_study_is_fetched_from_the_archive(orthanc: Orthanc, authority: TokenAuthority, tmp_path: Path) -> None:
+    files = ct_files(6, study_uid=FETCHED_UID, patient="4717")
+    orthanc.store(files)
+    pacs = {"kind": "dicomweb", "name": "pacs", "url": orthanc.dicomweb_url, "fetch_for": ["pia"]}
+    away = pacs | {"name": "away", "url": f"http://127.0.0.1:{free_ports(1)[0]}"}
+    wrong = pacs | {"name": "wrong", "url": orthanc.url}
+    with study_api(tmp_path, authority, destinations=[pacs, away, wrong]) as api:
+
+        def fetch(archive: str = "pacs", subject: str = "pia", uid: str = FETCHED_UID) -> httpx2.Response:
+            return api.call("POST", f"/v1/destinations/{archive}/fetches", subject, json={"study_uid": uid})
+
+        def refused(**request: str) -> tuple[int, str]:
+            answer = fetch(**request)
+            return answer.status_code, answer.json()["type"].removeprefix("/problems/")
+
+        fetched = fetch()
+        assert (fetched.status_code, fetched.json()["images"]) == (202, 6), fetched.text
+        assert fetched.headers["location"] == f"/v1/studies/{fetched.json()['id']}"
+        again = fetch()
+        assert (again.json()["id"], again.json()["version"]) == (fetched.json()["id"], 1)
+        stored = api.call("GET", f"/dicom-web/studies/{FETCHED_UID}/series", "pia").json()
+        assert stored[0]["00201209"]["Value"] == [6]
+        assert refused(subject="eve") == (403, "forbidden")
+        assert refused(archive="nowhere") == (404, "no-such-destination")
+        assert refused(uid="1.2.3") == (404, "no-such-study")
+        assert refused(uid="../instances") == (422, "invalid-request")
+        assert refused(archive="away") == (503, "unavailable")
+        assert refused(archive="wrong") in ((404, "no-such-study"), (502, "bad-upstream"))
+        assert not list(api.settings.spool_folder.iterdir())

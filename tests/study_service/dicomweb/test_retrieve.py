@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import highdicom
+import httpx
 import numpy as np
 import pydicom
 import pytest
@@ -21,7 +22,17 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from tests.support.dicomweb import SERIES_UID, SLICES, STUDY_UID, DicomWebServer, dataset, parts_of, related, values
+from tests.support.dicomweb import (
+    SERIES_UID,
+    SLICES,
+    STUDY_UID,
+    DicomWebServer,
+    analysed_study,
+    dataset,
+    parts_of,
+    related,
+    values,
+)
 from tests.support.finished_studies import LIVER_SLICES, labels
 from tests.support.study_api import ct_files
 
@@ -222,3 +233,24 @@ def test_a_preamble_is_never_passed_on(web: DicomWebServer) -> None:
     assert b"XXXX" in body
     assert web.stow(program, "hal").status_code == 200
     assert all(content[:128] == bytes(128) for _, content in parts_of(web.get(f"/{uid}", "hal")))
+
+
+def test_corrections_of_readers_make_other_reports(web: DicomWebServer) -> None:
+    uid = "1.2.826.0.1.3680043.8.498.81"
+    analysed_study(web, "kay", uid)
+
+    def objects() -> dict[str, str]:
+        found = web.get(f"/{uid}/instances", "kay").json()[SLICES:]
+        return {values(item, "00080060")[0]: values(item, "00080018")[0] for item in found}
+
+    before = objects()
+    reader = {"authorization": f"Bearer {web.authority.issuer.issue('kay', 'analyses studies account', session='s1')}"}
+    with httpx.Client(base_url=web.url, headers=reader, timeout=60, trust_env=False) as client:
+        [study] = client.get("/v1/studies").json()["items"]
+        path = f"/v1/studies/{study['id']}/findings"
+        [first, *_] = client.get(path).json()["items"]
+        corrections = f"{path}/{first['id']}/corrections"
+        answer = client.post(corrections, json={"action": "accept"}, headers={"if-match": first["etag"]})
+        assert answer.status_code == 200, answer.text
+    after = objects()
+    assert {kind for kind in before if after[kind] != before[kind]} == {"SR", "DOC"}

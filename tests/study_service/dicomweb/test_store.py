@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+from pydicom.uid import UID
 
 from hepar.storage.database import open_database
 from hepar.storage.encryption import load_key_ring
@@ -14,7 +15,7 @@ from study_service.job_queue import JobQueue, QueueRules
 from study_service.migrations import MIGRATIONS
 from tests.support.dicomweb import STUDIES, DicomWebServer, dataset, dicomweb_server, parts_of, related, values
 from tests.support.pictures import dicom_bytes
-from tests.support.study_api import ct_files
+from tests.support.study_api import ct_files, zipped
 from tests.support.tokens import TokenAuthority
 
 A, B = "1.2.826.0.1.3680043.8.498.91", "1.2.826.0.1.3680043.8.498.92"
@@ -53,7 +54,7 @@ def test_several_studies_in_one_request_are_stored_apart(web: DicomWebServer) ->
 def test_what_is_not_stored_is_listed_with_its_reason(web: DicomWebServer) -> None:
     files = ct_files(3, study_uid=A)
     anonymous = dataset(files[0])
-    anonymous.SOPInstanceUID = anonymous.file_meta.MediaStorageSOPInstanceUID = f"{A}.99"
+    anonymous.SOPInstanceUID = anonymous.file_meta.MediaStorageSOPInstanceUID = UID(f"{A}.99")
     del anonymous.StudyInstanceUID
     mixed = [*files, ct_files(1, study_uid=B)[0], dicom_bytes(anonymous), b"no DICOM file", files[0][:300]]
     answer = web.stow(mixed, "lea", f"/{A}")
@@ -89,6 +90,20 @@ def test_the_rules_of_an_upload_hold(web: DicomWebServer) -> None:
     assert post(accept="application/dicom+xml").status_code == 406
     assert post(**{"content-type": 'multipart/related; type="application/dicom"'}).status_code == 422
     assert studies(web, "ned") == []
+
+
+def test_hostile_parts_leave_nothing(web: DicomWebServer) -> None:
+    nested = web.stow([*ct_files(2, study_uid=B), zipped(ct_files(1))], "oz")
+    assert (nested.status_code, nested.json()["type"]) == (422, "/problems/unsafe-archive")
+    cut, headers = related(ct_files(2, study_uid=B))
+    url, caller = f"{web.url}{STUDIES}", web.headers("oz") | headers
+    for content in (b"", cut[:-20], cut[: len(cut) // 2], cut.replace(b"\r\n\r\n", b"\r\n"), b"--x--"):
+        answer = httpx.post(url, content=content, headers=caller, timeout=60, trust_env=False)
+        assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid-request"), content[:80]
+    empty = web.stow([b"", bytes(200)], "oz")
+    assert (empty.status_code, len(values(empty.json(), "0008119A"))) == (409, 2)
+    assert studies(web, "oz") == []
+    assert not list(web.settings.spool_folder.iterdir())
 
 
 def test_the_limits_and_the_quiet_time(authority: TokenAuthority, tmp_path: Path) -> None:
