@@ -281,6 +281,30 @@ def test_each_disclosure_is_recorded_without_what_was_searched_for(api: FhirApi,
     assert disclosed == ("result_read", study_id, CALLER, {"version": 1, "resource": "DiagnosticReport"})
 
 
+def test_a_caller_cannot_forge_its_address_or_ours(api: FhirApi, study_id: str) -> None:
+    forged = {"x-forwarded-for": "198.51.100.1", "x-forwarded-host": "evil.example", "x-forwarded-proto": "https"}
+    bundle = api.found("Device?_count=1", headers=forged)
+    assert bundle["link"][0]["url"].startswith("http://127.0.0.1/fhir/")
+    assert accesses(api)[-1][2] == CALLER
+
+
+def test_pages_end_after_many_studies_without_the_resource(
+    api: FhirApi, study_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty page has a link to the next one."""
+    monkeypatch.setattr("study_service.fhir.searching._EXAMINED_MAX", 1)
+    pages, path = list[dict[str, Any]](), "ImagingStudy?_count=5"
+    while path:
+        pages.append(api.found(path))
+        assert len(pages) < 20
+        links = {link["relation"]: link["url"] for link in pages[-1]["link"]}
+        path = links.get("next", "").partition("/fhir/")[2]
+    ids = [entry["resource"]["id"] for page in pages for entry in page.get("entry", [])]
+    assert len(ids) == len(set(ids))
+    assert f"{study_id}.1.study" in ids
+    assert len(pages) > len(ids)
+
+
 def test_no_identifier_is_stored_in_clear(api: FhirApi, study_id: str) -> None:
     api.found("ImagingStudy?identifier=A-1042")
     folder = Path(api.public.study_settings.database_url.partition("///")[2]).parent
