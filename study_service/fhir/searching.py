@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from study_service.documents import Caller
 from study_service.fhir.errors import InvalidSearch, NoSuchResource
 from study_service.fhir.parameters import SearchRequest, Token, dates_of, tokens_of
-from study_service.fhir.references import FHIR_PATH, ResourceKey, parsed_id, parsed_reference
+from study_service.fhir.references import FHIR_PATH, ResourceKey, parsed_id, parsed_reference, type_of
 from study_service.fhir.results import PATIENT, ResultFilter, ResultStore
 from study_service.outputs.fhir import REPORT_TITLE
-from study_service.outputs.fhir_resources import ReportResources, ReportSource, Resource, instant
+from study_service.outputs.fhir_resources import ReportResources, ReportSource, Resource, instant, updated_at
 
 _COMMON = {
     "_id": "token",
@@ -38,7 +38,7 @@ _REFERENCES = {
 _BATCH = 20
 _EXAMINED_MAX = 200
 """Versions of a page: it may be shorter than `_count`, or empty, where many have no resource of the type."""
-_LAST_NAME = "provenance"
+_REPORT, _LAST_NAME = "report", "provenance"
 
 
 @dataclass(frozen=True)
@@ -133,10 +133,9 @@ class ResultSearch:
         def link(kind: str, name: str) -> str:
             return f"{kind}/{ResourceKey(result.study_id, result.version, name).id}"
 
-        meta = {"meta": {"versionId": "1", "lastUpdated": instant(source.created_at)}}
         for name, resource in ReportResources(source, link, attachment).all().items():
             if resource["resourceType"] == resource_type:
-                yield Found(ResourceKey(result.study_id, result.version, name), resource | meta)
+                yield Found(ResourceKey(result.study_id, result.version, name), resource | _meta(source, name))
 
     def _filter(self, resource_type: str, search: SearchRequest) -> ResultFilter:
         versions = [
@@ -149,13 +148,23 @@ class ResultSearch:
                 versions.append(frozenset((key.study_id, key.version) for key in keys if key is not None))
         tokens = [self._hashes(resource_type, group) for group in tokens_of(search, "identifier")]
         tokens += [self._hashes(PATIENT, group) for group in tokens_of(search, *_PATIENT, *_SUBJECT)]
-        return ResultFilter(tuple(versions), tuple(tokens), tuple(map(tuple, dates_of(search, "_lastUpdated"))))
+        updated = tuple(map(tuple, dates_of(search, "_lastUpdated")))
+        return ResultFilter(
+            tuple(versions), tuple(tokens), updated, corrections_update=resource_type == type_of(_REPORT)
+        )
 
     def _hashes(self, kind: str, tokens: list[Token]) -> frozenset[str]:
         """Raises InvalidSearch for `system|`: identifiers are stored as hashes of the whole."""
         if any(not token.value for token in tokens):
             raise InvalidSearch.of("identifier", "a value is expected")
         return self.store.hashes(kind, tokens)
+
+
+def _meta(source: ReportSource, name: str) -> Resource:
+    """Of the report, corrections make a new version; the other resources state what the models answered."""
+    reading = source.result.reading if name == _REPORT else None
+    corrections = reading.summary.corrections if reading else 0
+    return {"meta": {"versionId": str(corrections + 1), "lastUpdated": instant(updated_at(source, name))}}
 
 
 def _matches(found: Found, search: SearchRequest) -> bool:

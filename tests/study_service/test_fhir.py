@@ -270,6 +270,29 @@ def test_a_new_version_is_found_and_the_old_one_stays_readable(api: FhirApi) -> 
     assert api.resources("DiagnosticReport?identifier=A-3000") == []
 
 
+def test_a_correction_makes_a_new_version_of_the_report(api: FhirApi) -> None:
+    study_id = api.finished_study(patient="4714", accession="A-4000", study_uid=f"{UID_ROOT}.4")
+    address = f"DiagnosticReport/{study_id}.1.report"
+    before = api.get(address)
+    path, client = f"/v1/studies/{study_id}/findings", api.public.client
+    (item,) = client.get(path, headers=api.ann.headers).json()["items"]
+    headers = api.ann.headers | {"if-match": item["etag"]}
+    done = client.post(f"{path}/L1/corrections", json={"action": "reject"}, headers=headers)
+    assert done.status_code == 200, done.text
+    after = api.get(address)
+    assert (before.headers["etag"], after.headers["etag"]) == ('W/"1"', 'W/"2"')
+    assert "rejected" not in before.json()["conclusion"]
+    assert "L1: rejected" in after.json()["conclusion"]
+    updated = after.json()["meta"]["lastUpdated"]
+    assert before.json()["issued"] <= after.json()["issued"] == updated
+    file = client.get(f"/v1/studies/{study_id}/files/report.fhir.json", headers=api.ann.headers).json()
+    assert file["entry"][0]["resource"]["conclusion"] == after.json()["conclusion"]
+    query = f"identifier=A-4000&_lastUpdated=ge{updated}"
+    assert [found["id"] for found in api.resources(f"DiagnosticReport?{query}")] == [f"{study_id}.1.report"]
+    assert api.resources(f"DiagnosticReport?identifier=A-4000&_lastUpdated=lt{updated}") == []
+    assert api.found(f"Observation/{study_id}.1.liver")["meta"]["versionId"] == "1"
+
+
 def test_each_disclosure_is_recorded_without_what_was_searched_for(api: FhirApi, study_id: str) -> None:
     before = len(accesses(api))
     api.found(f"Observation/{study_id}.1.liver")
