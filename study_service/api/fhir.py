@@ -102,7 +102,7 @@ async def search_resources(resource_type: str, request: Request, caller: CallerD
 async def get_resource(resource_type: str, resource_id: str, caller: CallerDep, results: ResultsDep) -> Response:
     _parameters(resource_type)
     found = await results.read(caller, resource_type, resource_id)
-    return _answer(found.resource, {"ETag": 'W/"1"'})
+    return _answer(found.resource, {"ETag": f'W/"{found.resource["meta"]["versionId"]}"'})
 
 
 def _parameters(resource_type: str) -> dict[str, str]:

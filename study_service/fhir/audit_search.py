@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from heapq import merge
 from urllib.parse import urlencode
 
 from sqlalchemy import ColumnElement, or_, select
@@ -94,8 +95,9 @@ class AuditSearch:
             await self._record(caller)
             return events, None
         cursor = _parsed_cursor(search.one("_after"))
-        items = [*await self._accesses(search, cursor, count + 1), *await self._sign_ins(search, cursor, count + 1)]
-        items.sort(key=lambda item: item.at, reverse=True)
+        accesses = await self._accesses(search, cursor, count + 1)
+        sign_ins = await self._sign_ins(search, cursor, count + 1)
+        items = list(merge(accesses, sign_ins, key=lambda item: item.at, reverse=True))  # each keeps its own order
         await self._record(caller)
         page = items[:count]
         for item in page:

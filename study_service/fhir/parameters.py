@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import ColumnElement, SQLColumnExpression
 
 from study_service.fhir.errors import InvalidSearch
 
@@ -38,7 +37,7 @@ class DateRange:
     start: datetime
     end: datetime
 
-    def condition(self, moment: InstrumentedAttribute[datetime]) -> ColumnElement[bool]:
+    def condition(self, moment: SQLColumnExpression[datetime]) -> ColumnElement[bool]:
         """Of a column."""
         return {
             "eq": (moment >= self.start) & (moment < self.end),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hepar.contracts.study_results import StudyResult
 from hepar.storage.database import Database
 from hepar.storage.encryption import KeyRing
 from study_service.accesses import record_access
@@ -19,20 +18,32 @@ from study_service.documents import Caller
 from study_service.fhir.errors import InvalidSearch, NoSuchResource
 from study_service.fhir.parameters import DateRange, Token
 from study_service.fhir.references import ResourceKey, type_of
+from study_service.findings.entries import read_entries
+from study_service.findings.state import reading_of, with_undone
 from study_service.output_context import patient_header
 from study_service.outputs.context import result_uid
 from study_service.outputs.fhir_resources import ReportResources, ReportSource, Resource
 from study_service.outputs.source_headers import patient_and_study
-from study_service.stored_studies import identifiers_of
-from study_service.tables import StoredFhirToken, StoredResult, StoredStudy
+from study_service.stored_studies import identifiers_of, result_of
+from study_service.tables import StoredCorrection, StoredFhirToken, StoredResult, StoredStudy
 from study_service.visibility import visible_to
 
 PATIENT = "Patient"
+_NEWEST_CORRECTION = select(func.max(StoredCorrection.at)).where(
+    StoredCorrection.study_id == StoredResult.study_id, StoredCorrection.version == StoredResult.version
+)
+_CORRECTED_AT = func.coalesce(_NEWEST_CORRECTION.scalar_subquery(), StoredResult.created_at)
 _BATCH = 100
 _JOINED: Select[StoredStudy, StoredResult] = select(StoredStudy, StoredResult).join(
     StoredStudy, StoredStudy.id == StoredResult.study_id
 )
-_Rows = list[tuple[StoredStudy, StoredResult]]
+
+
+@dataclass(frozen=True)
+class _Version:
+    study: StoredStudy
+    result: StoredResult
+    corrections: Sequence[StoredCorrection]
 
 
 @dataclass(frozen=True)
@@ -41,12 +52,14 @@ class ResultFilter:
 
     versions: groups of which each must contain it; with none, the newest version of each study is meant.
     tokens: groups of hashes (`ResultStore.hashes`) of which each must have one of the version's.
-    updated: groups of ranges of which one must hold the time of the result.
+    updated: groups of ranges of which one must hold the time of the result, or of its newest correction where those
+    are meant.
     """
 
     versions: tuple[frozenset[tuple[str, int]], ...] = ()
     tokens: tuple[frozenset[str], ...] = ()
     updated: tuple[tuple[DateRange, ...], ...] = ()
+    corrections_update: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +80,7 @@ class ResultStore:
         of_version = (StoredResult.study_id == key.study_id) & (StoredResult.version == key.version)
         wanted = _JOINED.where(visible_to(caller), of_version)
         async with self.database.writing() as session:
-            rows = await _rows(session, wanted)
+            rows = await _versions(session, wanted)
             if not rows:
                 raise NoSuchResource
             await record_access(
@@ -92,7 +105,7 @@ class ResultStore:
                 if last is None:
                     raise InvalidSearch.of("_after", "the page is no longer there; begin again")
                 query = query.where(tuple_(*order) < tuple_(last.created_at, last.study_id, last.version))
-            rows = await _rows(session, query.order_by(*(column.desc() for column in order)).limit(limit))
+            rows = await _versions(session, query.order_by(*(column.desc() for column in order)).limit(limit))
         return await self._sources(rows)
 
     async def disclose(
@@ -117,9 +130,9 @@ class ResultStore:
                 if await session.scalar(select(StoredResult.study_id).where(without).limit(1)) is None:
                     return done
             async with self.database.writing() as session:
-                rows = await _rows(session, _JOINED.where(without).limit(_BATCH).with_for_update(of=StoredResult))
-                for source, (_, stored) in zip(await self._sources(rows), rows, strict=True):
-                    await self._store_tokens(session, source, stored)
+                rows = await _versions(session, _JOINED.where(without).limit(_BATCH).with_for_update(of=StoredResult))
+                for source, row in zip(await self._sources(rows), rows, strict=True):
+                    await self._store_tokens(session, source, row.result)
                 done += len(rows)
 
     async def _store_tokens(self, session: AsyncSession, source: ReportSource, stored: StoredResult) -> None:
@@ -157,17 +170,19 @@ class ResultStore:
             )
             yield select(StoredFhirToken.token).where(of_version, StoredFhirToken.token.in_(tokens)).exists()
         for ranges in wanted.updated:
-            yield or_(*(item.condition(StoredResult.created_at) for item in ranges))
+            moment = _CORRECTED_AT if wanted.corrections_update else StoredResult.created_at
+            yield or_(*(item.condition(moment) for item in ranges))
 
-    async def _sources(self, rows: _Rows) -> list[ReportSource]:
+    async def _sources(self, versions: Sequence[_Version]) -> list[ReportSource]:
         """Decrypted and parsed in a thread: a large result takes milliseconds."""
-        return await asyncio.to_thread(lambda: [self._source(study, stored) for study, stored in rows])
+        return await asyncio.to_thread(lambda: [self._source(version) for version in versions])
 
-    def _source(self, study: StoredStudy, stored: StoredResult) -> ReportSource:
-        content = self.keys.data_key(study.data_key).decrypt(
-            stored.document, f"result {stored.study_id} {stored.version}"
-        )
-        result = StudyResult.model_validate_json(zlib.decompress(content))
+    def _source(self, version: _Version) -> ReportSource:
+        study = version.study
+        result = result_of(self.keys, study, version.result)
+        if version.corrections:
+            entries = with_undone(read_entries(self.keys.data_key(study.data_key), version.corrections))
+            result = result.model_copy(update={"reading": reading_of(result, entries)})
         known = identifiers_of(self.keys, study)
         header = patient_and_study(patient_header(known, study.study_date), result_uid(result, self.uid_root, "study"))
         has_files = known.study_uid is not None or any(series.uid for series in result.series)
@@ -183,5 +198,13 @@ def _identifiers(source: ReportSource) -> Iterator[tuple[str, Resource]]:
             yield PATIENT, resource["subject"]["identifier"]
 
 
-async def _rows(session: AsyncSession, query: Select[StoredStudy, StoredResult]) -> _Rows:
-    return [(row[0], row[1]) for row in await session.execute(query)]
+async def _versions(session: AsyncSession, query: Select[StoredStudy, StoredResult]) -> list[_Version]:
+    """With the corrections of each, oldest first."""
+    rows = [(row[0], row[1]) for row in await session.execute(query)]
+    corrections = defaultdict[tuple[str, int], list[StoredCorrection]](list)
+    keys = [(stored.study_id, stored.version) for _, stored in rows]
+    if keys:
+        of_versions = tuple_(StoredCorrection.study_id, StoredCorrection.version).in_(keys)
+        for row in await session.scalars(select(StoredCorrection).where(of_versions).order_by(StoredCorrection.number)):
+            corrections[row.study_id, row.version].append(row)
+    return [_Version(study, stored, corrections[stored.study_id, stored.version]) for study, stored in rows]

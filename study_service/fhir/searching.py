@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from study_service.documents import Caller
 from study_service.fhir.errors import InvalidSearch, NoSuchResource
 from study_service.fhir.parameters import SearchRequest, Token, dates_of, tokens_of
-from study_service.fhir.references import FHIR_PATH, ResourceKey, parsed_id, parsed_reference
+from study_service.fhir.references import FHIR_PATH, ResourceKey, parsed_id, parsed_reference, type_of
 from study_service.fhir.results import PATIENT, ResultFilter, ResultStore
 from study_service.outputs.fhir import REPORT_TITLE
-from study_service.outputs.fhir_resources import ReportResources, ReportSource, Resource, instant
+from study_service.outputs.fhir_resources import ReportResources, ReportSource, Resource, instant, updated_at
 
 _COMMON = {
     "_id": "token",
@@ -35,6 +36,9 @@ _REFERENCES = {
     "target": ("DiagnosticReport", "Observation"),
 }
 _BATCH = 20
+_EXAMINED_MAX = 200
+"""Versions of a page: it may be shorter than `_count`, or empty, where many have no resource of the type."""
+_REPORT, _LAST_NAME = "report", "provenance"
 
 
 @dataclass(frozen=True)
@@ -75,43 +79,45 @@ class ResultSearch:
         """Raises InvalidSearch; what is returned is recorded as read."""
         count, after = search.count, search.one("_after")
         cursor = _parsed_cursor(after) if after else None
-        wanted, found = self._filter(resource_type, search), list[Found]()
-        async for item in self._matching(caller, resource_type, search, wanted, cursor):
-            found.append(item)
-            if len(found) > count:
-                break
+        found, following, number = list[Found](), None, 0
+        async with aclosing(self._matching(caller, resource_type, search, cursor)) as examined:
+            async for end, items in examined:
+                number, found = number + (end != cursor), found + items
+                if len(found) > count:
+                    following = found[count - 1].key
+                elif number >= _EXAMINED_MAX:
+                    following = end
+                if following is not None:
+                    break
         page = found[:count]
         versions = list(dict.fromkeys((item.key.study_id, item.key.version) for item in page))
-        names = [name for name, _ in search.used if not name.startswith("_after")]
+        names = [name for name, _ in search.used if name != "_after"]
         await self.store.disclose(caller, resource_type, names, versions)
-        return Page(page, page[-1].key.id if len(found) > count else None)
+        return Page(page, following.id if following else None)
 
     async def _matching(
-        self,
-        caller: Caller,
-        resource_type: str,
-        search: SearchRequest,
-        wanted: ResultFilter,
-        cursor: ResourceKey | None,
-    ) -> AsyncIterator[Found]:
-        """From the resource after the cursor on."""
+        self, caller: Caller, resource_type: str, search: SearchRequest, cursor: ResourceKey | None
+    ) -> AsyncGenerator[tuple[ResourceKey, list[Found]], None]:
+        """Of each version that may match, its last key and what matches, from the resource after the cursor on."""
+        wanted, last = self._filter(resource_type, search), None
         if cursor is not None:
-            same = ResultFilter((*wanted.versions, frozenset({(cursor.study_id, cursor.version)})))
+            last = (cursor.study_id, cursor.version)
+            same = ResultFilter((*wanted.versions, frozenset({last})))
             for source in await self.store.page(caller, same, None, 1):
-                rest = [item for item in self._resources(source, resource_type) if _matches(item, search)]
-                keys = [item.key for item in rest]
-                for item in rest[keys.index(cursor) + 1 if cursor in keys else 0 :]:
-                    yield item
-        last = (cursor.study_id, cursor.version) if cursor else None
+                items = self._matches_of(source, resource_type, search)
+                keys = [item.key for item in items]
+                yield cursor, items[keys.index(cursor) + 1 :] if cursor in keys else []
         while True:
             sources = await self.store.page(caller, wanted, last, _BATCH)
             for source in sources:
-                for item in self._resources(source, resource_type):
-                    if _matches(item, search):
-                        yield item
+                end = ResourceKey(source.result.study_id, source.result.version, _LAST_NAME)
+                yield end, self._matches_of(source, resource_type, search)
             if len(sources) < _BATCH:
                 return
             last = (sources[-1].result.study_id, sources[-1].result.version)
+
+    def _matches_of(self, source: ReportSource, resource_type: str, search: SearchRequest) -> list[Found]:
+        return [item for item in self._resources(source, resource_type) if _matches(item, search)]
 
     def _resources(self, source: ReportSource, resource_type: str) -> Iterator[Found]:
         result = source.result
@@ -127,10 +133,9 @@ class ResultSearch:
         def link(kind: str, name: str) -> str:
             return f"{kind}/{ResourceKey(result.study_id, result.version, name).id}"
 
-        meta = {"meta": {"versionId": "1", "lastUpdated": instant(source.created_at)}}
         for name, resource in ReportResources(source, link, attachment).all().items():
             if resource["resourceType"] == resource_type:
-                yield Found(ResourceKey(result.study_id, result.version, name), resource | meta)
+                yield Found(ResourceKey(result.study_id, result.version, name), resource | _meta(source, name))
 
     def _filter(self, resource_type: str, search: SearchRequest) -> ResultFilter:
         versions = [
@@ -143,13 +148,23 @@ class ResultSearch:
                 versions.append(frozenset((key.study_id, key.version) for key in keys if key is not None))
         tokens = [self._hashes(resource_type, group) for group in tokens_of(search, "identifier")]
         tokens += [self._hashes(PATIENT, group) for group in tokens_of(search, *_PATIENT, *_SUBJECT)]
-        return ResultFilter(tuple(versions), tuple(tokens), tuple(map(tuple, dates_of(search, "_lastUpdated"))))
+        updated = tuple(map(tuple, dates_of(search, "_lastUpdated")))
+        return ResultFilter(
+            tuple(versions), tuple(tokens), updated, corrections_update=resource_type == type_of(_REPORT)
+        )
 
     def _hashes(self, kind: str, tokens: list[Token]) -> frozenset[str]:
         """Raises InvalidSearch for `system|`: identifiers are stored as hashes of the whole."""
         if any(not token.value for token in tokens):
             raise InvalidSearch.of("identifier", "a value is expected")
         return self.store.hashes(kind, tokens)
+
+
+def _meta(source: ReportSource, name: str) -> Resource:
+    """Of the report, corrections make a new version; the other resources state what the models answered."""
+    reading = source.result.reading if name == _REPORT else None
+    corrections = reading.summary.corrections if reading else 0
+    return {"meta": {"versionId": str(corrections + 1), "lastUpdated": instant(updated_at(source, name))}}
 
 
 def _matches(found: Found, search: SearchRequest) -> bool:

@@ -108,7 +108,7 @@ class ReportResources:
             "code": concept(codes.IMAGING_STUDY),
             "subject": self._subject,
             "effectiveDateTime": self._effective,
-            "issued": self._time,
+            "issued": instant(updated_at(self._source, "report")),
             "result": [self._link(name, "Observation") for name in observations],
             "conclusion": self._conclusion(),
             "presentedForm": [self._document],
@@ -253,6 +253,12 @@ def _software_uuid(result: StudyResult) -> uuid.UUID:
     """Of the software with its models: the same for all results that they made."""
     models = " ".join(f"{model.model}={model.version}" for model in result.models)
     return uuid.uuid5(uuid.NAMESPACE_OID, f"Hepar {result.software_version} {models}")
+
+
+def updated_at(source: ReportSource, name: str) -> datetime:
+    """Of the report, the time of the newest correction. name: of the resource."""
+    reading = source.result.reading if name == "report" else None
+    return (reading.summary.last_at if reading else None) or source.created_at
 
 
 def instant(moment: datetime) -> str:

@@ -115,6 +115,34 @@ def test_administrators_page_through_the_audit_log_which_contains_no_secret(auth
         assert secret not in str(whole)
 
 
+def test_the_audit_log_is_filtered(auth: AuthTestClient) -> None:
+    administrator = auth.administrator()
+    ada = auth.sign_up().json()["id"]
+    auth.sign_in(password="a wrong but long password")
+
+    def found(**params: str | list[str]) -> list[int]:
+        answer = auth.client.get("/v1/audit", params=params, headers=administrator)
+        assert answer.status_code == 200, answer.text
+        return [item["number"] for item in answer.json()["items"]]
+
+    whole = found()
+    events = {item["number"]: item for item in auth.client.get("/v1/audit", headers=administrator).json()["items"]}
+    assert found(order="newest") == whole[::-1]
+    assert found(order="newest", after=str(whole[2]), limit="1") == [whole[1]]
+    assert found(account=ada) == [
+        number for number in whole if ada in (events[number]["actor"], events[number]["subject"])
+    ]
+    assert found(event=["sign_in_refused", "signed_up"]) == [
+        number for number in whole if events[number]["event"] in ("sign_in_refused", "signed_up")
+    ]
+    middle = events[whole[2]]["at"]
+    assert found(at_from=middle) == whole[2:]
+    assert found(at_to=middle) == whole[:2]
+    assert found(at_from="0001-01-01T00:00:00+14:00", at_to="9999-12-31T23:59:59-14:00") == whole
+    for wrong in ({"at_from": "5"}, {"event": "unknown"}, {"order": "other"}, {"at_to": "2026-11-26T09:30:00"}):
+        assert auth.client.get("/v1/audit", params=wrong, headers=administrator).status_code == 422
+
+
 def command(settings: AuthSettings, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     variables = os.environ | environment | {
         "HEPAR_AUTH_DATABASE_URL": settings.database_url,

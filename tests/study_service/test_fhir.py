@@ -270,6 +270,29 @@ def test_a_new_version_is_found_and_the_old_one_stays_readable(api: FhirApi) -> 
     assert api.resources("DiagnosticReport?identifier=A-3000") == []
 
 
+def test_a_correction_makes_a_new_version_of_the_report(api: FhirApi) -> None:
+    study_id = api.finished_study(patient="4714", accession="A-4000", study_uid=f"{UID_ROOT}.4")
+    address = f"DiagnosticReport/{study_id}.1.report"
+    before = api.get(address)
+    path, client = f"/v1/studies/{study_id}/findings", api.public.client
+    (item,) = client.get(path, headers=api.ann.headers).json()["items"]
+    headers = api.ann.headers | {"if-match": item["etag"]}
+    done = client.post(f"{path}/L1/corrections", json={"action": "reject"}, headers=headers)
+    assert done.status_code == 200, done.text
+    after = api.get(address)
+    assert (before.headers["etag"], after.headers["etag"]) == ('W/"1"', 'W/"2"')
+    assert "rejected" not in before.json()["conclusion"]
+    assert "L1: rejected" in after.json()["conclusion"]
+    updated = after.json()["meta"]["lastUpdated"]
+    assert before.json()["issued"] <= after.json()["issued"] == updated
+    file = client.get(f"/v1/studies/{study_id}/files/report.fhir.json", headers=api.ann.headers).json()
+    assert file["entry"][0]["resource"]["conclusion"] == after.json()["conclusion"]
+    query = f"identifier=A-4000&_lastUpdated=ge{updated}"
+    assert [found["id"] for found in api.resources(f"DiagnosticReport?{query}")] == [f"{study_id}.1.report"]
+    assert api.resources(f"DiagnosticReport?identifier=A-4000&_lastUpdated=lt{updated}") == []
+    assert api.found(f"Observation/{study_id}.1.liver")["meta"]["versionId"] == "1"
+
+
 def test_each_disclosure_is_recorded_without_what_was_searched_for(api: FhirApi, study_id: str) -> None:
     before = len(accesses(api))
     api.found(f"Observation/{study_id}.1.liver")
@@ -279,6 +302,30 @@ def test_each_disclosure_is_recorded_without_what_was_searched_for(api: FhirApi,
     query = {"query": "DiagnosticReport?patient:identifier", "studies": [study_id]}
     assert searched == ("searched", "", CALLER, query)
     assert disclosed == ("result_read", study_id, CALLER, {"version": 1, "resource": "DiagnosticReport"})
+
+
+def test_a_caller_cannot_forge_its_address_or_ours(api: FhirApi, study_id: str) -> None:
+    forged = {"x-forwarded-for": "198.51.100.1", "x-forwarded-host": "evil.example", "x-forwarded-proto": "https"}
+    bundle = api.found("Device?_count=1", headers=forged)
+    assert bundle["link"][0]["url"].startswith("http://127.0.0.1/fhir/")
+    assert accesses(api)[-1][2] == CALLER
+
+
+def test_pages_end_after_many_studies_without_the_resource(
+    api: FhirApi, study_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty page has a link to the next one."""
+    monkeypatch.setattr("study_service.fhir.searching._EXAMINED_MAX", 1)
+    pages, path = list[dict[str, Any]](), "ImagingStudy?_count=5"
+    while path:
+        pages.append(api.found(path))
+        assert len(pages) < 20
+        links = {link["relation"]: link["url"] for link in pages[-1]["link"]}
+        path = links.get("next", "").partition("/fhir/")[2]
+    ids = [entry["resource"]["id"] for page in pages for entry in page.get("entry", [])]
+    assert len(ids) == len(set(ids))
+    assert f"{study_id}.1.study" in ids
+    assert len(pages) > len(ids)
 
 
 def test_no_identifier_is_stored_in_clear(api: FhirApi, study_id: str) -> None:

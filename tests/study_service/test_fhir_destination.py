@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import sqlite3
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +25,9 @@ from study_service.webhooks.targets import TargetRules
 from tests.support.derived_study import StudyOptions, derived_study
 from tests.support.fhir_server import FhirServer, fhir_server
 from tests.support.fhir_validator import errors_of
+from tests.support.finished_studies import finish_study
+from tests.support.study_api import ct_files, study_api
+from tests.support.tokens import TokenAuthority
 
 RULES = TargetRules(frozenset(), parsed_networks(["127.0.0.0/8"]), https_only=False)
 
@@ -166,3 +171,28 @@ def test_a_server_that_is_away_is_tried_again(server: FhirServer, outputs: dict[
     with pytest.raises(SendFailed, match="does not answer") as failure:
         run(server, lambda sender: sender.send(outputs), url="http://127.0.0.1:9/fhir")
     assert not failure.value.permanent
+
+
+def test_a_finished_study_is_sent_by_request_and_recorded(
+    server: FhirServer, authority: TokenAuthority, tmp_path: Path
+) -> None:
+    server.token = "right"
+    destination = {"kind": "fhir", "name": "ehr", "url": server.url, "token": "right"}
+    allowed = {"destinations": [destination], "webhook_networks": ["127.0.0.0/8"]}
+    with study_api(tmp_path, authority, **allowed) as api:
+        tested = api.client.post("/v1/destinations/ehr/test", headers=api.headers(scope="studies all-studies"))
+        assert tested.json()["reachable"] is True, tested.text
+        study_id = api.send(ct_files())["id"]
+        finish_study(api.settings, study_id, [f"1.2.3.{number}" for number in range(1, 7)])
+        sent = api.call("POST", f"/v1/studies/{study_id}/sends", json={"destination": "ehr"})
+        assert sent.status_code == 202, sent.text
+        ends_at = time.monotonic() + 60
+        while (found := api.call("GET", f"/v1/studies/{study_id}/sends").json()["items"][0])["status"] == "waiting":
+            assert time.monotonic() < ends_at, found
+            time.sleep(0.1)
+    assert found["status"] == "sent", found
+    (report,) = server.stored["DiagnosticReport"].values()
+    assert report["presentedForm"][0]["data"].startswith("JVBERi0")  # %PDF-
+    with sqlite3.connect(api.settings.database_url.partition("///")[2]) as connection:
+        events = connection.execute("SELECT event FROM study_accesses WHERE study_id = ? ORDER BY number", (study_id,))
+        assert [event for (event,) in events][-1] == "sent"
