@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Response
@@ -113,6 +113,12 @@ async def export_corrections(
     models' own answer, their names and versions. With the scope `all-studies`, of all studies. Comments are left out:
     they may name a patient.
     """
-    moment: datetime | None = since
-    lines = dependencies.correction_export.batches(caller, moment)
-    return StreamingResponse(lines, media_type=JSON_LINES)
+    batches = dependencies.correction_export.batches(caller, since)
+    first = await anext(batches)  # before the status is sent: it raises Unavailable
+
+    async def content() -> AsyncIterator[bytes]:
+        yield first
+        async for lines in batches:
+            yield lines
+
+    return StreamingResponse(content(), media_type=JSON_LINES)
