@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime
 
 from hepar.contracts.base import example_of
 from hepar.contracts.correction_records import CorrectionRecord
 from hepar.contracts.findings import CorrectionForm, Finding, FindingList, NewFinding
 from hepar.contracts.studies import STUDIES_PATH
+from hepar.web.moments import Moment
 from hepar.web.openapi import problems
 from study_service.api.dependencies import PRINCIPAL, CallerDep, Dependencies, StudyId, VersionDep
 from study_service.findings.store import Target
@@ -106,7 +106,7 @@ async def export_corrections(
     caller: CallerDep,
     dependencies: Dependencies,
     since: Annotated[
-        AwareDatetime | None, Query(description="only corrections made at this time or later, with its time zone")
+        Moment | None, Query(description="only corrections made at this time or later, with its time zone")
     ] = None,
 ) -> Response:
     """As JSON lines for training, oldest first: every correction of the studies that the caller may read, with the

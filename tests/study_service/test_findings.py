@@ -276,8 +276,11 @@ def test_the_export_says_which_models_said_what_and_leaves_comments_out(api: Stu
     assert exported("root", "studies all-studies") == records
     assert len(exported("ann", "studies", since=added["history"][0]["at"])) == 1
     assert exported("eve", "studies") == []
-    naive = api.client.get("/v1/corrections", headers=as_reader(api), params={"since": "2026-11-26T10:00:00"})
-    assert naive.status_code == 422
+    for since in ("2026-11-26T10:00:00", "12", "tomorrow"):
+        refused = api.client.get("/v1/corrections", headers=as_reader(api), params={"since": since})
+        assert refused.status_code == 422, since
+    assert exported("ann", "studies", since="0001-01-01T00:00:00+23:59") == records
+    assert exported("ann", "studies", since="9999-12-31T23:59:59-23:59") == []
 
 
 def test_readers_and_corrections_are_recorded_without_what_was_said(api: StudyApi, path: str) -> None:
