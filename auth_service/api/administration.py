@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
 from auth_service import administration
 from auth_service.api.dependencies import (
@@ -35,11 +32,11 @@ from hepar.contracts.accounts import (
     RoleChange,
     SignIn,
 )
+from hepar.web.moments import Moment
 from hepar.web.openapi import problems
 
 router = APIRouter(prefix="/v1", tags=["administration"], responses=problems("unavailable"))
 
-_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 AccountId = Annotated[str, Path(pattern=ID_PATTERN, description="`id` of the account")]
 
 
@@ -156,24 +153,6 @@ async def list_sign_ins_of_user(
     """Newest first; refused attempts are included."""
     await administration.account(dependencies, account_id)
     return sign_in_page(await administration.sign_ins(dependencies, account_id, limit + 1, after), limit)
-
-
-def _written_moment(value: object) -> object:
-    """A number is refused: pydantic would read it as seconds, which the document does not say."""
-    if isinstance(value, str) and not _MOMENT.match(value):
-        raise ValueError("a time is written YYYY-MM-DDThh:mm:ssZ")
-    return value
-
-
-def _in_utc(moment: datetime) -> datetime:
-    """The first or last time of the calendar where a time zone leads beyond it."""
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        return datetime.min.replace(tzinfo=UTC) if moment.year == 1 else datetime.max.replace(tzinfo=UTC)
-
-
-Moment = Annotated[AwareDatetime, BeforeValidator(_written_moment), AfterValidator(_in_utc)]
 
 
 def _audit_filter(

@@ -64,10 +64,14 @@ def mask_regions(mask: NDArray[np.bool_]) -> list[tuple[Ring, ...]]:
 
 
 def polygon_fault(corners: Sequence[tuple[float, float]], shape: tuple[int, int]) -> str | None:
-    """Why corners are no outline in a slice; None for an outline, and for no corners. shape: rows, columns."""
+    """Why corners are no outline in a slice; None for an outline, and for no corners.
+
+    shape: rows, columns.
+    """
     if not corners:
         return None
     points = np.array(corners, dtype=np.float64)
+    points = points[(points != np.roll(points, 1, axis=0)).any(axis=1)]  # a corner that is there twice is one
     if (points < 0).any() or (points > shape[::-1]).any():
         return "a corner lies outside of the slice"
     if _crosses_itself(points):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime
 
 from hepar.contracts.base import example_of
 from hepar.contracts.correction_records import CorrectionRecord
 from hepar.contracts.findings import CorrectionForm, Finding, FindingList, NewFinding
 from hepar.contracts.studies import STUDIES_PATH
+from hepar.web.moments import Moment
 from hepar.web.openapi import problems
 from study_service.api.dependencies import PRINCIPAL, CallerDep, Dependencies, StudyId, VersionDep
 from study_service.findings.store import Target
@@ -106,7 +106,7 @@ async def export_corrections(
     caller: CallerDep,
     dependencies: Dependencies,
     since: Annotated[
-        AwareDatetime | None, Query(description="only corrections made at this time or later, with its time zone")
+        Moment | None, Query(description="only corrections made at this time or later, with its time zone")
     ] = None,
     deidentified: Annotated[
         bool, Query(description="with the ids of de-identified exports, and times shifted like dates there")
@@ -116,6 +116,12 @@ async def export_corrections(
     models' own answer, their names and versions. With the scope `all-studies`, of all studies. Comments are left out:
     they may name a patient. What leaves the hospital is exported with `deidentified=true`.
     """
-    moment: datetime | None = since
-    lines = dependencies.correction_export.batches(caller, moment, deidentified=deidentified)
-    return StreamingResponse(lines, media_type=JSON_LINES)
+    batches = dependencies.correction_export.batches(caller, since, deidentified=deidentified)
+    first = await anext(batches)  # before the status is sent: it raises Unavailable
+
+    async def content() -> AsyncIterator[bytes]:
+        yield first
+        async for lines in batches:
+            yield lines
+
+    return StreamingResponse(content(), media_type=JSON_LINES)

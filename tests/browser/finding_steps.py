@@ -6,6 +6,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import wait_until_drawn
 from tests.browser.test_accessibility import check
 
 
@@ -14,8 +15,13 @@ def correct_findings(page: Page) -> None:
     card = page.get_by_role("article", name="L1", exact=True)
     state, heading = card.locator(".state"), card.get_by_role("button", name="L1 ·")
     expect(state).to_have_text("not reviewed")
+    heading.click()
+    wait_until_drawn(page)
+    drawn = page.locator("canvas[role=img]").screenshot()
     card.get_by_role("button", name="Reject").click()
     expect(state).to_have_text("rejected")
+    wait_until_drawn(page)
+    assert page.locator("canvas[role=img]").screenshot() != drawn, "the box does not say that it was rejected"
     expect(page.locator(".saved")).to_contain_text("Saved: L1, rejected.")
     heading.focus()
     page.keyboard.press("u")

@@ -49,6 +49,8 @@ def test_parts_and_holes_of_a_mask_are_told_apart() -> None:
     [
         ([], None),
         (RECTANGLE, None),
+        ([RECTANGLE[0], *RECTANGLE, RECTANGLE[-1]], None),
+        ([(10.0, 5.0)] * 3, "three corners"),
         (BOW_TIE, "crosses itself"),
         (RECTANGLE[:2], "three corners"),
         ([(10.0, 5.0), (20.0, 5.0), (30.0, 5.0)], "three corners"),

@@ -7,6 +7,7 @@ import io
 import json
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -14,7 +15,8 @@ import numpy as np
 import pytest
 
 from hepar.contracts.study_results import StudyResult
-from tests.support.finished_studies import GEOMETRY, finish_study, lesions
+from study_service.findings.store import CORRECTIONS_MAX
+from tests.support.finished_studies import GEOMETRY, fill_corrections, finish_study, lesions
 from tests.support.study_api import StudyApi, ct_files, study_api
 from tests.support.tokens import TokenAuthority
 
@@ -274,8 +276,11 @@ def test_the_export_says_which_models_said_what_and_leaves_comments_out(api: Stu
     assert exported("root", "studies all-studies") == records
     assert len(exported("ann", "studies", since=added["history"][0]["at"])) == 1
     assert exported("eve", "studies") == []
-    naive = api.client.get("/v1/corrections", headers=as_reader(api), params={"since": "2026-11-26T10:00:00"})
-    assert naive.status_code == 422
+    for since in ("2026-11-26T10:00:00", "12", "tomorrow"):
+        refused = api.client.get("/v1/corrections", headers=as_reader(api), params={"since": since})
+        assert refused.status_code == 422, since
+    assert exported("ann", "studies", since="0001-01-01T00:00:00+23:59") == records
+    assert exported("ann", "studies", since="9999-12-31T23:59:59-23:59") == []
 
 
 def test_readers_and_corrections_are_recorded_without_what_was_said(api: StudyApi, path: str) -> None:
@@ -288,3 +293,20 @@ def test_readers_and_corrections_are_recorded_without_what_was_said(api: StudyAp
     assert json.loads(corrected[2]) == {"version": 1, "finding": "L1", "action": "retype", "number": 1}
     assert b"Marie" not in stored
     assert b"cyst" not in stored
+
+
+def test_a_long_export_has_each_correction_once(api: StudyApi, path: str) -> None:
+    """Several batches, and all corrections of one moment."""
+    study_id = path.rpartition("/")[2]
+    fill_corrections(api.settings, study_id)
+    answer = api.client.get("/v1/corrections", headers=as_reader(api))
+    lines = [json.loads(line) for line in answer.text.splitlines()]
+    numbers = [line["number"] for line in lines if line["study_id"] == study_id]
+    assert numbers == list(range(1, CORRECTIONS_MAX + 1))
+
+
+def test_an_export_without_a_database_is_refused_before_it_begins(authority: TokenAuthority, tmp_path: Path) -> None:
+    nowhere = {"database_url": "postgresql+asyncpg://nobody@127.0.0.1:9/studies", "migrate_at_start": False}
+    with study_api(tmp_path, authority, **nowhere) as without:
+        answer = without.client.get("/v1/corrections", headers=as_reader(without))
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/unavailable")

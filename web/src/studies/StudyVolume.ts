@@ -2,6 +2,7 @@
 import { dataOrThrow, type HeparClient, type StudyModelAnswers, type StudyResult } from "../api.ts";
 import type { ActivationMap } from "../viewer/drawing.ts";
 import { LabelStore } from "./LabelStore.ts";
+import { ReadFindings } from "./ReadFindings.ts";
 import { SliceStore } from "./SliceStore.ts";
 
 /** The map of all classifiers together. */
@@ -10,6 +11,7 @@ export const ENSEMBLE = "ensemble";
 export class StudyVolume {
   readonly slices: SliceStore;
   readonly labels: LabelStore;
+  readonly findings = new ReadFindings();
   private readonly maps = new Map<number, Promise<ReadonlyMap<string, ActivationMap>>>();
   private answers: Promise<StudyModelAnswers> | undefined;
 

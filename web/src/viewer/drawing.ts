@@ -12,7 +12,7 @@ export interface OverlayBox extends Box {
   outline?: readonly Rings[] | null;
   /** Drawn at the box; empty for none. */
   caption: string;
-  /** Of a single detector: thin, in this colour. */
+  /** Thin, in this colour: of single detectors, and what readers said. */
   colour?: string;
   /** For screen readers. */
   description: string;

@@ -16,14 +16,14 @@ interface FindingCardProps {
   finding: Finding;
   store: SliceStore;
   index: number;
-  onIndex(index: number): void;
+  onShow(): void;
   /** Of the last correction. */
   error: unknown;
   /** Whether it was saved. */
   onCorrect(change: Change): Promise<boolean>;
 }
 
-export function FindingCard({ finding, store, index, onIndex, error, onCorrect }: FindingCardProps) {
+export function FindingCard({ finding, store, index, onShow, error, onCorrect }: FindingCardProps) {
   const translator = useTranslator();
   const { id, label, measurement, model, status } = finding;
   const keySlice = measurement.long_axis.slice;
@@ -50,7 +50,7 @@ export function FindingCard({ finding, store, index, onIndex, error, onCorrect }
     <article className={index === keySlice ? "lesion current" : "lesion"} aria-label={id} onKeyDown={onKeyDown}>
       <LesionCrop finding={finding} store={store} />
       <div>
-        <button type="button" className="plain" aria-pressed={index === keySlice} onClick={() => onIndex(keySlice)}>
+        <button type="button" className="plain" aria-pressed={index === keySlice} onClick={onShow}>
           {id} · {translator.term(label ?? "type_undecided")}
         </button>{" "}
         <span className={`state state-${status}`}>{translator.term(status)}</span>

@@ -1,5 +1,5 @@
 /** The findings of a study: contradictions first, then a card for each lesion, which readers judge and correct. */
-import { useCallback, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import type { Finding, FindingList, StudyResult } from "../../api.ts";
 import { ErrorBox } from "../../components/ErrorBox.tsx";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
@@ -12,13 +12,18 @@ import type { Voxel } from "../../viewer/planes.ts";
 import { FindingCard } from "./FindingCard.tsx";
 import "./findings.css";
 import { voxelOf } from "./layers.ts";
+import { boxOf } from "./LesionCrop.tsx";
 import { OutlineDialog } from "./OutlineDialog.tsx";
 
 /** Rendered when the slice in which a finding is measured is reached or left, not for every slice. */
-export function FindingsPanel({ volume: { result, slices }, position }: { volume: StudyVolume; position: Position }) {
+export function FindingsPanel({ volume, position }: { volume: StudyVolume; position: Position }) {
+  const { result, slices } = volume;
   const translator = useTranslator();
   const corrections = useFindings(result.study_id, result.version);
   const { list, error, correct } = corrections;
+  useEffect(() => {
+    if (list) volume.findings.set(list.items);
+  }, [volume, list]);
   const measuredSlice = useCallback(
     ({ slice }: Voxel) => (list?.items.some(({ measurement }) => measurement.long_axis.slice === slice) ? slice : -1),
     [list],
@@ -37,7 +42,7 @@ export function FindingsPanel({ volume: { result, slices }, position }: { volume
       <ul className="lesions">
         {list?.items.map((finding) => (
           <li key={finding.id}>
-            <FindingCard finding={finding} store={slices} index={index} onIndex={show} error={error} onCorrect={(change) => correct(finding, change)} />
+            <FindingCard finding={finding} store={slices} index={index} onShow={() => position.move(placeOf(finding))} error={error} onCorrect={(change) => correct(finding, change)} />
           </li>
         ))}
       </ul>
@@ -47,6 +52,13 @@ export function FindingsPanel({ volume: { result, slices }, position }: { volume
       {list ? <EarlierFindings findings={list.earlier} /> : null}
     </section>
   );
+}
+
+/** The middle of what is measured. */
+function placeOf(finding: Finding): Partial<Voxel> {
+  const { x_min, x_max, y_min, y_max } = boxOf(finding);
+  const { slice } = finding.measurement.long_axis;
+  return { slice, column: Math.floor((x_min + x_max) / 2), row: Math.floor((y_min + y_max) / 2) };
 }
 
 function Contradictions({ result, onShow }: { result: StudyResult; onShow(slice: number): void }) {

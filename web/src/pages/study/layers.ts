@@ -1,10 +1,11 @@
 /** What is laid over a plane, and where it lies there. */
-import type { Lesion, StudyModelAnswers } from "../../api.ts";
+import type { Finding, Lesion, StudyModelAnswers } from "../../api.ts";
 import type { Translator } from "../../i18n/translator.ts";
 import { lesionSentence } from "../../studies/words.ts";
 import type { OverlayBox } from "../../viewer/drawing.ts";
 import type { Line } from "../../viewer/geometry.ts";
 import { boxInPlane, type Plane, type Voxel, type VolumeShape } from "../../viewer/planes.ts";
+import { judgedBox } from "./readerLayer.ts";
 
 export interface Layers {
   boxes: boolean;
@@ -33,12 +34,21 @@ export function shortName(model: string): string {
   return model.replace(/^(detect|classify)_/, "").replaceAll("_", " ");
 }
 
-export function lesionBoxes(translator: Translator, lesions: readonly Lesion[], plane: Plane, index: number, shape: VolumeShape): OverlayBox[] {
+/** findings: of the same lesions, as readers left them. */
+export function lesionBoxes(
+  translator: Translator,
+  lesions: readonly Lesion[],
+  findings: readonly Finding[],
+  plane: Plane,
+  index: number,
+  shape: VolumeShape,
+): OverlayBox[] {
   return lesions.flatMap((lesion) => {
     const box = boxInPlane(lesion.boxes, plane, index, shape);
     if (!box) return [];
     const label = lesion.label ?? lesion.boxes[0]?.label ?? "";
-    return [{ ...box, label, caption: `${lesion.id} ${translator.probability(lesion.probability)}`, description: lesionSentence(translator, lesion) }];
+    const answer = { ...box, label, caption: `${lesion.id} ${translator.probability(lesion.probability)}`, description: lesionSentence(translator, lesion) };
+    return [judgedBox(translator, answer, findings.find(({ id }) => id === lesion.id))];
   });
 }
 

@@ -9,6 +9,7 @@ import type { ActivationMap, Overlay } from "../../viewer/drawing.ts";
 import type { LabelPicture } from "../../viewer/LabelImage.ts";
 import type { Plane } from "../../viewer/planes.ts";
 import { detectorBoxes, diameters, lesionBoxes, type Layers } from "./layers.ts";
+import { outlineBoxes } from "./readerLayer.ts";
 
 /** Activation maps are computed when scrolling has come to rest. */
 const REST_MS = 300;
@@ -50,14 +51,16 @@ export function useOverlay(volume: StudyVolume, plane: Plane, index: number, lay
   const translator = useTranslator();
   const { lesions, volume: shape } = volume.result;
   const { boxes, axes, detectors, maskOpacity, mapOpacity } = layers;
+  const findings = useSyncExternalStore(volume.findings.changed.subscribe, volume.findings.all);
   const { answers, error } = useModelAnswers(volume, detectors.length > 0);
   const { labels, error: labelError } = useLabels(volume, plane, index, layers.masks);
   const map = useActivationMap(volume, index, plane === "axial" ? layers.map : "");
   const drawn = useMemo(() => {
     const single = answers ? detectorBoxes(answers, detectors, volume.models("detect"), plane, index, shape) : [];
-    const fused = boxes ? lesionBoxes(translator, lesions, plane, index, shape) : [];
-    return { boxes: [...single, ...fused], lines: axes ? diameters(lesions, plane, index) : [] };
-  }, [translator, volume, lesions, shape, plane, index, boxes, axes, detectors, answers]);
+    const fused = boxes ? lesionBoxes(translator, lesions, findings, plane, index, shape) : [];
+    const outlined = boxes && plane === "axial" ? outlineBoxes(translator, findings, index) : [];
+    return { boxes: [...single, ...fused, ...outlined], lines: axes ? diameters(lesions, plane, index) : [] };
+  }, [translator, volume, lesions, findings, shape, plane, index, boxes, axes, detectors, answers]);
   const overlay = useMemo(
     () => ({ ...drawn, masks: labels, maskOpacity, map: map.map, opacity: mapOpacity }),
     [drawn, labels, maskOpacity, map.map, mapOpacity],
