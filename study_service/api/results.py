@@ -149,14 +149,17 @@ async def get_study_slice_values(request: VersionRequestDep, index: SliceIndex) 
 )
 async def get_study_slices_values(
     request: VersionRequestDep,
-    first: Annotated[int, Query(ge=0, lt=100_000, description="index of the first slice, from 0 at the feet")],
-    count: Annotated[int, Query(ge=1, le=SLICES_MAX, description="number of slices")],
+    first: Annotated[int, Query(ge=0, lt=100_000, description="index of the first slice, from 0 at the feet")] = 0,
+    count: Annotated[
+        int, Query(ge=1, le=SLICES_MAX, description="number of slices; fewer come where the volume ends")
+    ] = SLICES_MAX,
 ) -> Response:
     """One slice after the other, each as `slices/{index}.hu` gives it: for viewers that load a whole volume."""
 
     async def make(volume: AnalysedVolume) -> Response:
         described = await volume.volume()
-        hu = await volume.hounsfield(described, first, first + count)
+        stop = min(first + count, described.geometry.shape[0])
+        hu = await volume.hounsfield(described, first, stop)
         return Response(await asyncio.to_thread(hu.astype("<i2", copy=False).tobytes), media_type=_RAW)
 
     return await request.picture("slice_read", first, f"values of {count}", make)

@@ -112,7 +112,7 @@ def check_planes(page: Page, result: dict[str, Any], masks: bytes) -> None:
 
 
 def _check_masks(page: Page, geometry: VolumeGeometry, lesions: NDArray[np.bool_], centre_mm: list[float]) -> None:
-    page.get_by_label("Lesions").uncheck()
+    page.get_by_role("checkbox", name="Lesions").uncheck()
     page.get_by_label("Masks", exact=True).check()
     expect(page.locator(".loading-volume")).to_have_count(0)
     page.wait_for_timeout(300)
@@ -149,7 +149,7 @@ def _on_crosshair(page: Page, shown: ShownPlane, geometry: VolumeGeometry) -> ND
 
 def _check_boxes(page: Page, result: dict[str, Any]) -> None:
     page.get_by_label("Masks", exact=True).uncheck()
-    page.get_by_label("Lesions").check()
+    page.get_by_role("checkbox", name="Lesions").check()
     wait_until_drawn(page)
     for plane in PLANES:
         shown = ShownPlane(page.locator(f"[data-plane={plane}]"), geometry_of(result))

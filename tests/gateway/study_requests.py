@@ -190,6 +190,7 @@ PICTURES = {
     "get_study_mask": f"{STUDY}/masks/{{index}}.png",
 }
 READS = PICTURES | {"get_study_result": f"{STUDY}/result", "get_study_masks": f"{STUDY}/masks.nii.gz"}
+READS |= {"get_study_slices_values": f"{STUDY}/slices.hu", "get_study_model_answers": f"{STUDY}/model-answers"}
 READS |= {"get_study_file": f"{STUDY}/files/lesions.csv"}
 _FILE = f"{STUDY}/files/{{name}}"
 STUDY_EFFECTS: dict[tuple[str, str], Effect] = {
@@ -229,6 +230,8 @@ STUDY_EFFECTS: dict[tuple[str, str], Effect] = {
     ("export_deidentified_study", "version"): (exported(), exported(version="2")),
     ("export_deidentified_study", "dates"): (exported(), exported(dates="shifted")),
     ("export_deidentified_study", "characteristics"): (exported(), exported(characteristics="retained")),
+    ("get_study_slices_values", "first"): read(READS["get_study_slices_values"], {}, {"first": "2"}),
+    ("get_study_slices_values", "count"): read(READS["get_study_slices_values"], {}, {"count": "2"}),
     ("get_study_slice", "center"): read(
         PICTURES["get_study_slice"], {"width": "400"}, {"width": "400", "center": "40"}
     ),
@@ -285,6 +288,9 @@ STUDY_PROBLEMS: dict[tuple[str, str], Request] = {
     **{(name, "no-such-study"): nothing("GET", path) for name, path in READS.items()},
     **{(name, "study-not-finished"): unfinished(path) for name, path in READS.items()},
     **{(name, "no-such-slice"): beyond_the_last(path) for name, path in PICTURES.items()},
+    ("get_study_slices_values", "no-such-slice"): lambda api: api.call(
+        "GET", place(READS["get_study_slices_values"], finished(api)), params={"first": "99"}
+    ),
     ("get_study_file", "http-404"): lambda api: api.call(
         "GET", place(_FILE.replace("{name}", "segmentation.dcm"), finished(api))
     ),

@@ -11109,11 +11109,11 @@ export interface operations {
     };
     get_study_slices_values: {
         parameters: {
-            query: {
+            query?: {
                 /** @description index of the first slice, from 0 at the feet */
-                first: number;
-                /** @description number of slices */
-                count: number;
+                first?: number;
+                /** @description number of slices; fewer come where the volume ends */
+                count?: number;
                 /** @description version of the result; the newest that is finished by default */
                 version?: number;
             };

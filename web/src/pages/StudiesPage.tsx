@@ -1,5 +1,5 @@
 /** The worklist: studies of the account, and the place to send one. */
-import { useDeferredValue, useState } from "react";
+import { useDeferredValue, useEffect, useState } from "react";
 import { Link } from "react-router";
 import type { Study } from "../api.ts";
 import { ErrorBox } from "../components/ErrorBox.tsx";
@@ -18,6 +18,7 @@ export default function StudiesPage() {
   const [filter, setFilter] = useState<StudyFilter>({ search: "", status: "" });
   const { studies, error, reload, onMore, onFirst } = useStudies(useDeferredValue(filter));
   usePageTitle(translator.text("studies"));
+  useEffect(() => void import("./StudyPage.tsx"), []); // a study is opened next
   return (
     <section>
       <h1>{translator.text("studies")}</h1>

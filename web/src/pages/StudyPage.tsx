@@ -27,6 +27,15 @@ export default function StudyPage() {
   const { data: study, error, reload } = useResource(
     useCallback(async () => dataOrThrow(await hepar.GET("/v1/studies/{study_id}", { params: { path: { study_id: id } } })), [hepar, id]),
   );
+  // Asked for at once: the study only says whether it is this version's.
+  const newest = useMemo(
+    () =>
+      hepar.GET("/v1/studies/{study_id}/result", { params: { path: { study_id: id } } }).then(
+        ({ data }) => data as StudyResult | undefined,
+        () => undefined, // it is asked for again where it is needed
+      ),
+    [hepar, id],
+  );
   const title = study?.name ?? study?.patient_pseudonym ?? translator.text("study");
   usePageTitle(title);
   const active = study !== undefined && isActive(study);
@@ -43,7 +52,7 @@ export default function StudyPage() {
       <h1>{title}</h1>
       <ErrorBox error={error} />
       {study ? <StudyState study={study} /> : null}
-      {study?.status === "finished" ? <FinishedStudy study={study} /> : null}
+      {study?.status === "finished" ? <FinishedStudy study={study} newest={newest} /> : null}
     </section>
   );
 }
@@ -64,13 +73,21 @@ function StudyState({ study }: { study: Study }) {
   );
 }
 
-function FinishedStudy({ study: { id, version } }: { study: Study }) {
+interface FinishedStudyProps {
+  study: Study;
+  /** A request for the newest result. */
+  newest: Promise<StudyResult | undefined>;
+}
+
+function FinishedStudy({ study: { id, version }, newest }: FinishedStudyProps) {
   const { hepar } = useSession();
   const { data: result, error } = useResource(
-    useCallback(
-      async () => dataOrThrow(await hepar.GET("/v1/studies/{study_id}/result", { params: { path: { study_id: id }, query: { version } } })) as StudyResult,
-      [hepar, id, version],
-    ),
+    useCallback(async () => {
+      const found = await newest;
+      if (found?.version === version) return found;
+      const params = { path: { study_id: id }, query: { version } };
+      return dataOrThrow(await hepar.GET("/v1/studies/{study_id}/result", { params })) as StudyResult;
+    }, [hepar, id, version, newest]),
   );
   return (
     <>

@@ -1,7 +1,7 @@
 /** The masks of liver and lesions of a whole study, from the NIfTI file that the server makes of them. */
 import { dataOrThrow, type HeparClient, type VolumeFacts } from "../api.ts";
 import type { LabelPicture } from "../viewer/LabelImage.ts";
-import { planeSize, type Plane } from "../viewer/planes.ts";
+import { PLANES_AT_ONCE, planeSize, type Plane } from "../viewer/planes.ts";
 import { PlaneCache } from "./PlaneCache.ts";
 import { Subscribers } from "./Subscribers.ts";
 
@@ -27,7 +27,7 @@ export class LabelStore {
   ) {
     this.slices = Array.from({ length: volume.slices });
     this.empty = this.wrap(new Uint8Array(volume.rows * volume.columns), "axial");
-    this.planes = new PlaneCache(volume, this.slices, (length) => new Uint8Array(length), this.wrap);
+    this.planes = new PlaneCache(volume, this.slices, (length) => new Uint8Array(length), this.wrap, PLANES_AT_ONCE / 2);
   }
 
   readonly revised = (): number => this.revision;

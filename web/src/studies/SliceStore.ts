@@ -37,7 +37,7 @@ export class SliceStore {
   ) {
     this.slices = Array.from({ length: volume.slices });
     this.pictures = Array.from({ length: volume.slices });
-    this.planes = new PlaneCache(volume, this.slices, (length) => new Int16Array(length).fill(AIR_HU), this.picture);
+    this.planes = new PlaneCache(volume, this.slices, (length) => new Int16Array(length).fill(AIR_HU), this.picture, 0);
     this.keptMax = Math.max(16, Math.floor(BYTES_MAX / (volume.rows * volume.columns * BYTES_PER_VOXEL)));
   }
 

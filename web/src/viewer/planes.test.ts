@@ -17,8 +17,10 @@ test("coronal and sagittal planes have the head at the top, the right or the fro
 });
 
 test("planes are reformatted in blocks, the last one shorter", () => {
-  expect(planeBlock(13, 20)).toEqual({ first: 8, count: 8 });
-  expect(planeBlock(18, 20)).toEqual({ first: 16, count: 4 });
+  expect(planeBlock(13, 20, 0)).toEqual({ first: 8, count: 8 });
+  expect(planeBlock(18, 20, 0)).toEqual({ first: 16, count: 4 });
+  expect(planeBlock(13, 20, 4)).toEqual({ first: 12, count: 8 });
+  expect(planeBlock(2, 20, 4)).toEqual({ first: 0, count: 4 });
 });
 
 test("a slice that is not there leaves its line as it was", () => {

@@ -20,10 +20,11 @@ export interface VolumeShape {
 /** Reformatted at once: neighbours are shown next. */
 export const PLANES_AT_ONCE = 8;
 
-/** Indices of the planes that are reformatted together with this one. */
-export function planeBlock(index: number, count: number): { first: number; count: number } {
-  const first = index - (index % PLANES_AT_ONCE);
-  return { first, count: Math.min(PLANES_AT_ONCE, count - first) };
+/** Indices of the planes that are reformatted together with this one. shift: moves the borders between blocks. */
+export function planeBlock(index: number, count: number, shift: number): { first: number; count: number } {
+  const start = index - ((index + shift) % PLANES_AT_ONCE);
+  const [first, stop] = [Math.max(0, start), Math.min(count, start + PLANES_AT_ONCE)];
+  return { first, count: stop - first };
 }
 
 /** A box of a slice, in its pixels; maxima exclusive. */

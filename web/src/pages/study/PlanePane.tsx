@@ -1,6 +1,7 @@
 /** One plane of a volume. Rendered when its own slice changes, or the crosshair in it. */
 import { useCallback, useMemo } from "react";
 import { ErrorBox } from "../../components/ErrorBox.tsx";
+import type { Window } from "../../files/picture.ts";
 import type { MessageKey } from "../../i18n/en.ts";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import { useVoxel, type Position } from "../../studies/Position.ts";
@@ -9,12 +10,13 @@ import { statedDisplay, type DisplaySettings } from "../../viewer/display.ts";
 import type { Point, View } from "../../viewer/geometry.ts";
 import { AXIS_OF, fromPlane, lengthOf, PATIENT_SIDES, planeSize, planeSpacing, toPlane, type Plane } from "../../viewer/planes.ts";
 import { Viewer } from "../../viewer/Viewer.tsx";
+import { titleOf } from "./ComparisonTools.tsx";
 import type { Layers } from "./layers.ts";
 import { useOverlay, usePicture } from "./usePlane.ts";
 
-export const PLANE_NAMES = { axial: "planeAxial", coronal: "planeCoronal", sagittal: "planeSagittal" } as const satisfies Record<Plane, MessageKey>;
+const PLANE_NAMES = { axial: "planeAxial", coronal: "planeCoronal", sagittal: "planeSagittal" } as const satisfies Record<Plane, MessageKey>;
 
-interface PlanePaneProps {
+export interface PlanePaneProps {
   volume: StudyVolume;
   position: Position;
   plane: Plane;
@@ -25,11 +27,11 @@ interface PlanePaneProps {
   layers: Layers;
   /** Whether the place that the other planes show is marked. */
   crosshair: boolean;
-  /** Which study it is, where two are compared. */
-  title?: string | undefined;
+  /** Whether it says which result it shows: two are compared. */
+  titled: boolean;
 }
 
-export function PlanePane({ volume, position, plane, settings, onSettings, view, onView, layers, crosshair, title }: PlanePaneProps) {
+export function PlanePane({ volume, position, plane, settings, onSettings, view, onView, layers, crosshair, titled }: PlanePaneProps) {
   const translator = useTranslator();
   const shape = volume.result.volume;
   const axis = AXIS_OF[plane];
@@ -44,12 +46,8 @@ export function PlanePane({ volume, position, plane, settings, onSettings, view,
     [shape, plane],
   );
   const name = translator.text(PLANE_NAMES[plane]);
-  const { width, centre } = settings.window;
-  const corner = useMemo(() => {
-    const position = translator.text("slicePosition", { number: index + 1, count: lengthOf(shape, AXIS_OF[plane]) });
-    const windowed = translator.text("windowText", { width: Math.round(width), centre: Math.round(centre) });
-    return [...(title ? [title] : []), plane === "axial" ? position : `${name}: ${position}`, windowed];
-  }, [translator, index, shape, plane, name, width, centre, title]);
+  const title = titled ? titleOf(translator, volume.result) : "";
+  const corner = useCorner(title, plane, index, lengthOf(shape, axis), settings.window);
   const onStep = useCallback((steps: number) => position.move({ [axis]: position.current()[axis] + steps }), [position, axis]);
   const onPick = useCallback((point: Point) => position.move(fromPlane(point, plane, position.current(), shape)), [position, plane, shape]);
   const onOwnView = useCallback((next: View) => onView(plane, next), [onView, plane]);
@@ -76,4 +74,14 @@ export function PlanePane({ volume, position, plane, settings, onSettings, view,
       )}
     </div>
   );
+}
+
+/** Lines of text at the corner. title: empty for none. */
+function useCorner(title: string, plane: Plane, index: number, count: number, { width, centre }: Window): string[] {
+  const translator = useTranslator();
+  return useMemo(() => {
+    const position = translator.text("slicePosition", { number: index + 1, count });
+    const named = plane === "axial" ? position : `${translator.text(PLANE_NAMES[plane])}: ${position}`;
+    return [title, named, translator.text("windowText", { width: Math.round(width), centre: Math.round(centre) })].filter(Boolean);
+  }, [translator, title, plane, index, count, width, centre]);
 }

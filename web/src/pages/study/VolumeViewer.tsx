@@ -9,14 +9,15 @@ import type { DisplaySettings } from "../../viewer/display.ts";
 import type { View } from "../../viewer/geometry.ts";
 import { PLANES, type Plane } from "../../viewer/planes.ts";
 import "../../viewer/viewer.css";
-import { ComparisonTools, titleOf } from "./ComparisonTools.tsx";
+import { ComparisonTools } from "./ComparisonTools.tsx";
 import { INITIAL_LAYERS, nextFinding, voxelOf } from "./layers.ts";
 import { LayersPanel } from "./LayersPanel.tsx";
-import { PlanePane } from "./PlanePane.tsx";
+import { PlanePane, type PlanePaneProps } from "./PlanePane.tsx";
 import { LAYOUTS, ReaderTools, type Layout } from "./ReaderTools.tsx";
 import { SliceStrip } from "./SliceStrip.tsx";
 import { useCandidates, useComparison, type Choice } from "./useComparison.ts";
 
+const AXIAL = ["axial"] as const;
 type Views = Partial<Record<Plane, View>>;
 
 interface VolumeViewerProps {
@@ -43,29 +44,17 @@ export function VolumeViewer({ volume, position }: VolumeViewerProps) {
     setViews({});
     second.fit();
   };
-  function onKeyDown(event: KeyboardEvent): void {
-    const { key, ctrlKey, metaKey, altKey, target } = event;
-    if (ctrlKey || metaKey || altKey || (target instanceof Element && target.matches("input, select, textarea"))) return;
-    const jump = (direction: number) => {
-      const lesion = nextFinding(volume.result.lesions, position.current().slice, direction);
-      if (lesion) position.move(voxelOf(lesion));
-    };
-    const toggle = (layer: "boxes" | "axes" | "masks") => setLayers((known) => ({ ...known, [layer]: !known[layer] }));
-    const actions: Record<string, () => void> = {
-      n: () => jump(1),
-      p: () => jump(-1),
-      b: () => toggle("boxes"),
-      d: () => toggle("axes"),
-      m: () => toggle("masks"),
-      f: () => setFull(!full),
-      escape: () => setFull(false),
-      v: () => changeLayout(nextLayout(layout, volume.slices.complete)),
-    };
-    actions[key.toLowerCase()]?.();
-  }
-  const own = { settings, onSettings: setSettings, layers };
-  const shownPlanes = layout === "planes" ? PLANES : (["axial"] as const);
-  const crosshair = layout === "planes" || settings.tool === "crosshair";
+  const onKeyDown = (event: KeyboardEvent) =>
+    keyAction(event, {
+      jump: (direction) => {
+        const lesion = nextFinding(volume.result.lesions, position.current().slice, direction);
+        if (lesion) position.move(voxelOf(lesion));
+      },
+      toggle: (layer) => setLayers((known) => ({ ...known, [layer]: !known[layer] })),
+      full: (next) => setFull((known) => next ?? !known),
+      changeLayout: () => changeLayout(nextLayout(layout, volume.slices.complete)),
+    });
+  const own = { settings, onSettings: setSettings, crosshair: layout === "planes" || settings.tool === "crosshair", titled: comparing };
   return (
     <div className={full ? "image-panel reader full" : "image-panel reader"} onKeyDown={onKeyDown}>
       <ReaderTools
@@ -81,32 +70,10 @@ export function VolumeViewer({ volume, position }: VolumeViewerProps) {
       {comparing ? <ComparisonTools {...second.tools} /> : null}
       <ErrorBox error={second.error} />
       <div className={`panes panes-${layout}`}>
-        {shownPlanes.map((plane) => (
-          <PlanePane
-            key={plane}
-            {...own}
-            volume={volume}
-            position={position}
-            plane={plane}
-            view={views[plane]}
-            onView={onView}
-            crosshair={crosshair}
-            title={comparing ? titleOf(translator, volume.result) : undefined}
-          />
+        {(layout === "planes" ? PLANES : AXIAL).map((plane) => (
+          <PlanePane key={plane} {...own} volume={volume} position={position} plane={plane} layers={layers} view={views[plane]} onView={onView} />
         ))}
-        {second.volume ? (
-          <PlanePane
-            {...own}
-            volume={second.volume}
-            position={second.position}
-            plane="axial"
-            layers={second.layers}
-            view={second.shared ? views.axial : second.view}
-            onView={second.shared ? onView : second.onView}
-            crosshair={crosshair}
-            title={titleOf(translator, second.volume.result)}
-          />
-        ) : null}
+        {second.volume ? <SecondPane {...own} second={second} volume={second.volume} view={views.axial} onView={onView} /> : null}
       </div>
       <SliceStrip result={volume.result} position={position} slices={volume.slices} />
       <div className={comparing ? "pair" : "single"}>
@@ -121,6 +88,43 @@ export function VolumeViewer({ volume, position }: VolumeViewerProps) {
       </details>
     </div>
   );
+}
+
+interface SecondPaneProps extends Pick<PlanePaneProps, "volume" | "settings" | "onSettings" | "crosshair" | "titled" | "view" | "onView"> {
+  second: ReturnType<typeof useSecond>;
+}
+
+/** Moved and zoomed with the first pane where both show the same grid of voxels. */
+function SecondPane({ second, view, onView, ...pane }: SecondPaneProps) {
+  const { position, layers, shared } = second;
+  return (
+    <PlanePane {...pane} position={position} plane="axial" layers={layers} view={shared ? view : second.view} onView={shared ? onView : second.onView} />
+  );
+}
+
+interface KeyTargets {
+  /** To the finding above (1) or below (-1). */
+  jump(direction: number): void;
+  toggle(layer: "boxes" | "axes" | "masks"): void;
+  /** Without a value, the other state. */
+  full(next?: boolean): void;
+  changeLayout(): void;
+}
+
+/** Keys of the whole reader; those of one pane are in useViewerInput.ts. */
+function keyAction({ key, ctrlKey, metaKey, altKey, target }: KeyboardEvent, targets: KeyTargets): void {
+  if (ctrlKey || metaKey || altKey || (target instanceof Element && target.matches("input, select, textarea"))) return;
+  const actions: Record<string, () => void> = {
+    n: () => targets.jump(1),
+    p: () => targets.jump(-1),
+    b: () => targets.toggle("boxes"),
+    d: () => targets.toggle("axes"),
+    m: () => targets.toggle("masks"),
+    f: () => targets.full(),
+    escape: () => targets.full(false),
+    v: () => targets.changeLayout(),
+  };
+  actions[key.toLowerCase()]?.();
 }
 
 function nextLayout(layout: Layout, planes: boolean): Layout {

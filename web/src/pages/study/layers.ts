@@ -84,11 +84,9 @@ export function diameters(lesions: readonly Lesion[], plane: Plane, index: numbe
     .map(({ start_px, end_px }) => ({ from: { x: start_px[0], y: start_px[1] }, to: { x: end_px[0], y: end_px[1] } }));
 }
 
-/** The middle of a lesion in its key slice. */
-export function voxelOf({ boxes, key_slice }: Lesion): Partial<Voxel> {
-  const box = boxes.find(({ slice }) => slice === key_slice);
-  if (!box) return { slice: key_slice };
-  return { slice: key_slice, column: Math.floor((box.x_min + box.x_max) / 2), row: Math.floor((box.y_min + box.y_max) / 2) };
+/** The middle of a lesion's long axis. */
+export function voxelOf({ long_axis: { slice, start_px, end_px } }: Lesion): Voxel {
+  return { slice, column: Math.floor((start_px[0] + end_px[0]) / 2), row: Math.floor((start_px[1] + end_px[1]) / 2) };
 }
 
 /** The lesion with the nearest key slice above (1) or below (-1); undefined if there is none. */

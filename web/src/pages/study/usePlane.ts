@@ -26,19 +26,18 @@ export function usePicture(store: SliceStore, plane: Plane, index: number) {
   useEffect(() => {
     if (plane !== "axial") return;
     let current = true;
-    if (missing) {
-      store.get(index).then(
-        () => {
-          if (!current) return;
-          setArrived((count) => count + 1);
-          setError(undefined);
-        },
-        (reason: unknown) => {
-          if (current) setError(reason);
-        },
-      );
-    }
-    store.load(index);
+    // The slice that the user waits for comes alone; all others after it.
+    store.get(index).then(
+      () => {
+        if (!current) return;
+        if (missing) setArrived((count) => count + 1);
+        setError(undefined);
+        store.load(index);
+      },
+      (reason: unknown) => {
+        if (current) setError(reason);
+      },
+    );
     return () => {
       current = false;
     };
