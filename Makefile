@@ -112,9 +112,13 @@ bench: setup .venv/.dev ## compare ONNX Runtime alone, Triton, each service and 
 # Folder or ZIP of DICOM files for `make bench-study`; the sample study by default.
 STUDY ?=
 
+# Numbers of workers that `make bench-study` compares over PostgreSQL, and slices of the longer studies.
+STUDY_WORKERS ?=
+STUDY_LENGTHS ?= 300
+
 .PHONY: bench-study
-bench-study: setup .venv/.dev ## compare a study's model work with ONNX Runtime alone: make bench-study [STUDY=path]
-	.venv/bin/python -m bench study $(if $(STUDY),--study "$(STUDY)")
+bench-study: setup .venv/.dev ## compare a study with ONNX Runtime alone: make bench-study [STUDY=path] [STUDY_WORKERS="1 2 4"] [STUDY_LENGTHS="300 600"]
+	.venv/bin/python -m bench study $(if $(STUDY),--study "$(STUDY)") --lengths $(STUDY_LENGTHS) --workers $(STUDY_WORKERS)
 
 .PHONY: bench-memory
 bench-memory: setup .venv/.dev ## measure the memory of every process over 10,000 images per task

@@ -6,7 +6,11 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from tests.support.power_cut import Disk, recorded, write_state
+
+pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="there is no strace: see .ci/install-debian")
 
 _OBJECTS = """
 import asyncio, os, sys
