@@ -84,8 +84,8 @@ sbom: .venv/.dev ## list each image's Python packages with hashes, as CycloneDX:
 	@ls var/sbom
 
 .PHONY: fault-studies
-fault-studies: .venv/.dev ## kill study workers in every phase of an analysis, 100 times on each database; STUDY_KILLS=N for another number
-	STUDY_KILLS=$${STUDY_KILLS:-100} .venv/bin/python -m pytest tests/study_service/test_faults.py
+fault-studies: .venv/.dev ## kill study workers in every phase of an analysis, and every other component, 100 times each; STUDY_KILLS=N for another number
+	STUDY_KILLS=$${STUDY_KILLS:-100} .venv/bin/python -m pytest tests/study_service/test_faults.py tests/study_service/test_real_faults.py
 
 .PHONY: compose-test
 compose-test: .venv/.dev ## test docker-compose.yml: start, network, kill, backup, upgrade; needs podman, root, stand-in images
