@@ -120,6 +120,10 @@ STUDY_LENGTHS ?= 300
 bench-study: setup .venv/.dev ## compare a study with ONNX Runtime alone: make bench-study [STUDY=path] [STUDY_WORKERS="1 2 4"] [STUDY_LENGTHS="300 600"]
 	.venv/bin/python -m bench study $(if $(STUDY),--study "$(STUDY)") --lengths $(STUDY_LENGTHS) --workers $(STUDY_WORKERS)
 
+.PHONY: test-large-upload
+test-large-upload: setup .venv/.dev ## an upload of 300 MB in constant memory, and a study of 600 slices below 1 GB
+	.venv/bin/python -m bench upload
+
 .PHONY: bench-memory
 bench-memory: setup .venv/.dev ## measure the memory of every process over 10,000 images per task
 	.venv/bin/python -m bench memory --workload classification

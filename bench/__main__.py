@@ -16,6 +16,7 @@ import psutil
 from bench import hops as hops_report
 from bench.event_loop import longest_callbacks
 from bench.hops import measure_hops, write_candidates
+from bench.large_upload import check_uploads, measure_uploads, upload_lines
 from bench.long_study import length_lines, measure_lengths
 from bench.machine import machine
 from bench.measurement import (
@@ -77,6 +78,7 @@ def main() -> int:
     study.add_argument("--out", type=Path, default=FOLDER)
     study.add_argument("--lengths", type=int, nargs="*", default=[300], help="slices of longer studies")
     study.add_argument("--workers", type=int, nargs="*", default=[], help="workers over PostgreSQL")
+    commands.add_parser("upload", help="memory of study_service for an upload of 300 MB; fails above the limits")
     hops = commands.add_parser("hops", help="one call of Triton for each model, an ensemble, or one merged graph")
     hops.add_argument("--rounds", type=int, default=4)
     arguments = parser.parse_args()
@@ -87,6 +89,8 @@ def main() -> int:
             _memory(arguments.workload, arguments.requests, arguments.step)
         elif arguments.command == "study":
             _study(arguments)
+        elif arguments.command == "upload":
+            _upload()
         elif arguments.command == "hops":
             _hops(arguments.rounds)
         elif arguments.command == "segmenter":
@@ -201,6 +205,13 @@ def _scaling(study: Path, workers: list[int]) -> list[ScalingCosts]:
         return [
             measure_scaling(upload, server.new_database(), count, folder / str(count)) for count in sorted(set(workers))
         ]
+
+
+def _upload() -> None:
+    with running_stack_process() as stack:
+        measured = measure_uploads(stack, FOLDER)
+    print(*upload_lines(measured), sep="\n")
+    check_uploads(measured)
 
 
 def _hops(rounds: int) -> None:

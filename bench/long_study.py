@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import psutil
 
 from bench.measurement import MeasurementFailed, RunningStack
 from bench.stored_study import analyse_study
@@ -17,7 +18,7 @@ from bench.study_slices import volume_of
 from hepar.imaging.volume import CtVolume
 
 _PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
-_WORKER, _READERS = "study_service worker", "forkserver"
+_WORKER = "study_service worker"
 
 
 @dataclass
@@ -63,17 +64,21 @@ def _written(volume: CtVolume, count: int, file: Path) -> Path:
 
 
 def _peaks(stack: RunningStack) -> tuple[int, int]:
-    """Since their start."""
-    worker = next((one for one in stack.process.children(recursive=True) if _command(one.pid).endswith(_WORKER)), None)
-    if worker is None:
-        raise MeasurementFailed("the worker is not there")
-    return _peak_bytes(worker.pid), max(
-        map(_peak_bytes, [one.pid for one in worker.children(recursive=True)]), default=0
-    )
+    """Of the worker and of its largest child, since their start."""
+    children = _process(stack, _WORKER).children(recursive=True)
+    return peak_bytes(stack, _WORKER), max((_peak_bytes(child.pid) for child in children), default=0)
 
 
-def _command(pid: int) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+def peak_bytes(stack: RunningStack, command: str) -> int:
+    """The most memory of a process of the stack since its start. command: how its command line ends."""
+    return _peak_bytes(_process(stack, command).pid)
+
+
+def _process(stack: RunningStack, command: str) -> psutil.Process:
+    for process in stack.process.children(recursive=True):
+        if " ".join(process.cmdline()).endswith(command):
+            return process
+    raise MeasurementFailed(f"{command} is not there")
 
 
 def _peak_bytes(pid: int) -> int:
