@@ -84,8 +84,8 @@ sbom: .venv/.dev ## list each image's Python packages with hashes, as CycloneDX:
 	@ls var/sbom
 
 .PHONY: fault-studies
-fault-studies: .venv/.dev ## kill study workers in every phase of an analysis, 100 times on each database; STUDY_KILLS=N for another number
-	STUDY_KILLS=$${STUDY_KILLS:-100} .venv/bin/python -m pytest tests/study_service/test_faults.py
+fault-studies: .venv/.dev ## kill study workers in every phase of an analysis, and every other component, 100 times each; STUDY_KILLS=N for another number
+	STUDY_KILLS=$${STUDY_KILLS:-100} .venv/bin/python -m pytest tests/study_service/test_faults.py tests/study_service/test_real_faults.py
 
 .PHONY: compose-test
 compose-test: .venv/.dev ## test docker-compose.yml: start, network, kill, backup, upgrade; needs podman, root, stand-in images
@@ -112,9 +112,17 @@ bench: setup .venv/.dev ## compare ONNX Runtime alone, Triton, each service and 
 # Folder or ZIP of DICOM files for `make bench-study`; the sample study by default.
 STUDY ?=
 
+# Numbers of workers that `make bench-study` compares over PostgreSQL, and slices of the longer studies.
+STUDY_WORKERS ?=
+STUDY_LENGTHS ?= 300
+
 .PHONY: bench-study
-bench-study: setup .venv/.dev ## compare a study's model work with ONNX Runtime alone: make bench-study [STUDY=path]
-	.venv/bin/python -m bench study $(if $(STUDY),--study "$(STUDY)")
+bench-study: setup .venv/.dev ## compare a study with ONNX Runtime alone: make bench-study [STUDY=path] [STUDY_WORKERS="1 2 4"] [STUDY_LENGTHS="300 600"]
+	.venv/bin/python -m bench study $(if $(STUDY),--study "$(STUDY)") --lengths $(STUDY_LENGTHS) --workers $(STUDY_WORKERS)
+
+.PHONY: test-large-upload
+test-large-upload: setup .venv/.dev ## an upload of 300 MB in constant memory, and a study of 600 slices below 1 GB
+	.venv/bin/python -m bench upload
 
 .PHONY: bench-memory
 bench-memory: setup .venv/.dev ## measure the memory of every process over 10,000 images per task

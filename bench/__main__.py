@@ -16,6 +16,8 @@ import psutil
 from bench import hops as hops_report
 from bench.event_loop import longest_callbacks
 from bench.hops import measure_hops, write_candidates
+from bench.large_upload import check_uploads, measure_uploads, upload_lines
+from bench.long_study import length_lines, measure_lengths
 from bench.machine import machine
 from bench.measurement import (
     START_AND_STOP_S,
@@ -30,13 +32,16 @@ from bench.measurement import (
 )
 from bench.report import rows_of, table, write
 from bench.segmenter_cost import WITH, WITHOUT, costs_of, measure_segmenter, table_of, write_repository_without
+from bench.stored_study import upload_of
 from bench.study import lines_of, measure_study
+from bench.study_scaling import ScalingCosts, measure_scaling, scaling_lines
 from bench.study_slices import SAMPLE_STUDY
 from bench.variants import VARIANTS, write_variant
 from local_stack.demo import running_stack
 from local_stack.demo_client import DemoFailed
 from local_stack.settings import StackSettings, on_free_ports
 from study_service.slice_models import SliceLimits
+from tests.support.postgresql import postgresql_server
 
 FOLDER = Path("var/bench")
 SLOWEST_IMAGE_S = 1.0
@@ -71,6 +76,9 @@ def main() -> int:
     study.add_argument("--batch", type=int, default=SliceLimits().batch_slices, help="slices of one request")
     study.add_argument("--in-flight", type=int, default=SliceLimits().in_flight, help="requests at a time")
     study.add_argument("--out", type=Path, default=FOLDER)
+    study.add_argument("--lengths", type=int, nargs="*", default=[300], help="slices of longer studies")
+    study.add_argument("--workers", type=int, nargs="*", default=[], help="workers over PostgreSQL")
+    commands.add_parser("upload", help="memory of study_service for an upload of 300 MB; fails above the limits")
     hops = commands.add_parser("hops", help="one call of Triton for each model, an ensemble, or one merged graph")
     hops.add_argument("--rounds", type=int, default=4)
     arguments = parser.parse_args()
@@ -81,6 +89,8 @@ def main() -> int:
             _memory(arguments.workload, arguments.requests, arguments.step)
         elif arguments.command == "study":
             _study(arguments)
+        elif arguments.command == "upload":
+            _upload()
         elif arguments.command == "hops":
             _hops(arguments.rounds)
         elif arguments.command == "segmenter":
@@ -176,12 +186,32 @@ def _study(arguments: argparse.Namespace) -> None:
     limits = SliceLimits(arguments.batch, arguments.in_flight)
     with running_stack_process() as stack:
         costs = measure_study(stack, arguments.study, limits, arguments.rounds, FOLDER)
-    lines = lines_of(arguments.study.name, costs)
+        lengths = measure_lengths(stack, arguments.study, arguments.lengths, arguments.rounds, FOLDER)
+    name = arguments.study.name
+    lines = [*lines_of(name, costs), "", *length_lines(name, lengths)]
+    if arguments.workers:
+        lines += ["", *scaling_lines(name, _scaling(arguments.study, arguments.workers))]
     print(*lines, sep="\n")
     arguments.out.mkdir(parents=True, exist_ok=True)
     text = "\n".join(["Made by `make bench-study`; do not edit.", "", machine(), "", *lines, ""])
     (arguments.out / "study.md").write_text(text)
     print(arguments.out / "study.md")
+
+
+def _scaling(study: Path, workers: list[int]) -> list[ScalingCosts]:
+    upload, folder = upload_of(study, FOLDER), FOLDER / "scaling"
+    shutil.rmtree(folder, ignore_errors=True)
+    with postgresql_server() as server:
+        return [
+            measure_scaling(upload, server.new_database(), count, folder / str(count)) for count in sorted(set(workers))
+        ]
+
+
+def _upload() -> None:
+    with running_stack_process() as stack:
+        measured = measure_uploads(stack, FOLDER)
+    print(*upload_lines(measured), sep="\n")
+    check_uploads(measured)
 
 
 def _hops(rounds: int) -> None:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -64,13 +64,16 @@ def _show_image(client: httpx.Client, image: Path) -> None:
 
 
 @contextmanager
-def running_stack(settings: StackSettings, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def running_stack(
+    settings: StackSettings, folder: Path, variables: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """Runs the stack as a separate process with state and logs in `folder`: ready on entry, stopped on exit.
 
+    variables: of the environment, instead of those that `state_variables` gives.
     Raises DemoFailed with the last lines of the log when the stack does not become ready.
     """
     log_file = folder / "stack.log"
-    environment = settings.environment() | state_variables(folder)
+    environment = settings.environment() | state_variables(folder) | dict(variables or {})
     with log_file.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "local_stack", "run", "--quiet"],

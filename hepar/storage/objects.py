@@ -40,7 +40,7 @@ class ObjectStore:
 
     async def put(self, key: str, content: bytes) -> bool:
         """Creates an object; False where it exists already, which is then left as it is. Raises InsufficientStorage."""
-        with _guarded(key):
+        with _guarded(key, creates=True):
             if self._folder is not None:
                 return await asyncio.to_thread(_create_file, self._folder, key, content)
             try:
@@ -55,7 +55,7 @@ class ObjectStore:
         Raises TooLarge and InsufficientStorage; the object does not exist then.
         """
         counted = _Counted(chunks, bytes_max)
-        with _guarded(key):
+        with _guarded(key, creates=True):
             if self._folder is not None:
                 await _write_file(self._folder, key, counted)
             else:  # several parts have no precondition; the key is new
@@ -161,12 +161,15 @@ class _Counted:
 
 
 @contextmanager
-def _guarded(key: str) -> Iterator[None]:
+def _guarded(key: str, *, creates: bool = False) -> Iterator[None]:
+    """creates: nothing needs to exist yet but the storage itself, so that what is missing is the bucket."""
     if not _KEY.fullmatch(key.rstrip("/")):
         raise ValueError(f"{key!r} is not a key of ours")
     try:
         yield
     except FileNotFoundError as error:
+        if creates:
+            raise Unavailable("the storage of studies cannot be reached at the moment") from error
         raise NotFound("the object does not exist") from error
     except OSError as error:
         if error.errno in _FULL:

@@ -21,7 +21,7 @@ KILLS = int(os.environ.get("STUDY_KILLS", "5"))
 
 @pytest.mark.timeout(600 + 120 * KILLS)
 def test_a_study_survives_kill_9_of_every_component(tmp_path: Path) -> None:
-    """The result is the one of an undisturbed analysis, and none of the tries is used up."""
+    """The result is the one of an undisturbed analysis; only an outage of the database can cost a try."""
 
     async def scenario() -> None:
         (tmp_path / "services").mkdir()
@@ -44,7 +44,8 @@ def test_a_study_survives_kill_9_of_every_component(tmp_path: Path) -> None:
                         else:
                             await asyncio.to_thread(services.kill, victim)
                         row = await studies.wait(study_id, ended)
-                        assert (row.status, row.tries, row.problem) == ("finished", 1, None), victim
+                        assert (row.status, row.problem) == ("finished", None), victim
+                        assert row.tries <= (2 if victim == "postgresql" else 1), victim
                         assert comparable(await studies.result(ANN, study_id)) == expected, victim
 
     asyncio.run(scenario())
