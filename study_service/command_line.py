@@ -27,6 +27,7 @@ def run_command(settings: Callable[[], StudySettings], arguments: Sequence[str])
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("api", help="serve the HTTP API")
     commands.add_parser("worker", help="analyse queued studies until SIGTERM")
+    commands.add_parser("listen", help="receive studies by DICOM C-STORE until SIGTERM")
     migrating = commands.add_parser("migrate", help="migrate the database to the newest revision, or to another")
     migrating.add_argument("revision", nargs="?", default="head")
     rotating = commands.add_parser("rotate-key", help="encrypt all data keys again with the newest key of the file")
@@ -54,6 +55,8 @@ def _run(chosen: argparse.Namespace, settings: StudySettings) -> None:
         run_app("study_service", create_app(settings), settings)
     elif chosen.command == "worker":
         asyncio.run(_work(settings))
+    elif chosen.command == "listen":
+        asyncio.run(_listen(settings))
     elif chosen.command == "migrate":
         asyncio.run(_migrate(settings, chosen.revision))
         print(f"the database is at {chosen.revision}")  # noqa: T201
@@ -67,13 +70,25 @@ async def _work(settings: StudySettings) -> None:
     """SIGTERM and Ctrl-C give the studies in progress back; another worker continues them."""
     from study_service.worker import run_worker
 
-    configure_logging("study_worker", settings.log_level)
-    configure_tracing("study_worker")
-    serve_metrics(settings.host, settings.worker_metrics_port)
+    await run_worker(settings, _stop_of("study_worker", settings, settings.worker_metrics_port))
+
+
+async def _listen(settings: StudySettings) -> None:
+    """SIGTERM and Ctrl-C end associations; their peers send again what was not acknowledged."""
+    from study_service.dicom_network.service import run_listener
+
+    await run_listener(settings, _stop_of("study_listener", settings, settings.listen_metrics_port))
+
+
+def _stop_of(process: str, settings: StudySettings, metrics_port: int) -> asyncio.Event:
+    """Set by SIGTERM and Ctrl-C. Begins the logs, traces and metrics of the process."""
+    configure_logging(process, settings.log_level)
+    configure_tracing(process)
+    serve_metrics(settings.host, metrics_port)
     stopping = asyncio.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_number, stopping.set)
-    await run_worker(settings, stopping)
+    return stopping
 
 
 async def _migrate(settings: StudySettings, revision: str) -> None:

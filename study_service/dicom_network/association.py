@@ -12,6 +12,8 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE
 from pynetdicom.association import Association
 
+from study_service.dicom_network.silence import silence_pynetdicom
+
 CONNECT_S = 10.0
 ASSOCIATE_S = 15.0
 ANSWER_S = 60.0
@@ -46,6 +48,7 @@ def client_tls(ca_file: Path | None, certificate_file: Path | None, key_file: Pa
 @contextmanager
 def associated(peer: Peer, sop_classes: Iterable[UID]) -> Iterator[Association]:
     """Released at the end of the block, or aborted after an exception. Raises AssociationRefused."""
+    silence_pynetdicom()
     entity = AE(ae_title=peer.calling_ae_title)
     entity.maximum_pdu_size = _PDU_BYTES
     entity.connection_timeout, entity.acse_timeout = CONNECT_S, ASSOCIATE_S
