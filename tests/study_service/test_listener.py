@@ -21,6 +21,7 @@ from pynetdicom import AE
 
 from hepar.imaging.dicom_file import COMPRESSED, UNCOMPRESSED
 from hepar.imaging.hounsfield import CT_CLASSES
+from study_service.command_line import run_command
 from tests.support.dicom_listener import AE_TITLE, OWNER, PEER, PEERS, RunningListener, dicom_listener
 from tests.support.finished_studies import finish_study
 from tests.support.orthanc import AE_TITLE as ORTHANC
@@ -76,8 +77,7 @@ def test_a_series_goes_from_the_archive_to_hepar_and_its_results_back(
     orthanc.store(files)
     orthanc.put("/modalities/hepar", {"AET": AE_TITLE, "Host": "127.0.0.1", "Port": listener.port})
     orthanc.post("/modalities/hepar/echo", {})
-    (study,) = orthanc.get("/studies")
-    orthanc.post("/modalities/hepar/store", study)
+    orthanc.post("/modalities/hepar/store", orthanc.study(uid))
     (arrived,) = wait_for(lambda: studies(api, "PACS-1", "orthanc"))
     assert (arrived["images"], arrived["status"], arrived["version"]) == (8, "queued", 1)
     colleague = api.headers("eve", group="radiology")
@@ -90,6 +90,42 @@ def test_a_series_goes_from_the_archive_to_hepar_and_its_results_back(
 
 def kinds_of(orthanc: Orthanc, study_uid: str) -> set[str]:
     return {tags["Modality"] for tags in orthanc.tags() if tags["StudyInstanceUID"] == study_uid}
+
+
+def test_a_study_is_fetched_by_its_accession_number_and_with_its_priors(
+    api: StudyApi, orthanc: Orthanc, listener: RunningListener
+) -> None:
+    """Wildcards would fetch the studies of others."""
+    orthanc.put("/modalities/hepar", {"AET": AE_TITLE, "Host": "127.0.0.1", "Port": listener.port})
+    orthanc.store(ct_files(6, patient="4730", accession="NOW-1"))
+    for number in (1, 2, 3):
+        orthanc.store(dated(ct_files(6, patient="4730", accession=f"PRIOR-{number}"), f"2025110{number}"))
+    orthanc.store(dated(ct_files(6, patient="4731", accession="OTHER-1"), "20251101"))
+
+    def fetch(*arguments: str) -> int:
+        return run_command(lambda: api.settings, ["fetch", "pacs", *arguments])
+
+    assert fetch("--accession", "NOW-1") == 0
+    (now,) = wait_for(lambda: studies(api, "NOW-1", "orthanc"))
+    assert fetch("--priors-of", now["id"]) == 0
+    for number in (2, 3):
+        wait_for(lambda: studies(api, f"PRIOR-{number}", "orthanc"))  # noqa: B023
+    assert studies(api, "PRIOR-1", "orthanc") == studies(api, "OTHER-1", "orthanc") == []
+    assert fetch("--accession", "*") == 1
+    assert fetch("--accession", "NONE-1") == 0
+    assert run_command(lambda: api.settings, ["fetch", "nowhere", "--accession", "NOW-1"]) == 1
+    assert fetch("--priors-of", "00000000-0000-0000-0000-000000000000") == 1
+
+
+def dated(files: list[bytes], study_date: str) -> list[bytes]:
+    changed = []
+    for content in files:
+        dataset = pydicom.dcmread(io.BytesIO(content))
+        dataset.StudyDate = study_date
+        buffer = io.BytesIO()
+        dataset.save_as(buffer)
+        changed.append(buffer.getvalue())
+    return changed
 
 
 def test_every_transfer_syntax_that_we_read_is_accepted(listener: RunningListener) -> None:
