@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import signal
@@ -19,13 +20,28 @@ import pytest
 from pydicom.uid import MRImageStorage, RLELossless, generate_uid
 from pynetdicom import AE
 
+from hepar.core.errors import ClientError
 from hepar.imaging.dicom_file import COMPRESSED, UNCOMPRESSED
 from hepar.imaging.hounsfield import CT_CLASSES
+from hepar.storage.encryption import load_key_ring
 from study_service.command_line import run_command
-from tests.support.dicom_listener import AE_TITLE, OWNER, PEER, PEERS, RunningListener, dicom_listener
+from study_service.dicom_network.incoming import IncomingStudies
+from study_service.dicom_network.listener import listening
+from study_service.dicom_network.service import run_listener
+from study_service.settings import StudySettings
+from tests.support.dicom_listener import (
+    AE_TITLE,
+    OWNER,
+    PEER,
+    PEERS,
+    RunningListener,
+    answers,
+    associated,
+    dicom_listener,
+)
 from tests.support.finished_studies import finish_study
 from tests.support.orthanc import AE_TITLE as ORTHANC
-from tests.support.orthanc import Orthanc, orthanc_server
+from tests.support.orthanc import Orthanc, free_ports, orthanc_server
 from tests.support.study_api import StudyApi, ct_files, study_api
 from tests.support.tokens import TokenAuthority
 
@@ -159,7 +175,7 @@ def test_compressed_images_arrive_as_they_were_sent(api: StudyApi, listener: Run
     ("calling", "called"), [("NOBODY", AE_TITLE), ("ELSEWHERE", AE_TITLE), ("pacs", AE_TITLE), (PEER, "OTHER")]
 )
 def test_only_known_peers_from_their_networks_are_let_in(listener: RunningListener, calling: str, called: str) -> None:
-    with listener.association(calling=calling, called=called) as association:
+    with associated(listener.port, calling=calling, called=called) as association:
         assert association.is_rejected
     assert listener.answers()
 
@@ -229,28 +245,31 @@ def certificates(folder: Path) -> None:
         openssl("x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.pem", *signed)
 
 
-def test_over_tls_only_peers_with_a_certificate_are_let_in(api: StudyApi, tmp_path: Path) -> None:
+def test_over_tls_only_peers_with_a_certificate_are_let_in(tmp_path: Path) -> None:
     certificates(tmp_path)
-    files = {
-        "listen_certificate_file": tmp_path / "server.pem",
-        "listen_key_file": tmp_path / "server.key",
-        "listen_ca_file": tmp_path / "ca.pem",
-    }
+    settings = StudySettings.model_validate(
+        {
+            "listen_port": free_ports(1)[0],
+            "listen_peers": PEERS,
+            "listen_certificate_file": tmp_path / "server.pem",
+            "listen_key_file": tmp_path / "server.key",
+            "listen_ca_file": tmp_path / "ca.pem",
+        }
+    )
     known = ssl.create_default_context(cafile=tmp_path / "ca.pem")
     known.load_cert_chain(tmp_path / "client.pem", tmp_path / "client.key")
+    anonymous = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+    incoming = IncomingStudies(tmp_path / "incoming", load_key_ring(tmp_path / "keys"), 10**6, 100, 10**6)
     with (
-        dicom_listener(api.settings, tmp_path / "log", spool_folder=tmp_path / "spool", **files) as running,
-        socket.create_connection(("127.0.0.1", running.port)),  # without a handshake: it must hold up nobody
+        listening(settings, incoming) as port,
+        socket.create_connection(("127.0.0.1", port)),  # without a handshake: it must hold up nobody
     ):
-        assert running.answers(tls_args=(known, "127.0.0.1"))
-        assert not running.answers(tls_args=(ssl.create_default_context(cafile=tmp_path / "ca.pem"), "127.0.0.1"))
-        assert not running.answers()
-        assert running.answers(tls_args=(known, "127.0.0.1"))
+        assert answers(port, tls_args=(known, "127.0.0.1"))
+        assert not answers(port, tls_args=(anonymous, "127.0.0.1"))
+        assert not answers(port)
+        assert answers(port, tls_args=(known, "127.0.0.1"))
 
 
-def test_without_peers_the_listener_does_not_start(api: StudyApi, tmp_path: Path) -> None:
-    with (
-        pytest.raises(AssertionError, match="HEPAR_STUDY_LISTEN_PEERS"),
-        dicom_listener(api.settings, tmp_path / "log", listen_peers="[]"),
-    ):
-        raise NotImplementedError("it did not start")
+def test_without_peers_the_listener_does_not_start() -> None:
+    with pytest.raises(ClientError, match="HEPAR_STUDY_LISTEN_PEERS"):
+        asyncio.run(run_listener(StudySettings(), asyncio.Event()))

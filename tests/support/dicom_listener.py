@@ -29,37 +29,43 @@ PEERS: list[dict[str, Any]] = [{"ae_title": PEER, "networks": ["127.0.0.0/8"], "
 _START_S = 60.0
 
 
+@contextmanager
+def associated(port: int, *sop_classes: str, calling: str = PEER, called: str = AE_TITLE, **more: Any) -> Iterator[Any]:  # noqa: ANN401
+    """Whatever became of it. more: `syntaxes` of the classes, and what `AE.associate` takes."""
+    entity = AE(ae_title=calling)
+    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 10
+    entity.add_requested_context(VERIFICATION)
+    syntaxes = more.pop("syntaxes", None)
+    for sop_class in sop_classes:
+        entity.add_requested_context(sop_class, syntaxes)
+    made: Association = entity.associate("127.0.0.1", port, ae_title=called, **more)
+    try:
+        yield made
+    finally:
+        if made.is_established:
+            made.release()
+
+
+def answers(port: int, **more: Any) -> bool:  # noqa: ANN401
+    with associated(port, **more) as association:
+        return bool(association.is_established and association.send_c_echo().get("Status") == 0)
+
+
 @dataclass(frozen=True)
 class RunningListener:
     port: int
     process: subprocess.Popen[bytes]
     log: Path
 
-    @contextmanager
-    def association(self, *sop_classes: str, calling: str = PEER, called: str = AE_TITLE, **more: Any) -> Iterator[Any]:  # noqa: ANN401
-        """Whatever became of it."""
-        entity = AE(ae_title=calling)
-        entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 10
-        entity.add_requested_context(VERIFICATION)
-        for sop_class in sop_classes:
-            entity.add_requested_context(sop_class, more.pop("syntaxes", None))
-        made: Association = entity.associate("127.0.0.1", self.port, ae_title=called, **more)
-        try:
-            yield made
-        finally:
-            if made.is_established:
-                made.release()
-
-    def answers(self, **more: Any) -> bool:  # noqa: ANN401
-        with self.association(**more) as association:
-            return bool(association.is_established and association.send_c_echo().get("Status") == 0)
+    def answers(self) -> bool:
+        return answers(self.port)
 
     def store(self, files: Sequence[bytes], statuses: list[int | None] | None = None) -> list[int | None]:
         """The status of each answer, added to `statuses` as it arrives; None where there was none."""
         statuses = [] if statuses is None else statuses
         datasets = [pydicom.dcmread(io.BytesIO(content)) for content in files]
         syntaxes = sorted({str(dataset.file_meta.TransferSyntaxUID) for dataset in datasets})
-        with self.association(str(datasets[0].SOPClassUID), syntaxes=syntaxes) as association:
+        with associated(self.port, str(datasets[0].SOPClassUID), syntaxes=syntaxes) as association:
             for dataset in datasets:
                 done = association.is_established
                 statuses.append(association.send_c_store(dataset).get("Status") if done else None)
