@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import honcho.manager
@@ -18,6 +19,8 @@ from local_stack.readiness import NotReady, wait_until_ready
 from local_stack.settings import StackSettings
 
 PROCFILE = Path("Procfile")
+_STARTED_WITH = {"study_listener": "HEPAR_STUDY_LISTEN_PEERS"}
+"""Processes that are started only where a variable is set."""
 START_TIMEOUT_S = 120
 # honcho kills after five seconds; requests in flight and Triton's shared memory need more time.
 honcho.manager.KILL_WAIT = 30
@@ -33,12 +36,22 @@ def run_stack(settings: StackSettings, *, hints: bool) -> int:
         raise CannotStart("no Procfile in this folder: start from the root of the repository")
     manager = honcho.manager.Manager(Printer(sys.stdout, colour=sys.stdout.isatty()))
     environment = settings.environment()
-    for name, command in parse_procfile(PROCFILE.read_text()).processes.items():
+    for name, command in processes(PROCFILE, environment).items():
         manager.add_process(name, command, env=environment)
     if hints:
         threading.Thread(target=_announce, args=(settings, manager), daemon=True).start()
     manager.loop()
     return int(manager.returncode or 0)
+
+
+def processes(procfile: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """Commands by name."""
+    found: dict[str, str] = parse_procfile(procfile.read_text()).processes
+    return {
+        name: command
+        for name, command in found.items()
+        if name not in _STARTED_WITH or environment.get(_STARTED_WITH[name])
+    }
 
 
 def _announce(settings: StackSettings, manager: honcho.manager.Manager) -> None:

@@ -1,4 +1,4 @@
-"""`python -m study_service api | worker | migrate | rotate-key`."""
+"""`python -m study_service api | worker | listen | fetch | migrate | rotate-key`."""
 
 from __future__ import annotations
 

@@ -27,6 +27,13 @@ def run_command(settings: Callable[[], StudySettings], arguments: Sequence[str])
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("api", help="serve the HTTP API")
     commands.add_parser("worker", help="analyse queued studies until SIGTERM")
+    commands.add_parser("listen", help="receive studies by DICOM C-STORE until SIGTERM")
+    fetching = commands.add_parser("fetch", help="have an archive send studies to the listener by C-MOVE")
+    fetching.add_argument("archive", help="name of a destination of kind dicom")
+    which = fetching.add_mutually_exclusive_group(required=True)
+    which.add_argument("--accession", metavar="NUMBER", help="the study with this accession number")
+    which.add_argument("--priors-of", metavar="STUDY_ID", help="older CT studies of the patient of this study")
+    fetching.add_argument("--count", type=int, default=2, help="priors at most (2)")
     migrating = commands.add_parser("migrate", help="migrate the database to the newest revision, or to another")
     migrating.add_argument("revision", nargs="?", default="head")
     rotating = commands.add_parser("rotate-key", help="encrypt all data keys again with the newest key of the file")
@@ -54,6 +61,10 @@ def _run(chosen: argparse.Namespace, settings: StudySettings) -> None:
         run_app("study_service", create_app(settings), settings)
     elif chosen.command == "worker":
         asyncio.run(_work(settings))
+    elif chosen.command == "listen":
+        asyncio.run(_listen(settings))
+    elif chosen.command == "fetch":
+        print(asyncio.run(_fetch(settings, chosen)))  # noqa: T201
     elif chosen.command == "migrate":
         asyncio.run(_migrate(settings, chosen.revision))
         print(f"the database is at {chosen.revision}")  # noqa: T201
@@ -67,13 +78,35 @@ async def _work(settings: StudySettings) -> None:
     """SIGTERM and Ctrl-C give the studies in progress back; another worker continues them."""
     from study_service.worker import run_worker
 
-    configure_logging("study_worker", settings.log_level)
-    configure_tracing("study_worker")
-    serve_metrics(settings.host, settings.worker_metrics_port)
+    await run_worker(settings, _stop_of("study_worker", settings, settings.worker_metrics_port))
+
+
+async def _listen(settings: StudySettings) -> None:
+    """SIGTERM and Ctrl-C end associations; their peers send again what was not acknowledged."""
+    from study_service.dicom_network.service import run_listener
+
+    await run_listener(settings, _stop_of("study_listener", settings, settings.listen_metrics_port))
+
+
+async def _fetch(settings: StudySettings, chosen: argparse.Namespace) -> str:
+    from study_service.dicom_network.fetch import fetch_by_accession, fetch_priors
+
+    if chosen.accession is not None:
+        count = await fetch_by_accession(settings, chosen.archive, chosen.accession)
+    else:
+        count = await fetch_priors(settings, chosen.archive, chosen.priors_of, chosen.count)
+    return f"{count} studies were sent to {settings.listen_ae_title}"
+
+
+def _stop_of(process: str, settings: StudySettings, metrics_port: int) -> asyncio.Event:
+    """Set by SIGTERM and Ctrl-C. Begins the logs, traces and metrics of the process."""
+    configure_logging(process, settings.log_level)
+    configure_tracing(process)
+    serve_metrics(settings.host, metrics_port)
     stopping = asyncio.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_number, stopping.set)
-    await run_worker(settings, stopping)
+    return stopping
 
 
 async def _migrate(settings: StudySettings, revision: str) -> None:

@@ -16,7 +16,8 @@ ReceivedState = Literal["new", "extended", "known"]
 AccessEvent = Literal[
     "created", "extended", "sent_again", "listed", "read", "result_read", "slice_read", "mask_read", "downloaded",
     "reanalysed", "cancelled", "deleted", "expired", "accesses_read", "delivered",
-    "send_requested", "sending", "sent", "searched", "exported", "findings_read", "corrected", "corrections_exported",
+    "send_requested", "sending", "sent", "priors_fetched", "searched", "exported", "findings_read", "corrected",
+    "corrections_exported",
 ]  # fmt: skip
 
 

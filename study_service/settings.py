@@ -9,6 +9,7 @@ from pydantic_settings import SettingsConfigDict
 from hepar.core.networks import Network, NetworkList, parsed_networks
 from hepar.core.settings import ServiceSettings
 from study_service.destinations.configuration import ConfiguredDestination
+from study_service.dicom_settings import AETitle, ListenPeer
 
 _GIGABYTE = 1024**3
 
@@ -54,7 +55,7 @@ class StudySettings(ServiceSettings):
         default=60,
         ge=0,
         le=86400,
-        description="after the last image by STOW-RS before a study counts as complete and is analysed",
+        description="after the last image by STOW-RS or C-STORE before a study counts as complete and is analysed",
     )
     account_bytes_max: int = Field(default=100 * _GIGABYTE, ge=1, description="bytes of all studies of one account")
     account_studies_max: int = Field(default=10_000, ge=1, description="studies of one account")
@@ -100,11 +101,39 @@ class StudySettings(ServiceSettings):
         default=[], description="private networks in which these hosts may be (a JSON list); none by default"
     )
 
+    listen_host: str = Field(default="127.0.0.1", description="address of the DICOM listener")
+    listen_port: int = Field(default=11112, ge=1, le=65535)
+    listen_ae_title: AETitle = Field(default="HEPAR", description="AE title of the DICOM listener")
+    listen_peers: list[ListenPeer] = Field(
+        default=[], description="who may send studies by DICOM (a JSON list); nobody by default"
+    )
+    listen_certificate_file: Path | None = Field(default=None, description="PEM; with a certificate, only TLS")
+    listen_key_file: Path | None = Field(default=None, description="private key of the certificate, PEM")
+    listen_ca_file: Path | None = Field(default=None, description="with it, peers need a certificate signed by it, PEM")
+    listen_associations_max: int = Field(default=16, ge=1, le=256, description="associations at the same time")
+    listen_association_s: float = Field(default=3600, gt=0, description="longest time of an association")
+    listen_idle_s: float = Field(default=60, gt=0, description="longest silence of a peer, also within a PDU")
+    listen_object_bytes_max: int = Field(default=256 * 1024**2, ge=1, description="bytes of one received object")
+    listen_stored_bytes_max: int = Field(
+        default=20 * _GIGABYTE, ge=1, description="bytes received that are not studies yet; more is refused for now"
+    )
+    listen_metrics_port: int = Field(
+        default=0, ge=0, le=65535, description="where Prometheus reads the listener; 0: nowhere"
+    )
+
     destinations: list[ConfiguredDestination] = Field(
         default=[],
         description="archives and record systems that results are sent to (a JSON list); nothing is sent elsewhere",
         repr=False,
     )
+
+    @model_validator(mode="after")
+    def _tls_of_the_listener(self) -> Self:
+        if (self.listen_certificate_file is None) != (self.listen_key_file is None):
+            raise ValueError("HEPAR_STUDY_LISTEN_CERTIFICATE_FILE and HEPAR_STUDY_LISTEN_KEY_FILE belong together")
+        if self.listen_ca_file and not self.listen_certificate_file:
+            raise ValueError("HEPAR_STUDY_LISTEN_CA_FILE needs HEPAR_STUDY_LISTEN_CERTIFICATE_FILE")
+        return self
 
     @model_validator(mode="after")
     def _destinations_have_names_of_their_own(self) -> Self:

@@ -64,6 +64,10 @@ STUDY_SECONDS = Histogram(
     "Duration of the try that finished a study",
     buckets=(1, 2.5, 5, 10, 25, 60, 120, 300, 600, 1800),
 )
+DICOM_OBJECTS = Counter("hepar_dicom_objects", "Objects that the DICOM listener stored or refused", ["end"])
+STUDY_SENDS = Counter(
+    "hepar_study_sends", "Attempts to send a result to a destination: sent, waiting or failed", ["destination", "end"]
+)
 
 
 def count_request(method: str, route: str, status: int, seconds: float, stages_ms: Mapping[str, float]) -> None:

@@ -6,14 +6,13 @@ import base64
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from hepar.contracts.destinations import DestinationName
 from hepar.contracts.study_files import DICOM_FILES, FileName
+from study_service.dicom_settings import AETitle
 from study_service.outputs.context import Language
 
-AETitle = Annotated[str, StringConstraints(pattern=r"^[!-\[\]-~][ -\[\]-~]{0,15}$")]
-"""PS3.5 6.2, AE: 16 characters of the default repertoire without a backslash; leading spaces mean nothing."""
 EVERY_OWNER = "*"
 _OF_ARCHIVES: tuple[FileName, ...] = tuple(name for name in DICOM_FILES if name != "measurements-2d.dcm")
 

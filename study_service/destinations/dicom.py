@@ -14,7 +14,7 @@ from pynetdicom.association import Association
 
 from study_service.destinations.configuration import DicomDestination
 from study_service.destinations.sender import SendFailed
-from study_service.dicom_network.association import AssociationRefused, Peer, associated, client_tls
+from study_service.dicom_network.association import AssociationRefused, associated, peer_of
 
 _VERIFICATION = UID("1.2.840.10008.1.1")
 _SUCCESS = 0x0000
@@ -28,9 +28,7 @@ class DicomSender:
 
     def __init__(self, destination: DicomDestination) -> None:
         """Raises OSError for certificates that cannot be used."""
-        given = (destination.ca_file, destination.certificate_file, destination.key_file)
-        tls = client_tls(*given) if destination.tls else None
-        self._peer = Peer(destination.host, destination.port, destination.ae_title, destination.calling_ae_title, tls)
+        self._peer = peer_of(destination)
         self._threads = CapacityLimiter(2)  # of its own: a slow archive takes none from the rest of the process
 
     async def send(self, outputs: Mapping[str, bytes]) -> None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from sqlalchemy import delete, update
 
 from hepar.core.errors import HeparError
+from hepar.core.metrics import STUDY_SENDS
 from hepar.storage.database import Database
 from hepar.storage.encryption import KeyRing
 from study_service.accesses import record_access
@@ -92,6 +93,7 @@ class SendQueue:
             await session.execute(update(StoredSend).where(StoredSend.id == send.id).values(values))
             details = {"destination": self.target.name, "version": send.version}
             await record_access(session, "sent", None, send.study_id, self.now(), **details)
+        STUDY_SENDS.labels(self.target.name, "sent").inc()
 
     async def _record_failure(self, send: StoredSend, error: SendFailed) -> None:
         this = StoredSend.id == send.id
@@ -106,6 +108,7 @@ class SendQueue:
                 await session.execute(delete(StoredSend).where(this))
                 return
             await session.execute(update(StoredSend).where(this).values(values))
+        STUDY_SENDS.labels(self.target.name, "failed" if given_up else "waiting").inc()
         facts = {"destination": self.target.name, "study": send.study_id, "reason": error.reason}
         _log.log(logging.ERROR if given_up else logging.WARNING, "a study was not sent", extra=facts)
 

@@ -12,10 +12,12 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE
 from pynetdicom.association import Association
 
+from study_service.destinations.configuration import DicomDestination
+from study_service.dicom_network.silence import silence_pynetdicom
+
 CONNECT_S = 10.0
 ASSOCIATE_S = 15.0
 ANSWER_S = 60.0
-"""Longest silence of an archive that is to answer a message."""
 _PDU_BYTES = 64 * 1024
 
 
@@ -25,13 +27,17 @@ class AssociationRefused(Exception):
 
 @dataclass(frozen=True)
 class Peer:
-    """An archive. ae_title: its title.  calling_ae_title: ours.  tls: None for plain TCP."""
+    """An archive. ae_title: its title.  calling_ae_title: ours.  tls: None for plain TCP.
+
+    answer_s: its longest silence when it is to answer.
+    """
 
     host: str
     port: int
     ae_title: str
     calling_ae_title: str
     tls: ssl.SSLContext | None = None
+    answer_s: float = ANSWER_S
 
 
 def client_tls(ca_file: Path | None, certificate_file: Path | None, key_file: Path | None) -> ssl.SSLContext:
@@ -43,13 +49,21 @@ def client_tls(ca_file: Path | None, certificate_file: Path | None, key_file: Pa
     return context
 
 
+def peer_of(destination: DicomDestination) -> Peer:
+    """Raises OSError for certificates that cannot be used."""
+    given = (destination.ca_file, destination.certificate_file, destination.key_file)
+    tls = client_tls(*given) if destination.tls else None
+    return Peer(destination.host, destination.port, destination.ae_title, destination.calling_ae_title, tls)
+
+
 @contextmanager
 def associated(peer: Peer, sop_classes: Iterable[UID]) -> Iterator[Association]:
     """Released at the end of the block, or aborted after an exception. Raises AssociationRefused."""
+    silence_pynetdicom()
     entity = AE(ae_title=peer.calling_ae_title)
     entity.maximum_pdu_size = _PDU_BYTES
     entity.connection_timeout, entity.acse_timeout = CONNECT_S, ASSOCIATE_S
-    entity.dimse_timeout = entity.network_timeout = ANSWER_S
+    entity.dimse_timeout = entity.network_timeout = peer.answer_s
     for sop_class in sop_classes:
         entity.add_requested_context(sop_class, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
     try:

@@ -76,6 +76,7 @@ STUDY_KINDS: Mapping[str, AuditKind] = {
     "mask_read": _READ,
     "findings_read": _READ,
     "accesses_read": _READ,
+    "priors_fetched": _READ,
     "listed": _QUERY,
     "searched": _QUERY,
     "deleted": _DELETE,

@@ -46,6 +46,12 @@ KINDS_OF_VALUES = {
         "study.credentials=s3",
         "study.cidr=192.0.2.30/32",
     ),
+    "dicom": (
+        "study.destinations.enabled=true",
+        "study.destinations.cidr=192.0.2.40/32",
+        "study.listener.enabled=true",
+        "study.listener.peers={192.0.2.40/32,192.0.2.41/32}",
+    ),
     "email": (
         "email.host=mail.example.org",
         "email.user=hepar",
@@ -252,6 +258,31 @@ def test_only_auth_reaches_the_mail_server_and_its_password() -> None:
     assert variables["HEPAR_AUTH_SMTP_HOST"] == "mail.example.org"
     assert "HEPAR_AUTH_SMTP_PASSWORD" not in variables, "it is a file"
     assert "SMTP" not in str(rendered("default"))
+
+
+def test_the_listener_is_reached_by_its_peers_only_and_keeps_what_it_acknowledged() -> None:
+    assert "study-listener" not in str(rendered("default"))
+    policy = of_kind("dicom", "NetworkPolicy")["hepar-study-listener"]["spec"]
+    peers = [{"ipBlock": {"cidr": "192.0.2.40/32"}}, {"ipBlock": {"cidr": "192.0.2.41/32"}}]
+    assert policy["ingress"] == [{"from": peers, "ports": [{"port": 11112}]}]
+    assert [rule["ports"] for rule in policy["egress"]] == [[{"port": 5432}]]
+    listener = of_kind("dicom", "StatefulSet")["hepar-study-listener"]["spec"]
+    assert [claim["metadata"]["name"] for claim in listener["volumeClaimTemplates"]] == ["spool"]
+    (container,) = listener["template"]["spec"]["containers"]
+    assert container["command"] == ["python", "-m", "study_service", "listen"]
+    variables = {one["name"]: one["value"] for one in container["env"]}
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    assert mounts["spool"] == variables["HEPAR_STUDY_SPOOL_FOLDER"]
+    assert of_kind("dicom", "Service")["hepar-study-listener"]["spec"]["externalTrafficPolicy"] == "Local"
+
+
+def test_only_study_service_reaches_archives_and_knows_their_passwords() -> None:
+    archive = {"to": [{"ipBlock": {"cidr": "192.0.2.40/32"}}], "ports": [{"port": 11112}, {"port": 443}]}
+    policies = of_kind("dicom", "NetworkPolicy").items()
+    assert {name for name, policy in policies if archive in policy["spec"].get("egress", [])} == {"hepar-study"}
+    knowing = {name for name, pod in pods("dicom").items() if "hepar_study_destinations" in str(pod["spec"]["volumes"])}
+    assert knowing == {"hepar-study", "hepar-study-worker"}
+    assert "hepar_study_destinations" not in str(rendered("default"))
 
 
 def test_the_chart_uses_the_images_that_compose_builds() -> None:

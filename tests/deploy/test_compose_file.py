@@ -16,6 +16,7 @@ from hepar.core.settings import ServiceSettings
 from hepar.serving.decode_worker import ADDRESS_SPACE_BYTES
 from hepar.serving.decode_workers import WORKERS
 from hepar.serving.upload_memory import UPLOADS_BYTES_MAX
+from study_service.settings import StudySettings
 
 ROOT = Path(__file__).parents[2]
 FILE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -156,3 +157,20 @@ def test_the_file_for_e_mail_gives_a_way_out_to_auth_only_and_the_password_as_a_
     assert auth["secrets"] == ["hepar_auth_smtp_password"]
     settings = {name.removeprefix("HEPAR_AUTH_").lower() for name in auth["environment"]}
     assert settings == EmailSettings.model_fields.keys() - ServiceSettings.model_fields.keys() - {"smtp_password"}
+
+
+def test_the_file_for_dicom_gives_a_way_out_to_study_service_and_its_listener_only() -> None:
+    added = yaml.safe_load((ROOT / "deploy" / "compose.dicom.yml").read_text())
+    assert added["services"].keys() == {"study", "study-worker", "study-listener"}
+    assert [*added["networks"]] == ["hospital"]
+    on_it = {name for name, service in added["services"].items() if "hospital" in service.get("networks", [])}
+    assert on_it == {"study", "study-listener"}
+    for name in ("study", "study-worker"):
+        assert added["services"][name]["secrets"] == ["hepar_study_destinations"]
+    listener, study = added["services"]["study-listener"], SERVICES["study"]
+    for same in ("image", "user", "read_only", "cap_drop", "security_opt", "restart", "tmpfs", "volumes"):
+        assert listener[same] == study[same], same
+    assert listener["ports"] == ["${HEPAR_ADDRESS:-127.0.0.1}:11112:11112"]
+    assert set(listener["secrets"]) <= FILE["secrets"].keys() | added["secrets"].keys()
+    settings = {name.removeprefix("HEPAR_STUDY_").lower() for name in listener["environment"] if "HEPAR" in name}
+    assert settings <= StudySettings.model_fields.keys()

@@ -194,7 +194,7 @@ def test_an_archive_that_is_away_for_a_day_loses_nothing(authority: TokenAuthori
     sender = ScriptedSender()
     attempts = asyncio.run(day(api, sender))
     assert len(sender.sent) == len(studies)
-    assert all("report.dcm" in outputs for outputs in sender.sent)
+    assert all("lesions.csv" in outputs for outputs in sender.sent)
     assert 3 * 20 < attempts < 3 * 40  # patient with the archive, and not forgetful
     with sqlite3.connect(api.settings.database_url.partition("///")[2]) as connection:
         rows = connection.execute("SELECT study_id, status, reason FROM study_sends").fetchall()
@@ -205,7 +205,7 @@ async def day(api: StudyApi, sender: ScriptedSender) -> int:
     """Number of failed attempts in a day in which the archive is away."""
     start = datetime.now(UTC)
     moved, failed = timedelta(), 0
-    target = Target("pacs", "dicom", "pacs", ("report.dcm",), "en", sender)
+    target = Target("pacs", "dicom", "pacs", ("lesions.csv",), "en", sender)
     keys = load_key_ring(api.settings.key_file)
     async with open_objects(api.settings.objects_url) as objects:
         while sender.away or len(sender.sent) < 3:

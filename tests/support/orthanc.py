@@ -55,6 +55,12 @@ class Orthanc:
         for content in files:
             httpx.post(f"{self.url}/instances", content=content, timeout=60, trust_env=False).raise_for_status()
 
+    def study(self, study_uid: str) -> str:
+        """Orthanc's own id of a study."""
+        known = {self.get(f"/studies/{one}")["MainDicomTags"]["StudyInstanceUID"]: one for one in self.get("/studies")}
+        found: str = known[study_uid]
+        return found
+
     def tags(self) -> list[dict[str, str]]:
         """The main tags of everything that it stores."""
         return [self.get(f"/instances/{one}/simplified-tags") for one in self.get("/instances")]
