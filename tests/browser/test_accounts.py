@@ -84,6 +84,7 @@ def set_up_second_factor(page: Page) -> None:
     set_up = page.locator("form", has=page.get_by_role("button", name="Set up"))
     set_up.get_by_label("Password", exact=True).fill(PASSWORD)
     set_up.get_by_role("button").click()
+    expect(page.get_by_role("img", name="QR code")).to_be_visible()
     secret = page.locator("form code").inner_text()
     confirm = page.locator("form", has=page.get_by_role("button", name="Confirm"))
     confirm.get_by_label("Password", exact=True).fill(PASSWORD)

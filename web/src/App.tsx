@@ -6,8 +6,6 @@ import { RequireAccount } from "./components/RequireAccount.tsx";
 import { useOnline } from "./components/useOnline.ts";
 import { useStartAtTop } from "./components/useStartAtTop.ts";
 import { useTranslator } from "./i18n/LanguageProvider.tsx";
-import { AccountPage } from "./pages/AccountPage.tsx";
-import { AdministrationPage } from "./pages/AdministrationPage.tsx";
 import { ForgottenPasswordPage, ResetPasswordPage } from "./pages/ForgottenPasswordPage.tsx";
 import { HelpPage } from "./pages/HelpPage.tsx";
 import { HomePage } from "./pages/HomePage.tsx";
@@ -18,6 +16,8 @@ import { SignUpPage } from "./pages/SignUpPage.tsx";
 import { VerifyAddressPage } from "./pages/VerifyAddressPage.tsx";
 import { useSession } from "./session/SessionProvider.tsx";
 
+const AccountPage = lazy(() => import("./pages/AccountPage.tsx"));
+const AdministrationPage = lazy(() => import("./pages/AdministrationPage.tsx"));
 const StudiesPage = lazy(() => import("./pages/StudiesPage.tsx"));
 const StudyPage = lazy(() => import("./pages/StudyPage.tsx"));
 const UploadPage = lazy(() => import("./pages/UploadPage.tsx"));

@@ -181,7 +181,9 @@ export const de: Messages = {
   resetSecondFactor: "Zweiten Faktor zurücksetzen",
   resetSecondFactorHint:
     "{email} meldet sich danach nur mit dem Passwort an, und alle Sitzungen des Kontos enden. Vergewissern Sie sich, dass der Inhaber des Kontos darum bittet, und bestätigen Sie mit Ihrem eigenen Passwort.",
-  secretHint: "Geben Sie dieses Geheimnis in Ihrer Authenticator-App ein und danach hier den Code, den die App anzeigt.",
+  scanHint: "Scannen Sie diesen Code mit Ihrer Authenticator-App und geben Sie dann die sechs Ziffern ein, die die App zeigt.",
+  qrCode: "QR-Code mit dem Geheimnis des zweiten Faktors",
+  secretHint: "Wenn Sie ihn nicht scannen können, geben Sie dieses Geheimnis in der App ein:",
   recoveryCodes: "Wiederherstellungscodes: Bewahren Sie sie sicher auf. Jeder Code gilt einmal. Sie werden nicht noch einmal angezeigt.",
   sessions: "Sitzungen",
   currentSession: "diese Sitzung",

@@ -179,7 +179,9 @@ export const en = {
   resetSecondFactor: "Reset second factor",
   resetSecondFactorHint:
     "{email} will sign in with the password alone, and all sessions of the account end. Make sure that the owner of the account asks for it, then confirm with your own password.",
-  secretHint: "Enter this secret in your authenticator app, then enter the code that the app shows.",
+  scanHint: "Scan this code with your authenticator app, then enter the six digits that the app shows.",
+  qrCode: "QR code with the secret of the second factor",
+  secretHint: "If you cannot scan it, enter this secret in the app:",
   recoveryCodes: "Recovery codes: store them in a safe place. Each code works once. They are not shown again.",
   sessions: "Sessions",
   currentSession: "this session",

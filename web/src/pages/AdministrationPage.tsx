@@ -19,7 +19,7 @@ interface Pending {
 
 type Change = (hepar: HeparClient) => Promise<{ data?: unknown; error?: unknown; response: Response }>;
 
-export function AdministrationPage() {
+export default function AdministrationPage() {
   const translator = useTranslator();
   const { hepar } = useSession();
   const [after, setAfter] = useState<string>();
