@@ -94,8 +94,9 @@ async def _caller(request: Request, principal: PrincipalDep, dependencies: Depen
 
 CallerDep = Annotated[Caller, Depends(_caller)]
 StudyId = Annotated[str, Path(pattern=UUID_PATTERN, description="`id` of the study")]
+SLICES_MAX = 100_000
 SliceIndex = Annotated[
-    int, Path(ge=0, lt=100_000, description="index of the slice in the analysed volume, from 0 at the feet")
+    int, Path(ge=0, lt=SLICES_MAX, description="index of the slice in the analysed volume, from 0 at the feet")
 ]
 VersionDep = Annotated[
     int | None, Query(ge=1, lt=2**31, description="version of the result; the newest that is finished by default")

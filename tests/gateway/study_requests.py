@@ -229,6 +229,7 @@ STUDY_EFFECTS: dict[tuple[str, str], Effect] = {
     ("export_deidentified_study", "version"): (exported(), exported(version="2")),
     ("export_deidentified_study", "dates"): (exported(), exported(dates="shifted")),
     ("export_deidentified_study", "characteristics"): (exported(), exported(characteristics="retained")),
+    ("get_study_file", "key_slices"): read(_FILE.replace("{name}", "report.png"), {}, {"key_slices": "4"}),
     ("get_study_slice", "center"): read(
         PICTURES["get_study_slice"], {"width": "400"}, {"width": "400", "center": "40"}
     ),
@@ -291,6 +292,9 @@ STUDY_PROBLEMS: dict[tuple[str, str], Request] = {
     ("export_deidentified_study", "no-such-study"): nothing("GET", _EXPORT),
     ("export_deidentified_study", "study-not-finished"): unfinished(_EXPORT),
     ("export_deidentified_study", "not-deidentifiable"): lambda api: api.call("GET", place(_EXPORT, finished(api))),
+    ("get_study_file", "no-such-slice"): lambda api: api.call(
+        "GET", place(_FILE.replace("{name}", "report.pdf"), finished(api)), params={"key_slices": "99"}
+    ),
     ("register_webhook", "too-many-webhooks"): many_webhooks,
     ("delete_webhook", "no-such-webhook"): nothing("DELETE", "/v1/webhooks/{webhook_id}"),
 }
