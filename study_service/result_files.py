@@ -33,7 +33,9 @@ class ResultFiles:
     ) -> dict[str, bytes]:
         """Content by name, without the files that the study does not have.
 
-        names: of OUTPUTS.  key_slices: chosen by a reader; those of the result where there are none.  Raises NoSuchSlice and Unavailable.
+        names: of OUTPUTS.  key_slices: chosen by a reader; those of the result where there are none.
+
+        Raises NoSuchSlice and Unavailable.
         """
         volume = AnalysedVolume(self.objects, version.data_key, result.study_id, version.version)
         async with self.turn:

@@ -76,6 +76,10 @@ def _capture_pages(page: Page, path_of: Callable[[str], Path]) -> None:
     page.locator("canvas[role=img]").wait_for()
     wait_until_drawn(page)
     page.screenshot(path=path_of("study"), full_page=True)
+    page.get_by_role("link", name="Report, files").click()
+    page.locator(".preview img").wait_for()
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=path_of("report"), full_page=True)
     for name, content in (("models", "main article"), ("account", "main li")):
         page.get_by_role("link", name=name.capitalize()).click()
         page.locator(content).first.wait_for()

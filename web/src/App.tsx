@@ -21,6 +21,7 @@ const AdministrationPage = lazy(() => import("./pages/AdministrationPage.tsx"));
 const StudiesPage = lazy(() => import("./pages/StudiesPage.tsx"));
 const StudyPage = lazy(() => import("./pages/StudyPage.tsx"));
 const UploadPage = lazy(() => import("./pages/UploadPage.tsx"));
+const ReportPage = lazy(() => import("./pages/ReportPage.tsx"));
 const ResultPage = lazy(() => import("./pages/ResultPage.tsx"));
 
 export function App() {
@@ -59,6 +60,7 @@ function Pages() {
       <Route element={<RequireAccount><Outlet /></RequireAccount>}>
         <Route path="/studies" element={<StudiesPage />} />
         <Route path="/studies/:id" element={<StudyPage />} />
+        <Route path="/studies/:id/report" element={<ReportPage />} />
         <Route path="/upload" element={<UploadPage />} />
         <Route path="/results/:id" element={<ResultPage />} />
         <Route path="/models" element={<ModelsPage />} />

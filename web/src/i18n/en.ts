@@ -1,5 +1,6 @@
 /** English texts. Placeholders stand in braces; `one` and `other` are chosen by the value of `count`. */
 import { enFindings } from "./enFindings.ts";
+import { enReport } from "./enReport.ts";
 
 export type Message = string | { one: string; other: string };
 
@@ -281,7 +282,9 @@ export const en = {
     "Turn the wheel or press the arrow keys up and down to scroll, Home and End for the first and the last slice, N and P to jump between findings. Drag to move, Ctrl and the wheel or two fingers to zoom, drag with the right button to set the window. Keys: + and - zoom, 0 fits, Shift and arrows move, [ and ] change the window width, comma and full stop the level, I inverts, R switches the ruler, C the crosshair that arrows move; B, D and M switch boxes, diameters and masks, V changes the layout, F fills the window.",
   apiDocs: "API documentation",
   notFound: "This page does not exist.",
+  ...enReport,
 } satisfies Record<string, Message>;
 
 export type MessageKey = keyof typeof en;
-export type Messages = Record<MessageKey, Message>;
+export type MessagesOf<Texts> = Record<keyof Texts, Message>;
+export type Messages = MessagesOf<typeof en>;

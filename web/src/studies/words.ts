@@ -35,14 +35,36 @@ export function sizeText(translator: Translator, { long_axis, short_axis, volume
 
 /** One sentence for a report. */
 export function lesionSentence(translator: Translator, lesion: Lesion): string {
-  const { id, label, lobe, long_axis, short_axis, probability, key_slice } = lesion;
-  return translator.text("lesionSentence", {
+  const probability = translator.probability(lesion.probability);
+  return withNotice(translator, translator.text("lesionSentence", { ...lesionValues(translator, lesion), probability }));
+}
+
+/** The whole finding in one sentence, for a report. */
+export function findingSentence(translator: Translator, result: StudyResult): string {
+  const decision = verdict(translator, result);
+  if (result.outcome === "out_of_scope") return withNotice(translator, decision);
+  const [largest] = [...result.lesions].sort((one, other) => other.long_axis.length_mm - one.long_axis.length_mm);
+  const lesions = largest
+    ? translator.text("sentenceLesions", {
+        count: result.lesions.length,
+        largest: translator.text("sentenceLargest", lesionValues(translator, largest)),
+      })
+    : translator.text("sentenceNone");
+  return withNotice(translator, `${lesions}; ${decision}`);
+}
+
+function lesionValues(translator: Translator, { id, label, lobe, long_axis, short_axis, key_slice }: Lesion) {
+  return {
     id,
     type: translator.term(label ?? "type_undecided"),
     where: lobe ? translator.term(`${lobe}_lobe`) : translator.term("liver"),
     long: translator.number(long_axis.length_mm, 1),
     short: translator.number(short_axis.length_mm, 1),
     slice: key_slice + 1,
-    probability: translator.probability(probability),
-  });
+  };
+}
+
+/** Nothing leaves the application without it. */
+function withNotice(translator: Translator, sentence: string): string {
+  return `${sentence.replace(/\.$/, "")} (Hepar: ${translator.text("notice").replace(/\.$/, "")}).`;
 }

@@ -1,0 +1,22 @@
+/** German texts of the report page. */
+import type { enReport } from "./enReport.ts";
+import type { MessagesOf } from "./en.ts";
+
+export const deReport: MessagesOf<typeof enReport> = {
+  report: "Bericht",
+  openReport: "Bericht, Dateien und Versand",
+  backToStudy: "Zurück zur Studie",
+  reportLanguage: "Sprache des Berichts",
+  previewAlt: "Seite des Berichts. Der Befund steht im Text daneben; das PDF lässt sich durchsuchen.",
+  previewReady: "Die Vorschau ist aktuell.",
+  keyImages: "Schlüsselbilder",
+  keyImagesHint: "{count} von höchstens {maximum} Schichten für den Bericht gewählt.",
+  sliceToAdd: "Weitere Schicht, 1 bis {count}",
+  addSlice: "Schicht hinzufügen",
+  downloadReportDicom: "Bericht (DICOM)",
+  downloadMeasurements2d: "Messungen (DICOM SR, 2D)",
+  downloadKeyImage: "Schlüsselbild {number} ({format})",
+  sentenceLesions: { one: "Eine Leberläsion: {largest}", other: "{count} Leberläsionen, die größte {largest}" },
+  sentenceLargest: "{id}, {type}, {where}, {long} × {short} mm in Schicht {slice}",
+  sentenceNone: "Keine Leberläsion lokalisiert",
+};
