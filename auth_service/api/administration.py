@@ -1,21 +1,17 @@
-"""Other people's accounts, and the audit log: for administrators."""
+"""Other people's accounts: for administrators."""
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator
+from fastapi import APIRouter, Path, Query
 
 from auth_service import administration
 from auth_service.api.dependencies import (
-    AFTER,
     CONFIRMATION_PROBLEMS,
     ID_PATTERN,
+    PRINTABLE,
     AfterEntryDep,
-    AuditorDep,
     Dependencies,
     LimitDep,
     PageDep,
@@ -23,12 +19,11 @@ from auth_service.api.dependencies import (
     shaped,
 )
 from auth_service.api.users import sign_in_page
-from auth_service.audit import Event as AuditEvent
 from hepar.contracts.accounts import (
     Account,
     AccountStatus,
-    AuditEntry,
     Confirmation,
+    Group,
     GroupChange,
     Page,
     Role,
@@ -39,7 +34,6 @@ from hepar.web.openapi import problems
 
 router = APIRouter(prefix="/v1", tags=["administration"], responses=problems("unavailable"))
 
-_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 AccountId = Annotated[str, Path(pattern=ID_PATTERN, description="`id` of the account")]
 
 
@@ -50,9 +44,17 @@ async def list_users(
     page: PageDep,
     status: Annotated[AccountStatus | None, Query(description="only accounts with this status")] = None,
     role: Annotated[Role | None, Query(description="only accounts with this role")] = None,
+    group: Annotated[Group | None, Query(description="only accounts of this group")] = None,
+    search: Annotated[
+        str | None,
+        Query(
+            min_length=1, max_length=120, pattern=PRINTABLE, description="only accounts whose address or name has this"
+        ),
+    ] = None,
 ) -> Page[Account]:
     """Oldest first."""
-    found, following = await administration.accounts(dependencies, page, status, role)
+    chosen = administration.AccountFilter(status, role, group, search)
+    found, following = await administration.accounts(dependencies, page, chosen)
     return Page[Account](items=[shaped(account) for account in found], next=following)
 
 
@@ -156,62 +158,3 @@ async def list_sign_ins_of_user(
     """Newest first; refused attempts are included."""
     await administration.account(dependencies, account_id)
     return sign_in_page(await administration.sign_ins(dependencies, account_id, limit + 1, after), limit)
-
-
-def _written_moment(value: object) -> object:
-    """A number is refused: pydantic would read it as seconds, which the document does not say."""
-    if isinstance(value, str) and not _MOMENT.match(value):
-        raise ValueError("a time is written YYYY-MM-DDThh:mm:ssZ")
-    return value
-
-
-def _in_utc(moment: datetime) -> datetime:
-    """The first or last time of the calendar where a time zone leads beyond it."""
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        return datetime.min.replace(tzinfo=UTC) if moment.year == 1 else datetime.max.replace(tzinfo=UTC)
-
-
-Moment = Annotated[AwareDatetime, BeforeValidator(_written_moment), AfterValidator(_in_utc)]
-
-
-def _audit_filter(
-    event: Annotated[list[AuditEvent] | None, Query(max_length=40, description="only entries of these events")] = None,
-    account: Annotated[
-        str | None,
-        Query(pattern="^[0-9a-z-]{1,40}$", description="only entries whose `actor` or `subject` has this id"),
-    ] = None,
-    at_from: Annotated[Moment | None, Query(description="only entries from this time on")] = None,
-    at_to: Annotated[Moment | None, Query(description="only entries before this time")] = None,
-    order: Annotated[Literal["oldest", "newest"], Query(description="which entries come first")] = "oldest",
-) -> administration.AuditFilter:
-    return administration.AuditFilter(tuple(event or ()), account, at_from, at_to, newest_first=order == "newest")
-
-
-@router.get("/audit", summary="Read the audit log")
-async def list_audit(
-    _caller: AuditorDep,
-    dependencies: Dependencies,
-    wanted: Annotated[administration.AuditFilter, Depends(_audit_filter)],
-    limit: LimitDep = 50,
-    after: Annotated[int, Query(ge=0, le=2**31 - 1, description=AFTER)] = 0,
-) -> Page[AuditEntry]:
-    """Oldest first, unless `order` is `newest`. Each entry carries the hash of the entry before it;
-    `python -m auth_service verify-audit` checks the whole chain.
-    """
-    entries = await administration.audit_entries(dependencies, limit + 1, after, wanted)
-    items = [
-        AuditEntry(
-            number=entry.number,
-            at=entry.at,
-            event=entry.event,
-            actor=entry.actor,
-            subject=entry.subject,
-            origin=entry.origin,
-            details=entry.details,
-            hash=entry.hash,
-        )
-        for entry in entries[:limit]
-    ]
-    return Page[AuditEntry](items=items, next=str(entries[limit - 1].number) if len(entries) > limit else None)

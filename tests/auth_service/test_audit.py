@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
+import json
 import os
 import subprocess
 import sys
@@ -113,6 +116,28 @@ def test_administrators_page_through_the_audit_log_which_contains_no_secret(auth
     assert [*first["items"], *rest["items"]] == whole["items"]
     for secret in (PASSWORD, "a wrong but long password", EMAIL, administrator["authorization"].split()[1]):
         assert secret not in str(whole)
+
+
+def test_the_export_of_the_audit_log_is_a_table_and_an_entry(
+    auth: AuthTestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    administrator = auth.administrator()
+    account_id = auth.person(email=EMAIL)
+    auth.sign_in(password="a wrong but long password")
+    exported = auth.client.get("/v1/audit.csv", params={"account": account_id}, headers=administrator)
+    assert exported.headers["content-type"] == "text/csv; charset=utf-8"
+    rows = list(csv.DictReader(io.StringIO(exported.text, newline="")))
+    assert [(row["number"], row["event"], row["subject"]) for row in rows] == [
+        ("3", "signed_up", account_id),
+        ("4", "sign_in_refused", account_id),
+    ]
+    assert json.loads(rows[1]["details"]) == {"reason": "wrong password"}
+    assert rows[1]["hash"] == auth.client.get("/v1/audit", headers=administrator).json()["items"][3]["hash"]
+    assert auth.audit()[-1]["event"] == "audit_exported"
+    assert auth.audit()[-1]["entries"] == "2"
+    monkeypatch.setattr("auth_service.audit_queries.EXPORT_ENTRIES_MAX", 4)
+    refused = auth.client.get("/v1/audit.csv", headers=administrator)
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "too_many_entries")
 
 
 def command(settings: AuthSettings, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
