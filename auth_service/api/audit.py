@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
@@ -17,7 +17,9 @@ from hepar.web.openapi import problems
 
 router = APIRouter(prefix="/v1", tags=["administration"], responses=problems("unavailable"))
 
-_CSV = {200: {"content": {"text/csv": {"schema": {"type": "string"}, "example": "number,at,event,..."}}}}
+_CSV: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/csv": {"schema": {"type": "string"}, "example": "number,at,event,..."}}}
+}
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 
 

@@ -31,6 +31,7 @@ from study_service.ingestion import Ingestion
 from study_service.repository import StudyRepository
 from study_service.result_files import ResultFiles
 from study_service.settings import StudySettings
+from study_service.system_state import SystemReport
 from study_service.uploads import Uploads
 from study_service.webhooks.registry import Webhooks
 
@@ -58,6 +59,7 @@ class StudyDependencies:
     fhir: ResultStore
     auth: Upstream
     dicomweb: DicomWeb
+    system: SystemReport
 
 
 async def _dependencies(request: Request) -> StudyDependencies:
