@@ -36,7 +36,7 @@ class LightStack(Stack):
 
 
 @contextmanager
-def light_stack(folder: Path) -> Iterator[LightStack]:
+def light_stack(folder: Path, **study_settings: object) -> Iterator[LightStack]:
     state = state_variables(folder)
     with ExitStack() as stack:
         auth = AuthSettings(
@@ -46,13 +46,14 @@ def light_stack(folder: Path) -> Iterator[LightStack]:
             signup_burst=1000,
         )
         auth_url = stack.enter_context(serving(create_auth(auth)))
-        study = StudySettings(
-            database_url=state["HEPAR_STUDY_DATABASE_URL"],
-            objects_url=state["HEPAR_STUDY_OBJECTS_URL"],
-            key_file=Path(state["HEPAR_STUDY_KEY_FILE"]),
-            spool_folder=Path(state["HEPAR_STUDY_SPOOL_FOLDER"]),
-            auth_url=auth_url,
-        )
+        own = {
+            "database_url": state["HEPAR_STUDY_DATABASE_URL"],
+            "objects_url": state["HEPAR_STUDY_OBJECTS_URL"],
+            "key_file": state["HEPAR_STUDY_KEY_FILE"],
+            "spool_folder": state["HEPAR_STUDY_SPOOL_FOLDER"],
+            "auth_url": auth_url,
+        }
+        study = StudySettings.model_validate(own | study_settings)
         study_url = stack.enter_context(serving(create_study(study)))
         gateway = GatewaySettings(
             database_url=state["HEPAR_GATEWAY_DATABASE_URL"],

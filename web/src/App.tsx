@@ -65,7 +65,7 @@ function Pages() {
         <Route path="/results/:id" element={<ResultPage />} />
         <Route path="/models" element={<ModelsPage />} />
         <Route path="/account" element={<AccountPage />} />
-        <Route path="/administration" element={<AdministrationPage />} />
+        <Route path="/administration/*" element={<AdministrationPage />} />
       </Route>
       <Route path="*" element={<NotFoundPage />} />
     </Routes>

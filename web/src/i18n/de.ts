@@ -1,5 +1,6 @@
 /** German texts. */
 import { deFindings } from "./deFindings.ts";
+import { deAdministration } from "./deAdministration.ts";
 import { deReport } from "./deReport.ts";
 import type { Messages } from "./en.ts";
 
@@ -285,5 +286,6 @@ export const de: Messages = {
     "Blättern mit dem Mausrad oder den Pfeiltasten nach oben und unten, mit Pos1 und Ende zur ersten und letzten Schicht, mit N und P von Befund zu Befund. Ziehen verschiebt, Strg und Mausrad oder zwei Finger zoomen, Ziehen mit der rechten Taste stellt das Fenster ein. Tasten: + und - zoomen, 0 passt ein, Umschalt und Pfeile verschieben, [ und ] ändern die Fensterbreite, Komma und Punkt die Fenstermitte, I invertiert, R schaltet das Lineal, C das Fadenkreuz, das die Pfeile bewegen; B, D und M schalten Rahmen, Durchmesser und Masken, V wechselt die Anordnung, F füllt das Fenster.",
   apiDocs: "API-Dokumentation",
   notFound: "Diese Seite gibt es nicht.",
+  ...deAdministration,
   ...deReport,
 };

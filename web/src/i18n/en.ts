@@ -1,5 +1,6 @@
 /** English texts. Placeholders stand in braces; `one` and `other` are chosen by the value of `count`. */
 import { enFindings } from "./enFindings.ts";
+import { enAdministration } from "./enAdministration.ts";
 import { enReport } from "./enReport.ts";
 
 export type Message = string | { one: string; other: string };
@@ -282,6 +283,7 @@ export const en = {
     "Turn the wheel or press the arrow keys up and down to scroll, Home and End for the first and the last slice, N and P to jump between findings. Drag to move, Ctrl and the wheel or two fingers to zoom, drag with the right button to set the window. Keys: + and - zoom, 0 fits, Shift and arrows move, [ and ] change the window width, comma and full stop the level, I inverts, R switches the ruler, C the crosshair that arrows move; B, D and M switch boxes, diameters and masks, V changes the layout, F fills the window.",
   apiDocs: "API documentation",
   notFound: "This page does not exist.",
+  ...enAdministration,
   ...enReport,
 } satisfies Record<string, Message>;
 

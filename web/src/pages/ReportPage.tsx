@@ -13,6 +13,7 @@ import { findingSentence } from "../studies/words.ts";
 import { KeyImages } from "./report/KeyImages.tsx";
 import { ReportFiles } from "./report/ReportFiles.tsx";
 import { ReportPreview } from "./report/ReportPreview.tsx";
+import { ReportSending } from "./report/ReportSending.tsx";
 
 export default function ReportPage() {
   const translator = useTranslator();
@@ -54,6 +55,7 @@ function Report({ study, result }: { study: Study; result: StudyResult }) {
         <div className="findings">
           <Actions result={result} language={options.language} onLanguage={(language) => change({ language })} />
           <KeyImages result={result} chosen={chosen} onChange={(slices) => change({ slices })} />
+          <ReportSending result={result} />
           <ReportFiles result={result} options={options} />
         </div>
       </div>
