@@ -297,7 +297,7 @@ web/node_modules/.complete: .venv/.dev web/package-lock.json
 	@touch $@
 
 web/dist/.complete: web/node_modules/.complete $(TYPESCRIPT) web/index.html $(shell find web/src web/public -type f) \
-  clients/typescript/src/index.ts clients/typescript/src/schema.d.ts
+  clients/typescript/src/index.ts clients/typescript/src/schema.d.ts samples/study.zip
 	@$(NPM_IN) web run --silent build
 	@touch $@
 

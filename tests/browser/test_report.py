@@ -42,6 +42,21 @@ def open_finished_study(page: Page, web: LightStack) -> str:
     return study_id
 
 
+def test_the_sample_study_is_offered_until_there_is_a_study(page: Page) -> None:
+    sign_up(page)
+    offer = page.get_by_role("article", name="First steps")
+    expect(offer).to_be_visible()
+    check(page, "first steps")
+    page.get_by_role("link", name="Studies").click()
+    page.get_by_role("button", name="Analyse the sample study").click()
+    expect(page.get_by_role("heading", name="Sample study")).to_be_visible()
+    expect(page.get_by_text("queued")).to_be_visible()
+    page.get_by_role("link", name="Analyse", exact=True).click()
+    expect(page.get_by_role("heading", name="Analyse")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    expect(offer).to_have_count(0)
+
+
 def test_a_report_is_composed_read_and_downloaded(page: Page, web: LightStack) -> None:
     study_id = open_finished_study(page, web)
     page.get_by_role("link", name="Report, files").click()

@@ -1,9 +1,14 @@
-/** German texts of the report page. */
+/** German texts of the report page and of first steps. */
 import type { enReport } from "./enReport.ts";
 import type { MessagesOf } from "./en.ts";
 
 export const deReport: MessagesOf<typeof enReport> = {
   report: "Bericht",
+  firstSteps: "Erste Schritte",
+  sampleName: "Beispielstudie",
+  sampleOffer: "Probieren Sie Hepar mit der mitgelieferten Studie aus: einem Phantom mit eingezeichneten Läsionen. Dahinter steht kein Patient.",
+  sendSample: "Beispielstudie auswerten",
+  notNow: "Jetzt nicht",
   openReport: "Bericht, Dateien und Versand",
   backToStudy: "Zurück zur Studie",
   reportLanguage: "Sprache des Berichts",

@@ -1,6 +1,11 @@
-/** English texts of the report page. */
+/** English texts of the report page and of first steps. */
 export const enReport = {
   report: "Report",
+  firstSteps: "First steps",
+  sampleName: "Sample study",
+  sampleOffer: "Try Hepar with a study that comes with it: a phantom with lesions that were drawn in. No patient is behind it.",
+  sendSample: "Analyse the sample study",
+  notNow: "Not now",
   openReport: "Report, files and sending",
   backToStudy: "Back to the study",
   reportLanguage: "Language of the report",

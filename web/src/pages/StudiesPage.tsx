@@ -8,6 +8,7 @@ import { WideTable } from "../components/WideTable.tsx";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
 import { isActive, useStudies, type StudyFilter } from "../studies/useStudies.ts";
 import { studyLine } from "../studies/words.ts";
+import { SampleStudy } from "./studies/SampleStudy.tsx";
 import { StudyDrop } from "./studies/StudyDrop.tsx";
 import { StudyThumbnail } from "./studies/StudyThumbnail.tsx";
 
@@ -25,7 +26,7 @@ export default function StudiesPage() {
       <Filters filter={filter} onChange={setFilter} />
       <ErrorBox error={error} />
       {studies === undefined && error === undefined ? <p role="status">{translator.text("loading")}</p> : null}
-      {studies?.length === 0 ? <p className="empty">{translator.text(filter.search || filter.status ? "noMatch" : "noStudies")}</p> : null}
+      {studies?.length === 0 ? <NoStudies filtered={Boolean(filter.search || filter.status)} /> : null}
       {studies && studies.length > 0 ? <StudyTable studies={studies} /> : null}
       <div className="tools">
         {onFirst ? (
@@ -40,6 +41,16 @@ export default function StudiesPage() {
         ) : null}
       </div>
     </section>
+  );
+}
+
+function NoStudies({ filtered }: { filtered: boolean }) {
+  const translator = useTranslator();
+  return (
+    <div className="empty">
+      <p>{translator.text(filtered ? "noMatch" : "noStudies")}</p>
+      {filtered ? null : <SampleStudy />}
+    </div>
   );
 }
 
