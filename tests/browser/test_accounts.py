@@ -27,7 +27,7 @@ def test_a_session_survives_a_reload_and_its_end_is_announced(page: Page) -> Non
     expect(page.get_by_role("heading", name="Analyse")).to_be_visible()
     choose(page, payload("slice.png", BRIGHT))
     page.evaluate("sessionStorage.setItem('hepar-refresh-token', 'nonsense')")
-    page.route("**/v1/analyses?*", lambda route: route.fulfill(status=401, body="{}"), times=1)
+    page.route("**/v1/analyses*", lambda route: route.fulfill(status=401, body="{}"), times=1)
     page.get_by_role("button", name="Analyse 1").click()
     expect(page.get_by_text("Your session has ended")).to_be_visible()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
