@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -123,8 +123,17 @@ async def list_studies(
             "are stored encrypted: they are found as a whole, whatever their case",
         ),
     ] = None,
+    order: Annotated[
+        Literal["newest", "attention"],
+        Query(
+            description="`attention`: failed ones first, then undecided or contradictory results, then tumours, then "
+            "all others; within each, the newest first"
+        ),
+    ] = "newest",
 ) -> StudyList:
-    """Newest first: the caller's own and those of the caller's group; all of them with the scope `all-studies`."""
+    """The caller's own and those of the caller's group; all of them with the scope `all-studies`. Newest first unless
+    `order` asks for another order.
+    """
     chosen = StudyFilter(
         status=status,
         label=label,
@@ -132,6 +141,7 @@ async def list_studies(
         study_date_from=date_from,
         study_date_to=date_to,
         search=search,
+        order=order,
     )
     found, following = await dependencies.repository.page(caller, chosen, page)
     return StudyList(items=found, next=following)

@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 from pydicom.uid import generate_uid
 
-from tests.support.finished_studies import finish_study
+from tests.support.finished_studies import fail_study, finish_study
 from tests.support.public_api import PublicApi, filled
 from tests.support.study_api import ZIP, ct_files, zipped
 
@@ -192,7 +192,24 @@ PICTURES = {
 READS = PICTURES | {"get_study_result": f"{STUDY}/result", "get_study_masks": f"{STUDY}/masks.nii.gz"}
 READS |= {"get_study_file": f"{STUDY}/files/lesions.csv"}
 _FILE = f"{STUDY}/files/{{name}}"
+
+
+def attention_first(order: str) -> Call:
+    """Where a failed study stands after a newer one."""
+
+    def answer(api: PublicApi) -> object:
+        failed = new(api)
+        fail_study(api.study_settings, failed)
+        newer = new(api)
+        page = api.call("GET", STUDIES, params={"order": order, "limit": "100"}).json()
+        ids = [item["id"] for item in page["items"]]
+        return ids.index(failed) < ids.index(newer)
+
+    return answer
+
+
 STUDY_EFFECTS: dict[tuple[str, str], Effect] = {
+    ("list_studies", "order"): (attention_first("newest"), attention_first("attention")),
     ("create_study", "name"): sent("name", "Follow-up 3"),
     ("create_study", "priority"): sent("priority", "urgent"),
     ("create_study", "series"): sent("series", "series-9"),
