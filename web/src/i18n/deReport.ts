@@ -1,9 +1,14 @@
-/** German texts of the report page and of first steps. */
+/** German texts of the report page, of first steps, and of the order of the worklist. */
 import type { enReport } from "./enReport.ts";
 import type { MessagesOf } from "./en.ts";
 
 export const deReport: MessagesOf<typeof enReport> = {
   report: "Bericht",
+  order: "Reihenfolge",
+  newestFirst: "neueste zuerst",
+  attentionFirst: "nach Dringlichkeit",
+  flagUndecided: "unentschieden",
+  flagContradiction: "Abstimmung und Detektoren widersprechen sich.",
   firstSteps: "Erste Schritte",
   sampleName: "Beispielstudie",
   sampleOffer: "Probieren Sie Hepar mit der mitgelieferten Studie aus: einem Phantom mit eingezeichneten Läsionen. Dahinter steht kein Patient.",

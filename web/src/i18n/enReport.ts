@@ -1,6 +1,11 @@
-/** English texts of the report page and of first steps. */
+/** English texts of the report page, of first steps, and of the order of the worklist. */
 export const enReport = {
   report: "Report",
+  order: "Order",
+  newestFirst: "newest first",
+  attentionFirst: "by need of attention",
+  flagUndecided: "undecided",
+  flagContradiction: "The vote and the detectors contradict each other.",
   firstSteps: "First steps",
   sampleName: "Sample study",
   sampleOffer: "Try Hepar with a study that comes with it: a phantom with lesions that were drawn in. No patient is behind it.",

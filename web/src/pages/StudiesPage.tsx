@@ -1,13 +1,13 @@
 /** The worklist: studies of the account, and the place to send one. */
-import { useDeferredValue, useState } from "react";
-import { Link } from "react-router";
+import { useDeferredValue, useMemo } from "react";
+import { Link, useSearchParams } from "react-router";
 import type { Study } from "../api.ts";
 import { ErrorBox } from "../components/ErrorBox.tsx";
 import { usePageTitle } from "../components/usePageTitle.ts";
 import { WideTable } from "../components/WideTable.tsx";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
 import { isActive, useStudies, type StudyFilter } from "../studies/useStudies.ts";
-import { studyLine } from "../studies/words.ts";
+import { attentionReason, studyLine } from "../studies/words.ts";
 import { SampleStudy } from "./studies/SampleStudy.tsx";
 import { StudyDrop } from "./studies/StudyDrop.tsx";
 import { StudyThumbnail } from "./studies/StudyThumbnail.tsx";
@@ -16,7 +16,7 @@ const STATUSES = ["queued", "running", "finished", "failed", "cancelled"] as con
 
 export default function StudiesPage() {
   const translator = useTranslator();
-  const [filter, setFilter] = useState<StudyFilter>({ search: "", status: "" });
+  const [filter, setFilter] = useFilter();
   const { studies, error, reload, onMore, onFirst } = useStudies(useDeferredValue(filter));
   usePageTitle(translator.text("studies"));
   return (
@@ -54,6 +54,24 @@ function NoStudies({ filtered }: { filtered: boolean }) {
   );
 }
 
+/** In the address, so that a list can be shared and reloaded. */
+function useFilter(): [StudyFilter, (filter: StudyFilter) => void] {
+  const [query, setQuery] = useSearchParams();
+  const filter = useMemo<StudyFilter>(
+    () => ({
+      search: query.get("search") ?? "",
+      status: STATUSES.find((status) => status === query.get("status")) ?? "",
+      order: query.get("order") === "attention" ? "attention" : "newest",
+    }),
+    [query],
+  );
+  function setFilter({ search, status, order }: StudyFilter): void {
+    const changed = { ...(search ? { search } : {}), ...(status ? { status } : {}), ...(order === "attention" ? { order } : {}) };
+    setQuery(changed, { replace: true });
+  }
+  return [filter, setFilter];
+}
+
 interface FiltersProps {
   filter: StudyFilter;
   onChange(filter: StudyFilter): void;
@@ -83,6 +101,13 @@ function Filters({ filter, onChange }: FiltersProps) {
           ))}
         </select>
       </label>
+      <label>
+        {translator.text("order")}
+        <select value={filter.order} onChange={(event) => onChange({ ...filter, order: event.target.value as StudyFilter["order"] })}>
+          <option value="newest">{translator.text("newestFirst")}</option>
+          <option value="attention">{translator.text("attentionFirst")}</option>
+        </select>
+      </label>
     </div>
   );
 }
@@ -100,8 +125,8 @@ function StudyTable({ studies }: { studies: readonly Study[] }) {
 
 function StudyRow({ study }: { study: Study }) {
   const translator = useTranslator();
-  const { id, name, patient_pseudonym, accession_number, study_date, images, status, summary, progress, problem } = study;
-  const undecided = summary?.outcome === "type_undecided" || summary?.outcome === "indeterminate";
+  const { id, name, patient_pseudonym, accession_number, study_date, images, status, progress, problem } = study;
+  const reason = attentionReason(study);
   return (
     <tr>
       <td>{status === "finished" ? <StudyThumbnail study={study} /> : null}</td>
@@ -112,7 +137,8 @@ function StudyRow({ study }: { study: Study }) {
       <td>{study_date ? translator.date(study_date) : ""}</td>
       <td>{images}</td>
       <td>
-        <span className={undecided ? "warning" : ""}>{studyLine(translator, study)}</span>
+        {studyLine(translator, study)}
+        {reason ? <p className="warning">{translator.text(reason)}</p> : null}
         {isActive(study) && progress.slices_total ? (
           <progress max={progress.slices_total} value={progress.slices_done} aria-label={translator.text("state")} />
         ) : null}

@@ -16,6 +16,15 @@ export function studyLine(translator: Translator, { status, summary, progress }:
   return parts.join("; ");
 }
 
+/** Why somebody should look at the study before others; as the order of the server. */
+export function attentionReason({ status, summary }: Study): "flagUndecided" | "flagContradiction" | undefined {
+  if (status !== "finished" || !summary) return undefined;
+  const { outcome, label, lesions } = summary;
+  if (outcome === "indeterminate" || outcome === "type_undecided") return "flagUndecided";
+  const contradictory = label !== null && (label === "no_tumour") === lesions > 0;
+  return contradictory ? "flagContradiction" : undefined;
+}
+
 export function verdict(translator: Translator, result: StudyResult): string {
   const { outcome, label, type_probabilities, tumour_probability } = result;
   const tumour = translator.probability(tumour_probability ?? 0);
