@@ -2,7 +2,7 @@
 import type { paths, Schemas } from "../../clients/typescript/src/index.ts";
 
 export type Account = Schemas["Account"];
-export type AuditEvent = NonNullable<NonNullable<paths["/v1/audit"]["get"]["parameters"]["query"]>["event"]>;
+export type AuditEvent = NonNullable<NonNullable<paths["/v1/audit"]["get"]["parameters"]["query"]>["event"]>[number];
 export type Analysis = Schemas["Analysis"];
 export type Box = Detection["boxes"][number];
 export type Classification = Schemas["Classification"];

@@ -62,9 +62,23 @@ export function AuditPage() {
 }
 
 /** An address that was changed by hand may have a value that the server refuses with its reason. */
-function filterOf(written: string): { event?: AuditEvent; account?: string; date_from?: string; date_to?: string } {
+function filterOf(written: string): { event?: AuditEvent[]; account?: string; at_from?: string; at_to?: string } {
   const query = new URLSearchParams(written);
-  return Object.fromEntries(FILTERS.flatMap((name) => (query.get(name) ? [[name, query.get(name)]] : [])));
+  const [event, account, first, last] = FILTERS.map((name) => query.get(name));
+  return {
+    ...(event ? { event: [event as AuditEvent] } : {}),
+    ...(account ? { account } : {}),
+    ...(first ? { at_from: midnight(first, 0) } : {}),
+    ...(last ? { at_to: midnight(last, 1) } : {}),
+  };
+}
+
+/** The beginning of a local day, or of one that many days later; the text itself where it is no day. */
+function midnight(day: string, later: number): string {
+  const at = new Date(`${day}T00:00`);
+  if (Number.isNaN(at.getTime())) return day;
+  at.setDate(at.getDate() + later);
+  return at.toISOString();
 }
 
 async function exported(hepar: HeparClient, written: string): Promise<Blob> {
