@@ -28,5 +28,6 @@ export const deReport: MessagesOf<typeof enReport> = {
   downloadKeyImage: "Schlüsselbild {number} ({format})",
   sentenceLesions: { one: "Eine Leberläsion: {largest}", other: "{count} Leberläsionen, die größte {largest}" },
   sentenceLargest: "{id}, {type}, {where}, {long} × {short} mm in Schicht {slice}",
+  sentenceReading: { one: "{count} Läsion nach Korrektur durch Befundende", other: "{count} Läsionen nach Korrektur durch Befundende" },
   sentenceNone: "Keine Leberläsion lokalisiert",
 };

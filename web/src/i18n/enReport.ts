@@ -25,5 +25,6 @@ export const enReport = {
   downloadKeyImage: "Key image {number} ({format})",
   sentenceLesions: { one: "One liver lesion: {largest}", other: "{count} liver lesions, the largest {largest}" },
   sentenceLargest: "{id}, {type}, {where}, {long} × {short} mm in slice {slice}",
+  sentenceReading: { one: "{count} lesion as readers left it", other: "{count} lesions as readers left it" },
   sentenceNone: "No liver lesion located",
 };

@@ -45,7 +45,7 @@ export function sizeText(translator: Translator, { long_axis, short_axis, volume
 /** One sentence for a report. */
 export function lesionSentence(translator: Translator, lesion: Lesion): string {
   const probability = translator.probability(lesion.probability);
-  return withNotice(translator, translator.text("lesionSentence", { ...lesionValues(translator, lesion), probability }));
+  return translator.text("lesionSentence", { ...lesionValues(translator, lesion), probability });
 }
 
 /** The whole finding in one sentence, for a report. */
@@ -59,7 +59,8 @@ export function findingSentence(translator: Translator, result: StudyResult): st
         largest: translator.text("sentenceLargest", lesionValues(translator, largest)),
       })
     : translator.text("sentenceNone");
-  return withNotice(translator, `${lesions}; ${decision}`);
+  const read = result.reading ? [translator.text("sentenceReading", { count: result.reading.summary.lesions })] : [];
+  return withNotice(translator, [lesions, decision.replace(/\.$/, ""), ...read].join("; "));
 }
 
 function lesionValues(translator: Translator, { id, label, lobe, long_axis, short_axis, key_slice }: Lesion) {
@@ -73,7 +74,7 @@ function lesionValues(translator: Translator, { id, label, lobe, long_axis, shor
   };
 }
 
-/** Nothing leaves the application without it. */
-function withNotice(translator: Translator, sentence: string): string {
+/** For the clipboard: nothing leaves the application without the notice. */
+export function withNotice(translator: Translator, sentence: string): string {
   return `${sentence.replace(/\.$/, "")} (Hepar: ${translator.text("notice").replace(/\.$/, "")}).`;
 }
