@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -10,10 +11,14 @@ from tests.support.finished_studies import fail_study, finish_study, small_study
 from tests.support.study_api import StudyApi, ct_files, study_api
 from tests.support.tokens import TokenAuthority
 
-_UNDECIDED = {"outcome": "type_undecided", "label": None}
-_FREE = {"label": "no_tumour", "lesions": [], "tumour": False}
-_FREE_WITH_LESION = {"label": "no_tumour", "tumour": False}
-_TUMOUR_WITHOUT_LESION = {"lesions": []}
+_CHANGES: dict[str, dict[str, Any]] = {
+    "free": {"label": "no_tumour", "lesions": [], "tumour": False},
+    "undecided": {"outcome": "type_undecided", "label": None},
+    "tumour": {},
+    "free, with a lesion": {"label": "no_tumour", "tumour": False},
+    "tumour, without a lesion": {"lesions": []},
+}
+"""Of the finished studies' results."""
 
 
 @pytest.fixture
@@ -24,28 +29,19 @@ def api(authority: TokenAuthority, tmp_path_factory: pytest.TempPathFactory, dat
 
 def test_what_somebody_should_look_at_comes_first(api: StudyApi) -> None:
     made: dict[str, str] = {}
-    for name, changes in {
-        "free": _FREE,
-        "undecided": _UNDECIDED,
-        "tumour": {},
-        "free, with a lesion": _FREE_WITH_LESION,
-        "tumour, without a lesion": _TUMOUR_WITHOUT_LESION,
-        "failed": None,
-        "queued": None,
-    }.items():
+    for name in (*_CHANGES, "failed", "queued"):
         study_id = api.send(ct_files())["id"]
         made[study_id] = name
         if name == "failed":
             fail_study(api.settings, study_id)
-        elif changes is not None:
-            finish_study(api.settings, study_id, **small_study() | changes)
-    listed, after = [], None
-    while True:
-        cursor = {} if after is None else {"after": after}
-        page = api.call("GET", "/v1/studies", params={"order": "attention", "limit": "2"} | cursor).json()
+        elif name in _CHANGES:
+            finish_study(api.settings, study_id, **small_study() | _CHANGES[name])
+    listed: list[str] = []
+    query = {"order": "attention", "limit": "2"}
+    while "after" not in query or query["after"]:
+        page = api.call("GET", "/v1/studies", params=query).json()
         listed += [made[item["id"]] for item in page["items"]]
-        if (after := page["next"]) is None:
-            break
+        query["after"] = page["next"]
     assert listed == [
         "failed", "tumour, without a lesion", "free, with a lesion", "undecided", "tumour", "queued", "free",
     ]  # fmt: skip

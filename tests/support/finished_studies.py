@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +60,7 @@ def lesions() -> list[Lesion]:
     return [example.model_copy(update=own), example.model_copy(update=own | boxed)]
 
 
-def small_study() -> dict[str, object]:
+def small_study() -> dict[str, Any]:
     """For finish_study: one lesion and facts that belong to the volume of this module; the key slice is 3."""
     example = StudyResult.model_validate(example_of(StudyResult))
     slices, rows, columns = GEOMETRY.shape
