@@ -277,6 +277,10 @@ $(TYPESCRIPT): .venv/.dev clients/typescript/package-lock.json
 	@$(NPM) ci --no-audit --no-fund --ignore-scripts --silent
 	@touch $@
 
+.PHONY: lighthouse
+lighthouse: setup .venv/.dev web/dist/.complete tests/browser/node_modules/.complete ## Lighthouse on every page that needs no models; fails below 95 of 100
+	.venv/bin/python -m tests.browser.lighthouse_pages
+
 .PHONY: screenshots
 screenshots: setup .venv/.dev web/dist/.complete ## take screenshots of every page in both themes: docs/screenshots
 	.venv/bin/python -m tests.browser.screenshots docs/screenshots
@@ -305,7 +309,7 @@ web/node_modules/.complete: .venv/.dev web/package-lock.json
 	@touch $@
 
 web/dist/.complete: web/node_modules/.complete $(TYPESCRIPT) web/index.html $(shell find web/src web/public -type f) \
-  clients/typescript/src/index.ts clients/typescript/src/schema.d.ts
+  clients/typescript/src/index.ts clients/typescript/src/schema.d.ts samples/study.zip
 	@$(NPM_IN) web run --silent build
 	@touch $@
 

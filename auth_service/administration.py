@@ -1,4 +1,4 @@
-"""Operations of administrators on other accounts, and reading the audit log.
+"""Operations of administrators on other accounts.
 
 What gives rights or cannot be undone asks for the administrator's password and code: a role, a group, the reset of a
 second factor, a deletion. Approving, deactivating and reactivating give no more than the account had and can be undone.
@@ -36,15 +36,30 @@ class NotPending(ClientError):
     status, title, slug = 409, "The account does not wait for approval", "not-pending"
 
 
+@dataclass(frozen=True)
+class AccountFilter:
+    """search: part of an address or a name, whatever its case."""
+
+    status: AccountStatus | None = None
+    role: Role | None = None
+    group: str | None = None
+    search: str | None = None
+
+
 async def accounts(
-    dependencies: AuthDependencies, page: PageRequest, status: AccountStatus | None, role: Role | None
+    dependencies: AuthDependencies, page: PageRequest, chosen: AccountFilter
 ) -> tuple[list[StoredAccount], str | None]:
-    """Oldest first, optionally of one status or role."""
+    """Oldest first."""
     wanted = select(StoredAccount)
-    if status is not None:
-        wanted = wanted.where(StoredAccount.status == status)
-    if role is not None:
-        wanted = wanted.where(StoredAccount.role == role)
+    if chosen.status is not None:
+        wanted = wanted.where(StoredAccount.status == chosen.status)
+    if chosen.role is not None:
+        wanted = wanted.where(StoredAccount.role == chosen.role)
+    if chosen.group is not None:
+        wanted = wanted.where(StoredAccount.group_name == chosen.group)
+    if chosen.search is not None:
+        columns = (StoredAccount.email, StoredAccount.name)
+        wanted = wanted.where(or_(*(column.icontains(chosen.search, autoescape=True) for column in columns)))
     async with dependencies.database.reading() as session:
         return await paged(session, StoredAccount, page, wanted)
 
@@ -167,38 +182,6 @@ async def sign_ins(
         wanted = wanted.where(StoredAuditEntry.number < after)
     async with dependencies.database.reading() as session:
         return list((await session.scalars(wanted.order_by(StoredAuditEntry.number.desc()).limit(limit))).all())
-
-
-@dataclass(frozen=True)
-class AuditFilter:
-    """account: that acted or was affected.  at_from, at_to: at_from <= time < at_to.  newest_first: else oldest."""
-
-    events: tuple[str, ...] = ()
-    account: str | None = None
-    at_from: datetime | None = None
-    at_to: datetime | None = None
-    newest_first: bool = False
-
-
-async def audit_entries(
-    dependencies: AuthDependencies, limit: int, after: int, wanted: AuditFilter
-) -> list[StoredAuditEntry]:
-    """Those that follow entry number `after` in the chosen order; 0: from the beginning."""
-    number = StoredAuditEntry.number
-    query = select(StoredAuditEntry)
-    if after:
-        query = query.where(number < after if wanted.newest_first else number > after)
-    if wanted.events:
-        query = query.where(StoredAuditEntry.event.in_(wanted.events))
-    if wanted.account is not None:
-        query = query.where(or_(StoredAuditEntry.actor == wanted.account, StoredAuditEntry.subject == wanted.account))
-    if wanted.at_from is not None:
-        query = query.where(StoredAuditEntry.at >= wanted.at_from)
-    if wanted.at_to is not None:
-        query = query.where(StoredAuditEntry.at < wanted.at_to)
-    async with dependencies.database.reading() as session:
-        ordered = query.order_by(number.desc() if wanted.newest_first else number)
-        return list((await session.scalars(ordered.limit(limit))).all())
 
 
 async def _locked(session: AsyncSession, account_id: str) -> StoredAccount:

@@ -28,6 +28,7 @@ Event = Literal[
     "approved", "role_changed", "group_changed", "deactivated", "reactivated",
     "deleted", "token_revoked", "client_registered", "client_deactivated", "client_secret_added",
     "client_secret_removed", "key_rotated", "profile_changed",
+    "audit_exported",
     "password_reset_requested", "password_reset", "address_verification_requested", "address_verified",
 ]  # fmt: skip
 _HASHED = ("at", "event", "actor", "subject", "origin", "details")

@@ -138,6 +138,7 @@ async def _open_session(
         scope = granted(SCOPES[role_of(account)], grant.scope)
         opened = _new_session(dependencies, account, scope)
         session.add(opened)
+        account.last_sign_in_at = opened.created_at
         await session.flush()
         refresh_token = new_refresh_token(session, opened)
         await dependencies.audit.append(session, "signed_in", actor, account.id, session_id=opened.id)

@@ -20,6 +20,7 @@ class StoredAccount(PagedRow, Base):
 
     totp_secret: encrypted.  last_totp_step: makes codes single-use.  approved_at: when first active.
     email_pending: until a link confirms the address.  group_name: whose studies it may read, too.
+    last_sign_in_at: with the password.
     """
 
     __tablename__ = "accounts"
@@ -38,6 +39,7 @@ class StoredAccount(PagedRow, Base):
     last_totp_step: Mapped[int | None] = mapped_column(Integer)
     email_pending: Mapped[bool] = mapped_column(default=False)
     group_name: Mapped[str | None] = mapped_column(String(64))
+    last_sign_in_at: Mapped[datetime | None]
 
 
 class StoredRecoveryCode(Base):

@@ -40,6 +40,7 @@ from study_service.outbox import attempted_in_background
 from study_service.repository import StudyRepository
 from study_service.result_files import ResultFiles
 from study_service.settings import StudySettings
+from study_service.system_state import SystemReport
 from study_service.uploads import AccountQuota, Uploads
 from study_service.webhooks.deliveries import WebhookSender
 from study_service.webhooks.registry import Webhooks
@@ -124,6 +125,7 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
         dicomweb=new_dicomweb(
             settings, DicomWebStudies(database, keys), DicomObjectStore(objects), object_reader, ingestion, files
         ),
+        system=SystemReport(database, objects, settings),
     )
 
 

@@ -109,7 +109,10 @@ class ReceivedStudy:
 
 @dataclass(frozen=True)
 class StudyFilter:
-    """search: an accession number, a name as given, a patient's pseudonym or a study's id, in full."""
+    """search: an accession number, a name as given, a patient's pseudonym or a study's id, in full.
+
+    order: `attention` begins with what somebody should look at first.
+    """
 
     status: StudyStatus | None = None
     label: str | None = None
@@ -117,6 +120,7 @@ class StudyFilter:
     study_date_from: date | None = None
     study_date_to: date | None = None
     search: str | None = None
+    order: Literal["newest", "attention"] = "newest"
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,18 @@ from hepar.contracts.study_results import StudyResult
 from hepar.imaging.volume import SliceSource
 from study_service.analysed_volume import LIVER_LABEL, AnalysedVolume, StoredVolume
 from study_service.documents import AnalysedVersion, PatientIdentifiers
+from study_service.errors import NoSuchSlice
 from study_service.outputs.context import Language, OutputContext, SourceSlice
 from study_service.outputs.key_images import key_slice_indices
 
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """uid_root: of the installation."""
+    """uid_root: of the installation.  key_slices: chosen by a reader; those of the result where there are none."""
 
     language: Language
     uid_root: str
+    key_slices: tuple[int, ...] = ()
 
 
 async def read_output_context(
@@ -31,9 +33,11 @@ async def read_output_context(
     """Voxels are read of key slices only: the others are zeros. Raises NoSuchSlice and Unavailable."""
     stored, masks = await volume.volume(), await volume.masks()
     shape = stored.geometry.shape
+    if any(index >= shape[0] for index in options.key_slices):
+        raise NoSuchSlice
     hu, liver = np.zeros(shape, dtype=np.int16), np.zeros(shape, dtype=np.bool_)
     lesions = np.zeros(shape, dtype=np.uint16)
-    for index in key_slice_indices(result, shape[0]):
+    for index in options.key_slices or key_slice_indices(result, shape[0]):
         hu[index] = (await volume.hounsfield(stored, index, index + 1))[0]
     if masks.labels is not None:
         for index in range(masks.labels.first, masks.labels.first + masks.labels.count):
@@ -50,6 +54,7 @@ async def read_output_context(
         created_at=result.created_at,
         language=options.language,
         uid_root=options.uid_root,
+        chosen_slices=options.key_slices,
     )
 
 

@@ -13,6 +13,7 @@ from hepar.storage.database import Database
 from hepar.storage.encryption import KeyRing
 from hepar.storage.paging import PageRequest, paged
 from study_service.accesses import record_access
+from study_service.attention import attention_page
 from study_service.documents import (
     AccessEvent,
     AnalysedVersion,
@@ -110,10 +111,13 @@ class StudyRepository:
             return [Series.model_validate_json(key.decrypt(row.document, f"series {study_id}")) for row in stored]
 
     async def page(self, caller: Caller, wanted: StudyFilter, page: PageRequest) -> tuple[list[Study], str | None]:
-        """A page of the studies that the caller may read, newest first, and the cursor of the next page."""
+        """A page of the studies that the caller may read, and the cursor of the next page."""
         query = select(StoredStudy).where(visible_to(caller), self._matches(wanted))
         async with self._database.writing() as session:
-            rows, following = await paged(session, StoredStudy, page, query, newest_first=True)
+            if wanted.order == "attention":
+                rows, following = await attention_page(session, query, page)
+            else:
+                rows, following = await paged(session, StoredStudy, page, query, newest_first=True)
             found = [study_document(self._keys, row) for row in rows]
             await record_access(session, "listed", caller, "", self._now(), studies=[study.id for study in found])
         return found, following

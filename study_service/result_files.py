@@ -24,14 +24,22 @@ class ResultFiles:
     turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
     async def make(
-        self, version: AnalysedVersion, result: StudyResult, names: Iterable[str], language: Language
+        self,
+        version: AnalysedVersion,
+        result: StudyResult,
+        names: Iterable[str],
+        language: Language,
+        key_slices: tuple[int, ...] = (),
     ) -> dict[str, bytes]:
         """Content by name, without the files that the study does not have.
 
-        names: of OUTPUTS. Raises NoSuchSlice and Unavailable.
+        names: of OUTPUTS.  key_slices: chosen by a reader; those of the result where there are none.
+
+        Raises NoSuchSlice and Unavailable.
         """
         volume = AnalysedVolume(self.objects, version.data_key, result.study_id, version.version)
         async with self.turn:
-            context = await read_output_context(volume, version, result, OutputOptions(language, self.uid_root))
+            options = OutputOptions(language, self.uid_root, key_slices)
+            context = await read_output_context(volume, version, result, options)
             made = {name: await asyncio.to_thread(OUTPUTS[name].make, context) for name in names}
         return {name: content for name, content in made.items() if content is not None}

@@ -1,18 +1,17 @@
-"""Other people's accounts, and the audit log: for administrators."""
+"""Other people's accounts: for administrators."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Path, Query
 
 from auth_service import administration
 from auth_service.api.dependencies import (
-    AFTER,
     CONFIRMATION_PROBLEMS,
     ID_PATTERN,
+    PRINTABLE,
     AfterEntryDep,
-    AuditorDep,
     Dependencies,
     LimitDep,
     PageDep,
@@ -20,19 +19,17 @@ from auth_service.api.dependencies import (
     shaped,
 )
 from auth_service.api.users import sign_in_page
-from auth_service.audit import Event as AuditEvent
 from hepar.contracts.accounts import (
     Account,
     AccountStatus,
-    AuditEntry,
     Confirmation,
+    Group,
     GroupChange,
     Page,
     Role,
     RoleChange,
     SignIn,
 )
-from hepar.web.moments import Moment
 from hepar.web.openapi import problems
 
 router = APIRouter(prefix="/v1", tags=["administration"], responses=problems("unavailable"))
@@ -47,9 +44,17 @@ async def list_users(
     page: PageDep,
     status: Annotated[AccountStatus | None, Query(description="only accounts with this status")] = None,
     role: Annotated[Role | None, Query(description="only accounts with this role")] = None,
+    group: Annotated[Group | None, Query(description="only accounts of this group")] = None,
+    search: Annotated[
+        str | None,
+        Query(
+            min_length=1, max_length=120, pattern=PRINTABLE, description="only accounts whose address or name has this"
+        ),
+    ] = None,
 ) -> Page[Account]:
     """Oldest first."""
-    found, following = await administration.accounts(dependencies, page, status, role)
+    chosen = administration.AccountFilter(status, role, group, search)
+    found, following = await administration.accounts(dependencies, page, chosen)
     return Page[Account](items=[shaped(account) for account in found], next=following)
 
 
@@ -153,44 +158,3 @@ async def list_sign_ins_of_user(
     """Newest first; refused attempts are included."""
     await administration.account(dependencies, account_id)
     return sign_in_page(await administration.sign_ins(dependencies, account_id, limit + 1, after), limit)
-
-
-def _audit_filter(
-    event: Annotated[list[AuditEvent] | None, Query(max_length=40, description="only entries of these events")] = None,
-    account: Annotated[
-        str | None,
-        Query(pattern="^[0-9a-z-]{1,40}$", description="only entries whose `actor` or `subject` has this id"),
-    ] = None,
-    at_from: Annotated[Moment | None, Query(description="only entries from this time on")] = None,
-    at_to: Annotated[Moment | None, Query(description="only entries before this time")] = None,
-    order: Annotated[Literal["oldest", "newest"], Query(description="which entries come first")] = "oldest",
-) -> administration.AuditFilter:
-    return administration.AuditFilter(tuple(event or ()), account, at_from, at_to, newest_first=order == "newest")
-
-
-@router.get("/audit", summary="Read the audit log")
-async def list_audit(
-    _caller: AuditorDep,
-    dependencies: Dependencies,
-    wanted: Annotated[administration.AuditFilter, Depends(_audit_filter)],
-    limit: LimitDep = 50,
-    after: Annotated[int, Query(ge=0, le=2**31 - 1, description=AFTER)] = 0,
-) -> Page[AuditEntry]:
-    """Oldest first, unless `order` is `newest`. Each entry carries the hash of the entry before it;
-    `python -m auth_service verify-audit` checks the whole chain.
-    """
-    entries = await administration.audit_entries(dependencies, limit + 1, after, wanted)
-    items = [
-        AuditEntry(
-            number=entry.number,
-            at=entry.at,
-            event=entry.event,
-            actor=entry.actor,
-            subject=entry.subject,
-            origin=entry.origin,
-            details=entry.details,
-            hash=entry.hash,
-        )
-        for entry in entries[:limit]
-    ]
-    return Page[AuditEntry](items=items, next=str(entries[limit - 1].number) if len(entries) > limit else None)

@@ -45,6 +45,7 @@ AuditorDep = Annotated[Caller, Security(_caller, scopes=[AUDIT])]
 
 CONFIRMATION_PROBLEMS = ("wrong-password", "wrong-code", "too-many-attempts")
 ID_PATTERN = "^[0-9a-f]{32}$"
+PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 LimitDep = Annotated[int, Query(ge=1, le=PAGE_MAX, description="items of a page")]
 AFTER = "`next` of the previous page; the first page where it is missing"
 AfterEntryDep = Annotated[int | None, Query(ge=1, le=2**31 - 1, description=AFTER)]
@@ -71,5 +72,6 @@ def shaped(account: StoredAccount) -> Account:
             "status": status,
             "second_factor": account.totp_confirmed_at is not None,
             "created_at": account.created_at,
+            "last_sign_in_at": account.last_sign_in_at,
         }
     )

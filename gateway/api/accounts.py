@@ -41,7 +41,8 @@ def _endpoint(operations: dict[str, Json]) -> Callable[..., Awaitable[Response]]
             content=await request.body(),
         )
         responses = operations[request.method]["responses"]
-        check_answer(answer.status_code, answer.headers.get("content-type"), responses, "sign-in")
+        media_type = answer.headers.get("content-type", "").partition(";")[0] or None
+        check_answer(answer.status_code, media_type, responses, "sign-in")
         sent = {name: answer.headers[name] for name in _RESPONSE_HEADERS if name in answer.headers}
         return Response(answer.content, answer.status_code, sent)
 

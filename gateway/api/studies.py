@@ -23,13 +23,14 @@ from gateway.api.dependencies import (
 from gateway.api.forwarding import check_answer, forwarding_router
 from hepar.contracts.destinations import DESTINATIONS_PATH, SENDS_PATH
 from hepar.contracts.studies import STUDIES_PATH
+from hepar.contracts.system_state import SYSTEM_PATH
 from hepar.core.deadlines import Deadline
 from hepar.web.client_address import forwarded_client
 from hepar.web.guard import is_head
 from hepar.web.openapi import Json
 from hepar.web.uploads import MULTIPART_OVERHEAD_BYTES, check_announced_length, limited
 
-_PREFIXES = (STUDIES_PATH, "/v1/corrections", "/v1/webhooks", DESTINATIONS_PATH, SENDS_PATH)
+_PREFIXES = (STUDIES_PATH, "/v1/corrections", "/v1/webhooks", DESTINATIONS_PATH, SENDS_PATH, SYSTEM_PATH)
 _REQUEST_HEADERS = ("content-type", "accept")
 """Besides those that the operation has as parameters."""
 _RESPONSE_HEADERS = (

@@ -76,6 +76,7 @@ class Account(Document):
             "status": "active",
             "second_factor": False,
             "created_at": _NOON,
+            "last_sign_in_at": _NOON,
         }
     )
 
@@ -87,6 +88,9 @@ class Account(Document):
     status: AccountStatus = Field(description="`pending` accounts wait for an administrator's approval")
     second_factor: bool = Field(description="whether signing in needs a code besides the password")
     created_at: datetime = Field(description="when the account was made, UTC")
+    last_sign_in_at: datetime | None = Field(
+        default=None, description="the last sign-in with the password, UTC; null before the first"
+    )
 
 
 class ProfileChange(Document):

@@ -118,6 +118,14 @@ class ObjectStore:
                 await self._backend.delete_async(keys[start : start + 1000])
         return len(keys)
 
+    async def space_bytes(self) -> tuple[int, int] | None:
+        """Total and free space of the disk with the folder; None for storage that has no such limit."""
+        with _guarded("space"):
+            if self._folder is None:
+                return None
+            usage = await asyncio.to_thread(shutil.disk_usage, self._folder)
+        return usage.total, usage.free
+
     async def is_reachable(self) -> bool:
         """Within two seconds."""
         try:

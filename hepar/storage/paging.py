@@ -35,11 +35,16 @@ async def paged(
     if page.after is not None:
         last = await session.get(table, page.after)
         if last is None:
-            message = "there is no such row; start with the first page"
-            raise InvalidRequest(f"after: {message}", InvalidField("query", "/after", "unknown_cursor", message))
+            raise unknown_cursor()
         position, cursor = tuple_(table.created_at, table.id), tuple_(last.created_at, last.id)
         wanted = wanted.where(position < cursor if newest_first else position > cursor)
     order = (table.created_at.desc(), table.id.desc()) if newest_first else (table.created_at, table.id)
     rows = list((await session.scalars(wanted.order_by(*order).limit(page.limit + 1))).all())
     following = rows[page.limit - 1].id if len(rows) > page.limit else None
     return rows[: page.limit], following
+
+
+def unknown_cursor() -> InvalidRequest:
+    """For `after` that names no row."""
+    message = "there is no such row; start with the first page"
+    return InvalidRequest(f"after: {message}", InvalidField("query", "/after", "unknown_cursor", message))

@@ -1,14 +1,31 @@
-"""A query parameter that an operation does not have is refused: a misspelt option is not ignored in silence."""
+"""Query parameters: dates, and the refusal of those that an operation does not have, such as misspelt ones."""
 
 from __future__ import annotations
 
+import re
+from datetime import date
+from typing import Annotated
+
 from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
+from pydantic import BeforeValidator
 
 from hepar.core.errors import InvalidField, InvalidRequest
 from hepar.web.openapi import HEALTH_TAG, problems_of
 
 _NAME_LENGTH_MAX = 100
+_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _written_date(value: object) -> object:
+    """A number is refused: pydantic would read it as seconds, which the document does not say."""
+    if isinstance(value, str) and not _DATE.fullmatch(value):
+        raise ValueError("a date is written YYYY-MM-DD")
+    return value
+
+
+WrittenDate = Annotated[date, BeforeValidator(_written_date)]
+"""Of a query parameter: YYYY-MM-DD."""
 
 
 async def refuse_unknown_query(request: Request) -> None:

@@ -15,13 +15,14 @@ from study_service.api import (
     results,
     sends,
     studies,
+    system,
     webhooks,
 )
 
 
 def install_routes(app: FastAPI) -> None:
     for module in (
-        studies, events, results, findings, files, exports, sends, webhooks, destinations, fhir,
+        studies, events, results, findings, files, exports, sends, webhooks, destinations, system, fhir,
         dicomweb_search, dicomweb_retrieve, dicomweb_store,
     ):  # fmt: skip
         app.include_router(module.router)

@@ -31,6 +31,7 @@ from study_service.ingestion import Ingestion
 from study_service.repository import StudyRepository
 from study_service.result_files import ResultFiles
 from study_service.settings import StudySettings
+from study_service.system_state import SystemReport
 from study_service.uploads import Uploads
 from study_service.webhooks.registry import Webhooks
 
@@ -58,6 +59,7 @@ class StudyDependencies:
     fhir: ResultStore
     auth: Upstream
     dicomweb: DicomWeb
+    system: SystemReport
 
 
 async def _dependencies(request: Request) -> StudyDependencies:
@@ -94,8 +96,9 @@ async def _caller(request: Request, principal: PrincipalDep, dependencies: Depen
 
 CallerDep = Annotated[Caller, Depends(_caller)]
 StudyId = Annotated[str, Path(pattern=UUID_PATTERN, description="`id` of the study")]
+SLICES_MAX = 100_000
 SliceIndex = Annotated[
-    int, Path(ge=0, lt=100_000, description="index of the slice in the analysed volume, from 0 at the feet")
+    int, Path(ge=0, lt=SLICES_MAX, description="index of the slice in the analysed volume, from 0 at the feet")
 ]
 VersionDep = Annotated[
     int | None, Query(ge=1, lt=2**31, description="version of the result; the newest that is finished by default")

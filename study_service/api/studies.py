@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BeforeValidator
 
 from hepar.contracts.studies import STUDIES_PATH, Priority, Study, StudyList, StudyStatus
 from hepar.web.multipart import FORM
 from hepar.web.openapi import problems
+from hepar.web.query import WrittenDate
 from study_service.api.body import BODY_PROBLEMS, FILE_FIELD, announced_bytes, received_file
 from study_service.api.dependencies import PRINCIPAL, CallerDep, Dependencies, PageDep, StudyId
 from study_service.documents import StudyFilter
@@ -19,7 +17,6 @@ from study_service.ingestion import INGESTION_PROBLEMS, UploadOptions
 
 router = APIRouter(prefix=STUDIES_PATH, tags=["studies"], dependencies=[PRINCIPAL], responses=problems("unavailable"))
 
-_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FILE = {"type": "string", "format": "binary"}
 _LINKS = {
     target: {"operationId": target, "parameters": {"study_id": "$response.body#/id"}}
@@ -55,16 +52,6 @@ SeriesChoice = Annotated[
         description="analyse this series (its `id` or its SeriesInstanceUID) instead of the one that the rules choose",
     ),
 ]
-
-
-def _written_date(value: object) -> object:
-    """A number is refused: pydantic would read it as seconds, which the document does not say."""
-    if isinstance(value, str) and not _DATE.fullmatch(value):
-        raise ValueError("a date is written YYYY-MM-DD")
-    return value
-
-
-WrittenDate = Annotated[date, BeforeValidator(_written_date)]
 
 
 @router.post(
@@ -136,8 +123,17 @@ async def list_studies(
             "are stored encrypted: they are found as a whole, whatever their case",
         ),
     ] = None,
+    order: Annotated[
+        Literal["newest", "attention"],
+        Query(
+            description="`attention`: failed ones first, then undecided or contradictory results, then tumours, then "
+            "all others; within each, the newest first"
+        ),
+    ] = "newest",
 ) -> StudyList:
-    """Newest first: the caller's own and those of the caller's group; all of them with the scope `all-studies`."""
+    """The caller's own and those of the caller's group; all of them with the scope `all-studies`. Newest first unless
+    `order` asks for another order.
+    """
     chosen = StudyFilter(
         status=status,
         label=label,
@@ -145,6 +141,7 @@ async def list_studies(
         study_date_from=date_from,
         study_date_to=date_to,
         search=search,
+        order=order,
     )
     found, following = await dependencies.repository.page(caller, chosen, page)
     return StudyList(items=found, next=following)

@@ -55,6 +55,7 @@ class OutputContext:
     sources: one per slice, in the order of the volume; empty for a study without DICOM files (NIfTI).
     created_at: the date of all documents, so that equal input gives equal bytes.
     uid_root: the installation's UID root; `2.25` stands for UIDs derived from UUIDs (PS3.5 B.2).
+    chosen_slices: key slices that a reader chose; the result's own where there are none.
     """
 
     result: StudyResult
@@ -66,6 +67,7 @@ class OutputContext:
     created_at: datetime
     language: Language = "en"
     uid_root: str = _UUID_ROOT
+    chosen_slices: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Raises ValueError where the arrays, the sources and the geometry do not belong together."""
@@ -78,8 +80,8 @@ class OutputContext:
             raise ValueError("the masks have more lesions than the result")
 
     def uid(self, name: str) -> str:
-        """A UID under the installation's root, the same for the same name in the same version of the same result."""
-        return result_uid(self.result, self.uid_root, name)
+        """A UID under the installation's root, the same for the same name and key slices of a version of a result."""
+        return result_uid(self.result, self.uid_root, self._with_slices(name))
 
     def document_uid(self, name: str) -> str:
         """As uid, for objects that state corrections of readers: with each correction, they are other objects."""
@@ -87,8 +89,11 @@ class OutputContext:
         return self.uid(name if reading is None else f"{name} after {reading.summary.corrections} corrections")
 
     def uuid(self, name: str) -> uuid.UUID:
-        """The same for the same name in the same version of the same result."""
-        return result_uuid(self.result, name)
+        """The same for the same name and chosen key slices in the same version of the same result."""
+        return result_uuid(self.result, self._with_slices(name))
+
+    def _with_slices(self, name: str) -> str:
+        return "/".join((name, *map(str, self.chosen_slices)))
 
 
 def result_uuid(result: StudyResult, name: str) -> uuid.UUID:

@@ -55,7 +55,7 @@ class KeyImage:
 
 
 def key_slices(context: OutputContext) -> list[int]:
-    return key_slice_indices(context.result, context.geometry.shape[0])
+    return list(context.chosen_slices) or key_slice_indices(context.result, context.geometry.shape[0])
 
 
 def key_slice_indices(result: StudyResult, slices: int) -> list[int]:

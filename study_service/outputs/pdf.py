@@ -12,18 +12,24 @@ from .key_images import key_image, key_slices
 from .reading import reading_lines
 from .source_headers import study_attributes
 from .statements import finding_statement
-from .typesetting import Data, typeset_pdf
+from .typesetting import Data, typeset_pdf, typeset_png
 from .wording import MISSING, WORDS, Wording
 
 IMAGES_MAX = 3
 ROWS_MAX = 8
 REMARKS_MAX = 3
+_PREVIEW_PX_PER_PT = 2.0
 _TEXT_LENGTH_MAX, _SERIES_LENGTH_MAX = 160, 72
 
 
 def report_pdf(context: OutputContext, pdf_a: bool = True) -> bytes:
     """pdf_a: as PDF/A-2b, for archives. The same result gives the same bytes."""
     return typeset_pdf("report.typ", _report(context), int(context.created_at.timestamp()), pdf_a)
+
+
+def report_png(context: OutputContext) -> bytes:
+    """The page of `report_pdf` as a picture, for browsers whose policy shows no PDF."""
+    return typeset_png("report.typ", _report(context), _PREVIEW_PX_PER_PT)
 
 
 def _report(context: OutputContext) -> Data:

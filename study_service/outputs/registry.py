@@ -11,7 +11,7 @@ from .drawings import key_picture_png
 from .encapsulated_pdf import encapsulated_pdf_file
 from .fhir import fhir_bundle
 from .key_images import KEY_IMAGES_MAX
-from .pdf import report_pdf
+from .pdf import report_pdf, report_png
 from .secondary_capture import secondary_capture_file
 from .seg import segmentation_file
 from .sr import comprehensive_report_file, structured_report_file
@@ -25,28 +25,33 @@ class Output:
     """make: the file's content; None where the study has none, such as DICOM objects for NIfTI.
 
     is_default: whether this is the answer to an `Accept` header with its media type.
+    has_key_images: whether other key images make another file.
     """
 
     media_type: str
     make: Callable[[OutputContext], bytes | None]
     is_default: bool = False
+    has_key_images: bool = False
 
 
 OUTPUTS: Mapping[str, Output] = {
     "result.json": Output("application/json", result_json, is_default=True),
     "lesions.csv": Output("text/csv", lesions_csv, is_default=True),
-    "report.pdf": Output("application/pdf", report_pdf, is_default=True),
+    "report.pdf": Output("application/pdf", report_pdf, is_default=True, has_key_images=True),
+    "report.png": Output("image/png", report_png, has_key_images=True),
     "report.fhir.json": Output("application/fhir+json", fhir_bundle, is_default=True),
     "segmentation.dcm": Output(DICOM, segmentation_file),
     "measurements.dcm": Output(DICOM, structured_report_file),
     "measurements-2d.dcm": Output(DICOM, comprehensive_report_file),
-    "report.dcm": Output(DICOM, encapsulated_pdf_file),
+    "report.dcm": Output(DICOM, encapsulated_pdf_file, has_key_images=True),
     **{
-        f"key-image-{number + 1}.dcm": Output(DICOM, partial(secondary_capture_file, number=number))
+        f"key-image-{number + 1}.dcm": Output(
+            DICOM, partial(secondary_capture_file, number=number), has_key_images=True
+        )
         for number in range(KEY_IMAGES_MAX)
     },
     **{
-        f"key-image-{number + 1}.png": Output("image/png", partial(key_picture_png, number=number))
+        f"key-image-{number + 1}.png": Output("image/png", partial(key_picture_png, number=number), has_key_images=True)
         for number in range(KEY_IMAGES_MAX)
     },
 }

@@ -13,7 +13,7 @@ import typst
 Data = dict[str, Any]
 
 _PDF_A: list[typst.PDFStandard] = ["a-2b"]
-_PX_PER_PT = 72.0
+_PT_PER_INCH = 72.0
 _UNPRINTABLE = "□"
 _FONT_BLOCKS = ((0x20, 0x17F), (0x391, 0x3C9), (0x400, 0x45F), (0x2010, 0x2026))
 """First and last code point of what the font that comes with Typst can print."""
@@ -36,10 +36,16 @@ def typeset_pdf(template: str, data: Data, created_at_s: int, pdf_a: bool) -> by
     )
 
 
-def typeset_png(template: str, data: Data) -> bytes:
-    """One pixel per point of the template's page."""
+def typeset_png(template: str, data: Data, px_per_pt: float = 1.0) -> bytes:
+    """px_per_pt: resolution. Raises TypeError where the document has more than one page."""
     return bytes(
-        typst.compile(_source(template), format="png", sys_inputs=_inputs(data), font_paths=_fonts(), ppi=_PX_PER_PT)
+        typst.compile(
+            _source(template),
+            format="png",
+            sys_inputs=_inputs(data),
+            font_paths=_fonts(),
+            ppi=px_per_pt * _PT_PER_INCH,
+        )
     )
 
 

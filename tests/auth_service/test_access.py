@@ -48,6 +48,7 @@ TABLE: dict[tuple[str, str], str | None] = {
     ("DELETE", "/v1/users/{account_id}/second-factor"): "users",
     ("GET", "/v1/users/{account_id}/sign-ins"): "users",
     ("GET", "/v1/audit"): "audit",
+    ("GET", "/v1/audit.csv"): "audit",
     ("POST", "/v1/clients"): "clients",
     ("GET", "/v1/clients"): "clients",
     ("DELETE", "/v1/clients/{client_id}"): "clients",

@@ -173,6 +173,27 @@ def test_deactivating_and_reactivating_does_not_skip_the_approval(auth: AuthTest
     assert auth.tokens()
 
 
+def test_administrators_find_accounts_and_see_when_they_signed_in(auth: AuthTestClient) -> None:
+    administrator = auth.administrator()
+    auth.person(email="ada@example.org")
+    auth.person(email="a_a@example.org")
+    bearer = auth.bearer("a_a@example.org")
+    auth.client.patch("/v1/users/me", json={"name": "Grace Hopper"}, headers=bearer)
+
+    def found(**params: str) -> list[str]:
+        answer = auth.client.get("/v1/users", params=params, headers=administrator)
+        assert answer.status_code == 200, answer.text
+        return [item["email"] for item in answer.json()["items"]]
+
+    assert found(search="ADA@") == ["ada@example.org"]
+    assert found(search="hopper") == found(search="a_a") == ["a_a@example.org"], "an underscore is no wildcard"
+    assert found(search="%") == found(group="liver") == []
+    assert auth.client.get("/v1/users", params={"search": "a\x00"}, headers=administrator).status_code == 422
+    items = auth.client.get("/v1/users", headers=administrator).json()["items"]
+    signed_in = {item["email"]: item["last_sign_in_at"] is not None for item in items}
+    assert signed_in == {"root@example.org": True, "ada@example.org": False, "a_a@example.org": True}
+
+
 def test_administrators_delete_accounts(auth: AuthTestClient) -> None:
     administrator = auth.administrator()
     identity = auth.sign_up().json()["id"]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
+import json
 import os
 import subprocess
 import sys
@@ -141,6 +144,28 @@ def test_the_audit_log_is_filtered(auth: AuthTestClient) -> None:
     assert found(at_from="0001-01-01T00:00:00+14:00", at_to="9999-12-31T23:59:59-14:00") == whole
     for wrong in ({"at_from": "5"}, {"event": "unknown"}, {"order": "other"}, {"at_to": "2026-11-26T09:30:00"}):
         assert auth.client.get("/v1/audit", params=wrong, headers=administrator).status_code == 422
+
+
+def test_the_export_of_the_audit_log_is_a_table_and_an_entry(
+    auth: AuthTestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    administrator = auth.administrator()
+    account_id = auth.person(email=EMAIL)
+    auth.sign_in(password="a wrong but long password")
+    exported = auth.client.get("/v1/audit.csv", params={"account": account_id}, headers=administrator)
+    assert exported.headers["content-type"] == "text/csv; charset=utf-8"
+    rows = list(csv.DictReader(io.StringIO(exported.text, newline="")))
+    assert [(row["number"], row["event"], row["subject"]) for row in rows] == [
+        ("3", "signed_up", account_id),
+        ("4", "sign_in_refused", account_id),
+    ]
+    assert json.loads(rows[1]["details"]) == {"reason": "wrong password"}
+    assert rows[1]["hash"] == auth.client.get("/v1/audit", headers=administrator).json()["items"][3]["hash"]
+    assert auth.audit()[-1]["event"] == "audit_exported"
+    assert auth.audit()[-1]["entries"] == "2"
+    monkeypatch.setattr("auth_service.audit_queries.EXPORT_ENTRIES_MAX", 4)
+    refused = auth.client.get("/v1/audit.csv", headers=administrator)
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "too_many_entries")
 
 
 def command(settings: AuthSettings, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -164,6 +164,14 @@ def open_result(page: Page) -> None:
     expect(page.locator(".verdict")).to_be_visible()
 
 
+def open_activation_map(page: Page, name: str) -> None:
+    """The maps are fetched when the first is opened. Ends when it is drawn."""
+    with page.expect_response("**/v1/classifications*"):
+        page.get_by_label("Activation map").select_option(name)
+    expect(page.locator(".image-panel").get_by_text("Loading")).to_have_count(0)
+    wait_until_drawn(page)
+
+
 def hold_requests(page: Page, pattern: str, times: int | None = None) -> list[Route]:
     """Requests that match are not answered. Their routes are added to the returned list as they arrive."""
     held: list[Route] = []

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from local_stack.demo import running_stack
 from local_stack.settings import on_free_ports
-from tests.browser.conftest import CHROMIUM, file_input, sign_in, wait_until_drawn
+from tests.browser.conftest import CHROMIUM, file_input, open_activation_map, sign_in, wait_until_drawn
 from tests.end_to_end.conftest import Stack
 
 SAMPLES = sorted(Path("samples").glob("*.png"))
@@ -63,8 +63,7 @@ def _capture_pages(page: Page, path_of: Callable[[str], Path]) -> None:
     page.screenshot(path=path_of("upload"))
     page.get_by_role("row").filter(has_text="metastasis.png").get_by_role("link", name="Open").click()
     page.locator(".verdict").wait_for()
-    page.get_by_label("Activation map").select_option("ensemble")
-    wait_until_drawn(page)
+    open_activation_map(page, "ensemble")
     page.screenshot(path=path_of("result"), full_page=True)
     page.get_by_role("link", name="Studies").click()
     file_input(page).set_input_files(STUDY)
@@ -76,6 +75,10 @@ def _capture_pages(page: Page, path_of: Callable[[str], Path]) -> None:
     page.locator("canvas[role=img]").wait_for()
     wait_until_drawn(page)
     page.screenshot(path=path_of("study"), full_page=True)
+    page.get_by_role("link", name="Report, files").click()
+    page.locator(".preview img").wait_for()
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=path_of("report"), full_page=True)
     for name, content in (("models", "main article"), ("account", "main li")):
         page.get_by_role("link", name=name.capitalize()).click()
         page.locator(content).first.wait_for()

@@ -17,6 +17,7 @@ from tests.browser.conftest import (
     CHROMIUM,
     PASSWORD,
     analyse,
+    open_activation_map,
     open_result,
     payload,
     sign_in,
@@ -130,7 +131,7 @@ def test_every_page_is_accessible(page: Page, web: Stack, theme: str, width: int
     check(page, "/upload")
     page.get_by_role("link", name="Open").click()
     page.locator(".verdict").wait_for()
-    page.get_by_label("Activation map").select_option("ensemble")
+    open_activation_map(page, "ensemble")
     check(page, "/results")
     for path in ("models", "account"):
         page.goto(f"/{path}")

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.browser.conftest import TIMEOUT_MS, analyse, payload, row_of, sign_up, wait_until_drawn
+from tests.browser.conftest import TIMEOUT_MS, analyse, open_activation_map, payload, row_of, sign_up, wait_until_drawn
 from tests.end_to_end.conftest import Stack
 from tests.support.orientations import EXIF_ORIENTATIONS, IMAGE_ORIENTATIONS, PATIENT_ORIENTATIONS, Turn
 from tests.support.pictures import ct_dataset, dicom_bytes, encoded
@@ -74,7 +74,8 @@ def results(browser: Browser, web: Stack) -> Iterator[Page]:
     )
     context.set_default_timeout(TIMEOUT_MS)
     page = context.new_page()
-    page.route("**/v1/analyses?*", _with_map_and_outline)
+    page.route("**/v1/analyses*", _with_outline)
+    page.route("**/v1/classifications*", _with_map)
     sign_up(page)
     analyse(page, *(payload(name, content) for name, content in FILES.items()))
     expect(page.get_by_role("link", name="Open")).to_have_count(len(FILES))
@@ -82,15 +83,21 @@ def results(browser: Browser, web: Stack) -> Iterator[Page]:
     context.close()
 
 
-def _with_map_and_outline(route: Route) -> None:
+def _with_map(route: Route) -> None:
     response = route.fetch()
     document = response.json()
-    image = document["detection"]["image"]
+    image = document["image"]
     stored = np.asarray(_raster(route.request.post_data_buffer or b""))
     rows = ((np.arange(64) + 0.5) / 64 * image["height"]).astype(int)
     columns = ((np.arange(64) + 0.5) / 64 * image["width"]).astype(int)
     near = np.abs(stored[rows][:, columns].astype(int) - METASTASIS) < 8
-    document["classification"]["explanation"]["activation_map"] = near.astype(float).tolist()
+    document["explanation"]["activation_map"] = near.astype(float).tolist()
+    route.fulfill(response=response, json=document)
+
+
+def _with_outline(route: Route) -> None:
+    response = route.fetch()
+    document = response.json()
     (box,) = (box for box in document["detection"]["boxes"] if box["label"] == "metastasis")
     x, y = (box["x_min"] + box["x_max"]) / 2, (box["y_min"] + box["y_max"]) / 2
     rhombus = [(x, box["y_min"]), (box["x_max"], y), (x, box["y_max"]), (box["x_min"], y), (x, box["y_min"])]
@@ -167,5 +174,5 @@ def test_the_image_is_shown_upright_and_undistorted_and_each_box_covers_its_lesi
     assert (np.abs(edge - [0x5A, 0xD1, 0xFF]).max(axis=2) < 90).any(), "the rhombus"
     assert canvas.outline(0xFF, 0xB4, 0x54) == pytest.approx(cholangiocarcinoma, abs=NEAR_PX)
     assert canvas.letters() == [name.endswith(".dcm") and name != "unknown.dcm"] * 4
-    results.get_by_label("Activation map").select_option("ensemble")
+    open_activation_map(results, "ensemble")
     assert canvas_of(results).warm() == pytest.approx(metastasis, abs=3 * zoom + NEAR_PX)

@@ -120,7 +120,7 @@ def test_files_are_added_by_paste_and_by_drop(page: Page, action: str) -> None:
 
 def test_an_upload_is_cancelled_and_repeated(page: Page) -> None:
     sign_up(page)
-    held = hold_requests(page, "**/v1/analyses?*", times=1)
+    held = hold_requests(page, "**/v1/analyses*", times=1)
     analyse(page, payload("slow.png", BRIGHT))
     row = row_of(page, "slow.png")
     row.get_by_role("button", name="Cancel").click()

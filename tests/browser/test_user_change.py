@@ -21,7 +21,7 @@ from tests.browser.conftest import (
 def end_session(page: Page, email: str) -> None:
     """The next upload finds that the session of the user has ended. Ends on the sign-in page."""
     page.evaluate("sessionStorage.setItem('hepar-refresh-token', 'nonsense')")
-    page.route("**/v1/analyses?*", lambda route: route.fulfill(status=401, body="{}"), times=1)
+    page.route("**/v1/analyses*", lambda route: route.fulfill(status=401, body="{}"), times=1)
     page.get_by_role("button", name="Analyse 1").click()
     expect(page.get_by_text("Your session has ended")).to_be_visible()
     expect(page.get_by_text(email)).to_have_count(0)
@@ -35,7 +35,7 @@ def test_signing_out_deletes_lists_and_results_and_aborts_uploads(page: Page) ->
     open_result(page)
     result_path = page.evaluate("location.pathname")
     page.go_back()
-    held = hold_requests(page, "**/v1/analyses?*")
+    held = hold_requests(page, "**/v1/analyses*")
     analyse(page, *(payload(f"sending-{number}.png", BRIGHT) for number in range(4)))
     wait_for_held(page, held, 2)
     failed: list[str] = []
@@ -86,7 +86,7 @@ def test_a_second_sign_in_without_signing_out_deletes_the_list(page: Page) -> No
     second_user = sign_up(page)
     page.get_by_role("button", name="Sign out").click()
     sign_up(page)
-    held = hold_requests(page, "**/v1/analyses?*")
+    held = hold_requests(page, "**/v1/analyses*")
     analyse(page, *(payload(f"private-{number}.png", BRIGHT) for number in range(3)))
     wait_for_held(page, held, 2)
     page.evaluate("() => { history.pushState({}, '', '/sign-in'); dispatchEvent(new PopStateEvent('popstate')); }")
@@ -100,7 +100,7 @@ def test_a_token_renewal_that_ends_after_signing_out_does_not_sign_in_again(page
     sign_up(page)
     choose(page, payload("slice.png", BRIGHT))
     held = hold_requests(page, "**/v1/token", times=1)
-    page.route("**/v1/analyses?*", lambda route: route.fulfill(status=401, body="{}"), times=1)
+    page.route("**/v1/analyses*", lambda route: route.fulfill(status=401, body="{}"), times=1)
     page.get_by_role("button", name="Analyse 1").click()
     wait_for_held(page, held, 1)
     renewal = held[0].fetch()

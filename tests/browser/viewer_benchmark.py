@@ -16,7 +16,7 @@ from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.browser.conftest import CHROMIUM, TIMEOUT_MS, file_input, sign_up, stack_for_browsers
+from tests.browser.conftest import CHROMIUM, TIMEOUT_MS, file_input, open_activation_map, sign_up, stack_for_browsers
 from tests.browser.study_benchmark import measure_study, stack_for_studies
 from tests.end_to_end.conftest import Stack
 from tests.support.pictures import encoded, gradient
@@ -78,7 +78,7 @@ def measure_images(page: Page) -> Iterator[Row]:
     for side in SIDES_PX:
         page.get_by_role("row").filter(has_text=f"{side}.png").get_by_role("link", name="Open").click()
         page.locator("canvas[role=img]").wait_for()
-        page.get_by_label("Activation map").select_option("ensemble")
+        open_activation_map(page, "ensemble")
         for action in ("pan", "zoom", "window"):
             yield {"side_px": side, "act": action, **frame_times(page, action)}
         page.go_back()

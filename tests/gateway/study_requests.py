@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 from pydicom.uid import generate_uid
 
-from tests.support.finished_studies import finish_study
+from tests.support.finished_studies import fail_study, finish_study
 from tests.support.public_api import PublicApi, filled
 from tests.support.study_api import ZIP, ct_files, zipped
 
@@ -193,7 +193,24 @@ READS = PICTURES | {"get_study_result": f"{STUDY}/result", "get_study_masks": f"
 READS |= {"get_study_slices_values": f"{STUDY}/slices.hu", "get_study_model_answers": f"{STUDY}/model-answers"}
 READS |= {"get_study_file": f"{STUDY}/files/lesions.csv"}
 _FILE = f"{STUDY}/files/{{name}}"
+
+
+def attention_first(order: str) -> Call:
+    """Where a failed study stands after a newer one."""
+
+    def answer(api: PublicApi) -> object:
+        failed = new(api)
+        fail_study(api.study_settings, failed)
+        newer = new(api)
+        page = api.call("GET", STUDIES, params={"order": order, "limit": "100"}).json()
+        ids = [item["id"] for item in page["items"]]
+        return ids.index(failed) < ids.index(newer)
+
+    return answer
+
+
 STUDY_EFFECTS: dict[tuple[str, str], Effect] = {
+    ("list_studies", "order"): (attention_first("newest"), attention_first("attention")),
     ("create_study", "name"): sent("name", "Follow-up 3"),
     ("create_study", "priority"): sent("priority", "urgent"),
     ("create_study", "series"): sent("series", "series-9"),
@@ -232,6 +249,7 @@ STUDY_EFFECTS: dict[tuple[str, str], Effect] = {
     ("export_deidentified_study", "characteristics"): (exported(), exported(characteristics="retained")),
     ("get_study_slices_values", "first"): read(READS["get_study_slices_values"], {}, {"first": "2"}),
     ("get_study_slices_values", "count"): read(READS["get_study_slices_values"], {}, {"count": "2"}),
+    ("get_study_file", "key_slices"): read(_FILE.replace("{name}", "report.png"), {}, {"key_slices": "4"}),
     ("get_study_slice", "center"): read(
         PICTURES["get_study_slice"], {"width": "400"}, {"width": "400", "center": "40"}
     ),
@@ -297,6 +315,9 @@ STUDY_PROBLEMS: dict[tuple[str, str], Request] = {
     ("export_deidentified_study", "no-such-study"): nothing("GET", _EXPORT),
     ("export_deidentified_study", "study-not-finished"): unfinished(_EXPORT),
     ("export_deidentified_study", "not-deidentifiable"): lambda api: api.call("GET", place(_EXPORT, finished(api))),
+    ("get_study_file", "no-such-slice"): lambda api: api.call(
+        "GET", place(_FILE.replace("{name}", "report.pdf"), finished(api)), params={"key_slices": "99"}
+    ),
     ("register_webhook", "too-many-webhooks"): many_webhooks,
     ("delete_webhook", "no-such-webhook"): nothing("DELETE", "/v1/webhooks/{webhook_id}"),
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 import highdicom
+import httpx2
 import numpy as np
 import pydicom
 import pytest
@@ -75,6 +76,23 @@ def test_what_the_caller_has_is_not_sent_again(api: StudyApi, path: str) -> None
     assert german.headers["etag"] != first.headers["etag"]
     assert german.content != first.content
     assert api.call("GET", f"{path}/report.pdf").content == first.content
+
+
+def test_a_reader_chooses_the_key_images(api: StudyApi, path: str) -> None:
+    def read(name: str, *slices: int) -> httpx2.Response:
+        return api.call("GET", f"{path}/{name}", params={"key_slices": [str(index) for index in slices]})
+
+    assert read("report.png").content.startswith(b"\x89PNG")
+    assert read("report.png", 1).content != read("report.png", 2).content
+    assert read("key-image-2.png", 4, 1).content == read("key-image-1.png", 1).content
+    assert read("key-image-1.png", 1).content != read("key-image-1.png", 4).content
+    objects = [pydicom.dcmread(io.BytesIO(read("report.dcm", *slices).content)) for slices in ([], [1], [2])]
+    assert len({str(found.SOPInstanceUID) for found in objects}) == len(objects)
+    capture = pydicom.dcmread(io.BytesIO(read("key-image-1.dcm", 3).content))
+    assert capture.SourceImageSequence[0].ReferencedSOPInstanceUID == _SOP_UIDS[3]
+    assert read("lesions.csv", 1).headers["etag"] == read("lesions.csv").headers["etag"]
+    assert read("report.pdf", 6).json()["type"] == "/problems/no-such-slice"
+    assert read("report.pdf", 0, 1, 2, 3, 4, 5).status_code == 422
 
 
 def test_others_and_unknown_names_get_nothing(api: StudyApi, path: str) -> None:

@@ -66,7 +66,7 @@ class AuthTestClient:
         """Every audit entry, read without HTTP."""
 
         async def read() -> list[dict[str, Any]]:
-            from auth_service.administration import AuditFilter, audit_entries
+            from auth_service.audit_queries import AuditFilter, audit_entries
 
             entries = await audit_entries(self.dependencies, 10_000, 0, AuditFilter())
             return [{"event": e.event, "actor": e.actor, "subject": e.subject} | e.details for e in entries]

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +60,30 @@ def lesions() -> list[Lesion]:
     return [example.model_copy(update=own), example.model_copy(update=own | boxed)]
 
 
+def small_study() -> dict[str, Any]:
+    """For finish_study: one lesion and facts that belong to the volume of this module; the key slice is 3."""
+    example = StudyResult.model_validate(example_of(StudyResult))
+    slices, rows, columns = GEOMETRY.shape
+    _, row_mm, column_mm = GEOMETRY.spacing_mm
+    facts = {"slices": slices, "rows": rows, "columns": columns, "spacing_mm": (5.0, row_mm, column_mm)}
+    (lesion,) = example.lesions
+    axis = {"slice": 3, "start_px": (8.0, 10.0), "end_px": (14.0, 16.0)}
+    box = lesion.boxes[0].model_copy(update={"slice": 3, "x_min": 8.0, "y_min": 10.0, "x_max": 14.0, "y_max": 16.0})
+    found = {
+        "first_slice": 1,
+        "last_slice": 4,
+        "key_slice": 3,
+        "boxes": [box],
+        "long_axis": lesion.long_axis.model_copy(update=axis),
+        "short_axis": lesion.short_axis.model_copy(update=axis),
+    }
+    return {
+        "volume": example.volume.model_copy(update=facts | {"liver_slices": (1, 4)}),
+        "lesions": [lesion.model_copy(update=found)],
+        "key_slices": [example.key_slices[0].model_copy(update={"slice": 3})],
+    }
+
+
 async def _end(
     settings: StudySettings,
     study_id: str,
@@ -109,8 +134,11 @@ async def _end(
         own["key_slices"] = [example.key_slices[0].model_copy(update={"slice": LIVER_SLICES[1]})]
         own["volume"] = example.volume.model_copy(update={"slices": GEOMETRY.shape[0], "liver_slices": (1, 4)})
         own |= changes
-        summary = StudySummary.model_validate(example_of(StudySummary))
-        await queue.finish(job, example.model_copy(update=own), summary.model_dump(), "metastasis")
+        result = example.model_copy(update=own)
+        facts = {"outcome": result.outcome, "label": result.label, "lesions": len(result.lesions)}
+        facts["key_slice"] = result.key_slices[0].slice
+        summary = StudySummary.model_validate(example_of(StudySummary) | facts)
+        await queue.finish(job, result, summary.model_dump(), result.label)
 
 
 def _series(uid: str) -> Series:

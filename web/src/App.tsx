@@ -6,8 +6,6 @@ import { RequireAccount } from "./components/RequireAccount.tsx";
 import { useOnline } from "./components/useOnline.ts";
 import { useStartAtTop } from "./components/useStartAtTop.ts";
 import { useTranslator } from "./i18n/LanguageProvider.tsx";
-import { AccountPage } from "./pages/AccountPage.tsx";
-import { AdministrationPage } from "./pages/AdministrationPage.tsx";
 import { ForgottenPasswordPage, ResetPasswordPage } from "./pages/ForgottenPasswordPage.tsx";
 import { HelpPage } from "./pages/HelpPage.tsx";
 import { HomePage } from "./pages/HomePage.tsx";
@@ -18,9 +16,12 @@ import { SignUpPage } from "./pages/SignUpPage.tsx";
 import { VerifyAddressPage } from "./pages/VerifyAddressPage.tsx";
 import { useSession } from "./session/SessionProvider.tsx";
 
+const AccountPage = lazy(() => import("./pages/AccountPage.tsx"));
+const AdministrationPage = lazy(() => import("./pages/AdministrationPage.tsx"));
 const StudiesPage = lazy(() => import("./pages/StudiesPage.tsx"));
 const StudyPage = lazy(() => import("./pages/StudyPage.tsx"));
 const UploadPage = lazy(() => import("./pages/UploadPage.tsx"));
+const ReportPage = lazy(() => import("./pages/ReportPage.tsx"));
 const ResultPage = lazy(() => import("./pages/ResultPage.tsx"));
 
 export function App() {
@@ -59,11 +60,12 @@ function Pages() {
       <Route element={<RequireAccount><Outlet /></RequireAccount>}>
         <Route path="/studies" element={<StudiesPage />} />
         <Route path="/studies/:id" element={<StudyPage />} />
+        <Route path="/studies/:id/report" element={<ReportPage />} />
         <Route path="/upload" element={<UploadPage />} />
         <Route path="/results/:id" element={<ResultPage />} />
         <Route path="/models" element={<ModelsPage />} />
         <Route path="/account" element={<AccountPage />} />
-        <Route path="/administration" element={<AdministrationPage />} />
+        <Route path="/administration/*" element={<AdministrationPage />} />
       </Route>
       <Route path="*" element={<NotFoundPage />} />
     </Routes>

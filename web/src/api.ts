@@ -1,11 +1,13 @@
 /** The gateway's API: the TypeScript client and the types that the pages use. */
-import type { Schemas } from "../../clients/typescript/src/index.ts";
+import type { paths, Schemas } from "../../clients/typescript/src/index.ts";
 
 export type Account = Schemas["Account"];
+export type AuditEvent = NonNullable<NonNullable<paths["/v1/audit"]["get"]["parameters"]["query"]>["event"]>[number];
 export type Analysis = Schemas["Analysis"];
 export type Box = Detection["boxes"][number];
 export type Classification = Schemas["Classification"];
 export type Curves = Schemas["Curves"];
+export type Destination = Schemas["Destination"];
 export type Detection = Schemas["Detection"];
 export type FieldError = Schemas["FieldError"];
 export type CorrectionForm = Schemas["CorrectionForm"];
@@ -14,6 +16,7 @@ export type FindingList = Schemas["FindingList"];
 export type NewFinding = Schemas["NewFinding"];
 export type SliceOutline = Schemas["SliceOutline"];
 export type Lesion = Schemas["Lesion"];
+export type Send = Schemas["Send"];
 export type ServedModel = Schemas["ServedModel"];
 export type Study = Schemas["Study"];
 export type StudyModelAnswers = Schemas["StudyModelAnswers"];

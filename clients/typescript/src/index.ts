@@ -2,6 +2,7 @@
 import createClient, { type Client, type Middleware } from "openapi-fetch";
 import type { components, paths } from "./schema.d.ts";
 
+export type { paths } from "./schema.d.ts";
 export type Schemas = components["schemas"];
 export type Problem = Schemas["Problem"];
 export type HeparClient = Client<paths>;

@@ -169,7 +169,8 @@ export interface paths {
         };
         /**
          * List studies
-         * @description Newest first: the caller's own and those of the caller's group; all of them with the scope `all-studies`.
+         * @description The caller's own and those of the caller's group; all of them with the scope `all-studies`. Newest first unless
+         *     `order` asks for another order.
          */
         get: operations["list_studies"];
         put?: never;
@@ -306,9 +307,9 @@ export interface paths {
         };
         /**
          * Read a file of a study's result
-         * @description DICOM segmentation and structured reports, the report as PDF and as DICOM, a FHIR bundle, the lesions as a table,
-         *     and key images. The same version has the same bytes until a reader corrects a finding. Studies sent as NIfTI have
-         *     no DICOM objects, and there are as many key images as key slices.
+         * @description DICOM segmentation and structured reports, the report as PDF, picture and DICOM, a FHIR bundle, the lesions as a
+         *     table, and key images. The same version has the same bytes until a reader corrects a finding. Studies sent as NIfTI
+         *     have no DICOM objects, and there are as many key images as key slices.
          */
         get: operations["get_study_file"];
         put?: never;
@@ -499,7 +500,7 @@ export interface paths {
          * Export corrections
          * @description As JSON lines for training, oldest first: every correction of the studies that the caller may read, with the
          *     models' own answer, their names and versions. With the scope `all-studies`, of all studies. Comments are left out:
-         *     they may name a patient.
+         *     they may name a patient. What leaves the hospital is exported with `deidentified=true`.
          */
         get: operations["export_corrections"];
         put?: never;
@@ -617,6 +618,28 @@ export interface paths {
         get: operations["list_destinations"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/destinations/{destination_name}/fetches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Fetch a study from an archive
+         * @description Reads it by DICOMweb (WADO-RS) and queues its analysis, as if the caller had sent it. Only from archives of the
+         *     kind `dicomweb`, and only for accounts that the operator allows to do so. A study that was fetched before is
+         *     recognised by its images.
+         */
+        post: operations["fetch_study"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1048,6 +1071,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/audit.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export the audit log
+         * @description As a table in UTF-8, with the filters of the list. At most 50,000 entries; the export is recorded.
+         */
+        get: operations["export_audit_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/system": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the state of the system
+         * @description The queue of studies, and the space on disks. Metrics for monitoring are on another port.
+         */
+        get: operations["get_system"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/users/{account_id}": {
         parameters: {
             query?: never;
@@ -1423,6 +1486,7 @@ export interface components {
          *       "created_at": "2026-11-25T12:00:00Z",
          *       "email": "ada@example.org",
          *       "id": "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c",
+         *       "last_sign_in_at": "2026-11-25T12:00:00Z",
          *       "name": "Ada",
          *       "role": "researcher",
          *       "second_factor": false,
@@ -1455,6 +1519,8 @@ export interface components {
              * @description when the account was made, UTC
              */
             created_at: string;
+            /** @description the last sign-in with the password, UTC; null before the first */
+            last_sign_in_at?: string | null;
         };
         /**
          * AccountOptions
@@ -2968,7 +3034,7 @@ export interface components {
             /** @description for people; the name where the operator gave none */
             title: string;
             /** @description files of a study that are sent there, as far as the study has them */
-            files: ("result.json" | "lesions.csv" | "report.pdf" | "report.fhir.json" | "segmentation.dcm" | "measurements.dcm" | "measurements-2d.dcm" | "report.dcm" | "key-image-1.dcm" | "key-image-2.dcm" | "key-image-3.dcm" | "key-image-4.dcm" | "key-image-5.dcm" | "key-image-1.png" | "key-image-2.png" | "key-image-3.png" | "key-image-4.png" | "key-image-5.png")[];
+            files: ("result.json" | "lesions.csv" | "report.pdf" | "report.png" | "report.fhir.json" | "segmentation.dcm" | "measurements.dcm" | "measurements-2d.dcm" | "report.dcm" | "key-image-1.dcm" | "key-image-2.dcm" | "key-image-3.dcm" | "key-image-4.dcm" | "key-image-5.dcm" | "key-image-1.png" | "key-image-2.png" | "key-image-3.png" | "key-image-4.png" | "key-image-5.png")[];
             /** @description for administrators only; null for others */
             queue?: components["schemas"]["DestinationQueue"] | null;
         };
@@ -3449,6 +3515,26 @@ export interface components {
             duration_ms: number;
         };
         /**
+         * Disk
+         * @description A file system that studies are stored on.
+         * @example {
+         *       "free_bytes": 731203571712,
+         *       "purpose": "objects",
+         *       "total_bytes": 1000204886016
+         *     }
+         */
+        Disk: {
+            /**
+             * @description `objects`: images, masks and results; `uploads`: what is received or read now
+             * @enum {string}
+             */
+            purpose: "objects" | "uploads";
+            /** @description size of the file system */
+            total_bytes: number;
+            /** @description free for this service */
+            free_bytes: number;
+        };
+        /**
          * Display
          * @description How the networks saw the image and a viewer shows it: in standard radiological display, with square pixels.
          *
@@ -3568,6 +3654,17 @@ export interface components {
             overlay_png: string;
             /** @description share of the map that lies inside the detected boxes; null without a detection */
             share_in_boxes?: number | null;
+        };
+        /**
+         * FetchRequest
+         * @description Fetches a study from an archive.
+         * @example {
+         *       "study_uid": "1.2.840.113619.2.55.3.604688119.969.1764150000.12"
+         *     }
+         */
+        FetchRequest: {
+            /** @description StudyInstanceUID */
+            study_uid: string;
         };
         /**
          * FieldError
@@ -4709,6 +4806,7 @@ export interface components {
          *           "created_at": "2026-11-25T12:00:00Z",
          *           "email": "ada@example.org",
          *           "id": "0f8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c",
+         *           "last_sign_in_at": "2026-11-25T12:00:00Z",
          *           "name": "Ada",
          *           "role": "researcher",
          *           "second_factor": false,
@@ -6122,6 +6220,29 @@ export interface components {
             time_left_s: number | null;
         };
         /**
+         * StudyQueue
+         * @description Studies that wait or are analysed now, and how the last day went.
+         * @example {
+         *       "failed_last_day": 1,
+         *       "finished_last_day": 57,
+         *       "oldest_wait_s": 41.5,
+         *       "running": 2,
+         *       "waiting": 3
+         *     }
+         */
+        StudyQueue: {
+            /** @description studies that no worker has begun, or that wait for another try */
+            waiting: number;
+            /** @description studies that workers analyse */
+            running: number;
+            /** @description how long the oldest has waited; null without one */
+            oldest_wait_s: number | null;
+            /** @description studies that were finished in the last 24 hours */
+            finished_last_day: number;
+            /** @description studies that failed in the last 24 hours */
+            failed_last_day: number;
+        };
+        /**
          * StudyResult
          * @description The result of one patient's study.
          * @example {
@@ -6399,6 +6520,46 @@ export interface components {
             largest_mm: number | null;
             /** @description the most telling slice */
             key_slice?: number | null;
+        };
+        /**
+         * SystemState
+         * @description What study_service works with.
+         * @example {
+         *       "database": "postgresql",
+         *       "disks": [
+         *         {
+         *           "free_bytes": 731203571712,
+         *           "purpose": "objects",
+         *           "total_bytes": 1000204886016
+         *         }
+         *       ],
+         *       "object_storage": "folder",
+         *       "queue": {
+         *         "failed_last_day": 1,
+         *         "finished_last_day": 57,
+         *         "oldest_wait_s": 41.5,
+         *         "running": 2,
+         *         "waiting": 3
+         *       },
+         *       "software_version": "2.0.0"
+         *     }
+         */
+        SystemState: {
+            /** @description of Hepar */
+            software_version: string;
+            /**
+             * @description where studies and jobs are kept
+             * @enum {string}
+             */
+            database: "postgresql" | "sqlite";
+            /**
+             * @description where images, masks and results are kept
+             * @enum {string}
+             */
+            object_storage: "folder" | "cloud";
+            queue: components["schemas"]["StudyQueue"];
+            /** @description none for object storage in a cloud, which has no such limit */
+            disks: components["schemas"]["Disk"][];
         };
         /**
          * TokenRequest
@@ -8191,6 +8352,8 @@ export interface operations {
                 label?: string;
                 /** @description only studies with this name, accession number, pseudonym or id. Names and accession numbers are stored encrypted: they are found as a whole, whatever their case */
                 search?: string;
+                /** @description `attention`: failed ones first, then undecided or contradictory results, then tumours, then all others; within each, the newest first */
+                order?: "newest" | "attention";
                 /** @description items of a page */
                 limit?: number;
                 /** @description `next` of the previous page; the first page where it is missing */
@@ -9703,6 +9866,8 @@ export interface operations {
             query?: {
                 /** @description of the report and of key images */
                 language?: "en" | "de";
+                /** @description slices to show in the report and in key images, most important first, instead of the result's key slices. The report shows the first three */
+                key_slices?: number[];
                 /** @description version of the result; the newest that is finished by default */
                 version?: number;
             };
@@ -9722,7 +9887,7 @@ export interface operations {
             };
             path: {
                 /** @description which file */
-                name: "result.json" | "lesions.csv" | "report.pdf" | "report.fhir.json" | "segmentation.dcm" | "measurements.dcm" | "measurements-2d.dcm" | "report.dcm" | "key-image-1.dcm" | "key-image-2.dcm" | "key-image-3.dcm" | "key-image-4.dcm" | "key-image-5.dcm" | "key-image-1.png" | "key-image-2.png" | "key-image-3.png" | "key-image-4.png" | "key-image-5.png";
+                name: "result.json" | "lesions.csv" | "report.pdf" | "report.png" | "report.fhir.json" | "segmentation.dcm" | "measurements.dcm" | "measurements-2d.dcm" | "report.dcm" | "key-image-1.dcm" | "key-image-2.dcm" | "key-image-3.dcm" | "key-image-4.dcm" | "key-image-5.dcm" | "key-image-1.png" | "key-image-2.png" | "key-image-3.png" | "key-image-4.png" | "key-image-5.png";
                 /** @description `id` of the study */
                 study_id: string;
             };
@@ -9790,7 +9955,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [Not found](/problems/http-404); [There is no such study](/problems/no-such-study) */
+            /** @description [Not found](/problems/http-404); [There is no such slice](/problems/no-such-slice); [There is no such study](/problems/no-such-study) */
             404: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -11734,6 +11899,8 @@ export interface operations {
             query?: {
                 /** @description only corrections made at this time or later, with its time zone */
                 since?: string;
+                /** @description with the ids of de-identified exports, and times shifted like dates there */
+                deidentified?: boolean;
             };
             header?: {
                 /**
@@ -13222,6 +13389,211 @@ export interface operations {
             504: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    fetch_study: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path: {
+                /** @description `name` of the destination */
+                destination_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FetchRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    Location: components["headers"]["Location"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Study"];
+                };
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The account's storage is used up](/problems/quota-exceeded); [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [There is no such destination](/problems/no-such-destination); [There is no such study](/problems/no-such-study) */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The storage is full](/problems/insufficient-storage) */
+            507: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15275,6 +15647,10 @@ export interface operations {
                 status?: "pending" | "active" | "deactivated";
                 /** @description only accounts with this role */
                 role?: "clinician" | "researcher" | "integrator" | "administrator";
+                /** @description only accounts of this group */
+                group?: string;
+                /** @description only accounts whose address or name has this */
+                search?: string;
                 /** @description items of a page */
                 limit?: number;
                 /** @description `next` of the previous page; the first page where it is missing */
@@ -17782,7 +18158,7 @@ export interface operations {
                 /** @description `next` of the previous page; the first page where it is missing */
                 after?: number;
                 /** @description only entries of these events */
-                event?: ("signed_up" | "signed_in" | "sign_in_refused" | "signed_out" | "sessions_ended" | "refresh_token_reused" | "password_changed" | "second_factor_begun" | "second_factor_confirmed" | "second_factor_removed" | "second_factor_reset" | "confirmation_refused" | "recovery_code_used" | "recovery_codes_renewed" | "approved" | "role_changed" | "group_changed" | "deactivated" | "reactivated" | "deleted" | "token_revoked" | "client_registered" | "client_deactivated" | "client_secret_added" | "client_secret_removed" | "key_rotated" | "profile_changed" | "password_reset_requested" | "password_reset" | "address_verification_requested" | "address_verified")[];
+                event?: ("signed_up" | "signed_in" | "sign_in_refused" | "signed_out" | "sessions_ended" | "refresh_token_reused" | "password_changed" | "second_factor_begun" | "second_factor_confirmed" | "second_factor_removed" | "second_factor_reset" | "confirmation_refused" | "recovery_code_used" | "recovery_codes_renewed" | "approved" | "role_changed" | "group_changed" | "deactivated" | "reactivated" | "deleted" | "token_revoked" | "client_registered" | "client_deactivated" | "client_secret_added" | "client_secret_removed" | "key_rotated" | "profile_changed" | "audit_exported" | "password_reset_requested" | "password_reset" | "address_verification_requested" | "address_verified")[];
                 /** @description only entries whose `actor` or `subject` has this id */
                 account?: string;
                 /** @description only entries from this time on */
@@ -17819,6 +18195,350 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_AuditEntry_"];
+                };
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_audit_log: {
+        parameters: {
+            query?: {
+                /** @description only entries of these events */
+                event?: ("signed_up" | "signed_in" | "sign_in_refused" | "signed_out" | "sessions_ended" | "refresh_token_reused" | "password_changed" | "second_factor_begun" | "second_factor_confirmed" | "second_factor_removed" | "second_factor_reset" | "confirmation_refused" | "recovery_code_used" | "recovery_codes_renewed" | "approved" | "role_changed" | "group_changed" | "deactivated" | "reactivated" | "deleted" | "token_revoked" | "client_registered" | "client_deactivated" | "client_secret_added" | "client_secret_removed" | "key_rotated" | "profile_changed" | "audit_exported" | "password_reset_requested" | "password_reset" | "address_verification_requested" | "address_verified")[];
+                /** @description only entries whose `actor` or `subject` has this id */
+                account?: string;
+                /** @description only entries from this time on */
+                at_from?: string;
+                /** @description only entries before this time */
+                at_to?: string;
+                /** @description which entries come first */
+                order?: "oldest" | "newest";
+            };
+            header?: {
+                /**
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example number,at,event,... */
+                    "text/csv": string;
+                };
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_system: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SystemState"];
                 };
             };
             /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */

@@ -1,5 +1,7 @@
 /** German texts. */
 import { deFindings } from "./deFindings.ts";
+import { deAdministration } from "./deAdministration.ts";
+import { deReport } from "./deReport.ts";
 import type { Messages } from "./en.ts";
 
 export const de: Messages = {
@@ -181,7 +183,9 @@ export const de: Messages = {
   resetSecondFactor: "Zweiten Faktor zurücksetzen",
   resetSecondFactorHint:
     "{email} meldet sich danach nur mit dem Passwort an, und alle Sitzungen des Kontos enden. Vergewissern Sie sich, dass der Inhaber des Kontos darum bittet, und bestätigen Sie mit Ihrem eigenen Passwort.",
-  secretHint: "Geben Sie dieses Geheimnis in Ihrer Authenticator-App ein und danach hier den Code, den die App anzeigt.",
+  scanHint: "Scannen Sie diesen Code mit Ihrer Authenticator-App und geben Sie dann die sechs Ziffern ein, die die App zeigt.",
+  qrCode: "QR-Code mit dem Geheimnis des zweiten Faktors",
+  secretHint: "Wenn Sie ihn nicht scannen können, geben Sie dieses Geheimnis in der App ein:",
   recoveryCodes: "Wiederherstellungscodes: Bewahren Sie sie sicher auf. Jeder Code gilt einmal. Sie werden nicht noch einmal angezeigt.",
   sessions: "Sitzungen",
   currentSession: "diese Sitzung",
@@ -282,4 +286,6 @@ export const de: Messages = {
     "Blättern mit dem Mausrad oder den Pfeiltasten nach oben und unten, mit Pos1 und Ende zur ersten und letzten Schicht, mit N und P von Befund zu Befund. Ziehen verschiebt, Strg und Mausrad oder zwei Finger zoomen, Ziehen mit der rechten Taste stellt das Fenster ein. Tasten: + und - zoomen, 0 passt ein, Umschalt und Pfeile verschieben, [ und ] ändern die Fensterbreite, Komma und Punkt die Fenstermitte, I invertiert, R schaltet das Lineal, C das Fadenkreuz, das die Pfeile bewegen; B, D und M schalten Rahmen, Durchmesser und Masken, V wechselt die Anordnung, F füllt das Fenster.",
   apiDocs: "API-Dokumentation",
   notFound: "Diese Seite gibt es nicht.",
+  ...deAdministration,
+  ...deReport,
 };

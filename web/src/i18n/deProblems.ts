@@ -132,6 +132,7 @@ export const deFieldErrors: Record<string, string> = {
   unknown_model: "ist kein Modell dieses Servers",
   unknown_method: "ist kein bekanntes Verfahren",
   unknown_cursor: "gehört nicht zu dieser Liste",
+  too_many_entries: "zu viele Einträge auf einmal: wählen Sie einen kürzeren Zeitraum",
   invalid_format: "hat nicht die verlangte Form",
   invalid_credentials: "enthält keine gültigen Zugangsdaten",
   reused: "wurde bereits verwendet",

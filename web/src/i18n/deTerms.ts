@@ -1,4 +1,5 @@
 /** German terms. */
+import { deAdministrationTerms } from "./deAdministrationTerms.ts";
 import type { Terms } from "./enTerms.ts";
 
 export const deTerms: Terms = {
@@ -104,4 +105,5 @@ export const deTerms: Terms = {
   side_P: "hinten",
   side_H: "Kopf",
   side_F: "Füße",
+  ...deAdministrationTerms,
 };

@@ -1,5 +1,7 @@
 /** English texts. Placeholders stand in braces; `one` and `other` are chosen by the value of `count`. */
 import { enFindings } from "./enFindings.ts";
+import { enAdministration } from "./enAdministration.ts";
+import { enReport } from "./enReport.ts";
 
 export type Message = string | { one: string; other: string };
 
@@ -179,7 +181,9 @@ export const en = {
   resetSecondFactor: "Reset second factor",
   resetSecondFactorHint:
     "{email} will sign in with the password alone, and all sessions of the account end. Make sure that the owner of the account asks for it, then confirm with your own password.",
-  secretHint: "Enter this secret in your authenticator app, then enter the code that the app shows.",
+  scanHint: "Scan this code with your authenticator app, then enter the six digits that the app shows.",
+  qrCode: "QR code with the secret of the second factor",
+  secretHint: "If you cannot scan it, enter this secret in the app:",
   recoveryCodes: "Recovery codes: store them in a safe place. Each code works once. They are not shown again.",
   sessions: "Sessions",
   currentSession: "this session",
@@ -279,7 +283,10 @@ export const en = {
     "Turn the wheel or press the arrow keys up and down to scroll, Home and End for the first and the last slice, N and P to jump between findings. Drag to move, Ctrl and the wheel or two fingers to zoom, drag with the right button to set the window. Keys: + and - zoom, 0 fits, Shift and arrows move, [ and ] change the window width, comma and full stop the level, I inverts, R switches the ruler, C the crosshair that arrows move; B, D and M switch boxes, diameters and masks, V changes the layout, F fills the window.",
   apiDocs: "API documentation",
   notFound: "This page does not exist.",
+  ...enAdministration,
+  ...enReport,
 } satisfies Record<string, Message>;
 
 export type MessageKey = keyof typeof en;
-export type Messages = Record<MessageKey, Message>;
+export type MessagesOf<Texts> = Record<keyof Texts, Message>;
+export type Messages = MessagesOf<typeof en>;

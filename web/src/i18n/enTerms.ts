@@ -1,3 +1,5 @@
+import { enAdministrationTerms } from "./enAdministrationTerms.ts";
+
 /** Values that the API names by identifier. */
 export const enTerms = {
   cholangiocarcinoma: "Cholangiocarcinoma",
@@ -102,6 +104,7 @@ export const enTerms = {
   side_P: "back",
   side_H: "head",
   side_F: "feet",
+  ...enAdministrationTerms,
 } satisfies Record<string, string>;
 
 export type Terms = Record<keyof typeof enTerms, string>;

@@ -10,7 +10,7 @@ import { useSession } from "../session/SessionProvider.tsx";
 import { SecondFactor } from "./SecondFactor.tsx";
 import { PASSWORD_LENGTH, PASSWORD_MIN_WITH_SECOND_FACTOR } from "./SignUpPage.tsx";
 
-export function AccountPage() {
+export default function AccountPage() {
   const translator = useTranslator();
   const { account } = useSession();
   usePageTitle(translator.text("account"));

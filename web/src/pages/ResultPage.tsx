@@ -1,9 +1,12 @@
 /** The result of one image or of one frame. */
+import { useCallback } from "react";
 import { Link, useParams } from "react-router";
 import { HeparProblem, isProblem, type Analysis } from "../api.ts";
 import { ErrorBox } from "../components/ErrorBox.tsx";
 import { usePageTitle } from "../components/usePageTitle.ts";
+import { useResource } from "../components/useResource.ts";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
+import { fetchAnnotated } from "../queue/details.ts";
 import type { QueueItem } from "../queue/items.ts";
 import { useQueueItems } from "../queue/UploadQueue.ts";
 import { detectionOf, imageOf } from "../results.ts";
@@ -62,7 +65,7 @@ function Result({ item, analysis, series }: ResultProps) {
             <Findings classification={analysis.classification} analysis={analysis} />
           )}
           {isProblem(analysis.detection) ? <ErrorBox error={new HeparProblem(analysis.detection)} /> : null}
-          <ResultActions title={title} analysis={analysis} />
+          <ResultActions item={item} title={title} analysis={analysis} />
         </div>
       </div>
     </section>
@@ -76,8 +79,19 @@ function ImageColumn({ item, analysis }: { item: QueueItem; analysis: Analysis }
   if (loading) return <p role="status">{translator.text("loading")}</p>;
   const image = imageOf(analysis);
   const readAlike = image === undefined || (picture?.width === image.width && picture.height === image.height);
-  if (picture !== undefined && readAlike) return <ImagePanel picture={picture} analysis={analysis} />;
-  const rendering = detectionOf(analysis)?.annotated_png;
-  if (!rendering) return <p>{translator.text("noPreview")}</p>;
-  return <img className="annotated" src={`data:image/png;base64,${rendering}`} alt={item.name} />;
+  if (picture !== undefined && readAlike) return <ImagePanel item={item} picture={picture} analysis={analysis} />;
+  return detectionOf(analysis) ? <Rendering item={item} /> : <p>{translator.text("noPreview")}</p>;
+}
+
+/** By the server. */
+function Rendering({ item }: { item: QueueItem }) {
+  const translator = useTranslator();
+  const { tokens } = useSession();
+  const { data, error } = useResource(
+    useCallback(async () => ({ png: await fetchAnnotated(item, tokens, new AbortController().signal) }), [item, tokens]),
+  );
+  if (error !== undefined) return <ErrorBox error={error} />;
+  if (data === undefined) return <p role="status">{translator.text("loading")}</p>;
+  if (data.png === undefined) return <p>{translator.text("noPreview")}</p>;
+  return <img className="annotated" src={`data:image/png;base64,${data.png}`} alt={item.name} />;
 }

@@ -1,18 +1,19 @@
 /** Sets up and removes the second factor (TOTP). */
 import { useState } from "react";
-import { dataOrThrow, throwOnError } from "../api.ts";
+import { dataOrThrow, throwOnError, type Schemas } from "../api.ts";
 import { ErrorBox } from "../components/ErrorBox.tsx";
 import { Field, PasswordField, useForm } from "../components/form.tsx";
+import { QrCode } from "../components/QrCode.tsx";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
 import { useSession } from "../session/SessionProvider.tsx";
 
 export function SecondFactor({ active }: { active: boolean }) {
   const translator = useTranslator();
-  const [secret, setSecret] = useState<string>();
+  const [begun, setBegun] = useState<Schemas["SecondFactor"]>();
   const [codes, setCodes] = useState<readonly string[]>([]);
   function onConfirmed(recoveryCodes: readonly string[]): void {
     setCodes(recoveryCodes);
-    setSecret(undefined);
+    setBegun(undefined);
   }
   return (
     <>
@@ -20,8 +21,8 @@ export function SecondFactor({ active }: { active: boolean }) {
       <p>{translator.text(active ? "secondFactorOn" : "secondFactorOff")}</p>
       {codes.length > 0 ? <RecoveryCodes codes={codes} /> : null}
       {active ? <RemoveForm onRemoved={() => setCodes([])} /> : null}
-      {!active && secret === undefined ? <SetUpForm onSecret={setSecret} /> : null}
-      {!active && secret !== undefined ? <ConfirmForm secret={secret} onConfirmed={onConfirmed} /> : null}
+      {!active && begun === undefined ? <SetUpForm onBegun={setBegun} /> : null}
+      {!active && begun !== undefined ? <ConfirmForm begun={begun} onConfirmed={onConfirmed} /> : null}
     </>
   );
 }
@@ -42,12 +43,12 @@ function RecoveryCodes({ codes }: { codes: readonly string[] }) {
   );
 }
 
-function SetUpForm({ onSecret }: { onSecret(secret: string): void }) {
+function SetUpForm({ onBegun }: { onBegun(begun: Schemas["SecondFactor"]): void }) {
   const translator = useTranslator();
   const { hepar } = useSession();
   const { onSubmit, busy, error } = useForm(async (field) => {
     const body = { password: field("password") };
-    onSecret(dataOrThrow(await hepar.POST("/v1/users/me/second-factor", { body })).secret);
+    onBegun(dataOrThrow(await hepar.POST("/v1/users/me/second-factor", { body })));
   });
   return (
     <form onSubmit={onSubmit}>
@@ -58,7 +59,12 @@ function SetUpForm({ onSecret }: { onSecret(secret: string): void }) {
   );
 }
 
-function ConfirmForm({ secret, onConfirmed }: { secret: string; onConfirmed(codes: readonly string[]): void }) {
+interface ConfirmFormProps {
+  begun: Schemas["SecondFactor"];
+  onConfirmed(codes: readonly string[]): void;
+}
+
+function ConfirmForm({ begun: { secret, uri }, onConfirmed }: ConfirmFormProps) {
   const translator = useTranslator();
   const { hepar, reloadAccount } = useSession();
   const { onSubmit, busy, error } = useForm(async (field) => {
@@ -69,8 +75,10 @@ function ConfirmForm({ secret, onConfirmed }: { secret: string; onConfirmed(code
   });
   return (
     <form onSubmit={onSubmit}>
-      <p>{translator.text("secretHint")}</p>
+      <p>{translator.text("scanHint")}</p>
+      <QrCode text={uri} label={translator.text("qrCode")} />
       <p>
+        {translator.text("secretHint")}{" "}
         <code>{secret}</code>
       </p>
       <PasswordField />

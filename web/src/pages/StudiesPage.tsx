@@ -1,13 +1,14 @@
 /** The worklist: studies of the account, and the place to send one. */
-import { useDeferredValue, useEffect, useState } from "react";
-import { Link } from "react-router";
+import { useDeferredValue, useEffect, useMemo } from "react";
+import { Link, useSearchParams } from "react-router";
 import type { Study } from "../api.ts";
 import { ErrorBox } from "../components/ErrorBox.tsx";
 import { usePageTitle } from "../components/usePageTitle.ts";
 import { WideTable } from "../components/WideTable.tsx";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
 import { isActive, useStudies, type StudyFilter } from "../studies/useStudies.ts";
-import { studyLine } from "../studies/words.ts";
+import { attentionReason, studyLine } from "../studies/words.ts";
+import { SampleStudy } from "./studies/SampleStudy.tsx";
 import { StudyDrop } from "./studies/StudyDrop.tsx";
 import { StudyThumbnail } from "./studies/StudyThumbnail.tsx";
 
@@ -15,7 +16,7 @@ const STATUSES = ["queued", "running", "finished", "failed", "cancelled"] as con
 
 export default function StudiesPage() {
   const translator = useTranslator();
-  const [filter, setFilter] = useState<StudyFilter>({ search: "", status: "" });
+  const [filter, setFilter] = useFilter();
   const { studies, error, reload, onMore, onFirst } = useStudies(useDeferredValue(filter));
   usePageTitle(translator.text("studies"));
   useEffect(() => void import("./StudyPage.tsx"), []); // a study is opened next
@@ -26,7 +27,7 @@ export default function StudiesPage() {
       <Filters filter={filter} onChange={setFilter} />
       <ErrorBox error={error} />
       {studies === undefined && error === undefined ? <p role="status">{translator.text("loading")}</p> : null}
-      {studies?.length === 0 ? <p className="empty">{translator.text(filter.search || filter.status ? "noMatch" : "noStudies")}</p> : null}
+      {studies?.length === 0 ? <NoStudies filtered={Boolean(filter.search || filter.status)} /> : null}
       {studies && studies.length > 0 ? <StudyTable studies={studies} /> : null}
       <div className="tools">
         {onFirst ? (
@@ -42,6 +43,34 @@ export default function StudiesPage() {
       </div>
     </section>
   );
+}
+
+function NoStudies({ filtered }: { filtered: boolean }) {
+  const translator = useTranslator();
+  return (
+    <div className="empty">
+      <p>{translator.text(filtered ? "noMatch" : "noStudies")}</p>
+      {filtered ? null : <SampleStudy />}
+    </div>
+  );
+}
+
+/** In the address, so that a list can be shared and reloaded. */
+function useFilter(): [StudyFilter, (filter: StudyFilter) => void] {
+  const [query, setQuery] = useSearchParams();
+  const filter = useMemo<StudyFilter>(
+    () => ({
+      search: query.get("search") ?? "",
+      status: STATUSES.find((status) => status === query.get("status")) ?? "",
+      order: query.get("order") === "attention" ? "attention" : "newest",
+    }),
+    [query],
+  );
+  function setFilter({ search, status, order }: StudyFilter): void {
+    const changed = { ...(search ? { search } : {}), ...(status ? { status } : {}), ...(order === "attention" ? { order } : {}) };
+    setQuery(changed, { replace: true });
+  }
+  return [filter, setFilter];
 }
 
 interface FiltersProps {
@@ -73,6 +102,13 @@ function Filters({ filter, onChange }: FiltersProps) {
           ))}
         </select>
       </label>
+      <label>
+        {translator.text("order")}
+        <select value={filter.order} onChange={(event) => onChange({ ...filter, order: event.target.value as StudyFilter["order"] })}>
+          <option value="newest">{translator.text("newestFirst")}</option>
+          <option value="attention">{translator.text("attentionFirst")}</option>
+        </select>
+      </label>
     </div>
   );
 }
@@ -90,8 +126,8 @@ function StudyTable({ studies }: { studies: readonly Study[] }) {
 
 function StudyRow({ study }: { study: Study }) {
   const translator = useTranslator();
-  const { id, name, patient_pseudonym, accession_number, study_date, images, status, summary, progress, problem } = study;
-  const undecided = summary?.outcome === "type_undecided" || summary?.outcome === "indeterminate";
+  const { id, name, patient_pseudonym, accession_number, study_date, images, status, progress, problem } = study;
+  const reason = attentionReason(study);
   return (
     <tr>
       <td>{status === "finished" ? <StudyThumbnail study={study} /> : null}</td>
@@ -102,7 +138,8 @@ function StudyRow({ study }: { study: Study }) {
       <td>{study_date ? translator.date(study_date) : ""}</td>
       <td>{images}</td>
       <td>
-        <span className={undecided ? "warning" : ""}>{studyLine(translator, study)}</span>
+        {studyLine(translator, study)}
+        {reason ? <p className="warning">{translator.text(reason)}</p> : null}
         {isActive(study) && progress.slices_total ? (
           <progress max={progress.slices_total} value={progress.slices_done} aria-label={translator.text("state")} />
         ) : null}

@@ -14,7 +14,6 @@ import { isActive } from "../studies/useStudies.ts";
 import { studyLine, verdict } from "../studies/words.ts";
 import { FindingsPanel } from "./study/FindingsPanel.tsx";
 import { voxelOf } from "./study/layers.ts";
-import { StudyDownloads } from "./study/StudyDownloads.tsx";
 import { StudyFacts } from "./study/StudyFacts.tsx";
 import { VolumeViewer } from "./study/VolumeViewer.tsx";
 
@@ -117,7 +116,11 @@ function ResultView({ result }: { result: StudyResult }) {
           </p>
         ))}
         <FindingsPanel volume={volume} position={position} />
-        <StudyDownloads result={result} />
+        <p>
+          <Link className="button primary" to={`/studies/${result.study_id}/report`}>
+            {translator.text("openReport")}
+          </Link>
+        </p>
         <StudyFacts result={result} />
       </div>
     </div>

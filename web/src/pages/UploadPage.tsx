@@ -6,6 +6,7 @@ import { chosenFiles } from "../files/dropped.ts";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
 import { useQueueItems } from "../queue/UploadQueue.ts";
 import { useSession } from "../session/SessionProvider.tsx";
+import { FirstSteps } from "./studies/SampleStudy.tsx";
 import { QueueList } from "./upload/QueueList.tsx";
 
 export default function UploadPage() {
@@ -22,7 +23,7 @@ export default function UploadPage() {
     <section>
       <h1>{translator.text("upload")}</h1>
       <DropArea prompt="drop" chooseFiles="chooseFiles" formats="formats" onFiles={(files) => void queue.addListed(files)} />
-      {items.length > 0 ? <QueueList items={items} queue={queue} /> : null}
+      {items.length > 0 ? <QueueList items={items} queue={queue} /> : <FirstSteps />}
     </section>
   );
 }

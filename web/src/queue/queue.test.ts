@@ -46,8 +46,11 @@ test("a multi-frame file becomes one item per frame in one row", async () => {
   expect(frames.map((frame) => frame.frame?.index)).toEqual([0, 1, 2]);
   expect(new Set(frames.map((frame) => frame.id)).size).toBe(3);
   expect(rowsOf([item("a.png"), ...frames]).map((row) => row.items.length)).toEqual([1, 3]);
-  const { query } = await uploadRequest(frames[2] as QueueItem);
-  expect(new URLSearchParams(query).get("frame")).toBe("2");
+  expect((await uploadRequest(frames[2] as QueueItem)).address).toBe("/v1/analyses?frame=2");
+});
+
+test("no part that may never be opened is requested", async () => {
+  expect((await uploadRequest(item("a.png"))).address).toBe("/v1/analyses");
 });
 
 test("a file with more frames than the API accepts is refused with the numbers", () => {

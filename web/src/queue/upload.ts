@@ -1,4 +1,4 @@
-/** One upload to POST /v1/analyses. XMLHttpRequest, because fetch does not report the progress of an upload. */
+/** One upload of an image. XMLHttpRequest, because fetch does not report the progress of an upload. */
 import { HeparProblem, isProblem } from "../api.ts";
 import { singlePageTiff } from "../files/tiffPages.ts";
 import type { QueueItem } from "./items.ts";
@@ -20,22 +20,24 @@ export interface UploadObserver {
 
 export interface UploadRequest {
   body: Blob;
-  query: string;
+  /** With its query. */
+  address: string;
 }
 
-/** What is sent for an item: DICOM frames are selected by the server, TIFF pages here. */
-export async function uploadRequest({ file, frame, inspection }: QueueItem): Promise<UploadRequest> {
-  const query = new URLSearchParams({ explain: "true", explain_models: "true", annotate: "true" });
-  if (frame !== undefined && inspection?.kind === "TIFF") {
-    const page = singlePageTiff(new Uint8Array(await file.arrayBuffer()), frame.index);
-    return { body: new Blob([page]), query: query.toString() };
-  }
-  if (frame !== undefined) query.set("frame", String(frame.index));
-  return { body: file, query: query.toString() };
+/** What is sent for an item: DICOM frames are selected by the server, TIFF pages here. Large parts are fetched later. */
+export async function uploadRequest(
+  { file, frame, inspection }: QueueItem,
+  path = "/v1/analyses",
+  options: Record<string, string> = {},
+): Promise<UploadRequest> {
+  const page = frame !== undefined && inspection?.kind === "TIFF";
+  const query = new URLSearchParams({ ...options, ...(frame !== undefined && !page ? { frame: String(frame.index) } : {}) });
+  const body = page ? new Blob([singlePageTiff(new Uint8Array(await file.arrayBuffer()), frame.index)]) : file;
+  return { body, address: query.size > 0 ? `${path}?${query}` : path };
 }
 
 export async function upload(
-  { body, query }: UploadRequest,
+  { body, address }: UploadRequest,
   token: string | undefined,
   signal: AbortSignal,
   observer: UploadObserver,
@@ -50,7 +52,7 @@ export async function upload(
     if (event.lengthComputable) observer.onProgress(event.loaded / event.total);
   };
   request.upload.onload = () => observer.onSent();
-  request.open("POST", `/v1/analyses?${query}`);
+  request.open("POST", address);
   request.setRequestHeader("Authorization", `Bearer ${token ?? ""}`);
   request.setRequestHeader("Content-Type", "application/octet-stream");
   request.setRequestHeader("Idempotency-Key", crypto.randomUUID());
@@ -64,15 +66,24 @@ export async function upload(
 }
 
 /** What a response means for its item. */
-export function parseResponse({ status, body }: Pick<UploadResponse, "status" | "body">): Partial<QueueItem> {
+export function parseResponse(response: Pick<UploadResponse, "status" | "body">): Partial<QueueItem> {
+  try {
+    return { state: "done", analysis: parsedAnswer(response) as NonNullable<QueueItem["analysis"]> };
+  } catch (error) {
+    return { state: "failed", error };
+  }
+}
+
+/** The document of a successful response. Throws HeparProblem. */
+export function parsedAnswer({ status, body }: Pick<UploadResponse, "status" | "body">): unknown {
   let document: unknown;
   try {
     document = JSON.parse(body);
   } catch {
     document = undefined;
   }
-  if (status === 200 && document !== undefined) return { state: "done", analysis: document as NonNullable<QueueItem["analysis"]> };
-  return { state: "failed", error: isProblem(document) ? new HeparProblem(document) : new Error(`no usable response, status ${status}`) };
+  if (status === 200 && document !== undefined) return document;
+  throw isProblem(document) ? new HeparProblem(document) : new Error(`no usable response, status ${status}`);
 }
 
 /** Random bytes in hexadecimal digits, as W3C Trace Context requires. */

@@ -1,8 +1,13 @@
 /** Sends files as one study. XMLHttpRequest, because fetch does not report the progress of an upload. */
 import { HeparProblem, isProblem, type Study, type TokenSource } from "../api.ts";
 
-/** files: one archive, NIfTI or DICOM file, or the DICOM files of a folder. onProgress: 0 to 1. */
-export async function sendStudy(files: readonly File[], tokens: TokenSource, onProgress: (share: number) => void): Promise<Study> {
+/** files: one archive, NIfTI or DICOM file, or the DICOM files of a folder. onProgress: 0 to 1. name: for people. */
+export async function sendStudy(
+  files: readonly File[],
+  tokens: TokenSource,
+  onProgress: (share: number) => void,
+  name?: string,
+): Promise<Study> {
   const body = new FormData();
   for (const file of files) body.append("file", file, file.name);
   const request = new XMLHttpRequest();
@@ -13,7 +18,7 @@ export async function sendStudy(files: readonly File[], tokens: TokenSource, onP
     if (event.lengthComputable) onProgress(event.loaded / event.total);
   };
   const token = await tokens.renew?.();
-  request.open("POST", "/v1/studies");
+  request.open("POST", name === undefined ? "/v1/studies" : `/v1/studies?${new URLSearchParams({ name })}`);
   request.setRequestHeader("Authorization", `Bearer ${token ?? tokens.current() ?? ""}`);
   request.send(body);
   await ended;

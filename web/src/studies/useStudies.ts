@@ -9,19 +9,20 @@ const REFRESH_MS = 2000;
 export interface StudyFilter {
   search: string;
   status: Study["status"] | "";
+  order: "newest" | "attention";
 }
 
 export const isActive = ({ status }: Study) => status === "queued" || status === "running";
 
-export function useStudies({ search, status }: StudyFilter) {
+export function useStudies({ search, status, order }: StudyFilter) {
   const { hepar } = useSession();
   const [after, setAfter] = useState<string>();
   const load = useCallback(async () => {
-    const query = { ...(search ? { search } : {}), ...(status ? { status } : {}), ...(after ? { after } : {}) };
+    const query = { order, ...(search ? { search } : {}), ...(status ? { status } : {}), ...(after ? { after } : {}) };
     return dataOrThrow(await hepar.GET("/v1/studies", { params: { query } }));
-  }, [hepar, search, status, after]);
+  }, [hepar, search, status, order, after]);
   const { data, error, reload } = useResource(load);
-  useEffect(() => setAfter(undefined), [search, status]);
+  useEffect(() => setAfter(undefined), [search, status, order]);
   const active = data?.items.some(isActive) ?? false;
   useEffect(() => {
     if (!active) return;

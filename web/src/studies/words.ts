@@ -16,6 +16,15 @@ export function studyLine(translator: Translator, { status, summary, progress }:
   return parts.join("; ");
 }
 
+/** Why somebody should look at the study before others; as the order of the server. */
+export function attentionReason({ status, summary }: Study): "flagUndecided" | "flagContradiction" | undefined {
+  if (status !== "finished" || !summary) return undefined;
+  const { outcome, label, lesions } = summary;
+  if (outcome === "indeterminate" || outcome === "type_undecided") return "flagUndecided";
+  const contradictory = label !== null && (label === "no_tumour") === lesions > 0;
+  return contradictory ? "flagContradiction" : undefined;
+}
+
 export function verdict(translator: Translator, result: StudyResult): string {
   const { outcome, label, type_probabilities, tumour_probability } = result;
   const tumour = translator.probability(tumour_probability ?? 0);
@@ -35,14 +44,37 @@ export function sizeText(translator: Translator, { long_axis, short_axis, volume
 
 /** One sentence for a report. */
 export function lesionSentence(translator: Translator, lesion: Lesion): string {
-  const { id, label, lobe, long_axis, short_axis, probability, key_slice } = lesion;
-  return translator.text("lesionSentence", {
+  const probability = translator.probability(lesion.probability);
+  return translator.text("lesionSentence", { ...lesionValues(translator, lesion), probability });
+}
+
+/** The whole finding in one sentence, for a report. */
+export function findingSentence(translator: Translator, result: StudyResult): string {
+  const decision = verdict(translator, result);
+  if (result.outcome === "out_of_scope") return withNotice(translator, decision);
+  const [largest] = [...result.lesions].sort((one, other) => other.long_axis.length_mm - one.long_axis.length_mm);
+  const lesions = largest
+    ? translator.text("sentenceLesions", {
+        count: result.lesions.length,
+        largest: translator.text("sentenceLargest", lesionValues(translator, largest)),
+      })
+    : translator.text("sentenceNone");
+  const read = result.reading ? [translator.text("sentenceReading", { count: result.reading.summary.lesions })] : [];
+  return withNotice(translator, [lesions, decision.replace(/\.$/, ""), ...read].join("; "));
+}
+
+function lesionValues(translator: Translator, { id, label, lobe, long_axis, short_axis, key_slice }: Lesion) {
+  return {
     id,
     type: translator.term(label ?? "type_undecided"),
     where: lobe ? translator.term(`${lobe}_lobe`) : translator.term("liver"),
     long: translator.number(long_axis.length_mm, 1),
     short: translator.number(short_axis.length_mm, 1),
     slice: key_slice + 1,
-    probability: translator.probability(probability),
-  });
+  };
+}
+
+/** For the clipboard: nothing leaves the application without the notice. */
+export function withNotice(translator: Translator, sentence: string): string {
+  return `${sentence.replace(/\.$/, "")} (Hepar: ${translator.text("notice").replace(/\.$/, "")}).`;
 }

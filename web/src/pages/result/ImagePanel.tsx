@@ -1,29 +1,34 @@
 /** The viewer with its controls, and the table of lesions. */
 import { useMemo, useState } from "react";
 import type { Analysis, Box, Classification } from "../../api.ts";
+import { ErrorBox } from "../../components/ErrorBox.tsx";
 import { WideTable } from "../../components/WideTable.tsx";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import type { Picture } from "../../files/picture.ts";
+import type { QueueItem } from "../../queue/items.ts";
 import { boxSizeText, boxText, classificationOf, detectionOf, displayOf } from "../../results.ts";
 import { statedDisplay, type DisplaySettings } from "../../viewer/display.ts";
 import type { ActivationMap } from "../../viewer/drawing.ts";
 import type { View } from "../../viewer/geometry.ts";
 import { Viewer } from "../../viewer/Viewer.tsx";
+import { ENSEMBLE, useActivationMaps } from "./useActivationMaps.ts";
 import { DisplayTools, OverlayTools, type OverlaySettings } from "./ViewerTools.tsx";
 
 const NO_OVERLAY = { boxes: [], opacity: 0 };
 
 interface ImagePanelProps {
+  item: QueueItem;
   picture: Picture;
   analysis: Analysis;
 }
 
-export function ImagePanel({ picture, analysis }: ImagePanelProps) {
+export function ImagePanel({ item, picture, analysis }: ImagePanelProps) {
   const translator = useTranslator();
   const [settings, setSettings] = useState<DisplaySettings>({ window: picture.window, inverted: false, tool: "move", sideBySide: false });
   const [overlaySettings, setOverlaySettings] = useState<OverlaySettings>({ threshold: 0, map: "", opacity: 0.4 });
   const [view, setView] = useState<View>();
-  const { boxes, overlay, maps } = useOverlay(analysis, overlaySettings);
+  const { maps, loading, error } = useActivationMaps(item, overlaySettings.map !== "");
+  const { boxes, overlay } = useOverlay(analysis, overlaySettings, maps);
   const display = useMemo(() => displayOf(analysis) ?? statedDisplay(picture), [analysis, picture]);
   const viewer = { picture, display, settings, onSettings: setSettings, view, onView: setView };
   return (
@@ -37,8 +42,10 @@ export function ImagePanel({ picture, analysis }: ImagePanelProps) {
       </p>
       <div className="tools">
         <DisplayTools settings={settings} hounsfield={picture.hounsfield} onChange={setSettings} onFit={() => setView(undefined)} />
-        <OverlayTools settings={overlaySettings} maps={[...maps.keys()]} onChange={setOverlaySettings} />
+        <OverlayTools settings={overlaySettings} maps={explainable(classificationOf(analysis))} onChange={setOverlaySettings} />
       </div>
+      {loading ? <p role="status">{translator.text("loading")}</p> : null}
+      <ErrorBox error={error} />
       <p role="status">
         {boxes.length > 0 ? translator.text("boxesFound", { count: boxes.length }) : translator.text("noBoxes")}
       </p>
@@ -47,9 +54,8 @@ export function ImagePanel({ picture, analysis }: ImagePanelProps) {
   );
 }
 
-function useOverlay(analysis: Analysis, { threshold, map, opacity }: OverlaySettings) {
+function useOverlay(analysis: Analysis, { threshold, map, opacity }: OverlaySettings, maps: ReadonlyMap<string, ActivationMap>) {
   const translator = useTranslator();
-  const maps = useMemo(() => activationMaps(classificationOf(analysis)), [analysis]);
   const boxes = useMemo(() => detectionOf(analysis)?.boxes.filter((box) => box.score >= threshold) ?? [], [analysis, threshold]);
   const overlay = useMemo(() => {
     const captioned = boxes.map((box, index) => ({
@@ -59,17 +65,13 @@ function useOverlay(analysis: Analysis, { threshold, map, opacity }: OverlaySett
     }));
     return { boxes: captioned, map: maps.get(map), opacity };
   }, [boxes, maps, map, opacity, translator]);
-  return { boxes, overlay, maps };
+  return { boxes, overlay };
 }
 
-/** By model, and under "ensemble" that of the ensemble. */
-function activationMaps(classification: Classification | undefined): Map<string, ActivationMap> {
-  const maps = new Map<string, ActivationMap>();
-  if (classification?.explanation) maps.set("ensemble", classification.explanation.activation_map);
-  for (const { model, explanation } of classification?.votes ?? []) {
-    if (explanation) maps.set(model, explanation.activation_map);
-  }
-  return maps;
+/** The names of the activation maps that can be opened. */
+function explainable(classification: Classification | undefined): string[] {
+  const votes = classification?.votes ?? [];
+  return votes.length > 0 ? [ENSEMBLE, ...votes.map(({ model }) => model)] : [];
 }
 
 function BoxTable({ boxes }: { boxes: readonly Box[] }) {

@@ -1,14 +1,30 @@
 import { useState } from "react";
 import type { Analysis } from "../../api.ts";
 import { download } from "../../components/download.ts";
+import { ErrorBox } from "../../components/ErrorBox.tsx";
+import { useAction } from "../../components/useAction.ts";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
+import { fetchAnnotated } from "../../queue/details.ts";
+import type { QueueItem } from "../../queue/items.ts";
 import { detectionOf, resultText } from "../../results.ts";
+import { useSession } from "../../session/SessionProvider.tsx";
 
-export function ResultActions({ title, analysis }: { title: string; analysis: Analysis }) {
+interface ResultActionsProps {
+  item: QueueItem;
+  title: string;
+  analysis: Analysis;
+}
+
+export function ResultActions({ item, title, analysis }: ResultActionsProps) {
   const translator = useTranslator();
+  const { tokens } = useSession();
   const [copied, setCopied] = useState(false);
   const stem = title.replace(/\.[^./]+$/, "").replaceAll("/", "-");
-  const png = detectionOf(analysis)?.annotated_png;
+  const annotated = useAction(async () => {
+    const png = await fetchAnnotated(item, tokens, new AbortController().signal);
+    if (png === undefined) throw new Error("the server made no picture");
+    download(`${stem}-annotated.png`, decodeBase64(png), "image/png");
+  });
   async function copy(): Promise<void> {
     await navigator.clipboard.writeText(resultText(translator, title, analysis));
     setCopied(true);
@@ -21,14 +37,15 @@ export function ResultActions({ title, analysis }: { title: string; analysis: An
       <button type="button" onClick={() => download(`${stem}.json`, JSON.stringify(analysis, null, 1), "application/json")}>
         {translator.text("downloadJson")}
       </button>
-      {png ? (
-        <button type="button" onClick={() => download(`${stem}-annotated.png`, decodeBase64(png), "image/png")}>
+      {detectionOf(analysis) ? (
+        <button type="button" disabled={annotated.busy} onClick={annotated.run}>
           {translator.text("downloadPng")}
         </button>
       ) : null}
       <button type="button" onClick={() => print()}>
         {translator.text("print")}
       </button>
+      <ErrorBox error={annotated.error} />
     </div>
   );
 }

@@ -2,6 +2,7 @@ import { Slider } from "../../components/Slider.tsx";
 import type { Window } from "../../files/picture.ts";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import type { DisplaySettings } from "../../viewer/display.ts";
+import { ENSEMBLE } from "./useActivationMaps.ts";
 
 /** What is drawn over the image. */
 export interface OverlaySettings {
@@ -111,7 +112,7 @@ export function OverlayTools({ settings, maps, onChange }: OverlayToolsProps) {
           <option value="">{translator.text("mapNone")}</option>
           {maps.map((name) => (
             <option key={name} value={name}>
-              {name === "ensemble" ? translator.text("mapEnsemble") : name}
+              {name === ENSEMBLE ? translator.text("mapEnsemble") : name}
             </option>
           ))}
         </select>

@@ -1,0 +1,168 @@
+/** Accounts: search, role, group, state, second factor, deletion. */
+import { useCallback, useDeferredValue, useState } from "react";
+import { Link } from "react-router";
+import { dataOrThrow, type Account, type HeparClient } from "../../api.ts";
+import { ErrorBox } from "../../components/ErrorBox.tsx";
+import { useResource } from "../../components/useResource.ts";
+import { WideTable } from "../../components/WideTable.tsx";
+import { useTranslator } from "../../i18n/LanguageProvider.tsx";
+import { useSession } from "../../session/SessionProvider.tsx";
+import { ConfirmChange, type AccountChange } from "./ConfirmChange.tsx";
+
+const ROLES = ["clinician", "researcher", "integrator", "administrator"] as const;
+const STATUSES = ["pending", "active", "deactivated"] as const;
+const STATUS_CHANGES = { pending: "approve", active: "deactivate", deactivated: "reactivate" } as const;
+
+interface UserFilter {
+  search: string;
+  status: Account["status"] | "";
+  role: Account["role"] | "";
+}
+
+export function UsersPage() {
+  const translator = useTranslator();
+  const { hepar } = useSession();
+  const [filter, setFilter] = useState<UserFilter>({ search: "", status: "", role: "" });
+  const [after, setAfter] = useState<string>();
+  const [change, setChange] = useState<AccountChange>();
+  const wanted = useDeferredValue(filter);
+  const { data, error, reload, setError } = useResource(useCallback(() => list(hepar, wanted, after), [hepar, wanted, after]));
+  async function changeStatus(account: Account): Promise<void> {
+    try {
+      const params = { path: { account_id: account.id } };
+      dataOrThrow(await hepar.POST(`/v1/users/{account_id}/${STATUS_CHANGES[account.status]}`, { params }));
+      await reload();
+    } catch (reason) {
+      setError(reason);
+    }
+  }
+  async function onConfirmed(): Promise<void> {
+    setChange(undefined);
+    await reload();
+  }
+  return (
+    <>
+      <Filters
+        filter={filter}
+        onChange={(changed) => {
+          setAfter(undefined);
+          setFilter(changed);
+        }}
+      />
+      <ErrorBox error={error} />
+      {data?.items.length === 0 ? <p className="empty">{translator.text("noAccount")}</p> : null}
+      {data && data.items.length > 0 ? (
+        <WideTable label={translator.text("accounts")} columns={["email", "role", "group", "status", "lastSignIn", "actions"]} className="named">
+          {data.items.map((account) => (
+            <AccountRow key={account.id} account={account} onStatus={() => void changeStatus(account)} onConfirm={setChange} />
+          ))}
+        </WideTable>
+      ) : null}
+      {data?.next ? (
+        <button type="button" onClick={() => setAfter(data.next ?? undefined)}>
+          {translator.text("more")}
+        </button>
+      ) : null}
+      {change ? <ConfirmChange change={change} onConfirmed={onConfirmed} onClose={() => setChange(undefined)} /> : null}
+    </>
+  );
+}
+
+async function list(hepar: HeparClient, { search, status, role }: UserFilter, after: string | undefined) {
+  const query = { ...(search ? { search } : {}), ...(status ? { status } : {}), ...(role ? { role } : {}), ...(after ? { after } : {}) };
+  return dataOrThrow(await hepar.GET("/v1/users", { params: { query } }));
+}
+
+function Filters({ filter, onChange }: { filter: UserFilter; onChange(filter: UserFilter): void }) {
+  const translator = useTranslator();
+  function choice<Name extends "status" | "role">(name: Name, values: readonly UserFilter[Name][]) {
+    return (
+      <label>
+        {translator.text(name)}
+        <select value={filter[name]} onChange={(event) => onChange({ ...filter, [name]: event.target.value })}>
+          <option value="">{translator.text("all")}</option>
+          {values.map((value) => (
+            <option key={value} value={value}>
+              {translator.term(value)}
+            </option>
+          ))}
+        </select>
+      </label>
+    );
+  }
+  return (
+    <div className="tools" role="search">
+      <label>
+        {translator.text("search")}
+        <input
+          type="search"
+          value={filter.search}
+          maxLength={120}
+          placeholder={translator.text("searchAccountHint")}
+          onChange={(event) => onChange({ ...filter, search: event.target.value })}
+        />
+      </label>
+      {choice("role", ROLES)}
+      {choice("status", STATUSES)}
+    </div>
+  );
+}
+
+interface AccountRowProps {
+  account: Account;
+  onStatus(): void;
+  onConfirm(change: AccountChange): void;
+}
+
+function AccountRow({ account, onStatus, onConfirm }: AccountRowProps) {
+  const translator = useTranslator();
+  const { id, email, name, role, group, status, second_factor, last_sign_in_at } = account;
+  const groupName = group ?? translator.text("noGroup");
+  const labelled = (text: string) => `${text}: ${email}`;
+  return (
+    <tr>
+      <th scope="row">
+        {email}
+        {name ? <p className="quiet">{name}</p> : null}
+      </th>
+      <td>
+        <select
+          aria-label={labelled(translator.text("role"))}
+          value={role}
+          onChange={(event) => onConfirm({ kind: "role", account, role: event.target.value as Account["role"] })}
+        >
+          {ROLES.map((choice) => (
+            <option key={choice} value={choice}>
+              {translator.term(choice)}
+            </option>
+          ))}
+        </select>
+      </td>
+      <td>
+        <button type="button" aria-label={labelled(`${groupName}, ${translator.text("changeGroup")}`)} onClick={() => onConfirm({ kind: "group", account })}>
+          {groupName}
+        </button>
+      </td>
+      <td>{translator.term(status)}</td>
+      <td>{last_sign_in_at ? translator.dateTime(last_sign_in_at) : translator.text("never")}</td>
+      <td>
+        <div className="tools">
+          <button type="button" onClick={onStatus}>
+            {translator.text(STATUS_CHANGES[status])}
+          </button>
+          {second_factor ? (
+            <button type="button" onClick={() => onConfirm({ kind: "secondFactor", account })}>
+              {translator.text("resetSecondFactor")}
+            </button>
+          ) : null}
+          <button type="button" onClick={() => onConfirm({ kind: "deletion", account })}>
+            {translator.text("deleteAccount")}
+          </button>
+          <Link to={`/administration/audit?account=${id}`} aria-label={labelled(translator.text("auditLog"))}>
+            {translator.text("auditLog")}
+          </Link>
+        </div>
+      </td>
+    </tr>
+  );
+}
