@@ -120,7 +120,7 @@ class _BoundedHandler(RequestHandler):
 def _end_wait_for_request(event: Event) -> None:
     """A connection that was closed before its association counts until the time for a request is over, otherwise."""
     if event.assoc.requestor.primitive is None:
-        event.assoc.dul.to_user_queue.put(None)  # pyright: ignore[reportArgumentType]
+        event.assoc.dul.to_user_queue.put(None)  # type: ignore[arg-type]
 
 
 class BoundedServer(ThreadedAssociationServer):

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-import pytest
+from dicomweb_client.api import DICOMwebClient
 
 from tests.support.dicomweb import SERIES_UID, SLICES, STUDY_UID, DicomWebServer, dataset
 
-dicomweb_client = pytest.importorskip("dicomweb_client.api", reason="dicomweb-client is not installed")
-
 
 def test_a_client_finds_and_reads_a_study(web: DicomWebServer, files: list[bytes]) -> None:
-    client = dicomweb_client.DICOMwebClient(f"{web.url}/dicom-web", headers=web.headers())
+    client = DICOMwebClient(f"{web.url}/dicom-web", headers=web.headers())
     [study] = client.search_for_studies(search_filters={"AccessionNumber": "A-1042", "PatientID": "4711"})
     uid = study["0020000D"]["Value"][0]
     assert uid == STUDY_UID
