@@ -18,4 +18,7 @@ def role_of(principal: Principal) -> AuthorRole:
     """A token with fewer scopes than its account shows a lesser role. Hospital systems have no session."""
     if principal.session is None:
         return "system"
-    return next((role for scope, role in _BY_SCOPE if scope in principal.scopes), "clinician")
+    for scope, role in _BY_SCOPE:
+        if scope in principal.scopes:
+            return role
+    return "clinician"

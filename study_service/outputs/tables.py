@@ -92,7 +92,7 @@ def _geometry(measured: Lesion | FindingMeasurement) -> dict[str, object]:
 
 
 def _answer(lesion: Lesion) -> dict[str, object]:
-    types = {f"probability_{label}": lesion.type_probabilities.get(label) for label in LABELS}
+    types: dict[str, object] = {f"probability_{label}": lesion.type_probabilities.get(label) for label in LABELS}
     return types | {
         "lesion": lesion.id,
         "tracking_uid": lesion.tracking_uid,
