@@ -8,6 +8,7 @@ from hepar import __version__
 from hepar.contracts.studies import StudySummary
 from hepar.contracts.study_results import ModelVersion, StudyResult, VolumeFacts
 from hepar.ensemble.lesions import VolumeAnalysis
+from hepar.ensemble.voting import NO_TUMOUR
 from study_service.job_queue import Job
 from study_service.lesion_step import LesionInput
 
@@ -53,8 +54,12 @@ def result_of(
 
 
 def summary_of(result: StudyResult) -> StudySummary:
-    """probability: of the type where one was decided, of a tumour otherwise."""
-    probability = result.type_probabilities[result.label] if result.label else result.tumour_probability
+    """probability: of the label where one was decided, of a tumour otherwise."""
+    probability = result.tumour_probability
+    if result.label == NO_TUMOUR and probability is not None:
+        probability = round(1 - probability, 4)
+    elif result.label is not None:
+        probability = result.type_probabilities[result.label]
     return StudySummary(
         outcome=result.outcome,
         label=result.label,
