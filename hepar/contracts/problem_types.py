@@ -211,6 +211,12 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
         "Send the media types in `detail`. Objects are sent in the transfer syntax in which they are stored with "
         '`multipart/related; type="application/dicom"; transfer-syntax=*`.',
     ),
+    "invalid-search": ProblemType(
+        "The search is not valid",
+        (400,),
+        "A parameter of a FHIR search cannot be understood, or it is unknown and `Prefer: handling=strict` was sent.",
+        "Correct the parameters in `errors`; `/fhir/metadata` lists those that are supported.",
+    ),
     "invalid-dicomweb-request": ProblemType(
         "The DICOMweb request is not valid",
         (400,),

@@ -15,7 +15,7 @@ SEGMENTER_HEADER = "x-hepar-segmenter"
 LESION_THRESHOLD_HEADER = "x-hepar-lesion-threshold"
 """Of an answer with masks: from this probability on, 0 to 1, a pixel belongs to a lesion."""
 BY_MODEL_HEADER = "x-hepar-by-model"
-"""Of a request, `true`: the answer has what each model said too. Workers before 2.1 refuse an answer with it."""
+"""Of a request, `true`: the answer has what each model said too. Earlier workers refuse an answer with it."""
 SegmenterName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}/[0-9]{1,18}$")]
 
 

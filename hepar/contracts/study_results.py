@@ -83,7 +83,7 @@ class StudyModelAnswers(Document):
 
     study_id: str = Field(description="id of the study")
     version: int = Field(ge=1, description="of the result")
-    slices: list[SliceModelAnswers] = Field(description="empty without a liver, and for results of Hepar before 2.1")
+    slices: list[SliceModelAnswers] = Field(description="empty without a liver, and for results of earlier versions")
     notice: str = Field(default=RESEARCH_USE_NOTICE, description="show it wherever a result is shown")
 
 

@@ -157,7 +157,7 @@ def _interpolated(rows: NDArray[np.float32], places: NDArray[np.float64]) -> NDA
     inside = ((places >= 0) & (places <= len(rows) - 1)).astype(np.float32)
     share = (places - below).astype(np.float32)
     weights_below, weights_above = (inside * (1 - share))[:, np.newaxis], (inside * share)[:, np.newaxis]
-    return np.asarray(rows[below] * weights_below + rows[above] * weights_above)
+    return np.asarray(rows[below] * weights_below + rows[above] * weights_above, dtype=np.float32)
 
 
 def lesion_masks(

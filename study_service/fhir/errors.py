@@ -8,7 +8,7 @@ from hepar.core.errors import ClientError, InvalidField, NotFound
 class InvalidSearch(ClientError):
     """A parameter cannot be understood, or the caller refuses that it be ignored."""
 
-    status, title, slug = 400, "The search is not valid", "invalid-request"
+    status, title, slug = 400, "The search is not valid", "invalid-search"
 
     @classmethod
     def of(cls, name: str, message: str) -> InvalidSearch:

@@ -63,7 +63,7 @@ def structured_report(context: OutputContext, comprehensive_3d: bool = True) -> 
     )
     report_class = sr.Comprehensive3DSR if comprehensive_3d else sr.ComprehensiveSR
     kind = "sr" if comprehensive_3d else "sr_2d"
-    series = series_of(context, kind) | {"sop_instance_uid": context.document_uid(kind)}
+    series: dict[str, Any] = {**series_of(context, kind), "sop_instance_uid": context.document_uid(kind)}
     report = report_class(
         evidence=distinct_images(headers) + ([] if masks is None else [masks]),
         content=content[0],

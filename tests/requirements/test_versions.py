@@ -39,7 +39,7 @@ def declared_in(extra: str) -> list[Requirement]:
 
 
 def required(lines: list[str]) -> list[Requirement]:
-    return [Requirement(line) for line in lines if line and not line.startswith("#")]
+    return [Requirement(line) for text in lines if (line := text.partition("#")[0].strip())]
 
 
 @pytest.mark.parametrize("lock", LOCKS)

@@ -12,7 +12,7 @@ from study_service.destinations.sender import SendFailed
 from tests.support.dicomweb import dataset
 from tests.support.study_api import ct_files
 
-FILES = dict(zip(("segmentation.dcm", "report.dcm"), ct_files(2), strict=True))
+FILES: dict[str, bytes] = dict(zip(("segmentation.dcm", "report.dcm"), ct_files(2), strict=True))
 UIDS = {name: str(dataset(content).SOPInstanceUID) for name, content in FILES.items()}
 
 

@@ -6188,7 +6188,7 @@ export interface components {
             study_id: string;
             /** @description of the result */
             version: number;
-            /** @description empty without a liver, and for results of Hepar before 2.1 */
+            /** @description empty without a liver, and for results of earlier versions */
             slices: components["schemas"]["SliceModelAnswers"][];
             /**
              * @description show it wherever a result is shown

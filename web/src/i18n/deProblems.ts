@@ -103,6 +103,7 @@ export const deProblems: Record<string, ProblemText> = {
   "correction-not-possible": { title: "Diese Korrektur ist nicht möglich", remedy: "Sehen Sie sich den Stand der Befunde an." },
   "study-not-finished": { title: "Es gibt noch kein Ergebnis", remedy: "Warten Sie, bis die Studie fertig ist." },
   "not-acceptable": { title: "Die Antwort gibt es in keiner der verlangten Formen", remedy: REPORT },
+  "invalid-search": { title: "Die Suche ist ungültig", remedy: REPORT },
   "invalid-dicomweb-request": { title: "Die DICOMweb-Anfrage ist ungültig", remedy: REPORT },
   "not-deidentifiable": { title: "Die Studie kann nicht de-identifiziert werden", remedy: "De-identifizieren Sie die Bilder mit einem Programm, das auch Pixel bereinigt, oder wählen Sie mit einer neuen Analyse eine andere Serie." },
   "analysis-failed": { title: "Die Studie konnte nicht analysiert werden", remedy: "Starten Sie eine neue Analyse. Scheitert sie wieder, melden Sie es mit der Kennung der Studie." },

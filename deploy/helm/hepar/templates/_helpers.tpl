@@ -77,6 +77,7 @@ httpGet: { path: {{ .path }}, port: http, httpHeaders: [{ name: Host, value: "12
 - { name: HEPAR_STUDY_AUTH_URL, value: "http://{{ .Release.Name }}-auth:8101" }
 - { name: HEPAR_STUDY_CLASSIFY_URL, value: "http://{{ .Release.Name }}-classify:8102" }
 - { name: HEPAR_STUDY_DETECT_URL, value: "http://{{ .Release.Name }}-detect:8103" }
+- { name: HEPAR_STUDY_PROXIES, value: {{ .Values.podNetworks | toJson | quote }} }
 - { name: HEPAR_STUDY_OBJECTS_URL, value: {{ .Values.study.objectsUrl | quote }} }
 - { name: HEPAR_STUDY_SPOOL_FOLDER, value: /spool }
 - { name: HEPAR_STUDY_RETENTION_DAYS, value: {{ .Values.study.retentionDays | quote }} }
