@@ -127,12 +127,11 @@ def _measuring(stack: RunningStack, cost: Cost) -> Iterator[_Round]:
 async def _analysed(models: SliceModels, slices: GreyImage, spacing_mm: float) -> NDArray[np.intp]:
     """What the worker has the services do: the liver first, then both of them on its slices. Returns their indices."""
     deadline, search = Deadline.after(_TIME_LIMIT_S), LiverSearch(len(slices), spacing_mm)
-    while True:
+    masks: LiverMasks | None = None
+    while search.wanted:
         masks = await models.liver(slices[search.wanted], deadline)
         search.add(masks.shares)
-        if not search.wanted:
-            break
-    if search.extent is None:
+    if masks is None or search.extent is None:
         raise MeasurementFailed("there is no liver in these slices")
     of_liver = LiverMasks(search.shares(), masks.segmenter, masks.lesion_threshold)
     liver = np.arange(search.extent[0], search.extent[1] + 1)

@@ -19,7 +19,7 @@ from tests.support.study_workers import STAGES, Installation, Studies, Workers, 
 
 ANN, BEN = Caller("ann"), Caller("ben")
 KILLS = int(os.environ.get("STUDY_KILLS", "4"))
-FINAL_OBJECTS = ["hounsfield", "labels", "liver", "masks", "pipeline", "shares", "volume"]
+FINAL_OBJECTS = ["hounsfield", "labels", "liver", "masks", "model_answers", "pipeline", "shares", "volume"]
 
 pytestmark = pytest.mark.timeout(600 + 120 * KILLS)
 
