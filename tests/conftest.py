@@ -32,6 +32,11 @@ from tests.support.triton import INVALID_DETECTORS, SHIPPED, RunningTriton, runn
 __all__ = ["around", "one_event_loop"]
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes may contain the time at which they were made (gzip), but all processes must give a test the same name."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTriton]:
     folder = tmp_path_factory.mktemp("triton")
