@@ -15,7 +15,8 @@ from auth_service.dependencies import AuthDependencies, Caller, end_sessions
 from auth_service.email_links import enqueue
 from auth_service.tables import StoredAccount, StoredSession
 from auth_service.throttle import sign_up_limits
-from hepar.contracts.accounts import Confirmation, Role, SignUp
+from hepar.contracts.accounts import Confirmation, SignUp
+from hepar.contracts.roles import Role
 from hepar.core.errors import ClientError, Forbidden
 
 

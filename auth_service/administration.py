@@ -17,7 +17,8 @@ from auth_service.confirmation import confirm_password, confirmed
 from auth_service.credentials import NoSecondFactor, clear_second_factor
 from auth_service.dependencies import AuthDependencies, Caller, end_sessions, locked_account
 from auth_service.tables import StoredAccount, StoredAuditEntry
-from hepar.contracts.accounts import AccountStatus, Confirmation, GroupChange, Role, RoleChange
+from hepar.contracts.accounts import AccountStatus, Confirmation, GroupChange, RoleChange
+from hepar.contracts.roles import Role
 from hepar.core.errors import ClientError
 from hepar.storage.paging import PageRequest, paged
 

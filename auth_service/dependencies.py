@@ -20,7 +20,7 @@ from auth_service.settings import AuthSettings
 from auth_service.tables import StoredAccount, StoredClient, StoredRevocation, StoredSession
 from auth_service.throttle import Throttle
 from auth_service.tokens import TokenIssuer
-from hepar.contracts.accounts import Role
+from hepar.contracts.roles import Role
 from hepar.contracts.tokens import PublicKeys
 from hepar.core.errors import Forbidden, Unauthenticated
 from hepar.storage.database import Database

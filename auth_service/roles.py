@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hepar.contracts.accounts import Role
+from hepar.contracts.roles import Role
 
 ANALYSES, ACCOUNT, MODELS = "analyses", "account", "models"
 USERS, CLIENTS, AUDIT = "users", "clients", "audit"

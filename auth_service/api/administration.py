@@ -26,10 +26,10 @@ from hepar.contracts.accounts import (
     Group,
     GroupChange,
     Page,
-    Role,
     RoleChange,
     SignIn,
 )
+from hepar.contracts.roles import Role
 from hepar.web.openapi import problems
 
 router = APIRouter(prefix="/v1", tags=["administration"], responses=problems("unavailable"))

@@ -7,11 +7,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, Str
 
 from .addresses import require_one_script
 from .base import Document, example_of, with_example
+from .roles import Role
 
 PASSWORD_CHARACTERS_MIN, PASSWORD_CHARACTERS_MIN_WITH_SECOND_FACTOR, PASSWORD_CHARACTERS_MAX = 15, 12, 128
 PAGE_MAX = 100
 
-Role = Literal["clinician", "researcher", "integrator", "administrator"]
 AccountStatus = Literal["pending", "active", "deactivated"]
 
 # No control characters: PostgreSQL cannot store NUL, and lists and logs should not be rearranged by a name.

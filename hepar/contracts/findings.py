@@ -5,9 +5,9 @@ from typing import Literal, Self
 
 from pydantic import Field, FiniteFloat, model_validator
 
-from .accounts import Role
 from .base import RESEARCH_USE_NOTICE, Document, example_of, with_example
 from .lesions import Axis, Lesion, Point
+from .roles import Role
 
 OUTLINE_POINTS_MAX = 400
 OUTLINES_MAX = 100

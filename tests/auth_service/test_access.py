@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 
 from auth_service.roles import SCOPES
-from hepar.contracts.accounts import Role
+from hepar.contracts.roles import Role
 from tests.support.auth_client import PASSWORD, AuthTestClient
 
 NOBODY = "0" * 32

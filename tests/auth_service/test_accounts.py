@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from hepar.contracts.accounts import Role
+from hepar.contracts.roles import Role
 from tests.support.auth_client import EMAIL, PASSWORD, AuthTestClient
 
 NEW_PASSWORD = "quite another long phrase"

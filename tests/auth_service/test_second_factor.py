@@ -9,7 +9,7 @@ import pytest
 from pyotp.totp import TOTP
 
 from auth_service.throttle import UNKNOWN_DEVICE
-from hepar.contracts.accounts import Role
+from hepar.contracts.roles import Role
 from tests.support.auth_client import EMAIL, PASSWORD, AuthTestClient
 
 SHORT_PASSWORD = "twelve chars!"

@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 from pyotp.totp import TOTP
 
-from hepar.contracts.accounts import Role
+from hepar.contracts.roles import Role
 from tests.gateway.destination_requests import SEND_PROBLEMS
 from tests.gateway.finding_requests import FINDING_PROBLEMS
 from tests.gateway.study_requests import STUDY_PROBLEMS

@@ -10,7 +10,8 @@ from starlette.testclient import TestClient
 from auth_service.accounts import new_account
 from auth_service.audit import Actor
 from auth_service.dependencies import AuthDependencies
-from hepar.contracts.accounts import Role, SignUp
+from hepar.contracts.accounts import SignUp
+from hepar.contracts.roles import Role
 
 EMAIL, PASSWORD = "ada@example.org", "a long enough password"
 

@@ -53,6 +53,7 @@ SAMPLES: dict[tuple[str, str], tuple[str, ...]] = {
     ("dicom_file", "syntax.name"): ("MPEG2 Main Profile / Main Level", "High-Throughput JPEG 2000 (Lossless Only)"),
     ("dicom_file", "kind"): ("compressed", "uncompressed"),
     ("dicom_file", "form"): ("in fragments", "not in fragments"),
+    ("forwarding", "purpose"): ("sign-in", "studies"),
     ("functional_groups", "name"): ("RescaleSlope",),
     ("hounsfield", "found.term"): ("VNC", "PERFUSION_BF", "MAT SPECIFIC"),
     ("hounsfield", "found.element"): ("ImageType", "SeriesDescription"),

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from auth_service.app import create_app as create_auth
 from auth_service.settings import AuthSettings
-from hepar.contracts.accounts import Role
+from hepar.contracts.roles import Role
 from tests.support.auth_client import PASSWORD, AuthTestClient
 from tests.support.gateway_client import Surroundings
 

@@ -21,6 +21,8 @@ export const REQUESTS: readonly Pattern[] = [
   [/^too many new passwords are being checked$/, "Zurzeit werden zu viele neue Passwörter geprüft."],
   [/^accounts cannot be reached at the moment$/, "Die Konten sind zurzeit nicht erreichbar."],
   [/^the gateway's state cannot be reached at the moment$/, "Der Zustand des Gateways ist zurzeit nicht erreichbar."],
+  [/^there is no room left for accounts$/, "Für Konten ist kein Platz mehr."],
+  [/^there is no room left for the gateway's state$/, "Für den Zustand des Gateways ist kein Platz mehr."],
   [/^sign-in cannot be checked at the moment$/, "Die Anmeldung kann zurzeit nicht geprüft werden."],
 
   // Tokens
