@@ -49,6 +49,13 @@ test: setup .venv/.dev $(TYPESCRIPT) web/dist/.complete tests/browser/node_modul
 	@$(NPM_IN) web run --silent test
 	.venv/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --cov
 
+# Folder of DICOM files for `make test-hospital`; the sample study by default.
+SERIES ?=
+
+.PHONY: test-hospital
+test-hospital: setup .venv/.dev ## a series from Orthanc to Hepar and its results back, by C-STORE and DICOMweb: make test-hospital [SERIES=folder]
+	.venv/bin/python -m pytest -s tests/end_to_end/test_hospital.py $(if $(SERIES),--series "$(SERIES)")
+
 .PHONY: test-generated-clients
 test-generated-clients: setup .venv/.dev .venv-client-generators/.complete tests/generated_clients/node_modules/.complete ## generate clients with five generators and call the running stack with each
 	.venv/bin/python -m pytest tests/generated_clients

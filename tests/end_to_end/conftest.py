@@ -14,6 +14,11 @@ __all__ = ["EMAIL", "PASSWORD", "Stack", "signed_in", "tiny_repository", "tiny_s
 EMAIL, PASSWORD = "ada@example.org", "a long enough password"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What `make test-hospital` gives; unknown where all tests are run together."""
+    parser.addoption("--series", help="folder of DICOM files that the archive has; samples/study.zip by default")
+
+
 @pytest.fixture(scope="session")
 def client(stack: Stack) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=stack.settings.gateway_url, timeout=40, trust_env=False) as client:
