@@ -48,7 +48,7 @@ SLOWEST_IMAGE_S = 1.0
 _UNLIMITED = {"HEPAR_GATEWAY_ACCOUNT_PER_MINUTE": "1000000", "HEPAR_GATEWAY_ADDRESS_PER_MINUTE": "1000000"}
 
 
-def main() -> int:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     throughput = commands.add_parser("throughput", help="ONNX Runtime alone, Triton, each service and the gateway")
@@ -81,7 +81,11 @@ def main() -> int:
     commands.add_parser("upload", help="memory of study_service for an upload of 300 MB; fails above the limits")
     hops = commands.add_parser("hops", help="one call of Triton for each model, an ensemble, or one merged graph")
     hops.add_argument("--rounds", type=int, default=4)
-    arguments = parser.parse_args()
+    return parser
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
     try:
         if arguments.command == "throughput":
             _throughput(arguments)

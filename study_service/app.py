@@ -88,22 +88,21 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
     auth = Upstream(to_auth, "sign-in")
     verifier = await _verifier(auth, settings)
     uploads = Uploads(database, keys, AccountQuota(settings.account_bytes_max, settings.account_studies_max))
+    rules = _target_rules(settings)
     reader = HeaderReader(settings.spool_folder, settings.load_timeout_s)
     stack.callback(reader.close)
-    rules = _target_rules(settings)
     client = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False, trust_env=False))
     ingestion = Ingestion(uploads, objects, reader)
     object_reader = ObjectReader(settings.spool_folder, settings.load_timeout_s)
     stack.callback(object_reader.close)
     fhir, files = ResultStore(database, keys, settings.uid_root), ResultFiles(objects, settings.uid_root)
     destinations = configured_destinations(settings.destinations, rules)
-    queues = [SendQueue(target, database, keys, files) for target in destinations.all()]
     await _in_background(
         stack,
         ("webhooks", WebhookSender(database, keys, rules, client).send_next),
         ("seals of the access log", AccessChain(database, keys).seal),
         ("search values of results", fhir.store_tokens),
-        *((f"sends to {queue.target.name}", queue.send_next) for queue in queues),
+        *((f"sends to {each.name}", SendQueue(each, database, keys, files).send_next) for each in destinations.all()),
     )
     return StudyDependencies(
         settings=settings,
