@@ -19,6 +19,7 @@ from tests.browser.finding_steps import correct_findings
 from tests.browser.shown_planes import check_planes
 from tests.browser.test_accessibility import check
 from tests.end_to_end.conftest import Stack
+from tests.support.raw_http import wait_until
 
 STUDY = Path("samples/study.zip")
 ANALYSED_MS = 300_000
@@ -94,8 +95,7 @@ def test_a_study_is_analysed_and_read(page: Page, reader: Reader) -> None:
     canvas.focus()
     page.keyboard.press("ArrowUp")
     expect(slider).not_to_have_attribute("aria-valuetext", before or "")
-    wait_until_drawn(page)
-    assert canvas.screenshot() != picture
+    wait_until(lambda: canvas.screenshot() != picture, 30, "the next slice is not drawn")
     page.get_by_role("button", name="L1 ·").click()
     wait_until_drawn(page)
     shown = canvas.screenshot()

@@ -54,6 +54,10 @@ class Stack:
         return (self.folder / "stack.log").read_text()
 
 
+_OF_TESTS = {"HEPAR_AUTH_SIGNUP_BURST": "1000", "HEPAR_AUTH_ACCESS_TOKEN_S": "3600"}
+"""Tests sign up from one address; tests of two files that share a stack may be many minutes apart."""
+
+
 def tiny_repository(folder: Path) -> Path:
     write_classifier(folder, "classify_tiny", (0.0, 2.0, 0.0))
     write_detector(folder, "detect_tiny", (0.25, 0.25, 0.5, 0.5), 0.9, 1)
@@ -62,11 +66,11 @@ def tiny_repository(folder: Path) -> Path:
 
 @contextmanager
 def tiny_stack(folder: Path, **variables: str) -> Iterator[Stack]:
-    """A separate stack, with additional environment variables for its processes. Tests sign up from one address."""
+    """A separate stack, with additional environment variables for its processes."""
     repository = tiny_repository(folder / "models")
     settings = on_free_ports().model_copy(update={"triton_model_repository": repository})
     with pytest.MonkeyPatch.context() as environment:
-        for name, value in ({"HEPAR_AUTH_SIGNUP_BURST": "1000"} | variables).items():
+        for name, value in (_OF_TESTS | variables).items():
             environment.setenv(name, value)
         with running_stack(settings, folder) as process:
             yield Stack(settings, folder, process.pid)
