@@ -21,6 +21,32 @@ export function Field({ label, hint, ...input }: FieldProps) {
   );
 }
 
+interface ChoiceProps<Value extends string> {
+  label: string;
+  value: Value | "";
+  values: readonly Value[];
+  text(value: NoInfer<Value>): string;
+  onChange(value: NoInfer<Value> | ""): void;
+}
+
+/** Chooses one of the values, or all of them (""). */
+export function Choice<Value extends string>({ label, value, values, text, onChange }: ChoiceProps<Value>) {
+  const translator = useTranslator();
+  return (
+    <label>
+      {label}
+      <select value={value} onChange={(event) => onChange(event.target.value as Value | "")}>
+        <option value="">{translator.text("all")}</option>
+        {values.map((one) => (
+          <option key={one} value={one}>
+            {text(one)}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
 /** Confirms an operation on credentials. */
 export function PasswordField() {
   const translator = useTranslator();

@@ -3,6 +3,7 @@ import { useDeferredValue, useEffect, useMemo } from "react";
 import { Link, useSearchParams } from "react-router";
 import type { Study } from "../api.ts";
 import { ErrorBox } from "../components/ErrorBox.tsx";
+import { Choice } from "../components/form.tsx";
 import { usePageTitle } from "../components/usePageTitle.ts";
 import { WideTable } from "../components/WideTable.tsx";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
@@ -91,17 +92,13 @@ function Filters({ filter, onChange }: FiltersProps) {
           onChange={(event) => onChange({ ...filter, search: event.target.value })}
         />
       </label>
-      <label>
-        {translator.text("status")}
-        <select value={filter.status} onChange={(event) => onChange({ ...filter, status: event.target.value as StudyFilter["status"] })}>
-          <option value="">{translator.text("all")}</option>
-          {STATUSES.map((status) => (
-            <option key={status} value={status}>
-              {translator.term(status)}
-            </option>
-          ))}
-        </select>
-      </label>
+      <Choice
+        label={translator.text("status")}
+        value={filter.status}
+        values={STATUSES}
+        text={(name) => translator.term(name)}
+        onChange={(status) => onChange({ ...filter, status })}
+      />
       <label>
         {translator.text("order")}
         <select value={filter.order} onChange={(event) => onChange({ ...filter, order: event.target.value as StudyFilter["order"] })}>

@@ -1,7 +1,7 @@
 /** Draws the outline of a lesion on one slice: by clicks, by drawing with the button held down, or by keys. */
 import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
 import type { Picture, Window } from "../files/picture.ts";
-import type { Box, Point } from "./geometry.ts";
+import { ARROWS, type Box, type Point } from "./geometry.ts";
 import { clampedPoint, shownSquare, withCorner, type Corners } from "./outline.ts";
 import { positionOf } from "./usePointers.ts";
 import { WindowedImage } from "./WindowedImage.ts";
@@ -17,12 +17,6 @@ const CORNER_PX = 3;
 const CROSS_PX = 9;
 const OUTLINE_COLOUR = "#ffe66b";
 const BOX_COLOUR = "#5ad1ff";
-const ARROWS: Record<string, Point> = {
-  ArrowLeft: { x: -1, y: 0 },
-  ArrowRight: { x: 1, y: 0 },
-  ArrowUp: { x: 0, y: -1 },
-  ArrowDown: { x: 0, y: 1 },
-};
 const SLICES: Record<string, number> = { PageUp: 1, PageDown: -1 };
 
 interface OutlineCanvasProps {

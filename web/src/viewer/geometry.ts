@@ -9,6 +9,14 @@ export interface View {
   top: number;
 }
 
+/** One step of each arrow key, in the directions of the screen. */
+export const ARROWS: Record<string, Point> = {
+  ArrowLeft: { x: -1, y: 0 },
+  ArrowRight: { x: 1, y: 0 },
+  ArrowUp: { x: 0, y: -1 },
+  ArrowDown: { x: 0, y: 1 },
+};
+
 export interface Point {
   x: number;
   y: number;

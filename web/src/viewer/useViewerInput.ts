@@ -1,7 +1,7 @@
 /** Wheel and keys of the viewer; its pointers are in usePointers.ts. */
 import { useEffect, useRef, type KeyboardEvent, type RefObject } from "react";
 import type { Display, DisplaySettings } from "./display.ts";
-import { fittedView, movedView, toImage, zoomedView, type Line, type Point, type Size, type View } from "./geometry.ts";
+import { ARROWS, fittedView, movedView, toImage, zoomedView, type Line, type Point, type Size, type View } from "./geometry.ts";
 import { lineAt, rulerAfterKey } from "./ruler.ts";
 import { usePointers } from "./usePointers.ts";
 
@@ -12,12 +12,6 @@ const WINDOW_FACTOR = 1.1;
 const LEVEL_STEP = 0.05;
 const RULER_STEP_PX = 10;
 const CROSSHAIR_STEP_PX = 10;
-const ARROWS: Record<string, Point> = {
-  ArrowLeft: { x: -1, y: 0 },
-  ArrowRight: { x: 1, y: 0 },
-  ArrowUp: { x: 0, y: -1 },
-  ArrowDown: { x: 0, y: 1 },
-};
 
 /** Slices, from the feet to the head. */
 const STEPS: Record<string, number> = { ArrowUp: 1, ArrowDown: -1, PageUp: 5, PageDown: -5, Home: -Infinity, End: Infinity };

@@ -4,6 +4,7 @@ import { useSearchParams } from "react-router";
 import { dataOrThrow, type AuditEvent, type HeparClient, type Schemas } from "../../api.ts";
 import { download } from "../../components/download.ts";
 import { ErrorBox } from "../../components/ErrorBox.tsx";
+import { Choice } from "../../components/form.tsx";
 import { useResource } from "../../components/useResource.ts";
 import { WideTable } from "../../components/WideTable.tsx";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
@@ -96,17 +97,7 @@ function Filters({ query, onFilter, onExport }: FiltersProps) {
   const value = (name: (typeof FILTERS)[number]) => query.get(name) ?? "";
   return (
     <div className="tools" role="search">
-      <label>
-        {translator.text("event")}
-        <select value={value("event")} onChange={(event) => onFilter("event", event.target.value)}>
-          <option value="">{translator.text("all")}</option>
-          {AUDIT_EVENTS.map((name) => (
-            <option key={name} value={name}>
-              {translator.term(name)}
-            </option>
-          ))}
-        </select>
-      </label>
+      <Choice label={translator.text("event")} value={value("event")} values={AUDIT_EVENTS} text={(name) => translator.term(name)} onChange={(event) => onFilter("event", event)} />
       <label>
         {translator.text("dateFrom")}
         <input type="date" value={value("date_from")} onChange={(event) => onFilter("date_from", event.target.value)} />

@@ -3,6 +3,7 @@ import { useCallback, useState } from "react";
 import { Link } from "react-router";
 import { dataOrThrow, type Destination, type HeparClient, type Send } from "../../api.ts";
 import { ErrorBox } from "../../components/ErrorBox.tsx";
+import { Choice } from "../../components/form.tsx";
 import { useAction } from "../../components/useAction.ts";
 import { useInterval } from "../../components/useInterval.ts";
 import { useResource } from "../../components/useResource.ts";
@@ -135,17 +136,13 @@ function StatusFilter({ status, onChange }: { status: Send["status"] | ""; onCha
     <>
       <h2>{translator.text("sendQueue")}</h2>
       <div className="tools">
-        <label>
-          {translator.text("status")}
-          <select value={status} onChange={(event) => onChange(event.target.value as Send["status"] | "")}>
-            <option value="">{translator.text("all")}</option>
-            {STATUSES.map((name) => (
-              <option key={name} value={name}>
-                {translator.term(`send_${name}`)}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Choice
+          label={translator.text("status")}
+          value={status}
+          values={STATUSES}
+          text={(name) => translator.term(`send_${name}`)}
+          onChange={onChange}
+        />
       </div>
     </>
   );

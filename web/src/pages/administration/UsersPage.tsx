@@ -3,6 +3,7 @@ import { useCallback, useDeferredValue, useState } from "react";
 import { Link } from "react-router";
 import { dataOrThrow, type Account, type HeparClient } from "../../api.ts";
 import { ErrorBox } from "../../components/ErrorBox.tsx";
+import { Choice } from "../../components/form.tsx";
 import { useResource } from "../../components/useResource.ts";
 import { WideTable } from "../../components/WideTable.tsx";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
@@ -75,21 +76,6 @@ async function list(hepar: HeparClient, { search, status, role }: UserFilter, af
 
 function Filters({ filter, onChange }: { filter: UserFilter; onChange(filter: UserFilter): void }) {
   const translator = useTranslator();
-  function choice<Name extends "status" | "role">(name: Name, values: readonly UserFilter[Name][]) {
-    return (
-      <label>
-        {translator.text(name)}
-        <select value={filter[name]} onChange={(event) => onChange({ ...filter, [name]: event.target.value })}>
-          <option value="">{translator.text("all")}</option>
-          {values.map((value) => (
-            <option key={value} value={value}>
-              {translator.term(value)}
-            </option>
-          ))}
-        </select>
-      </label>
-    );
-  }
   return (
     <div className="tools" role="search">
       <label>
@@ -102,8 +88,8 @@ function Filters({ filter, onChange }: { filter: UserFilter; onChange(filter: Us
           onChange={(event) => onChange({ ...filter, search: event.target.value })}
         />
       </label>
-      {choice("role", ROLES)}
-      {choice("status", STATUSES)}
+      <Choice label={translator.text("role")} value={filter.role} values={ROLES} text={(name) => translator.term(name)} onChange={(role) => onChange({ ...filter, role })} />
+      <Choice label={translator.text("status")} value={filter.status} values={STATUSES} text={(name) => translator.term(name)} onChange={(status) => onChange({ ...filter, status })} />
     </div>
   );
 }
