@@ -24,7 +24,6 @@ from study_service.api.dependencies import StudyDependencies
 from study_service.destinations.registry import configured_destinations
 from study_service.destinations.send_queue import SendQueue
 from study_service.destinations.sends import Sends
-from study_service.dicomweb.object_reader import ObjectReader
 from study_service.dicomweb.objects import DicomObjectStore
 from study_service.dicomweb.service import new_dicomweb
 from study_service.dicomweb.studies import DicomWebStudies
@@ -33,7 +32,6 @@ from study_service.exports.records import ExportRecords
 from study_service.fhir.results import ResultStore
 from study_service.findings.export import CorrectionExport
 from study_service.findings.store import Findings
-from study_service.header_reader import HeaderReader
 from study_service.ingestion import Ingestion
 from study_service.migrations import MIGRATIONS
 from study_service.outbox import attempted_in_background
@@ -41,6 +39,7 @@ from study_service.repository import StudyRepository
 from study_service.result_files import ResultFiles
 from study_service.settings import StudySettings
 from study_service.system_state import SystemReport
+from study_service.upload_reader import UploadReader
 from study_service.uploads import AccountQuota, Uploads
 from study_service.webhooks.deliveries import WebhookSender
 from study_service.webhooks.registry import Webhooks
@@ -89,12 +88,10 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
     verifier = await _verifier(auth, settings)
     uploads = Uploads(database, keys, AccountQuota(settings.account_bytes_max, settings.account_studies_max))
     rules = _target_rules(settings)
-    reader = HeaderReader(settings.spool_folder, settings.load_timeout_s)
-    stack.callback(reader.close)
+    reader = _upload_reader(stack, settings)
     client = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False, trust_env=False))
     ingestion = Ingestion(uploads, objects, reader)
-    object_reader = ObjectReader(settings.spool_folder, settings.load_timeout_s)
-    stack.callback(object_reader.close)
+    dicomweb_reader = _upload_reader(stack, settings)  # of its own: neither of the two waits for the other
     fhir, files = ResultStore(database, keys, settings.uid_root), ResultFiles(objects, settings.uid_root)
     destinations = configured_destinations(settings.destinations, rules)
     await _in_background(
@@ -118,11 +115,11 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
         destinations=destinations,
         sends=Sends(database),
         files=files,
-        exports=DeidentifiedExports(ExportRecords(database, keys), files, keys, object_reader, settings.spool_folder),
+        exports=DeidentifiedExports(ExportRecords(database, keys), files, keys, dicomweb_reader, settings.spool_folder),
         fhir=fhir,
         auth=auth,
         dicomweb=new_dicomweb(
-            settings, DicomWebStudies(database, keys), DicomObjectStore(objects), object_reader, ingestion, files
+            settings, DicomWebStudies(database, keys), DicomObjectStore(objects), dicomweb_reader, ingestion, files
         ),
         system=SystemReport(database, objects, settings),
     )
@@ -137,6 +134,12 @@ async def _verifier(auth: Upstream, settings: StudySettings) -> TokenVerifier:
 def _target_rules(settings: StudySettings) -> TargetRules:
     networks = parsed_networks(settings.webhook_networks)
     return TargetRules(frozenset(settings.webhook_hosts), networks, settings.production)
+
+
+def _upload_reader(stack: AsyncExitStack, settings: StudySettings) -> UploadReader:
+    reader = UploadReader(settings.spool_folder, settings.load_timeout_s)
+    stack.callback(reader.close)
+    return reader
 
 
 async def _in_background(stack: AsyncExitStack, *works: tuple[str, Callable[[], Awaitable[int]]]) -> None:

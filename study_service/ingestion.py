@@ -13,7 +13,7 @@ from hepar.imaging.study import StudyHeaders
 from hepar.serving.study_reader import UnreadableStudyUpload
 from hepar.storage.objects import ObjectStore
 from study_service.documents import Caller, NewStudy, ObjectKind, PatientIdentifiers, Upload, UploadedObject
-from study_service.header_reader import HeaderReader
+from study_service.upload_reader import UploadReader
 from study_service.uploads import Uploads
 
 INGESTION_PROBLEMS = ("unreadable-study", "unsafe-archive", "insufficient-storage")
@@ -37,9 +37,9 @@ class UploadOptions:
 
 
 class Ingestion:
-    """Stores what `HeaderReader` accepts."""
+    """Stores what `UploadReader` accepts."""
 
-    def __init__(self, uploads: Uploads, objects: ObjectStore, reader: HeaderReader) -> None:
+    def __init__(self, uploads: Uploads, objects: ObjectStore, reader: UploadReader) -> None:
         self._uploads = uploads
         self._objects = objects
         self._reader = reader
@@ -49,7 +49,7 @@ class Ingestion:
 
         Raises UnreadableStudyUpload, UnsafeArchiveUpload, TooLarge, QuotaExceeded, InsufficientStorage and Unavailable.
         """
-        headers = await self._reader.read(path, options.series)
+        headers = await self._reader.headers(path, options.series)
         may_continue = options.quiet_s is not None or await self._uploads.is_known(caller, headers.study.uid)
         if headers.problem is not None and not may_continue:
             raise UnreadableStudyUpload(headers.problem)  # of a known study these may be late images

@@ -13,10 +13,10 @@ from hepar.storage.objects import open_objects
 from study_service.dicom_network.incoming import IncomingStudies
 from study_service.dicom_network.listener import listening
 from study_service.dicom_network.received_studies import ReceivedStudies
-from study_service.header_reader import HeaderReader
 from study_service.ingestion import Ingestion
 from study_service.migrations import MIGRATIONS
 from study_service.settings import StudySettings
+from study_service.upload_reader import UploadReader
 from study_service.uploads import AccountQuota, Uploads
 
 _log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ async def run_listener(settings: StudySettings, stopping: asyncio.Event) -> None
         if settings.migrate_at_start:
             await database.migrate()
         objects = await stack.enter_async_context(open_objects(settings.objects_url))
-        reader = HeaderReader(settings.spool_folder, settings.load_timeout_s)
+        reader = UploadReader(settings.spool_folder, settings.load_timeout_s)
         stack.callback(reader.close)
         uploads = Uploads(database, keys, AccountQuota(settings.account_bytes_max, settings.account_studies_max))
         incoming = IncomingStudies(

@@ -77,7 +77,7 @@ class Catalogues:
     derived: DerivedObjects
 
     async def of(self, study: FoundStudy) -> Catalogue:
-        """Raises what ObjectReader does, and Unavailable."""
+        """Raises what UploadReader does, and Unavailable."""
         groups = await self.sources.groups(study.files)
         if groups and study.analysed is not None and study.result is not None:
             groups.append(await self.derived.group(study.files.study_id, study.analysed, study.result))

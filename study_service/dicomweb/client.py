@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -21,7 +20,7 @@ class DicomWebClient:
     def __init__(self, archive: DicomWebDestination) -> None:
         """Raises OSError for certificates that cannot be used."""
         self._url = archive.url.rstrip("/")
-        self._headers = _sign_in(archive)
+        self._headers = archive.authorization()
         self._tls = ssl.create_default_context(cafile=str(archive.ca_file) if archive.ca_file else None)
         if archive.certificate_file is not None and archive.key_file is not None:
             self._tls.load_cert_chain(archive.certificate_file, archive.key_file)
@@ -44,12 +43,3 @@ class DicomWebClient:
             url = f"{self._url}{path}"
             async with client.stream(method, url, headers=sent, content=content, params=params) as answer:
                 yield answer
-
-
-def _sign_in(archive: DicomWebDestination) -> dict[str, str]:
-    if archive.token is not None:
-        return {"authorization": f"Bearer {archive.token.get_secret_value()}"}
-    if archive.username is not None and archive.password is not None:
-        pair = f"{archive.username}:{archive.password.get_secret_value()}".encode()
-        return {"authorization": f"Basic {base64.b64encode(pair).decode()}"}
-    return {}

@@ -37,7 +37,7 @@ from hepar.serving.study_reader import UnreadableStudyUpload
 from study_service.dicomweb.accept import DICOM, OCTETS, PDF, MediaRange, NotAcceptable, accepted, chosen
 from study_service.dicomweb.catalogue import Catalogue, CataloguedObject
 from study_service.dicomweb.multipart import Part, multipart_answer, whole
-from study_service.dicomweb.object_reader import ObjectReader
+from study_service.upload_reader import UploadReader
 
 Answer = TypeVar("Answer")
 _PDF_TAG = "00420011"
@@ -58,10 +58,10 @@ _IMAGE_TYPES: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Retrieval:
-    """Answers about objects of one study. Methods raise NotAcceptable, and what ObjectReader does."""
+    """Answers about objects of one study. Methods raise NotAcceptable, and what UploadReader does."""
 
     catalogue: Catalogue
-    reader: ObjectReader
+    reader: UploadReader
 
     async def objects(self, request: Request, wanted: Sequence[CataloguedObject]) -> Response:
         """DICOM files in parts; one alone where only `application/dicom` is accepted."""

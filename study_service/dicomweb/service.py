@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from study_service.dicomweb.catalogue import Catalogues
 from study_service.dicomweb.derived_objects import DerivedObjects
 from study_service.dicomweb.fetching import Archives
-from study_service.dicomweb.object_reader import ObjectReader
 from study_service.dicomweb.objects import DicomObjectStore
 from study_service.dicomweb.source_objects import SourceObjects
 from study_service.dicomweb.storing import Storing
@@ -15,13 +14,14 @@ from study_service.dicomweb.studies import DicomWebStudies
 from study_service.ingestion import Ingestion
 from study_service.result_files import ResultFiles
 from study_service.settings import StudySettings
+from study_service.upload_reader import UploadReader
 
 
 @dataclass(frozen=True)
 class DicomWeb:
     studies: DicomWebStudies
     catalogues: Catalogues
-    reader: ObjectReader
+    reader: UploadReader
     storing: Storing
     archives: Archives
 
@@ -30,7 +30,7 @@ def new_dicomweb(
     settings: StudySettings,
     studies: DicomWebStudies,
     store: DicomObjectStore,
-    reader: ObjectReader,
+    reader: UploadReader,
     ingestion: Ingestion,
     files: ResultFiles,
 ) -> DicomWeb:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from hepar.imaging.study.instances import list_objects
 from hepar.storage.encryption import DataKey
-from study_service.dicomweb.object_reader import ObjectReader
 from study_service.dicomweb.objects import DicomEntry, DicomObjectStore, ObjectGroup
 from study_service.documents import StudyFiles, UploadedObject
+from study_service.upload_reader import UploadReader
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class SourceObjects:
     """folder: for decrypted uploads while they are listed."""
 
     store: DicomObjectStore
-    reader: ObjectReader
+    reader: UploadReader
     folder: Path
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def groups(self, files: StudyFiles) -> list[ObjectGroup]:
-        """One per upload, oldest first; none for NIfTI. Raises what ObjectReader does."""
+        """One per upload, oldest first; none for NIfTI. Raises what UploadReader does."""
         groups = []
         for data_key, objects in files.uploads:
             if objects and objects[0].kind != "nifti":

@@ -13,10 +13,10 @@ from typing import Any, Literal
 from hepar.core.errors import ClientError, HeparError, InsufficientStorage
 from hepar.imaging.dicom_json import JsonHeader
 from hepar.imaging.study.instances import DicomObject, list_objects
-from study_service.dicomweb.object_reader import ObjectReader
 from study_service.documents import Caller
 from study_service.errors import QuotaExceeded
 from study_service.ingestion import Ingestion, UploadOptions
+from study_service.upload_reader import UploadReader
 
 _CANNOT_UNDERSTAND, _OTHER_STUDY, _OUT_OF_RESOURCES, _PROCESSING_FAILURE = 0xC000, 0xA900, 0xA700, 0x0110
 """PS3.4, table B.2-1, and PS3.7, C.5."""
@@ -61,7 +61,7 @@ class Storing:
     """quiet_s: how long a study waits for further objects before its analysis begins."""
 
     ingestion: Ingestion
-    reader: ObjectReader
+    reader: UploadReader
     quiet_s: float
 
     async def store(self, caller: Caller, path: Path, group: str | None, study_uid: str | None) -> StoreOutcome:

@@ -16,7 +16,6 @@ from hepar.serving.study_deidentification import DeidentificationRequest, deiden
 from hepar.serving.study_reader import CannotBeDeidentified
 from hepar.storage.encryption import KeyRing
 from study_service.analysed_volume import AnalysedVolume
-from study_service.dicomweb.object_reader import ObjectReader
 from study_service.documents import Caller, StudyFiles
 from study_service.exports.outputs import Deidentification, deidentified_outputs, export_document
 from study_service.exports.pseudonyms import export_pseudonyms
@@ -26,6 +25,7 @@ from study_service.output_context import OutputOptions, read_output_context
 from study_service.outputs.context import OutputContext
 from study_service.result_files import ResultFiles
 from study_service.unpacked_uploads import unpacked
+from study_service.upload_reader import UploadReader
 
 _EXPORTS_MAX = 2
 _WAIT_S = 10.0
@@ -45,7 +45,7 @@ class DeidentifiedExports:
     """A few at the same time: each has the uploads of its study decrypted in `folder`."""
 
     def __init__(
-        self, records: ExportRecords, files: ResultFiles, keys: KeyRing, reader: ObjectReader, folder: Path
+        self, records: ExportRecords, files: ResultFiles, keys: KeyRing, reader: UploadReader, folder: Path
     ) -> None:
         self._records = records
         self._files = files

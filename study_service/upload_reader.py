@@ -1,4 +1,4 @@
-"""Reading of DICOM files for DICOMweb in processes with resource limits: the files come from outside."""
+"""Reading of uploads in a few processes with resource limits: the files come from outside."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from hepar.imaging.study import StudyHeaders
 from hepar.serving.study_reader import StudyReader
 
 Answer = TypeVar("Answer")
@@ -17,13 +18,16 @@ _WAIT_PER_PROCESSOR_S = 3
 
 
 class ReaderCall(Protocol):
-    """`ObjectReader.call` in a turn."""
+    """`UploadReader.call` in a turn."""
 
     async def __call__(self, work: Callable[[], Answer], /) -> Answer: ...
 
 
-class ObjectReader:
-    """PROCESSES files are read at the same time, further ones wait. folder, processor_s: as for StudyReader."""
+class UploadReader:
+    """PROCESSES files are read at the same time, further ones wait. folder, processor_s: as for StudyReader.
+
+    Methods raise UnreadableStudyUpload, UnsafeArchiveUpload, TooLarge, DeadlineExceeded and Unavailable.
+    """
 
     def __init__(self, folder: Path, processor_s: float) -> None:
         self._timeout_s = processor_s * _WAIT_PER_PROCESSOR_S
@@ -32,24 +36,31 @@ class ObjectReader:
         for reader in self._readers:
             self._free.put_nowait(reader)
 
-    async def call(self, work: Callable[[], Answer]) -> Answer:
-        """work: a `functools.partial` of a function of a module.
+    async def headers(self, path: Path, series: str | None) -> StudyHeaders:
+        """series: to be analysed; chosen by rules where it is None."""
+        async with self._free_reader() as reader:
+            return await asyncio.to_thread(reader.headers, [path], series, self._timeout_s)
 
-        Raises UnreadableStudyUpload, UnsafeArchiveUpload, TooLarge, DeadlineExceeded and Unavailable.
-        """
+    async def call(self, work: Callable[[], Answer]) -> Answer:
+        """work: a `functools.partial` of a function of a module."""
         async with self.turn() as call:
             return await call(work)
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[ReaderCall]:
         """A process for one file, which is best read into memory within the turn: files may be large."""
-        reader = await self._free.get()
+        async with self._free_reader() as reader:
 
-        async def call(work: Callable[[], Answer]) -> Answer:
-            return await asyncio.to_thread(reader.call, work, self._timeout_s)
+            async def call(work: Callable[[], Answer]) -> Answer:
+                return await asyncio.to_thread(reader.call, work, self._timeout_s)
 
-        try:
             yield call
+
+    @asynccontextmanager
+    async def _free_reader(self) -> AsyncIterator[StudyReader]:
+        reader = await self._free.get()
+        try:
+            yield reader
         finally:
             self._free.put_nowait(reader)
 
