@@ -12,7 +12,10 @@ _FAST = 1
 
 
 class _Sink:
-    """What a ZipFile wrote since the last `take`. It cannot seek, so that each part is complete when it is written."""
+    """What a ZipFile wrote since the last `take`. It cannot seek, so that each part is complete when it is written.
+
+    hepar_client has the same class for uploads: it is a distribution of its own and shares only contracts with us.
+    """
 
     def __init__(self) -> None:
         self._written = bytearray()

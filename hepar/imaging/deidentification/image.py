@@ -1,4 +1,4 @@
-"""De-identified CT images: every element is built anew by the profile, so nothing comes through that no rule allows."""
+"""De-identified CT images: new data sets, which contain only elements that a rule of the profile allows."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _CHARACTERISTICS = ("113108", "Retain Patient Characteristics Option")
 def deidentified_file(content: bytes, pseudonyms: Pseudonyms, options: Options) -> bytes:
     """A CT image as a new DICOM file, Explicit VR Little Endian and not compressed.
 
-    The pixels are decoded: comments of a codec, bits beside the stored ones and bytes after the last frame stay out.
+    The pixels are decoded: codec comments, unused bits of pixels and bytes after the last frame are removed.
     Raises NotDeidentifiable, and the errors of `read_dicom` and `frame_values`.
     """
     with decoder_errors():

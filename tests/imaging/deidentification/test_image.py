@@ -156,7 +156,7 @@ def test_what_must_be_stated_becomes_empty_where_its_value_is_wrong() -> None:
     assert "BodyPartExamined" not in found
 
 
-def test_pixels_are_equal_and_nothing_lies_beside_them() -> None:
+def test_pixels_are_equal_and_no_other_data_is_kept() -> None:
     values = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
     image = ct_dataset(values.astype(np.int32) - 1024)
     stream = jpeg_lossless(values)
