@@ -1,19 +1,12 @@
 // Lighthouse on the home page, the upload page and a result: node lighthouse.mjs GATEWAY CHROMIUM IMAGE [REPORT.html]
-// Prints one JSON line per page: {"page": ..., "scores": {"performance": 0..100, ...}, "failed": [audits below 1]}.
 import { writeFileSync } from "node:fs";
-import { desktopConfig, startFlow } from "lighthouse";
-import { launch } from "puppeteer-core";
+import { measure } from "./lighthouse_flow.mjs";
 
 const [gateway, executablePath, image, report] = process.argv.slice(2);
-const CATEGORIES = ["performance", "accessibility", "best-practices"];
 const TIMESPAN_CATEGORIES = ["performance", "best-practices"];
 const SNAPSHOT_CATEGORIES = ["accessibility", "best-practices"];
 
-const browser = await launch({ executablePath, args: ["--no-sandbox", "--window-size=1350,940"] });
-try {
-  const page = await browser.newPage();
-  const flags = { onlyCategories: CATEGORIES, disableStorageReset: true };
-  const flow = await startFlow(page, { config: desktopConfig, flags, name: "Hepar" });
+const html = await measure(executablePath, async (page, flow) => {
   await flow.navigate(`${gateway}/`, { name: "home" });
 
   await page.goto(`${gateway}/sign-up`);
@@ -35,20 +28,5 @@ try {
   await page.waitForSelector("canvas");
   await flow.endTimespan();
   await flow.snapshot({ name: "result", onlyCategories: SNAPSHOT_CATEGORIES });
-
-  const { steps } = await flow.createFlowResult();
-  for (const { name, lhr } of steps) {
-    const scores = {};
-    for (const category of CATEGORIES) {
-      const score = lhr.categories[category]?.score ?? null;
-      if (score !== null) scores[category] = Math.round(score * 100);
-    }
-    const failed = Object.values(lhr.audits)
-      .filter((audit) => audit.score !== null && audit.score < 1 && audit.scoreDisplayMode !== "informative")
-      .map((audit) => `${audit.id}: ${audit.score}`);
-    console.log(JSON.stringify({ page: name, mode: lhr.gatherMode, scores, failed }));
-  }
-  if (report) writeFileSync(report, await flow.generateReport());
-} finally {
-  await browser.close();
-}
+});
+if (report) writeFileSync(report, html);

@@ -1,32 +1,15 @@
 // Lighthouse on pages: node lighthouse_pages.mjs GATEWAY CHROMIUM EMAIL PASSWORD PATH...
 // Paths before `--` are opened by a visitor, those after it by the account.
-// Prints one JSON line per page: {"page": ..., "scores": {"performance": 0..100, ...}, "failed": [audits below 1]}.
-import { desktopConfig, startFlow } from "lighthouse";
-import { launch } from "puppeteer-core";
+import { measure } from "./lighthouse_flow.mjs";
 
 const [gateway, executablePath, email, password, ...paths] = process.argv.slice(2);
-const CATEGORIES = ["performance", "accessibility", "best-practices"];
 
-const browser = await launch({ executablePath, args: ["--no-sandbox", "--window-size=1350,940"] });
-try {
-  const page = await browser.newPage();
-  const flags = { onlyCategories: CATEGORIES, disableStorageReset: true };
-  const flow = await startFlow(page, { config: desktopConfig, flags, name: "Hepar" });
+await measure(executablePath, async (page, flow) => {
   for (const path of paths) {
     if (path === "--") await signIn(page);
     else await flow.navigate(`${gateway}${path}`, { name: path });
   }
-  const { steps } = await flow.createFlowResult();
-  for (const { name, lhr } of steps) {
-    const scores = Object.fromEntries(CATEGORIES.map((category) => [category, Math.round((lhr.categories[category]?.score ?? 0) * 100)]));
-    const failed = Object.values(lhr.audits)
-      .filter((audit) => audit.score !== null && audit.score < 1 && audit.scoreDisplayMode !== "informative")
-      .map((audit) => `${audit.id}: ${audit.score}`);
-    console.log(JSON.stringify({ page: name, scores, failed }));
-  }
-} finally {
-  await browser.close();
-}
+});
 
 async function signIn(page) {
   await page.goto(`${gateway}/sign-in`);
