@@ -120,7 +120,8 @@ class _BoundedHandler(RequestHandler):
 def _end_wait_for_request(event: Event) -> None:
     """A connection that was closed before its association counts until the time for a request is over, otherwise."""
     if event.assoc.requestor.primitive is None:
-        event.assoc.dul.to_user_queue.put(None)  # type: ignore[arg-type]
+        primitives: Any = event.assoc.dul.to_user_queue  # None ends the wait, but is not in the library's type
+        primitives.put(None)
 
 
 class BoundedServer(ThreadedAssociationServer):
