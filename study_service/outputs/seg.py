@@ -72,6 +72,7 @@ def segmentation(context: OutputContext) -> Segmentation | None:
         omit_empty_frames=True,
         **series_of(context, "seg"),
     )
+    instance.ContentCreatorName = ""  # type 2, which highdicom omits
     name_patient(context, instance)
     _name_dimensions(instance, context.uid("dimensions"))
     _refer_to_frames(instance, context, places)
