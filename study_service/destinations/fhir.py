@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -108,13 +109,25 @@ def fhir_sender(destination: FhirDestination, rules: TargetRules) -> FhirSender:
 def transaction_of(bundle: Json) -> Json:
     """A Bundle of type `transaction` from one of type `collection`, as outputs.fhir makes it.
 
-    Without ids, which the server gives: references are by `urn:uuid:`, which it replaces.
+    Without ids, which the server gives: references are by `urn:uuid:`, which it replaces. These are not the identifiers
+    of the resources: some servers replace them in every text, and would lose the identifiers.
     """
+    urls = {entry["fullUrl"]: uuid.uuid5(uuid.NAMESPACE_URL, entry["fullUrl"]).urn for entry in bundle["entry"]}
     entries = [
-        {"fullUrl": entry["fullUrl"]} | _requested({k: v for k, v in entry["resource"].items() if k != "id"}, entry)
+        {"fullUrl": urls[entry["fullUrl"]]}
+        | _requested({k: _referring(v, urls) for k, v in entry["resource"].items() if k != "id"}, entry)
         for entry in bundle["entry"]
     ]
     return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+
+
+def _referring(value: object, urls: Mapping[str, str]) -> object:
+    """The same JSON with other addresses in its references."""
+    if isinstance(value, list):
+        return [_referring(item, urls) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {k: urls.get(str(v), v) if k == "reference" else _referring(v, urls) for k, v in value.items()}
 
 
 def _requested(resource: Json, entry: Json) -> Json:
