@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import BRIGHT, row_of, sign_up
+from tests.browser.conftest import BRIGHT, open_result, row_of, sign_up
+from tests.browser.dropping import drop
 
 
 @pytest.fixture
@@ -26,23 +27,6 @@ EXPECTED = [
     "study/series-2/slice-10.png",
     "study/series-10/slice-1.png",
 ]
-
-
-def drop(page: Page, *paths: Path) -> None:
-    """A drop from the file manager, folders included. Playwright has no call for it; Chromium's DevTools do."""
-    target = page.locator(".drop").bounding_box()
-    assert target is not None
-    devtools = page.context.new_cdp_session(page)
-    for kind in ("dragEnter", "dragOver", "drop"):
-        devtools.send(
-            "Input.dispatchDragEvent",
-            {
-                "type": kind,
-                "x": target["x"] + target["width"] / 2,
-                "y": target["y"] + 10,
-                "data": {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1},
-            },
-        )
 
 
 def test_a_dropped_folder_is_listed_with_all_of_its_files_in_natural_order(page: Page, study: Path) -> None:
@@ -69,3 +53,15 @@ def test_a_folder_is_chosen(page: Page, study: Path) -> None:
     sign_up(page)
     page.locator("input[webkitdirectory]").set_input_files(study)
     expect(page.locator(".queue tbody th")).to_contain_text(EXPECTED)
+
+
+def test_an_image_that_is_dropped_on_another_page_is_opened_in_the_viewer(page: Page, tmp_path: Path) -> None:
+    (image := tmp_path / "slice.png").write_bytes(BRIGHT)
+    sign_up(page)
+    page.get_by_role("link", name="Studies").click()
+    expect(page.get_by_text("No studies yet")).to_be_visible()
+    drop(page, image)
+    expect(page.get_by_text("1 image was added to the list")).to_be_attached()
+    page.get_by_role("button", name="Analyse 1").click()
+    open_result(page)
+    expect(page.locator("canvas[role=img]")).to_be_visible()

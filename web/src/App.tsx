@@ -2,6 +2,7 @@
 import { lazy, Suspense } from "react";
 import { Outlet, Route, Routes } from "react-router";
 import { Header } from "./components/Header.tsx";
+import { PageDrop } from "./components/PageDrop.tsx";
 import { RequireAccount } from "./components/RequireAccount.tsx";
 import { useOnline } from "./components/useOnline.ts";
 import { useStartAtTop } from "./components/useStartAtTop.ts";
@@ -43,6 +44,7 @@ export function App() {
         </Suspense>
       </main>
       <footer>{translator.text("notice")}</footer>
+      <PageDrop />
     </>
   );
 }

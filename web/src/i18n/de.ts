@@ -1,6 +1,7 @@
 /** German texts. */
 import { deFindings } from "./deFindings.ts";
 import { deAdministration } from "./deAdministration.ts";
+import { deFiles } from "./deFiles.ts";
 import { deReport } from "./deReport.ts";
 import type { Messages } from "./en.ts";
 
@@ -39,10 +40,6 @@ export const de: Messages = {
   limitsText:
     "Hepar ist Forschungssoftware, die an künstlichen Läsionen trainiert wurde, und kein Medizinprodukt. Wie gut es bei zurückgehaltenen Patienten abschnitt, zeigt die Seite Modelle mit Konfidenzintervallen. Die Ergebnisse gelten nicht für andere Organe oder andere Tumoren und sagen nichts über den Zustand eines Patienten aus.",
   startAnalysis: "Bild auswerten",
-  drop: "CT-Bilder oder Ordner hierher ziehen, ein Bild einfügen oder Dateien auswählen",
-  chooseFiles: "Dateien auswählen",
-  chooseFolder: "Ordner auswählen",
-  formats: "PNG, JPEG, TIFF, BMP oder WebP bis 20 MB; DICOM-CT bis 64 MB. Das Format wird am Inhalt erkannt, nicht am Dateinamen.",
   analyseCount: { one: "{count} Bild auswerten", other: "{count} Bilder auswerten" },
   clear: "Liste leeren",
   preview: "Vorschau",
@@ -242,9 +239,6 @@ export const de: Messages = {
   windowText: "B {width} M {centre}",
   slicePosition: "Schicht {number} von {count}",
   sliceProgress: "{done} von {total} Schichten der Leber analysiert",
-  dropStudy: "CT-Studie hier ablegen: einen Ordner mit DICOM-Dateien, ein ZIP-Archiv oder eine NIfTI-Datei",
-  chooseStudyFiles: "Datei wählen",
-  studyFormats: "Was zusammen abgelegt wird, ist eine Studie. Sie wird im Hintergrund analysiert; die Seite kann geschlossen werden.",
   search: "Suche",
   searchHint: "Name oder Auftragsnummer",
   all: "alle",
@@ -287,5 +281,6 @@ export const de: Messages = {
   apiDocs: "API-Dokumentation",
   notFound: "Diese Seite gibt es nicht.",
   ...deAdministration,
+  ...deFiles,
   ...deReport,
 };

@@ -1,6 +1,7 @@
 /** English texts. Placeholders stand in braces; `one` and `other` are chosen by the value of `count`. */
 import { enFindings } from "./enFindings.ts";
 import { enAdministration } from "./enAdministration.ts";
+import { enFiles } from "./enFiles.ts";
 import { enReport } from "./enReport.ts";
 
 export type Message = string | { one: string; other: string };
@@ -40,10 +41,6 @@ export const en = {
   limitsText:
     "Hepar is research software, trained on synthetic lesions. It is not a medical device. The Models page shows how well it performed on held-out patients, with confidence intervals. Its results do not apply to other organs or other tumours, and they say nothing about a patient's condition.",
   startAnalysis: "Analyse an image",
-  drop: "Drop CT images or folders here, paste an image, or choose files",
-  chooseFiles: "Choose files",
-  chooseFolder: "Choose a folder",
-  formats: "PNG, JPEG, TIFF, BMP or WebP up to 20 MB; DICOM CT up to 64 MB. The format is detected from the content, not from the file name.",
   analyseCount: { one: "Analyse {count} image", other: "Analyse {count} images" },
   clear: "Clear the list",
   preview: "Preview",
@@ -239,9 +236,6 @@ export const en = {
   windowText: "W {width} L {centre}",
   slicePosition: "Slice {number} of {count}",
   sliceProgress: "{done} of {total} slices of the liver analysed",
-  dropStudy: "Drop a CT study here: a folder of DICOM files, a ZIP archive or a NIfTI file",
-  chooseStudyFiles: "Choose a file",
-  studyFormats: "Everything that is dropped at once is one study. It is analysed in the background; you can close this page.",
   search: "Search",
   searchHint: "name or accession number",
   all: "all",
@@ -284,6 +278,7 @@ export const en = {
   apiDocs: "API documentation",
   notFound: "This page does not exist.",
   ...enAdministration,
+  ...enFiles,
   ...enReport,
 } satisfies Record<string, Message>;
 

@@ -22,7 +22,7 @@ export default function UploadPage() {
   return (
     <section>
       <h1>{translator.text("upload")}</h1>
-      <DropArea prompt="drop" chooseFiles="chooseFiles" formats="formats" onFiles={(files) => void queue.addListed(files)} />
+      <DropArea prompt="drop" chooseFiles="chooseFiles" formats="formats" />
       {items.length > 0 ? <QueueList items={items} queue={queue} /> : <FirstSteps />}
     </section>
   );

@@ -2,6 +2,7 @@
 import { createContext, use, useEffect, useMemo, useState, type ReactNode } from "react";
 import { createHepar, dataOrThrow, type Account, type HeparClient, type TokenSource } from "../api.ts";
 import { UploadQueue } from "../queue/UploadQueue.ts";
+import { StudySender } from "../studies/StudySender.ts";
 import { Tokens } from "./tokens.ts";
 
 export type SignOutReason = "userSignedOut" | "passwordChanged" | "sessionEnded";
@@ -11,6 +12,7 @@ export interface Session {
   /** For requests that the client cannot send. */
   tokens: TokenSource;
   queue: UploadQueue;
+  sender: StudySender;
   /** undefined until it is known, null if nobody is signed in. */
   account: Account | null | undefined;
   /** Why nobody is signed in; undefined for a visitor who never was. */
@@ -38,6 +40,7 @@ export function SessionProvider({ children }: { children: ReactNode }) {
       hepar: manager.hepar,
       tokens: manager.tokens,
       queue: manager.queue,
+      sender: manager.sender,
       signIn: (email, password, otp) => manager.signIn(email, password, otp),
       signOut: (reason) => manager.signOut(reason),
       reloadAccount: () => manager.reloadAccount(),
@@ -58,6 +61,7 @@ class SessionManager {
   readonly tokens = new Tokens(() => this.onSessionEnd());
   readonly hepar = createHepar("", this.tokens);
   readonly queue = new UploadQueue(this.tokens);
+  readonly sender = new StudySender(this.tokens);
   private queueOwnerId: string | undefined;
   private signOutCount = 0;
 
@@ -94,7 +98,7 @@ class SessionManager {
 
   signOut(reason: SignOutReason): void {
     this.signOutCount += 1;
-    this.queue.clear();
+    this.forgetFiles();
     this.queueOwnerId = undefined;
     this.tokens.signOut();
     this.setState({ account: null, signOutReason: reason });
@@ -104,10 +108,15 @@ class SessionManager {
     const { signOutCount } = this;
     const account = dataOrThrow(await this.hepar.GET("/v1/users/me"));
     if (signOutCount !== this.signOutCount) return;
-    if (account.id !== this.queueOwnerId) this.queue.clear();
+    if (account.id !== this.queueOwnerId) this.forgetFiles();
     this.queueOwnerId = account.id;
     this.queue.resume();
     this.setState({ account, signOutReason: undefined });
+  }
+
+  private forgetFiles(): void {
+    this.queue.clear();
+    this.sender.clear();
   }
 
   private onSessionEnd(): void {

@@ -1,13 +1,16 @@
 /** Sends files as one study. XMLHttpRequest, because fetch does not report the progress of an upload. */
 import { HeparProblem, isProblem, type Study, type TokenSource } from "../api.ts";
 
-/** files: one archive, NIfTI or DICOM file, or the DICOM files of a folder. onProgress: 0 to 1. name: for people. */
-export async function sendStudy(
-  files: readonly File[],
-  tokens: TokenSource,
-  onProgress: (share: number) => void,
-  name?: string,
-): Promise<Study> {
+export interface SendStudyOptions {
+  /** For people. */
+  name?: string;
+  /** 0 to 1. */
+  onProgress?(share: number): void;
+  signal?: AbortSignal;
+}
+
+/** files: one archive, NIfTI or DICOM file, or the DICOM files of a folder. Throws HeparProblem. */
+export async function sendStudy(files: readonly File[], tokens: TokenSource, { name, onProgress, signal }: SendStudyOptions = {}): Promise<Study> {
   const body = new FormData();
   for (const file of files) body.append("file", file, file.name);
   const request = new XMLHttpRequest();
@@ -15,9 +18,11 @@ export async function sendStudy(
     request.onloadend = () => resolve();
   });
   request.upload.onprogress = (event) => {
-    if (event.lengthComputable) onProgress(event.loaded / event.total);
+    if (event.lengthComputable) onProgress?.(event.loaded / event.total);
   };
   const token = await tokens.renew?.();
+  signal?.throwIfAborted();
+  signal?.addEventListener("abort", () => request.abort());
   request.open("POST", name === undefined ? "/v1/studies" : `/v1/studies?${new URLSearchParams({ name })}`);
   request.setRequestHeader("Authorization", `Bearer ${token ?? tokens.current() ?? ""}`);
   request.send(body);

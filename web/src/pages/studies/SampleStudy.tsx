@@ -20,7 +20,7 @@ export function SampleStudy() {
     const answer = await fetch(sampleUrl);
     if (!answer.ok) throw new Error(`status ${answer.status}`);
     const file = new File([await answer.blob()], "study.zip");
-    const study = await sendStudy([file], tokens, () => undefined, translator.text("sampleName"));
+    const study = await sendStudy([file], tokens, { name: translator.text("sampleName") });
     await navigate(`/studies/${study.id}`);
   });
   return (

@@ -1,42 +1,35 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { DropArea } from "../../components/DropArea.tsx";
 import { ErrorBox } from "../../components/ErrorBox.tsx";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
-import type { NamedFile } from "../../queue/items.ts";
 import { useSession } from "../../session/SessionProvider.tsx";
-import { sendStudy } from "../../studies/sendStudy.ts";
+import { useSenderState } from "../../studies/StudySender.ts";
 
-/** Everything that is dropped at once is one study. */
+/** Everything that is dropped at once is one study. onSent: called when one was taken. */
 export function StudyDrop({ onSent }: { onSent(): Promise<void> }) {
   const translator = useTranslator();
-  const { tokens } = useSession();
-  const [progress, setProgress] = useState<number>();
-  const [error, setError] = useState<unknown>();
-
-  async function send(listed: Promise<NamedFile[]>): Promise<void> {
-    const files = (await listed).map(({ file }) => file);
-    if (files.length === 0) return;
-    setError(undefined);
-    setProgress(0);
-    try {
-      await sendStudy(files, tokens, setProgress);
-      await onSent();
-    } catch (reason) {
-      setError(reason);
-    } finally {
-      setProgress(undefined);
-    }
-  }
-
+  const { sender } = useSession();
+  const { progress, error, sent } = useSenderState(sender);
+  const [known, setKnown] = useState(sent);
+  const [announced, setAnnounced] = useState(false);
+  useEffect(() => {
+    if (sent === known) return;
+    setKnown(sent);
+    setAnnounced(true);
+    void onSent();
+  }, [sent, known, onSent]);
   return (
     <>
-      <DropArea prompt="dropStudy" chooseFiles="chooseStudyFiles" formats="studyFormats" onFiles={(files) => void send(files)}>
-        {progress === undefined ? null : (
-          <p role="status">
-            <progress max={1} value={progress} aria-label={translator.text("state")} />{" "}
-            {translator.text("sending", { percent: translator.percent(progress) })}
-          </p>
-        )}
+      <DropArea prompt="dropStudy" chooseFiles="chooseStudyFiles" formats="studyFormats">
+        <div role="status">
+          {progress === undefined ? null : (
+            <>
+              <progress max={1} value={progress} aria-label={translator.text("state")} />{" "}
+              {translator.text("sending", { percent: translator.percent(progress) })}
+            </>
+          )}
+          {progress === undefined && announced && error === undefined ? translator.text("studySent") : null}
+        </div>
       </DropArea>
       <ErrorBox error={error} />
     </>
