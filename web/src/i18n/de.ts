@@ -20,6 +20,7 @@ export const de: Messages = {
   signUp: "Registrieren",
   signOut: "Abmelden",
   theme: "Darstellung",
+  systemTheme: "wie das System",
   dark: "dunkel",
   light: "hell",
   language: "Sprache",

@@ -21,6 +21,7 @@ export const en = {
   signUp: "Sign up",
   signOut: "Sign out",
   theme: "Theme",
+  systemTheme: "as the system",
   dark: "dark",
   light: "light",
   language: "Language",

@@ -5,7 +5,7 @@ export function HelpPage() {
   const translator = useTranslator();
   usePageTitle(translator.text("help"));
   return (
-    <section>
+    <section className="text">
       <h1>{translator.text("help")}</h1>
       <p>{translator.text("helpText")}</p>
       <p>{translator.text("viewerHelp")}</p>

@@ -26,7 +26,7 @@ export function SignInPage() {
     await navigate(returnTo, { replace: true });
   });
   return (
-    <section className="narrow">
+    <section className="narrow middle">
       <h1>{translator.text("signIn")}</h1>
       {signOutReason === "passwordChanged" ? <p role="status">{translator.text("passwordChanged")}</p> : null}
       <form onSubmit={onSubmit}>
