@@ -1,4 +1,4 @@
-"""`make screenshots`: every page and state in both themes and three widths, with the trained models and the sample study."""
+"""`make screenshots`: every page and state, both themes, three widths; the trained models and the sample study."""
 
 from __future__ import annotations
 
@@ -67,11 +67,9 @@ def _page_of(browser: Browser, scene: Scene, account: str | None) -> Iterator[Pa
 
 
 def _take(page: Page, stem: Path, windows: Sequence[tuple[int, int]], language: str) -> None:
-    """The page follows the size of the window and the theme of the system. stem: the beginning of the names of files."""
-    page.locator(".appearance select").last.evaluate(
-        "(select, language) => { select.value = language; select.dispatchEvent(new Event('change', {bubbles: true})); }",
-        language,
-    )
+    """The page follows the window and the theme of the system. stem: the beginning of the names of files."""
+    if language != "en":
+        page.get_by_label("Language").select_option(language)
     for width, height in windows:
         page.set_viewport_size({"width": width, "height": height})
         for theme in THEMES:
@@ -82,7 +80,7 @@ def _take(page: Page, stem: Path, windows: Sequence[tuple[int, int]], language: 
 
 def _save(png: bytes, path: Path) -> None:
     with Image.open(io.BytesIO(png)) as image:
-        image.convert("RGB").save(path, "WEBP", quality=_WEBP_QUALITY, method=6)
+        image.convert("RGB").save(path, "WEBP", quality=_WEBP_QUALITY, method=4)
 
 
 if __name__ == "__main__":

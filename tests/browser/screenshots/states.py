@@ -94,7 +94,7 @@ def _offline(page: Page, _: Scene) -> None:
 def _loading(page: Page, _: Scene) -> None:
     hold_requests(page, "**/v1/studies?*")
     page.goto("/studies")
-    page.get_by_text("Loading").wait_for()
+    page.locator(".skeleton").wait_for(state="attached")
 
 
 def _server_down(page: Page, _: Scene) -> None:
