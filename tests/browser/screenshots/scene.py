@@ -29,10 +29,10 @@ from tests.support.mail_server import mail_variables
 from tests.support.stack import Stack
 
 ADMINISTRATOR, READER, NEWCOMER = "noether@example.org", "ada@example.org", "grace@example.org"
-WITH_SECOND_FACTOR = "lise@example.org"
+WITH_SECOND_FACTOR, COLLEAGUE = "lise@example.org", "rosalind@example.org"
 _COLLEAGUES = {
     "chien-shiung@example.org": ("Chien-Shiung Wu", "researcher", None),
-    "rosalind@example.org": ("Rosalind Franklin", "researcher", "liver-board"),
+    COLLEAGUE: ("Rosalind Franklin", "researcher", "liver-board"),
     "ris@example.org": ("Interface of the radiology information system", "integrator", None),
 }
 _ANALYSED_S = 900.0

@@ -21,7 +21,7 @@ from tests.browser.conftest import (
     payload,
     submit_sign_in,
 )
-from tests.browser.screenshots.scene import ADMINISTRATOR, NEWCOMER, READER, WITH_SECOND_FACTOR, Scene
+from tests.browser.screenshots.scene import ADMINISTRATOR, COLLEAGUE, NEWCOMER, READER, WITH_SECOND_FACTOR, Scene
 from tests.support.auth_client import PASSWORD
 
 Visitor = Literal["visitor"]
@@ -265,7 +265,7 @@ STATES = (
     State("result-no-tumour", READER, _result("no_tumour.png")),
     State("result-out-of-scope", READER, _result("black.png")),
     State("models", READER, _at("/models", "article")),
-    State("account", READER, _at("/account", "main li")),
+    State("account", COLLEAGUE, _at("/account", "main li")),
     State("second-factor", None, _second_factor_code),
     State("recovery-codes", None, _recovery_codes),
     State("administration-accounts", ADMINISTRATOR, _at("/administration", "tbody tr")),
