@@ -288,9 +288,12 @@ $(TYPESCRIPT): .venv/.dev clients/typescript/package-lock.json
 lighthouse: setup .venv/.dev web/dist/.complete tests/browser/node_modules/.complete ## Lighthouse on every page that needs no models; fails below 95 of 100
 	.venv/bin/python -m tests.browser.lighthouse_pages
 
+# States of `make screenshots`, by name; all by default.
+STATES ?=
+
 .PHONY: screenshots
-screenshots: setup .venv/.dev web/dist/.complete ## take screenshots of every page in both themes: docs/screenshots
-	.venv/bin/python -m tests.browser.screenshots docs/screenshots
+screenshots: setup .venv/.dev web/dist/.complete ## take screenshots of every page and state in both themes and three widths: make screenshots [STATES="worklist study"]
+	.venv/bin/python -m tests.browser.screenshots docs/screenshots $(STATES)
 
 .PHONY: web
 web: web/dist/.complete ## build the browser client into web/dist

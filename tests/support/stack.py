@@ -42,9 +42,9 @@ class Stack:
         ports = {name: str(port) for name, port in self.settings.ports().items()}
         return ports | state_variables(self.folder)
 
-    def create_administrator(self, password: str = PASSWORD) -> str:
+    def create_administrator(self, password: str = PASSWORD, email: str | None = None) -> str:
         """By the command. Returns the e-mail address."""
-        email = f"{uuid.uuid4().hex}@example.org"
+        email = email or f"{uuid.uuid4().hex}@example.org"
         variables = self.variables() | {"HEPAR_ADMIN_PASSWORD": password}
         command = [sys.executable, "-m", "auth_service", "create-admin", email]
         subprocess.run(command, env=os.environ | variables, check=True, timeout=120)

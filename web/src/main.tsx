@@ -4,6 +4,8 @@ import { BrowserRouter } from "react-router";
 import { App } from "./App.tsx";
 import { LanguageProvider } from "./i18n/LanguageProvider.tsx";
 import { SessionProvider } from "./session/SessionProvider.tsx";
+import "./tokens.css";
+import "./controls.css";
 import "./style.css";
 
 const root = document.getElementById("app");

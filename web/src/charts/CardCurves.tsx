@@ -1,6 +1,7 @@
 /** All curves of a model card. */
 import type { Curves } from "../api.ts";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
+import "./charts.css";
 import { ConfusionMatrix } from "./ConfusionMatrix.tsx";
 import { Graph, type Line } from "./Graph.tsx";
 

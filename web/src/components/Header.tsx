@@ -10,6 +10,7 @@ export function Header() {
   return (
     <header>
       <NavLink to="/" className="brand">
+        <img src="/icon.svg" alt="" width="22" height="22" />
         Hepar
       </NavLink>
       <Navigation />
@@ -20,7 +21,7 @@ export function Header() {
 
 function Navigation() {
   const translator = useTranslator();
-  const { account, signOut } = useSession();
+  const { account } = useSession();
   return (
     <nav aria-label="Hepar">
       {account ? (
@@ -35,18 +36,14 @@ function Navigation() {
       <NavLink to="/help">{translator.text("help")}</NavLink>
       {account === null ? <NavLink to="/sign-in">{translator.text("signIn")}</NavLink> : null}
       {account === null ? <NavLink to="/sign-up">{translator.text("signUp")}</NavLink> : null}
-      {account ? (
-        <button type="button" onClick={() => signOut("userSignedOut")}>
-          {translator.text("signOut")}
-        </button>
-      ) : null}
     </nav>
   );
 }
 
 function Appearance() {
   const { language, translator, setLanguage } = useLanguage();
-  const [theme, setTheme] = useState(() => localStorage.getItem(THEME_STORAGE_KEY) ?? "dark");
+  const { account, signOut } = useSession();
+  const [theme, setTheme] = useState(() => localStorage.getItem(THEME_STORAGE_KEY) ?? "system");
   useEffect(() => {
     document.documentElement.dataset["theme"] = theme;
     localStorage.setItem(THEME_STORAGE_KEY, theme);
@@ -54,6 +51,7 @@ function Appearance() {
   return (
     <div className="appearance">
       <select aria-label={translator.text("theme")} value={theme} onChange={(event) => setTheme(event.target.value)}>
+        <option value="system">{translator.text("systemTheme")}</option>
         <option value="dark">{translator.text("dark")}</option>
         <option value="light">{translator.text("light")}</option>
       </select>
@@ -61,6 +59,11 @@ function Appearance() {
         <option value="en">English</option>
         <option value="de">Deutsch</option>
       </select>
+      {account ? (
+        <button type="button" onClick={() => signOut("userSignedOut")}>
+          {translator.text("signOut")}
+        </button>
+      ) : null}
     </div>
   );
 }

@@ -16,14 +16,22 @@ export default function AccountPage() {
   usePageTitle(translator.text("account"));
   if (!account) return null;
   return (
-    <section className="narrow">
+    <section className="account">
       <h1>{translator.text("account")}</h1>
       <p>
         {account.email}, {translator.term(account.role)}
       </p>
-      <ChangePassword hasSecondFactor={account.second_factor} />
-      <SecondFactor active={account.second_factor} />
-      <Sessions />
+      <div className="cards">
+        <article>
+          <ChangePassword hasSecondFactor={account.second_factor} />
+        </article>
+        <article>
+          <SecondFactor active={account.second_factor} />
+        </article>
+        <article>
+          <Sessions />
+        </article>
+      </div>
     </section>
   );
 }
@@ -82,7 +90,7 @@ function Sessions() {
     <>
       <h2>{translator.text("sessions")}</h2>
       <ErrorBox error={error} />
-      <ul>
+      <ul className="rows">
         {data?.map((session) => (
           <SessionEntry key={session.id} session={session} onEnd={() => void end(session.id)} />
         ))}
@@ -95,7 +103,7 @@ function SessionEntry({ session, onEnd }: { session: Schemas["Session"]; onEnd()
   const translator = useTranslator();
   return (
     <li>
-      {translator.dateTime(session.last_used_at)}{" "}
+      <span>{translator.dateTime(session.last_used_at)}</span>
       {session.current ? (
         <strong>{translator.text("currentSession")}</strong>
       ) : (

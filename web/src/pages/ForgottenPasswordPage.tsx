@@ -19,7 +19,7 @@ export function ForgottenPasswordPage() {
   usePageTitle(translator.text("forgottenPassword"));
   if (options?.password_reset === false) return <NotFoundPage />;
   return (
-    <section className="narrow">
+    <section className="narrow middle">
       <h1>{translator.text("forgottenPassword")}</h1>
       <p>{translator.text("forgottenPasswordHint")}</p>
       <LinkRequestForm path="/v1/password-reset" />
@@ -40,7 +40,7 @@ export function ResetPasswordPage() {
     setDone(true);
   });
   return (
-    <section className="narrow">
+    <section className="narrow middle">
       <h1>{translator.text("newPassword")}</h1>
       {done ? (
         <p role="status">

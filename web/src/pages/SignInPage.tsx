@@ -20,19 +20,20 @@ export function SignInPage() {
     try {
       await signIn(field("email"), field("password"), field("otp"));
     } catch (reason) {
-      if (reason instanceof HeparProblem && reason.problem.type.endsWith("/second-factor-required")) setNeedsCode(true);
-      throw reason;
+      if (!(reason instanceof HeparProblem && reason.problem.type.endsWith("/second-factor-required"))) throw reason;
+      setNeedsCode(true);
+      return;
     }
     await navigate(returnTo, { replace: true });
   });
   return (
-    <section className="narrow">
+    <section className="narrow middle">
       <h1>{translator.text("signIn")}</h1>
       {signOutReason === "passwordChanged" ? <p role="status">{translator.text("passwordChanged")}</p> : null}
       <form onSubmit={onSubmit}>
         <Field name="email" label={translator.text("email")} type="email" autoComplete="username" required />
         <Field name="password" label={translator.text("password")} type="password" autoComplete="current-password" required />
-        {needsCode ? <Field name="otp" label={translator.text("code")} autoComplete="one-time-code" required /> : null}
+        {needsCode ? <Field name="otp" label={translator.text("code")} hint={translator.text("codeHint")} autoComplete="one-time-code" autoFocus required /> : null}
         <ErrorBox error={error} />
         <button className="primary" disabled={busy}>
           {translator.text("signIn")}

@@ -16,7 +16,7 @@ export function SignUpPage() {
   const [waiting, setWaiting] = useState<Waiting>();
   usePageTitle(translator.text("signUp"));
   return (
-    <section className="narrow">
+    <section className="narrow middle">
       <h1>{translator.text("signUp")}</h1>
       {waiting ? <p role="status">{translator.text(waiting)}</p> : <SignUpForm onWaiting={setWaiting} />}
     </section>

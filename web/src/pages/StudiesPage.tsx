@@ -27,7 +27,7 @@ export default function StudiesPage() {
       <StudyDrop onSent={reload} />
       <Filters filter={filter} onChange={setFilter} />
       <ErrorBox error={error} />
-      {studies === undefined && error === undefined ? <p role="status">{translator.text("loading")}</p> : null}
+      {studies === undefined && error === undefined ? <Loading /> : null}
       {studies?.length === 0 ? <NoStudies filtered={Boolean(filter.search || filter.status)} /> : null}
       {studies && studies.length > 0 ? <StudyTable studies={studies} /> : null}
       <div className="tools">
@@ -43,6 +43,22 @@ export default function StudiesPage() {
         ) : null}
       </div>
     </section>
+  );
+}
+
+function Loading() {
+  const translator = useTranslator();
+  return (
+    <>
+      <p role="status" className="unseen">
+        {translator.text("loading")}
+      </p>
+      <div className="skeleton" aria-hidden="true">
+        <div />
+        <div />
+        <div />
+      </div>
+    </>
   );
 }
 

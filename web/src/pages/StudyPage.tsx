@@ -45,10 +45,11 @@ export default function StudyPage() {
   }, [active, reload]);
   return (
     <section>
-      <p>
+      <div className="study-head">
         <Link to="/studies">{translator.text("backToStudies")}</Link>
-      </p>
-      <h1>{title}</h1>
+        <h1>{title}</h1>
+        {study ? <StudyFactsLine study={study} /> : null}
+      </div>
       <ErrorBox error={error} />
       {study ? <StudyState study={study} /> : null}
       {study?.status === "finished" ? <FinishedStudy study={study} newest={newest} /> : null}
@@ -56,13 +57,17 @@ export default function StudyPage() {
   );
 }
 
+function StudyFactsLine({ study: { accession_number, study_date, images } }: { study: Study }) {
+  const translator = useTranslator();
+  const facts = [study_date ? translator.date(study_date) : null, accession_number, translator.text("imageCount", { count: images })];
+  return <p className="quiet">{facts.filter(Boolean).join(" · ")}</p>;
+}
+
 function StudyState({ study }: { study: Study }) {
   const translator = useTranslator();
-  const { accession_number, study_date, images, progress, status, problem } = study;
-  const facts = [study_date ? translator.date(study_date) : null, accession_number, translator.text("imageCount", { count: images })];
+  const { progress, status, problem } = study;
   return (
     <>
-      <p className="quiet">{facts.filter(Boolean).join(" · ")}</p>
       {status === "finished" ? null : <p role="status">{studyLine(translator, study)}</p>}
       {status === "running" ? (
         <progress max={progress.slices_total ?? 1} value={progress.slices_done} aria-label={translator.text("state")} />

@@ -19,7 +19,7 @@ export function VerifyAddressPage() {
   usePageTitle(translator.text("verifyAddress"));
   if (options?.address_verification === false) return <NotFoundPage />;
   return (
-    <section className="narrow">
+    <section className="narrow middle">
       <h1>{translator.text("verifyAddress")}</h1>
       {token ? (
         <Confirmation token={token} />

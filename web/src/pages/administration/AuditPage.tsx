@@ -127,7 +127,7 @@ function AuditTable({ entries }: { entries: readonly Schemas["AuditEntry"][] }) 
       {entries.map(({ number, at, event, actor, subject, origin, details }) => (
         <tr key={number}>
           <th scope="row">{number}</th>
-          <td>{translator.dateTime(at)}</td>
+          <td className="nowrap">{translator.dateTime(at)}</td>
           <td>{translator.term(event)}</td>
           <td>{named(actor)}</td>
           <td>{subject === actor ? "" : named(subject)}</td>

@@ -37,7 +37,7 @@ export function ConfirmChange({ change, onConfirmed, onClose }: ConfirmChangePro
   const role = change.kind === "role" ? translator.term(change.role) : "";
   return (
     <Dialog title={translator.text(title)} onClose={onClose}>
-      <form onSubmit={onSubmit} className="narrow">
+      <form onSubmit={onSubmit}>
         <p>{translator.text(hint, { email: change.account.email, role })}</p>
         {change.kind === "group" ? (
           <Field
@@ -54,7 +54,9 @@ export function ConfirmChange({ change, onConfirmed, onClose }: ConfirmChangePro
           <Field name="code" label={translator.text("code")} autoComplete="one-time-code" required />
         ) : null}
         <ErrorBox error={error} />
-        <button disabled={busy}>{translator.text("confirm")}</button>
+        <button className="primary" disabled={busy}>
+          {translator.text("confirm")}
+        </button>
       </form>
     </Dialog>
   );

@@ -101,7 +101,7 @@ function DestinationRow({ destination: { name, kind, title, queue }, onChanged }
         {title}
         {title === name ? null : <p className="quiet">{name}</p>}
       </th>
-      <td>{translator.term(`destination_${kind}`)}</td>
+      <td className="nowrap">{translator.term(`destination_${kind}`)}</td>
       <td>{queue?.waiting}</td>
       <td className={queue?.failed ? "warning" : ""}>
         {queue?.failed}
@@ -111,7 +111,7 @@ function DestinationRow({ destination: { name, kind, title, queue }, onChanged }
           </p>
         ) : null}
       </td>
-      <td>{queue?.last_sent_at ? translator.dateTime(queue.last_sent_at) : translator.text("never")}</td>
+      <td className="nowrap">{queue?.last_sent_at ? translator.dateTime(queue.last_sent_at) : translator.text("never")}</td>
       <td>
         <div className="tools">
           <button type="button" disabled={test.busy} aria-label={`${translator.text("test")}: ${title}`} onClick={test.run}>
@@ -169,7 +169,7 @@ function SendRow({ send, onChanged }: { send: Send; onChanged(): Promise<void> }
   });
   return (
     <tr>
-      <td>{translator.dateTime(send.created_at)}</td>
+      <td className="nowrap">{translator.dateTime(send.created_at)}</td>
       <th scope="row">
         <Link to={`/studies/${send.study_id}`}>{send.study_id.slice(0, 8)}</Link>, {translator.text("resultNumber", { version: send.version })}
       </th>

@@ -124,13 +124,13 @@ function AccountRow({ account, onStatus, onConfirm }: AccountRowProps) {
           ))}
         </select>
       </td>
-      <td>
+      <td className="nowrap">
         <button type="button" aria-label={labelled(`${groupName}, ${translator.text("changeGroup")}`)} onClick={() => onConfirm({ kind: "group", account })}>
           {groupName}
         </button>
       </td>
-      <td>{translator.term(status)}</td>
-      <td>{last_sign_in_at ? translator.dateTime(last_sign_in_at) : translator.text("never")}</td>
+      <td className="nowrap">{translator.term(status)}</td>
+      <td className="nowrap">{last_sign_in_at ? translator.dateTime(last_sign_in_at) : translator.text("never")}</td>
       <td>
         <div className="tools">
           <button type="button" onClick={onStatus}>
@@ -141,7 +141,7 @@ function AccountRow({ account, onStatus, onConfirm }: AccountRowProps) {
               {translator.text("resetSecondFactor")}
             </button>
           ) : null}
-          <button type="button" onClick={() => onConfirm({ kind: "deletion", account })}>
+          <button type="button" className="danger" onClick={() => onConfirm({ kind: "deletion", account })}>
             {translator.text("deleteAccount")}
           </button>
           <Link to={`/administration/audit?account=${id}`} aria-label={labelled(translator.text("auditLog"))}>

@@ -57,7 +57,7 @@ export function ReportFiles({ result, options }: ReportFilesProps) {
   return (
     <section aria-labelledby="report-files">
       <h2 id="report-files">{translator.text("files")}</h2>
-      <div className="tools">
+      <div className="files">
         {FILES.map(([name, label]) => button(name, translator.text(label)))}
         {images.flatMap((stem, place) => [
           button(`${stem}.png`, translator.text("downloadKeyImage", { number: place + 1, format: "PNG" })),

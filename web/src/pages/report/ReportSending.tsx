@@ -27,7 +27,7 @@ export function ReportSending({ result: { study_id, version } }: { result: Study
         ))}
       </div>
       {data?.sends.length === 0 ? <p>{translator.text("noSendsOfStudy")}</p> : null}
-      <ul role="status">
+      <ul role="status" className="rows">
         {data?.sends.map((send) => (
           <SendState key={send.id} send={send} destinations={data.destinations} />
         ))}
@@ -78,10 +78,11 @@ function SendState({ send, destinations }: { send: Send; destinations: readonly 
   ];
   return (
     <li>
-      {title}: {facts.filter(Boolean).join(", ")}
+      <span>
+        {title}: {facts.filter(Boolean).join(", ")}
+      </span>
       {send.reason ? (
-        <span className="warning" lang="en">
-          {" "}
+        <span className="quiet" lang="en">
           {send.reason}
         </span>
       ) : null}

@@ -10,6 +10,7 @@ import { boxSizeText, boxText, classificationOf, detectionOf, displayOf } from "
 import { statedDisplay, type DisplaySettings } from "../../viewer/display.ts";
 import type { ActivationMap } from "../../viewer/drawing.ts";
 import type { View } from "../../viewer/geometry.ts";
+import "../../viewer/viewer.css";
 import { Viewer } from "../../viewer/Viewer.tsx";
 import { ENSEMBLE, useActivationMaps } from "./useActivationMaps.ts";
 import { DisplayTools, OverlayTools, type OverlaySettings } from "./ViewerTools.tsx";
@@ -33,16 +34,21 @@ export function ImagePanel({ item, picture, analysis }: ImagePanelProps) {
   const viewer = { picture, display, settings, onSettings: setSettings, view, onView: setView };
   return (
     <div className="image-panel">
-      <div className={settings.sideBySide ? "pair" : "single"}>
-        {settings.sideBySide ? <Viewer {...viewer} overlay={NO_OVERLAY} /> : null}
-        <Viewer {...viewer} overlay={overlay} />
-      </div>
-      <p id="viewer-help" className="quiet">
-        {translator.text("viewerHelp")}
-      </p>
-      <div className="tools">
-        <DisplayTools settings={settings} hounsfield={picture.hounsfield} onChange={setSettings} onFit={() => setView(undefined)} />
-        <OverlayTools settings={overlaySettings} maps={explainable(classificationOf(analysis))} onChange={setOverlaySettings} />
+      <div className="reader one-image">
+        <div className="tools">
+          <DisplayTools settings={settings} hounsfield={picture.hounsfield} onChange={setSettings} onFit={() => setView(undefined)} />
+          <OverlayTools settings={overlaySettings} maps={explainable(classificationOf(analysis))} onChange={setOverlaySettings} />
+        </div>
+        <div className={settings.sideBySide ? "panes panes-compare" : "panes"}>
+          {settings.sideBySide ? <Viewer {...viewer} overlay={NO_OVERLAY} /> : null}
+          <Viewer {...viewer} overlay={overlay} />
+        </div>
+        <details>
+          <summary>{translator.text("mouseAndKeys")}</summary>
+          <p id="viewer-help" className="quiet">
+            {translator.text("viewerHelp")}
+          </p>
+        </details>
       </div>
       {loading ? <p role="status">{translator.text("loading")}</p> : null}
       <ErrorBox error={error} />

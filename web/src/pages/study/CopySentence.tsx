@@ -7,7 +7,7 @@ export function CopySentence({ text }: { text: string }) {
   const translator = useTranslator();
   const [copied, setCopied] = useState(false);
   return (
-    <button type="button" className="plain" onClick={() => void navigator.clipboard.writeText(withNotice(translator, text)).then(() => setCopied(true))}>
+    <button type="button" className="plain copy" onClick={() => void navigator.clipboard.writeText(withNotice(translator, text)).then(() => setCopied(true))}>
       <span role="status">{translator.text(copied ? "copied" : "copySentence")}</span>
     </button>
   );

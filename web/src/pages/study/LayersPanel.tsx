@@ -51,7 +51,7 @@ function ModelLayers({ volume, position, layers, change }: ModelLayersProps) {
   const toggle = (name: string) =>
     change({ detectors: layers.detectors.includes(name) ? layers.detectors.filter((other) => other !== name) : [...layers.detectors, name] });
   return (
-    <>
+    <div className="model-layers">
       <div className="tools" role="group" aria-labelledby={title}>
         <span id={title}>{translator.text("detectors")}</span>
         {detectors.map((name, number) => (
@@ -78,7 +78,7 @@ function ModelLayers({ volume, position, layers, change }: ModelLayersProps) {
         <Slider label={translator.text("mapOpacity")} value={layers.mapOpacity} min={0} max={1} step={0.05} onChange={(mapOpacity) => change({ mapOpacity })} />
       </div>
       <Votes volume={volume} position={position} />
-    </>
+    </div>
   );
 }
 

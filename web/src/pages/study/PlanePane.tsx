@@ -81,7 +81,7 @@ function useCorner(title: string, plane: Plane, index: number, count: number, { 
   const translator = useTranslator();
   return useMemo(() => {
     const position = translator.text("slicePosition", { number: index + 1, count });
-    const named = plane === "axial" ? position : `${translator.text(PLANE_NAMES[plane])}: ${position}`;
+    const named = plane === "axial" ? position : `${translator.text(PLANE_NAMES[plane])} ${index + 1}/${count}`;
     return [title, named, translator.text("windowText", { width: Math.round(width), centre: Math.round(centre) })].filter(Boolean);
   }, [translator, title, plane, index, count, width, centre]);
 }
