@@ -15,7 +15,7 @@ import psutil
 
 from bench import hops as hops_report
 from bench.event_loop import longest_callbacks
-from bench.hops import measure_hops, write_candidates
+from bench.hops import measure_hops, write_candidate
 from bench.large_upload import check_uploads, measure_uploads, upload_lines
 from bench.long_study import length_lines, measure_lengths
 from bench.machine import machine
@@ -79,7 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("--lengths", type=int, nargs="*", default=[300], help="slices of longer studies")
     study.add_argument("--workers", type=int, nargs="*", default=[], help="workers over PostgreSQL")
     commands.add_parser("upload", help="memory of study_service for an upload of 300 MB; fails above the limits")
-    hops = commands.add_parser("hops", help="one call of Triton for each model, an ensemble, or one merged graph")
+    hops = commands.add_parser(
+        "hops", help="one call of Triton for each model, the combined model, or one merged graph"
+    )
     hops.add_argument("--rounds", type=int, default=4)
     return parser
 
@@ -219,7 +221,7 @@ def _upload() -> None:
 
 
 def _hops(rounds: int) -> None:
-    repository = write_candidates(StackSettings().triton_model_repository, FOLDER / "hops")
+    repository = write_candidate(StackSettings().triton_model_repository, FOLDER / "hops")
     with running_stack_process(repository) as stack:
         print(*hops_report.lines_of(measure_hops(stack, rounds)), sep="\n")
 

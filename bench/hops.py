@@ -1,4 +1,4 @@
-"""Calls of Triton for one classification: one for each model, Triton's ensemble scheduling, or one merged graph."""
+"""Calls of Triton for one classification: one for each model, the combined model, or one merged graph."""
 
 from __future__ import annotations
 
@@ -15,21 +15,15 @@ import onnx
 from onnx import compose
 
 from bench.measurement import MeasurementFailed, RunningStack
-from hepar.contracts.cards import ModelCard
+from hepar.core.combined_model import GRAPHS_PARAMETER, CombinedModel, CombinedPart, find_combined_model, output_name
 from hepar.core.deadlines import Deadline
 from hepar.inference import TritonClient
 from hepar.inference.outputs import ExpectedOutput, Tensor
 
-ENSEMBLE, MERGED = "ensemble_of_classifiers", "merged_classifiers"
-_TASKS = {"classification": "logits", "input_check": "typicality"}
-"""Output by task."""
-_MERGED_INSTANCES = 2
+MERGED = "merged_graph"
 _IMAGES = 60
 _TOLERANCE = 1e-5
-_PARAMETERS = "".join(
-    f'parameters {{ key: "{key}" value: {{ string_value: "{value}" }} }}\n'
-    for key, value in (("intra_op_thread_count", 1), ("session.intra_op.allow_spinning", 0))
-)
+_LOADED_WITHIN_S = 60.0
 Call = Callable[[], Awaitable[Tensor]]
 
 
@@ -52,77 +46,60 @@ class HopCost:
         return sum(statistics.median(part) for part in (self.server_ms, self.stubs_ms, self.client_ms))
 
 
-def write_candidates(repository: Path, folder: Path) -> Path:
-    """A copy of the repository in `folder`, which is replaced, with both candidates."""
+def write_candidate(repository: Path, folder: Path) -> Path:
+    """A copy of the repository in `folder`, which is replaced, with the merged graph. Raises MeasurementFailed."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(repository, folder)
-    cards = classification_cards(repository)
-    height, width = cards[0].input.height, cards[0].input.width
-    outputs = ", ".join(
-        f'{{ name: "{_output(card)}" data_type: TYPE_FP32 dims: [ {_length(card)} ] }}' for card in cards
-    )
-    tensors = (
-        f'max_batch_size: 8\ninput [ {{ name: "image" data_type: TYPE_UINT8 dims: [ {height}, {width}, 1 ] }} ]\n'
-        f"output [ {outputs} ]\n"
-    )
-    steps = ", ".join(
-        f'{{ model_name: "{card.name}" model_version: -1 input_map {{ key: "image" value: "image" }} '
-        f'output_map {{ key: "{_TASKS[card.task]}" value: "{_output(card)}" }} }}'
-        for card in cards
-    )
-    for name in (ENSEMBLE, MERGED):
-        (folder / name / "1").mkdir(parents=True)
-    (folder / ENSEMBLE / "config.pbtxt").write_text(
-        f'name: "{ENSEMBLE}"\nplatform: "ensemble"\n{tensors}ensemble_scheduling {{ step [ {steps} ] }}\n'
-    )
+    combined = combined_model(repository)
+    (folder / MERGED / "1").mkdir(parents=True)
+    lines = combined.configuration.replace(combined.name, MERGED).splitlines(keepends=True)
     (folder / MERGED / "config.pbtxt").write_text(
-        f'name: "{MERGED}"\nbackend: "onnxruntime"\n{tensors}dynamic_batching {{ }}\n'
-        f"instance_group [ {{ count: {_MERGED_INSTANCES} kind: KIND_CPU }} ]\n{_PARAMETERS}"
+        "".join(line for line in lines if f'"{GRAPHS_PARAMETER}"' not in line)
     )
-    onnx.save(merged_graph(repository, cards), folder / MERGED / "1" / "model.onnx")
+    onnx.save(merged_graph(combined), folder / MERGED / "1" / "model.onnx")
     return folder
 
 
-def merged_graph(repository: Path, cards: list[ModelCard]) -> onnx.ModelProto:
-    """One graph with one input and the outputs of all models, without activation maps."""
+def merged_graph(combined: CombinedModel) -> onnx.ModelProto:
+    """One graph with one input and the outputs of all models."""
     merged = onnx.ModelProto()
-    for card in cards:
-        model = onnx.load(repository / card.name / "1" / "model.onnx")
+    for part in combined.parts:
+        model = onnx.load(part.graph)
         own = model.graph.input[0].name
-        prefixed = compose.add_prefix(model, f"{card.name}/")
+        prefixed = compose.add_prefix(model, f"{part.model}/")
         for node in prefixed.graph.node:
-            node.input[:] = ["image" if name == f"{card.name}/{own}" else name for name in node.input]
-        wanted = [output for output in prefixed.graph.output if output.name == _output(card)]
+            node.input[:] = ["image" if name == f"{part.model}/{own}" else name for name in node.input]
         if not merged.graph.node:
             merged.CopyFrom(prefixed)
             merged.graph.input[0].name = "image"
-            del merged.graph.output[:]
         else:
             merged.graph.node.extend(prefixed.graph.node)
             merged.graph.initializer.extend(prefixed.graph.initializer)
+            merged.graph.output.extend(prefixed.graph.output)
             known = {opset.domain for opset in merged.opset_import}
             merged.opset_import.extend(opset for opset in prefixed.opset_import if opset.domain not in known)
-        merged.graph.output.extend(wanted)
     return merged
 
 
-def classification_cards(repository: Path) -> list[ModelCard]:
-    cards = [ModelCard.model_validate_json(file.read_bytes()) for file in sorted(repository.glob("*/card.json"))]
-    return [card for card in cards if card.task in _TASKS]
+def combined_model(repository: Path) -> CombinedModel:
+    """Raises MeasurementFailed."""
+    if (combined := find_combined_model(repository)) is None:
+        raise MeasurementFailed(f"the models of {repository} cannot be combined")
+    return combined
 
 
 def measure_hops(stack: RunningStack, rounds: int) -> list[HopCost]:
-    """Raises MeasurementFailed where the candidates give other outputs than the models."""
+    """Raises MeasurementFailed where one way gives other outputs than the models."""
     return asyncio.run(_measured(stack, rounds))
 
 
 async def _measured(stack: RunningStack, rounds: int) -> list[HopCost]:
-    cards = classification_cards(stack.settings.triton_model_repository)
-    height, width = cards[0].input.height, cards[0].input.width
-    image = np.random.default_rng(0).integers(0, 255, (height, width)).astype(np.uint8)
+    combined = combined_model(stack.settings.triton_model_repository)
+    image = np.random.default_rng(0).integers(0, 255, combined.parts[0].size).astype(np.uint8)
     costs: dict[tuple[str, int], HopCost] = {}
     async with TritonClient(f"127.0.0.1:{stack.settings.triton_grpc_port}") as client:
-        ways = _ways(client, cards, image)
+        await _wait_for(client, combined.name)
+        ways = _ways(client, combined, image)
         reference = await ways["one call a model"]()
         for way, call in ways.items():
             if not np.allclose(await call(), reference, atol=_TOLERANCE):
@@ -134,27 +111,43 @@ async def _measured(stack: RunningStack, rounds: int) -> list[HopCost]:
     return list(costs.values())
 
 
-def _ways(client: TritonClient, cards: list[ModelCard], image: Tensor) -> Mapping[str, Call]:
-    expected = {card.name: ExpectedOutput((_length(card),), "f") for card in cards}
-    together = {_output(card): expected[card.name] for card in cards}
+async def _wait_for(client: TritonClient, model: str) -> None:
+    """Raises MeasurementFailed."""
+    deadline = time.monotonic() + _LOADED_WITHIN_S
+    while not await client.ready(model):
+        if time.monotonic() > deadline:
+            raise MeasurementFailed(f"Triton has no {model}")
+        await asyncio.sleep(0.5)
 
-    async def of_model(card: ModelCard) -> Tensor:
-        name = _TASKS[card.task]
-        result = await client.infer(card.name, image, {name: expected[card.name]}, Deadline.after(60))
-        return result.outputs[name]
+
+def _ways(client: TritonClient, combined: CombinedModel, image: Tensor) -> Mapping[str, Call]:
+    together = {
+        output_name(part.model, name): expected
+        for part in combined.parts
+        for name, expected in _expected_outputs(part).items()
+    }
+
+    async def of_model(part: CombinedPart) -> list[Tensor]:
+        result = await client.infer(part.model, image, _expected_outputs(part), Deadline.after(60))
+        return [value.ravel() for value in result.outputs.values()]
 
     async def each() -> Tensor:
-        return np.concatenate(await asyncio.gather(*map(of_model, cards)))
+        answers = await asyncio.gather(*map(of_model, combined.parts))
+        return np.concatenate([value for answer in answers for value in answer])
 
     async def one(model: str) -> Tensor:
         result = await client.infer(model, image, together, Deadline.after(60))
-        return np.concatenate([result.outputs[name] for name in together])
+        return np.concatenate([value.ravel() for value in result.outputs.values()])
 
     return {
         "one call a model": each,
-        "ensemble scheduling": lambda: one(ENSEMBLE),
-        "one merged graph": lambda: one(MERGED),
+        "combined model": lambda: one(combined.name),
+        "merged graph": lambda: one(MERGED),
     }
+
+
+def _expected_outputs(part: CombinedPart) -> dict[str, ExpectedOutput]:
+    return {name: ExpectedOutput(tuple(shape), "f") for name, shape in part.outputs.items()}
 
 
 async def _add(cost: HopCost, stack: RunningStack, call: Call) -> None:
@@ -201,12 +194,3 @@ def lines_of(costs: list[HopCost]) -> list[str]:
             f"{parts[0]:.1f} | {parts[1]:.1f} | {parts[2]:.1f} | {cost.cpu_ms / first.cpu_ms:.2f} |"
         )
     return lines
-
-
-def _output(card: ModelCard) -> str:
-    """Its name in both candidates."""
-    return f"{card.name}/{_TASKS[card.task]}"
-
-
-def _length(card: ModelCard) -> int:
-    return len(card.labels)

@@ -128,7 +128,7 @@ class Classifiers(ModelService[VotingOptions, ClassifierOutput, Classification])
         if request.options.renders or card.liver_pooling is not None:
             expected["activation"] = ExpectedOutput((labels, -1, -1), "f")
         images, pixels = request.batch.images, request.batch.stacks[size]
-        results = await self._backend.triton.infer_batch(card.name, pixels, expected, request.deadline, version)
+        results = await request.inference.infer_batch(card.name, pixels, expected, request.deadline, version)
         return [
             ClassifierOutput(
                 card,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from triton_runtime.machine import TritonPackage
@@ -43,14 +44,16 @@ def server_environment(environment: Path, package: TritonPackage) -> dict[str, s
     }
 
 
-def server_command(settings: TritonSettings, package: TritonPackage, backends: Path, shm_prefix: str) -> list[str]:
+def server_command(
+    settings: TritonSettings, package: TritonPackage, backends: Path, repositories: Sequence[Path], shm_prefix: str
+) -> list[str]:
     """Disables everything that the services do not need: HTTP, cloud front ends, tracing, auto-completion.
 
     Every other protocol than inference needs a key, which is random at each start and known to nobody: 0033.
     """
     command = [
         str(package.server),
-        f"--model-repository={settings.model_repository.resolve()}",
+        *(f"--model-repository={repository.resolve()}" for repository in repositories),
         f"--backend-directory={backends.resolve()}",
         f"--backend-config=python,shm-region-prefix-name={shm_prefix}",
         "--backend-config=python,shm-default-byte-size=4194304",

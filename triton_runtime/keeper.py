@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
+from triton_runtime.combined import CombinedRepository
 from triton_runtime.command import assemble_backends, server_command, server_environment
 from triton_runtime.machine import check_machine, find_package
 from triton_runtime.settings import TritonSettings
@@ -36,7 +37,13 @@ class Keeper:
         package = find_package(settings.environment)
         backends = assemble_backends(package, settings.state_folder / f"backends-{settings.grpc_port}")
         self._shm_prefix = f"hepar_triton_{os.getpid()}_"
-        self._command = partial(server_command, settings, package, backends, self._shm_prefix)
+        repositories = [settings.model_repository]
+        self._combined: CombinedRepository | None = None
+        if settings.combine and not settings.model_configuration:  # which the combined model does not have
+            folder = settings.state_folder / f"combined-{settings.grpc_port}"
+            self._combined = CombinedRepository(settings.model_repository, folder)
+            repositories.append(folder)
+        self._command = partial(server_command, settings, package, backends, repositories, self._shm_prefix)
         self._environment = server_environment(settings.environment, package)
         self._stopping = threading.Event()
         self._server: subprocess.Popen[bytes] | None = None
@@ -56,7 +63,20 @@ class Keeper:
             self._stopping.wait(delay_s)
             delay_s = min(2 * delay_s, _LONGEST_DELAY_S)
 
+    def _refresh_combined(self) -> None:
+        """Without a combined model the services call the single ones, so an error here ends nothing."""
+        if self._combined is None:
+            return
+        try:
+            written = self._combined.refresh()
+        except OSError as error:
+            _report(f"The combined model was not written: {error}")
+            return
+        if written is not None:
+            _report(f"Wrote {written}, which runs the input check and all classifiers")
+
     def _run_once(self) -> int:
+        self._refresh_combined()
         log_file = self._settings.log_file
         log_file.parent.mkdir(parents=True, exist_ok=True)
         with log_file.open("ab") as log:
@@ -80,6 +100,7 @@ class Keeper:
                 except subprocess.TimeoutExpired:
                     if self._stopping.is_set():
                         return self._wait_for_stop(server)
+                    self._refresh_combined()
         finally:
             self._clean_up(server)
 

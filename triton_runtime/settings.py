@@ -24,6 +24,7 @@ class TritonSettings(BaseSettings):
     model_configuration: str = Field(
         default="", description="name of the configs/<name>.pbtxt to prefer; none by default"
     )
+    combine: bool = Field(default=True, description="one more model that runs the input check and all classifiers")
     trace_url: str = Field(default="", description="OTLP over HTTP, .../v1/traces: where Triton sends its own spans")
     stop_timeout_s: float = Field(default=15, gt=0, description="between asking Triton to stop and killing it")
     restart_delay_s: float = Field(default=1, gt=0, description="before Triton is restarted; doubles up to 30 s")

@@ -40,13 +40,17 @@ class CircuitBreaker:
         """Open or half open: only a probe is allowed."""
         return self._failures >= self._failures_max
 
+    @property
+    def refuses(self) -> bool:
+        """Whether a call would be rejected now."""
+        return self.is_open and (self._probing or self._now() < self._probe_allowed_at)
+
     @contextmanager
     def call(self, deadline: Deadline) -> Iterator[None]:
         """Around one call. Raises Unavailable, without the call, while open; errors of the call pass unchanged."""
-        probe = self._failures >= self._failures_max
-        if probe and (self._probing or self._now() < self._probe_allowed_at):
+        if self.refuses:
             raise Unavailable(f"{self._model} is not available at the moment")
-        self._probing = probe
+        self._probing = probe = self.is_open
         sufficient = deadline.remaining_s() >= SUFFICIENT_DEADLINE_S
         try:
             yield

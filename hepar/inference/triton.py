@@ -69,6 +69,17 @@ class InferenceResult:
     duration_ms: float
 
 
+@dataclass(frozen=True)
+class ModelCall:
+    """What `TritonClient.run` needs beside the images. measured_as: models of the metrics, by default the model."""
+
+    model: str
+    expected: Mapping[str, ExpectedOutput]
+    deadline: Deadline
+    version: str = ""
+    measured_as: tuple[str, ...] = ()
+
+
 class TritonClient:
     """One long-lived connection, with a circuit breaker per model. Use as an async context manager."""
 
@@ -141,7 +152,7 @@ class TritonClient:
         results: list[InferenceResult | HeparError] = []
         try:
             with span(f"triton {model}", SpanKind.CLIENT, **{"hepar.model": model}), breaker.call(deadline):
-                results = await self._infer_parts(model, images, expected, deadline, version)
+                results = await self.run(ModelCall(model, expected, deadline, version), images)
                 if error := next((result for result in results if isinstance(result, HeparError)), None):
                     raise error
         except HeparError as error:
@@ -151,38 +162,28 @@ class TritonClient:
             BREAKER_OPEN.labels(key).set(breaker.is_open)
         return results
 
-    async def _infer_parts(
-        self, model: str, images: Tensor, expected: Mapping[str, ExpectedOutput], deadline: Deadline, version: str
-    ) -> list[InferenceResult | HeparError]:
-        """Raises as `infer` does where there is only one part."""
-        batched = await self._takes_batch(model, deadline)
+    async def run(self, call: ModelCall, images: Tensor) -> list[InferenceResult | HeparError]:
+        """As `infer_batch`, without a circuit breaker. Raises as `infer` does where there is only one part."""
+        batched = await self._takes_batch(call.model, call.deadline)
         size = BATCH_MAX if batched else 1
         parts = [images[start : start + size] for start in range(0, len(images), size)]
         if len(parts) == 1:
-            return await self._infer_part(model, images, expected, deadline, version, batched=batched)
+            return await self._run_part(call, images, batched=batched)
         slots = asyncio.Semaphore(CALLS_IN_FLIGHT)
 
         async def in_turn(part: Tensor) -> list[InferenceResult | HeparError]:
             async with slots:
                 try:
-                    return await self._infer_part(model, part, expected, deadline, version, batched=batched)
+                    return await self._run_part(call, part, batched=batched)
                 except HeparError as error:
                     return [error] * len(part)
 
         answers = await asyncio.gather(*map(in_turn, parts))
         return [result for answer in answers for result in answer]
 
-    async def _infer_part(
-        self,
-        model: str,
-        images: Tensor,
-        expected: Mapping[str, ExpectedOutput],
-        deadline: Deadline,
-        version: str,
-        *,
-        batched: bool,
-    ) -> list[InferenceResult | HeparError]:
+    async def _run_part(self, call: ModelCall, images: Tensor, *, batched: bool) -> list[InferenceResult | HeparError]:
         """One call. images: (n, h, w), with n = 1 for a graph without a batch axis."""
+        model, expected = call.model, call.expected
         started = time.perf_counter()
         array = (images if batched else images[0])[..., None]
         tensor = InferInput("image", list(array.shape), "UINT8")
@@ -191,11 +192,11 @@ class TritonClient:
             response = await self._client.infer(
                 model,
                 [tensor],
-                model_version=version,
+                model_version=call.version,
                 outputs=[InferRequestedOutput(name) for name in expected],
                 request_id=current_request_id(),
                 headers=trace_headers(),
-                client_timeout=deadline.remaining_s(),
+                client_timeout=call.deadline.remaining_s(),
             )
         except InferenceServerException as error:
             self._batched.pop(model, None)  # after a restart the server may have another graph
@@ -203,7 +204,8 @@ class TritonClient:
         duration_s = time.perf_counter() - started
         if response is None:
             raise BadUpstream(f"{model} gave no answer")
-        MODEL_SECONDS.labels(model).observe(duration_s)
+        for name in call.measured_as or (model,):
+            MODEL_SECONDS.labels(name).observe(duration_s)
         outputs = {name: _with_batch_axis(response.as_numpy(name), batched=batched) for name in expected}
         for name, output in expected.items():
             if not has_expected_form(outputs[name], len(images), output):

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 
 from hepar.contracts.cards import Task
-from hepar.inference import ModelRepositoryWatcher, TritonClient
+from hepar.core.combined_model import COMBINED_TASK
+from hepar.inference import CombinedCalls, ModelRepositoryWatcher, TritonClient
 from hepar.serving.decode_workers import ImageDecoder
 from hepar.serving.model_service import ModelBackend, ModelService, Options, Output, Result
 from hepar.serving.routes import IMAGE_SCOPE_REQUIRED, SLICES_SCOPE_REQUIRED
@@ -71,11 +72,13 @@ async def _model_backend(settings: ModelServiceSettings, task: Task) -> AsyncIte
             raise NoModels(f"{settings.model_repository} has no model card for {task}")
         checks = ModelRepositoryWatcher(triton, settings.model_repository, "input_check")
         segmenters = ModelRepositoryWatcher(triton, settings.model_repository, "segmentation")
-        watching = [asyncio.create_task(watcher.run()) for watcher in (models, checks, segmenters)]
+        combined = CombinedCalls(triton, settings.model_repository)
+        watchers = (models, checks, segmenters, *((combined,) if task == COMBINED_TASK else ()))
+        watching = [asyncio.create_task(watcher.run()) for watcher in watchers]
         scope_check = ScopeCheck(triton, checks, Segmenter(triton, segmenters))
         decoder = ImageDecoder()
         try:
-            yield ModelBackend(triton, models, scope_check, decoder, settings.quorum)
+            yield ModelBackend(triton, combined, models, scope_check, decoder, settings.quorum)
         finally:
             for watcher in watching:
                 watcher.cancel()

@@ -16,7 +16,7 @@ from hepar.core.deadlines import Deadline
 from hepar.core.errors import HeparError, InvalidField, InvalidRequest
 from hepar.core.request_context import stage
 from hepar.imaging.prepared import ImageBatch, InputSize, PreparedImage
-from hepar.inference import ModelRepositoryWatcher, ModelSet, TritonClient
+from hepar.inference import CombinedCalls, Inference, ModelRepositoryWatcher, ModelSet, TritonClient
 from hepar.serving.batches import results_as_ready
 from hepar.serving.decode_workers import ImageDecoder
 from hepar.serving.drift_monitor import DriftMonitor
@@ -56,6 +56,7 @@ class ModelBackend:
     """What a model service works with. quorum: models that must answer."""
 
     triton: TritonClient
+    combined: CombinedCalls
     models: ModelRepositoryWatcher
     scope_check: ScopeCheck
     decoder: ImageDecoder
@@ -75,9 +76,10 @@ class ImageRequest(Generic[Options]):
 
 @dataclass(frozen=True)
 class BatchRequest(Generic[Options]):
-    """Images that are analysed together. models: as they were when the request came."""
+    """Images that are analysed together. inference: calls the models.  models: as they were when the request came."""
 
     batch: ImageBatch
+    inference: Inference
     options: Options
     models: ModelSet
     ensemble: Ensemble
@@ -196,10 +198,12 @@ class ModelService(ABC, Generic[Options, Output, Result]):
         segmented: Sequence[SegmenterOutput] | None = None,
     ) -> list[ImageAnswers[Options, Output] | HeparError]:
         """For each image. segmented: see `ScopeCheck.check`."""
-        request = BatchRequest(batch, options, plan.models, plan.ensemble, deadline)
+        called = {name: plan.models.routings[name] for name in plan.names} | plan.scope_models.input_check_routing
+        inference = self._backend.combined.for_models(called)
+        request = BatchRequest(batch, inference, options, plan.models, plan.ensemble, deadline)
         with stage("models"):
             scopes, answered = await asyncio.gather(
-                self._backend.scope_check.check(batch, plan.scope_models, deadline, segmented),
+                self._backend.scope_check.check(batch, plan.scope_models, deadline, inference, segmented),
                 call_models(plan.names, lambda model: self.call_model(model, request), self._backend.quorum),
             )
         return [

@@ -15,7 +15,7 @@ from hepar.core.deadlines import Deadline
 from hepar.core.errors import HeparError
 from hepar.core.metrics import OUT_OF_SCOPE
 from hepar.imaging.prepared import ImageBatch, PreparedImage
-from hepar.inference import ModelRepositoryWatcher, TritonClient
+from hepar.inference import Inference, ModelRepositoryWatcher, TritonClient
 from hepar.inference.outputs import ExpectedOutput
 from hepar.inference.triton import InferenceResult
 from hepar.inference.version_routing import VersionRouting
@@ -58,6 +58,11 @@ class ScopeModels:
         return {size for routing in (self.input_check, self.segmenter) if routing for size in routing.input_sizes}
 
     @property
+    def input_check_routing(self) -> dict[str, VersionRouting]:
+        """By model name; empty without one."""
+        return {} if self.input_check is None else {self.input_check.card.name: self.input_check}
+
+    @property
     def routings(self) -> dict[str, VersionRouting]:
         """By model name."""
         return {routing.card.name: routing for routing in (self.input_check, self.segmenter) if routing}
@@ -81,13 +86,18 @@ class ScopeCheck:
         batch: ImageBatch,
         models: ScopeModels,
         deadline: Deadline,
+        inference: Inference | None = None,
         segmented: Sequence[SegmenterOutput] | None = None,
     ) -> list[ScopeResult]:
         """For each image. Never fails: without an answer the networks decide alone, and `missing` names the model.
 
-        batch: prepared for the input sizes of `models`.  segmented: the masks, where the caller has them already.
+        batch: prepared for the input sizes of `models`.  inference: calls the input check; Triton by default.
+        segmented: the masks, where the caller has them already.
         """
-        by_check = _if_served(batch, models.input_check, lambda routing: self._typicality(batch, routing, deadline))
+        inference = inference or self._triton
+        by_check = _if_served(
+            batch, models.input_check, lambda routing: _typicality(inference, batch, routing, deadline)
+        )
         if segmented is None:
             checked, masked = await asyncio.gather(
                 by_check,
@@ -99,23 +109,24 @@ class ScopeCheck:
             return [_result(batch.images[0], *checked[0], *masked[0])]
         return await asyncio.to_thread(_results, batch, checked, masked)
 
-    async def _typicality(
-        self, batch: ImageBatch, routing: VersionRouting, deadline: Deadline
-    ) -> list[InputCheck | HeparError]:
-        version, card = routing.choose_version()
-        pixels = batch.stacks[card.input.height, card.input.width]
-        results = await self._triton.infer_batch(card.name, pixels, _EXPECTED, deadline, version)
-        return [
-            InputCheck(
-                model=card.name,
-                version=result.version,
-                typicality=round(min(float(result.outputs["typicality"][0]), 1.0), 4),
-                threshold=card.decision_threshold,
-            )
-            if isinstance(result, InferenceResult)
-            else result
-            for result in results
-        ]
+
+async def _typicality(
+    inference: Inference, batch: ImageBatch, routing: VersionRouting, deadline: Deadline
+) -> list[InputCheck | HeparError]:
+    version, card = routing.choose_version()
+    pixels = batch.stacks[card.input.height, card.input.width]
+    results = await inference.infer_batch(card.name, pixels, _EXPECTED, deadline, version)
+    return [
+        InputCheck(
+            model=card.name,
+            version=result.version,
+            typicality=round(min(float(result.outputs["typicality"][0]), 1.0), 4),
+            threshold=card.decision_threshold,
+        )
+        if isinstance(result, InferenceResult)
+        else result
+        for result in results
+    ]
 
 
 def _results(

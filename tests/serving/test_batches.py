@@ -14,7 +14,7 @@ from tests.support.gateway_client import NOWHERE, Misbehaving, Surroundings, bea
 from tests.support.model_services import ModelServices
 from tests.support.pictures import encoded, nearly_flat
 from tests.support.serving import serving
-from tests.support.triton import RunningTriton
+from tests.support.triton import COMBINED, RunningTriton
 
 BLACK, WHITE, BROKEN = encoded(nearly_flat(0)), encoded(nearly_flat(255)), encoded(nearly_flat(0))[:60]
 MULTIPART = {"content-type": "multipart/form-data; boundary=x"}
@@ -43,10 +43,10 @@ def test_results_are_in_the_order_of_the_images_each_with_its_own_error(client: 
 
 def test_triton_runs_images_of_a_batch_together(client: TestClient, triton: RunningTriton) -> None:
     """By Triton's metrics."""
-    images_before, runs_before = triton.runs("classify_bright")
+    images_before, runs_before = triton.runs(f"classify_bright|{COMBINED}")
     answer = client.post("/v1/classifications/batch", files=parts(*[WHITE, BLACK] * 12))
     assert len(answer.json()["items"]) == 24
-    images, runs = triton.runs("classify_bright")
+    images, runs = triton.runs(f"classify_bright|{COMBINED}")
     assert images - images_before == 24
     assert 0 < runs - runs_before < 24
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +29,7 @@ from tests.support.model_services import ModelServices
 from tests.support.pictures import encoded, gradient
 from tests.support.slices import body, sample_slices, worker
 from tests.support.tokens import TokenAuthority
-from tests.support.triton import SHIPPED, RunningTriton, running_triton
+from tests.support.triton import COMBINED, SHIPPED, RunningTriton, running_triton
 
 SLICES = sample_slices(11)
 """More than one call of Triton, the last one not full; one is no CT slice."""
@@ -80,6 +85,38 @@ def test_a_slice_is_classified_as_the_picture_of_it_is(classifier: TestClient, a
         assert item.outcome == single.outcome
         assert item.tumour_probability == pytest.approx(single.tumour_probability, abs=1e-4)
         assert item.type_probabilities == pytest.approx(single.type_probabilities, abs=1e-4)
+
+
+def test_one_call_for_all_classifiers_gives_the_numbers_of_single_calls(
+    classifier: TestClient, own: ModelServices, authority: TokenAuthority, shipped: RunningTriton, tmp_path: Path
+) -> None:
+    """A service that has the cards alone, without graphs, calls each model by itself."""
+    cards = shutil.copytree(SHIPPED, tmp_path / "cards", ignore=shutil.ignore_patterns("*.onnx"))
+    calls: list[int] = []
+    answers: list[tuple[bytes, dict[str, Any]]] = []
+    with own.classify(cards) as single:
+        for client in (single, classifier):
+            if client is classifier:
+                _wait_until_combined(client, shipped)
+            before = shipped.runs(COMBINED)[0]
+            of_slices = post(client, authority, SLICES_PATH, body(SLICES), **{BY_MODEL_HEADER: "true"})
+            of_picture = json.loads(one_image(client, "/v1/classifications", SLICES[3]))
+            answers.append((of_slices, _timeless(of_picture)))
+            calls.append(shipped.runs(COMBINED)[0] - before)
+    assert calls == [0, len(SLICES) + 1]
+    assert answers[0] == answers[1]
+
+
+def _wait_until_combined(client: TestClient, shipped: RunningTriton) -> None:
+    before, deadline = shipped.runs(COMBINED)[0], time.monotonic() + 60
+    while shipped.runs(COMBINED)[0] == before:
+        assert time.monotonic() < deadline
+        one_image(client, "/v1/classifications", SLICES[3])
+
+
+def _timeless(document: dict[str, Any]) -> dict[str, Any]:
+    votes = [vote | {"duration_ms": 0} for vote in document["votes"]]
+    return document | {"votes": votes, "request_id": ""}
 
 
 def test_a_slice_has_the_boxes_of_the_picture_of_it(detector: TestClient, authority: TokenAuthority) -> None:
@@ -144,8 +181,9 @@ def test_masks_of_another_segmenter_are_computed_again(detector: TestClient, aut
 def test_triton_runs_the_slices_in_batches(
     classifier: TestClient, authority: TokenAuthority, shipped: RunningTriton
 ) -> None:
-    images_before, runs_before = shipped.runs("classify_unet")
+    called = f"classify_unet|{COMBINED}"
+    images_before, runs_before = shipped.runs(called)
     post(classifier, authority, SLICES_PATH, body(SLICES))
-    images, runs = shipped.runs("classify_unet")
+    images, runs = shipped.runs(called)
     assert images - images_before == len(SLICES)
     assert runs - runs_before <= 2

@@ -21,6 +21,8 @@ from local_stack.settings import StackSettings, on_free_ports
 
 READY_WITHIN_S = 90
 SHIPPED = Path("triton_models")
+COMBINED = r"combined_\w+"
+"""The combined model, as `RunningTriton.runs` takes it."""
 INVALID_DETECTORS: dict[str, tuple[tuple[float, float, float, float], float, int]] = {
     "score_over_one": ((0.1, 0.1, 0.5, 0.5), 1.5, 0),
     "score_below_zero": ((0.1, 0.1, 0.5, 0.5), -0.1, 0),
@@ -45,11 +47,11 @@ class RunningTriton:
         return f"127.0.0.1:{self.settings.triton_grpc_port}"
 
     def runs(self, model: str) -> tuple[int, int]:
-        """How many images a model has run, and in how many runs: by Triton's metrics."""
+        """How many images a model has run, and in how many runs: by Triton's metrics. model: a regular expression."""
         url = f"http://127.0.0.1:{self.settings.triton_metrics_port}/metrics"
         text = httpx.get(url, timeout=10, trust_env=False).text
         images, runs = (
-            sum(map(float, re.findall(rf'(?m)^nv_inference_{name}{{model="{model}",version="\d+"}} (\d+)', text)))
+            sum(map(float, re.findall(rf'(?m)^nv_inference_{name}{{model="(?:{model})",version="\d+"}} (\d+)', text)))
             for name in ("count", "exec_count")
         )
         return int(images), int(runs)

@@ -1,5 +1,7 @@
 """A Triton backend named `onnxruntime`, in Python: runs `<model>/<version>/model.onnx` on the CPU.
 
+With a parameter `graphs`, a list of names with commas, it runs `<name>.onnx` for each of them instead: their
+outputs are `<name>/<output>`, and a graph of which no output is requested is not run (docs/decisions/0070).
 It replaces the official backend of that name, so that the same model repository works with both. Triton
 starts one process of it for each instance of `instance_group`. Of the official backend's
 parameters it reads `intra_op_thread_count`, `inter_op_thread_count` (default 1 each) and `execution_mode`
@@ -29,15 +31,16 @@ class TritonPythonModel:
         self._batched = config["max_batch_size"] > 0
         self._inputs = [tensor["name"] for tensor in config["input"]]
         self._outputs = [tensor["name"] for tensor in config["output"]]
-        file = Path(args["model_repository"]) / args["model_version"] / "model.onnx"
+        folder = Path(args["model_repository"]) / args["model_version"]
         parameters = {name: value["string_value"] for name, value in config.get("parameters", {}).items()}
-        self._session = onnxruntime.InferenceSession(
-            str(file), _session_options(parameters), providers=["CPUExecutionProvider"]
-        )
-        offered = {output.name for output in self._session.get_outputs()}
+        graphs = [name for name in parameters.get("graphs", "").split(",") if name]
+        self._sessions = [(f"{name}/", _session(folder / f"{name}.onnx", parameters)) for name in graphs]
+        if not graphs:
+            self._sessions = [("", _session(folder / "model.onnx", parameters))]
+        offered = {prefix + output.name for prefix, session in self._sessions for output in session.get_outputs()}
         missing = [name for name in self._outputs if name not in offered]
         if missing:
-            raise pb_utils.TritonModelException(f"{file} has no output {', '.join(missing)}")
+            raise pb_utils.TritonModelException(f"{folder} has no output {', '.join(missing)}")
         pb_utils.Logger.log_info(
             f"{self._name}: onnxruntime {onnxruntime.__version__} of {sys.prefix}, "
             f"{_session_options(parameters).intra_op_num_threads} thread(s)"
@@ -59,7 +62,8 @@ class TritonPythonModel:
         runs = [group] if self._batched else [[index] for index in group]
         for run in runs:
             try:
-                answers = self._run([inputs[index] for index in run])
+                requested = {name for index in run for name in requests[index].requested_output_names()}
+                answers = self._run([inputs[index] for index in run], requested)
             except Exception as error:  # noqa: BLE001  the client gets any error as an error response
                 if len(run) > 1:  # one bad request must not fail the others
                     for index in run:
@@ -71,20 +75,32 @@ class TritonPythonModel:
                 responses[index] = _response(requests[index], outputs)
                 pb_utils.Logger.log_info(f"{self._name} answered request {requests[index].request_id() or '-'}")
 
-    def _run(self, requests):
+    def _run(self, requests, requested):
         """Outputs by name for each of `requests`, each a list of input arrays of one shape."""
         started = time.perf_counter()
         if not self._batched:
-            feeds = dict(zip(self._inputs, requests[0]))
-            outputs = [dict(zip(self._outputs, self._session.run(self._outputs, feeds)))]
+            outputs = [self._run_graphs(dict(zip(self._inputs, requests[0])), requested)]
         else:
             feeds = {name: np.concatenate(parts) for name, parts in zip(self._inputs, zip(*requests))}
             ends = np.cumsum([request[0].shape[0] for request in requests])[:-1]
-            whole = self._session.run(self._outputs, feeds)
-            pieces = [np.split(output, ends) for output in whole]
-            outputs = [dict(zip(self._outputs, row)) for row in zip(*pieces)]
+            whole = self._run_graphs(feeds, requested)
+            pieces = [np.split(output, ends) for output in whole.values()]
+            outputs = [dict(zip(whole, row)) for row in zip(*pieces)]
         pb_utils.Logger.log_verbose(f"{self._name}: {len(requests)} in {time.perf_counter() - started:.4f} s")
         return outputs
+
+    def _run_graphs(self, feeds, requested):
+        """Outputs by name."""
+        outputs = {}
+        for prefix, session in self._sessions:
+            names = [name for name in self._outputs if name.startswith(prefix) and name in requested]
+            if names:
+                outputs.update(zip(names, session.run([name.removeprefix(prefix) for name in names], feeds)))
+        return outputs
+
+
+def _session(file, parameters):
+    return onnxruntime.InferenceSession(str(file), _session_options(parameters), providers=["CPUExecutionProvider"])
 
 
 def _session_options(parameters):
