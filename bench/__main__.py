@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-
-import psutil
 
 from bench import hops as hops_report
 from bench.event_loop import longest_callbacks
@@ -23,29 +18,25 @@ from bench.measurement import (
     START_AND_STOP_S,
     Cell,
     MeasurementFailed,
-    RunningStack,
     Workload,
     load,
     load_order,
     measure,
-    models_of,
 )
 from bench.report import rows_of, table, write
 from bench.segmenter_cost import WITH, WITHOUT, costs_of, measure_segmenter, table_of, write_repository_without
+from bench.stack_process import FOLDER, running_stack_process
 from bench.stored_study import upload_of
 from bench.study import lines_of, measure_study
 from bench.study_scaling import ScalingCosts, measure_scaling, scaling_lines
 from bench.study_slices import SAMPLE_STUDY
 from bench.variants import VARIANTS, write_variant
-from local_stack.demo import running_stack
 from local_stack.demo_client import DemoFailed
-from local_stack.settings import StackSettings, on_free_ports
+from local_stack.settings import StackSettings
 from study_service.slice_models import SliceLimits
 from tests.support.postgresql import postgresql_server
 
-FOLDER = Path("var/bench")
 SLOWEST_IMAGE_S = 1.0
-_UNLIMITED = {"HEPAR_GATEWAY_ACCOUNT_PER_MINUTE": "1000000", "HEPAR_GATEWAY_ADDRESS_PER_MINUTE": "1000000"}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -107,19 +98,6 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     return 0
-
-
-@contextmanager
-def running_stack_process(repository: Path | None = None) -> Iterator[RunningStack]:
-    """The whole stack on free ports, with the models of `repository`."""
-    settings = on_free_ports()
-    if repository is not None:
-        settings = settings.model_copy(update={"triton_model_repository": repository})
-    shutil.rmtree(FOLDER / "stack", ignore_errors=True)
-    (FOLDER / "stack").mkdir(parents=True)
-    os.environ |= _UNLIMITED
-    with running_stack(settings, FOLDER / "stack") as process:
-        yield RunningStack(settings, psutil.Process(process.pid), models_of(settings.triton_model_repository))
 
 
 def _throughput(arguments: argparse.Namespace) -> None:
