@@ -138,10 +138,13 @@ bench-study: setup .venv/.dev ## compare a study with ONNX Runtime alone: make b
 test-large-upload: setup .venv/.dev ## an upload of 300 MB in constant memory, and a study of 600 slices below 1 GB
 	.venv/bin/python -m bench upload
 
+# Images of each task in `make bench-memory`.
+MEMORY_IMAGES ?= 10000
+
 .PHONY: bench-memory
-bench-memory: setup .venv/.dev ## measure the memory of every process over 10,000 images per task
-	.venv/bin/python -m bench memory --workload classification
-	.venv/bin/python -m bench memory --workload detection
+bench-memory: setup .venv/.dev ## memory of every process over 10,000 images per task: make bench-memory [MEMORY_IMAGES=500]
+	.venv/bin/python -m bench memory --workload classification --requests $(MEMORY_IMAGES)
+	.venv/bin/python -m bench memory --workload detection --requests $(MEMORY_IMAGES)
 
 .PHONY: bench-viewer
 bench-viewer: setup .venv/.dev web/dist/.complete ## measure milliseconds per frame in the viewer: an image of 2,048 x 2,048, a study of 300 slices

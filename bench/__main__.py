@@ -23,6 +23,7 @@ from bench.measurement import (
     load_order,
     measure,
 )
+from bench.memory import memory_lines, memory_samples
 from bench.report import rows_of, table, write
 from bench.segmenter_cost import WITH, WITHOUT, costs_of, measure_segmenter, table_of, write_repository_without
 from bench.stack_process import FOLDER, running_stack_process
@@ -36,8 +37,6 @@ from local_stack.settings import StackSettings
 from study_service.slice_models import SliceLimits
 from tests.support.postgresql import postgresql_server
 
-SLOWEST_IMAGE_S = 1.0
-
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
@@ -49,7 +48,6 @@ def _parser() -> argparse.ArgumentParser:
     throughput.add_argument("--out", type=Path, default=FOLDER)
     memory = commands.add_parser("memory", help="memory of every process while a service answers many requests")
     memory.add_argument("--requests", type=int, default=10_000)
-    memory.add_argument("--step", type=int, default=1_000)
     memory.add_argument("--workload", choices=["classification", "detection"], default="classification")
     tuning = commands.add_parser("tune", help="threads, instances and batching: the gateway with each variant")
     tuning.add_argument("--clients", type=int, nargs="+", default=[1, 4])
@@ -81,7 +79,7 @@ def main() -> int:
         if arguments.command == "throughput":
             _throughput(arguments)
         elif arguments.command == "memory":
-            _memory(arguments.workload, arguments.requests, arguments.step)
+            _memory(arguments.workload, arguments.requests)
         elif arguments.command == "study":
             _study(arguments)
         elif arguments.command == "upload":
@@ -139,20 +137,13 @@ def _segmenter(arguments: argparse.Namespace) -> None:
     print(arguments.out / "segmenter.json")
 
 
-def _memory(workload: Workload, requests: int, step: int) -> None:
-    """Prints proportional set sizes after every `step` requests, and the change from the first step to the last."""
+def _memory(workload: Workload, requests: int) -> None:
     with running_stack_process() as stack:
-        account = stack.sign_up()
-        sizes = []
-        for done in range(step, requests + 1, step):
-            order = load_order("gateway", workload, stack, account) | {"clients": 4, "requests": step}
-            load(order, step * SLOWEST_IMAGE_S + START_AND_STOP_S)
-            sizes.append(stack.memory_bytes())
-            print(
-                f"{done}: " + ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in sizes[-1].items()), flush=True
-            )
-    for name, first in sizes[0].items():
-        print(f"{name}: {(sizes[-1][name] / first - 1) * 100:+.1f} % from request {step} to {requests}")
+        samples = []
+        for sample in memory_samples(stack, workload, requests):
+            samples.append(sample)
+            print(sample.line(), flush=True)
+    print("", *memory_lines(samples), sep="\n")
 
 
 def _event_loop() -> None:

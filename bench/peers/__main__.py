@@ -23,7 +23,7 @@ from bench.peers.measurement import (
     write_same_networks,
 )
 from bench.peers.processes import running_peers
-from bench.peers.report import conclusion_list, load_line, rows_of, table, write
+from bench.peers.report import conclusion_list, load_line, rows_of, run_line, table, write
 from bench.stack_process import FOLDER, running_stack_process
 from local_stack.demo_client import DemoFailed
 from local_stack.settings import StackSettings
@@ -47,9 +47,11 @@ def main() -> int:
     except (MeasurementFailed, DemoFailed) as error:
         print(error, file=sys.stderr)
         return 1
-    rows, load = rows_of(cells), load_line(load_average, os.cpu_count() or 1)
-    print("", load, "", *table(rows), "", *conclusion_list(rows), sep="\n")
-    write(rows, machine(), load, _versions(), arguments.out)
+    rows = rows_of(cells)
+    run = run_line(arguments.clients, arguments.seconds, arguments.rounds)
+    facts = [run, load_line(load_average, os.cpu_count() or 1), _versions()]
+    print("", *facts, "", *table(rows), "", *conclusion_list(rows), sep="\n")
+    write(rows, machine(), facts, arguments.out)
     print(arguments.out / "peers.json", arguments.out / "peers.md")
     return 0
 

@@ -73,6 +73,10 @@ def conclusions(rows: Sequence[Row]) -> list[str]:
     ]
 
 
+def run_line(clients: Sequence[int], seconds: float, rounds: int) -> str:
+    return f"{rounds} round(s) of {seconds:g} s for each target with {' and '.join(map(str, clients))} clients."
+
+
 def load_line(load_average: float, processors: int) -> str:
     """What the reader must know about the machine. load_average: of the minute before the run."""
     if load_average < 0.5:
@@ -83,13 +87,13 @@ def load_line(load_average: float, processors: int) -> str:
     )
 
 
-def write(rows: Sequence[Row], machine: str, load: str, versions: str, folder: Path) -> None:
-    """peers.json and peers.md."""
+def write(rows: Sequence[Row], machine: str, facts: Sequence[str], folder: Path) -> None:
+    """peers.json and peers.md. facts: sentences about the run."""
     folder.mkdir(parents=True, exist_ok=True)
-    written = {"machine": machine, "load": load, "versions": versions, "rows": rows}
+    written = {"machine": machine, "facts": list(facts), "rows": rows}
     (folder / "peers.json").write_text(json.dumps(written, indent=1) + "\n")
-    facts = [machine, "", load, "", versions]
-    lines = ["Made by `make bench-peers`; do not edit.", "", *facts, "", *table(rows), "", *conclusion_list(rows), ""]
+    head = ["Made by `make bench-peers`; do not edit.", "", f"{machine}. {' '.join(facts)}"]
+    lines = [*head, "", *table(rows), "", *conclusion_list(rows), ""]
     (folder / "peers.md").write_text("\n".join(lines))
 
 

@@ -23,7 +23,7 @@ from bench.peers.agreement import check_classification, check_detection
 from bench.peers.catalogue import PEERS, Peer
 from bench.peers.measurement import ALONE, AS_SHIPPED, SAME_WORK, PeerCell, write_same_networks
 from bench.peers.processes import only_awake
-from bench.peers.report import conclusions, load_line, rows_of, table, write
+from bench.peers.report import conclusions, load_line, rows_of, run_line, table, write
 from hepar.ensemble.fusion import FoundBox, weighted_box_fusion
 
 REPOSITORY = Path(__file__).parents[2] / "triton_models"
@@ -78,8 +78,9 @@ def test_the_report_says_what_hepar_reaches_and_whether_the_machine_was_quiet(tm
     assert "not quiet" not in load_line(0.2, 2)
     busy = load_line(7.4, 2)
     assert "The machine was not quiet: load average before the run 7.4 on 2 processors" in busy
-    write(rows, "2 cores", busy, "Versions: none.", tmp_path)
-    assert busy in (tmp_path / "peers.md").read_text()
+    write(rows, "2 cores", [run_line([4, 16], 2.0, 3), busy], tmp_path)
+    page = (tmp_path / "peers.md").read_text()
+    assert f"2 cores. 3 round(s) of 2 s for each target with 4 and 16 clients. {busy}" in page
     assert json.loads((tmp_path / "peers.json").read_text())["rows"] == rows
 
 
