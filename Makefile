@@ -116,6 +116,13 @@ bench: setup .venv/.dev ## compare ONNX Runtime alone, Triton, each service and 
 	.venv/bin/python -m bench throughput
 	.venv/bin/python -m bench segmenter
 
+# MLServer has no release for Python 3.13; there it is left out.
+MLSERVER = $(if $(filter 3.13,$(call version_of,$(PYTHON))),,.venv-peers-mlserver/.complete)
+
+.PHONY: bench-peers
+bench-peers: setup .venv/.dev .venv-peers/.complete $(MLSERVER) ## compare the gateway with FastAPI, LitServe, BentoML and MLServer, same models and images: docs/bench/peers.md
+	.venv/bin/python -m bench.peers --out docs/bench
+
 # Folder or ZIP of DICOM files for `make bench-study`; the sample study by default.
 STUDY ?=
 
@@ -131,10 +138,13 @@ bench-study: setup .venv/.dev ## compare a study with ONNX Runtime alone: make b
 test-large-upload: setup .venv/.dev ## an upload of 300 MB in constant memory, and a study of 600 slices below 1 GB
 	.venv/bin/python -m bench upload
 
+# Images of each task in `make bench-memory`.
+MEMORY_IMAGES ?= 10000
+
 .PHONY: bench-memory
-bench-memory: setup .venv/.dev ## measure the memory of every process over 10,000 images per task
-	.venv/bin/python -m bench memory --workload classification
-	.venv/bin/python -m bench memory --workload detection
+bench-memory: setup .venv/.dev ## memory of every process over 10,000 images per task: make bench-memory [MEMORY_IMAGES=500]
+	.venv/bin/python -m bench memory --workload classification --requests $(MEMORY_IMAGES)
+	.venv/bin/python -m bench memory --workload detection --requests $(MEMORY_IMAGES)
 
 .PHONY: bench-viewer
 bench-viewer: setup .venv/.dev web/dist/.complete ## measure milliseconds per frame in the viewer: an image of 2,048 x 2,048, a study of 300 slices
@@ -264,7 +274,7 @@ samples: .venv/.dev ## generate samples/ from phantoms
 
 .PHONY: clean
 clean: ## remove environments, state and caches
-	rm -rf .venv .venv-triton .venv-training .venv-client-generators var web/node_modules web/dist tests/browser/node_modules tests/study_service/outputs/node_modules tests/generated_clients/node_modules clients/typescript/node_modules .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-triton .venv-training .venv-client-generators .venv-peers .venv-peers-mlserver var web/node_modules web/dist tests/browser/node_modules tests/study_service/outputs/node_modules tests/generated_clients/node_modules clients/typescript/node_modules .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 # Each environment ends with a stamp file, so that an interrupted one is created again.
 .venv/.serve: requirements/serve.txt
@@ -335,6 +345,20 @@ web/dist/.complete: web/node_modules/.complete $(TYPESCRIPT) web/index.html $(sh
 	@rm -rf .venv-client-generators
 	@$(python) -m venv .venv-client-generators
 	@.venv-client-generators/bin/python $(PIP) --require-hashes -r requirements/client-generators.txt
+	@touch $@
+
+.venv-peers/.complete: requirements/peers.txt
+	@echo "Setting up .venv-peers (what Hepar is compared with) ..."
+	@rm -rf .venv-peers
+	@$(python) -m venv .venv-peers
+	@.venv-peers/bin/python $(PIP) --require-hashes -r requirements/peers.txt
+	@touch $@
+
+.venv-peers-mlserver/.complete: requirements/peers-mlserver.txt
+	@echo "Setting up .venv-peers-mlserver ..."
+	@rm -rf .venv-peers-mlserver
+	@$(python) -m venv .venv-peers-mlserver
+	@.venv-peers-mlserver/bin/python $(PIP) --require-hashes -r requirements/peers-mlserver.txt
 	@touch $@
 
 .venv-training/.complete: requirements/training.txt

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-
-import psutil
 
 from bench import hops as hops_report
 from bench.event_loop import longest_callbacks
@@ -23,29 +18,24 @@ from bench.measurement import (
     START_AND_STOP_S,
     Cell,
     MeasurementFailed,
-    RunningStack,
     Workload,
     load,
     load_order,
     measure,
-    models_of,
 )
+from bench.memory import memory_lines, memory_samples
 from bench.report import rows_of, table, write
 from bench.segmenter_cost import WITH, WITHOUT, costs_of, measure_segmenter, table_of, write_repository_without
+from bench.stack_process import FOLDER, running_stack_process
 from bench.stored_study import upload_of
 from bench.study import lines_of, measure_study
 from bench.study_scaling import ScalingCosts, measure_scaling, scaling_lines
 from bench.study_slices import SAMPLE_STUDY
 from bench.variants import VARIANTS, write_variant
-from local_stack.demo import running_stack
 from local_stack.demo_client import DemoFailed
-from local_stack.settings import StackSettings, on_free_ports
+from local_stack.settings import StackSettings
 from study_service.slice_models import SliceLimits
 from tests.support.postgresql import postgresql_server
-
-FOLDER = Path("var/bench")
-SLOWEST_IMAGE_S = 1.0
-_UNLIMITED = {"HEPAR_GATEWAY_ACCOUNT_PER_MINUTE": "1000000", "HEPAR_GATEWAY_ADDRESS_PER_MINUTE": "1000000"}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,7 +48,6 @@ def _parser() -> argparse.ArgumentParser:
     throughput.add_argument("--out", type=Path, default=FOLDER)
     memory = commands.add_parser("memory", help="memory of every process while a service answers many requests")
     memory.add_argument("--requests", type=int, default=10_000)
-    memory.add_argument("--step", type=int, default=1_000)
     memory.add_argument("--workload", choices=["classification", "detection"], default="classification")
     tuning = commands.add_parser("tune", help="threads, instances and batching: the gateway with each variant")
     tuning.add_argument("--clients", type=int, nargs="+", default=[1, 4])
@@ -92,7 +81,7 @@ def main() -> int:
         if arguments.command == "throughput":
             _throughput(arguments)
         elif arguments.command == "memory":
-            _memory(arguments.workload, arguments.requests, arguments.step)
+            _memory(arguments.workload, arguments.requests)
         elif arguments.command == "study":
             _study(arguments)
         elif arguments.command == "upload":
@@ -109,19 +98,6 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     return 0
-
-
-@contextmanager
-def running_stack_process(repository: Path | None = None) -> Iterator[RunningStack]:
-    """The whole stack on free ports, with the models of `repository`."""
-    settings = on_free_ports()
-    if repository is not None:
-        settings = settings.model_copy(update={"triton_model_repository": repository})
-    shutil.rmtree(FOLDER / "stack", ignore_errors=True)
-    (FOLDER / "stack").mkdir(parents=True)
-    os.environ |= _UNLIMITED
-    with running_stack(settings, FOLDER / "stack") as process:
-        yield RunningStack(settings, psutil.Process(process.pid), models_of(settings.triton_model_repository))
 
 
 def _throughput(arguments: argparse.Namespace) -> None:
@@ -163,20 +139,13 @@ def _segmenter(arguments: argparse.Namespace) -> None:
     print(arguments.out / "segmenter.json")
 
 
-def _memory(workload: Workload, requests: int, step: int) -> None:
-    """Prints proportional set sizes after every `step` requests, and the change from the first step to the last."""
+def _memory(workload: Workload, requests: int) -> None:
     with running_stack_process() as stack:
-        account = stack.sign_up()
-        sizes = []
-        for done in range(step, requests + 1, step):
-            order = load_order("gateway", workload, stack, account) | {"clients": 4, "requests": step}
-            load(order, step * SLOWEST_IMAGE_S + START_AND_STOP_S)
-            sizes.append(stack.memory_bytes())
-            print(
-                f"{done}: " + ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in sizes[-1].items()), flush=True
-            )
-    for name, first in sizes[0].items():
-        print(f"{name}: {(sizes[-1][name] / first - 1) * 100:+.1f} % from request {step} to {requests}")
+        samples = []
+        for sample in memory_samples(stack, workload, requests):
+            samples.append(sample)
+            print(sample.line(), flush=True)
+    print("", *memory_lines(samples), sep="\n")
 
 
 def _event_loop() -> None:

@@ -19,6 +19,7 @@ from typing import Any
 import gevent
 import grpc.experimental.gevent
 import numpy as np
+import psutil
 from locust import FastHttpUser, User, task
 from locust.env import Environment
 from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
@@ -47,6 +48,7 @@ def main() -> None:
     runner = environment.create_local_runner()
     runner.start(order["clients"], spawn_rate=100)
     gevent.sleep(order["warm_up_s"])
+    spent_s = _cpu_s(order.get("root"))
     counting, started = True, time.perf_counter()
     if order.get("requests"):
         while len(latencies) + len(errors) < order["requests"]:
@@ -54,10 +56,21 @@ def main() -> None:
     else:
         gevent.sleep(order["seconds"])
     counting, seconds = False, time.perf_counter() - started
+    spent_s = _cpu_s(order.get("root")) - spent_s
     runner.quit()
     if server is not None:
         server.close()  # at interpreter exit it would wait for gevent, which is already gone
-    json.dump({"latencies_ms": latencies, "seconds": seconds, "errors": errors[:20]}, sys.stdout)
+    answer = {"latencies_ms": latencies, "seconds": seconds, "cpu_s": spent_s, "errors": errors[:20]}
+    json.dump(answer, sys.stdout)
+
+
+def _cpu_s(root: int | None) -> float:
+    """Processor time that a process and its descendants have used; 0 without one."""
+    if root is None:
+        return 0.0
+    process = psutil.Process(root)
+    times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
+    return sum(each.user + each.system for each in times)
 
 
 def _http_user(order: dict[str, Any]) -> type[User]:

@@ -144,7 +144,7 @@ def measure(stack: RunningStack, clients: Sequence[int], seconds: float, rounds:
 def _add(cell: Cell, stack: RunningStack, account: tuple[str, str], seconds: float) -> None:
     alone = {str(setting): setting for setting in SETTINGS}
     if cell.target in alone:
-        answer = _alone(alone[cell.target], stack, cell, seconds)
+        answer = load_alone(alone[cell.target], stack, cell, seconds)
     else:
         order = load_order(cell.target, cell.workload, stack, account)
         answer = load(order | {"clients": cell.clients, "seconds": seconds}, seconds + START_AND_STOP_S)
@@ -172,7 +172,8 @@ def load(order: dict[str, Any], timeout_s: float) -> dict[str, Any]:
     return _answer([sys.executable, "-m", "bench.load", json.dumps({"warm_up_s": WARM_UP_S, **order})], timeout_s)
 
 
-def _alone(setting: Setting, stack: RunningStack, cell: Cell, seconds: float) -> dict[str, Any]:
+def load_alone(setting: Setting, stack: RunningStack, cell: Cell, seconds: float) -> dict[str, Any]:
+    """ONNX Runtime alone with the models of the stack and the clients of the cell. Raises MeasurementFailed."""
     repository = stack.settings.triton_model_repository
     order = {
         **asdict(setting),

@@ -13,5 +13,8 @@ for image in gateway auth models study triton; do
 done
 $compile --universal --generate-hashes -c requirements/serve.txt requirements/triton.in -o requirements/triton.txt
 $compile --universal --generate-hashes requirements/client-generators.in -o requirements/client-generators.txt
+$compile --universal --generate-hashes requirements/peers.in -o requirements/peers.txt
+# Outside the floors: see peers-mlserver.in.
+${compile/ -c requirements\/floors.txt/} --universal --generate-hashes requirements/peers-mlserver.in -o requirements/peers-mlserver.txt
 # Without hashes: torch is a different file for CPU, CUDA and ROCm machines.
 $compile --extra training pyproject.toml -o requirements/training.txt

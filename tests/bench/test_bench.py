@@ -9,6 +9,7 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
 from bench.measurement import SETTINGS, Cell, models_of
+from bench.memory import MemorySample, memory_lines
 from bench.report import rows_of, table
 from bench.segmenter_cost import WITH, WITHOUT, costs_of, table_of, write_repository_without
 from bench.variants import VARIANTS, Variant, changed
@@ -76,3 +77,11 @@ def test_a_variant_changes_only_its_setting(variant: Variant) -> None:
     assert made.dynamic_batching.max_queue_delay_microseconds == (variant.delay_us or 0)
     for same in ("input", "output", "max_batch_size", "backend", "name"):
         assert getattr(made, same) == getattr(shipped, same)
+
+
+def test_growth_of_memory_is_that_after_a_tenth_of_the_images() -> None:
+    """What is loaded for the first image is no growth."""
+    sizes = {0: 50e6, 100: 100e6, 200: 400e6, 1000: 103e6}
+    samples = [MemorySample(images, {"gateway": int(size)}) for images, size in sizes.items()]
+    assert memory_lines(samples)[2:] == ["| gateway | 50.0 | 100.0 | 103.0 | +3.0 % |"]
+    assert "after 100 images | after 1000 images" in memory_lines(samples)[0]

@@ -14,7 +14,7 @@ from packaging.version import Version
 
 REQUIREMENTS = Path(__file__).parents[2] / "requirements"
 PYPROJECT = tomllib.loads((REQUIREMENTS.parent / "pyproject.toml").read_text())
-LOCKS = ("serve", "dev", "training", "triton", "image-gateway", "image-auth", "image-models", "image-triton")
+LOCKS = ("serve", "dev", "training", "triton", "peers", "image-gateway", "image-auth", "image-models", "image-triton")
 IMAGES = ["gateway", "auth", "models", "study", "triton"]
 
 

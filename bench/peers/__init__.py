@@ -1,0 +1,1 @@
+"""What users would pick instead of Hepar, measured in one run with it: `make bench-peers`."""
