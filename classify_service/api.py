@@ -59,7 +59,8 @@ async def classify(
     `outcome` is `decided` with a `label`; `indeterminate`, below the ensemble's decision threshold; or `out_of_scope`,
     with the reason and without votes, for an image unlike the abdominal CT that the networks were trained on.
     """
-    return await json_response(await service.analyse(image, options, deadline, caller.subject, frame))
+    result = await service.analyse(image, options, deadline, caller.subject, frame)
+    return await json_response(result, large=options.renders)
 
 
 @router.post(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import cast
 
 import numpy as np
@@ -42,6 +43,8 @@ DEFAULT_METHOD: VotingMethod = "soft_vote"
 _LOGITS_MAX = 1e4
 Liver = NDArray[np.bool_]
 """(h, w): the segmenter's mask of the liver, over its input."""
+LiverShares = Callable[[int, int], NDArray[np.float64]]
+"""`cell_shares` of one liver, by height and width of the activation map."""
 
 
 @dataclass(frozen=True)
@@ -71,21 +74,22 @@ class ClassifierOutput:
         same_shape = self.card.input.height * width == self.card.input.width * height
         return self.card.liver_pooling is not None and self.activation is not None and same_shape
 
-    def vote(self, liver: Liver | None) -> Vote:
-        """liver: the mask to pool the evidence in; None for the whole image."""
+    def vote(self, liver: LiverShares | None) -> Vote:
+        """liver: to pool the evidence in; None for the whole image."""
         logits, temperature = self.logits, self.card.temperature
         pooling = self.card.liver_pooling
         if liver is not None and pooling is not None and self.activation is not None:
-            logits, temperature = logits_in_liver(self.activation, liver, pooling), pooling.temperature
+            shares = liver(*self.activation.shape[1:])
+            logits, temperature = logits_in_liver(self.activation, shares, pooling), pooling.temperature
         return Vote(self.card.name, tuple(self.card.labels), calibrated_probabilities(logits, temperature))
 
-    def activation_map(self, label: str, liver: Liver | None) -> ActivationMap | None:
+    def activation_map(self, label: str, liver: LiverShares | None) -> ActivationMap | None:
         """Over the image as sent. liver: evidence outside of it did not count; None for the whole image."""
         if self.activation is None:
             return None
         values = self.activation[self.card.labels.index(label)]
         if liver is not None:
-            values = np.where(cell_shares(liver, *values.shape) > 0, values, 0)
+            values = np.where(liver(*values.shape) > 0, values, 0)
         return map_on_image(values, self.transform, self.orientation)
 
 
@@ -95,6 +99,7 @@ class Classifiers(ModelService[VotingOptions, ClassifierOutput, Classification])
     task = "classification"
     models_parameter = "classifiers"
     method_parameter = "vote"
+    combines_at_once = True
 
     def __init__(self, backend: ModelBackend) -> None:
         super().__init__(backend)
@@ -156,8 +161,8 @@ class Classifiers(ModelService[VotingOptions, ClassifierOutput, Classification])
         decision = _decision(ensemble, votes, weights)
         label = decision.most_probable_label
         entropy, mutual_information = disagreement(votes, weights)
-        maps = {output.card.name: output.activation_map(label, liver) for output in outputs}
         preview, options = request.image.preview, request.options
+        maps = {output.card.name: output.activation_map(label, liver) for output in outputs if options.renders}
         return Classification(
             outcome=_outcome(decision),
             label=decision.label,
@@ -204,12 +209,12 @@ class Classifiers(ModelService[VotingOptions, ClassifierOutput, Classification])
         }
 
 
-def _common_liver(outputs: Sequence[ClassifierOutput], scope: ScopeResult) -> Liver | None:
-    """The mask that all votes are from; None where one of them can only be from the whole image."""
+def _common_liver(outputs: Sequence[ClassifierOutput], scope: ScopeResult) -> LiverShares | None:
+    """The liver that all votes are from; None where one of them can only be from the whole image."""
     if scope.segmented is None or not scope.segmented.masks.liver_seen:
         return None
     liver = scope.segmented.masks.liver
-    return liver if all(output.pools_in(liver) for output in outputs) else None
+    return cache(partial(cell_shares, liver)) if all(output.pools_in(liver) for output in outputs) else None
 
 
 def _weights(ensemble: Ensemble, votes: Sequence[Vote]) -> Mapping[str, float]:

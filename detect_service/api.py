@@ -58,7 +58,8 @@ async def detect(
     its size in pixels, and in millimetres where the file gives the pixel spacing, and the outline of the lesion in it.
     Boxes outside the liver are left out.
     """
-    return await json_response(await service.analyse(image, options, deadline, caller.subject, frame))
+    result = await service.analyse(image, options, deadline, caller.subject, frame)
+    return await json_response(result, large=options.renders)
 
 
 @router.post(

@@ -36,9 +36,8 @@ def pooled_evidence(
 
 
 def logits_in_liver(
-    activation: NDArray[np.floating], liver: NDArray[np.bool_], pooling: LiverPooling
+    activation: NDArray[np.floating], shares: NDArray[np.float64], pooling: LiverPooling
 ) -> NDArray[np.float64]:
-    """(labels,). activation: (labels, h, w).  liver: see `cell_shares`. Raises ValueError where it is empty."""
-    _, height, width = activation.shape
-    evidence = pooled_evidence(activation, cell_shares(liver, height, width), pooling.sharpness)
+    """(labels,). activation: (labels, h, w).  shares: see `cell_shares`. Raises ValueError where there is no liver."""
+    evidence = pooled_evidence(activation, shares, pooling.sharpness)
     return np.asarray(np.array(pooling.weights) @ evidence + np.array(pooling.bias))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import cast
 
 import numpy as np
@@ -47,19 +48,19 @@ class OrganMasks:
     transform: LetterboxTransform
     geometry: Geometry
 
-    @property
+    @cached_property
     def liver(self) -> NDArray[np.bool_]:
         """(h, w)"""
         return np.asarray(self.shares[LIVER] >= LIVER_THRESHOLD * _FULL)
 
     @property
     def liver_seen(self) -> bool:
-        return int(self.liver.sum()) >= LIVER_SEEN_PX
+        return np.count_nonzero(self.liver) >= LIVER_SEEN_PX
 
     @property
     def liver_area_px(self) -> float:
         """In pixels of the image as sent."""
-        return float(self.liver.sum()) / self._input_px_per_sent_px
+        return np.count_nonzero(self.liver) / self._input_px_per_sent_px
 
     def share_in_liver(self, corners: Corners) -> float:
         """Of a box (x_min, y_min, x_max, y_max in pixels of the display): the share of its area inside the liver."""

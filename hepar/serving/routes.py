@@ -46,9 +46,9 @@ SLICES_SCOPE_REQUIRED = _WORKER
 StudyWorker = Annotated[Principal, _WORKER]
 
 
-async def json_response(document: Document) -> Response:
-    """Serialised in a thread: with rendered images a document has several megabytes."""
-    content = await asyncio.to_thread(document.model_dump_json)
+async def json_response(document: Document, *, large: bool = True) -> Response:
+    """large: serialised in a thread, because with rendered images or many results it has megabytes."""
+    content = await asyncio.to_thread(document.model_dump_json) if large else document.model_dump_json()
     return Response(content, media_type="application/json")
 
 

@@ -34,6 +34,7 @@ ALGORITHM = "ES256"
 TOKEN_TYPE = "at+jwt"  # noqa: S105
 LEEWAY_S = 5
 _TOKEN_BYTES_MAX = 4096
+_VERIFIED_MAX = 1_000
 _HEADER_BYTES_MAX = 1024
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 _HEADER_NAMES = {"alg", "typ", "kid"}
@@ -164,6 +165,7 @@ class KeyCache:
         self._fetched_at = self._missed_at = -math.inf
         self._fetching = asyncio.Lock()
         self._keys: dict[str, Key] = {}
+        self._verified: dict[tuple[str, TokenRules], Principal] = {}
 
     @property
     def known(self) -> bool:
@@ -171,15 +173,22 @@ class KeyCache:
         return bool(self._keys)
 
     async def principal(self, token: str, rules: TokenRules) -> Principal:
-        """Verifies a token; fetches the keys first where it names an unknown one.
+        """Verifies a token, once for all its requests; fetches the keys first where it names an unknown one.
 
         Raises Unauthenticated, and Unavailable as long as no key was ever fetched.
         """
+        known = self._verified.get((token, rules))
+        if known is not None and known.expires_at > time.time() - LEEWAY_S:
+            return known
         if token_key_id(token) not in self._keys:
             await self.refresh(missed=True)
             if not self._keys:
                 raise Unavailable("sign-in cannot be checked at the moment")
-        return read_token(token, self._keys, rules)
+        principal = read_token(token, self._keys, rules)
+        if len(self._verified) >= _VERIFIED_MAX:
+            self._verified.clear()
+        self._verified[token, rules] = principal
+        return principal
 
     async def refresh(self, *, missed: bool = False) -> bool:
         """Fetches the keys unless that was just tried; True when keys are known. Parallel callers wait for one fetch.
@@ -191,6 +200,7 @@ class KeyCache:
             if time.monotonic() - last >= self._interval_s:
                 try:
                     self._keys = verification_keys(await self._fetch())
+                    self._verified.clear()  # a key may have been withdrawn
                 except HeparError as error:
                     _log.warning("the public keys cannot be fetched", extra={"reason": error.detail})
                 self._fetched_at = time.monotonic()

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import gc
 import resource
+import socket
 import threading
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 
+_ALLOCATIONS_PER_COLLECTION = 10_000
+
 
 class DrainingServer(uvicorn.Server):
-    """At the first SIGTERM or Ctrl-C `app.state.draining` becomes true; the listener closes `delay_s` seconds later."""
+    """At the first SIGTERM or Ctrl-C `app.state.draining` becomes true; the listener closes `delay_s` seconds later.
+
+    What a service has made by its start lives as long as the process, so the garbage collector leaves it out.
+    """
 
     def __init__(self, config: uvicorn.Config, app: FastAPI, delay_s: float) -> None:
         super().__init__(config)
         self._app = app
         self._delay_s = delay_s
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(_ALLOCATIONS_PER_COLLECTION)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         second = self._app.state.draining

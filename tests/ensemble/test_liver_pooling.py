@@ -57,7 +57,7 @@ def test_the_last_layer_of_the_network_makes_logits_of_the_evidence() -> None:
     pooling = LiverPooling(
         sharpness=SHARPNESS, weights=[[1, 0.5, 0], [0, -1, 0], [0, 0, 9]], bias=[0.25, 0, -1], temperature=1
     )
-    logits = logits_in_liver(activation, liver_of(slice(0, 9), slice(3, 5)), pooling)
+    logits = logits_in_liver(activation, cell_shares(liver_of(slice(0, 9), slice(3, 5)), 4, 4), pooling)
     assert logits == pytest.approx([2.25, -2, -1])
 
 

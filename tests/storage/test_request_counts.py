@@ -87,3 +87,54 @@ def test_expired_counts_are_deleted_and_living_ones_are_not(state: State, clock:
             assert sum(await hits(counts, 12)) == 10
 
     asyncio.run(scenario())
+
+
+def test_a_large_limit_is_never_exceeded_and_one_process_gets_all_of_it(state: State, clock: Clock) -> None:
+    limit = RateLimit("account a", 200)
+
+    async def scenario() -> None:
+        async with state() as database:
+            counts = RequestCounts(database, clock)
+            usages = [(await counts.hit([limit]))[0] for _ in range(202)]
+            assert [usage.allowed for usage in usages] == [True] * 200 + [False] * 2
+            assert [usage.remaining for usage in usages] == [*range(199, -1, -1), 0, 0]
+            assert all((usage.retry_after_s > 0) == (usage.remaining == 0) for usage in usages)
+
+    asyncio.run(scenario())
+
+
+def test_processes_with_leases_allow_no_more_than_the_limit_together(state: State, clock: Clock) -> None:
+    limit = RateLimit("account a", 200)
+
+    async def scenario() -> int:
+        async with state() as one, state() as other:
+            both = [RequestCounts(database, clock) for database in (one, other)]
+            allowed = await asyncio.gather(*(hits(counts, 30, limit) for counts in both for _ in range(4)))
+        return sum(map(sum, allowed))
+
+    # A process that is refused may leave a lease of 5 to the other one.
+    assert 195 <= asyncio.run(scenario()) <= 200
+
+
+def test_a_lease_needs_no_database_and_ends_with_its_window(state: State, clock: Clock) -> None:
+    limit = RateLimit("account a", 200)
+
+    async def scenario() -> None:
+        async with state() as database:
+            counts = RequestCounts(database, clock)
+            clock.seconds = 60_000 * 60
+            assert await hits(counts, 1, limit) == [True]
+        # Closed: what follows would open a connection to a new, empty database.
+        assert [usage.remaining for usage in [(await counts.hit([limit]))[0] for _ in range(4)]] == [198, 197, 196, 195]
+
+    async def next_window() -> None:
+        other = RateLimit("account b", 200)
+        async with state() as database:
+            counts = RequestCounts(database, clock)
+            await hits(counts, 1, other)
+            clock.seconds += 60
+            (usage,) = await counts.hit([other])
+            assert usage.remaining == 200 - 5 - 1  # the whole lease of the window before counts
+
+    asyncio.run(scenario())
+    asyncio.run(next_window())

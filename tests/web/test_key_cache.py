@@ -11,7 +11,7 @@ from auth_service.tokens import TokenIssuer
 from hepar.contracts.tokens import PublicKeys
 from hepar.core.errors import BadUpstream, HeparError, Unauthenticated, Unavailable
 from hepar.web import access_tokens
-from hepar.web.access_tokens import KeyCache
+from hepar.web.access_tokens import LEEWAY_S, KeyCache, TokenRules
 from tests.support.tokens import RULES, good_claims, new_issuer, signed
 
 
@@ -195,3 +195,43 @@ def test_a_known_key_needs_no_fetch(issuer: TokenIssuer, fake_time: FakeTime) ->
 
     asyncio.run(scenario())
     assert fetch.fetches == 1
+
+
+def test_a_verified_token_is_refused_when_it_has_expired_or_its_key_was_withdrawn(
+    issuer: TokenIssuer, fake_time: FakeTime
+) -> None:
+    published = PublicKeys(keys=issuer.keys.published())
+
+    async def scenario() -> None:
+        cache = KeyCache(PublishedKeys(published, published, PublicKeys(keys=[])), interval_s=0)
+        token = issuer.issue("somebody", "analyses")
+        principal = await cache.principal(token, RULES)
+        assert await cache.principal(token, RULES) is principal  # not verified again
+        with pytest.raises(Unauthenticated):
+            await cache.principal(token, TokenRules(RULES.issuer, "another audience"))
+        fake_time.time = lambda: float(principal.expires_at + LEEWAY_S)
+        with pytest.raises(Unauthenticated):
+            await cache.principal(token, RULES)
+        fake_time.time = time.time
+        assert await cache.principal(token, RULES) is principal
+        assert await cache.refresh()
+        assert await cache.principal(token, RULES) == principal
+        assert not await cache.refresh()
+        with pytest.raises(Unavailable):
+            await cache.principal(token, RULES)
+
+    asyncio.run(scenario())
+
+
+def test_a_bounded_number_of_verified_tokens_is_kept(issuer: TokenIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access_tokens, "_VERIFIED_MAX", 2)
+
+    async def scenario() -> None:
+        cache = KeyCache(PublishedKeys(PublicKeys(keys=issuer.keys.published())))
+        token = issuer.issue("somebody", "analyses")
+        first = await cache.principal(token, RULES)
+        for _ in range(2):
+            await cache.principal(issuer.issue("another", "analyses"), RULES)
+        assert await cache.principal(token, RULES) is not first
+
+    asyncio.run(scenario())

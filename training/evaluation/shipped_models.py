@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from hepar.contracts.cards import LiverPooling, ModelCard, Task
-from hepar.ensemble.liver_pooling import logits_in_liver
+from hepar.ensemble.liver_pooling import cell_shares, logits_in_liver
 from training.evaluation.inference import predict_boxes, predict_logits, run_model_on
 from training.metrics.classification import Floats
 from training.metrics.detection import Boxes
@@ -85,7 +85,7 @@ def all_logits_in_liver(activation: NDArray[np.floating], livers: NDArray[np.boo
     The services classify no image without a liver.
     """
     rows = [
-        logits_in_liver(maps, liver if liver.any() else np.ones_like(liver), pooling)
+        logits_in_liver(maps, cell_shares(liver if liver.any() else np.ones_like(liver), *maps.shape[1:]), pooling)
         for maps, liver in zip(activation, livers, strict=True)
     ]
     return np.stack(rows)

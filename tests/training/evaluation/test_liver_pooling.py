@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import special
 
 from hepar.contracts.cards import ModelCard
-from hepar.ensemble.liver_pooling import logits_in_liver
+from hepar.ensemble.liver_pooling import cell_shares, logits_in_liver
 from hepar.ensemble.voting import calibrated_probabilities as served
 from tests.support import tiny_models
 from training.evaluation.inference import run_model_on
@@ -51,7 +51,7 @@ def test_the_card_holds_the_last_layer_of_the_shipped_network(name: str) -> None
     rng = np.random.default_rng(1)
     images = np.stack([np.full((side, side), 90), rng.integers(0, 255, (side, side))]).astype(np.uint8)
     outputs = run_model_on(item.model, images)
-    everywhere = np.ones((side, side), dtype=bool)
+    everywhere = np.ones(outputs["activation"].shape[2:])
     pooled = [logits_in_liver(activation, everywhere, pooling) for activation in outputs["activation"]]
     assert np.array(pooled) == pytest.approx(outputs["logits"], abs=1e-4)
 
@@ -65,7 +65,8 @@ def test_training_and_services_compute_the_same_probabilities() -> None:
     liver = np.zeros((1, side, side), dtype=bool)
     liver[0, :60, :60] = True  # far from the lesion
     (activation,) = run_model_on(item.model, image)["activation"]
-    expected = served(logits_in_liver(activation, liver[0], pooling), pooling.temperature)
+    shares = cell_shares(liver[0], *activation.shape[1:])
+    expected = served(logits_in_liver(activation, shares, pooling), pooling.temperature)
     (trained,) = calibrated_probabilities([item], image, liver)["classify_unet"]
     assert trained == pytest.approx(expected)
     (whole,) = calibrated_probabilities([item], image)["classify_unet"]
