@@ -195,7 +195,7 @@ def test_an_object_that_never_ends_is_cut_off_and_memory_stays(listener: Running
 def test_two_hundred_associations_leave_room_for_nobody_else_and_nothing_behind(listener: RunningListener) -> None:
     assert listener.answers()
     before, threads = listener.memory_bytes(), listener.threads()
-    request, answers = association_request(), []
+    request, answers, start = association_request(), [], time.monotonic()
     with ExitStack() as stack:
         connections = [stack.enter_context(connected(listener)) for _ in range(200)]
         for connection in connections:
@@ -204,8 +204,8 @@ def test_two_hundred_associations_leave_room_for_nobody_else_and_nothing_behind(
             except ConnectionError:
                 continue
         answers = [answer(connection) for connection in connections]
-    assert answers.count(ACCEPTED) <= ASSOCIATIONS_MAX
-    assert answers.count(ACCEPTED) >= 1
+    replaced = (time.monotonic() - start) // IDLE_S  # times that silent associations made room for others
+    assert 1 <= answers.count(ACCEPTED) <= ASSOCIATIONS_MAX * (1 + replaced)
     assert set(answers) <= {ACCEPTED, REJECTED, None}
     wait_until(listener.answers)
     wait_until(lambda: listener.threads() <= threads + 2)
