@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 from pydicom import Dataset
 
+from hepar.contracts.study_files import Language
 from hepar.contracts.study_results import StudyResult
 from hepar.imaging.volume import SliceSource
 from study_service.analysed_volume import LIVER_LABEL, AnalysedVolume, StoredVolume
 from study_service.documents import AnalysedVersion, PatientIdentifiers
 from study_service.errors import NoSuchSlice
-from study_service.outputs.context import Language, OutputContext, SourceSlice
+from study_service.outputs.context import OutputContext, SourceSlice
 from study_service.outputs.key_images import key_slice_indices
 
 
@@ -25,6 +26,12 @@ class OutputOptions:
     language: Language
     uid_root: str
     key_slices: tuple[int, ...] = ()
+
+
+def require_slices(result: StudyResult, slices: Iterable[int]) -> None:
+    """Raises NoSuchSlice."""
+    if any(index >= result.volume.slices for index in slices):
+        raise NoSuchSlice
 
 
 async def read_output_context(

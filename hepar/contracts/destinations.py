@@ -6,13 +6,14 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from .base import Document, example_of, with_example
-from .study_files import FileName
+from .study_files import FileName, Language
 
 DESTINATIONS_PATH = "/v1/destinations"
 SENDS_PATH = "/v1/sends"
 DestinationKind = Literal["dicom", "dicomweb", "fhir"]
 DestinationName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 SendStatus = Literal["waiting", "sent", "failed"]
+KeySlices = Annotated[list[Annotated[int, Field(ge=0, lt=100_000)]], Field(min_length=1, max_length=5)]
 _AT = "2026-11-26T09:31:12Z"
 _ID = "6b1f0e0a-2f2b-4c57-8e0f-1d6f7b8a9c01"
 _STUDY_ID = "0b0e7f0a-5d4e-4c8a-9a5e-0d7f6b3f7c11"
@@ -76,6 +77,12 @@ class SendRequest(Document):
     version: int | None = Field(
         default=None, ge=1, lt=2**31, description="version of the result; the newest that is finished by default"
     )
+    language: Language | None = Field(
+        default=None, description="of the report and of key images; that of the destination by default"
+    )
+    key_slices: KeySlices | None = Field(
+        default=None, description="slices to show in the report and in key images, instead of the result's key slices"
+    )
 
 
 class FetchRequest(Document):
@@ -117,6 +124,8 @@ class Send(Document):
     next_attempt_at: datetime | None = Field(default=None, description="where it waits, UTC")
     ended_at: datetime | None = Field(default=None, description="when it was sent or had failed, UTC")
     reason: str | None = Field(default=None, description="why the last attempt failed; nothing about the patient")
+    language: Language | None = Field(default=None, description="as it was requested")
+    key_slices: list[int] | None = Field(default=None, description="as they were requested")
 
 
 class SendList(Document):

@@ -2,6 +2,8 @@
 
 from typing import Literal, get_args
 
+Language = Literal["en", "de"]
+"""Of reports and key images."""
 FileName = Literal[
     "result.json", "lesions.csv", "report.pdf", "report.png", "report.fhir.json", "segmentation.dcm",
     "measurements.dcm", "measurements-2d.dcm", "report.dcm",

@@ -10,12 +10,11 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field
 
 from hepar.contracts.studies import STUDIES_PATH
-from hepar.contracts.study_files import FileName
+from hepar.contracts.study_files import FileName, Language
 from hepar.core.errors import NotFound
 from hepar.web.openapi import problems
 from study_service.api.dependencies import PRINCIPAL, SLICES_MAX
 from study_service.api.versions import NOT_MODIFIED, VersionRequest, VersionRequestDep
-from study_service.outputs.context import Language
 from study_service.outputs.key_images import KEY_IMAGES_MAX
 from study_service.outputs.registry import BY_MEDIA_TYPE, OUTPUTS
 

@@ -9,9 +9,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from hepar.contracts.destinations import DestinationName
-from hepar.contracts.study_files import DICOM_FILES, FileName
+from hepar.contracts.study_files import DICOM_FILES, FileName, Language
 from study_service.dicom_settings import AETitle
-from study_service.outputs.context import Language
 
 EVERY_OWNER = "*"
 _OF_ARCHIVES: tuple[FileName, ...] = tuple(name for name in DICOM_FILES if name != "measurements-2d.dcm")

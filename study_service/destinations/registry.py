@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hepar.contracts.destinations import DestinationKind
-from hepar.contracts.study_files import FileName
+from hepar.contracts.study_files import FileName, Language
 from study_service.destinations.configuration import (
     ConfiguredDestination,
     DicomDestination,
@@ -17,7 +17,6 @@ from study_service.destinations.dicomweb import DicomWebSender
 from study_service.destinations.fhir import fhir_sender
 from study_service.destinations.sender import Sender
 from study_service.errors import NoSuchDestination
-from study_service.outputs.context import Language
 from study_service.webhooks.targets import TargetRules
 
 

@@ -85,7 +85,8 @@ class SendQueue:
                 return {}
             version = analysed_version(self.keys, study, stored)
             result = await read_result(session, self.keys, study, stored)
-        return await self.files.make(version, result, self.target.files, self.target.language)
+        language = send.language or self.target.language
+        return await self.files.make(version, result, self.target.files, language, tuple(send.key_slices))
 
     async def _record_success(self, send: StoredSend) -> None:
         values = {"status": "sent", "ended_at": self.now(), "reason": None}

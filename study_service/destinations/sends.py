@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from sqlalchemy import ColumnElement, delete, func, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hepar.contracts.destinations import DestinationQueue, Send, SendStatus
+from hepar.contracts.destinations import DestinationQueue, Send, SendRequest, SendStatus
 from hepar.storage.database import Database
 from hepar.storage.paging import PageRequest, paged
 from study_service.accesses import record_access
@@ -37,16 +37,22 @@ class Sends:
         self._database = database
         self._now = now
 
-    async def request(self, caller: Caller, study_id: str, version: int, destination: str) -> Send:
-        """For a study that the caller was seen to be allowed to read. The same send is queued once only."""
+    async def request(self, caller: Caller, study_id: str, version: int, form: SendRequest) -> Send:
+        """For a study that the caller was seen to be allowed to read. The same send is queued once only.
+
+        version: that of the result which the form asks for.
+        """
         same = (StoredSend.study_id == study_id) & (StoredSend.version == version)
-        same &= (StoredSend.destination == destination) & (StoredSend.status == "waiting")
+        same &= (StoredSend.destination == form.destination) & (StoredSend.status == "waiting")
+        key_slices = form.key_slices or []
         async with self._database.writing() as session:
-            row = (await session.scalars(select(StoredSend).where(same).limit(1))).one_or_none()
+            waiting = (await session.scalars(select(StoredSend).where(same))).all()
+            row = next((one for one in waiting if (one.language, one.key_slices) == (form.language, key_slices)), None)
             if row is None:
-                row = _new_send(study_id, version, destination, caller.subject, self._now())
+                row = _new_send(study_id, version, form.destination, caller.subject, self._now())
+                row.language, row.key_slices = form.language, key_slices
                 session.add(row)
-            details = {"destination": destination, "version": version}
+            details = {"destination": form.destination, "version": version}
             await record_access(session, "send_requested", caller, study_id, self._now(), **details)
         return _document(row)
 
@@ -121,6 +127,7 @@ class Sends:
 def _new_send(study_id: str, version: int, destination: str, requested_by: str | None, now: datetime) -> StoredSend:
     row = StoredSend(id=str(uuid.uuid4()), study_id=study_id, version=version, destination=destination)
     row.status, row.requested_by, row.ended_at, row.reason = "waiting", requested_by, None, None
+    row.language, row.key_slices = None, []
     row.created_at, row.due_at, row.attempts = now, now, 0
     return row
 
@@ -140,5 +147,7 @@ def _document(row: StoredSend) -> Send:
             "next_attempt_at": row.due_at if waiting else None,
             "ended_at": row.ended_at,
             "reason": row.reason,
+            "language": row.language,
+            "key_slices": row.key_slices or None,
         }
     )

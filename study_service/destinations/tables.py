@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, Integer, String
+from sqlalchemy import JSON, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from hepar.contracts.study_files import Language
 from hepar.storage.tables import PagedRow
 from study_service.outbox import OutboxRow
 from study_service.tables import Base
@@ -16,6 +17,7 @@ class StoredSend(PagedRow, OutboxRow, Base):
     """A version of a study for one destination; deleted with the study.
 
     status: `waiting`, `sent` or `failed`.  requested_by: None where it is automatic.  reason: of the last failure.
+    language: that of the destination where it is None.  key_slices: those of the result where it is empty.
     """
 
     __tablename__ = "study_sends"
@@ -32,3 +34,5 @@ class StoredSend(PagedRow, OutboxRow, Base):
     requested_by: Mapped[str | None] = mapped_column(String(64))
     ended_at: Mapped[datetime | None]
     reason: Mapped[str | None] = mapped_column(String(300))
+    language: Mapped[Language | None] = mapped_column(String(2))
+    key_slices: Mapped[list[int]] = mapped_column(JSON)

@@ -6,17 +6,17 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
+from hepar.contracts.study_files import Language
 from hepar.contracts.study_results import StudyResult
 from hepar.imaging.geometry import Geometry
 from hepar.imaging.volume import SliceSource, VolumeGeometry
 
-Language = Literal["en", "de"]
 _UUID_ROOT = "2.25"
 _UID_LENGTH_MAX = 64
 
@@ -83,10 +83,21 @@ class OutputContext:
         """A UID under the installation's root, the same for the same name and key slices of a version of a result."""
         return result_uid(self.result, self.uid_root, self._with_slices(name))
 
+    def text_uid(self, name: str) -> str:
+        """As uid, for objects with words of a language: in another language, they are other objects."""
+        return self.uid(name if self.language == "en" else f"{name} in {self.language}")
+
     def document_uid(self, name: str) -> str:
         """As uid, for objects that state corrections of readers: with each correction, they are other objects."""
+        return self.uid(self._as_corrected(name))
+
+    def text_document_uid(self, name: str) -> str:
+        """As text_uid and document_uid."""
+        return self.text_uid(self._as_corrected(name))
+
+    def _as_corrected(self, name: str) -> str:
         reading = self.result.reading
-        return self.uid(name if reading is None else f"{name} after {reading.summary.corrections} corrections")
+        return name if reading is None else f"{name} after {reading.summary.corrections} corrections"
 
     def uuid(self, name: str) -> uuid.UUID:
         """The same for the same name and chosen key slices in the same version of the same result."""

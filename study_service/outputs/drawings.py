@@ -17,7 +17,9 @@ from .wording import WORDS, Wording
 LABEL_COLOURS = {"cholangiocarcinoma": "#ff9f1c", "metastasis": "#2ec4ff"}
 _UNDECIDED_COLOUR, _LIVER_COLOUR = "#ffe066", "#7fd18b"
 _BAR_PX = 34
-_SCALE_MM = 50.0
+_SCALES_CM = (5, 2, 1)
+_SCALE_SHARE_MAX = 0.4
+"""Of the width: the letter of the side stands in the middle."""
 _LABEL_ROOM_PX = 20
 
 
@@ -32,6 +34,8 @@ def caption(image: KeyImage, words: Wording) -> str:
 def drawing_data(image: KeyImage) -> Data:
     """What the templates need to draw a key image."""
     height, width = image.grey.shape
+    fitting = (scale for scale in _SCALES_CM if 10 * scale < _SCALE_SHARE_MAX * width * image.mm_per_px)
+    scale_cm = next(fitting, _SCALES_CM[-1])
     marks = []
     for mark in image.marks:
         x, y = _label_place(mark)
@@ -40,7 +44,8 @@ def drawing_data(image: KeyImage) -> Data:
         "svg": _svg(image),
         "width": width,
         "height": height,
-        "scale_px": _SCALE_MM / image.mm_per_px,
+        "scale_px": 10 * scale_cm / image.mm_per_px,
+        "scale_text": f"{scale_cm} cm",
         "marks": marks,
     }
 

@@ -20,7 +20,7 @@ def encapsulated_pdf_file(context: OutputContext) -> bytes | None:
         return None
     content = report_pdf(context)
     instance = new_instance(context, "pdf", EncapsulatedPDFStorage, modality="DOC")
-    instance.SOPInstanceUID = context.document_uid("pdf 1")
+    instance.SOPInstanceUID = context.text_document_uid("pdf 1")
     instance.file_meta.MediaStorageSOPInstanceUID = UID(instance.SOPInstanceUID)
     instance.SeriesDescription = "Hepar report (research)"
     instance.ConversionType = "WSD"

@@ -44,7 +44,7 @@ def new_instance(context: OutputContext, kind: str, sop_class_uid: str, modality
     instance = Dataset()
     instance.update(study_attributes(context))
     instance.SOPClassUID = sop_class_uid
-    instance.SOPInstanceUID = context.uid(f"{kind} {number}")
+    instance.SOPInstanceUID = context.text_uid(f"{kind} {number}")
     instance.SeriesInstanceUID = context.uid(f"{kind} series")
     instance.SeriesNumber = SERIES_NUMBERS[kind]
     instance.InstanceNumber = number

@@ -12,10 +12,11 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
 from hepar.contracts.lesions import Lesion
+from hepar.contracts.study_files import Language
 from hepar.contracts.study_results import StudyResult
 
 from . import codes
-from .context import Language, result_uuid
+from .context import result_uuid
 from .fhir_values import category, code_system_url, concept, identifier_of_uid, identifier_of_uuid, quantity
 from .reading import reading_sentences
 from .statements import finding_statement, presence_of_lesions

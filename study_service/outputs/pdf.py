@@ -6,6 +6,7 @@ from datetime import date
 
 from hepar.contracts.lesions import Lesion
 
+from .analysis_texts import in_language
 from .context import OutputContext
 from .drawings import caption, colour_of, drawing_data
 from .key_images import key_image, key_slices
@@ -79,7 +80,7 @@ def _figures(context: OutputContext, words: Wording) -> dict[str, str]:
     result = context.result
     types = result.type_probabilities
     share = f" ({words.percent(types[result.label])})" if result.label in types else ""
-    burden = "" if result.tumour_percent is None else f" ({words.number(result.tumour_percent, 1)} %)"
+    burden = "" if result.tumour_percent is None else f" ({words.number(result.tumour_percent, 1)}{words.percent_sign})"
     return {
         "tumour_probability": words.percent(result.tumour_probability),
         "type": words.term("label", result.label) + share,
@@ -109,9 +110,12 @@ def _cells(lesion: Lesion, words: Wording) -> list[str]:
 def _method(context: OutputContext, words: Wording) -> dict[str, str]:
     result = context.result
     chosen = next((series for series in result.series if series.chosen), None)
-    remarks = result.warnings[:REMARKS_MAX] + _more(words, len(result.warnings) - REMARKS_MAX)
+    remarks = [in_language(remark, context.language) for remark in result.warnings[:REMARKS_MAX]]
+    remarks += _more(words, len(result.warnings) - REMARKS_MAX)
     lines = {
-        "input": "" if chosen is None else words["chosen"].format(images=chosen.images, reason=_cut(chosen.reason)),
+        "input": ""
+        if chosen is None
+        else words["chosen"].format(images=chosen.images, reason=_cut(in_language(chosen.reason, context.language))),
         "models": ", ".join(f"{model.model} {model.version}" for model in result.models),
         "missing_models": ", ".join(result.missing_models),
         "remarks": " ".join(_cut(remark) for remark in remarks),

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from hepar.contracts.study_files import Language
 from hepar.contracts.study_results import StudyResult
-
-from .context import Language
 
 Presence = Literal["present", "absent", "indeterminate"]
 

@@ -6,16 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from .context import Language
+from hepar.contracts.study_files import Language
 
 MISSING = "\N{EN DASH}"
 
 
 @dataclass(frozen=True)
 class Wording:
-    """decimal: separates units from tenths.  date_format: of strftime.  texts: by key, the same keys in all."""
+    """decimal: separates units from tenths.  percent_sign: with the space before it.  date_format: of strftime.
+
+    texts: by key, the same keys in all.
+    """
 
     decimal: str
+    percent_sign: str
     date_format: str
     texts: Mapping[str, str]
 
@@ -29,7 +33,8 @@ class Wording:
         """share: 0 to 1. Never rounded to certainty."""
         if share is None:
             return MISSING
-        return "> 99 %" if share > 0.99 else "< 1 %" if share < 0.01 else f"{share:.0%}".replace("%", " %")
+        rounded = "> 99" if share > 0.99 else "< 1" if share < 0.01 else f"{100 * share:.0f}"
+        return f"{rounded}{self.percent_sign}"
 
     def date(self, value: date) -> str:
         return value.strftime(self.date_format)
@@ -207,6 +212,6 @@ _GERMAN = {
     "lobe.right": "rechts",
 }
 WORDS: Mapping[Language, Wording] = {
-    "en": Wording(".", "%Y-%m-%d", _ENGLISH),
-    "de": Wording(",", "%d.%m.%Y", _GERMAN),
+    "en": Wording(".", "%", "%Y-%m-%d", _ENGLISH),
+    "de": Wording(",", " %", "%d.%m.%Y", _GERMAN),
 }

@@ -15,8 +15,8 @@ OF_STUDY = f"{STUDY}/sends"
 _NEW_STATUS = "UPDATE study_sends SET status = ?, due_at = '2100-01-01 00:00:00' WHERE id = ?"
 
 
-def send_to(api: PublicApi, study_id: str, destination: str = "archive") -> httpx2.Response:
-    return api.call("POST", place(OF_STUDY, study_id), json={"destination": destination})
+def send_to(api: PublicApi, study_id: str, destination: str = "archive", **more: object) -> httpx2.Response:
+    return api.call("POST", place(OF_STUDY, study_id), json={"destination": destination} | more)
 
 
 def send_id(api: PublicApi, status: str) -> str:
@@ -112,5 +112,6 @@ SEND_PROBLEMS: dict[tuple[str, str], Request] = {
     ("send_study", "no-such-destination"): lambda api: send_to(api, finished(api), "nowhere"),
     ("send_study", "no-such-study"): with_body(nobody),
     ("send_study", "study-not-finished"): with_body(new),
+    ("send_study", "no-such-slice"): lambda api: send_to(api, finished(api), key_slices=[99_999]),
     ("list_study_sends", "no-such-study"): nothing("GET", OF_STUDY),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pydicom
 import pytest
 
 from hepar.contracts.base import RESEARCH_USE_NOTICE
@@ -54,6 +56,7 @@ def api(authority: TokenAuthority, tmp_path_factory: pytest.TempPathFactory, ort
     destinations = [
         archive | {"name": "pacs", "title": "Radiology", "automatic_for": ["ann"]},
         archive | {"name": "manual", "files": ["segmentation.dcm"]},
+        archive | {"name": "chosen", "files": ["report.dcm", "key-image-1.dcm", "segmentation.dcm"]},
         archive | {"name": "down", "port": free_ports(1)[0]},
     ]
     with study_api(tmp_path_factory.mktemp("sends"), authority, destinations=destinations) as running:
@@ -128,6 +131,32 @@ def test_a_study_is_sent_by_request_of_those_who_may_read_it(api: StudyApi, orth
     assert [(one.event, one.actor) for one in entries if one.event == "send_requested"] == [
         ("send_requested", "ben")
     ] * 2
+
+
+def test_language_and_key_images_are_chosen_for_a_send(api: StudyApi, orthanc: Orthanc) -> None:
+    study_id = api.send(ct_files(patient="4719"), "ben")["id"]
+    finish_study(api.settings, study_id, SOP_UIDS)
+    path = f"/v1/studies/{study_id}/sends"
+    beyond = api.call("POST", path, "ben", json={"destination": "chosen", "key_slices": [len(SOP_UIDS)]})
+    assert beyond.json()["type"] == "/problems/no-such-slice"
+    for form in ({}, {"language": "de"}, {"language": "de", "key_slices": [3, 1]}):
+        queued = api.call("POST", path, "ben", json={"destination": "chosen"} | form)
+        assert {name: queued.json()[name] for name in form} == form
+        ends_at = time.monotonic() + 60
+        while (newest := api.call("GET", path, "ben").json()["items"][0])["status"] == "waiting":
+            assert time.monotonic() < ends_at, newest
+            time.sleep(0.1)
+        assert (newest["id"], newest["status"]) == (queued.json()["id"], "sent")
+    stored = [pydicom.dcmread(io.BytesIO(orthanc.file(one))) for one in orthanc.get("/instances")]
+    by_class: dict[str, list[pydicom.Dataset]] = {name: [] for name in OBJECTS}
+    for found in (item for item in stored if item.PatientID == "4719"):
+        by_class[next(name for name, uid in OBJECTS.items() if uid == found.SOPClassUID)].append(found)
+    assert len(by_class.pop("Segmentation Storage")) == 1  # it has no words and no key images
+    assert sorted(item.DocumentTitle.partition(":")[0] for item in by_class["Encapsulated PDF"]) == [
+        "CT der Leber", "CT der Leber", "Liver CT",
+    ]  # fmt: skip
+    shown = [item.SourceImageSequence[0].ReferencedSOPInstanceUID for item in by_class["Secondary Capture"]]
+    assert sorted(shown) == ["1.2.3.3", "1.2.3.3", "1.2.3.4"]
 
 
 def test_an_archive_that_is_down_keeps_the_study_waiting(api: StudyApi) -> None:

@@ -13,11 +13,12 @@ from pydicom.uid import CTImageStorage, EnhancedCTImageStorage
 
 from hepar.contracts.lesions import Axis, Lesion, SliceBox
 from hepar.contracts.studies import Series
+from hepar.contracts.study_files import Language
 from hepar.contracts.study_results import KeySlice, ModelVersion, SliceResult, StudyResult, VolumeFacts
 from hepar.imaging.geometry import Geometry
 from hepar.imaging.orientation import dicom_orientation
 from hepar.imaging.volume import VolumeGeometry
-from study_service.outputs.context import Language, OutputContext, SourceSlice
+from study_service.outputs.context import OutputContext, SourceSlice
 from tests.support.orientations import IMAGE_ORIENTATIONS
 
 CREATED_AT = datetime(2026, 11, 26, 9, 30, 15, tzinfo=UTC)

@@ -14,6 +14,7 @@ from httpx_sse import EventSource, ServerSentEvent
 from . import study_calls
 from .calls import Call
 from .contracts.correction_records import CorrectionRecord
+from .contracts.destinations import DestinationList, Send, SendList, SendRequest
 from .contracts.findings import CorrectionForm, Finding, FindingList, NewFinding
 from .contracts.studies import Study, StudyList
 from .contracts.study_events import StudyEventKind, Webhook, WebhookList
@@ -168,6 +169,22 @@ class AsyncStudies:
         """
         content = await self._bytes(study_calls.corrections(since, deidentified=deidentified))
         return [parse(CorrectionRecord, line) for line in content.splitlines()]
+
+    async def destinations(self) -> DestinationList:
+        """The archives and record systems that the operator configured."""
+        return read(DestinationList, await self._send_call(study_calls.destinations()))
+
+    async def send_to(self, study_id: str, form: SendRequest) -> Send:
+        """Queues the result for a destination. The same send is queued once only."""
+        return read(Send, await self._send_call(study_calls.request_send(study_id, form)))
+
+    async def sends(self, study_id: str, limit: int = 50, after: str | None = None) -> SendList:
+        """One page, newest first. after: `next` of the page before."""
+        return read(SendList, await self._send_call(study_calls.sends(study_id, limit, after)))
+
+    async def fetch(self, archive: str, study_uid: str) -> Study:
+        """Has Hepar read a study from an archive and analyse it. archive: name of a destination."""
+        return read(Study, await self._send_call(study_calls.fetch(archive, study_uid)))
 
     async def register_webhook(
         self, url: str, events: tuple[StudyEventKind, ...] = ("finished", "failed"), *, every_study: bool = True

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 
 from .calls import Call
+from .contracts.destinations import DESTINATIONS_PATH, FetchRequest, SendRequest
 from .contracts.findings import CorrectionForm, Finding, FindingList, NewFinding
 from .contracts.studies import STUDIES_PATH, StudyStatus
 from .contracts.study_events import StudyEventKind
@@ -89,6 +90,23 @@ def export(study_id: str, options: ExportOptions) -> Call:
         "characteristics": "retained" if options.characteristics else "removed",
     }
     return study(study_id, "GET", "/deidentified.zip", query)
+
+
+def destinations() -> Call:
+    return Call("GET", DESTINATIONS_PATH)
+
+
+def request_send(study_id: str, form: SendRequest) -> Call:
+    return Call("POST", f"{STUDIES_PATH}/{study_id}/sends", json=form.model_dump(mode="json", exclude_none=True))
+
+
+def sends(study_id: str, limit: int, after: str | None) -> Call:
+    return study(study_id, "GET", "/sends", {"limit": limit, "after": after})
+
+
+def fetch(archive: str, study_uid: str) -> Call:
+    form = FetchRequest(study_uid=study_uid)
+    return Call("POST", f"{DESTINATIONS_PATH}/{archive}/fetches", json=form.model_dump(mode="json"))
 
 
 def events(study_id: str, last_event: str | None) -> Call:

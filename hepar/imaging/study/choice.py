@@ -26,7 +26,7 @@ _PHASE_RANK: dict[Phase, int] = {
     "unenhanced": 5,
 }
 _KERNEL_RANK: dict[Kernel, int] = {"soft": 0, "unknown": 1, "sharp": 2}
-_PHASE_TEXT: dict[Phase, str] = {
+PHASE_TEXTS: dict[Phase, str] = {
     "portal venous": "portal venous",
     "unknown with contrast": "with contrast of unknown phase",
     "unknown": "phase unknown",
@@ -34,7 +34,7 @@ _PHASE_TEXT: dict[Phase, str] = {
     "arterial": "arterial phase",
     "unenhanced": "without contrast",
 }
-_KERNEL_TEXT: dict[Kernel, str] = {"soft": "soft kernel", "unknown": "kernel unknown", "sharp": "sharp kernel"}
+KERNEL_TEXTS: dict[Kernel, str] = {"soft": "soft kernel", "unknown": "kernel unknown", "sharp": "sharp kernel"}
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def _document(stack: SliceStack, reason: str, *, is_chosen: bool) -> Series:
 
 def _properties(stack: SliceStack, phase: Phase) -> str:
     origin = "derived" if "derived" in stack.findings else "original"
-    facts = f"axial, {origin}, {_KERNEL_TEXT[kernel_of(stack)]}, {_PHASE_TEXT[phase]}"
+    facts = f"axial, {origin}, {KERNEL_TEXTS[kernel_of(stack)]}, {PHASE_TEXTS[phase]}"
     return f"{facts}, {len(stack.slices)} slices over {stack.extent_mm:.0f} mm"
 
 
@@ -175,7 +175,7 @@ def _why_not(stack: SliceStack, chosen: SliceStack, phases: dict[str, Phase]) ->
         (mine.derived != best.derived, "derived; an original series was preferred"),
         (mine.sharp != best.sharp, "sharp kernel; a softer one was preferred"),
         (mine.extent_short != best.extent_short, f"only {stack.extent_mm:.0f} mm; a longer series was preferred"),
-        (mine.phase != best.phase, f"{_PHASE_TEXT[phase]}; {_PHASE_TEXT[best_phase]} was preferred"),
+        (mine.phase != best.phase, f"{PHASE_TEXTS[phase]}; {PHASE_TEXTS[best_phase]} was preferred"),
         (mine.kernel != best.kernel, "kernel unknown; a soft one was preferred"),
         (
             mine.spacing != best.spacing,

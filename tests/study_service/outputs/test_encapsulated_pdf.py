@@ -6,7 +6,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from study_service.outputs.context import Language
+from hepar.contracts.study_files import Language
 from study_service.outputs.encapsulated_pdf import encapsulated_pdf_file
 from study_service.outputs.pdf import report_pdf
 from tests.support.derived_study import StudyOptions, derived_study

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import typst
 
-from study_service.outputs.context import Language, OutputContext
+from hepar.contracts.study_files import Language
+from study_service.outputs.context import OutputContext
 from study_service.outputs.pdf import report_pdf
 from study_service.outputs.typesetting import _fonts, _inputs
 from study_service.outputs.wording import WORDS
@@ -50,7 +51,7 @@ def pages_of(content: bytes, tmp_path: Path) -> int:
             "en",
             [
                 "Müller, Jörg", "H-4711", "1958-04-17", "A-1042", "2026-11-20", "2026-11-26 09:30 UTC",
-                "2 liver lesions were found.", "96 %", "Metastasis (81 %)",
+                "2 liver lesions were found.", "96%", "Metastasis (81%)",
                 "15.0 \N{MULTIPLICATION SIGN} 10.0 mm", "2.2 ml", "4\N{EN DASH}6",
                 "segment_resunet 1, detect_yolov5 2", "Hepar 2.0.0", "0b0e7f0a-5d4e-4c8a-9a5e-0d7f6b3f7c11",
                 "Page 1 of 1",

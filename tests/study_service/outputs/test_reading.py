@@ -13,7 +13,8 @@ import pytest
 
 from hepar.contracts.base import example_of
 from hepar.contracts.findings import ReadFinding, Reading
-from study_service.outputs.context import Language, OutputContext
+from hepar.contracts.study_files import Language
+from study_service.outputs.context import OutputContext
 from study_service.outputs.encapsulated_pdf import encapsulated_pdf_file
 from study_service.outputs.fhir import fhir_bundle
 from study_service.outputs.pdf import report_pdf

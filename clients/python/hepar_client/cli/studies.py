@@ -11,19 +11,17 @@ from typing import get_args
 
 from tqdm import tqdm
 
+from hepar_client.cli import sends
 from hepar_client.cli.exit_codes import ExitCode
-from hepar_client.cli.study_texts import result_lines, study_line
-from hepar_client.contracts.base import RESEARCH_USE_NOTICE, Document
-from hepar_client.contracts.studies import Study, StudyStatus
+from hepar_client.cli.study_output import AddCommand, follow_study, print_document, show_study
+from hepar_client.cli.study_texts import study_line
+from hepar_client.contracts.studies import StudyStatus
 from hepar_client.errors import HeparProblem
 from hepar_client.study_calls import ExportOptions, StudyFilter, StudyOptions
 from hepar_client.study_files import find_study
 from hepar_client.sync_client import Hepar
 
 _LISTED = 50
-
-
-_AddCommand = Callable[[str, Callable[[Hepar, argparse.Namespace], ExitCode], str], argparse.ArgumentParser]
 
 
 def add_commands(parser: argparse.ArgumentParser) -> None:
@@ -62,9 +60,10 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     ):
         command(name, run, text).add_argument("id", metavar="ID")
     _add_downloads(command)
+    sends.add_commands(command)
 
 
-def _add_downloads(command: _AddCommand) -> None:
+def _add_downloads(command: AddCommand) -> None:
     download = command("download", _download, "write result, masks and key slices of a study into a folder")
     download.add_argument("id", metavar="ID")
     download.add_argument("--to", type=Path, metavar="DIR", help="study-ID by default")
@@ -92,8 +91,8 @@ def _send(hepar: Hepar, arguments: argparse.Namespace) -> ExitCode:
     with tqdm(total=files.size_bytes, unit="B", unit_scale=True, file=sys.stderr, disable=None) as progress:
         study = hepar.studies.send(arguments.path, options, progress.update)
     if arguments.wait:
-        return _shown(hepar, arguments, _followed(hepar, study.id))
-    _print(arguments, study, study.id)
+        return show_study(hepar, arguments, follow_study(hepar, study.id))
+    print_document(arguments, study, study.id)
     return ExitCode.DONE
 
 
@@ -107,21 +106,21 @@ def _list(hepar: Hepar, arguments: argparse.Namespace) -> ExitCode:
         search=arguments.chosen_search,
     )
     for study in islice(hepar.studies.all(chosen), arguments.limit):
-        _print(arguments, study, study_line(study))
+        print_document(arguments, study, study_line(study))
     return ExitCode.DONE
 
 
 def _show(hepar: Hepar, arguments: argparse.Namespace) -> ExitCode:
-    return _shown(hepar, arguments, hepar.studies.get(arguments.id))
+    return show_study(hepar, arguments, hepar.studies.get(arguments.id))
 
 
 def _wait(hepar: Hepar, arguments: argparse.Namespace) -> ExitCode:
-    return _shown(hepar, arguments, _followed(hepar, arguments.id))
+    return show_study(hepar, arguments, follow_study(hepar, arguments.id))
 
 
 def _cancel(hepar: Hepar, arguments: argparse.Namespace) -> ExitCode:
     study = hepar.studies.cancel(arguments.id)
-    _print(arguments, study, study_line(study))
+    print_document(arguments, study, study_line(study))
     return ExitCode.DONE
 
 
@@ -171,28 +170,3 @@ def _export(hepar: Hepar, arguments: argparse.Namespace) -> ExitCode:
         hepar.studies.export(arguments.id, file, options, progress.update)
     print(file)
     return ExitCode.DONE
-
-
-def _followed(hepar: Hepar, study_id: str) -> Study:
-    """Shows a progress bar. Returns the study when it has ended."""
-    with tqdm(unit="slice", file=sys.stderr, disable=None, desc="queued") as progress:
-        for study in hepar.studies.follow(study_id):
-            progress.set_description(study.progress.stage)
-            progress.total = study.progress.slices_total
-            progress.n = study.progress.slices_done
-            progress.refresh()
-    return hepar.studies.get(study_id)
-
-
-def _shown(hepar: Hepar, arguments: argparse.Namespace, study: Study) -> ExitCode:
-    """The result of a finished study, otherwise the study. SOME_FAILED where it failed."""
-    if study.status != "finished":
-        _print(arguments, study, study_line(study))
-        return ExitCode.SOME_FAILED if study.status in ("failed", "cancelled") else ExitCode.DONE
-    result = hepar.studies.result(study.id)
-    _print(arguments, result, "\n".join([study_line(study), *result_lines(result), RESEARCH_USE_NOTICE]))
-    return ExitCode.DONE
-
-
-def _print(arguments: argparse.Namespace, document: Document, text: str) -> None:
-    print(document.model_dump_json() if arguments.json else text, flush=True)
