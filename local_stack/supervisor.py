@@ -29,7 +29,7 @@ _POLL_S = 0.1
 
 
 class Stack:
-    """The running processes. They write to the output of this process, which reads nothing of it."""
+    """The running processes. They write all lines to the output of this process, which reads none of them."""
 
     def __init__(self, commands: Mapping[str, str], environment: Mapping[str, str]) -> None:
         self.exit_status: int | None = None
@@ -37,7 +37,9 @@ class Stack:
         for name, command in commands.items():
             # Sessions of their own: Ctrl-C reaches this process alone, which stops the others in its own way.
             shell = ["/bin/sh", "-c", command]
-            self._processes[name] = subprocess.Popen(shell, env=environment, start_new_session=True)
+            self._processes[name] = subprocess.Popen(
+                shell, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+            )
 
     def stop(self, exit_status: int) -> None:
         """Makes `wait` stop all processes and return. The first status counts."""

@@ -40,7 +40,7 @@ def test_a_process_that_ignores_sigterm_is_killed_and_output_is_inherited(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(supervisor, "STOP_TIMEOUT_S", 0.2)
-    stack = Stack({"stubborn": "trap '' TERM; echo a line; sleep 60"}, os.environ)
+    stack = Stack({"stubborn": "trap '' TERM; echo a line; echo an error >&2; sleep 60"}, os.environ)
     threading.Timer(0.5, stack.stop, (143,)).start()
     assert stack.wait() == 143
-    assert capfd.readouterr().out == "a line\n"
+    assert capfd.readouterr().out == "a line\nan error\n"
