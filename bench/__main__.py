@@ -24,6 +24,7 @@ from bench.measurement import (
     measure,
 )
 from bench.memory import memory_lines, memory_samples
+from bench.processor_time import processor_time_lines, processor_times
 from bench.report import rows_of, table, write
 from bench.segmenter_cost import WITH, WITHOUT, costs_of, measure_segmenter, table_of, write_repository_without
 from bench.stack_process import FOLDER, running_stack_process
@@ -49,6 +50,11 @@ def _parser() -> argparse.ArgumentParser:
     memory = commands.add_parser("memory", help="memory of every process while a service answers many requests")
     memory.add_argument("--requests", type=int, default=10_000)
     memory.add_argument("--workload", choices=["classification", "detection"], default="classification")
+    processor_time = commands.add_parser("cpu", help="processor time of every process for one image")
+    processor_time.add_argument("--clients", type=int, default=4)
+    processor_time.add_argument("--requests", type=int, default=200, help="images of a round")
+    processor_time.add_argument("--rounds", type=int, default=5)
+    processor_time.add_argument("--workload", choices=["classification", "detection"], default="classification")
     tuning = commands.add_parser("tune", help="threads, instances and batching: the gateway with each variant")
     tuning.add_argument("--clients", type=int, nargs="+", default=[1, 4])
     tuning.add_argument("--seconds", type=float, default=5)
@@ -82,6 +88,8 @@ def main() -> int:
             _throughput(arguments)
         elif arguments.command == "memory":
             _memory(arguments.workload, arguments.requests)
+        elif arguments.command == "cpu":
+            _processor_time(arguments)
         elif arguments.command == "study":
             _study(arguments)
         elif arguments.command == "upload":
@@ -116,6 +124,13 @@ def _throughput(arguments: argparse.Namespace) -> None:
     print(*(f"{name}: {size / 1e6:.0f} MB" for name, size in memory.items()), sep="\n")
     write(rows, memory, machine(), arguments.out)
     print(arguments.out / "throughput.json")
+
+
+def _processor_time(arguments: argparse.Namespace) -> None:
+    workload, clients, requests, rounds = arguments.workload, arguments.clients, arguments.requests, arguments.rounds
+    with running_stack_process() as stack:
+        measured = list(processor_times(stack, workload, clients, requests, rounds))
+    print(machine(), "", *processor_time_lines(measured), sep="\n")
 
 
 def _segmenter(arguments: argparse.Namespace) -> None:

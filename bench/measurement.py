@@ -83,11 +83,12 @@ class RunningStack:
     def memory_bytes(self) -> dict[str, int]:
         """Proportional set size by process name (Triton: its keeper, server and stubs): shared pages are divided."""
         sizes: dict[str, int] = {}
-        for name, family in self._families():
+        for name, family in self.families():
             sizes[name] = sizes.get(name, 0) + sum(one.memory_full_info().pss for one in family)
         return sizes
 
-    def _families(self) -> Iterator[tuple[str, list[psutil.Process]]]:
+    def families(self) -> Iterator[tuple[str, list[psutil.Process]]]:
+        """Each process of the stack by name, with what it started; see `memory_bytes`."""
         for child in self.process.children():
             family = [child, *child.children(recursive=True)]
             yield next((found for one in family if (found := _module(one.cmdline()))), "starter"), family
@@ -95,7 +96,7 @@ class RunningStack:
     def cpu_s(self) -> dict[str, float]:
         """Processor time that each process of the stack has used, by name; see `memory_bytes`."""
         spent: dict[str, float] = {}
-        for name, family in self._families():
+        for name, family in self.families():
             times = [one.cpu_times() for one in family]
             spent[name] = spent.get(name, 0) + sum(each.user + each.system for each in times)
         return spent

@@ -99,7 +99,6 @@ class Classifiers(ModelService[VotingOptions, ClassifierOutput, Classification])
     task = "classification"
     models_parameter = "classifiers"
     method_parameter = "vote"
-    combines_at_once = True
 
     def __init__(self, backend: ModelBackend) -> None:
         super().__init__(backend)

@@ -1,18 +1,19 @@
-"""Runs Triton and the four services under one supervisor (honcho): when one ends, all are stopped.
+"""Runs Triton and the services of the Procfile: when one ends, all are stopped.
 
 The exception is Triton itself: triton_runtime restarts it while the services keep running.
 """
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import honcho.manager
-from honcho.environ import parse_procfile
-from honcho.printer import Printer
+from types import FrameType
 
 from local_stack.checks import CannotStart, check_all
 from local_stack.readiness import NotReady, wait_until_ready
@@ -22,31 +23,80 @@ PROCFILE = Path("Procfile")
 _STARTED_WITH = {"study_listener": "HEPAR_STUDY_LISTEN_PEERS"}
 """Processes that are started only where a variable is set."""
 START_TIMEOUT_S = 120
-# honcho kills after five seconds; requests in flight and Triton's shared memory need more time.
-honcho.manager.KILL_WAIT = 30
+STOP_TIMEOUT_S = 30
+"""For requests in flight and Triton's shared memory."""
+_POLL_S = 0.1
+
+
+class Stack:
+    """The running processes. They write all lines to the output of this process, which reads none of them."""
+
+    def __init__(self, commands: Mapping[str, str], environment: Mapping[str, str]) -> None:
+        self.exit_status: int | None = None
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        for name, command in commands.items():
+            # Sessions of their own: Ctrl-C reaches this process alone, which stops the others in its own way.
+            shell = ["/bin/sh", "-c", command]
+            self._processes[name] = subprocess.Popen(
+                shell, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+            )
+
+    def stop(self, exit_status: int) -> None:
+        """Makes `wait` stop all processes and return. The first status counts."""
+        if self.exit_status is None:
+            self.exit_status = exit_status
+
+    def wait(self) -> int:
+        """Returns when all processes have ended, with the exit status of the first that did."""
+        while self.exit_status is None:
+            for name, process in self._processes.items():
+                if process.poll() is not None:
+                    print(f"{name} ended with status {process.returncode}", file=sys.stderr, flush=True)
+                    self.stop(process.returncode)
+            time.sleep(_POLL_S)
+        _end(list(self._processes.values()))
+        return self.exit_status
+
+
+def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Terminates the processes with all that they started; kills what runs on after STOP_TIMEOUT_S."""
+    ends_at = time.monotonic() + STOP_TIMEOUT_S
+    for process in processes:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+    for process in processes:
+        try:
+            process.wait(max(ends_at - time.monotonic(), 0))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def run_stack(settings: StackSettings, *, hints: bool) -> int:
-    """Starts all processes and returns when all have ended, with the exit status of the first failure.
+    """Starts all processes and returns when all have ended, with the exit status of the first that did.
 
-    Raises CannotStart. Must run in the main thread: honcho installs its signal handlers there.
+    Raises CannotStart. Must run in the main thread, because it handles SIGTERM and Ctrl-C.
     """
     check_all(settings)
     if not PROCFILE.is_file():
         raise CannotStart("no Procfile in this folder: start from the root of the repository")
-    manager = honcho.manager.Manager(Printer(sys.stdout, colour=sys.stdout.isatty()))
     environment = settings.environment()
-    for name, command in processes(PROCFILE, environment).items():
-        manager.add_process(name, command, env=environment)
+    stack = Stack(processes(PROCFILE, environment), environment)
+
+    def stop(received: int, _frame: FrameType | None) -> None:
+        stack.stop(128 + received)  # as shells report it
+
+    for handled in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(handled, stop)
     if hints:
-        threading.Thread(target=_announce, args=(settings, manager), daemon=True).start()
-    manager.loop()
-    return int(manager.returncode or 0)
+        threading.Thread(target=_announce, args=(settings, stack), daemon=True).start()
+    return stack.wait()
 
 
 def processes(procfile: Path, environment: Mapping[str, str]) -> dict[str, str]:
     """Commands by name."""
-    found: dict[str, str] = parse_procfile(procfile.read_text()).processes
+    lines = (line.partition(":") for line in procfile.read_text().splitlines() if line.strip())
+    found = {name.strip(): command.strip() for name, _, command in lines}
     return {
         name: command
         for name, command in found.items()
@@ -54,12 +104,12 @@ def processes(procfile: Path, environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _announce(settings: StackSettings, manager: honcho.manager.Manager) -> None:
+def _announce(settings: StackSettings, stack: Stack) -> None:
     try:
-        wait_until_ready(settings, START_TIMEOUT_S, lambda: manager.returncode is None)
+        wait_until_ready(settings, START_TIMEOUT_S, lambda: stack.exit_status is None)
     except NotReady as error:
         print(f"\nHepar did not start: {error}. See the lines above.", file=sys.stderr, flush=True)
-        manager.terminate()
+        stack.stop(1)
         return
     print(_hints(settings), file=sys.stderr, flush=True)
 

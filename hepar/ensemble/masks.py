@@ -55,12 +55,12 @@ class OrganMasks:
 
     @property
     def liver_seen(self) -> bool:
-        return np.count_nonzero(self.liver) >= LIVER_SEEN_PX
+        return int(np.count_nonzero(self.liver)) >= LIVER_SEEN_PX
 
     @property
     def liver_area_px(self) -> float:
         """In pixels of the image as sent."""
-        return np.count_nonzero(self.liver) / self._input_px_per_sent_px
+        return int(np.count_nonzero(self.liver)) / self._input_px_per_sent_px
 
     def share_in_liver(self, corners: Corners) -> float:
         """Of a box (x_min, y_min, x_max, y_max in pixels of the display): the share of its area inside the liver."""

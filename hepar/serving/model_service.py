@@ -130,8 +130,6 @@ class ModelService(ABC, Generic[Options, Output, Result]):
     """Query parameter that selects models."""
     method_parameter: ClassVar[str]
     """Query parameter that selects the decision method."""
-    combines_at_once: ClassVar[bool] = False
-    """Whether `combine` takes less than a change of threads where nothing is rendered."""
 
     def __init__(self, backend: ModelBackend) -> None:
         self._backend = backend
@@ -147,7 +145,7 @@ class ModelService(ABC, Generic[Options, Output, Result]):
 
     @abstractmethod
     def combine(self, answers: ImageAnswers[Options, Output]) -> Result:
-        """Runs in a thread, unless `combines_at_once`."""
+        """Runs in a thread."""
 
     @abstractmethod
     def record_metrics(self, result: Result) -> None:
@@ -171,8 +169,7 @@ class ModelService(ABC, Generic[Options, Output, Result]):
         (answers,) = await self._call_models(plan, batch_of_one(image), options, deadline)
         if isinstance(answers, HeparError):
             raise answers
-        at_once = self.combines_at_once and not options.renders
-        result = self.combine(answers) if at_once else await asyncio.to_thread(self.combine, answers)
+        result = await asyncio.to_thread(self.combine, answers)
         self.record_metrics(result)
         if not answers.scope.out_of_scope and not answers.missing and options.method is None and not options.models:
             self._drift.record(plan.models, self.drift_signals(image, result))

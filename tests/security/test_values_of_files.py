@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 
 import httpx
@@ -45,8 +44,8 @@ def test_no_value_of_a_file_reaches_the_output_of_a_process(answers: dict[str, s
 
 
 def test_every_line_of_the_services_is_a_line_of_their_log(answers: dict[str, str], stack: Stack) -> None:
-    """Nothing else writes to their output, so nobody can forge a line."""
-    written = re.findall(r"(?m)^[\d:]{8} (?:auth|classify|detect|gateway) *\| (.*)$", stack.logs())
+    """Nothing else writes to their output but Triton's keeper, so nobody can forge a line."""
+    written = [line for line in stack.logs().splitlines() if not line.startswith(("Triton ", "Wrote "))]
     assert len(written) > len(FILES) / BATCH
     for line in written:
         assert json.loads(line)["service"], line

@@ -1,0 +1,45 @@
+"""Processor time of every process of the stack for one image, through the gateway."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+
+from bench.measurement import START_AND_STOP_S, RunningStack, Workload, load, load_order
+
+_WARM_UP_IMAGES = 50
+_SLOWEST_IMAGE_S = 1.0
+
+
+def processor_times(
+    stack: RunningStack, workload: Workload, clients: int, requests: int, rounds: int
+) -> Iterator[dict[str, float]]:
+    """For each round: milliseconds for one image, by process. Raises MeasurementFailed."""
+    account = stack.sign_up()
+    for images in (_WARM_UP_IMAGES, *[requests] * rounds):
+        order = load_order("gateway", workload, stack, account) | {"clients": clients, "requests": images}
+        before = _used_s(stack)
+        answered = len(load(order | {"warm_up_s": 0}, images * _SLOWEST_IMAGE_S + START_AND_STOP_S)["latencies_ms"])
+        used_s = _used_s(stack)
+        if images == requests:
+            yield {name: (used_s[name] - before.get(name, 0)) / answered * 1000 for name in used_s}
+
+
+def _used_s(stack: RunningStack) -> dict[str, float]:
+    """By process; what a process started is together."""
+    used: dict[str, float] = {}
+    for name, (process, *started) in stack.families():
+        for key, processes in ((name, [process]), (f"{name}: what it started", started)):
+            times = [one.cpu_times() for one in processes]
+            used[key] = used.get(key, 0) + sum(each.user + each.system for each in times)
+    return used
+
+
+def processor_time_lines(measured: Sequence[dict[str, float]]) -> list[str]:
+    """Markdown. measured: of each round."""
+    lines = ["| process | ms an image, median | lowest | highest |", "|---|---|---|---|"]
+    for name in measured[0]:
+        values = [each.get(name, 0.0) for each in measured]
+        if max(values) >= 0.1:
+            lines.append(f"| {name} | {statistics.median(values):.1f} | {min(values):.1f} | {max(values):.1f} |")
+    return lines
