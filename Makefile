@@ -123,6 +123,10 @@ MLSERVER = $(if $(filter 3.13,$(call version_of,$(PYTHON))),,.venv-peers-mlserve
 bench-peers: setup .venv/.dev .venv-peers/.complete $(MLSERVER) ## compare the gateway with FastAPI, LitServe, BentoML and MLServer, same models and images: docs/bench/peers.md
 	.venv/bin/python -m bench.peers --out docs/bench
 
+.PHONY: bench-gpu
+bench-gpu: setup .venv/.dev ## models and services on an NVIDIA GPU, by provider, instances and batch: var/bench/gpu.md
+	.venv/bin/python -m bench.gpu
+
 # Folder or ZIP of DICOM files for `make bench-study`; the sample study by default.
 STUDY ?=
 

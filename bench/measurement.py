@@ -25,7 +25,8 @@ Workload = Literal["classification", "detection"]
 TARGETS = ("triton", "service", "gateway")
 WARM_UP_S = 1.0
 WARM_UP_IMAGES = 5
-START_AND_STOP_S = 60.0
+START_AND_STOP_S = 180.0
+"""Of a load generator, on a machine that does other work as well."""
 
 
 class MeasurementFailed(Exception):

@@ -15,7 +15,7 @@ from local_stack.demo import running_stack
 from local_stack.settings import on_free_ports
 
 FOLDER = Path("var/bench")
-_UNLIMITED = {"HEPAR_GATEWAY_ACCOUNT_PER_MINUTE": "1000000", "HEPAR_GATEWAY_ADDRESS_PER_MINUTE": "1000000"}
+UNLIMITED = {"HEPAR_GATEWAY_ACCOUNT_PER_MINUTE": "1000000", "HEPAR_GATEWAY_ADDRESS_PER_MINUTE": "1000000"}
 
 
 @contextmanager
@@ -26,6 +26,6 @@ def running_stack_process(repository: Path | None = None, folder: Path = FOLDER 
         settings = settings.model_copy(update={"triton_model_repository": repository})
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    os.environ |= _UNLIMITED
+    os.environ |= UNLIMITED
     with running_stack(settings, folder) as process:
         yield RunningStack(settings, psutil.Process(process.pid), models_of(settings.triton_model_repository))

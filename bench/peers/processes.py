@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,12 +56,14 @@ def only_awake(root: psutil.Process | None, all_roots: Sequence[psutil.Process])
     """
     others = [process for other in all_roots if other != root for process in family(other)]
     for process in others:
-        process.suspend()
+        with suppress(psutil.NoSuchProcess):  # a process may end at any time
+            process.suspend()
     try:
         yield
     finally:
         for process in others:
-            process.resume()
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
 
 
 def family(root: psutil.Process) -> list[psutil.Process]:

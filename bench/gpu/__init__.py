@@ -1,0 +1,1 @@
+"""The models and services on a GPU, in one command: `make bench-gpu`."""
