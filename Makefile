@@ -299,7 +299,7 @@ $(TYPESCRIPT): .venv/.dev clients/typescript/package-lock.json
 	@touch $@
 
 .PHONY: lighthouse
-lighthouse: setup .venv/.dev web/dist/.complete tests/browser/node_modules/.complete ## Lighthouse on every page that needs no models; fails below 95 of 100
+lighthouse: setup .venv/.dev web/dist/.complete tests/browser/node_modules/.complete ## Lighthouse on every page; fails below 95 of 100
 	.venv/bin/python -m tests.browser.lighthouse_pages
 
 # States of `make screenshots`, by name; all by default.

@@ -30,6 +30,7 @@ Event = Literal[
     "client_secret_removed", "key_rotated", "profile_changed",
     "audit_exported",
     "password_reset_requested", "password_reset", "address_verification_requested", "address_verified",
+    "invited", "invitation_sent",
 ]  # fmt: skip
 _HASHED = ("at", "event", "actor", "subject", "origin", "details")
 

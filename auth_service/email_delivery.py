@@ -22,6 +22,7 @@ _log = logging.getLogger(__name__)
 _EVENTS: dict[LinkKind, Event] = {
     "password_reset": "password_reset_requested",
     "address_verification": "address_verification_requested",
+    "invitation": "invitation_sent",
 }
 ATTEMPTS_MAX = 6
 _FIRST_DELAY_S = 60
@@ -74,7 +75,7 @@ class EmailDelivery:
 
     def _link(self, kind: LinkKind, token: str) -> str:
         """The token is in the fragment, which browsers send to no server."""
-        page = "reset-password" if kind == "password_reset" else "verify-address"
+        page = "verify-address" if kind == "address_verification" else "reset-password"
         return f"{self.dependencies.settings.public_url.rstrip('/')}/{page}#{token}"
 
     async def _delete(self, email: StoredEmail) -> None:
@@ -85,4 +86,4 @@ class EmailDelivery:
 def _wanted(kind: LinkKind, account: StoredAccount) -> bool:
     if account.status == "deactivated":
         return False
-    return kind == "password_reset" or account.email_pending
+    return kind != "address_verification" or account.email_pending

@@ -1,4 +1,4 @@
-"""Links by e-mail: a forgotten password is replaced, an address is verified.
+"""Links by e-mail: a forgotten password is replaced, an address is verified, an invitation is accepted.
 
 A request is only written down, with the same work for every address. The delivery (`email_delivery`) looks up whether
 there is an account.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -24,10 +25,12 @@ from hepar.core.errors import ClientError
 from hepar.core.networks import network_of
 from hepar.storage.request_counts import RateLimit, RequestCounts
 
-LinkKind = Literal["password_reset", "address_verification"]
+LinkKind = Literal["password_reset", "address_verification", "invitation"]
+_SETS_PASSWORD: tuple[LinkKind, ...] = ("password_reset", "invitation")
 LIFETIMES: dict[LinkKind, timedelta] = {
     "password_reset": timedelta(minutes=30),
     "address_verification": timedelta(days=1),
+    "invitation": timedelta(days=7),
 }
 WINDOW_S = 3600
 _PER_ADDRESS, _PER_NETWORK, _USES_PER_LINK = 3, 30, 10
@@ -51,13 +54,14 @@ def offered_links(dependencies: AuthDependencies) -> frozenset[LinkKind]:
     offered: dict[LinkKind, bool] = {
         "password_reset": bool(settings.smtp_host),
         "address_verification": settings.email_verification,
+        "invitation": bool(settings.smtp_host),
     }
     return frozenset(kind for kind, is_offered in offered.items() if is_offered)
 
 
 async def request_link(dependencies: AuthDependencies, kind: LinkKind, address: str, origin: str | None) -> None:
     """The same for known and unknown addresses. Raises EmailNotOffered, TooManyAttempts."""
-    _require_offered(dependencies, kind)
+    require_offered(dependencies, kind)
     digest = hashlib.sha256(address.lower().encode()).hexdigest()
     limits = [
         RateLimit(f"{kind} network {network_of(origin)}", _PER_NETWORK, WINDOW_S),
@@ -89,13 +93,14 @@ def new_link(session: AsyncSession, kind: LinkKind, account: StoredAccount) -> s
 
 
 async def reset_password(dependencies: AuthDependencies, token: str, password: str, origin: str | None) -> None:
-    """Sets the password and ends all sessions and other links. A second factor stays, and its code is still required.
+    """With a link of either kind. Sets the password and ends all sessions and other links. A second factor stays, and
+    its code is still required.
 
     A weak password does not use up the link. Raises EmailNotOffered, InvalidLink, TooManyAttempts, WeakPassword.
     """
-    _require_offered(dependencies, "password_reset")
+    require_offered(dependencies, "password_reset")
     async with dependencies.database.reading() as session:
-        found = await _account_of(session, "password_reset", token)
+        found = await _account_of(session, _SETS_PASSWORD, token)
     # Estimating the strength of a password costs time, and a link stays valid when its password is refused.
     await _count(dependencies, [RateLimit(f"use of link {token_hash(token)}", _USES_PER_LINK, WINDOW_S)])
     stored = await dependencies.hasher.hash_new(
@@ -105,7 +110,7 @@ async def reset_password(dependencies: AuthDependencies, token: str, password: s
         pointer="/new_password",
     )
     async with dependencies.audited_transaction() as session:
-        account = await _use(session, "password_reset", token)
+        account = await _use(session, _SETS_PASSWORD, token)
         account.password_hash = stored
         account.email_pending = False
         await session.execute(delete(StoredLink).where(StoredLink.account_id == account.id))
@@ -115,9 +120,9 @@ async def reset_password(dependencies: AuthDependencies, token: str, password: s
 
 async def verify_address(dependencies: AuthDependencies, token: str, origin: str | None) -> None:
     """Raises EmailNotOffered, InvalidLink."""
-    _require_offered(dependencies, "address_verification")
+    require_offered(dependencies, "address_verification")
     async with dependencies.audited_transaction() as session:
-        account = await _use(session, "address_verification", token)
+        account = await _use(session, ("address_verification",), token)
         account.email_pending = False
         await dependencies.audit.append(session, "address_verified", Actor(None, origin), account.id)
 
@@ -128,7 +133,8 @@ async def delete_expired_links(dependencies: AuthDependencies) -> None:
     await RequestCounts(dependencies.database).delete_expired(WINDOW_S)
 
 
-def _require_offered(dependencies: AuthDependencies, kind: LinkKind) -> None:
+def require_offered(dependencies: AuthDependencies, kind: LinkKind) -> None:
+    """Raises EmailNotOffered."""
     if kind not in offered_links(dependencies):
         raise EmailNotOffered
 
@@ -140,20 +146,20 @@ async def _count(dependencies: AuthDependencies, limits: list[RateLimit]) -> Non
             raise TooManyAttempts(usage.retry_after_s)
 
 
-async def _account_of(session: AsyncSession, kind: LinkKind, token: str) -> StoredAccount:
+async def _account_of(session: AsyncSession, kinds: Sequence[LinkKind], token: str) -> StoredAccount:
     """Raises InvalidLink."""
     link = await session.get(StoredLink, token_hash(token))
     account = await session.get(StoredAccount, link.account_id) if link else None
-    if link is None or account is None or not _valid(link, kind, account):
+    if link is None or account is None or not _valid(link, kinds, account):
         raise InvalidLink
     return account
 
 
-async def _use(session: AsyncSession, kind: LinkKind, token: str) -> StoredAccount:
+async def _use(session: AsyncSession, kinds: Sequence[LinkKind], token: str) -> StoredAccount:
     """The locked account. The lock decides between parallel uses. Raises InvalidLink."""
     link = await session.get(StoredLink, token_hash(token))
     account = await locked_account(session, link.account_id) if link else None
-    if link is None or account is None or not _valid(link, kind, account):
+    if link is None or account is None or not _valid(link, kinds, account):
         raise InvalidLink
     deleted = await session.execute(delete(StoredLink).where(StoredLink.hash == link.hash))
     if getattr(deleted, "rowcount", 0) != 1:
@@ -161,8 +167,8 @@ async def _use(session: AsyncSession, kind: LinkKind, token: str) -> StoredAccou
     return account
 
 
-def _valid(link: StoredLink, kind: LinkKind, account: StoredAccount) -> bool:
-    fresh = link.kind == kind and link.expires_at > datetime.now(UTC) and link.account_state == _state_of(account)
+def _valid(link: StoredLink, kinds: Sequence[LinkKind], account: StoredAccount) -> bool:
+    fresh = link.kind in kinds and link.expires_at > datetime.now(UTC) and link.account_state == _state_of(account)
     return fresh and account.status != "deactivated"
 
 

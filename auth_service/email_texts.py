@@ -56,4 +56,25 @@ Wenn Sie das nicht waren, ignorieren Sie diese Nachricht: Ohne die Bestätigung 
 anmelden.
 """,
     ),
+    "invitation": EmailText(
+        subject="Hepar: invitation / Einladung",
+        english="""\
+An administrator made a Hepar account for this e-mail address. This link sets its password; it is valid for seven days
+and can be used once:
+
+{link}
+
+If it has expired, "Forgotten password" on the sign-in page sends another one. Hepar is research software, not a medical
+device.
+""",
+        german="""\
+Für diese E-Mail-Adresse wurde ein Hepar-Konto angelegt. Dieser Link setzt sein Passwort; er gilt einmal, sieben Tage
+lang:
+
+{link}
+
+Wenn er abgelaufen ist, sendet "Passwort vergessen" auf der Anmeldeseite einen neuen. Hepar ist Forschungssoftware, kein
+Medizinprodukt.
+""",
+    ),
 }

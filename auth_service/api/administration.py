@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from auth_service import administration
+from auth_service import administration, invitations
 from auth_service.api.dependencies import (
     CONFIRMATION_PROBLEMS,
     ID_PATTERN,
@@ -25,6 +25,7 @@ from hepar.contracts.accounts import (
     Confirmation,
     Group,
     GroupChange,
+    Invitation,
     Page,
     RoleChange,
     SignIn,
@@ -56,6 +57,19 @@ async def list_users(
     chosen = administration.AccountFilter(status, role, group, search)
     found, following = await administration.accounts(dependencies, page, chosen)
     return Page[Account](items=[shaped(account) for account in found], next=following)
+
+
+@router.post(
+    "/invitations",
+    summary="Invite a person",
+    status_code=201,
+    responses=problems(*CONFIRMATION_PROBLEMS, "email-not-offered", "address-in-use"),
+)
+async def invite(form: Invitation, caller: UsersAdministratorDep, dependencies: Dependencies) -> Account:
+    """Makes an active account and sends a link to its address that sets the password: once, within seven days. Later
+    the person gets another one by `POST /v1/password-reset`. The form has the administrator's own password and code.
+    """
+    return shaped(await invitations.invite(dependencies, caller, form))
 
 
 @router.get("/users/{account_id}", summary="Read an account", responses=problems("no-such-account"))

@@ -18,8 +18,8 @@ from hepar.web.client_address import forwarded_client
 from hepar.web.openapi import Json
 
 _PREFIXES = (
-    "/v1/users", "/v1/account-options", "/v1/password-reset", "/v1/address-verification", "/v1/token", "/v1/clients",
-    "/v1/audit", "/.well-known/",
+    "/v1/users", "/v1/account-options", "/v1/invitations", "/v1/password-reset", "/v1/address-verification",
+    "/v1/token", "/v1/clients", "/v1/audit", "/.well-known/",
 )  # fmt: skip
 _REQUEST_HEADERS = ("authorization", "content-type")
 _RESPONSE_HEADERS = ("content-type", "location")

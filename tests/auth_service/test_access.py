@@ -38,6 +38,7 @@ TABLE: dict[tuple[str, str], str | None] = {
     ("DELETE", "/v1/users/me/sessions/{session_id}"): "account",
     ("GET", "/v1/users/me/sign-ins"): "account",
     ("GET", "/v1/users"): "users",
+    ("POST", "/v1/invitations"): "users",
     ("GET", "/v1/users/{account_id}"): "users",
     ("DELETE", "/v1/users/{account_id}"): "users",
     ("POST", "/v1/users/{account_id}/approve"): "users",

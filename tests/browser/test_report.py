@@ -25,8 +25,8 @@ def _is_upload(answer: Response) -> bool:
     return answer.request.method == "POST" and answer.url.endswith("/v1/studies")
 
 
-def open_finished_study(page: Page, web: LightStack) -> str:
-    """Sends a study, finishes it as a worker does, and opens it. Returns its id."""
+def send_study(page: Page) -> str:
+    """Ends on the worklist. Returns the study's id."""
     sign_up(page)
     page.get_by_role("link", name="Studies").click()
     expect(page.get_by_text("No studies yet")).to_be_visible()
@@ -35,7 +35,12 @@ def open_finished_study(page: Page, web: LightStack) -> str:
         page.locator("input[type=file]").first.set_input_files(
             {"name": "study.zip", "mimeType": "application/zip", "buffer": content}
         )
-    study_id: str = sent.value.json()["id"]
+    return str(sent.value.json()["id"])
+
+
+def open_finished_study(page: Page, web: LightStack) -> str:
+    """Sends a study, finishes it as a worker does, and opens it. Returns its id."""
+    study_id = send_study(page)
     web.finish_study(study_id)
     page.get_by_role("row").nth(1).get_by_role("link").click()
     expect(page.locator(".verdict")).to_be_visible()
@@ -55,6 +60,22 @@ def test_the_sample_study_is_offered_until_there_is_a_study(page: Page) -> None:
     expect(page.get_by_role("heading", name="Analyse")).to_be_visible()
     page.wait_for_load_state("networkidle")
     expect(offer).to_have_count(0)
+
+
+def test_a_failed_study_is_analysed_again(page: Page, web: LightStack) -> None:
+    study_id = send_study(page)
+    web.fail_study(study_id)
+    expect(page.get_by_role("row").nth(1)).to_contain_text("failed")
+    page.get_by_role("row").nth(1).get_by_role("link").click()
+    again = page.get_by_role("button", name="Try again")
+    expect(page.get_by_role("status").filter(has_text="failed")).to_be_visible()
+    check(page, "failed study")
+    again.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status").filter(has_text="queued")).to_be_visible()
+    expect(again).to_have_count(0)
+    web.finish_study(study_id)
+    expect(page.locator(".verdict")).to_be_visible()
 
 
 def test_a_report_is_composed_read_and_downloaded(page: Page, web: LightStack) -> None:

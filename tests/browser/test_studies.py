@@ -1,8 +1,10 @@
-"""A study from the drop to its findings, in the worklist and in the viewer."""
+"""A study from an archive or a drop to its findings, in the worklist, the viewer and the report."""
 
 from __future__ import annotations
 
+import json
 import re
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,26 +18,61 @@ from local_stack.demo import running_stack
 from local_stack.settings import on_free_ports
 from tests.browser.conftest import PASSWORD, TIMEOUT_MS, file_input, sign_in, sign_up, wait_until_drawn
 from tests.browser.finding_steps import correct_findings
+from tests.browser.journey_steps import (
+    ANALYSED_MS,
+    STUDY,
+    accept_invitation,
+    check_report,
+    check_table,
+    export_audit,
+    invite,
+    send_part_of_study,
+)
 from tests.browser.shown_planes import check_planes
 from tests.browser.test_accessibility import check
+from tests.browser.test_email_links import link_in
 from tests.end_to_end.conftest import Stack
+from tests.support.mail_server import MailServer, mail_server, mail_variables
+from tests.support.orthanc import AE_TITLE, Orthanc, free_ports, orthanc_server
 from tests.support.raw_http import wait_until
 
-STUDY = Path("samples/study.zip")
-ANALYSED_MS = 300_000
+GROUP = "liver-board"
 
 
 @pytest.fixture(scope="module")
-def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The trained models: the sample study has lesions that they find."""
-    settings, folder = on_free_ports(), tmp_path_factory.mktemp("studies")
-    with running_stack(settings, folder) as process:
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
+    """With the sample study."""
+    with orthanc_server(tmp_path_factory.mktemp("archive")) as running:
+        with zipfile.ZipFile(STUDY) as files:
+            running.store([files.read(name) for name in files.namelist() if not name.endswith("/")])
+        yield running
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory, archive: Orthanc, mail: MailServer) -> Iterator[Stack]:
+    """The trained models: the sample study has lesions that they find. What the archive sends is the group's."""
+    settings, folder, (port,) = on_free_ports(), tmp_path_factory.mktemp("studies"), free_ports(1)
+    peer = {"ae_title": AE_TITLE, "networks": ["127.0.0.1"], "owner": "archive", "group": GROUP}
+    variables = mail_variables(mail.port) | {
+        "HEPAR_STUDY_LISTEN_PORT": str(port),
+        "HEPAR_STUDY_LISTEN_PEERS": json.dumps([peer]),
+        "HEPAR_STUDY_QUIET_S": "2",
+        "HEPAR_AUTH_ACCESS_TOKEN_S": "3600",
+    }
+    with running_stack(settings, folder, variables) as process:
+        archive.put("/modalities/hepar", {"AET": "HEPAR", "Host": "127.0.0.1", "Port": port})
         yield Stack(settings, folder, process.pid)
+
+
+@pytest.fixture(scope="module")
+def mail() -> Iterator[MailServer]:
+    with mail_server() as server:
+        yield server
 
 
 @dataclass(frozen=True)
 class Reader:
-    """Somebody who has sent the sample study. result, masks: as the API gives them."""
+    """A radiologist with the sample study in the worklist. result, masks: as the API gives them."""
 
     email: str
     result: dict[str, Any]
@@ -43,19 +80,44 @@ class Reader:
 
 
 @pytest.fixture(scope="module")
-def reader(browser: Browser, web: Stack) -> Reader:
+def reader(browser: Browser, web: Stack, archive: Orthanc) -> Reader:
     url = web.settings.gateway_url
     page = browser.new_page(base_url=url, locale="en-GB")
     page.set_default_timeout(TIMEOUT_MS)
     email = sign_up(page)
-    send_study(page)
-    page.close()
     with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
-        token = client.post("/v1/token", data={"username": email, "password": PASSWORD}).json()["access_token"]
-        client.headers["authorization"] = f"Bearer {token}"
+        put_into_group(client, web.create_administrator(), email)
+        receive_study(page, email, archive)
+        page.close()
+        client.headers["authorization"] = f"Bearer {access_token(client, email)}"
         (study,) = client.get("/v1/studies").json()["items"]
         path = f"/v1/studies/{study['id']}"
         return Reader(email, client.get(f"{path}/result").json(), client.get(f"{path}/masks.nii.gz").content)
+
+
+def access_token(client: httpx.Client, email: str) -> str:
+    answer = client.post("/v1/token", data={"username": email, "password": PASSWORD})
+    token: str = answer.raise_for_status().json()["access_token"]
+    return token
+
+
+def put_into_group(client: httpx.Client, administrator: str, email: str) -> None:
+    headers = {"authorization": f"Bearer {access_token(client, administrator)}"}
+    (account,) = client.get("/v1/users", params={"search": email}, headers=headers).json()["items"]
+    form = {"group": GROUP, "password": PASSWORD}
+    client.put(f"/v1/users/{account['id']}/group", json=form, headers=headers).raise_for_status()
+
+
+def receive_study(page: Page, email: str, archive: Orthanc) -> None:
+    """The worklist is open when the archive sends the study by C-STORE. Ends when it is analysed."""
+    page.get_by_role("button", name="Sign out").click()  # tokens have the group from the next sign-in on
+    sign_in(page, email)
+    page.get_by_role("link", name="Studies").click()
+    expect(page.get_by_text("No studies yet")).to_be_visible()
+    (study,) = archive.get("/studies")
+    archive.post("/modalities/hepar/store", study)
+    expect(page.get_by_role("row")).to_have_count(2)
+    expect(page.locator(".thumbnail")).to_be_visible(timeout=ANALYSED_MS)
 
 
 def open_study(page: Page, reader: Reader) -> None:
@@ -66,17 +128,8 @@ def open_study(page: Page, reader: Reader) -> None:
     wait_until_drawn(page)
 
 
-def send_study(page: Page) -> None:
-    """Ends on the worklist with the finished study."""
-    page.get_by_role("link", name="Studies").click()
-    expect(page.get_by_text("No studies yet")).to_be_visible()
-    file_input(page).set_input_files(STUDY)
-    expect(page.get_by_role("row")).to_have_count(2)
-    expect(page.locator(".thumbnail")).to_be_visible(timeout=ANALYSED_MS)
-
-
 @pytest.mark.timeout(600)
-def test_a_study_is_analysed_and_read(page: Page, reader: Reader) -> None:
+def test_a_study_from_the_archive_is_read_corrected_and_reported(page: Page, reader: Reader) -> None:
     sign_in(page, reader.email)
     page.get_by_role("link", name="Studies").click()
     check(page, "worklist")
@@ -114,10 +167,32 @@ def test_a_study_is_analysed_and_read(page: Page, reader: Reader) -> None:
     correct_findings(page)
     page.get_by_text("How this result was computed").click()
     expect(page.get_by_text("portal venous").first).to_be_visible()
+    check_report(page)
     assert address is not None
     sign_in(page, reader.email)
     page.goto(address)
     expect(page.locator(".verdict")).to_be_visible()
+
+
+@pytest.mark.timeout(600)
+def test_a_researcher_sends_a_zip_and_gets_its_findings_as_a_table(page: Page, tmp_path: Path) -> None:
+    sign_up(page)
+    send_part_of_study(page, tmp_path)
+    check_table(page)
+
+
+@pytest.mark.timeout(600)
+def test_an_administrator_invites_somebody_and_exports_what_happened(
+    page: Page, web: Stack, mail: MailServer, reader: Reader
+) -> None:
+    """Who was invited reads the group's study."""
+    administrator, email = web.create_administrator(), f"invited-{reader.email}"
+    invite(page, administrator, email, GROUP)
+    accept_invitation(page, link_in(mail, email), email)
+    page.get_by_role("link", name="Studies").click()
+    expect(page.get_by_role("row")).to_have_count(2)
+    page.get_by_role("button", name="Sign out").click()
+    export_audit(page, administrator, email)
 
 
 @pytest.mark.timeout(600)

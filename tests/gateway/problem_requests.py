@@ -150,6 +150,12 @@ def link_used(path: str, **more: str) -> Request:
     return lambda api: api.client.put(path, json={"token": "x" * 43} | more)
 
 
+def invited(api: PublicApi) -> httpx2.Response:
+    """Somebody who has an account already."""
+    form = CONFIRM | {"email": api.administrator.email, "role": "clinician"}
+    return api.call("POST", "/v1/invitations", json=form)
+
+
 def weak_passwords_with_a_link(api: PublicApi, mail: MailServer) -> list[httpx2.Response]:
     assert api.client.post(RESET, json={"email": api.administrator.email}).status_code == 202
     form = {"token": token_in(mail.wait_for(api.administrator.email)), "new_password": "aaaaaaaaaaaaaaaa"}
@@ -188,6 +194,7 @@ WITH_MAIL: dict[tuple[str, str], Request] = {
     ("request_address_verification", "too-many-attempts"): link_requested(VERIFICATION, times=4),
     ("reset_password", "invalid-link"): link_used(RESET, new_password=ANOTHER),
     ("verify_address", "invalid-link"): link_used(VERIFICATION),
+    ("invite", "address-in-use"): invited,
 }
 WITH_A_LINK = [("reset_password", "weak-password"), ("reset_password", "too-many-attempts")]
 PROBLEMS: dict[tuple[str, str], Request] = {
@@ -215,6 +222,7 @@ PROBLEMS: dict[tuple[str, str], Request] = {
     ("request_address_verification", "email-not-offered"): link_requested(VERIFICATION),
     ("reset_password", "email-not-offered"): link_used(RESET, new_password=ANOTHER),
     ("verify_address", "email-not-offered"): link_used(VERIFICATION),
+    ("invite", "email-not-offered"): invited,
     ("sign_up", "address-in-use"): lambda api: api.client.post(
         "/v1/users", json={"email": api.administrator.email, "password": PASSWORD}
     ),
@@ -302,6 +310,7 @@ PROBLEMS: dict[tuple[str, str], Request] = {
     ),
     **unconfirmed("delete_user", "DELETE", "/v1/users/{account_id}", "administrator"),
     **unconfirmed("change_group", "PUT", "/v1/users/{account_id}/group", "administrator", group="liver"),
+    **unconfirmed("invite", "POST", "/v1/invitations", "administrator", email="i@example.org", role="clinician"),
     **unconfirmed("change_role", "PUT", "/v1/users/{account_id}/role", "administrator", role="clinician"),
     **unconfirmed("register_client", "POST", "/v1/clients", name="PACS"),
     **unconfirmed("deactivate_client", "DELETE", "/v1/clients/{client_id}"),

@@ -36,9 +36,9 @@ GEOMETRY = VolumeGeometry((6, 32, 48), (5.0, 0.8, 0.7), (-20.0, -15.0, 30.0))
 LIVER_SLICES = range(1, 5)
 
 
-def hounsfield() -> NDArray[np.int16]:
+def hounsfield(geometry: VolumeGeometry = GEOMETRY) -> NDArray[np.int16]:
     """(slices, rows, columns): each slice another slope, so that orientation and order can be seen."""
-    slices, rows, columns = np.indices(GEOMETRY.shape)
+    slices, rows, columns = np.indices(geometry.shape)
     return np.asarray(columns * 5 + rows * 2 + slices * 20 - 50, dtype=np.int16)
 
 
@@ -60,12 +60,14 @@ def lesions() -> list[Lesion]:
     return [example.model_copy(update=own), example.model_copy(update=own | boxed)]
 
 
-def small_study() -> dict[str, Any]:
-    """For finish_study: one lesion and facts that belong to the volume of this module; the key slice is 3."""
+def small_study(geometry: VolumeGeometry = GEOMETRY, liver: tuple[int, int] = (1, 4)) -> dict[str, Any]:
+    """For finish_study: one lesion and facts that belong to the volume of this module; the key slice is 3.
+
+    liver: its first and last slice.
+    """
     example = StudyResult.model_validate(example_of(StudyResult))
-    slices, rows, columns = GEOMETRY.shape
-    _, row_mm, column_mm = GEOMETRY.spacing_mm
-    facts = {"slices": slices, "rows": rows, "columns": columns, "spacing_mm": (5.0, row_mm, column_mm)}
+    slices, rows, columns = geometry.shape
+    facts = {"slices": slices, "rows": rows, "columns": columns, "spacing_mm": geometry.spacing_mm}
     (lesion,) = example.lesions
     axis = {"slice": 3, "start_px": (8.0, 10.0), "end_px": (14.0, 16.0)}
     box = lesion.boxes[0].model_copy(update={"slice": 3, "x_min": 8.0, "y_min": 10.0, "x_max": 14.0, "y_max": 16.0})
@@ -78,7 +80,7 @@ def small_study() -> dict[str, Any]:
         "short_axis": lesion.short_axis.model_copy(update=axis),
     }
     return {
-        "volume": example.volume.model_copy(update=facts | {"liver_slices": (1, 4)}),
+        "volume": example.volume.model_copy(update=facts | {"liver_slices": liver}),
         "lesions": [lesion.model_copy(update=found)],
         "key_slices": [example.key_slices[0].model_copy(update={"slice": 3})],
     }
@@ -91,6 +93,7 @@ async def _end(
     failed: bool,
     sop_uids: Sequence[str] = (),
     series_uid: str | None = None,
+    geometry: VolumeGeometry = GEOMETRY,
     changes: Mapping[str, object] = MappingProxyType({}),
 ) -> None:
     keys = load_key_ring(settings.key_file)
@@ -107,19 +110,19 @@ async def _end(
         files = await queue.files(job)
         stored = AnalysedVolume(objects, files.data_key, study_id, job.version)
         prefix = stored.prefix
-        uids: Sequence[str | None] = sop_uids or [None] * GEOMETRY.shape[0]
+        uids: Sequence[str | None] = sop_uids or [None] * geometry.shape[0]
         sources = [
             SliceSource(
-                index if sop_uids else 0, None, uid, CTImageStorage, Geometry(48, 32), (-20.0, -15.0, 30.0 + 5 * index)
+                index if sop_uids else 0, None, uid, CTImageStorage, Geometry(48, 32), _position_mm(geometry, index)
             )
             for index, uid in enumerate(uids)
         ]
-        slices = await write_slices(objects, files.data_key, f"{prefix}/hu", iter(hounsfield()))
+        slices = await write_slices(objects, files.data_key, f"{prefix}/hu", iter(hounsfield(geometry)))
         masks = await write_slices(objects, files.data_key, f"{prefix}/labels", iter(labels()), LIVER_SLICES.start)
         await stored.create(
             "volume",
             StoredVolume(
-                slices=slices, geometry=GEOMETRY, sources=tuple(sources), thickness_mm=5.0, series=(), unreadable=(),
+                slices=slices, geometry=geometry, sources=tuple(sources), thickness_mm=5.0, series=(), unreadable=(),
                 warnings=(), frame_of_reference_uid="1.2.3.4" if sop_uids else None,
             ),
         )  # fmt: skip
@@ -132,13 +135,18 @@ async def _end(
             await queue.store_series(job, [_series(series_uid)])
         own["created_at"] = datetime.now(UTC)
         own["key_slices"] = [example.key_slices[0].model_copy(update={"slice": LIVER_SLICES[1]})]
-        own["volume"] = example.volume.model_copy(update={"slices": GEOMETRY.shape[0], "liver_slices": (1, 4)})
+        own["volume"] = example.volume.model_copy(update={"slices": geometry.shape[0], "liver_slices": (1, 4)})
         own |= changes
         result = example.model_copy(update=own)
         facts = {"outcome": result.outcome, "label": result.label, "lesions": len(result.lesions)}
         facts["key_slice"] = result.key_slices[0].slice
         summary = StudySummary.model_validate(example_of(StudySummary) | facts)
         await queue.finish(job, result, summary.model_dump(), result.label)
+
+
+def _position_mm(geometry: VolumeGeometry, index: int) -> tuple[float, float, float]:
+    x_mm, y_mm, z_mm = geometry.origin_mm
+    return x_mm, y_mm, z_mm + geometry.spacing_mm[0] * index
 
 
 def _series(uid: str) -> Series:
@@ -167,13 +175,25 @@ def finish_study(
     study_id: str,
     sop_uids: Sequence[str] = (),
     series_uid: str | None = None,
+    geometry: VolumeGeometry = GEOMETRY,
     **changes: object,
 ) -> None:
     """In a loop of its own. sop_uids: of the images, in the order sent; none for a study without DICOM files.
 
-    series_uid: of the only series; no series is stored where it is None.  changes: of the example of StudyResult.
+    series_uid: of the only series; no series is stored where it is None.  geometry: at least as many slices as the
+    liver needs.  changes: of the example of StudyResult.
     """
-    asyncio.run(_end(settings, study_id, failed=False, sop_uids=sop_uids, series_uid=series_uid, changes=changes))
+    asyncio.run(
+        _end(
+            settings,
+            study_id,
+            failed=False,
+            sop_uids=sop_uids,
+            series_uid=series_uid,
+            geometry=geometry,
+            changes=changes,
+        )
+    )
 
 
 def fail_study(settings: StudySettings, study_id: str) -> None:

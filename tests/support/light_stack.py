@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -13,11 +14,12 @@ from auth_service.app import create_app as create_auth
 from auth_service.settings import AuthSettings
 from gateway.app import create_app as create_gateway
 from gateway.settings import GatewaySettings
+from hepar.imaging.volume import VolumeGeometry
 from local_stack.demo import state_variables
 from local_stack.settings import StackSettings
 from study_service.app import create_app as create_study
 from study_service.settings import StudySettings
-from tests.support.finished_studies import GEOMETRY, finish_study, small_study
+from tests.support.finished_studies import GEOMETRY, fail_study, finish_study, small_study
 from tests.support.serving import serving
 from tests.support.stack import Stack
 
@@ -33,6 +35,22 @@ class LightStack(Stack):
         """As a worker does, with the result of `small_study`. In a thread: Playwright's event loop runs in this one."""
         with ThreadPoolExecutor(1) as pool:
             pool.submit(finish_study, self.study, study_id, SOP_UIDS, **small_study()).result()
+
+    def finish_volume(self, study_id: str, geometry: VolumeGeometry, liver: tuple[int, int]) -> None:
+        """The same with another volume. liver: its first and last slice."""
+        uids = [f"1.2.3.{number}" for number in range(1, geometry.shape[0] + 1)]
+        changes = small_study(geometry, liver)
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(finish_study, self.study, study_id, uids, geometry=geometry, **changes).result()
+
+    def fail_sends(self) -> None:
+        """As a worker leaves them after the last attempt."""
+        with sqlite3.connect(self.study.database_url.partition("///")[2]) as database:
+            database.execute("UPDATE study_sends SET status = 'failed', attempts = 12, reason = 'the archive is away'")
+
+    def fail_study(self, study_id: str) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(fail_study, self.study, study_id).result()
 
 
 @contextmanager

@@ -1091,6 +1091,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Invite a person
+         * @description Makes an active account and sends a link to its address that sets the password: once, within seven days. Later the
+         *     person gets another one by `POST /v1/password-reset`. The form has the administrator's own password and code.
+         */
+        post: operations["invite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/system": {
         parameters: {
             query?: never;
@@ -4286,6 +4307,35 @@ export interface components {
             height: number;
             /** @description pixels */
             width: number;
+        };
+        /**
+         * Invitation
+         * @description Confirmed like a role and a group, which it gives.
+         * @example {
+         *       "code": "123456",
+         *       "email": "ada@example.org",
+         *       "group": "radiology-2",
+         *       "password": "seven herons over a frozen lake",
+         *       "role": "clinician"
+         *     }
+         */
+        Invitation: {
+            /** @description the caller's password */
+            password: string;
+            /** @description a code of the second factor, or a recovery code, where the caller has a second factor */
+            code?: string | null;
+            /**
+             * Format: email
+             * @description the address that the link is sent to; letters of one script
+             */
+            email: string;
+            /**
+             * @description the role of the account
+             * @enum {string}
+             */
+            role: "clinician" | "researcher" | "integrator" | "administrator";
+            /** @description the group of the account; null for none */
+            group?: string | null;
         };
         /**
          * KeySlice
@@ -18158,7 +18208,7 @@ export interface operations {
                 /** @description `next` of the previous page; the first page where it is missing */
                 after?: number;
                 /** @description only entries of these events */
-                event?: ("signed_up" | "signed_in" | "sign_in_refused" | "signed_out" | "sessions_ended" | "refresh_token_reused" | "password_changed" | "second_factor_begun" | "second_factor_confirmed" | "second_factor_removed" | "second_factor_reset" | "confirmation_refused" | "recovery_code_used" | "recovery_codes_renewed" | "approved" | "role_changed" | "group_changed" | "deactivated" | "reactivated" | "deleted" | "token_revoked" | "client_registered" | "client_deactivated" | "client_secret_added" | "client_secret_removed" | "key_rotated" | "profile_changed" | "audit_exported" | "password_reset_requested" | "password_reset" | "address_verification_requested" | "address_verified")[];
+                event?: ("signed_up" | "signed_in" | "sign_in_refused" | "signed_out" | "sessions_ended" | "refresh_token_reused" | "password_changed" | "second_factor_begun" | "second_factor_confirmed" | "second_factor_removed" | "second_factor_reset" | "confirmation_refused" | "recovery_code_used" | "recovery_codes_renewed" | "approved" | "role_changed" | "group_changed" | "deactivated" | "reactivated" | "deleted" | "token_revoked" | "client_registered" | "client_deactivated" | "client_secret_added" | "client_secret_removed" | "key_rotated" | "profile_changed" | "audit_exported" | "password_reset_requested" | "password_reset" | "address_verification_requested" | "address_verified" | "invited" | "invitation_sent")[];
                 /** @description only entries whose `actor` or `subject` has this id */
                 account?: string;
                 /** @description only entries from this time on */
@@ -18335,7 +18385,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description only entries of these events */
-                event?: ("signed_up" | "signed_in" | "sign_in_refused" | "signed_out" | "sessions_ended" | "refresh_token_reused" | "password_changed" | "second_factor_begun" | "second_factor_confirmed" | "second_factor_removed" | "second_factor_reset" | "confirmation_refused" | "recovery_code_used" | "recovery_codes_renewed" | "approved" | "role_changed" | "group_changed" | "deactivated" | "reactivated" | "deleted" | "token_revoked" | "client_registered" | "client_deactivated" | "client_secret_added" | "client_secret_removed" | "key_rotated" | "profile_changed" | "audit_exported" | "password_reset_requested" | "password_reset" | "address_verification_requested" | "address_verified")[];
+                event?: ("signed_up" | "signed_in" | "sign_in_refused" | "signed_out" | "sessions_ended" | "refresh_token_reused" | "password_changed" | "second_factor_begun" | "second_factor_confirmed" | "second_factor_removed" | "second_factor_reset" | "confirmation_refused" | "recovery_code_used" | "recovery_codes_renewed" | "approved" | "role_changed" | "group_changed" | "deactivated" | "reactivated" | "deleted" | "token_revoked" | "client_registered" | "client_deactivated" | "client_secret_added" | "client_secret_removed" | "key_rotated" | "profile_changed" | "audit_exported" | "password_reset_requested" | "password_reset" | "address_verification_requested" | "address_verified" | "invited" | "invitation_sent")[];
                 /** @description only entries whose `actor` or `subject` has this id */
                 account?: string;
                 /** @description only entries from this time on */
@@ -18446,6 +18496,207 @@ export interface operations {
                 };
             };
             /** @description [Too many requests from you](/problems/rate-limited) */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The headers are too large](/problems/headers-too-large) */
+            431: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Internal error](/problems/internal-error) */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An internal component returned an invalid response](/problems/bad-upstream) */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Not available at the moment](/problems/unavailable); [Too many requests at the moment](/problems/busy) */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The response was not ready in time](/problems/deadline-exceeded) */
+            504: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invite: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description an identifier chosen by the caller, 8 to 64 letters, digits and `. _ -`; the server makes one where it is missing or malformed
+                 * @example study-2026-0042
+                 */
+                "X-Request-ID"?: components["parameters"]["X-Request-ID"];
+                /**
+                 * @description the caller's trace (W3C Trace Context); the server starts one where it is missing or malformed
+                 * @example 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+                 */
+                traceparent?: components["parameters"]["traceparent"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Invitation"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    Location: components["headers"]["Location"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            /** @description [The request is not valid HTTP](/problems/malformed-request); [The Host header is not acceptable](/problems/unknown-host) */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Sign in first](/problems/unauthenticated) */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The password is wrong](/problems/wrong-password); [The code is wrong or was used before](/problems/wrong-code); [Not allowed](/problems/forbidden) */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [This server does not send such links](/problems/email-not-offered) */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload did not arrive in time](/problems/upload-too-slow) */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [An account with this address exists](/problems/address-in-use) */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The upload is too large](/problems/too-large) */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The address is too long](/problems/url-too-long) */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The format is not supported](/problems/unsupported-media) */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [The request is not valid](/problems/invalid-request) */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description [Too many attempts](/problems/too-many-attempts); [Too many requests from you](/problems/rate-limited) */
             429: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];

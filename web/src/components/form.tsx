@@ -1,5 +1,6 @@
 import { useId, useState, type FormEvent, type InputHTMLAttributes } from "react";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
+import { useSession } from "../session/SessionProvider.tsx";
 
 interface FieldProps extends InputHTMLAttributes<HTMLInputElement> {
   label: string;
@@ -51,6 +52,24 @@ export function Choice<Value extends string>({ label, value, values, text, onCha
 export function PasswordField() {
   const translator = useTranslator();
   return <Field name="password" label={translator.text("password")} type="password" autoComplete="current-password" required />;
+}
+
+/** An administrator's own password, and the code where there is a second factor. */
+export function ConfirmationFields() {
+  const translator = useTranslator();
+  const { account } = useSession();
+  return (
+    <>
+      <PasswordField />
+      {account?.second_factor ? <Field name="code" label={translator.text("code")} autoComplete="one-time-code" required /> : null}
+    </>
+  );
+}
+
+/** What `ConfirmationFields` has, as the API takes it. */
+export function confirmationOf(field: (name: string) => string): { password: string; code?: string } {
+  const code = field("code");
+  return { password: field("password"), ...(code ? { code } : {}) };
 }
 
 /** Submits a form once at a time. action: gets a function that returns the value of a field by its name. */

@@ -15,6 +15,9 @@ export const deAdministration: MessagesOf<typeof enAdministration> = {
   lastSignIn: "Letzte Anmeldung",
   never: "nie",
   none: "keine",
+  inviteUser: "Jemanden einladen",
+  inviteUserHint: "Ein Link, der das Passwort setzt, geht an diese Adresse. Er gilt sieben Tage. Bestätigen Sie mit Ihrem eigenen Passwort.",
+  invitationOnItsWay: "{email} wurde eingeladen.",
   changeGroup: "Gruppe ändern",
   changeGroupHint:
     "Die Mitglieder einer Gruppe lesen die Studien der anderen: die, die {email} von jetzt an sendet. Bestätigen Sie mit Ihrem eigenen Passwort.",

@@ -8,6 +8,8 @@ export const deAdministrationTerms: Record<keyof typeof enAdministrationTerms, s
   sessions_ended: "Sitzungen beendet",
   refresh_token_reused: "Erneuerungstoken wiederverwendet",
   token_revoked: "Token widerrufen",
+  invited: "eingeladen",
+  invitation_sent: "Einladung gesendet",
   signed_up: "registriert",
   address_verification_requested: "Link für die Adresse angefordert",
   address_verified: "Adresse bestätigt",

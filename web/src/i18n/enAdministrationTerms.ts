@@ -6,6 +6,8 @@ export const enAdministrationTerms = {
   sessions_ended: "sessions ended",
   refresh_token_reused: "refresh token reused",
   token_revoked: "token revoked",
+  invited: "invited",
+  invitation_sent: "invitation sent",
   signed_up: "signed up",
   address_verification_requested: "link for the address requested",
   address_verified: "address confirmed",

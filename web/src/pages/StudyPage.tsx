@@ -3,6 +3,7 @@ import { useCallback, useEffect, useMemo } from "react";
 import { Link, useParams } from "react-router";
 import { dataOrThrow, type Study, type StudyResult } from "../api.ts";
 import { ErrorBox } from "../components/ErrorBox.tsx";
+import { useAction } from "../components/useAction.ts";
 import { usePageTitle } from "../components/usePageTitle.ts";
 import { useResource } from "../components/useResource.ts";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
@@ -52,6 +53,7 @@ export default function StudyPage() {
       </div>
       <ErrorBox error={error} />
       {study ? <StudyState study={study} /> : null}
+      {study?.status === "failed" || study?.status === "cancelled" ? <AnalyseAgain study={study} onQueued={reload} /> : null}
       {study?.status === "finished" ? <FinishedStudy study={study} newest={newest} /> : null}
     </section>
   );
@@ -73,6 +75,23 @@ function StudyState({ study }: { study: Study }) {
         <progress max={progress.slices_total ?? 1} value={progress.slices_done} aria-label={translator.text("state")} />
       ) : null}
       {problem ? <p className="error">{problem.detail}</p> : null}
+    </>
+  );
+}
+
+function AnalyseAgain({ study, onQueued }: { study: Study; onQueued(): Promise<void> }) {
+  const translator = useTranslator();
+  const { hepar } = useSession();
+  const { busy, error, run } = useAction(async () => {
+    dataOrThrow(await hepar.POST("/v1/studies/{study_id}/analyses", { params: { path: { study_id: study.id } } }));
+    await onQueued();
+  });
+  return (
+    <>
+      <button type="button" className="primary" disabled={busy} onClick={run}>
+        {translator.text("retry")}
+      </button>
+      <ErrorBox error={error} />
     </>
   );
 }

@@ -157,6 +157,11 @@ export class SliceStore {
 
 /** The middle of the liver, or of the volume. */
 export function middleOf(volume: VolumeFacts): { column: number; row: number; slice: number } {
-  const [first, last] = volume.liver_slices ?? [0, volume.slices - 1];
-  return { column: lengthOf(volume, "column") >> 1, row: lengthOf(volume, "row") >> 1, slice: (first + last) >> 1 };
+  return { column: lengthOf(volume, "column") >> 1, row: lengthOf(volume, "row") >> 1, slice: Math.floor(liverMiddle(volume)) };
+}
+
+/** In slices, between two where their number is even: half a thick slice is several thin ones. */
+export function liverMiddle({ liver_slices, slices }: VolumeFacts): number {
+  const [first, last] = liver_slices ?? [0, slices - 1];
+  return (first + last) / 2;
 }

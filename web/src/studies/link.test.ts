@@ -19,6 +19,16 @@ test("volumes of different slice distances are scrolled by millimetres, in both 
   expect(thin.current().slice).toBe(185);
 });
 
+test("an anchor between two slices of one volume keeps both at one place", () => {
+  const [thick, thin] = [position(6, 2), position(11, 0)];
+  link({ position: thick, spacing_mm: 5 }, { position: thin, spacing_mm: 2.5 }, { one: 2.5, other: 5 });
+  expect(thin.current().slice).toBe(4);
+  for (const [slice, other] of [[0, 0], [5, 10], [3, 6]] as const) {
+    thick.move({ slice });
+    expect(thin.current().slice).toBe(other);
+  }
+});
+
 test("who shows a position is told once for each move that changes it", () => {
   const moved = position(10, 3);
   let told = 0;

@@ -1,7 +1,7 @@
 /** Two volumes that are scrolled together: the same distance in millimetres, from two slices that belong together. */
 import type { Position } from "./Position.ts";
 
-/** Slices of both volumes at the same place of the patient. */
+/** Slices of both volumes at the same place of the patient, which may lie between two. */
 export interface Anchor {
   one: number;
   other: number;

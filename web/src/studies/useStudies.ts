@@ -1,10 +1,14 @@
 /** The worklist, kept up to date while analyses run. */
 import { useCallback, useEffect, useState } from "react";
 import { dataOrThrow, type Study } from "../api.ts";
+import { useInterval } from "../components/useInterval.ts";
 import { useResource } from "../components/useResource.ts";
 import { useSession } from "../session/SessionProvider.tsx";
 
-const REFRESH_MS = 2000;
+/** While studies are analysed. */
+const ACTIVE_REFRESH_MS = 2000;
+/** Otherwise: studies also come from archives. */
+const IDLE_REFRESH_MS = 10_000;
 
 export interface StudyFilter {
   search: string;
@@ -24,11 +28,7 @@ export function useStudies({ search, status, order }: StudyFilter) {
   const { data, error, reload } = useResource(load);
   useEffect(() => setAfter(undefined), [search, status, order]);
   const active = data?.items.some(isActive) ?? false;
-  useEffect(() => {
-    if (!active) return;
-    const timer = setInterval(() => void reload(), REFRESH_MS);
-    return () => clearInterval(timer);
-  }, [active, reload]);
+  useInterval(() => void reload(), active ? ACTIVE_REFRESH_MS : IDLE_REFRESH_MS);
   const next = data?.next ?? undefined;
   return { studies: data?.items, error, reload, onMore: next ? () => setAfter(next) : undefined, onFirst: after ? () => setAfter(undefined) : undefined };
 }

@@ -1,10 +1,11 @@
 import { throwOnError, type Account, type HeparClient } from "../../api.ts";
 import { Dialog } from "../../components/Dialog.tsx";
 import { ErrorBox } from "../../components/ErrorBox.tsx";
-import { Field, PasswordField, useForm } from "../../components/form.tsx";
+import { ConfirmationFields, confirmationOf, useForm } from "../../components/form.tsx";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import type { MessageKey } from "../../i18n/en.ts";
 import { useSession } from "../../session/SessionProvider.tsx";
+import { GroupField } from "./GroupField.tsx";
 
 /** A change of somebody else's account that gives rights or cannot be undone. */
 export type AccountChange =
@@ -27,10 +28,9 @@ interface ConfirmChangeProps {
 /** The administrator confirms with the own password and code. */
 export function ConfirmChange({ change, onConfirmed, onClose }: ConfirmChangeProps) {
   const translator = useTranslator();
-  const { hepar, account: administrator } = useSession();
+  const { hepar } = useSession();
   const { onSubmit, busy, error } = useForm(async (field) => {
-    const code = administrator?.second_factor ? { code: field("code") } : {};
-    await send(hepar, change, { password: field("password"), ...code }, field("group"));
+    await send(hepar, change, confirmationOf(field), field("group"));
     await onConfirmed();
   });
   const [title, hint] = TEXTS[change.kind];
@@ -39,20 +39,8 @@ export function ConfirmChange({ change, onConfirmed, onClose }: ConfirmChangePro
     <Dialog title={translator.text(title)} onClose={onClose}>
       <form onSubmit={onSubmit}>
         <p>{translator.text(hint, { email: change.account.email, role })}</p>
-        {change.kind === "group" ? (
-          <Field
-            name="group"
-            label={translator.text("group")}
-            hint={translator.text("groupHint")}
-            defaultValue={change.account.group ?? ""}
-            pattern="[A-Za-z0-9][A-Za-z0-9._\-]*"
-            maxLength={64}
-          />
-        ) : null}
-        <PasswordField />
-        {administrator?.second_factor ? (
-          <Field name="code" label={translator.text("code")} autoComplete="one-time-code" required />
-        ) : null}
+        {change.kind === "group" ? <GroupField name={change.account.group} /> : null}
+        <ConfirmationFields />
         <ErrorBox error={error} />
         <button className="primary" disabled={busy}>
           {translator.text("confirm")}

@@ -15,7 +15,9 @@ const STATUSES = ["failed", "waiting", "sent"] as const;
 const REFRESH_MS = 10_000;
 
 export function SendingPage() {
+  const translator = useTranslator();
   const { hepar } = useSession();
+  const [retried, setRetried] = useState(0);
   const [status, setStatus] = useState<Send["status"] | "">("failed");
   const [after, setAfter] = useState<string>();
   const { data, error, reload } = useResource(useCallback(() => load(hepar, status, after), [hepar, status, after]));
@@ -23,13 +25,19 @@ export function SendingPage() {
   function onStatus(changed: Send["status"] | ""): void {
     setAfter(undefined);
     setStatus(changed);
+    setRetried(0);
+  }
+  async function onRetried(): Promise<void> {
+    setRetried((count) => count + 1);
+    await reload();
   }
   return (
     <>
       <ErrorBox error={error} />
       {data ? <Destinations items={data.destinations} onChanged={reload} /> : null}
       <StatusFilter status={status} onChange={onStatus} />
-      {data ? <Sends items={data.sends.items} onChanged={reload} /> : null}
+      <p role="status">{retried > 0 ? translator.text("retriedSends", { count: retried }) : null}</p>
+      {data ? <Sends items={data.sends.items} onRetried={onRetried} /> : null}
       <Paging next={data?.sends.next} first={after === undefined} onPage={setAfter} />
     </>
   );
@@ -148,24 +156,24 @@ function StatusFilter({ status, onChange }: { status: Send["status"] | ""; onCha
   );
 }
 
-function Sends({ items, onChanged }: { items: readonly Send[]; onChanged(): Promise<void> }) {
+function Sends({ items, onRetried }: { items: readonly Send[]; onRetried(): Promise<void> }) {
   const translator = useTranslator();
   if (items.length === 0) return <p className="empty">{translator.text("noSends")}</p>;
   return (
     <WideTable label={translator.text("sendQueue")} columns={["time", "study", "destination", "state", "attempts", "actions"]}>
       {items.map((send) => (
-        <SendRow key={send.id} send={send} onChanged={onChanged} />
+        <SendRow key={send.id} send={send} onRetried={onRetried} />
       ))}
     </WideTable>
   );
 }
 
-function SendRow({ send, onChanged }: { send: Send; onChanged(): Promise<void> }) {
+function SendRow({ send, onRetried }: { send: Send; onRetried(): Promise<void> }) {
   const translator = useTranslator();
   const { hepar } = useSession();
   const retry = useAction(async () => {
     dataOrThrow(await hepar.POST("/v1/sends/{send_id}/retry", { params: { path: { send_id: send.id } } }));
-    await onChanged();
+    await onRetried();
   });
   return (
     <tr>

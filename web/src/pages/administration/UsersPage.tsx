@@ -9,8 +9,9 @@ import { WideTable } from "../../components/WideTable.tsx";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import { useSession } from "../../session/SessionProvider.tsx";
 import { ConfirmChange, type AccountChange } from "./ConfirmChange.tsx";
+import { Invitations } from "./Invitations.tsx";
+import { ROLES } from "./roles.ts";
 
-const ROLES = ["clinician", "researcher", "integrator", "administrator"] as const;
 const STATUSES = ["pending", "active", "deactivated"] as const;
 const STATUS_CHANGES = { pending: "approve", active: "deactivate", deactivated: "reactivate" } as const;
 
@@ -43,6 +44,7 @@ export function UsersPage() {
   }
   return (
     <>
+      <Invitations onInvited={reload} />
       <Filters
         filter={filter}
         onChange={(changed) => {

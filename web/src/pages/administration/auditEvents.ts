@@ -3,7 +3,7 @@ import type { AuditEvent } from "../../api.ts";
 /** All of them, in the order of the filter. */
 export const AUDIT_EVENTS = [
   "signed_in", "sign_in_refused", "signed_out", "sessions_ended", "refresh_token_reused", "token_revoked",
-  "signed_up", "address_verification_requested", "address_verified", "approved", "deactivated", "reactivated", "deleted",
+  "invited", "invitation_sent", "signed_up", "address_verification_requested", "address_verified", "approved", "deactivated", "reactivated", "deleted",
   "role_changed", "group_changed", "profile_changed",
   "password_changed", "password_reset_requested", "password_reset", "confirmation_refused",
   "second_factor_begun", "second_factor_confirmed", "second_factor_removed", "second_factor_reset",

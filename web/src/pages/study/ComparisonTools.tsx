@@ -1,4 +1,5 @@
-import type { StudyResult } from "../../api.ts";
+import type { Study, StudyResult } from "../../api.ts";
+import type { MessageKey } from "../../i18n/en.ts";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import type { Translator } from "../../i18n/translator.ts";
 import type { Candidate, Choice } from "./useComparison.ts";
@@ -41,7 +42,21 @@ export function ComparisonTools({ candidates, choice, onChoice, linked, onLinked
   );
 }
 
-export function titleOf(translator: Translator, { version, created_at }: StudyResult): string {
+/** What both panes are called. chosen: the candidate in the second pane; undefined for the same result. */
+export function titlesOf(translator: Translator, own: Study | undefined, chosen: Candidate | undefined, result: StudyResult): readonly [string, string] {
+  if (own === undefined || chosen === undefined) return [titleOf(translator, result), titleOf(translator, result)];
+  if (chosen.study.id === own.id) return [titleOf(translator, result), versionText(translator, chosen.version)];
+  const named = (role: MessageKey, { study_date }: Study) => [translator.text(role), study_date ? translator.date(study_date) : null].filter(Boolean).join(", ");
+  return [named("paneCurrent", own), named(roleOf(own.study_date, chosen.study.study_date), chosen.study)];
+}
+
+/** Dates: YYYY-MM-DD. */
+function roleOf(own: string | null | undefined, other: string | null | undefined): MessageKey {
+  if (!own || !other || own === other) return "paneOther";
+  return other < own ? "panePrior" : "paneLater";
+}
+
+function titleOf(translator: Translator, { version, created_at }: StudyResult): string {
   return `${versionText(translator, version)}, ${translator.date(created_at.slice(0, 10))}`;
 }
 

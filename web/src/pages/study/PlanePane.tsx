@@ -10,7 +10,6 @@ import { statedDisplay, type DisplaySettings } from "../../viewer/display.ts";
 import type { Point, View } from "../../viewer/geometry.ts";
 import { AXIS_OF, fromPlane, lengthOf, PATIENT_SIDES, planeSize, planeSpacing, toPlane, type Plane } from "../../viewer/planes.ts";
 import { Viewer } from "../../viewer/Viewer.tsx";
-import { titleOf } from "./ComparisonTools.tsx";
 import type { Layers } from "./layers.ts";
 import { useOverlay, usePicture } from "./usePlane.ts";
 
@@ -27,11 +26,11 @@ export interface PlanePaneProps {
   layers: Layers;
   /** Whether the place that the other planes show is marked. */
   crosshair: boolean;
-  /** Whether it says which result it shows: two are compared. */
-  titled: boolean;
+  /** What it shows, where two are compared; empty otherwise. */
+  title: string;
 }
 
-export function PlanePane({ volume, position, plane, settings, onSettings, view, onView, layers, crosshair, titled }: PlanePaneProps) {
+export function PlanePane({ volume, position, plane, settings, onSettings, view, onView, layers, crosshair, title }: PlanePaneProps) {
   const translator = useTranslator();
   const shape = volume.result.volume;
   const axis = AXIS_OF[plane];
@@ -46,7 +45,6 @@ export function PlanePane({ volume, position, plane, settings, onSettings, view,
     [shape, plane],
   );
   const name = translator.text(PLANE_NAMES[plane]);
-  const title = titled ? titleOf(translator, volume.result) : "";
   const corner = useCorner(title, plane, index, lengthOf(shape, axis), settings.window);
   const onStep = useCallback((steps: number) => position.move({ [axis]: position.current()[axis] + steps }), [position, axis]);
   const onPick = useCallback((point: Point) => position.move(fromPlane(point, plane, position.current(), shape)), [position, plane, shape]);

@@ -9,7 +9,7 @@ import type { DisplaySettings } from "../../viewer/display.ts";
 import type { View } from "../../viewer/geometry.ts";
 import { PLANES, type Plane } from "../../viewer/planes.ts";
 import "../../viewer/viewer.css";
-import { ComparisonTools } from "./ComparisonTools.tsx";
+import { ComparisonTools, titlesOf } from "./ComparisonTools.tsx";
 import { INITIAL_LAYERS, nextFinding, voxelOf } from "./layers.ts";
 import { LayersPanel } from "./LayersPanel.tsx";
 import { PlanePane, type PlanePaneProps } from "./PlanePane.tsx";
@@ -54,7 +54,8 @@ export function VolumeViewer({ volume, position }: VolumeViewerProps) {
       full: (next) => setFull((known) => next ?? !known),
       changeLayout: () => changeLayout(nextLayout(layout, volume.slices.complete)),
     });
-  const own = { settings, onSettings: setSettings, crosshair: layout === "planes" || settings.tool === "crosshair", titled: comparing };
+  const own = { settings, onSettings: setSettings, crosshair: layout === "planes" || settings.tool === "crosshair" };
+  const [title, secondTitle] = comparing ? titlesOf(translator, second.own, second.chosen, volume.result) : ["", ""];
   return (
     <div className={full ? "image-panel reader full" : "image-panel reader"} onKeyDown={onKeyDown}>
       <ReaderTools
@@ -71,9 +72,9 @@ export function VolumeViewer({ volume, position }: VolumeViewerProps) {
       <ErrorBox error={second.error} />
       <div className={`panes panes-${layout}`}>
         {(layout === "planes" ? PLANES : AXIAL).map((plane) => (
-          <PlanePane key={plane} {...own} volume={volume} position={position} plane={plane} layers={layers} view={views[plane]} onView={onView} />
+          <PlanePane key={plane} {...own} title={title} volume={volume} position={position} plane={plane} layers={layers} view={views[plane]} onView={onView} />
         ))}
-        {second.volume ? <SecondPane {...own} second={second} volume={second.volume} view={views.axial} onView={onView} /> : null}
+        {second.volume ? <SecondPane {...own} title={secondTitle} second={second} volume={second.volume} view={views.axial} onView={onView} /> : null}
       </div>
       <SliceStrip result={volume.result} position={position} slices={volume.slices} />
       <div className={comparing ? "pair" : "single"}>
@@ -90,7 +91,7 @@ export function VolumeViewer({ volume, position }: VolumeViewerProps) {
   );
 }
 
-interface SecondPaneProps extends Pick<PlanePaneProps, "volume" | "settings" | "onSettings" | "crosshair" | "titled" | "view" | "onView"> {
+interface SecondPaneProps extends Pick<PlanePaneProps, "volume" | "settings" | "onSettings" | "crosshair" | "title" | "view" | "onView"> {
   second: ReturnType<typeof useSecond>;
 }
 
@@ -138,7 +139,7 @@ function useSecond(volume: StudyVolume, position: Position, wanted: boolean) {
   const [linked, setLinked] = useState(true);
   const [layers, setLayers] = useState(INITIAL_LAYERS);
   const [view, setView] = useState<View>();
-  const candidates = useCandidates(volume.result, wanted);
+  const { own, others: candidates } = useCandidates(volume.result, wanted);
   const compared = useComparison(volume, position, choice, linked);
   const other = compared.volume;
   useEffect(() => {
@@ -147,6 +148,8 @@ function useSecond(volume: StudyVolume, position: Position, wanted: boolean) {
   }, [other, volume]);
   return {
     ...compared,
+    own,
+    chosen: candidates.find((candidate) => candidate.choice === choice),
     volume: wanted ? other : undefined,
     error: wanted ? compared.error : undefined,
     layers,

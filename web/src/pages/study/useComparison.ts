@@ -5,7 +5,7 @@ import { useResource } from "../../components/useResource.ts";
 import { useSession } from "../../session/SessionProvider.tsx";
 import { link, type Anchor } from "../../studies/link.ts";
 import { Position } from "../../studies/Position.ts";
-import { middleOf } from "../../studies/SliceStore.ts";
+import { liverMiddle, middleOf } from "../../studies/SliceStore.ts";
 import { StudyVolume } from "../../studies/StudyVolume.ts";
 
 /** `STUDY VERSION`; empty for the same result. */
@@ -17,21 +17,31 @@ export interface Candidate {
   version: number;
 }
 
-/** Other versions of this study, then other studies of the patient. Where they cannot be listed there are none. */
-export function useCandidates({ study_id, version }: StudyResult, wanted: boolean): Candidate[] {
+export interface Candidates {
+  /** undefined until it is known. */
+  own: Study | undefined;
+  /** Other versions of this study, then other studies of the patient. */
+  others: readonly Candidate[];
+}
+
+const NO_CANDIDATES: Candidates = { own: undefined, others: [] };
+
+/** Where they cannot be listed there are none. */
+export function useCandidates({ study_id, version }: StudyResult, wanted: boolean): Candidates {
   const { hepar } = useSession();
   const load = useCallback(async () => {
-    if (!wanted) return [];
+    if (!wanted) return NO_CANDIDATES;
     const study = dataOrThrow(await hepar.GET("/v1/studies/{study_id}", { params: { path: { study_id } } }));
     const versions = Array.from({ length: study.version }, (_, index) => index + 1).filter((number) => number !== version);
     const same = versions.map((number) => ({ choice: `${study_id} ${number}`, study, version: number }));
-    if (!study.patient_pseudonym) return same;
+    if (!study.patient_pseudonym) return { own: study, others: same };
     const query = { search: study.patient_pseudonym, status: "finished" as const };
     const { items } = dataOrThrow(await hepar.GET("/v1/studies", { params: { query } }));
     const others = items.filter(({ id }) => id !== study_id);
-    return [...same, ...others.map((other) => ({ choice: `${other.id} ${other.version}`, study: other, version: other.version }))];
+    const ofPatient = others.map((other) => ({ choice: `${other.id} ${other.version}`, study: other, version: other.version }));
+    return { own: study, others: [...same, ...ofPatient] };
   }, [hepar, study_id, version, wanted]);
-  return useResource(load).data ?? [];
+  return useResource(load).data ?? NO_CANDIDATES;
 }
 
 /** A choice other than the empty one is loaded; `volume` is undefined until it is there. */
@@ -61,7 +71,7 @@ function useLink(own: VolumeFacts, position: Position, other: VolumeFacts | unde
   useEffect(() => {
     if (!linked) setUnlinkedOnce(true);
     if (!linked || !other || otherPosition === position) return;
-    const middles: Anchor = { one: middleOf(own).slice, other: middleOf(other).slice };
+    const middles: Anchor = { one: liverMiddle(own), other: liverMiddle(other) };
     const shown: Anchor = { one: position.current().slice, other: otherPosition.current().slice };
     const [one, two] = [
       { position, spacing_mm: own.spacing_mm[0] },

@@ -1,0 +1,49 @@
+import { throwOnError, type Account } from "../../api.ts";
+import { ConfirmationFields, confirmationOf, Field, useForm } from "../../components/form.tsx";
+import { Dialog } from "../../components/Dialog.tsx";
+import { ErrorBox } from "../../components/ErrorBox.tsx";
+import { useTranslator } from "../../i18n/LanguageProvider.tsx";
+import { useSession } from "../../session/SessionProvider.tsx";
+import { GroupField } from "./GroupField.tsx";
+import { ROLES } from "./roles.ts";
+
+interface InvitationDialogProps {
+  onInvited(email: string): Promise<void>;
+  onClose(): void;
+}
+
+/** Makes an account for somebody, who gets a link by e-mail. The administrator confirms with the own password and code. */
+export function InvitationDialog({ onInvited, onClose }: InvitationDialogProps) {
+  const translator = useTranslator();
+  const { hepar } = useSession();
+  const { onSubmit, busy, error } = useForm(async (field) => {
+    const email = field("email");
+    const body = { email, role: field("role") as Account["role"], group: field("group") || null, ...confirmationOf(field) };
+    throwOnError(await hepar.POST("/v1/invitations", { body }));
+    await onInvited(email);
+  });
+  return (
+    <Dialog title={translator.text("inviteUser")} onClose={onClose}>
+      <form onSubmit={onSubmit} className="narrow">
+        <p>{translator.text("inviteUserHint")}</p>
+        <Field name="email" type="email" label={translator.text("email")} maxLength={254} autoComplete="off" required />
+        <div className="field">
+          <label htmlFor="invitation-role">{translator.text("role")}</label>
+          <select id="invitation-role" name="role">
+            {ROLES.map((role) => (
+              <option key={role} value={role}>
+                {translator.term(role)}
+              </option>
+            ))}
+          </select>
+        </div>
+        <GroupField />
+        <ConfirmationFields />
+        <ErrorBox error={error} />
+        <button className="primary" disabled={busy}>
+          {translator.text("confirm")}
+        </button>
+      </form>
+    </Dialog>
+  );
+}
