@@ -75,7 +75,9 @@ def _take(page: Page, stem: Path, windows: Sequence[tuple[int, int]], language: 
         for theme in THEMES:
             page.emulate_media(color_scheme=theme)
             wait_until_drawn(page)
-            _save(page.screenshot(full_page=True, animations="disabled"), Path(f"{stem}-{width}-{theme}.webp"))
+            whole = page.locator("dialog[open], .full").count() == 0  # these cover the window
+            png = page.screenshot(full_page=whole, animations="disabled")
+            _save(png, Path(f"{stem}-{width}-{theme}.webp"))
 
 
 def _save(png: bytes, path: Path) -> None:
