@@ -127,8 +127,8 @@ def _add_finished_studies(scene: Scene, client: httpx.Client) -> None:
     of_patient_2 = {"PatientID": "HEPAR-PHANTOM-2", "AccessionNumber": "HEPAR-7", "StudyDate": "20260212"}
     studies = {
         "failed": ("Damaged files", damaged_study()),
-        "none": ("Phantom 2", sample_part(26, **of_patient_2)),
-        "prior": ("Phantom 1, prior", sample_part(6, 27, StudyDate="20250110", AccessionNumber="HEPAR-0")),
+        "none": ("Phantom 2", sample_part(26, header=of_patient_2)),
+        "prior": ("Phantom 1, prior", sample_part(6, 27, {"StudyDate": "20250110", "AccessionNumber": "HEPAR-0"})),
         "lesions": ("Phantom 1", SAMPLE.read_bytes()),
     }
     for key, (name, content) in studies.items():
@@ -138,11 +138,11 @@ def _add_finished_studies(scene: Scene, client: httpx.Client) -> None:
 
 def _add_unfinished_studies(scene: Scene, client: httpx.Client, worker: psutil.Process) -> None:
     header = {"PatientID": "HEPAR-PHANTOM-3", "AccessionNumber": "HEPAR-12", "StudyDate": "20260302"}
-    scene.studies["running"] = _sent(client, "Phantom 3", sample_part(**header))
+    scene.studies["running"] = _sent(client, "Phantom 3", sample_part(header=header))
     _wait_for(client, scene.studies["running"], lambda study: study["progress"]["slices_done"] > 0)
     worker.suspend()
     header |= {"PatientID": "HEPAR-PHANTOM-4", "AccessionNumber": "HEPAR-13"}
-    scene.studies["queued"] = _sent(client, "Phantom 4", sample_part(**header))
+    scene.studies["queued"] = _sent(client, "Phantom 4", sample_part(header=header))
 
 
 def _sent(client: httpx.Client, name: str, content: bytes) -> str:

@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from playwright.sync_api import Page, expect
 from pyotp.totp import TOTP
@@ -24,8 +23,8 @@ from tests.browser.conftest import (
 from tests.browser.screenshots.scene import ADMINISTRATOR, COLLEAGUE, NEWCOMER, READER, WITH_SECOND_FACTOR, Scene
 from tests.support.auth_client import PASSWORD
 
-Visitor = Literal["visitor"]
 SAMPLES = sorted(Path("samples").glob("*.png"))
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
 NOTES = payload("notes.txt", b"words")
 
 
@@ -258,7 +257,7 @@ STATES = (
     State("study-running", READER, _at("/studies/{running}", "progress")),
     State("study-queued", READER, _at("/studies/{queued}")),
     State("study-failed", READER, _at("/studies/{failed}", ".error")),
-    State("study-unknown", READER, _at("/studies/0", "[role=alert]")),
+    State("study-unknown", READER, _at(f"/studies/{UNKNOWN}", "[role=alert]")),
     State("report", READER, _at("/studies/{lesions}/report", ".preview img")),
     State("upload", READER, _upload_list),
     State("result", READER, _result("metastasis.png", "ensemble")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,10 @@ SAMPLE = Path("samples/study.zip")
 _AXIAL = "study/series-2/"
 
 
-def sample_part(start: int = 0, stop: int | None = None, **header: str) -> bytes:
+def sample_part(start: int = 0, stop: int | None = None, header: Mapping[str, str] | None = None) -> bytes:
     """Axial slices of the sample study from the feet up, as a ZIP of a study of its own. header: other values."""
     images = sorted(_images(_AXIAL), key=lambda image: float(image.ImagePositionPatient[2]))
-    return _as_study(images[start:stop], header)
+    return _as_study(images[start:stop], header or {})
 
 
 def damaged_study() -> bytes:
@@ -34,7 +35,7 @@ def damaged_study() -> bytes:
     return _as_study(images, {"AccessionNumber": "HEPAR-5", "StudyDate": "20260120"})
 
 
-def _as_study(images: list[Any], header: dict[str, str]) -> bytes:
+def _as_study(images: list[Any], header: Mapping[str, str]) -> bytes:
     study_uid, series_uid, files = generate_uid(), generate_uid(), []
     for image in images:
         image.StudyInstanceUID, image.SeriesInstanceUID = study_uid, series_uid

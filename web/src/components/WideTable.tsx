@@ -2,10 +2,12 @@
 import type { ReactNode } from "react";
 import type { MessageKey } from "../i18n/en.ts";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
+import { columnLabels } from "./columnLabels.ts";
 
 interface WideTableProps {
   label: string;
   columns: readonly MessageKey[];
+  /** By default, rows are cards in narrow windows. */
   className?: string;
   /** The rows. */
   children: ReactNode;
@@ -15,7 +17,7 @@ export function WideTable({ label, columns, className, children }: WideTableProp
   const translator = useTranslator();
   return (
     <div className="wide" tabIndex={0} role="region" aria-label={label}>
-      <table className={className}>
+      <table className={className ?? "stacked"} style={columnLabels(columns.map((key) => translator.text(key)))}>
         <thead>
           <tr>
             {columns.map((key) => (

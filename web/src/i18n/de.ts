@@ -245,6 +245,7 @@ export const de: Messages = {
   windowText: "B {width} M {centre}",
   slicePosition: "Schicht {number} von {count}",
   sliceProgress: "{done} von {total} Schichten der Leber analysiert",
+  waitHint: "Die Studie wird im Hintergrund ausgewertet. Sie können diese Seite schließen; das Ergebnis steht dann in der Liste der Studien.",
   search: "Suche",
   searchHint: "Name oder Auftragsnummer",
   all: "alle",

@@ -242,6 +242,7 @@ export const en = {
   windowText: "W {width} L {centre}",
   slicePosition: "Slice {number} of {count}",
   sliceProgress: "{done} of {total} slices of the liver analysed",
+  waitHint: "The study is analysed in the background. You can close this page; the result will be in the list of studies.",
   search: "Search",
   searchHint: "name or accession number",
   all: "all",

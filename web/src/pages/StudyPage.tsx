@@ -52,7 +52,7 @@ export default function StudyPage() {
         {study ? <StudyFactsLine study={study} /> : null}
       </div>
       <ErrorBox error={error} />
-      {study ? <StudyState study={study} /> : null}
+      {study && study.status !== "finished" ? <StudyState study={study} /> : null}
       {study?.status === "failed" || study?.status === "cancelled" ? <AnalyseAgain study={study} onQueued={reload} /> : null}
       {study?.status === "finished" ? <FinishedStudy study={study} newest={newest} /> : null}
     </section>
@@ -65,17 +65,21 @@ function StudyFactsLine({ study: { accession_number, study_date, images } }: { s
   return <p className="quiet">{facts.filter(Boolean).join(" · ")}</p>;
 }
 
+/** Of a study without a result. */
 function StudyState({ study }: { study: Study }) {
   const translator = useTranslator();
   const { progress, status, problem } = study;
   return (
-    <>
-      {status === "finished" ? null : <p role="status">{studyLine(translator, study)}</p>}
+    <article className="narrow middle">
+      <p className="verdict" role="status">
+        {studyLine(translator, study)}
+      </p>
       {status === "running" ? (
         <progress max={progress.slices_total ?? 1} value={progress.slices_done} aria-label={translator.text("state")} />
       ) : null}
+      {isActive(study) ? <p className="quiet">{translator.text("waitHint")}</p> : null}
       {problem ? <p className="error">{problem.detail}</p> : null}
-    </>
+    </article>
   );
 }
 

@@ -80,7 +80,7 @@ function Destinations({ items, onChanged }: { items: readonly Destination[]; onC
       <h2>{translator.text("destinations")}</h2>
       {items.length === 0 ? <p className="empty">{translator.text("noDestinations")}</p> : null}
       {items.length > 0 ? (
-        <WideTable label={translator.text("destinations")} columns={["destination", "kind", "waitingSends", "failedSends", "lastSent", "actions"]} className="named">
+        <WideTable label={translator.text("destinations")} columns={["destination", "kind", "waitingSends", "failedSends", "lastSent", "actions"]} className="named stacked">
           {items.map((destination) => (
             <DestinationRow key={destination.name} destination={destination} onChanged={onChanged} />
           ))}

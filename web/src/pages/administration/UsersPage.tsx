@@ -55,7 +55,7 @@ export function UsersPage() {
       <ErrorBox error={error} />
       {data?.items.length === 0 ? <p className="empty">{translator.text("noAccount")}</p> : null}
       {data && data.items.length > 0 ? (
-        <WideTable label={translator.text("accounts")} columns={["email", "role", "group", "status", "lastSignIn", "actions"]} className="named">
+        <WideTable label={translator.text("accounts")} columns={["email", "role", "group", "status", "lastSignIn", "actions"]} className="named stacked">
           {data.items.map((account) => (
             <AccountRow key={account.id} account={account} onStatus={() => void changeStatus(account)} onConfirm={setChange} />
           ))}

@@ -1,4 +1,5 @@
 import { useState } from "react";
+import { columnLabels } from "../../components/columnLabels.ts";
 import { download } from "../../components/download.ts";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import { toCsv } from "../../queue/csv.ts";
@@ -22,7 +23,7 @@ export function QueueList({ items, queue }: QueueListProps) {
     <>
       <QueueTools items={items} queue={queue} filter={filter} onFilter={setFilter} />
       <div className="wide" tabIndex={0} role="region" aria-label={translator.text("upload")}>
-        <table className="queue">
+        <table className="queue stacked" style={columnLabels(["", ...COLUMNS.map((column) => translator.text(column)), ""])}>
           <Head sorting={sorting} onSort={setSorting} />
           <tbody>
             {rows.map((row) => (
