@@ -80,6 +80,6 @@ def test_asynchronous_clients_send_and_fetch(sender: Sender) -> None:
             assert (await hepar.studies.fetch("archive", STUDY_UID)).accession_number == "A-1042"
             with pytest.raises(HeparProblem) as refused:
                 await hepar.studies.fetch("away", STUDY_UID)
-            assert refused.value.problem.type == "/problems/no-such-destination"
+            assert refused.value.problem.type == "/problems/forbidden"
 
     asyncio.run(work())
