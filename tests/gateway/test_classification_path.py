@@ -75,8 +75,15 @@ TELEMETRY = {
     "hepar/serving/drift_monitor.py",
     "hepar/web/access_log.py",
 }
-# Not part of each request: reading the model repository, and times in the database, which some requests write.
-BACKGROUND = {"hepar/contracts/cards.py", "hepar/inference/repository_watcher.py", "hepar/storage/tables.py"}
+# Not part of each request: reading the model repository, the gateway's maintenance every few seconds, and times
+# in the database, which some requests write.
+BACKGROUND = {
+    "gateway/shared_state.py",
+    "hepar/contracts/cards.py",
+    "hepar/inference/repository_watcher.py",
+    "hepar/storage/stored_responses.py",
+    "hepar/storage/tables.py",
+}
 
 
 class Recorder:
