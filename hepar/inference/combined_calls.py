@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 _LABEL = "combined"
 """In metrics and messages: the name in Triton changes with the parts."""
 _OPEN_S = 30.0
-_DEADLINE_SHARE = 0.5
+_DEADLINE_SHARE = 1 / 3
 """Of the time that is left: where the combined model does not answer, the single models still can."""
 
 
