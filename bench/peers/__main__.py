@@ -50,8 +50,8 @@ def main() -> int:
     rows = rows_of(cells)
     run = run_line(arguments.clients, arguments.seconds, arguments.rounds)
     facts = [run, load_line(load_average, os.cpu_count() or 1), _versions()]
-    print("", *facts, "", *table(rows), "", *conclusion_list(rows), sep="\n")
-    write(rows, machine(), facts, arguments.out)
+    print("", *facts, "", *table(rows), "", *conclusion_list(rows, load_average), sep="\n")
+    write(rows, machine(), facts, load_average, arguments.out)
     print(arguments.out / "peers.json", arguments.out / "peers.md")
     return 0
 

@@ -10,6 +10,8 @@ from typing import Any
 from bench.peers.measurement import ALONE, AS_SHIPPED, SAME_WORK, PeerCell
 
 Row = dict[str, Any]
+_QUIET = 0.5
+"""Load average below which a machine is quiet."""
 
 
 def rows_of(cells: Iterable[PeerCell]) -> list[Row]:
@@ -79,23 +81,24 @@ def run_line(clients: Sequence[int], seconds: float, rounds: int) -> str:
 
 def load_line(load_average: float, processors: int) -> str:
     """What the reader must know about the machine. load_average: of the minute before the run."""
-    if load_average < 0.5:
+    if load_average < _QUIET:
         return f"Load average before the run: {load_average:.1f}."
     return (
         f"The machine was not quiet: load average before the run {load_average:.1f} on {processors} processors. "
-        "The ratios are less certain than those of a quiet machine."
+        "The table shows that the command works; no conclusion can be drawn from its ratios."
     )
 
 
-def write(rows: Sequence[Row], machine: str, facts: Sequence[str], folder: Path) -> None:
+def write(rows: Sequence[Row], machine: str, facts: Sequence[str], load_average: float, folder: Path) -> None:
     """peers.json and peers.md. facts: sentences about the run."""
     folder.mkdir(parents=True, exist_ok=True)
     written = {"machine": machine, "facts": list(facts), "rows": rows}
     (folder / "peers.json").write_text(json.dumps(written, indent=1) + "\n")
     head = ["Made by `make bench-peers`; do not edit.", "", f"{machine}. {' '.join(facts)}"]
-    lines = [*head, "", *table(rows), "", *conclusion_list(rows), ""]
+    lines = [*head, "", *table(rows), "", *conclusion_list(rows, load_average), ""]
     (folder / "peers.md").write_text("\n".join(lines))
 
 
-def conclusion_list(rows: Sequence[Row]) -> list[str]:
-    return [f"- {line}" for line in conclusions(rows)]
+def conclusion_list(rows: Sequence[Row], load_average: float) -> list[str]:
+    """None of a machine that was not quiet: there a target gets the more time the more processes it has."""
+    return [f"- {line}" for line in conclusions(rows)] if load_average < _QUIET else []
