@@ -39,11 +39,15 @@ class Inference(Protocol):
 
 @dataclass(frozen=True)
 class _Loaded:
-    """A combined model that Triton has. outputs: of all parts, by their names in it."""
+    """A combined model that Triton has.
+
+    outputs: of all parts, by their names in it.  names: of an output in it, by model and the model's own name of it.
+    """
 
     name: str
     versions: Mapping[str, str]
     outputs: Mapping[str, ExpectedOutput]
+    names: Mapping[tuple[str, str], str]
     breaker: CircuitBreaker
 
 
@@ -133,7 +137,8 @@ class _CombinedCall:
     ) -> InferenceResult | None:
         if isinstance(result, HeparError):
             return None
-        outputs = {name: result.outputs.get(output_name(model, name), np.empty(0)) for name in expected}
+        names = self._loaded.names
+        outputs = {name: result.outputs.get(names.get((model, name), ""), np.empty(0)) for name in expected}
         batches = {name: value[None] for name, value in outputs.items()}
         if not all(has_expected_form(batches[name], 1, output) for name, output in expected.items()):
             return None
@@ -143,13 +148,11 @@ class _CombinedCall:
 
 
 def _loaded(combined: CombinedModel) -> _Loaded:
+    outputs = [(part.model, name, shape) for part in combined.parts for name, shape in part.outputs.items()]
     return _Loaded(
         combined.name,
         {part.model: part.version for part in combined.parts},
-        {
-            output_name(part.model, name): ExpectedOutput(tuple(shape), "f")
-            for part in combined.parts
-            for name, shape in part.outputs.items()
-        },
+        {output_name(model, name): ExpectedOutput(tuple(shape), "f") for model, name, shape in outputs},
+        {(model, name): output_name(model, name) for model, name, _ in outputs},
         CircuitBreaker(_LABEL, failures_max=1, open_s=_OPEN_S),
     )

@@ -34,6 +34,7 @@ PATH = {
     "hepar/serving/scope_check.py",
     "hepar/serving/segmenter.py",
     "hepar/serving/quorum.py",
+    "hepar/inference/combined_calls.py",
     "hepar/inference/version_routing.py",
     "hepar/inference/triton.py",
     "hepar/inference/outputs.py",
@@ -53,7 +54,6 @@ PROTECTIONS = {
     "hepar/inference/circuit_breaker.py",
     "hepar/serving/fair_slots.py",
     "hepar/serving/upload_memory.py",
-    "hepar/storage/database.py",
     "hepar/storage/request_counts.py",
     "hepar/web/access_tokens.py",
     "hepar/web/app.py",
@@ -80,7 +80,9 @@ TELEMETRY = {
 BACKGROUND = {
     "gateway/shared_state.py",
     "hepar/contracts/cards.py",
+    "hepar/core/combined_model.py",
     "hepar/inference/repository_watcher.py",
+    "hepar/storage/database.py",
     "hepar/storage/stored_responses.py",
     "hepar/storage/tables.py",
 }

@@ -1102,8 +1102,8 @@ export interface paths {
         put?: never;
         /**
          * Invite a person
-         * @description Makes an active account and sends a link to its address that sets the password: once, within seven days. Later the
-         *     person gets another one by `POST /v1/password-reset`. The form has the administrator's own password and code.
+         * @description Makes an active account and sends a link to its address that sets the password: once, within seven days. Later
+         *     the person gets another one by `POST /v1/password-reset`. The form has the administrator's own password and code.
          */
         post: operations["invite"];
         delete?: never;
@@ -5720,6 +5720,10 @@ export interface components {
             ended_at?: string | null;
             /** @description why the last attempt failed; nothing about the patient */
             reason?: string | null;
+            /** @description as it was requested */
+            language?: ("en" | "de") | null;
+            /** @description as they were requested */
+            key_slices?: number[] | null;
         };
         /**
          * SendList
@@ -5760,6 +5764,10 @@ export interface components {
             destination: string;
             /** @description version of the result; the newest that is finished by default */
             version?: number | null;
+            /** @description of the report and of key images; that of the destination by default */
+            language?: ("en" | "de") | null;
+            /** @description slices to show in the report and in key images, instead of the result's key slices */
+            key_slices?: number[] | null;
         };
         /**
          * Series
@@ -11188,7 +11196,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description [There is no such study](/problems/no-such-study); [There is no such destination](/problems/no-such-destination) */
+            /** @description [There is no such study](/problems/no-such-study); [There is no such destination](/problems/no-such-destination); [There is no such slice](/problems/no-such-slice) */
             404: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
