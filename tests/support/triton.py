@@ -81,11 +81,14 @@ def running_triton(folder: Path, repository: Path) -> Iterator[RunningTriton]:
 
 
 def wait_for_triton(running: RunningTriton, keeper: subprocess.Popen[bytes]) -> None:
+    """Until it answers and serves its metrics, which start last."""
     deadline = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < deadline:
         assert keeper.poll() is None, running.log_file.read_text()[-3000:]
-        with grpcclient.InferenceServerClient(running.grpc) as client, suppress(InferenceServerException):
+        waiting = suppress(InferenceServerException, httpx.TransportError)
+        with grpcclient.InferenceServerClient(running.grpc) as client, waiting:
             if client.is_server_ready(client_timeout=2):
+                running.runs("any")
                 return
         time.sleep(0.2)
     raise AssertionError(running.log_file.read_text()[-3000:])
