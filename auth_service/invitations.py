@@ -13,7 +13,7 @@ from auth_service.confirmation import confirm_password, confirmed
 from auth_service.dependencies import AuthDependencies, Caller
 from auth_service.email_links import enqueue, require_offered
 from auth_service.tables import StoredAccount
-from hepar.contracts.accounts import Invitation
+from hepar.contracts.invitations import Invitation
 
 
 async def invite(dependencies: AuthDependencies, caller: Caller, form: Invitation) -> StoredAccount:

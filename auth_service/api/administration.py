@@ -25,11 +25,11 @@ from hepar.contracts.accounts import (
     Confirmation,
     Group,
     GroupChange,
-    Invitation,
     Page,
     RoleChange,
     SignIn,
 )
+from hepar.contracts.invitations import Invitation
 from hepar.contracts.roles import Role
 from hepar.web.openapi import problems
 

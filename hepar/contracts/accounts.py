@@ -220,26 +220,6 @@ class RoleChange(Confirmation):
     role: Role = Field(description="the new role")
 
 
-class Invitation(Confirmation):
-    """Confirmed like a role and a group, which it gives."""
-
-    model_config = with_example(
-        {
-            "email": "ada@example.org",
-            "role": "clinician",
-            "group": "radiology-2",
-            "password": _PASSWORD,
-            "code": "123456",
-        }
-    )
-
-    email: Annotated[EmailStr, AfterValidator(require_one_script)] = Field(
-        max_length=254, description="the address that the link is sent to; letters of one script"
-    )
-    role: Role = Field(description="the role of the account")
-    group: Group | None = Field(default=None, description="the group of the account; null for none")
-
-
 class GroupChange(Confirmation):
     """Confirmed like a role: a group opens the studies of others."""
 

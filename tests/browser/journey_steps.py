@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import re
 import zipfile
 from pathlib import Path
 
+import pydicom
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -20,6 +22,8 @@ from tests.support.dicom_tools import output_of
 STUDY = Path("samples/study.zip")
 ANALYSED_MS = 300_000
 OWN_PASSWORD = "a passphrase that the invited person chose"
+_AROUND_MM = 27.5
+"""More than the half height of the known lesion."""
 _KNOWN = json.loads(Path("samples/study.json").read_text())["lesions"][0]
 
 
@@ -30,17 +34,18 @@ def check_report(page: Page) -> None:
         page.get_by_role("button", name="Report (PDF)").click()
     text = " ".join(output_of("pdftotext", "-layout", download.value.path(), "-").split())
     assert "not a medical device" in text
-    assert re.search(r"L1: accepted; \w+ cyst \[[\w ]+: metastasis\]; outline ", text, re.IGNORECASE), text
+    assert re.search(r"L1: accepted; [\w ]+ cyst \[[\w ]+: metastasis\]; outline ", text, re.IGNORECASE), text
     assert re.search(r"R1: ", text)
 
 
 def send_part_of_study(page: Page, folder: Path) -> None:
     """Some slices around a known lesion, dropped as a ZIP. Ends on the finished study."""
-    slices = range(_KNOWN["first_slice"] - 2, _KNOWN["last_slice"] + 3)
     with zipfile.ZipFile(STUDY) as study, zipfile.ZipFile(part := folder / "part.zip", "w") as sent:
         for name in study.namelist():
-            if name.endswith(".dcm") and int(name[-8:-4]) - 1 in slices:
-                sent.writestr(name, study.read(name))
+            content = study.read(name)
+            position_mm = pydicom.dcmread(io.BytesIO(content), stop_before_pixels=True).get("ImagePositionPatient")
+            if position_mm and abs(position_mm[2] - _KNOWN["centre_mm"][2]) <= _AROUND_MM:
+                sent.writestr(name, content)
     drop(page, part)
     expect(page.get_by_role("heading", name="Studies")).to_be_visible()
     expect(page.locator(".thumbnail")).to_be_visible(timeout=ANALYSED_MS)
