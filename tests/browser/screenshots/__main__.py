@@ -20,8 +20,9 @@ from tests.support.auth_client import PASSWORD
 
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 WINDOWS = ((360, 740), (1280, 800), (1920, 1080))
-_WEBP_QUALITY = 60
-_HEIGHT_MAX_PX = 3000
+_WEBP_QUALITY = 25
+_HEIGHT_MAX_PX = 1200
+_NARROW_PX, _NARROW_HEIGHT_MAX_PX = 400, 1600
 """Of a long page, the beginning is enough."""
 
 
@@ -84,7 +85,8 @@ def _take(page: Page, stem: Path, windows: Sequence[tuple[int, int]], language: 
 
 def _save(png: bytes, path: Path) -> None:
     with Image.open(io.BytesIO(png)) as image:
-        top = image.crop((0, 0, image.width, min(image.height, _HEIGHT_MAX_PX)))
+        highest = _NARROW_HEIGHT_MAX_PX if image.width < _NARROW_PX else _HEIGHT_MAX_PX
+        top = image.crop((0, 0, image.width, min(image.height, highest)))
         top.convert("RGB").save(path, "WEBP", quality=_WEBP_QUALITY, method=6)
 
 

@@ -3,6 +3,7 @@ import { useDeferredValue, useEffect, useMemo } from "react";
 import { Link, useSearchParams } from "react-router";
 import type { Study } from "../api.ts";
 import { ErrorBox } from "../components/ErrorBox.tsx";
+import { ImageText } from "../components/ImageText.tsx";
 import { Choice } from "../components/form.tsx";
 import { usePageTitle } from "../components/usePageTitle.ts";
 import { WideTable } from "../components/WideTable.tsx";
@@ -156,7 +157,7 @@ function StudyRow({ study }: { study: Study }) {
         {isActive(study) && progress.slices_total ? (
           <progress max={progress.slices_total} value={progress.slices_done} aria-label={translator.text("state")} />
         ) : null}
-        {problem ? <p className="warning">{problem.detail}</p> : null}
+        {problem?.detail ? <ImageText className="warning" text={problem.detail} /> : null}
       </td>
     </tr>
   );

@@ -4,6 +4,7 @@ import { Link, useParams } from "react-router";
 import { dataOrThrow, type Study, type StudyResult } from "../api.ts";
 import { ErrorBox } from "../components/ErrorBox.tsx";
 import { useAction } from "../components/useAction.ts";
+import { ImageText } from "../components/ImageText.tsx";
 import { usePageTitle } from "../components/usePageTitle.ts";
 import { useResource } from "../components/useResource.ts";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
@@ -78,7 +79,7 @@ function StudyState({ study }: { study: Study }) {
         <progress max={progress.slices_total ?? 1} value={progress.slices_done} aria-label={translator.text("state")} />
       ) : null}
       {isActive(study) ? <p className="quiet">{translator.text("waitHint")}</p> : null}
-      {problem ? <p className="error">{problem.detail}</p> : null}
+      {problem?.detail ? <ImageText className="error" text={problem.detail} /> : null}
     </article>
   );
 }
