@@ -49,6 +49,7 @@ def dropped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def test_an_archive_a_folder_a_volume_and_media_are_studies_on_every_page(page: Page, dropped: dict[str, Path]) -> None:
+    page.goto("/")
     sign_up(page)
     for count, (name, path) in enumerate(dropped.items(), start=1):
         page.get_by_role("link", name=name, exact=True).click()
