@@ -7,8 +7,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import anyio
 import uvicorn
 from starlette.types import ASGIApp
+
+# anyio imports its modules when they are first used. pytest rewrites them then, and the parser of Python 3.11 fails
+# where two threads use it: the test's and the server's (SystemError: AST constructor recursion depth mismatch).
+for _name in dir(anyio):
+    getattr(anyio, _name)
 
 
 @contextmanager
