@@ -26,7 +26,7 @@ from tests.support.serving import serving
 CHECKS: list[Any] = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
 ]  # fmt: skip
-ROUTES = 41
+ROUTES = 42
 _ANY = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large, HealthCheck.nested_given]
 
 

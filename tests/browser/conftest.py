@@ -74,10 +74,8 @@ def stack_for_browsers(folder: Path) -> Iterator[Stack]:
     write_detector(repository, "detect_two", (0.6, 0.3, 0.8, 0.5), 0.8, 0, curves=DETECTOR_CURVES)
     write_input_check(repository, "check_brightness", gain=1.9)
     settings = on_free_ports().model_copy(update={"triton_model_repository": repository})
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("HEPAR_AUTH_SIGNUP_BURST", "1000")
-        with running_stack(settings, folder) as process:
-            yield Stack(settings, folder, process.pid)
+    with running_stack(settings, folder, {"HEPAR_AUTH_SIGNUP_BURST": "1000"}) as process:
+        yield Stack(settings, folder, process.pid)
 
 
 @pytest.fixture(scope="session")

@@ -55,6 +55,7 @@ def send_part_of_study(page: Page, folder: Path) -> None:
 def check_table(page: Page) -> None:
     """The CSV of the study that is open has the findings that its page shows, and the known lesion among them."""
     expect(page.locator(".verdict")).to_contain_text("Metastasis")
+    expect(page.get_by_role("article").first).to_be_visible()
     cards = [card.get_attribute("aria-label") for card in page.get_by_role("article").all()]
     page.get_by_role("link", name="Report, files").click()
     with page.expect_download() as download:

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import httpx
 import psutil
-import pytest
 
 from local_stack.demo import running_stack, state_variables
 from local_stack.settings import StackSettings, on_free_ports
@@ -69,11 +68,8 @@ def tiny_stack(folder: Path, **variables: str) -> Iterator[Stack]:
     """A separate stack, with additional environment variables for its processes."""
     repository = tiny_repository(folder / "models")
     settings = on_free_ports().model_copy(update={"triton_model_repository": repository})
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in (_OF_TESTS | variables).items():
-            environment.setenv(name, value)
-        with running_stack(settings, folder) as process:
-            yield Stack(settings, folder, process.pid)
+    with running_stack(settings, folder, _OF_TESTS | variables) as process:
+        yield Stack(settings, folder, process.pid)
 
 
 @contextmanager
