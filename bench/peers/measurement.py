@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import statistics
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,10 +115,23 @@ def _measured(targets: Targets, cell: PeerCell, accounts: dict[str, tuple[str, s
     if stack := targets.hepar.get(cell.target):
         root = stack.process
         with only_awake(root, targets.roots):
+            _wait_until_awake(stack, accounts[cell.target], cell.workload)
             return _load(load_order("gateway", cell.workload, stack, accounts[cell.target]), root, cell, seconds)
     running = next(one for one in targets.peers if one.peer.name == cell.target)
     with only_awake(running.process, targets.roots):
         return _load(_order(running, cell.workload, targets.folder), running.process, cell, seconds)
+
+
+def _wait_until_awake(stack: RunningStack, account: tuple[str, str], workload: Workload) -> None:
+    """Connections and circuit breakers of a stack that was suspended may need some seconds. Raises HTTPStatusError."""
+    headers = {"Authorization": f"Bearer {stack.token(account)}", "Content-Type": "image/png"}
+    with httpx.Client(base_url=stack.settings.gateway_url, headers=headers, timeout=60, trust_env=False) as client:
+        for _ in range(30):
+            answer = client.post(f"/v1/{workload}s", content=IMAGE.read_bytes())
+            if answer.status_code == 200:
+                return
+            time.sleep(1)
+        answer.raise_for_status()
 
 
 def _order(running: RunningPeer, workload: Workload, folder: Path) -> dict[str, Any]:
