@@ -19,6 +19,7 @@ from bench.measurement import (
     SETTINGS,
     START_AND_STOP_S,
     Cell,
+    MeasurementFailed,
     RunningStack,
     Workload,
     load,
@@ -123,15 +124,14 @@ def _measured(targets: Targets, cell: PeerCell, accounts: dict[str, tuple[str, s
 
 
 def _wait_until_awake(stack: RunningStack, account: tuple[str, str], workload: Workload) -> None:
-    """Connections and circuit breakers of a stack that was suspended may need some seconds. Raises HTTPStatusError."""
+    """Connections and circuit breakers of a stack that was suspended may need some seconds. Raises MeasurementFailed."""
     headers = {"Authorization": f"Bearer {stack.token(account)}", "Content-Type": "image/png"}
     with httpx.Client(base_url=stack.settings.gateway_url, headers=headers, timeout=60, trust_env=False) as client:
-        for _ in range(30):
-            answer = client.post(f"/v1/{workload}s", content=IMAGE.read_bytes())
-            if answer.status_code == 200:
-                return
+        ends_at = time.monotonic() + 60
+        while (answer := client.post(f"/v1/{workload}s", content=IMAGE.read_bytes())).is_error:
+            if time.monotonic() > ends_at:
+                raise MeasurementFailed(f"{workload}: the gateway answers {answer.status_code}")
             time.sleep(1)
-        answer.raise_for_status()
 
 
 def _order(running: RunningPeer, workload: Workload, folder: Path) -> dict[str, Any]:
