@@ -24,6 +24,8 @@ from locust import FastHttpUser, User, task
 from locust.env import Environment
 from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
 
+from bench.processes import cpu_s, family
+
 grpc.experimental.gevent.init_gevent()
 
 
@@ -68,9 +70,7 @@ def _cpu_s(root: int | None) -> float:
     """Processor time that a process and its descendants have used; 0 without one."""
     if root is None:
         return 0.0
-    process = psutil.Process(root)
-    times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
-    return sum(each.user + each.system for each in times)
+    return cpu_s(family(psutil.Process(root)))
 
 
 def _http_user(order: dict[str, Any]) -> type[User]:

@@ -18,6 +18,7 @@ import httpx
 import numpy as np
 import psutil
 
+from bench.processes import cpu_s, family
 from local_stack.settings import StackSettings
 
 IMAGE = Path("samples/metastasis.png")
@@ -84,22 +85,21 @@ class RunningStack:
     def memory_bytes(self) -> dict[str, int]:
         """Proportional set size by process name (Triton: its keeper, server and stubs): shared pages are divided."""
         sizes: dict[str, int] = {}
-        for name, family in self.families():
-            sizes[name] = sizes.get(name, 0) + sum(one.memory_full_info().pss for one in family)
+        for name, members in self.families():
+            sizes[name] = sizes.get(name, 0) + sum(one.memory_full_info().pss for one in members)
         return sizes
 
     def families(self) -> Iterator[tuple[str, list[psutil.Process]]]:
         """Each process of the stack by name, with what it started; see `memory_bytes`."""
         for child in self.process.children():
-            family = [child, *child.children(recursive=True)]
-            yield next((found for one in family if (found := _module(one.cmdline()))), "starter"), family
+            members = family(child)
+            yield next((found for one in members if (found := _module(one.cmdline()))), "starter"), members
 
     def cpu_s(self) -> dict[str, float]:
         """Processor time that each process of the stack has used, by name; see `memory_bytes`."""
         spent: dict[str, float] = {}
-        for name, family in self.families():
-            times = [one.cpu_times() for one in family]
-            spent[name] = spent.get(name, 0) + sum(each.user + each.system for each in times)
+        for name, members in self.families():
+            spent[name] = spent.get(name, 0) + cpu_s(members)
         return spent
 
     def sign_up(self) -> tuple[str, str]:

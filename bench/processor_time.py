@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 
 from bench.measurement import START_AND_STOP_S, RunningStack, Workload, load, load_order
+from bench.processes import cpu_s
 
 _WARM_UP_IMAGES = 50
 _SLOWEST_IMAGE_S = 1.0
@@ -30,8 +31,7 @@ def _used_s(stack: RunningStack) -> dict[str, float]:
     used: dict[str, float] = {}
     for name, (process, *started) in stack.families():
         for key, processes in ((name, [process]), (f"{name}: what it started", started)):
-            times = [one.cpu_times() for one in processes]
-            used[key] = used.get(key, 0) + sum(each.user + each.system for each in times)
+            used[key] = used.get(key, 0) + cpu_s(processes)
     return used
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +25,5 @@ def running_stack_process(repository: Path | None = None, folder: Path = FOLDER 
         settings = settings.model_copy(update={"triton_model_repository": repository})
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    os.environ |= UNLIMITED
-    with running_stack(settings, folder) as process:
+    with running_stack(settings, folder, UNLIMITED) as process:
         yield RunningStack(settings, psutil.Process(process.pid), models_of(settings.triton_model_repository))

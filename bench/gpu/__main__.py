@@ -16,7 +16,7 @@ from bench.gpu.tools import IMAGE, GpuTools, inspect_machine
 from bench.gpu.variants import VARIANTS, GpuVariant, write_gpu_repository
 from bench.machine import machine
 from bench.measurement import START_AND_STOP_S, MeasurementFailed, RunningStack, load, load_order, models_of
-from bench.stack_process import FOLDER, UNLIMITED
+from bench.stack_process import FOLDER
 from local_stack.settings import StackSettings, on_free_ports
 
 
@@ -65,7 +65,6 @@ def _measure(
             tool, images_per_s = through_triton(tools, address, model, most, arguments.seconds, folder)
             models.append(ModelResult(model, variant, most, tool, images_per_s, None))
             print(f"{variant}: {model}: {images_per_s:.0f} images/s", flush=True)
-        os.environ |= UNLIMITED
         with running_services(settings, folder / "services") as running:
             for result in _service_results(running, variant, arguments):
                 services.append(result)

@@ -16,6 +16,8 @@ from tritonclient.utils import InferenceServerException
 
 from bench.gpu.tools import GpuTools
 from bench.measurement import MeasurementFailed
+from bench.processes import cpu_s, family
+from bench.stack_process import UNLIMITED
 from local_stack.demo import state_variables
 from local_stack.readiness import NotReady, wait_until_ready
 from local_stack.settings import LOOPBACK, StackSettings
@@ -36,9 +38,9 @@ class RunningServices:
 
     def cpu_s(self) -> dict[str, float]:
         """Processor time by service; that of Triton is `tritonserver`, also where it runs in a container."""
-        spent = {name: _cpu_s(root) for name, root in self.processes.items()}
+        spent = {name: cpu_s(family(root)) for name, root in self.processes.items()}
         servers = [one for one in psutil.process_iter() if one.name() == _TRITON_PROGRAM]
-        return spent | {_TRITON_PROGRAM: sum(_cpu_s(server) for server in servers)}
+        return spent | {_TRITON_PROGRAM: sum(cpu_s(family(server)) for server in servers)}
 
 
 def triton_arguments(tools: GpuTools, repository: Path, port: int) -> list[str]:
@@ -77,7 +79,7 @@ def running_services(settings: StackSettings, folder: Path) -> Iterator[RunningS
     Raises MeasurementFailed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    environment = settings.environment() | state_variables(folder)
+    environment = settings.environment() | state_variables(folder) | UNLIMITED
     with ExitStack() as stack:
         started = {
             name: stack.enter_context(_logged(["sh", "-c", command], folder / f"{name}.log", environment))
@@ -120,8 +122,3 @@ def _logged(
             print(f"{command[0]} does not end and is killed", file=sys.stderr)
             process.kill()
             process.wait()
-
-
-def _cpu_s(root: psutil.Process) -> float:
-    times = [one.cpu_times() for one in (root, *root.children(recursive=True))]
-    return sum(each.user + each.system for each in times)

@@ -16,6 +16,7 @@ import psutil
 
 from bench.measurement import MeasurementFailed
 from bench.peers.catalogue import Peer
+from bench.processes import family
 
 _START_TIMEOUT_S = 120.0
 _STOP_TIMEOUT_S = 20.0
@@ -64,10 +65,6 @@ def only_awake(root: psutil.Process | None, all_roots: Sequence[psutil.Process])
         for process in others:
             with suppress(psutil.NoSuchProcess):
                 process.resume()
-
-
-def family(root: psutil.Process) -> list[psutil.Process]:
-    return [root, *root.children(recursive=True)]
 
 
 @contextmanager
