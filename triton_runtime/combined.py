@@ -6,7 +6,8 @@ import hashlib
 import shutil
 from pathlib import Path
 
-from hepar.core.combined_model import CombinedModel, file_stamps, find_combined_model
+from hepar.core.combined_model import FILES, CombinedModel, find_combined_model
+from hepar.core.file_stamps import file_stamps
 
 
 class CombinedRepository:
@@ -26,7 +27,7 @@ class CombinedRepository:
 
         Triton polls the folder, so a model appears in one step. Raises OSError.
         """
-        stamps = file_stamps(self._models)
+        stamps = file_stamps(self._models, FILES)
         if stamps == self._stamps:
             return None
         combined = find_combined_model(self._models)

@@ -22,6 +22,8 @@ _OUTPUTS: dict[str, dict[str, list[int | str]]] = {
     "input_check": {"typicality": [1]},
 }
 """FP32 outputs of a part by task."""
+FILES = ("*/card.json", "*/config.pbtxt", "*/versions.json", "*/[0-9]*/model.onnx")
+"""Patterns of all files that `find_combined_model` reads."""
 _OWN_SETTINGS = {"name", "input", "output", "version_policy"}
 _SHARED_SETTINGS = {"backend", "max_batch_size", "dynamic_batching", "instance_group", "parameters"}
 
@@ -100,19 +102,6 @@ def find_combined_model(repository: Path) -> CombinedModel | None:
     if not models or len(parts) < 2 or len({(part.size, part.settings) for part in parts}) > 1:
         return None
     return CombinedModel(parts)
-
-
-def file_stamps(repository: Path) -> dict[str, tuple[int, int]]:
-    """Time and size of all files that `find_combined_model` reads; differs where one of them does."""
-    stamps = {}
-    for pattern in ("*/card.json", "*/config.pbtxt", "*/versions.json", "*/[0-9]*/model.onnx"):
-        for file in repository.glob(pattern):
-            try:
-                status = file.stat()
-            except FileNotFoundError:  # removed after it was listed
-                continue
-            stamps[str(file)] = (status.st_mtime_ns, status.st_size)
-    return stamps
 
 
 def _card(folder: Path) -> dict[str, Any]:

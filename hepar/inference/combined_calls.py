@@ -11,9 +11,10 @@ from typing import Protocol
 
 import numpy as np
 
-from hepar.core.combined_model import CombinedModel, file_stamps, find_combined_model, output_name
+from hepar.core.combined_model import FILES, CombinedModel, find_combined_model, output_name
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import HeparError
+from hepar.core.file_stamps import file_stamps
 from hepar.core.metrics import BREAKER_OPEN, MODEL_FAILURES
 from hepar.inference.circuit_breaker import CircuitBreaker
 from hepar.inference.outputs import ExpectedOutput, Tensor, has_expected_form, valid_images
@@ -68,7 +69,7 @@ class CombinedCalls:
 
     async def refresh(self) -> None:
         """Applies the changes of the repository and of Triton since the last call."""
-        stamps = file_stamps(self._repository)
+        stamps = file_stamps(self._repository, FILES)
         if stamps != self._stamps:
             self._combined = await asyncio.to_thread(find_combined_model, self._repository)
             self._stamps = stamps

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hepar.contracts.cards import Ensembles, ModelCard, Task
+from hepar.core.file_stamps import file_stamps
 from hepar.inference.model_cards import BrokenCard, agreed_ensemble, read_cards
 from hepar.inference.triton import TritonClient
 from hepar.inference.version_routing import VersionRouting, read_version_routing
 
 _log = logging.getLogger(__name__)
 REFRESH_S = 2.0
+_FILES = ("*/card.json", "*/versions.json")
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class ModelRepositoryWatcher:
         """Raises BrokenCard. The models found now are used at once: one that is not loaded is reported as missing."""
         self._triton, self._repository = triton, repository
         self._task: Task = task
-        self._stamps = _file_stamps(repository)
+        self._stamps = file_stamps(repository, _FILES)
         self._not_loaded: set[str] = set()
         self.current = ModelSet(self._read())
 
@@ -61,7 +63,7 @@ class ModelRepositoryWatcher:
 
     async def refresh(self) -> None:
         """Applies the changes since the last call."""
-        stamps = _file_stamps(self._repository)
+        stamps = file_stamps(self._repository, _FILES)
         if stamps == self._stamps and not self._not_loaded:
             return
         try:
@@ -97,15 +99,3 @@ class ModelRepositoryWatcher:
 def _serving_weights(models: ModelSet) -> dict[str, dict[str, float]]:
     """By model and version."""
     return {name: routing.versions.serving for name, routing in models.routings.items() if routing.versions}
-
-
-def _file_stamps(repository: Path) -> dict[str, tuple[int, int]]:
-    """Modification time and size of every card and versions.json; differs when one was written, added or removed."""
-    stamps = {}
-    for file in [*repository.glob("*/card.json"), *repository.glob("*/versions.json")]:
-        try:
-            status = file.stat()
-        except FileNotFoundError:  # removed after it was listed
-            continue
-        stamps[str(file)] = (status.st_mtime_ns, status.st_size)
-    return stamps

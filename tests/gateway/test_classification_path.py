@@ -81,6 +81,7 @@ BACKGROUND = {
     "gateway/shared_state.py",
     "hepar/contracts/cards.py",
     "hepar/core/combined_model.py",
+    "hepar/core/file_stamps.py",
     "hepar/inference/repository_watcher.py",
     "hepar/storage/database.py",
     "hepar/storage/stored_responses.py",
