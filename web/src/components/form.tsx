@@ -1,6 +1,5 @@
 import { useId, useState, type FormEvent, type InputHTMLAttributes } from "react";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
-import { useSession } from "../session/SessionProvider.tsx";
 
 interface FieldProps extends InputHTMLAttributes<HTMLInputElement> {
   label: string;
@@ -54,19 +53,7 @@ export function PasswordField() {
   return <Field name="password" label={translator.text("password")} type="password" autoComplete="current-password" required />;
 }
 
-/** An administrator's own password, and the code where there is a second factor. */
-export function ConfirmationFields() {
-  const translator = useTranslator();
-  const { account } = useSession();
-  return (
-    <>
-      <PasswordField />
-      {account?.second_factor ? <Field name="code" label={translator.text("code")} autoComplete="one-time-code" required /> : null}
-    </>
-  );
-}
-
-/** What `ConfirmationFields` has, as the API takes it. */
+/** What `ConfirmationForm` adds to a form, as the API takes it. */
 export function confirmationOf(field: (name: string) => string): { password: string; code?: string } {
   const code = field("code");
   return { password: field("password"), ...(code ? { code } : {}) };

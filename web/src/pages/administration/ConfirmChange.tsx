@@ -1,7 +1,7 @@
 import { throwOnError, type Account, type HeparClient } from "../../api.ts";
+import { ConfirmationForm } from "../../components/ConfirmationForm.tsx";
 import { Dialog } from "../../components/Dialog.tsx";
-import { ErrorBox } from "../../components/ErrorBox.tsx";
-import { ConfirmationFields, confirmationOf, useForm } from "../../components/form.tsx";
+import { confirmationOf, useForm } from "../../components/form.tsx";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import type { MessageKey } from "../../i18n/en.ts";
 import { useSession } from "../../session/SessionProvider.tsx";
@@ -29,7 +29,7 @@ interface ConfirmChangeProps {
 export function ConfirmChange({ change, onConfirmed, onClose }: ConfirmChangeProps) {
   const translator = useTranslator();
   const { hepar } = useSession();
-  const { onSubmit, busy, error } = useForm(async (field) => {
+  const form = useForm(async (field) => {
     await send(hepar, change, confirmationOf(field), field("group"));
     await onConfirmed();
   });
@@ -37,15 +37,10 @@ export function ConfirmChange({ change, onConfirmed, onClose }: ConfirmChangePro
   const role = change.kind === "role" ? translator.term(change.role) : "";
   return (
     <Dialog title={translator.text(title)} onClose={onClose}>
-      <form onSubmit={onSubmit}>
+      <ConfirmationForm form={form}>
         <p>{translator.text(hint, { email: change.account.email, role })}</p>
         {change.kind === "group" ? <GroupField name={change.account.group} /> : null}
-        <ConfirmationFields />
-        <ErrorBox error={error} />
-        <button className="primary" disabled={busy}>
-          {translator.text("confirm")}
-        </button>
-      </form>
+      </ConfirmationForm>
     </Dialog>
   );
 }

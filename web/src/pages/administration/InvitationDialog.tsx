@@ -1,7 +1,7 @@
 import { throwOnError, type Account } from "../../api.ts";
-import { ConfirmationFields, confirmationOf, Field, useForm } from "../../components/form.tsx";
+import { ConfirmationForm } from "../../components/ConfirmationForm.tsx";
 import { Dialog } from "../../components/Dialog.tsx";
-import { ErrorBox } from "../../components/ErrorBox.tsx";
+import { confirmationOf, Field, useForm } from "../../components/form.tsx";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import { useSession } from "../../session/SessionProvider.tsx";
 import { GroupField } from "./GroupField.tsx";
@@ -16,7 +16,7 @@ interface InvitationDialogProps {
 export function InvitationDialog({ onInvited, onClose }: InvitationDialogProps) {
   const translator = useTranslator();
   const { hepar } = useSession();
-  const { onSubmit, busy, error } = useForm(async (field) => {
+  const form = useForm(async (field) => {
     const email = field("email");
     const body = { email, role: field("role") as Account["role"], group: field("group") || null, ...confirmationOf(field) };
     throwOnError(await hepar.POST("/v1/invitations", { body }));
@@ -24,7 +24,7 @@ export function InvitationDialog({ onInvited, onClose }: InvitationDialogProps) 
   });
   return (
     <Dialog title={translator.text("inviteUser")} onClose={onClose}>
-      <form onSubmit={onSubmit} className="narrow">
+      <ConfirmationForm form={form}>
         <p>{translator.text("inviteUserHint")}</p>
         <Field name="email" type="email" label={translator.text("email")} maxLength={254} autoComplete="off" required />
         <div className="field">
@@ -38,12 +38,7 @@ export function InvitationDialog({ onInvited, onClose }: InvitationDialogProps) 
           </select>
         </div>
         <GroupField />
-        <ConfirmationFields />
-        <ErrorBox error={error} />
-        <button className="primary" disabled={busy}>
-          {translator.text("confirm")}
-        </button>
-      </form>
+      </ConfirmationForm>
     </Dialog>
   );
 }
