@@ -6,49 +6,29 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from pyotp.totp import TOTP
-from sqlalchemy import event, select, update
-from starlette.testclient import TestClient
+from sqlalchemy import event, update
 
 from auth_service import email_delivery, email_links
-from auth_service.app import create_app
 from auth_service.email_delivery import ATTEMPTS_MAX
 from auth_service.email_tables import StoredEmail, StoredLink
 from auth_service.settings import AuthSettings
 from tests.support.auth_client import EMAIL, PASSWORD, AuthTestClient
+from tests.support.email_links import ANOTHER, execute, forgotten, reset, rows, running
 from tests.support.mail_server import (
     SENDER,
     MailServer,
-    mail_server,
     mail_settings,
     token_in,
 )
 
-ANOTHER = "yet another long passphrase"
-
 
 @pytest.fixture
-def mail() -> Iterator[MailServer]:
-    with mail_server() as server:
-        yield server
-
-
-@contextmanager
-def running(settings: AuthSettings, **changes: object) -> Iterator[AuthTestClient]:
-    app = create_app(settings.model_copy(update=changes))
-    with TestClient(app, base_url="http://127.0.0.1", client=("192.0.2.1", 50000)) as client:
-        yield AuthTestClient(client)
-
-
-@pytest.fixture
-def auth(auth_settings: AuthSettings, mail: MailServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[AuthTestClient]:
-    monkeypatch.setattr("auth_service.app._DELIVERY_S", 0.05)
-    with running(auth_settings, **mail_settings(mail.port)) as client:
-        yield client
+def auth(mailing: AuthTestClient) -> AuthTestClient:
+    return mailing
 
 
 @pytest.fixture
@@ -60,37 +40,11 @@ def verifying(
         yield client
 
 
-def forgotten(auth: AuthTestClient, email: str = EMAIL) -> Any:  # noqa: ANN401
-    return auth.client.post("/v1/password-reset", json={"email": email})
-
-
-def reset(auth: AuthTestClient, token: str, password: str = ANOTHER) -> Any:  # noqa: ANN401
-    return auth.client.put("/v1/password-reset", json={"token": token, "new_password": password})
-
-
 def with_token(auth: AuthTestClient, mail: MailServer) -> str:
     """Of a link for the person at EMAIL."""
     auth.person()
     assert forgotten(auth).status_code == 202
     return token_in(mail.wait_for(EMAIL))
-
-
-def execute(auth: AuthTestClient, statement: Any) -> None:  # noqa: ANN401
-    async def run() -> None:
-        async with auth.dependencies.database.writing() as session:
-            await session.execute(statement)
-
-    assert auth.client.portal is not None
-    auth.client.portal.call(run)
-
-
-def rows(auth: AuthTestClient, table: Any) -> list[Any]:  # noqa: ANN401
-    async def read() -> list[Any]:
-        async with auth.dependencies.database.reading() as session:
-            return list((await session.scalars(select(table))).all())
-
-    assert auth.client.portal is not None
-    return auth.client.portal.call(read)
 
 
 def eventually(condition: Callable[[], bool]) -> None:
@@ -175,56 +129,6 @@ def test_a_link_of_one_kind_is_not_valid_for_the_other(verifying: AuthTestClient
     assert (
         verifying.client.put("/v1/password-reset", json={"token": "x" * 43, "new_password": ANOTHER}).status_code == 403
     )
-
-
-def invite(auth: AuthTestClient, **changes: str) -> Any:  # noqa: ANN401
-    form = {"email": EMAIL, "role": "clinician", "password": PASSWORD} | changes
-    return auth.client.post("/v1/invitations", json=form, headers=auth.administrator())
-
-
-def test_an_invited_person_sets_the_password_by_the_link(auth: AuthTestClient, mail: MailServer) -> None:
-    invited = invite(auth, email=EMAIL.upper(), group="liver-board")
-    assert invited.status_code == 201
-    account = invited.json()
-    expected = {
-        "email": EMAIL,
-        "role": "clinician",
-        "group": "liver-board",
-        "status": "active",
-        "last_sign_in_at": None,
-    }
-    assert {name: account[name] for name in expected} == expected
-    message = mail.wait_for(EMAIL)
-    assert "http://127.0.0.1:8080/reset-password#" in message.get_content()
-    token = token_in(message)
-    assert reset(auth, token).status_code == 204
-    assert auth.sign_in(password=ANOTHER).status_code == 200
-    assert reset(auth, token).status_code == 403, "the link was used"
-    events = [entry for entry in auth.audit() if entry["subject"] == account["id"]]
-    assert [entry["event"] for entry in events] == ["invited", "invitation_sent", "password_reset", "signed_in"]
-    assert (events[0]["role"], events[0]["group"]) == ("clinician", "liver-board")
-    assert events[0]["actor"] not in (None, account["id"])
-
-
-def test_an_invitation_expires_after_seven_days_and_a_forgotten_password_replaces_it(
-    auth: AuthTestClient, mail: MailServer
-) -> None:
-    assert invite(auth).status_code == 201
-    token = token_in(mail.wait_for(EMAIL))
-    (link,) = rows(auth, StoredLink)
-    execute(auth, update(StoredLink).values(expires_at=link.expires_at - email_links.LIFETIMES["invitation"]))
-    assert reset(auth, token).status_code == 403
-    assert forgotten(auth).status_code == 202
-    mail.wait_for(EMAIL, count=2)
-    assert reset(auth, token_in(mail.to(EMAIL)[-1])).status_code == 204
-
-
-def test_an_address_that_has_an_account_is_not_invited(auth: AuthTestClient, mail: MailServer) -> None:
-    auth.person()
-    answer = invite(auth)
-    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/address-in-use")
-    assert auth.sign_in().status_code == 200
-    assert not mail.to(EMAIL)
 
 
 def test_a_second_factor_stays(auth: AuthTestClient, mail: MailServer) -> None:
