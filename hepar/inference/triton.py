@@ -71,7 +71,10 @@ class InferenceResult:
 
 @dataclass(frozen=True)
 class ModelCall:
-    """What `TritonClient.run` needs beside the images. measured_as: models of the metrics, by default the model."""
+    """What `TritonClient.run` needs in addition to the images.
+
+    measured_as: names of models in the metrics, by default the model's own.
+    """
 
     model: str
     expected: Mapping[str, ExpectedOutput]
