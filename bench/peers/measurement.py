@@ -124,7 +124,7 @@ def _measured(targets: Targets, cell: PeerCell, accounts: dict[str, tuple[str, s
 
 
 def _wait_until_awake(stack: RunningStack, account: tuple[str, str], workload: Workload) -> None:
-    """Connections and circuit breakers of a stack that was suspended may need some seconds. Raises MeasurementFailed."""
+    """A stack that was suspended needs seconds for its connections and circuit breakers. Raises MeasurementFailed."""
     headers = {"Authorization": f"Bearer {stack.token(account)}", "Content-Type": "image/png"}
     with httpx.Client(base_url=stack.settings.gateway_url, headers=headers, timeout=60, trust_env=False) as client:
         ends_at = time.monotonic() + 60
