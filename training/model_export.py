@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from hepar.contracts.cards import InputSize, ModelCard, Window
 from training.evaluation.model_evaluation import Evaluation, evaluate_model
 from training.export.parity import GreyImages, ModelOutput, ParityError, require_parity
-from training.networks import Network, Run, training_minutes
 from training.prepared.dataset import data_fingerprint, image_paths, read_images, read_manifest
+from training.training_run import Detector, Network, Run, training_minutes, training_origin
 
 if TYPE_CHECKING:
     import onnx
@@ -24,17 +24,36 @@ def export(network: Network, run: Run, repository: Path, evaluation_data: Path |
     """Writes the model's folder. The metrics on its card are measured on the bytes that are shipped.
 
     evaluation_data: prepared data of the same patients for thresholds and metrics; by default that of the training.
-    Raises ParityError if the graph does not reproduce the framework's output.
+    Raises ParityError if the graph does not reproduce the framework's output; the convolutions of some detectors are
+    factorised after that check.
     """
     from training.export.passes import optimise
+    from training.export.reduction import KEPT_ENERGY, calibration_images, reduced
     from training.export.repository import write_model
 
     images = parity_images(run)
     model = _shipped_bytes(optimise(network.graph(run)), network.framework_outputs(run, images), images)
-    evaluation = evaluate_model(network.task, model, evaluation_data or run.data, None, None)
+    if energy := KEPT_ENERGY.get(network.name):
+        model = reduced(_parsed(model), calibration_images(run.data), energy).SerializeToString()
+    evaluation = evaluate_model(network.task, model, evaluation_data or run.data, None, None, network.field_mm)
     card = _card(network, run, evaluation, evaluation_data)
     write_model(repository, _parsed(model), card)
     return card
+
+
+def exported_again(network: Detector, run: Run, model: Path) -> onnx.ModelProto:
+    """The weights of a served graph in a graph of today's export.
+
+    Raises ParityError where it does not answer as the framework does with these weights.
+    """
+    from training.export.passes import optimise
+
+    restored = network.restored(run, model)
+    images = parity_images(run)
+    expected = network.outputs_of(restored, images)
+    graph = optimise(network.graph_of(restored, run))
+    require_parity(expected, graph.SerializeToString(), images)
+    return graph
 
 
 def _shipped_bytes(graph: onnx.ModelProto, expected: list[ModelOutput], images: GreyImages) -> bytes:
@@ -53,18 +72,19 @@ def _shipped_bytes(graph: onnx.ModelProto, expected: list[ModelOutput], images: 
 
 def _card(network: Network, run: Run, evaluation: Evaluation, evaluation_data: Path | None) -> ModelCard:
     data, folder = run.configuration.data, run.network_folder(network.name)
+    provenance = (run.data / "provenance.txt").read_text().strip()
     return ModelCard(
         name=network.name,
         task=network.task,
         architecture=network.architecture,
         size=run.size,
         labels=list(network.labels(run.data)),
-        input=InputSize(height=data.input_size_px, width=data.input_size_px),
+        input=InputSize(height=data.input_size_px, width=data.input_size_px, field_mm=network.field_mm),
         window=Window(low_hu=data.window_low_hu, high_hu=data.window_high_hu),
         temperature=evaluation.temperature,
         decision_threshold=evaluation.decision_threshold,
         metrics=evaluation.metrics,
-        training_data=(run.data / "provenance.txt").read_text().strip(),
+        training_data=". ".join(filter(None, [provenance, training_origin(folder)])),
         data_sha256=data_fingerprint(run.data),
         evaluation_sha256=None if evaluation_data is None else data_fingerprint(evaluation_data),
         training_minutes=round(training_minutes(folder), 1),

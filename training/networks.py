@@ -2,62 +2,27 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from hepar.contracts.cards import Task
-from training.configuration import ClassifierName, Configuration, code_fingerprint
+from hepar.contracts.views import FIELD_MM
+from training.configuration import ClassifierName
 from training.export.parity import GreyImages, ModelOutput
 from training.lesions import LABELS
 from training.prepared.dataset import require_boxes, training_labels
+from training.training_run import ORIGIN, Detector, Network, Run
 
 if TYPE_CHECKING:
     import keras  # pyright: ignore[reportMissingImports]
     import onnx
     from torch import nn  # pyright: ignore[reportMissingImports]
 
-
-@dataclass(frozen=True)
-class Run:
-    """One training run: its configuration and folders."""
-
-    configuration: Configuration
-    size: Literal["compact", "full"]
-    folder: Path
-
-    @property
-    def data(self) -> Path:
-        return self.folder / "data"
-
-    def network_folder(self, name: str) -> Path:
-        return self.folder / name
-
-
-class Network(Protocol):
-    """A network that can be trained and exported to triton_models/."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def task(self) -> Task: ...
-
-    @property
-    def architecture(self) -> str: ...
-
-    def labels(self, data: Path) -> tuple[str, ...]: ...
-
-    def train(self, run: Run) -> None: ...
-
-    def graph(self, run: Run) -> onnx.ModelProto: ...
-
-    def framework_outputs(self, run: Run, images: GreyImages) -> list[ModelOutput]:
-        """The output of the training framework for images (n, side, side), which the graph must reproduce."""
-        ...
+DETECTOR_FIELD_MM = 341.3
+"""They are trained on FIELD_MM and find more small lesions in a closer view (docs/decisions/0079)."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +32,7 @@ class Classifier:
     kind: ClassifierName
     architecture: str
     task: Task = "classification"
+    field_mm: float = FIELD_MM
 
     @property
     def name(self) -> str:
@@ -77,8 +43,13 @@ class Classifier:
 
     def train(self, run: Run) -> None:
         from training.classifier.fit import train_classifier
+        from training.classifier.origin import origin
+        from training.teacher.lessons import lessons_of_run
 
-        train_classifier(self.kind, run.configuration, run.data, run.network_folder(self.name))
+        settings = run.configuration.classifier
+        lessons = lessons_of_run(run.folder, run.data) if settings.teacher else None
+        (run.network_folder(self.name) / ORIGIN).write_text(origin(settings.networks[self.kind], lessons))
+        train_classifier(self.kind, run.configuration, run.data, run.network_folder(self.name), lessons)
 
     def graph(self, run: Run) -> onnx.ModelProto:
         from training.export.classifier import classifier_graph
@@ -106,6 +77,7 @@ class Yolo:
     kind: Literal["yolov3", "yolov5"]
     architecture: str
     task: Task = "detection"
+    field_mm: float = DETECTOR_FIELD_MM
 
     @property
     def name(self) -> str:
@@ -122,15 +94,27 @@ class Yolo:
         train_yolo(architecture, run.configuration, run.data, run.network_folder(self.name))
 
     def graph(self, run: Run) -> onnx.ModelProto:
+        return self.graph_of(self._trained(run), run)
+
+    def framework_outputs(self, run: Run, images: GreyImages) -> list[ModelOutput]:
+        return self.outputs_of(self._trained(run), images)
+
+    def restored(self, run: Run, model: Path) -> nn.Module:
+        from training.detector.yolo import restored_yolo, work_offline
+
+        work_offline(run.folder)
+        return restored_yolo(getattr(run.configuration.detector, self.kind).architecture, model, run.data)
+
+    def graph_of(self, network: nn.Module, run: Run) -> onnx.ModelProto:
         from training.export.yolo import yolo_graph
 
         side = run.configuration.data.input_size_px
-        return yolo_graph(self._trained(run), side, side)
+        return yolo_graph(network, side, side)
 
-    def framework_outputs(self, run: Run, images: GreyImages) -> list[ModelOutput]:
+    def outputs_of(self, network: nn.Module, images: GreyImages) -> list[ModelOutput]:
         from training.export.yolo import yolo_outputs
 
-        return list(yolo_outputs(self._trained(run), images))
+        return list(yolo_outputs(network, images))
 
     def _trained(self, run: Run) -> nn.Module:
         from training.detector.yolo import best_checkpoint, work_offline
@@ -147,6 +131,7 @@ class FasterRcnn:
     name: str = "detect_faster_rcnn"
     architecture: str = "Faster R-CNN with ResNet-FPN (torchvision), suppression in the graph"
     task: Task = "detection"
+    field_mm: float = DETECTOR_FIELD_MM
 
     def labels(self, data: Path) -> tuple[str, ...]:  # noqa: ARG002
         return LABELS
@@ -159,15 +144,30 @@ class FasterRcnn:
         train_faster_rcnn(settings, run.configuration, run.data, run.network_folder(self.name))
 
     def graph(self, run: Run) -> onnx.ModelProto:
+        return self.graph_of(self._trained(run), run)
+
+    def framework_outputs(self, run: Run, images: GreyImages) -> list[ModelOutput]:
+        return self.outputs_of(self._trained(run), images)
+
+    def restored(self, run: Run, model: Path) -> nn.Module:
+        from training.detector.faster_rcnn import new_faster_rcnn
+        from training.detector.shipped_weights import load_shipped_weights, training_images
+
+        settings = run.configuration.detector.faster_rcnn
+        network = new_faster_rcnn(settings, run.configuration.data.input_size_px)
+        load_shipped_weights(network, model, training_images(run.data))
+        return network
+
+    def graph_of(self, network: nn.Module, run: Run) -> onnx.ModelProto:
         from training.export.faster_rcnn import faster_rcnn_graph
 
         side = run.configuration.data.input_size_px
-        return faster_rcnn_graph(self._trained(run), side, side)
+        return faster_rcnn_graph(network, side, side)
 
-    def framework_outputs(self, run: Run, images: GreyImages) -> list[ModelOutput]:
+    def outputs_of(self, network: nn.Module, images: GreyImages) -> list[ModelOutput]:
         from training.export.faster_rcnn import faster_rcnn_outputs
 
-        return list(faster_rcnn_outputs(self._trained(run), images))
+        return list(faster_rcnn_outputs(network, images))
 
     def _trained(self, run: Run) -> nn.Module:
         from training.detector.faster_rcnn import trained_faster_rcnn
@@ -183,6 +183,7 @@ class ScopeCheck:
     name: str = "check_input"
     architecture: str = "Mahalanobis distance of layout, grey levels and texture from the training images"
     task: Task = "input_check"
+    field_mm: float = FIELD_MM
 
     def labels(self, data: Path) -> tuple[str, ...]:  # noqa: ARG002
         return ("abdominal_ct",)
@@ -212,6 +213,7 @@ class Segmenter:
     name: str = "segment_resunet"
     architecture: str = "UNet of residual blocks, with a mask of the liver and one of its lesions"
     task: Task = "segmentation"
+    field_mm: float = FIELD_MM
 
     def labels(self, data: Path) -> tuple[str, ...]:  # noqa: ARG002  always the same two
         return ("liver", "lesion")
@@ -240,39 +242,19 @@ class Segmenter:
 
 
 _POOLED = "multiple-instance pooling of its class activation map"
+_DETECTORS: tuple[Detector, ...] = (
+    FasterRcnn(),
+    Yolo("yolov3", "YOLOv3 (ultralytics, anchor-free head) with suppression in the graph"),
+    Yolo("yolov5", "YOLOv5 (ultralytics, anchor-free head) with suppression in the graph"),
+)
 _ALL: tuple[Network, ...] = (
     Classifier("resnet", f"ResNet with {_POOLED}"),
     Classifier("unet", f"UNet that segments, with {_POOLED}"),
     Classifier("resunet", f"UNet of residual blocks that segments, with {_POOLED}"),
     Classifier("xception", f"Xception with {_POOLED}"),
     Classifier("densenet", f"DenseNet with {_POOLED}"),
-    FasterRcnn(),
-    Yolo("yolov3", "YOLOv3 (ultralytics, anchor-free head) with suppression in the graph"),
-    Yolo("yolov5", "YOLOv5 (ultralytics, anchor-free head) with suppression in the graph"),
+    *_DETECTORS,
     ScopeCheck(),
 )
 NETWORKS: dict[str, Network] = {network.name: network for network in _ALL}
-
-
-def train(network: Network, run: Run) -> None:
-    """Trains to the end, resuming an interrupted run; records the code fingerprint and the training time."""
-    folder = run.network_folder(network.name)
-    if (folder / "finished").exists():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    fingerprint_file = folder / "code.sha256"
-    if not fingerprint_file.exists():
-        fingerprint_file.write_text(code_fingerprint())
-    minutes_before, started_s = training_minutes(folder), time.monotonic()
-    try:
-        network.train(run)
-        (folder / "finished").touch()
-    finally:
-        minutes = minutes_before + (time.monotonic() - started_s) / 60
-        (folder / "minutes.txt").write_text(f"{minutes:.2f}")
-
-
-def training_minutes(folder: Path) -> float:
-    """The training time so far, interrupted runs included."""
-    file = folder / "minutes.txt"
-    return float(file.read_text()) if file.exists() else 0.0
+DETECTORS: dict[str, Detector] = {network.name: network for network in _DETECTORS}

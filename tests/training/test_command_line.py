@@ -16,7 +16,7 @@ from training.__main__ import main
 from training.commands.command_line import CommandLine
 from training.commands.context import Command
 from training.commands.data import Explore, Prepare
-from training.commands.ensembles import EvaluateVolumes
+from training.commands.ensembles import EvaluateVolumes, MeasureScale
 from training.commands.models import Train
 from training.commands.versions import Promote
 from training.networks import NETWORKS
@@ -42,6 +42,10 @@ def test_repeated_options_are_collected() -> None:
     assert command == Explore(source=["yolo=/a", "lits=/b"], every_nth=2)
     volumes = parsed("volumes", "--volume", "ct.nii.gz=labels.nii.gz", "--volume", "series", "--out", "x.json")
     assert volumes == EvaluateVolumes(volume=["ct.nii.gz=labels.nii.gz", "series"], out=Path("x.json"))
+
+
+def test_the_scale_may_be_measured_on_fewer_images() -> None:
+    assert parsed("scale", "--every-nth", "30") == MeasureScale(every_nth=30)
 
 
 def test_flags_have_no_value() -> None:

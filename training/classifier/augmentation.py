@@ -16,41 +16,49 @@ GREY_RANGE = (0, 255)
 
 
 class RandomAffine(layers.Layer):
-    """Random rotation, translation, zoom and shear per image, applied in one bilinear resampling.
+    """Random flip, rotation, translation, zoom and shear per image, applied in one bilinear resampling.
 
     Separate layers would resample four times: four times the work, and the fine texture that distinguishes the tumour
     types would be blurred. Pixels from outside the image are 0.
     Images: (n, h, w, c).  rotation_turns: in turns; the other limits are shares of the image's side.
     """
 
-    def __init__(self, rotation_turns: float, translation: float, zoom: float, shear: float, seed: int) -> None:
+    def __init__(
+        self,
+        rotation_turns: float,
+        translation: float,
+        zoom: float,
+        shear: float,
+        seed: int,
+        *,
+        horizontal_flip: bool = False,
+    ) -> None:
         super().__init__(dtype="float32")
         self._limits = tf.constant([2 * np.pi * rotation_turns, translation, translation, zoom, zoom, shear, shear])
-        self._seed = seed
+        self._seed, self._flip = seed, horizontal_flip
 
     def call(self, images: tf.Tensor) -> tf.Tensor:
-        drawn = tf.random.uniform((tf.shape(images)[0], 7), -1, 1, seed=self._seed) * self._limits
-        angle, shift_x, shift_y, zoom_x, zoom_y, shear_x, shear_y = tf.unstack(drawn, axis=1)
+        return self.apply_drawn(images, self.draw(tf.shape(images)[0]))
+
+    def draw(self, count: tf.Tensor) -> tf.Tensor:
+        """(count, 8) the random numbers of as many images, for `apply_drawn`."""
+        drawn = tf.random.uniform((count, 7), -1, 1, seed=self._seed) * self._limits
+        if not self._flip:
+            return tf.concat([drawn, tf.ones((count, 1))], axis=1)
+        return tf.concat([drawn, tf.sign(tf.random.uniform((count, 1), -1, 1, seed=self._seed + 6))], axis=1)
+
+    def apply_drawn(self, images: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
+        """Images, or maps of them at another resolution: both move alike with the same `drawn`."""
+        angle, shift_x, shift_y, zoom_x, zoom_y, shear_x, shear_y, mirrored = tf.unstack(drawn, axis=1)
         cosine, sine = tf.cos(angle), tf.sin(angle)
-        # The source position of an output pixel, relative to the centre: rotated, then sheared, then scaled.
-        xx, xy = (1 + zoom_x) * (cosine + shear_x * sine), (1 + zoom_x) * (shear_x * cosine - sine)
-        yx, yy = (1 + zoom_y) * (sine + shear_y * cosine), (1 + zoom_y) * (cosine - shear_y * sine)
+        # The source position of an output pixel, relative to the centre: flipped, rotated, then sheared, then scaled.
+        xx, xy = (1 + zoom_x) * (cosine + shear_x * sine) * mirrored, (1 + zoom_x) * (shear_x * cosine - sine)
+        yx, yy = (1 + zoom_y) * (sine + shear_y * cosine) * mirrored, (1 + zoom_y) * (cosine - shear_y * sine)
         height, width = (tf.cast(side, tf.float32) for side in (tf.shape(images)[1], tf.shape(images)[2]))
         x, y = (width - 1) / 2, (height - 1) / 2
         zero = tf.zeros_like(angle)
-        transform = tf.stack(
-            [
-                xx,
-                xy,
-                x - xx * x - xy * y + shift_x * width,
-                yx,
-                yy,
-                y - yx * x - yy * y + shift_y * height,
-                zero,
-                zero,
-            ],
-            axis=1,
-        )
+        shift_right, shift_down = x - xx * x - xy * y + shift_x * width, y - yx * x - yy * y + shift_y * height
+        transform = tf.stack([xx, xy, shift_right, yx, yy, shift_down, zero, zero], axis=1)
         return keras.ops.image.affine_transform(images, transform, interpolation="bilinear", fill_mode="constant")
 
 
@@ -75,14 +83,20 @@ def geometric_layers(settings: ClassifierConfiguration, seed: int) -> dict[str, 
     for name in names:
         limits = {other: getattr(settings, other) if other == name else 0.0 for other in names}
         if limits[name]:
-            by_name[name] = RandomAffine(**limits, seed=seed)
+            by_name[name] = RandomAffine(**limits, seed=seed, horizontal_flip=False)
     return by_name
 
 
-def combined_geometry(settings: ClassifierConfiguration, seed: int) -> list[layers.Layer]:
-    """All geometric changes for training, the affine ones in one layer."""
-    affine = RandomAffine(settings.rotation_turns, settings.translation, settings.zoom, settings.shear, seed)
-    return [_flip(seed), affine] if settings.horizontal_flip else [affine]
+def combined_geometry(settings: ClassifierConfiguration, seed: int) -> RandomAffine:
+    """All geometric changes for training in one layer."""
+    return RandomAffine(
+        settings.rotation_turns,
+        settings.translation,
+        settings.zoom,
+        settings.shear,
+        seed,
+        horizontal_flip=settings.horizontal_flip,
+    )
 
 
 def _flip(seed: int) -> layers.Layer:

@@ -10,9 +10,12 @@ import keras
 import tensorflow as tf
 
 from training.classifier.architectures import BACKBONE, build_classifier
+from training.classifier.distillation import TAUGHT, taught_map_loss, with_taught_maps
 from training.classifier.inputs import training_batches, validation_batches
+from training.classifier.shipped_weights import load_shipped_weights, training_images
 from training.configuration import ClassifierName, Configuration
 from training.prepared.dataset import CLASS_LABELS, NO_TUMOUR_INDEX, read_manifest, training_labels
+from training.teacher.lessons import Lessons
 
 BEST_WEIGHTS = "best.weights.h5"
 EPOCHS = "epochs.csv"
@@ -22,8 +25,12 @@ LESION_CELL_WEIGHT = 6.0
 FROZEN, FREE = "frozen", "free"
 
 
-def train_classifier(name: ClassifierName, configuration: Configuration, data: Path, out: Path) -> Path:
+def train_classifier(
+    name: ClassifierName, configuration: Configuration, data: Path, out: Path, lessons: Lessons | None = None
+) -> Path:
     """Trains one of CLASSIFIERS on `data` (a prepared data set); returns the best weights by validation loss.
+
+    lessons: of the configured teacher; without it, the network learns the labels alone.
 
     Checkpoints are in `out`: after an interruption, the next call resumes at the last complete epoch with the state of
     the optimiser. A pretrained backbone is frozen for the first `frozen_epochs`.
@@ -33,31 +40,40 @@ def train_classifier(name: ClassifierName, configuration: Configuration, data: P
     if configuration.classifier.mixed_precision:
         keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
-        return _train(name, configuration, data, out)
+        return _train(name, configuration, data, out, lessons)
     finally:
         keras.mixed_precision.set_global_policy(previous_policy)
 
 
-def _train(name: ClassifierName, configuration: Configuration, data: Path, out: Path) -> Path:
+def _train(name: ClassifierName, configuration: Configuration, data: Path, out: Path, lessons: Lessons | None) -> Path:
     settings = configuration.classifier
     best = out / BEST_WEIGHTS
     out.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(configuration.data.seed)
     epochs = settings.networks[name].epochs or settings.epochs
     labels = len(training_labels(data))
-    model = new_classifier(name, configuration, labels)
-    cells = model.output["activation"].shape[1]
+    network = new_classifier(name, configuration, labels)
+    start = settings.networks[name].weights
+    if start and settings.networks[name].widths and not (out / EPOCHS).exists():
+        load_shipped_weights(network, Path(start), training_images(data))
+    cells = network.output["activation"].shape[1]
     train = read_manifest(data, "train")
-    training = training_batches(train, data, settings, configuration.data.seed, labels, cells)
-    validation = validation_batches(read_manifest(data, "validation"), data, settings, labels, cells)
+    training = training_batches(train, data, settings, configuration.data.seed, labels, cells, lessons)
+    model = network
+    if lessons is not None:
+        model = with_taught_maps(network, min(cells, lessons.maps.shape[1]), lessons.maps.shape[-1])
+    taught_shape = model.output[TAUGHT].shape[1:] if TAUGHT in model.output else None
+    validation = validation_batches(
+        read_manifest(data, "validation"), data, settings, labels, cells, taught_shape=taught_shape
+    )
     frozen = min(settings.frozen_epochs, epochs) if settings.networks[name].backbone else 0
     for phase, first, last in ((FROZEN, 0, frozen), (FREE, frozen, epochs)):
         if first == last or (out / f"{phase}.finished").exists():
             continue
         fine_tuning = phase == FREE and frozen > 0
         if fine_tuning:
-            model.load_weights(best)
-        _set_trainable(model, trainable=phase == FREE)
+            network.load_weights(best)
+        _set_trainable(network, trainable=phase == FREE)
         learning_rate = settings.learning_rate * (settings.fine_tuning if fine_tuning else 1.0)
         _compile(model, configuration, steps=(last - first) * len(training), learning_rate=learning_rate)
         model.fit(
@@ -66,7 +82,7 @@ def _train(name: ClassifierName, configuration: Configuration, data: Path, out: 
             epochs=last,
             validation_data=validation,
             verbose="auto",
-            callbacks=_callbacks(out, phase, settings.patience, last),
+            callbacks=_callbacks(network, out, phase, settings.patience, last),
         )
         (out / f"{phase}.finished").touch()
     return best
@@ -97,19 +113,27 @@ def _compile(model: keras.Model, configuration: Configuration, steps: int, learn
     schedule = keras.optimizers.schedules.CosineDecay(
         learning_rate / 20, steps, alpha=0.001, warmup_target=learning_rate, warmup_steps=max(1, steps // 20)
     )
+    loss = {
+        "logits": keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=settings.label_smoothing),
+        "activation": lesion_map_loss,
+    }
+    weights = dict.fromkeys(loss, 1.0)
+    if TAUGHT in model.output and settings.teacher:
+        loss[TAUGHT], weights[TAUGHT] = taught_map_loss, settings.teacher.map_weight
     model.compile(
         optimizer=keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay),
-        loss={
-            "logits": keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=settings.label_smoothing),
-            "activation": lesion_map_loss,
-        },
+        loss=loss,
+        loss_weights=weights,
         metrics={"logits": "accuracy"},
     )
 
 
-def _callbacks(out: Path, phase: str, patience: int | None, epochs: int) -> list[keras.callbacks.Callback]:
+def _callbacks(
+    network: keras.Model, out: Path, phase: str, patience: int | None, epochs: int
+) -> list[keras.callbacks.Callback]:
     callbacks = [
-        keras.callbacks.ModelCheckpoint(
+        BestWeights(
+            network,
             out / BEST_WEIGHTS,
             monitor=MONITORED,
             mode="min",
@@ -123,6 +147,17 @@ def _callbacks(out: Path, phase: str, patience: int | None, epochs: int) -> list
         RemainingTime(epochs),
     ]
     return [*callbacks, EarlyStopping(out, patience)] if patience else callbacks
+
+
+class BestWeights(keras.callbacks.ModelCheckpoint):
+    """Saves `network`, the part of the trained model that is exported."""
+
+    def __init__(self, network: keras.Model, filepath: Path, **options: object) -> None:
+        super().__init__(filepath, **options)
+        self._network = network
+
+    def set_model(self, model: keras.Model) -> None:  # noqa: ARG002
+        super().set_model(self._network)
 
 
 class EarlyStopping(keras.callbacks.Callback):

@@ -7,13 +7,17 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, CliSubCommand, PydanticBaseSettingsSource, SettingsConfigDict
 
+from training.commands.aims import MeasureLearningCurve, WriteAims
 from training.commands.data import Explore, Prepare
-from training.commands.ensembles import EvaluateVolumes, FitEnsembles, JudgeRealPatients, WriteReport
+from training.commands.ensembles import EvaluateVolumes, FitEnsembles, JudgeRealPatients, MeasureScale, WriteReport
 from training.commands.models import CrossValidate, Evaluate, Export, OptimiseGraphs, Train
 from training.commands.pictures import MeasureRealism, WriteAugmentationSheet, WriteLesionSheet, WriteSamples
+from training.commands.reduction import ReduceDetector
 from training.commands.segmenter import SegmenterCommands
 from training.commands.studies import EvaluateStudies
+from training.commands.teacher import Teach
 from training.commands.versions import Promote, RollBack
+from training.commands.votes import CompareVotes
 
 
 class CommandLine(BaseSettings):
@@ -34,14 +38,20 @@ class CommandLine(BaseSettings):
     repository: Path = Field(default=Path("triton_models"), description="the model repository")
     explore: CliSubCommand[Explore] = Field(description=Explore.__doc__)
     prepare: CliSubCommand[Prepare] = Field(description=Prepare.__doc__)
+    teach: CliSubCommand[Teach] = Field(description=Teach.__doc__)
     train: CliSubCommand[Train] = Field(description=Train.__doc__)
     export: CliSubCommand[Export] = Field(description=Export.__doc__)
     evaluate: CliSubCommand[Evaluate] = Field(description=Evaluate.__doc__)
     cross_validate: CliSubCommand[CrossValidate] = Field(description=CrossValidate.__doc__)
     ensemble: CliSubCommand[FitEnsembles] = Field(description=FitEnsembles.__doc__)
+    compare_votes: CliSubCommand[CompareVotes] = Field(description=CompareVotes.__doc__)
     optimise_graphs: CliSubCommand[OptimiseGraphs] = Field(description=OptimiseGraphs.__doc__)
+    reduce: CliSubCommand[ReduceDetector] = Field(description=ReduceDetector.__doc__)
     report: CliSubCommand[WriteReport] = Field(description=WriteReport.__doc__)
     judge: CliSubCommand[JudgeRealPatients] = Field(description=JudgeRealPatients.__doc__)
+    aims: CliSubCommand[WriteAims] = Field(description=WriteAims.__doc__)
+    learning_curve: CliSubCommand[MeasureLearningCurve] = Field(description=MeasureLearningCurve.__doc__)
+    scale: CliSubCommand[MeasureScale] = Field(description=MeasureScale.__doc__)
     promote: CliSubCommand[Promote] = Field(description=Promote.__doc__)
     rollback: CliSubCommand[RollBack] = Field(description=RollBack.__doc__)
     studies: CliSubCommand[EvaluateStudies] = Field(description=EvaluateStudies.__doc__)

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict
 from hepar.contracts.cards import ModelCard
 from hepar.contracts.figures import Metric
 from training.configuration import load_configuration
-from training.networks import Run
 from training.prepared.dataset import data_fingerprint
+from training.training_run import Run
 
 if TYPE_CHECKING:
     from training.evaluation.shipped_models import ShippedModel

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 from pydantic import Field
 
 from training.commands.context import Command, Context, formatted
@@ -16,6 +17,9 @@ class FitEnsembles(Command):
     """Fit the ensembles of the shipped models, and write them to their cards."""
 
     pages: Path = Field(default=Path("docs/model-cards"), description="folder of the model cards for people")
+    keep_fusions: bool = Field(
+        default=False, description="measure the fusions and gates on the cards instead of fitting new ones"
+    )
 
     def run(self, context: Context) -> None:
         from training.evaluation.ensembles import fit_ensembles
@@ -23,7 +27,9 @@ class FitEnsembles(Command):
         from training.export.model_card import write_model_card
 
         models = context.require_models_of_this_data()
-        fitted_for = fit_ensembles(models, context.run.data, segmenter_of(context.repository))
+        fitted_for = fit_ensembles(
+            models, context.run.data, segmenter_of(context.repository), keep_fusions=self.keep_fusions
+        )
         for item in fitted_for.models:
             curves = fitted_for.curves.get(item.card.name)
             update = {"ensemble": fitted_for.ensembles.get(item.card.task), "curves": curves}
@@ -77,6 +83,22 @@ class EvaluateVolumes(Command):
         if self.out:
             self.out.parent.mkdir(parents=True, exist_ok=True)
             self.out.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+class MeasureScale(Command):
+    """Measure the shipped models on files with other fields of view: with and without the training scale."""
+
+    every_nth: int = Field(default=1, ge=1, description="of the validation images")
+
+    def run(self, context: Context) -> None:
+        from training.evaluation.physical_scale import HEADER, Repository, organ_widths_mm, scale_rows
+
+        context.require_data()
+        low, median, high = np.percentile(organ_widths_mm(context.run.data), (5, 50, 95))
+        print(f"width of the organs in training images: median {median:.0f} mm, 5 % {low:.0f} mm, 95 % {high:.0f} mm")
+        print(HEADER)
+        for row in scale_rows(Repository.read(context.repository), context.run.data, self.every_nth):
+            print(row.line(), flush=True)
 
 
 class JudgeRealPatients(Command):

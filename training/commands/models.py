@@ -10,10 +10,12 @@ from pydantic_settings import CliPositionalArg
 
 from hepar.contracts.cards import ModelCard
 from training.commands.context import Command, Context, MissingPrerequisite, print_metrics, run_in_new_process
-from training.networks import NETWORKS, train
+from training.commands.teacher import run_teacher_if_needed
+from training.networks import NETWORKS
 from training.prepared.dataset import data_fingerprint, require_same_split
 from training.prepared.synthesis import prepare
 from training.sources import choose_source
+from training.training_run import train
 from training.versions import leading_version, read_versions
 
 ALL = "all"
@@ -53,8 +55,10 @@ class Train(Command):
         context.require_data()
         if self.network == ALL:
             _run_for_each_network(context, "train")
-        else:
-            train(NETWORKS[self.network], context.run)
+            return
+        if NETWORKS[self.network].task == "classification":
+            run_teacher_if_needed(context)
+        train(NETWORKS[self.network], context.run)
 
 
 class Export(Command):
@@ -113,7 +117,7 @@ def _evaluate(folder: Path, data: Path) -> None:
             f"{folder} was not evaluated on the data in {data}: prepare it from the same source (DATA)"
         )
     model = folder / leading_version(read_versions(folder)) / "model.onnx"
-    evaluation = evaluate_model(card.task, model, data, card.temperature, card.decision_threshold)
+    evaluation = evaluate_model(card.task, model, data, card.temperature, card.decision_threshold, card.input.field_mm)
     print_metrics(card.model_copy(update={"metrics": evaluation.metrics}))
 
 

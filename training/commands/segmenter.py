@@ -9,7 +9,8 @@ from pydantic import Field
 from pydantic_settings import CliSubCommand, get_subcommand
 
 from training.commands.context import Command, Context, MissingPrerequisite, formatted
-from training.networks import Segmenter, train
+from training.networks import Segmenter
+from training.training_run import train
 from training.versions import write_card
 
 

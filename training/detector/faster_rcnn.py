@@ -31,6 +31,10 @@ from training.prepared.dataset import Example, located_examples, read_manifest
 BEST, LAST, EPOCHS = "best.pt", "last.pt", "epochs.csv"
 ASPECT_RATIOS = (0.5, 1.0, 2.0)
 BOXES = 100
+PROPOSALS_OF_A_LEVEL, PROPOSALS = 50, 25
+"""Before and after their suppression. docs/decisions/0076: with 300 and 150 nothing more is found."""
+POOLED_LEVEL = "0"
+"""Of the pyramid, the finest. The others are for boxes wider than 112 pixels, which few lesions have."""
 RESNETS = {"resnet18": resnet18, "resnet50": resnet50}
 Target = dict[str, Tensor]
 
@@ -158,11 +162,11 @@ def new_faster_rcnn(architecture: FasterRcnnArchitecture, side: int) -> FasterRC
         rpn_anchor_generator=anchors,
         box_head=TwoMLPHead(channels * 7 * 7, architecture.head_width),
         box_predictor=FastRCNNPredictor(architecture.head_width, len(LABELS) + 1),
-        box_roi_pool=MultiScaleRoIAlign(["0", "1", "2", "3"], output_size=7, sampling_ratio=2),
+        box_roi_pool=MultiScaleRoIAlign([POOLED_LEVEL], output_size=7, sampling_ratio=2),
         rpn_pre_nms_top_n_train=600,
-        rpn_pre_nms_top_n_test=300,
+        rpn_pre_nms_top_n_test=PROPOSALS_OF_A_LEVEL,
         rpn_post_nms_top_n_train=300,
-        rpn_post_nms_top_n_test=150,
+        rpn_post_nms_top_n_test=PROPOSALS,
         box_batch_size_per_image=128,
         box_detections_per_img=BOXES,
         box_score_thresh=0.01,

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from onnx import NodeProto, numpy_helper
 from torch import Tensor, nn
 
+from training.detector.layer_names import THIN, WIDE
 from training.prepared.dataset import image_paths, read_images, read_manifest
 from training.sources import UnusableData
 
 _IMAGES = 256
+_COLOURS = 3
 _PREFIX = "network"
 """The attribute of the export wrappers that holds the network."""
 
@@ -36,6 +38,8 @@ def load_shipped_weights(network: nn.Module, graph: Path, images: Tensor) -> Non
             if name not in weights:
                 raise UnusableData(f"{graph} has no weights for the layer {name}")
             weight, bias = weights[name]
+            if weight.shape[1:2] == (1,) and module.weight.shape[1] == _COLOURS:  # of one grey channel: their sum
+                weight = np.repeat(weight / _COLOURS, _COLOURS, axis=1)
             if tuple(module.weight.shape) != weight.shape:
                 raise UnusableData(f"{graph}: {name} has the shape {weight.shape}, not {tuple(module.weight.shape)}")
             module.weight.copy_(torch.from_numpy(weight))
@@ -70,19 +74,25 @@ def _weights_by_module(model: onnx.ModelProto) -> dict[str, tuple[NDArray[np.flo
         if node.op_type in {"Cast", "Identity"} and node.input[0] in values:
             values[node.output[0]] = values[node.input[0]]
     found: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
+    thin: dict[str, NDArray[np.float32]] = {}
     for node in model.graph.node:
-        if node.op_type in {"Conv", "Gemm"} and len(node.input) == 3 and set(node.input[1:]) <= values.keys():
-            found.setdefault(_module_of(node), (values[node.input[1]], values[node.input[2]]))
+        if node.op_type == "Conv" and node.input[1].endswith(THIN):
+            thin[node.output[0]] = values[node.input[1]]
+        elif node.op_type in {"Conv", "Gemm"} and len(node.input) == 3 and set(node.input[1:]) <= values.keys():
+            weight, bias = values[node.input[1]], values[node.input[2]]
+            if node.input[1].endswith(WIDE):  # both convolutions of a factorised layer together
+                weight = np.tensordot(weight[:, :, 0, 0], thin[node.input[0]], axes=1)
+            found.setdefault(_module_of(node), (weight, bias))
     return found
 
 
 def _module_of(node: NodeProto) -> str:
     """`network.a.0.weight` as input, or `/network/a/a.0/Conv` as node: both are the module `a.0` of the network."""
-    weight = node.input[1]
+    weight = node.input[1].removesuffix(WIDE)
     if weight.startswith(f"{_PREFIX}.") and weight.endswith(".weight"):
         return weight.removeprefix(f"{_PREFIX}.").removesuffix(".weight")
     parts: list[str] = []
-    for part in node.name.strip("/").split("/")[1:-1]:
+    for part in node.name.removeprefix(f"/{_PREFIX}/").strip("/").split("/")[:-1]:
         if parts and part.startswith(f"{parts[-1]}."):
             parts.pop()
         parts.append(part)

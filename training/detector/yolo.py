@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from training.configuration import Configuration, YoloArchitecture
 from training.lesions import LABELS
+
+if TYPE_CHECKING:
+    from torch import nn  # pyright: ignore[reportMissingImports]
 
 START = "start.pt"
 
@@ -66,14 +70,21 @@ def _starting_checkpoint(architecture: YoloArchitecture, data: Path, out: Path) 
     if architecture.weights is None or architecture.weights.suffix != ".onnx":
         return architecture.weights
     import torch
+
+    network = restored_yolo(architecture.architecture, architecture.weights, data)
+    torch.save({"model": network, "train_args": {}}, out / START)
+    return out / START
+
+
+def restored_yolo(architecture: str, graph: Path, data: Path) -> nn.Module:
+    """The network with the weights of a served graph, in evaluation mode. data: with images to normalise on."""
     from ultralytics.nn.tasks import DetectionModel
 
     from training.detector.shipped_weights import load_shipped_weights, training_images
 
-    network = DetectionModel(architecture.architecture, nc=len(LABELS), verbose=False)
-    load_shipped_weights(network, architecture.weights, training_images(data))
-    torch.save({"model": network, "train_args": {}}, out / START)
-    return out / START
+    network = DetectionModel(architecture, nc=len(LABELS), verbose=False)
+    load_shipped_weights(network, graph, training_images(data))
+    return network
 
 
 def best_checkpoint(out: Path) -> Path:

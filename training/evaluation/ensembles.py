@@ -86,10 +86,13 @@ class FittedEnsembles:
     curves: dict[str, Curves]
 
 
-def fit_ensembles(models: Sequence[ShippedModel], data: Path, segmenter: Path | None = None) -> FittedEnsembles:
+def fit_ensembles(
+    models: Sequence[ShippedModel], data: Path, segmenter: Path | None = None, *, keep_fusions: bool = False
+) -> FittedEnsembles:
     """Each model runs once on each part; all methods share its predictions.
 
     segmenter: the ONNX file whose masks say where the liver is; None where the repository has none.
+    keep_fusions: measures the fusions of the cards, gates included, and fits none. Raises ValueError without them.
     """
     classifiers, detectors = models_of_task(models, "classification"), models_of_task(models, "detection")
     ensembles: dict[str, Ensembles] = {}
@@ -106,7 +109,8 @@ def fit_ensembles(models: Sequence[ShippedModel], data: Path, segmenter: Path | 
         labels = label_indices(test)
         curves |= {name: classifier_curves(values, labels) for name, values in probabilities.items()}
     if detectors:
-        located, fusions = located_examples(test), fit_fusions(detectors, data)
+        located = located_examples(test)
+        fusions = fusions_of_cards(detectors) if keep_fusions else fit_fusions(detectors, data)
         found = found_boxes(detectors, read_images(image_paths(data, located)))
         reference = fusion_reference(fusions.default_ensemble, found)
         ensembles["detection"] = fusions.measured(_fusion_measure(detectors, found, located, data), reference)
@@ -141,6 +145,14 @@ def fit_fusions(models: Sequence[ShippedModel], data: Path) -> FittedMethods:
     found = found_boxes(models, read_images(image_paths(data, validation)))
     truth = [true_boxes(example) for example in validation]
     return FittedMethods(fitted_fusions(found, truth), DEFAULT_FUSION)
+
+
+def fusions_of_cards(models: Sequence[ShippedModel]) -> FittedMethods:
+    """As they were fitted before. Raises ValueError where the cards have none."""
+    fitted = models[0].card.ensemble
+    if fitted is None:
+        raise ValueError("the detectors have no fitted fusion: run `python -m training ensemble` first")
+    return FittedMethods({str(method): ensemble for method, ensemble in fitted.methods.items()}, fitted.default)
 
 
 def _vote_measure(

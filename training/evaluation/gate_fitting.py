@@ -66,12 +66,16 @@ def fitted_gate(slices: Sequence[Candidates]) -> LiverGate:
     """The share that finds most lesions, at the lowest threshold with at most MAX_FALSE_BOXES per slice.
 
     Real and synthesised lesions have the same weight: the real ones are few, and of unknown selection.
-    Of shares that are equally good, the smallest.  Raises UnusableData without slices whose lesions are all known.
+    Of shares within one standard error of the best, the smallest (Breiman et al., "Classification and Regression
+    Trees", 1984, section 3.4.3): the mask often leaves out lesions of the density of water, which few slices show.
+    Raises UnusableData without slices whose lesions are all known.
     """
     if not any(item.kind in _ALL_KNOWN for item in slices):
         raise UnusableData("no validation slice whose lesions are all known: the gate has nothing to be fitted on")
     fitted = [(float(share), lowest_threshold(slices, float(share))) for share in SHARES]
-    share, threshold = max(fitted, key=lambda pair: (_recall(slices, *pair), -pair[0]))
+    recalls = [_recall(slices, share, threshold) for share, threshold in fitted]
+    best, error = max(recalls, key=lambda recall: recall[0])
+    share, threshold = next(pair for pair, (recall, _) in zip(fitted, recalls, strict=True) if recall >= best - error)
     return LiverGate(minimum_share=share, decision_threshold=threshold)
 
 
@@ -97,14 +101,21 @@ def selected(item: Candidates, share: float, threshold: float) -> NDArray[np.boo
     return (item.scores >= threshold) & (item.inside >= share)
 
 
-def _recall(slices: Sequence[Candidates], share: float, threshold: float) -> float:
-    """Mean of the recall of real and of synthesised lesions; kinds without lesions are left out."""
-    recalls = []
+def _recall(slices: Sequence[Candidates], share: float, threshold: float) -> tuple[float, float]:
+    """Mean recall of real and of synthesised lesions, and its standard error; a kind without lesions is left out.
+
+    The error is that of independent lesions (binomial).
+    """
+    recalls, variances = list[float](), list[float]()
     for kind in ("boxed", "synthesised"):
         found = [item.hits[selected(item, share, threshold)].any(axis=0) for item in slices if item.kind == kind]
         hits = np.concatenate(found) if found else np.zeros(0, dtype=bool)
-        recalls += [float(hits.mean())] if len(hits) else []
-    return float(np.mean(recalls)) if recalls else 0.0
+        if len(hits):
+            recalls.append(float(hits.mean()))
+            variances.append(float(hits.var()) / len(hits))
+    if not recalls:
+        return 0.0, 0.0
+    return float(np.mean(recalls)), float(np.sqrt(sum(variances))) / len(recalls)
 
 
 def candidates(item: Background, boxes: Boxes, liver: BoolImage, lesions: NDArray[np.float64]) -> Candidates:

@@ -10,6 +10,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
 
+from training.evaluation.learning_curve import DRAWN, STEM, LearningCurve
 from training.lesions import LABELS
 
 mpl.use("Agg")
@@ -56,10 +57,32 @@ def draw_all(report: Report, folder: Path) -> list[tuple[str, str]]:
         plt.figure(figsize=(7, 3.6), dpi=110)
         draw()
         plt.title(title, loc="left")
-        plt.savefig(folder / f"{stem}.png", bbox_inches="tight", metadata={"Software": None})
-        plt.savefig(folder / f"{stem}.svg", bbox_inches="tight", metadata={"Date": None})
-        plt.close()
+        _save(folder, stem)
     return [(stem, title) for stem, title, _ in graphs]
+
+
+def draw_learning_curve(curve: LearningCurve, folder: Path) -> None:
+    plt.figure(figsize=(7, 3.6), dpi=110)
+    patients = [point.patients for point in curve.points]
+    for name in DRAWN:
+        rows = [np.array(point.scores[name]) for point in curve.points]
+        (line,) = plt.plot(patients, [row.mean() for row in rows], "o-", label=name)
+        low, high = [row.min() for row in rows], [row.max() for row in rows]
+        plt.fill_between(patients, low, high, color=line.get_color(), alpha=0.15, linewidth=0)
+    plt.xscale("log", base=2)
+    plt.xticks(patients, [str(count) for count in patients])
+    plt.xlabel("training patients (lines: mean of the draws; areas: lowest to highest)")
+    plt.ylabel("validation patients")
+    plt.legend(fontsize=7, loc="lower left", bbox_to_anchor=(1, 0))
+    plt.title("Learning curve", loc="left")
+    _save(folder, STEM)
+
+
+def _save(folder: Path, stem: str) -> None:
+    """Writes the current figure as PNG and SVG, and closes it."""
+    plt.savefig(folder / f"{stem}.png", bbox_inches="tight", metadata={"Software": None})
+    plt.savefig(folder / f"{stem}.svg", bbox_inches="tight", metadata={"Date": None})
+    plt.close()
 
 
 def _by_label(part: Report, metric: str) -> list[str]:

@@ -100,7 +100,7 @@ def with_liver_pooling(models: Sequence[ShippedModel], calibration: CalibrationI
     return fitted
 
 
-def fit_liver_pooling(model: Path, images: Images, livers: Livers, labels: Labels) -> LiverPooling:
+def fit_liver_pooling(model: Path | bytes, images: Images, livers: Livers, labels: Labels) -> LiverPooling:
     """The network's own last layer, and the temperature that fits its logits in the liver.
 
     Raises UnusableData for a network whose logits are not pooled from its activation map.
@@ -112,7 +112,8 @@ def fit_liver_pooling(model: Path, images: Images, livers: Livers, labels: Label
     inputs = np.hstack([evidence, np.ones((len(evidence), 1))])
     layer = np.linalg.lstsq(inputs, logits, rcond=None)[0]
     if np.abs(inputs @ layer - logits).max() > _RESIDUAL_MAX:
-        raise UnusableData(f"the logits of {model} are not pooled from its activation map (docs/decisions/0005)")
+        name = model if isinstance(model, Path) else "the network"
+        raise UnusableData(f"the logits of {name} are not pooled from its activation map (docs/decisions/0005)")
     layer = np.round(layer, 6)
     pooling = LiverPooling(
         sharpness=POOLING_SHARPNESS, weights=layer[:-1].T.tolist(), bias=layer[-1].tolist(), temperature=1.0

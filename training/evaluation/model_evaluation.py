@@ -13,6 +13,7 @@ from scipy.special import softmax
 
 from hepar.contracts.cards import Task
 from hepar.contracts.figures import Metric
+from hepar.contracts.views import FIELD_MM
 from hepar.ensemble.voting import Thresholds
 from training.evaluation.ground_truth import boxes_from_rows, true_boxes
 from training.evaluation.inference import predict_boxes, predict_logits, run_model_on
@@ -45,15 +46,20 @@ class Evaluation:
 
 
 def evaluate_model(
-    task: Task, model: Path | bytes, data: Path, temperature: float | None, threshold: float | None
+    task: Task,
+    model: Path | bytes,
+    data: Path,
+    temperature: float | None,
+    threshold: float | None,
+    field_mm: float = FIELD_MM,
 ) -> Evaluation:
     """Fits what is None on the validation part of `data`; the metrics are those of the test part.
 
-    model: the ONNX file, or its bytes.  data: a prepared data set.
+    model: the ONNX file, or its bytes.  data: a prepared data set.  field_mm: of a detector's card.
     """
-    evaluators = {
+    evaluators: dict[Task, Callable[[Path | bytes, Path, float | None, float | None], Evaluation]] = {
         "classification": _evaluate_classifier,
-        "detection": _evaluate_detector,
+        "detection": functools.partial(_evaluate_detector, field_mm=field_mm),
         "input_check": _evaluate_input_check,
         "segmentation": _evaluate_segmenter,
     }
@@ -85,20 +91,23 @@ def _evaluate_classifier(
 
 
 def _evaluate_detector(
-    model: Path | bytes, data: Path, temperature: float | None, threshold: float | None
+    model: Path | bytes, data: Path, temperature: float | None, threshold: float | None, field_mm: float
 ) -> Evaluation:
+    def find(paths: Sequence[Path]) -> list[Boxes]:
+        return predict_boxes(model, read_images(paths), field_mm)
+
     if threshold is None:
         validation = located_examples(read_manifest(data, "validation"))
-        found = predict_boxes(model, read_images(image_paths(data, validation)))
+        found = find(image_paths(data, validation))
         threshold = detection.fitted_threshold(found, [true_boxes(example) for example in validation])
     test = located_examples(read_manifest(data, "test"))
     metrics = detection.detection_metrics(
-        predict_boxes(model, read_images(image_paths(data, test))),
+        find(image_paths(data, test)),
         [true_boxes(example) for example in test],
         [example.patient for example in test],
         threshold,
     )
-    metrics |= real_lesion_detection(lambda paths: predict_boxes(model, read_images(paths)), data, threshold)
+    metrics |= real_lesion_detection(find, data, threshold)
     return Evaluation(temperature or 1.0, threshold, metrics)
 
 

@@ -92,5 +92,5 @@ def all_logits_in_liver(activation: NDArray[np.floating], livers: NDArray[np.boo
 
 
 def found_boxes(models: Sequence[ShippedModel], images: NDArray[np.uint8]) -> dict[str, list[Boxes]]:
-    """By model name, the boxes of each of images (n, h, w)."""
-    return {item.card.name: predict_boxes(item.model, images) for item in models}
+    """By model name, the boxes of each of images (n, h, w); each model sees the field of its card."""
+    return {item.card.name: predict_boxes(item.model, images, item.card.input.field_mm) for item in models}

@@ -20,7 +20,8 @@ from hepar.ensemble.liver_extent import liver_extent, liver_pixels
 from hepar.ensemble.masks import LIVER, LIVER_SEEN_PX, LIVER_THRESHOLD, share_inside
 from hepar.ensemble.voting import NO_TUMOUR, Thresholds, tumour_probability, type_probabilities
 from hepar.imaging.ct_image import Window
-from hepar.imaging.letterbox import LetterboxTransform, letterbox
+from hepar.imaging.input_frame import bodies_of_volume, frame_of_slices
+from hepar.imaging.letterbox import InputFrame, LetterboxTransform, letterbox
 from hepar.imaging.volume import VolumeGeometry
 from training.evaluation.ensemble_application import apply_vote
 from training.evaluation.inference import run_model_on
@@ -71,7 +72,8 @@ class StudyNetworks:
         """
         window = Window(self.segmenter_card.window.low_hu, self.segmenter_card.window.high_hu)
         size = self.segmenter_card.input
-        fitted = [letterbox(window.to_grey(image), size.height, size.width) for image in hu]
+        frame = _frame(hu, geometry)
+        fitted = [letterbox(window.to_grey(image), size.height, size.width, frame=frame) for image in hu]
         images, transform = np.stack([image for image, _ in fitted]), fitted[0][1]
         organ = OrganVolume(
             run_model_on(self.segmenter, images)["masks"], transform, self.segmenter_card.decision_threshold
@@ -142,6 +144,13 @@ def _slice_result(index: int, row: list[float], thresholds: Thresholds) -> Slice
     elif tumour >= probabilities[NO_TUMOUR] and max(types.values()) < thresholds.type:
         outcome = "type_undecided"
     return SliceResult(slice=index, outcome=outcome, tumour_probability=tumour, type_probabilities=types)
+
+
+def _frame(hu: NDArray[np.floating] | NDArray[np.int16], geometry: VolumeGeometry) -> InputFrame | None:
+    """As study_service searches a volume."""
+    count, rows, columns = geometry.shape
+    bodies = bodies_of_volume(hu, geometry.spacing_mm[0])
+    return frame_of_slices(bodies, 0, count - 1, (columns, rows), geometry.spacing_mm[2])
 
 
 def _slices_of_liver(organ: OrganVolume, geometry: VolumeGeometry) -> list[int]:

@@ -55,8 +55,8 @@ def compare_versions(served: Path, candidate: Path, card: ModelCard, data: Path)
         located = located_examples(test)
         images = read_images(image_paths(data, located))
         return compare_detectors(
-            predict_boxes(served, images),
-            predict_boxes(candidate, images),
+            predict_boxes(served, images, card.input.field_mm),
+            predict_boxes(candidate, images, card.input.field_mm),
             [true_boxes(example) for example in located],
             [example.patient for example in located],
         )

@@ -24,7 +24,7 @@ def write_model_card(card: ModelCard, model: Path, folder: Path) -> Path:
         "",
         f"- **Task**: {card.task}, {', '.join(card.labels)}",
         f"- **Network**: {card.architecture}, {card.size}, {model.stat().st_size / 1e6:.1f} MB",
-        f"- **Input**: {card.input.width} x {card.input.height} pixels, {window}",
+        f"- **Input**: {card.input.width} x {card.input.height} pixels for {card.input.field_mm:g} mm, {window}",
         f"- **Temperature**: {card.temperature:g}; **decision threshold**: {card.decision_threshold:g}",
         f"- **Training data**: {card.training_data}",
         *([f"- **Training time**: {card.training_minutes:g} min"] if card.training_minutes is not None else []),

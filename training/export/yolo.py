@@ -10,12 +10,12 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from training.export.fixed_boxes import BOXES, best_boxes, keep_by_cluster_nms, rows
 from training.export.parity import FrameworkBoxes, GreyImages
 
-BOXES = 100
 OVERLAP = 0.5
-CANDIDATES = 300
-SUPPRESSION_ROUNDS = 12
+CANDIDATES = 100
+"""Before suppression. docs/decisions/0076: with 300 nothing more is found."""
 
 
 class FixedBoxes(nn.Module):
@@ -41,36 +41,8 @@ class FixedBoxes(nn.Module):
         corners = torch.cat([centre - extent / 2, centre + extent / 2], dim=1).permute(0, 2, 1) / self.size
         scores, labels = by_label.max(dim=1)
         scores, chosen = scores.topk(min(CANDIDATES, scores.shape[1]), dim=1)
-        boxes = corners.clamp(0, 1).gather(1, chosen.unsqueeze(-1).expand(-1, -1, 4))
-        labels = labels.gather(1, chosen)
-        remaining = scores * keep_by_cluster_nms(boxes, self.overlap)
-        missing = max(0, BOXES - remaining.shape[1])  # a small input has fewer anchors than rows
-        scores, order = nn.functional.pad(remaining, (0, missing)).topk(BOXES, dim=1)
-        boxes = nn.functional.pad(boxes, (0, 0, 0, missing)).gather(1, order.unsqueeze(-1).expand(-1, -1, 4))
-        return boxes, scores, nn.functional.pad(labels, (0, missing)).gather(1, order).to(torch.int32)
-
-
-def keep_by_cluster_nms(boxes: Tensor, overlap: float) -> Tensor:
-    """1 for each box that greedy non-maximum suppression keeps, 0 for the rest.
-
-    boxes: (n, m, 4), highest score first.  Cluster-NMS (Zheng et al., "Enhancing geometric factors in
-    model learning and inference for object detection", IEEE Trans. Cybern. 52, 2022): repeating the
-    parallel suppression from the survivors of the round before reaches the greedy result once the
-    rounds exceed the longest chain of boxes that suppress each other.  Works on batches, without a loop in the graph.
-    """
-    area = (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
-    upper = torch.maximum(boxes[:, :, None, :2], boxes[:, None, :, :2])
-    lower = torch.minimum(boxes[:, :, None, 2:], boxes[:, None, :, 2:])
-    extent = (lower - upper).clamp(min=0)
-    shared = extent[..., 0] * extent[..., 1]
-    union = area[:, :, None] + area[:, None, :] - shared
-    ranks = torch.arange(boxes.shape[1])
-    earlier = (ranks[:, None] < ranks[None, :]).to(boxes.dtype)
-    suppresses = (shared > overlap * union).to(boxes.dtype) * earlier
-    keep = torch.ones_like(area)
-    for _ in range(SUPPRESSION_ROUNDS):
-        keep = ((suppresses * keep[:, :, None]).amax(dim=1) < 0.5).to(boxes.dtype)
-    return keep
+        boxes = rows(corners.clamp(0, 1), chosen)
+        return best_boxes(boxes, scores * keep_by_cluster_nms(boxes, self.overlap), labels.gather(1, chosen))
 
 
 def load_network(checkpoint: Path) -> nn.Module:
@@ -95,11 +67,11 @@ def yolo_outputs(network: nn.Module, images: GreyImages) -> list[FrameworkBoxes]
     side = torch.tensor([images.shape[2], images.shape[1]] * 2)
     return [
         FrameworkBoxes(
-            torch.minimum(rows[:, :4].clamp(min=0), side).numpy().astype(np.float64),
-            rows[:, 5].numpy().astype(np.intp),
-            rows[:, 4].numpy().astype(np.float64),
+            torch.minimum(found[:, :4].clamp(min=0), side).numpy().astype(np.float64),
+            found[:, 5].numpy().astype(np.intp),
+            found[:, 4].numpy().astype(np.float64),
         )
-        for rows in selected
+        for found in selected
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ NO_TUMOUR = "no_tumour"
 CLASS_LABELS = [*LABELS, NO_TUMOUR]
 NO_TUMOUR_INDEX = CLASS_LABELS.index(NO_TUMOUR)
 PARTS = ("train", "validation", "test")
+_REAL_COPY = re.compile(rf"_real_(?:{'|'.join(LABELS)})_\d+$")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,11 @@ class Example:
         A tumour without a box trains and evaluates the classification only, never the localisation.
         """
         return bool(self.boxes) or self.label == NO_TUMOUR_INDEX
+
+    @property
+    def type_unknown(self) -> bool:
+        """Whether it shows real lesions of unknown type: the slice appears equally often under each label."""
+        return _REAL_COPY.search(self.name) is not None
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,6 @@ def test_training_stops_early_without_improvement(tmp_path: Path) -> None:
         assert model.stop_training is stopped
 
 
-@pytest.mark.timeout(600)
 def test_a_pretrained_backbone_is_first_frozen_and_then_fine_tuned(prepared: Path, tmp_path: Path) -> None:
     """The weights come from a local file, as without internet access."""
     import keras

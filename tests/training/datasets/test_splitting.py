@@ -148,7 +148,6 @@ def test_a_split_file_that_separates_duplicates_is_refused(explored: Path, tmp_p
     assert "differ in 0 of 256 bits" in report
 
 
-@pytest.mark.timeout(600)
 def test_cross_validation_trains_and_evaluates_every_fold(explored: Path) -> None:
     result = run_training(explored, "cross-validate", "classify_resnet", "--folds", "3")
     assert result.returncode == 0, result.stderr[-2000:]

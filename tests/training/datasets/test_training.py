@@ -66,7 +66,6 @@ def test_a_classifier_and_a_detector_are_trained_on_the_kaggle_layout(tmp_path: 
         assert not any("synthesised" in limit for limit in card["limits"])
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("kinds", [("mct_ltdiag",), ("crlm", "plc_cect")])
 def test_networks_are_trained_on_volumes_with_masks(kinds: tuple[str, ...], tmp_path: Path) -> None:
     """CRLM contains metastases only, so it is joined with a dataset that has the other type."""

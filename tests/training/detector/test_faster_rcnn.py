@@ -13,7 +13,6 @@ import torch
 from training.configuration import load_configuration
 
 
-@pytest.mark.timeout(600)
 def test_an_interrupted_run_ends_with_the_same_weights_as_an_uninterrupted_one(prepared: Path, tmp_path: Path) -> None:
     from training.detector.faster_rcnn import LAST, train_faster_rcnn
 

@@ -10,7 +10,6 @@ import torch
 from training.configuration import load_configuration
 
 
-@pytest.mark.timeout(600)
 def test_yolo_is_resumed_and_starts_from_a_local_checkpoint(prepared: Path, tmp_path: Path) -> None:
     from training.detector.yolo import train_yolo, work_offline
 

@@ -65,6 +65,16 @@ def test_real_and_synthesised_lesions_have_the_same_weight() -> None:
     assert (gate.minimum_share, gate.decision_threshold) == (0.25, 0.02)
 
 
+@pytest.mark.parametrize(("lost", "share"), [(1, 0.1), (5, 0.25)])
+def test_the_smallest_share_within_one_standard_error_is_chosen(lost: int, share: float) -> None:
+    """Of 20 lesions the larger share finds 16, with an error of 0.09; the smaller one finds 1 or 5 less."""
+    found = [slice_of("synthesised", (0.9, 0.9, (0,)), lesions=1)] * (16 - lost)
+    found += [slice_of("synthesised", (0.3, 0.9, (0,)), lesions=1)] * lost
+    missed = [slice_of("synthesised", lesions=1)] * 4
+    outside = [slice_of("healthy", (0.4, 0.2, ()))] * 4
+    assert fitted_gate([*found, *missed, *outside]).minimum_share == pytest.approx(share)
+
+
 def test_without_slices_whose_lesions_are_known_there_is_nothing_to_fit() -> None:
     with pytest.raises(UnusableData, match="no validation slice"):
         fitted_gate([slice_of("boxed", lesions=1)])

@@ -14,9 +14,9 @@ from training.classifier.architectures import CLASSIFIERS
 from training.classifier.fit import new_classifier
 from training.configuration import ClassifierName, load_configuration
 from training.export.classifier import classifier_graph
+from training.export.fixed_boxes import keep_by_cluster_nms
 from training.export.parity import FrameworkBoxes, ParityError, require_parity
 from training.export.weights import store_weights_as_float16
-from training.export.yolo import keep_by_cluster_nms
 
 
 def session(graph: onnx.ModelProto) -> onnxruntime.InferenceSession:

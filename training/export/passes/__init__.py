@@ -13,9 +13,8 @@ import onnx
 
 from training.export.passes.editor import GraphEditor
 from training.export.passes.folding import fold_indices
+from training.export.passes.grey import convolve_grey_once
 from training.export.passes.scaling import reshape_before_scaling
-from training.export.passes.scatter import scatter_whole_rows
-from training.export.passes.selection import select_before_elementwise
 from training.export.passes.softmax import softmax_over_last_axis
 from training.export.passes.suppression import suppress_by_matrix_product
 
@@ -24,11 +23,10 @@ Pass = Callable[[GraphEditor], bool]
 
 PASSES: tuple[Pass, ...] = (
     fold_indices,
+    convolve_grey_once,
     reshape_before_scaling,
-    select_before_elementwise,
     suppress_by_matrix_product,
     softmax_over_last_axis,
-    scatter_whole_rows,
 )
 
 
