@@ -24,7 +24,7 @@ PASSWORD = "a long enough password"
 BRIGHT, BLACK = encoded(gradient(256, 256)), encoded(nearly_flat(5, 256))
 
 # The machine may be busy: an assertion that holds passes at once, however long it may wait.
-TIMEOUT_MS = 60_000
+TIMEOUT_MS = 120_000
 expect.set_options(timeout=TIMEOUT_MS)
 
 REQUIREMENTS = {

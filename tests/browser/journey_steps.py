@@ -78,8 +78,8 @@ def invite(page: Page, administrator: str, email: str, group: str) -> None:
     """Ends signed out."""
     sign_in(page, administrator)
     page.get_by_role("link", name="Administration").click()
-    page.get_by_role("button", name="Invite somebody").click()
-    dialog = page.get_by_role("dialog", name="Invite somebody")
+    page.get_by_role("button", name="Invite a user").click()
+    dialog = page.get_by_role("dialog", name="Invite a user")
     dialog.get_by_label("E-mail address").fill(email)
     dialog.get_by_label("Role").select_option("clinician")
     dialog.get_by_label("Group").fill(group)

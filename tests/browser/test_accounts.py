@@ -36,7 +36,7 @@ def test_a_session_survives_a_reload_and_its_end_is_announced(page: Page) -> Non
 def confirm(page: Page, password: str) -> None:
     form = page.locator("form", has=page.get_by_role("button", name="Confirm"))
     form.get_by_label("Password", exact=True).fill(password)
-    form.get_by_role("button").click()
+    form.get_by_role("button", name="Confirm").click()
 
 
 def test_an_administrator_changes_a_role_and_deactivates_an_account(page: Page, web: Stack) -> None:

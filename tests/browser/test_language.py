@@ -50,7 +50,8 @@ def test_every_page_is_german_with_decimal_commas(page: Page) -> None:
 
     row_of(page, "schicht.png").get_by_role("link", name="Öffnen").click()
     expect(page.locator(".verdict")).to_have_text(re.compile(r"Metastase, kalibrierte Wahrscheinlichkeit 0,\d\d"))
-    expect(page.get_by_text(re.compile(r"Unsicherheit \d,\d\d nat"))).to_be_visible()
+    page.get_by_text("Zahlen", exact=True).click()
+    expect(page.get_by_text(re.compile(r"Entropie der mittleren Wahrscheinlichkeiten: \d,\d\d nat"))).to_be_visible()
     expect(
         page.get_by_role("listitem").filter(has_text=re.compile(r"Läsion 1: Metastase, Score 0,\d\d"))
     ).to_have_count(1)
@@ -131,8 +132,8 @@ def test_refusals_of_an_image_are_german(page: Page) -> None:
     choose(page, *(payload(name, content) for name, (content, _) in files.items()))
     page.get_by_role("button", name="5 Bilder auswerten").click()
     for name, (_, detail) in files.items():
-        expect(row_of(page, name).get_by_role("alert")).to_contain_text(detail)
-    expect(page.locator("main [lang=en]")).to_have_count(0)
+        expect(row_of(page, name).locator(".error")).to_contain_text(detail)
+    expect(page.locator("main [lang=en]:visible")).to_have_count(0)
     assert_german(page)
 
 

@@ -21,7 +21,8 @@ from tests.support.pictures import ct_dataset, dicom_bytes, encoded
 SIDE = 160
 METASTASIS, CHOLANGIOCARCINOMA = 170, 230
 """Grey levels of the lesions, where the two detectors of the stack find one in a square image."""
-UPRIGHT = np.full((SIDE, SIDE), 90, dtype=np.uint8)
+UPRIGHT = np.zeros((SIDE, SIDE), dtype=np.uint8)
+UPRIGHT[:, 14:-14] = 90  # as wide as the organs of a patient: a picture that looks enlarged or shrunk is shown to scale
 UPRIGHT[40:80, 40:80] = METASTASIS
 UPRIGHT[48:80, 96:128] = CHOLANGIOCARCINOMA
 NEAR_PX = 6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,6 +63,24 @@ def test_the_sample_study_is_offered_until_there_is_a_study(page: Page) -> None:
     expect(offer).to_have_count(0)
 
 
+def test_a_refusal_is_german_and_can_be_read_in_english(page: Page) -> None:
+    sign_up(page)
+    page.get_by_label("Language").select_option("de")
+    page.get_by_role("link", name="Studien").click()
+    expect(page.get_by_role("heading", name="Studien")).to_be_visible()
+    content = zipped([b"words"])
+    page.locator("input[type=file]").first.set_input_files(
+        {"name": "study.zip", "mimeType": "application/zip", "buffer": content}
+    )
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("Keine der gesendeten Dateien ist eine DICOM-Datei (Zahl der Dateien: 1).")
+    alert.get_by_text("auf Englisch").click()
+    english = alert.get_by_text("no uploaded file is DICOM (number of files: 1)")
+    expect(english).to_be_visible()
+    expect(english).to_have_attribute("lang", "en")
+    check(page, "refusal")
+
+
 def test_a_failed_study_is_analysed_again(page: Page, web: LightStack) -> None:
     study_id = send_study(page)
     web.fail_study(study_id)
@@ -76,6 +95,27 @@ def test_a_failed_study_is_analysed_again(page: Page, web: LightStack) -> None:
     expect(again).to_have_count(0)
     web.finish_study(study_id)
     expect(page.locator(".verdict")).to_be_visible()
+
+
+def _printed_pages(page: Page) -> int:
+    """On A4, as Chromium prints it."""
+    content = page.pdf(format="A4")
+    return len(re.findall(rb"/Type\s*/Page\b", content))
+
+
+def test_the_report_is_printed_instead_of_the_study(page: Page, web: LightStack) -> None:
+    page.add_init_script("window.print = () => { document.documentElement.dataset.printed = true; }")
+    open_finished_study(page, web)
+    page.keyboard.press("Control+p")
+    expect(page.locator("html")).to_have_attribute("data-printed", "true")
+    page.emulate_media(media="print")
+    expect(page.get_by_role("img", name="Page of the report")).to_be_visible()
+    expect(page.locator(".verdict")).to_be_hidden()
+    assert _printed_pages(page) == 1
+    page.emulate_media(media="screen")
+    expect(page.locator(".verdict")).to_be_visible()
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    expect(page.get_by_role("img", name="Page of the report")).to_have_count(0)
 
 
 def test_a_report_is_composed_read_and_downloaded(page: Page, web: LightStack) -> None:
@@ -120,6 +160,7 @@ def test_a_report_is_composed_read_and_downloaded(page: Page, web: LightStack) -
         page.get_by_role("button", name="Key image 2 (PNG)").click()
     assert Path(image.value.path()).read_bytes().startswith(b"\x89PNG")
 
+    assert _printed_pages(page) == 1
     page.emulate_media(media="print")
     expect(page.get_by_role("img", name="Page of the report")).to_be_visible()
     expect(page.get_by_role("button", name="Report (PDF)")).to_be_hidden()

@@ -1,7 +1,10 @@
 /** Reads the parts of an analysis and puts them into words. */
-import { isProblem, type Analysis, type Classification, type Detection } from "./api.ts";
+import { isProblem, type Analysis, type Classification, type Detection, type Schemas } from "./api.ts";
 import type { Translator } from "./i18n/translator.ts";
+import { modelName } from "./modelName.ts";
 import type { Display } from "./viewer/display.ts";
+
+type NetworkScale = Schemas["NetworkScale"];
 
 export function classificationOf(analysis: Analysis | undefined): Classification | undefined {
   return analysis === undefined || isProblem(analysis.classification) ? undefined : analysis.classification;
@@ -54,6 +57,15 @@ function outOfScopeText(translator: Translator, scope: Classification["scope"]):
   return translator.text("outOfScope", { typicality: written(check?.typicality), threshold: written(check?.threshold) });
 }
 
+/** How large the pixels are that the networks saw, and the detectors if they looked closer. */
+export function scaleText(translator: Translator, { mm_per_pixel, source, closest_mm_per_pixel }: NetworkScale): string {
+  if (mm_per_pixel === null) return translator.text("scaleUnknown");
+  const written = (millimetres: number) => translator.number(millimetres, 2);
+  const text = translator.text(source === "file" ? "scaleStated" : "scaleEstimated", { scale: written(mm_per_pixel) });
+  if (typeof closest_mm_per_pixel !== "number" || closest_mm_per_pixel >= mm_per_pixel) return text;
+  return `${text} ${translator.text("scaleCloser", { scale: written(closest_mm_per_pixel) })}`;
+}
+
 /** Where classification and detection do not fit together. */
 export function contradictionText(translator: Translator, { consistency }: Analysis): string | undefined {
   const { code } = consistency;
@@ -66,18 +78,24 @@ const CONTRADICTIONS = {
   other_type: "otherType",
 } as const;
 
+/** Lesions of any score; undefined where nothing was looked for, or the detectors did not answer. */
+export function lesionCountOf(analysis: Analysis | undefined): number | undefined {
+  const count = detectionOf(analysis)?.boxes.length;
+  return count === 0 && classificationOf(analysis)?.outcome === "out_of_scope" ? undefined : count;
+}
+
 /** In millimetres if the pixel spacing is known, otherwise in pixels. */
 export function boxSizeText(translator: Translator, box: Detection["boxes"][number]): string {
   const [width, height] = box.size_mm ?? box.size_px;
-  return `${translator.decimal(width)} × ${translator.decimal(height)} ${box.size_mm ? "mm" : "px"}`;
+  return `${translator.number(width, 1)} × ${translator.number(height, 1)} ${box.size_mm ? "mm" : "px"}`;
 }
 
 export function boxText(translator: Translator, box: Detection["boxes"][number], number: number): string {
   return translator.text("box", {
     number,
     label: translator.term(box.label),
-    score: translator.number(box.score, 2),
-    detectors: box.detectors.join(", "),
+    score: translator.probability(box.score),
+    detectors: box.detectors.map((name) => modelName(translator, name)).join(", "),
     size: boxSizeText(translator, box),
   });
 }

@@ -72,7 +72,7 @@ def _page_of(browser: Browser, scene: Scene, account: str | None) -> Iterator[Pa
 def _take(page: Page, stem: Path, windows: Sequence[tuple[int, int]], language: str) -> None:
     """The page follows the window and the theme of the system. stem: the beginning of the names of files."""
     if language != "en":
-        page.get_by_label("Language").select_option(language)
+        page.get_by_label("Language", exact=True).select_option(language)
     for width, height in windows:
         page.set_viewport_size({"width": width, "height": height})
         for theme in THEMES:

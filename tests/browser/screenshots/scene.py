@@ -114,7 +114,7 @@ def _add_accounts(scene: Scene) -> None:
     scene.add_account(WITH_SECOND_FACTOR, "Lise Meitner", "researcher", "liver-board")
     for email, (name, role, group) in _COLLEAGUES.items():
         scene.add_account(email, name, role, group)
-    with httpx.Client(base_url=scene.url, trust_env=False) as visitor:
+    with httpx.Client(base_url=scene.url, trust_env=False, timeout=60) as visitor:
         checked(visitor.post("/v1/users", json={"email": "emmy@example.org", "password": PASSWORD, "name": "Emmy"}))
     with scene.client(WITH_SECOND_FACTOR) as client:
         secret = checked(client.post("/v1/users/me/second-factor", json={"password": PASSWORD})).json()["secret"]

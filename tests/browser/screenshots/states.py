@@ -154,7 +154,7 @@ def _compared(page: Page, scene: Scene) -> None:
 def _model_layers(page: Page, scene: Scene) -> None:
     _open_study(page, scene)
     page.get_by_text("Layers of single models").click()
-    page.get_by_label("faster rcnn").check()
+    page.get_by_label("Faster R-CNN").check()
     with page.expect_response("**/v1/classifications?*"):
         page.get_by_label("Activation map").select_option("classify_densenet")
     page.wait_for_load_state("networkidle")
@@ -186,6 +186,13 @@ def _outline(page: Page, scene: Scene) -> None:
     assert box is not None
     for x, y in ((0.36, 0.4), (0.5, 0.33), (0.64, 0.42), (0.62, 0.6), (0.46, 0.64)):
         canvas.click(position={"x": x * box["width"], "y": y * box["height"]})
+
+
+def _send_dialog(page: Page, scene: Scene) -> None:
+    _at("/studies/{lesions}/report", ".preview img")(page, scene)
+    page.get_by_role("button", name="Send to Hospital archive").click()
+    page.get_by_role("dialog").get_by_role("img", name="Key image 5").wait_for()
+    page.wait_for_load_state("networkidle")
 
 
 def _second_factor_code(page: Page, scene: Scene) -> None:
@@ -220,11 +227,12 @@ def _all_sends(page: Page, scene: Scene) -> None:
     _at("/administration/sending", "tbody tr")(page, scene)
     page.get_by_label("Status").select_option("")
     page.get_by_role("row").filter(has_text="sent").first.wait_for()
-    for title, answer in (("Hospital archive", "answers"), ("Second site", "failed")):
+    for title, answer in (("Hospital archive", "Reachable"), ("Second site", "failed")):
         page.get_by_role("button", name=f"Test: {title}").click()
         page.get_by_role("row").filter(has_text=title).get_by_text(answer).first.wait_for()
 
 
+# Corrections stay in the study: what shows it without them comes before.
 STATES = (
     State("home", None, _at("/")),
     State("sign-in", None, _at("/sign-in")),
@@ -252,13 +260,14 @@ STATES = (
     State("study-model-layers", READER, _model_layers),
     State("study-full-window", READER, _full_window),
     State("study-outline", READER, _outline),
-    State("study-corrected", READER, _corrected),
     State("study-no-lesion", READER, _at("/studies/{none}", "canvas")),
     State("study-running", READER, _at("/studies/{running}", "progress")),
     State("study-queued", READER, _at("/studies/{queued}")),
     State("study-failed", READER, _at("/studies/{failed}", ".error")),
     State("study-unknown", READER, _at(f"/studies/{UNKNOWN}", "[role=alert]")),
     State("report", READER, _at("/studies/{lesions}/report", ".preview img")),
+    State("report-sending", READER, _send_dialog),
+    State("study-corrected", READER, _corrected),
     State("upload", READER, _upload_list),
     State("result", READER, _result("metastasis.png", "ensemble")),
     State("result-no-tumour", READER, _result("no_tumour.png")),

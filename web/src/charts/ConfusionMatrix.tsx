@@ -3,6 +3,11 @@ import { useTranslator } from "../i18n/LanguageProvider.tsx";
 
 type Matrix = Curves["confusion"];
 
+/** The longest word breaks, so that the matrix fits on a phone. */
+function hyphenated(term: string): string {
+  return term.replace(/^Cholangio/, "Cholangio\u00ad");
+}
+
 export function ConfusionMatrix({ matrix }: { matrix: Matrix }) {
   const translator = useTranslator();
   return (
@@ -14,7 +19,7 @@ export function ConfusionMatrix({ matrix }: { matrix: Matrix }) {
             <th scope="col">{translator.text("trueVersusPredicted")}</th>
             {matrix.columns.map((column) => (
               <th scope="col" key={column}>
-                {translator.term(column)}
+                {hyphenated(translator.term(column))}
               </th>
             ))}
           </tr>
@@ -34,7 +39,7 @@ function MatrixRow({ label, columns, counts }: { label: string; columns: readonl
   const total = counts.reduce((sum, count) => sum + count, 0);
   return (
     <tr>
-      <th scope="row">{translator.term(label)}</th>
+      <th scope="row">{hyphenated(translator.term(label))}</th>
       {counts.map((count, index) => (
         <td key={columns[index]} className={label === columns[index] ? "correct" : ""}>
           {count} <span className="quiet">{total > 0 ? translator.percent(count / total) : ""}</span>

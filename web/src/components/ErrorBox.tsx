@@ -1,6 +1,7 @@
 /** An error in the user's language, with what to do next. */
 import { HeparProblem, type FieldError, type Problem } from "../api.ts";
 import { deFieldErrors, deProblems } from "../i18n/deProblems.ts";
+import { germanText } from "../i18n/dePatterns.ts";
 import type { MessageKey } from "../i18n/en.ts";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
 import { ImageText } from "./ImageText.tsx";
@@ -19,24 +20,32 @@ const FIELD_LABELS: Record<string, MessageKey> = {
   "/image": "file",
 };
 
-/** error: undefined shows nothing. Anything but a HeparProblem means that the gateway did not respond. */
-export function ErrorBox({ error }: { error: unknown }) {
+interface ErrorBoxProps {
+  /** undefined shows nothing. Anything but a HeparProblem means that the gateway did not respond; offline, the frame of the page says so. */
+  error: unknown;
+  /** false in lists of files, of which many can fail: a count is announced instead. */
+  announced?: boolean;
+}
+
+export function ErrorBox({ error, announced = true }: ErrorBoxProps) {
   const translator = useTranslator();
   if (error === undefined) return null;
-  if (error instanceof HeparProblem) return <ProblemBox problem={error.problem} />;
+  const role = announced ? "alert" : undefined;
+  if (error instanceof HeparProblem) return <ProblemBox problem={error.problem} role={role} />;
+  if (!navigator.onLine) return null;
   return (
-    <div className="error" role="alert">
-      <strong>{translator.text(navigator.onLine ? "serverDown" : "offline")}</strong>
+    <div className="error" role={role}>
+      <strong>{translator.text("serverDown")}</strong>
     </div>
   );
 }
 
-function ProblemBox({ problem }: { problem: Problem }) {
+function ProblemBox({ problem, role }: { problem: Problem; role: "alert" | undefined }) {
   const translator = useTranslator();
   const { title, type, request_id: id } = problem;
   const translated = translator.language === "de" ? deProblems[type.slice(PROBLEM_PAGES.length)] : undefined;
   return (
-    <div className="error" role="alert">
+    <div className="error" role={role}>
       <strong>{translated?.title ?? title}</strong>
       {translated ? <p>{translated.remedy}</p> : null}
       <Details problem={problem} />
@@ -63,7 +72,23 @@ function Details({ problem: { title, detail, errors } }: { problem: Problem }) {
       </ul>
     );
   }
-  return detail && detail !== title ? <ImageText text={detail} /> : null;
+  return detail && detail !== title ? <Detail text={detail} /> : null;
+}
+
+/** In German, the English text stays available: it is what logs and the documentation state. */
+function Detail({ text }: { text: string }) {
+  const translator = useTranslator();
+  return (
+    <>
+      <ImageText text={text} />
+      {translator.language !== "en" && germanText(text) !== undefined ? (
+        <details>
+          <summary>{translator.text("inEnglish")}</summary>
+          <p lang="en">{text}</p>
+        </details>
+      ) : null}
+    </>
+  );
 }
 
 function InvalidField({ field: { pointer, code, message } }: { field: FieldError }) {

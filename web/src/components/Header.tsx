@@ -1,6 +1,7 @@
 import { useEffect, useState } from "react";
 import { NavLink } from "react-router";
 import { useLanguage, useTranslator } from "../i18n/LanguageProvider.tsx";
+import { LANGUAGE_NAMES } from "../i18n/languages.ts";
 import type { Language } from "../i18n/translator.ts";
 import { useSession } from "../session/SessionProvider.tsx";
 
@@ -50,14 +51,23 @@ function Appearance() {
   }, [theme]);
   return (
     <div className="appearance">
-      <select aria-label={translator.text("theme")} value={theme} onChange={(event) => setTheme(event.target.value)}>
-        <option value="system">{translator.text("systemTheme")}</option>
-        <option value="dark">{translator.text("dark")}</option>
-        <option value="light">{translator.text("light")}</option>
-      </select>
+      <label title={translator.text("theme")}>
+        <svg width="14" height="14" viewBox="0 0 16 16" aria-hidden="true">
+          <circle cx="8" cy="8" r="7" fill="none" stroke="currentColor" strokeWidth="2" />
+          <path d="M8 1a7 7 0 0 1 0 14z" fill="currentColor" />
+        </svg>
+        <select aria-label={translator.text("theme")} value={theme} onChange={(event) => setTheme(event.target.value)}>
+          <option value="system">{translator.text("systemTheme")}</option>
+          <option value="dark">{translator.text("dark")}</option>
+          <option value="light">{translator.text("light")}</option>
+        </select>
+      </label>
       <select aria-label={translator.text("language")} value={language} onChange={(event) => setLanguage(event.target.value as Language)}>
-        <option value="en">English</option>
-        <option value="de">Deutsch</option>
+        {Object.entries(LANGUAGE_NAMES).map(([tag, name]) => (
+          <option key={tag} value={tag} lang={tag}>
+            {name}
+          </option>
+        ))}
       </select>
       {account ? (
         <button type="button" onClick={() => signOut("userSignedOut")}>

@@ -1,5 +1,6 @@
 import { useId, useState, type FormEvent, type InputHTMLAttributes } from "react";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
+import { Options } from "./Options.tsx";
 
 interface FieldProps extends InputHTMLAttributes<HTMLInputElement> {
   label: string;
@@ -37,13 +38,32 @@ export function Choice<Value extends string>({ label, value, values, text, onCha
       {label}
       <select value={value} onChange={(event) => onChange(event.target.value as Value | "")}>
         <option value="">{translator.text("all")}</option>
-        {values.map((one) => (
-          <option key={one} value={one}>
-            {text(one)}
-          </option>
-        ))}
+        <Options values={values} text={text} />
       </select>
     </label>
+  );
+}
+
+interface DayFieldProps {
+  label: string;
+  /** YYYY-MM-DD; empty for none. */
+  value: string;
+  onChange(value: string): void;
+}
+
+/** Browsers write a date in the format of their own language, whatever `lang` says: the words next to it say which day it is. */
+export function DayField({ label, value, onChange }: DayFieldProps) {
+  const translator = useTranslator();
+  const id = useId();
+  const isDay = !Number.isNaN(Date.parse(`${value}T00:00`));
+  return (
+    <>
+      <label>
+        {label}
+        <input type="date" value={value} aria-describedby={isDay ? id : undefined} onChange={(event) => onChange(event.target.value)} />
+      </label>
+      {isDay ? <span id={id}>{translator.date(value, "long")}</span> : null}
+    </>
   );
 }
 

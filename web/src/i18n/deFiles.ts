@@ -15,6 +15,6 @@ export const deFiles: MessagesOf<typeof enFiles> = {
   formats: "PNG, JPEG, TIFF, BMP oder WebP bis 20 MB; DICOM-CT bis 64 MB. Das Format wird am Inhalt erkannt, nicht am Dateinamen.",
   dropStudy: "CT-Studie irgendwo auf der Seite ablegen: einen Ordner mit DICOM-Dateien, ein DICOM-Medium, ein ZIP-Archiv oder eine NIfTI-Datei",
   chooseStudyFiles: "Datei wählen",
-  studyFormats: "Was zusammen abgelegt wird, ist eine Studie. Sie wird im Hintergrund analysiert; wenn sie gesendet ist, kann die Seite geschlossen werden.",
+  studyFormats: "Was zusammen abgelegt wird, ist eine Studie. Sie wird im Hintergrund ausgewertet; wenn sie gesendet ist, kann die Seite geschlossen werden.",
   studySent: "Die Studie wurde gesendet und steht in der Liste.",
 };

@@ -19,6 +19,19 @@ test("terms of the standard are carried over, others are translated", () => {
   expect(germanText("constructor is missing")).toBe("constructor fehlt.");
 });
 
+test("messages within messages and joined phrases are translated", () => {
+  expect(germanText("no file can be read; the first: the file is empty")).toBe("Keine Datei ist lesbar. Zur ersten: Die Datei ist leer.");
+  expect(germanText("no series of the study can be analysed: gantry tilt of 12 degrees; slices 12.5 mm apart")).toBe(
+    "Keine Serie der Studie kann ausgewertet werden: um 12 Grad gekippte Gantry; Schichtabstand 12,5 mm",
+  );
+  expect(germanText("axial, original, soft kernel, portal venous, 41 slices over 205 mm")).toBe(
+    "axial, original, weicher Faltungskern, portalvenöse Phase, 41 Schichten über 205 mm",
+  );
+  expect(germanText("the archive refuses report.dcm (status A900h), an object (reason not given)")).toBe(
+    "Das Archiv lehnt ab: report.dcm (Status A900h), ein Objekt (ohne Angabe eines Grundes)",
+  );
+});
+
 test("a message that is not known has no German text", () => {
   expect(germanText("the picture is beautiful")).toBeUndefined();
   expect(germanText("the file is damaged, and more")).toBeUndefined();

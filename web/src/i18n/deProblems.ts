@@ -112,6 +112,7 @@ export const deProblems: Record<string, ProblemText> = {
 
 /** German texts of invalid fields, by `code`. The gateway's English message is shown for other codes. */
 export const deFieldErrors: Record<string, string> = {
+  invalid_window: "Das Fenster ist ungültig.",
   no_such_slice: "Diese Schicht gibt es nicht.",
   slice_twice: "Jede Schicht hat einen Umriss.",
   invalid_outline: "Das ist kein Umriss: Er hat weniger als drei Ecken, verlässt die Schicht oder kreuzt sich selbst.",

@@ -8,6 +8,14 @@ export const WARNINGS: readonly Pattern[] = [
     /^The picture states that its pixels are not square; it was scaled to square ones\.$/,
     "Das Bild gibt an, dass seine Pixel nicht quadratisch sind; es wurde auf quadratische skaliert.",
   ],
+  [
+    /^The file's pixel spacing is implausible for a slice of the abdomen; the networks see the whole image\.$/,
+    "Der Pixelabstand der Datei ist für eine Schicht des Bauchs nicht plausibel; die Netze sehen das ganze Bild.",
+  ],
+  [
+    /^The body is larger than the training images; the networks saw (\d+(?:\.\d+)?) mm per pixel instead of 1\.6\.$/,
+    "Der Körper ist größer als die Trainingsbilder; die Netze sahen $1 mm pro Pixel statt 1,6.",
+  ],
   [/^The picture is coloured; it was read as grey\.$/, "Das Bild ist farbig; es wurde in Graustufen umgewandelt."],
   [/^The picture uses (8|12) of its 16 bits; it was read as \1 bits\.$/, "Das Bild nutzt $1 seiner 16 Bits; es wurde als $1-Bit-Bild gelesen."],
   [

@@ -1,16 +1,24 @@
-/** English texts. Placeholders stand in braces; `one` and `other` are chosen by the value of `count`. */
+/** English texts. Placeholders stand in braces; `zero`, `one` and `other` are chosen by the value of `count`. */
 import { enFindings } from "./enFindings.ts";
+import { enAccount } from "./enAccount.ts";
 import { enAdministration } from "./enAdministration.ts";
 import { enFiles } from "./enFiles.ts";
 import { enReport } from "./enReport.ts";
 
-export type Message = string | { one: string; other: string };
+export interface CountedMessage {
+  zero?: string;
+  one: string;
+  other: string;
+}
+
+export type Message = string | CountedMessage;
 
 export const en = {
   ...enFindings,
   notice: "Research software, not a medical device. Not for diagnosis or treatment decisions.",
   tagline: "Detect and classify liver tumours on CT",
   loading: "Loading",
+  inEnglish: "in English",
   home: "Home",
   upload: "Analyse",
   results: "Results",
@@ -22,9 +30,9 @@ export const en = {
   signUp: "Sign up",
   signOut: "Sign out",
   theme: "Theme",
-  systemTheme: "system",
-  dark: "dark",
-  light: "light",
+  systemTheme: "System",
+  dark: "Dark",
+  light: "Light",
   language: "Language",
   skip: "Skip to content",
   email: "E-mail address",
@@ -38,17 +46,17 @@ export const en = {
   awaitingApproval: "Your account is awaiting approval by an administrator.",
   aboutTitle: "What Hepar does",
   aboutText:
-    "Hepar reads axial CT slices of the liver. Five networks vote on whether a slice shows cholangiocarcinoma, a metastasis or no tumour; three detectors mark where. Every result shows the vote of each network, how far the networks agree, which regions they relied on and how uncertain they are.",
+    "Hepar reads CT studies of the liver, and single axial slices. Five networks vote on whether a slice shows cholangiocarcinoma, a metastasis or no tumour; three detectors mark where. Every result shows the vote of each network, how far the networks agree, which regions they relied on and how uncertain they are.",
   limitsTitle: "What Hepar does not do",
   limitsText:
     "Hepar is research software, trained on synthetic lesions. It is not a medical device. The Models page shows how well it performed on held-out patients, with confidence intervals. Its results do not apply to other organs or other tumours, and they say nothing about a patient's condition.",
   startAnalysis: "Analyse an image",
-  analyseCount: { one: "Analyse {count} image", other: "Analyse {count} images" },
+  analyseCount: { zero: "Analyse", one: "Analyse {count} image", other: "Analyse {count} images" },
   clear: "Clear the list",
   preview: "Preview",
   actions: "Actions",
   file: "File",
-  state: "State",
+  state: "Status",
   result: "Result",
   probability: "Probability",
   boxes: "Lesions",
@@ -91,7 +99,7 @@ export const en = {
   backToList: "Back to the list",
   classifiedAs: "{label}, calibrated probability {probability}",
   agreement: "{votes} of {models} networks agree",
-  uncertainty: "uncertainty {entropy} nats, of which {disagreement} nats come from disagreement between the networks",
+  uncertainty: "Entropy of the mean probabilities: {entropy} nats, of which {disagreement} nats come from disagreement between the networks.",
   indeterminate:
     "Indeterminate: it is open whether there is a tumour (probability {tumour}). The most probable class is {label}.",
   typeUndecided: "Tumour, type undecided: probability of a tumour {tumour}. The most probable type is {label}.",
@@ -102,10 +110,15 @@ export const en = {
   boxWithoutTumour: "Classified as free of tumour, but the detectors found a lesion.",
   otherType: "The detectors give the lesion with the highest score another type than the classification.",
   boxesOutsideLiver: { one: "{count} box outside the liver is not shown.", other: "{count} boxes outside the liver are not shown." },
-  missingModels: "{models} did not respond; the result does not include them.",
+  scale: "Scale",
+  scaleStated: "The networks saw {scale} mm per pixel; the file states its pixel spacing.",
+  scaleEstimated: "The networks saw about {scale} mm per pixel, estimated from the width of the body; no size in the result is derived from it.",
+  scaleUnknown: "The networks saw the image at an unknown scale: it shows no body, or its pixel spacing is implausible.",
+  scaleCloser: "The detectors saw a closer view, at {scale} mm per pixel.",
+  scaleCloserInSlices: "Detectors may see a closer view around the organs, chosen in each slice.",
+  missingModels: "The result does not include these models, which did not respond:",
   votes: "Votes",
-  boxesFound: { one: "{count} lesion above the threshold", other: "{count} lesions above the threshold" },
-  noBoxes: "No lesion above the threshold",
+  boxesFound: { zero: "No lesion above the threshold", one: "{count} lesion above the threshold", other: "{count} lesions above the threshold" },
   box: "Lesion {number}: {label}, score {score}, detected by {detectors}, {size}",
   number: "No.",
   label: "Class",
@@ -124,7 +137,7 @@ export const en = {
   ruler: "Ruler",
   sideBySide: "Side by side",
   viewerHelp:
-    "Drag to move the image, turn the wheel to zoom. Keys: arrows move, + and - zoom, 0 fits, [ and ] change the window width, comma and full stop the level, I inverts, R switches the ruler. With the ruler on, arrows move its end point (Shift: finer steps), Enter starts a new line there, Escape removes it.",
+    "Drag | move\nWheel, + - | zoom\nArrows | move\n0 | fit to window\n[ ] | window width\n, . | window level\nI | invert\nR | ruler on or off\nArrows with ruler | move its end point; with Shift in finer steps\nEnter with ruler | start a new line there\nEscape with ruler | remove the line",
   patientSides: "The patient's sides at the edges: left {left}, top {top}, right {right}, bottom {bottom}.",
   image: "CT image, {width} by {height} pixels",
   copyText: "Copy as text",
@@ -161,32 +174,6 @@ export const en = {
   currentPassword: "Current password",
   newPassword: "New password",
   passwordChanged: "The password has been changed. Please sign in again.",
-  forgottenPassword: "Forgotten password",
-  forgottenPasswordHint: "Enter the e-mail address of your account. You get a link with which you can set a new password.",
-  sendLink: "Send link",
-  linkSent: "If the address belongs to an account, a link is on its way. It may take a few minutes; check the spam folder.",
-  verifyAddress: "Confirm e-mail address",
-  verifyAddressHint: "Enter the e-mail address with which you signed up to get the link again.",
-  addressVerified: "Your e-mail address is confirmed.",
-  awaitingVerification: "We have sent a link to your e-mail address. Open it to confirm the address, then sign in.",
-  secondFactor: "Second factor",
-  secondFactorOn: "Signing in requires a code in addition to the password.",
-  secondFactorOff: "Signing in requires the password only.",
-  setUp: "Set up",
-  confirm: "Confirm",
-  removeSecondFactor: "Remove second factor",
-  changeRole: "Change role",
-  changeRoleHint: "{email} gets the role “{role}”. Confirm with your own password.",
-  resetSecondFactor: "Reset second factor",
-  resetSecondFactorHint:
-    "{email} will sign in with the password alone, and all sessions of the account end. Make sure that the owner of the account asks for it, then confirm with your own password.",
-  scanHint: "Scan this code with your authenticator app, then enter the six digits that the app shows.",
-  qrCode: "QR code with the secret of the second factor",
-  secretHint: "If you cannot scan it, enter this secret in the app:",
-  recoveryCodes: "Recovery codes: store them in a safe place. Each code works once. They are not shown again.",
-  sessions: "Sessions",
-  currentSession: "this session",
-  endSession: "End session",
   role: "Role",
   approve: "Approve",
   deactivate: "Deactivate",
@@ -199,10 +186,15 @@ export const en = {
   remedy: "What to do",
   requestId: "Request {id}",
   helpText:
-    "Choose one or more axial CT slices of the liver. For each slice, Hepar shows the result, the vote of each network, detected lesions and the regions that the networks relied on. All frames of a multi-frame file are analysed as a series, with one result per frame. Out of scope means that the image does not resemble the slices that the networks were trained on, or shows no liver. Indeterminate means that it is open whether there is a tumour; with “type undecided” a tumour is seen, but not which one. How reliable the figures are is shown on the Models page.",
+    "Send a CT study, or choose one or more axial slices of the liver. A study has one result with all its lesions, which you can accept, reject and correct, and a report. Each single slice has its own result: the vote of each network, detected lesions and the regions that the networks relied on. All frames of a multi-frame file are analysed as a series, with one result per frame.",
+  helpOutOfScope: "The image does not resemble the slices that the networks were trained on, or shows no liver.",
+  helpIndeterminate: "It is open whether there is a tumour.",
+  helpTypeUndecided: "A tumour is seen, but not which one.",
+  helpReliability: "How reliable the figures are is shown on the Models page.",
+  helpStudyFiles: "Studies: a folder of DICOM files, DICOM media, a ZIP archive or a NIfTI file.",
   studies: "Studies",
   study: "Study",
-  studyDate: "Date",
+  studyDate: "Study date",
   images: "Images",
   series: "Series",
   slice: "Slice",
@@ -252,7 +244,7 @@ export const en = {
   unnamed: "Unnamed study",
   backToStudies: "All studies",
   imageCount: { one: "{count} image", other: "{count} images" },
-  lesionCount: { one: "{count} lesion", other: "{count} lesions" },
+  lesionCount: { zero: "no lesion", one: "{count} lesion", other: "{count} lesions" },
   largest: "largest {size} mm",
   studyOutOfScope: "Out of scope: no slice shows a liver.",
   studyIndeterminate: "Indeterminate: it is open whether there is a tumour (probability {tumour}).",
@@ -260,7 +252,8 @@ export const en = {
   studyNoTumour: "No tumour seen: probability of a tumour {tumour}.",
   studyTumour: "{label}, calibrated probability {type}; probability of a tumour {tumour}.",
   certainty: "Certainty: {certainty}",
-  burden: "Tumour {tumour} ml in {liver} ml of liver ({percent} %)",
+  burden: "Tumour {tumour} ml in {liver} ml of liver ({percent})",
+  liverVolume: "Liver volume {liver} ml",
   lesionSentence: "{id}: {type}, {where}, {long} × {short} mm in slice {slice}, probability of a lesion {probability}.",
   files: "Files",
   downloadReport: "Report (PDF)",
@@ -281,9 +274,11 @@ export const en = {
   unreadableFile: "File {number} could not be used",
   resultVersion: "Result {version}, Hepar {software}",
   volumeHelp:
-    "Turn the wheel or press the arrow keys up and down to scroll, Home and End for the first and the last slice, N and P to jump between findings. Drag to move, Ctrl and the wheel or two fingers to zoom, drag with the right button to set the window. Keys: + and - zoom, 0 fits, Shift and arrows move, [ and ] change the window width, comma and full stop the level, I inverts, R switches the ruler, C the crosshair that arrows move; B, D and M switch boxes, diameters and masks, V changes the layout, F fills the window.",
+    "Wheel, arrows up and down | scroll\nHome, End | first and last slice\nN, P | next and previous finding\nDrag, Shift and arrows | move\nCtrl and wheel, two fingers, + - | zoom\n0 | fit to window\nDrag with right button | window\n[ ] | window width\n, . | window level\nI | invert\nR | ruler on or off\nC | crosshair on or off; arrows move it\nB, D, M | lesions, diameters, masks on or off\nV | layout\nF | full window",
+  stripHelp: "All slices from the feet to the head: grey where the liver is, coloured where lesions are",
   apiDocs: "API documentation",
   notFound: "This page does not exist.",
+  ...enAccount,
   ...enAdministration,
   ...enFiles,
   ...enReport,

@@ -54,7 +54,8 @@ test("a placeholder without a value stays visible", () => {
 test("the count chooses between singular and plural", () => {
   expect(english.text("boxesFound", { count: 1 })).toBe("1 lesion above the threshold");
   expect(english.text("boxesFound", { count: 2 })).toBe("2 lesions above the threshold");
-  expect(german.text("boxesFound", { count: 0 })).toBe("0 Läsionen über der Schwelle");
+  expect(german.text("boxesFound", { count: 0 })).toBe("Keine Läsion über der Schwelle");
+  expect(german.text("imageCount", { count: 0 })).toBe("0 Bilder");
 });
 
 test("the language is the stored one, else the browser's, else English", () => {
@@ -66,19 +67,24 @@ test("the language is the stored one, else the browser's, else English", () => {
 });
 
 test("a probability is never shown as certain", () => {
-  expect([1, 0.9949, 0.994, 0.5, 0.005, 0.001, 0].map((value) => english.probability(value))).toEqual([
-    "> 0.99",
-    "> 0.99",
+  expect([1, 0.991, 0.99, 0.5, 0.01, 0.009, 0].map((value) => english.probability(value))).toEqual([
+    ">\u00a00.99",
+    ">\u00a00.99",
     "0.99",
     "0.50",
     "0.01",
-    "< 0.01",
-    "< 0.01",
+    "<\u00a00.01",
+    "<\u00a00.01",
   ]);
 });
 
+test("a day in words cannot be read as another day", () => {
+  expect(new Translator("en", "en-GB").date("2026-02-01", "long")).toBe("1 February 2026");
+  expect(german.date("2026-02-01", "long")).toBe("1. Februar 2026");
+});
+
 test("German numbers have a decimal comma", () => {
-  expect(german.probability(1)).toBe("> 0,99");
+  expect(german.probability(1)).toBe(">\u00a00,99");
   expect(german.number(1234.5, 1)).toBe("1234,5");
   expect(german.text("froc", { overlap: 0.5 })).toBe("FROC bei einer Überlappung von 0,5");
   expect(german.percent(0.954)).toBe("95\u00a0%");

@@ -1,7 +1,7 @@
 /** Texts and numbers in the user's language. */
 import { de } from "./de.ts";
 import { deTerms } from "./deTerms.ts";
-import { en, type MessageKey, type Messages } from "./en.ts";
+import { en, type CountedMessage, type MessageKey, type Messages } from "./en.ts";
 import { enTerms, type Terms } from "./enTerms.ts";
 
 const MESSAGES = { en, de } satisfies Record<string, Messages>;
@@ -35,7 +35,7 @@ export class Translator {
   /** Numbers among the values are written in the user's language, with at most two decimals. */
   text(key: MessageKey, values: Values = {}): string {
     const message = (MESSAGES[this.language] as Messages)[key];
-    const template = typeof message === "string" ? message : message[this.pluralForm(Number(values["count"] ?? 0))];
+    const template = typeof message === "string" ? message : this.counted(message, Number(values["count"] ?? 0));
     const written = Object.entries(values).map(([name, value]) => [name, typeof value === "number" ? this.decimal(value) : value]);
     return interpolate(template, Object.fromEntries(written) as Record<string, string>);
   }
@@ -50,24 +50,25 @@ export class Translator {
     return this.format(value, { maximumFractionDigits: 2 });
   }
 
-  /** With two decimals, but never as 1.00 or 0.00: a model is never certain. */
+  /** A probability or score of models, with two decimals. A model is never certain: the limits are those of the report. */
   probability(value: number): string {
-    if (value > 0.994) return `> ${this.number(0.99, 2)}`;
-    return value < 0.005 ? `< ${this.number(0.01, 2)}` : this.number(value, 2);
+    if (value > 0.99) return `>\u00a0${this.number(0.99, 2)}`;
+    return value < 0.01 ? `<\u00a0${this.number(0.01, 2)}` : this.number(value, 2);
   }
 
   /** share: 0 to 1. */
-  percent(share: number): string {
-    return this.format(share, { style: "percent", maximumFractionDigits: 0 });
+  percent(share: number, decimals = 0): string {
+    return this.format(share, { style: "percent", minimumFractionDigits: decimals, maximumFractionDigits: decimals });
   }
 
-  dateTime(iso: string): string {
-    return new Date(iso).toLocaleString(this.locale);
+  /** To the minute; `medium` gives seconds as well. */
+  dateTime(iso: string, timeStyle: "short" | "medium" = "short"): string {
+    return new Date(iso).toLocaleString(this.locale, { dateStyle: "short", timeStyle });
   }
 
-  /** iso: a date without time, YYYY-MM-DD. */
-  date(iso: string): string {
-    return new Date(`${iso}T00:00`).toLocaleDateString(this.locale);
+  /** iso: a date without time, YYYY-MM-DD; `long` gives the month as a word. */
+  date(iso: string, dateStyle?: "long"): string {
+    return new Date(`${iso}T00:00`).toLocaleDateString(this.locale, dateStyle && { dateStyle });
   }
 
   /** The name of a label, role, metric or other identifier of the API. Unknown ones are shown as they are. */
@@ -76,8 +77,9 @@ export class Translator {
     return Object.hasOwn(terms, identifier) ? (terms[identifier] as string) : identifier.replaceAll("_", " ");
   }
 
-  private pluralForm(count: number): "one" | "other" {
-    return new Intl.PluralRules(this.locale).select(count) === "one" ? "one" : "other";
+  private counted({ zero, one, other }: CountedMessage, count: number): string {
+    if (count === 0 && zero !== undefined) return zero;
+    return new Intl.PluralRules(this.locale).select(count) === "one" ? one : other;
   }
 
   private format(value: number, options: Intl.NumberFormatOptions): string {

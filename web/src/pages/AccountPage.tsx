@@ -103,7 +103,7 @@ function SessionEntry({ session, onEnd }: { session: Schemas["Session"]; onEnd()
   const translator = useTranslator();
   return (
     <li>
-      <span>{translator.dateTime(session.last_used_at)}</span>
+      <span>{translator.text("sessionUsed", { time: translator.dateTime(session.last_used_at) })}</span>
       {session.current ? (
         <strong>{translator.text("currentSession")}</strong>
       ) : (

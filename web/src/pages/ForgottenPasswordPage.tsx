@@ -21,8 +21,7 @@ export function ForgottenPasswordPage() {
   return (
     <section className="narrow middle">
       <h1>{translator.text("forgottenPassword")}</h1>
-      <p>{translator.text("forgottenPasswordHint")}</p>
-      <LinkRequestForm path="/v1/password-reset" />
+      <LinkRequestForm path="/v1/password-reset" hint="forgottenPasswordHint" />
     </section>
   );
 }

@@ -13,7 +13,10 @@ export function HomePage() {
       <p className="lead">{translator.text("tagline")}</p>
       <p className="notice">{translator.text("notice")}</p>
       <p>
-        <Link className="button primary" to={account ? "/upload" : "/sign-up"}>
+        <Link className="button primary" to={account ? "/studies" : "/sign-in"}>
+          {translator.text(account ? "studies" : "signIn")}
+        </Link>
+        <Link className="button" to={account ? "/upload" : "/sign-up"}>
           {translator.text(account ? "startAnalysis" : "signUp")}
         </Link>
       </p>

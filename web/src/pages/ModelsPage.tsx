@@ -3,10 +3,13 @@ import { useCallback, useState } from "react";
 import { dataOrThrow, type Curves, type ServedModel } from "../api.ts";
 import { CardCurves } from "../charts/CardCurves.tsx";
 import { ErrorBox } from "../components/ErrorBox.tsx";
+import { ModelNames } from "../components/ModelNames.tsx";
+import { Options } from "../components/Options.tsx";
 import { usePageTitle } from "../components/usePageTitle.ts";
 import { useResource } from "../components/useResource.ts";
 import { WideTable } from "../components/WideTable.tsx";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
+import { modelName } from "../modelName.ts";
 import { useSession } from "../session/SessionProvider.tsx";
 
 /** Shown first; other metrics of the cards follow. */
@@ -70,16 +73,14 @@ interface MetricSelectProps {
 function MetricSelect({ metrics, selected, onSelect }: MetricSelectProps) {
   const translator = useTranslator();
   return (
-    <label>
-      {translator.text("metric")}{" "}
-      <select value={selected} onChange={(event) => onSelect(event.target.value)}>
-        {metrics.map((name) => (
-          <option key={name} value={name}>
-            {translator.term(name)}
-          </option>
-        ))}
-      </select>
-    </label>
+    <div className="tools">
+      <label>
+        {translator.text("metric")}
+        <select value={selected} onChange={(event) => onSelect(event.target.value)}>
+          <Options values={metrics} text={(name) => translator.term(name)} />
+        </select>
+      </label>
+    </div>
   );
 }
 
@@ -105,7 +106,7 @@ function MetricTable({ measured, metric }: { measured: readonly Measured[]; metr
   const translator = useTranslator();
   const scaleMax = Math.max(1, ...measured.map((one) => one.metrics[metric]?.high ?? 0));
   return (
-    <WideTable label={translator.term(metric)} columns={["models", "value", "interval", "status"]}>
+    <WideTable label={translator.term(metric)} columns={["model", "value", "interval", "status"]}>
       {measured.map((one) => (
         <MetricRow key={one.name} measured={one} metric={metric} scaleMax={scaleMax} />
       ))}
@@ -119,11 +120,13 @@ function MetricRow({ measured, metric, scaleMax }: { measured: Measured; metric:
   const estimate = metrics[metric];
   return (
     <tr>
-      <th scope="row">{translator.term(name)}</th>
+      <th scope="row">
+        <ModelNames names={[name]} />
+      </th>
       <td>
         {estimate ? (
           <>
-            <meter min={0} max={scaleMax} value={estimate.value} aria-label={`${translator.term(name)}, ${translator.term(metric)}`} />{" "}
+            <meter min={0} max={scaleMax} value={estimate.value} aria-label={`${modelName(translator, name)}, ${translator.term(metric)}`} />{" "}
             {translator.number(estimate.value, 3)}
           </>
         ) : null}
@@ -143,16 +146,14 @@ function Graphs({ measured, initial }: { measured: readonly Measured[]; initial:
   return (
     <>
       <h3>{translator.text("graphs")}</h3>
-      <label>
-        {translator.text("graphsOf")}{" "}
-        <select value={shown.name} onChange={(event) => setSelected(event.target.value)}>
-          {withCurves.map(({ name }) => (
-            <option key={name} value={name}>
-              {translator.term(name)}
-            </option>
-          ))}
-        </select>
-      </label>
+      <div className="tools">
+        <label>
+          {translator.text("graphsOf")}
+          <select value={shown.name} onChange={(event) => setSelected(event.target.value)}>
+            <Options values={withCurves.map(({ name }) => name)} text={(name) => modelName(translator, name)} />
+          </select>
+        </label>
+      </div>
       <CardCurves curves={shown.curves} />
     </>
   );

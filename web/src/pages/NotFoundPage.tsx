@@ -6,9 +6,11 @@ export function NotFoundPage() {
   const translator = useTranslator();
   usePageTitle(translator.text("notFound"));
   return (
-    <section>
+    <section className="empty">
       <h1>{translator.text("notFound")}</h1>
-      <Link to="/">{translator.text("home")}</Link>
+      <Link className="button" to="/">
+        {translator.text("home")}
+      </Link>
     </section>
   );
 }

@@ -1,15 +1,16 @@
 /** The report of a study: its page, the choice of language and key images, and every output. */
 import { useCallback, useState } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
-import { dataOrThrow, type Study, type StudyResult } from "../api.ts";
+import { dataOrThrow, type StudyResult } from "../api.ts";
 import { ErrorBox } from "../components/ErrorBox.tsx";
 import { usePageTitle } from "../components/usePageTitle.ts";
 import { useResource } from "../components/useResource.ts";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
+import { LANGUAGE_NAMES } from "../i18n/languages.ts";
 import { Translator, type Language } from "../i18n/translator.ts";
 import { useSession } from "../session/SessionProvider.tsx";
 import { ownKeySlices, readOptions, writeOptions, type ReportOptions } from "../studies/reportOptions.ts";
-import { findingSentence } from "../studies/words.ts";
+import { findingSentence, studyNumbers, studyTitle } from "../studies/words.ts";
 import { KeyImages } from "./report/KeyImages.tsx";
 import { ReportFiles } from "./report/ReportFiles.tsx";
 import { ReportPreview } from "./report/ReportPreview.tsx";
@@ -30,18 +31,19 @@ export default function ReportPage() {
   usePageTitle(translator.text("report"));
   return (
     <section className="report-page">
-      <p>
+      <div className="study-head">
         <Link to={`/studies/${id}`}>{translator.text("backToStudy")}</Link>
-      </p>
-      <h1>{translator.text("report")}</h1>
+        <h1>{translator.text("report")}</h1>
+        {data ? <p className="quiet">{[studyTitle(translator, data.study), studyNumbers(data.study)].filter(Boolean).join(" · ")}</p> : null}
+      </div>
       <ErrorBox error={error} />
       {data === undefined && error === undefined ? <p role="status">{translator.text("loading")}</p> : null}
-      {data ? <Report {...data} /> : null}
+      {data ? <Report result={data.result} /> : null}
     </section>
   );
 }
 
-function Report({ study, result }: { study: Study; result: StudyResult }) {
+function Report({ result }: { result: StudyResult }) {
   const translator = useTranslator();
   const [query, setQuery] = useSearchParams();
   const options = readOptions(query, translator.language, result.volume.slices);
@@ -49,13 +51,12 @@ function Report({ study, result }: { study: Study; result: StudyResult }) {
   const chosen = options.slices.length > 0 ? options.slices : ownKeySlices(result);
   return (
     <>
-      <p className="quiet">{[study.name, study.patient_pseudonym, study.accession_number].filter(Boolean).join(" · ")}</p>
       <div className="columns">
         <ReportPreview result={result} options={options} />
         <div className="findings">
           <Actions result={result} language={options.language} onLanguage={(language) => change({ language })} />
           <KeyImages result={result} chosen={chosen} onChange={(slices) => change({ slices })} />
-          <ReportSending result={result} />
+          <ReportSending result={result} options={options} />
           <ReportFiles result={result} options={options} />
         </div>
       </div>
@@ -86,8 +87,11 @@ function Actions({ result, language, onLanguage }: ActionsProps) {
         <label>
           {translator.text("reportLanguage")}
           <select value={language} onChange={(event) => onLanguage(event.target.value as Language)}>
-            <option value="en">English</option>
-            <option value="de">Deutsch</option>
+            {Object.entries(LANGUAGE_NAMES).map(([tag, name]) => (
+              <option key={tag} value={tag} lang={tag}>
+                {name}
+              </option>
+            ))}
           </select>
         </label>
       </div>

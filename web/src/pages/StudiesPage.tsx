@@ -9,7 +9,7 @@ import { usePageTitle } from "../components/usePageTitle.ts";
 import { WideTable } from "../components/WideTable.tsx";
 import { useTranslator } from "../i18n/LanguageProvider.tsx";
 import { isActive, useStudies, type StudyFilter } from "../studies/useStudies.ts";
-import { attentionReason, studyLine } from "../studies/words.ts";
+import { attentionReason, studyLine, studyNumbers, studyTitle } from "../studies/words.ts";
 import { SampleStudy } from "./studies/SampleStudy.tsx";
 import { StudyDrop } from "./studies/StudyDrop.tsx";
 import { StudyThumbnail } from "./studies/StudyThumbnail.tsx";
@@ -140,14 +140,14 @@ function StudyTable({ studies }: { studies: readonly Study[] }) {
 
 function StudyRow({ study }: { study: Study }) {
   const translator = useTranslator();
-  const { id, name, patient_pseudonym, accession_number, study_date, images, status, progress, problem } = study;
+  const { id, study_date, images, status, progress, problem } = study;
   const reason = attentionReason(study);
   return (
     <tr>
       <td>{status === "finished" ? <StudyThumbnail study={study} /> : null}</td>
       <th scope="row">
-        <Link to={`/studies/${id}`}>{name ?? patient_pseudonym ?? translator.text("unnamed")}</Link>
-        <p className="quiet">{[name ? patient_pseudonym : null, accession_number].filter(Boolean).join(" · ")}</p>
+        <Link to={`/studies/${id}`}>{studyTitle(translator, study)}</Link>
+        <p className="quiet">{studyNumbers(study)}</p>
       </th>
       <td>{study_date ? translator.date(study_date) : ""}</td>
       <td>{images}</td>

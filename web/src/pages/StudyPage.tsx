@@ -13,9 +13,10 @@ import { Position } from "../studies/Position.ts";
 import { middleOf } from "../studies/SliceStore.ts";
 import { StudyVolume } from "../studies/StudyVolume.ts";
 import { isActive } from "../studies/useStudies.ts";
-import { studyLine, verdict } from "../studies/words.ts";
+import { studyLine, studyTitle, verdict } from "../studies/words.ts";
 import { FindingsPanel } from "./study/FindingsPanel.tsx";
 import { voxelOf } from "./study/layers.ts";
+import { PrintedReport } from "./study/PrintedReport.tsx";
 import { StudyFacts } from "./study/StudyFacts.tsx";
 import { VolumeViewer } from "./study/VolumeViewer.tsx";
 
@@ -37,7 +38,7 @@ export default function StudyPage() {
       ),
     [hepar, id],
   );
-  const title = study?.name ?? study?.patient_pseudonym ?? translator.text("study");
+  const title = study ? studyTitle(translator, study) : translator.text("study");
   usePageTitle(title);
   const active = study !== undefined && isActive(study);
   useEffect(() => {
@@ -53,8 +54,7 @@ export default function StudyPage() {
         {study ? <StudyFactsLine study={study} /> : null}
       </div>
       <ErrorBox error={error} />
-      {study && study.status !== "finished" ? <StudyState study={study} /> : null}
-      {study?.status === "failed" || study?.status === "cancelled" ? <AnalyseAgain study={study} onQueued={reload} /> : null}
+      {study && study.status !== "finished" ? <StudyState study={study} onQueued={reload} /> : null}
       {study?.status === "finished" ? <FinishedStudy study={study} newest={newest} /> : null}
     </section>
   );
@@ -67,7 +67,7 @@ function StudyFactsLine({ study: { accession_number, study_date, images } }: { s
 }
 
 /** Of a study without a result. */
-function StudyState({ study }: { study: Study }) {
+function StudyState({ study, onQueued }: { study: Study; onQueued(): Promise<void> }) {
   const translator = useTranslator();
   const { progress, status, problem } = study;
   return (
@@ -80,6 +80,7 @@ function StudyState({ study }: { study: Study }) {
       ) : null}
       {isActive(study) ? <p className="quiet">{translator.text("waitHint")}</p> : null}
       {problem?.detail ? <ImageText className="error" text={problem.detail} /> : null}
+      {status === "failed" || status === "cancelled" ? <AnalyseAgain study={study} onQueued={onQueued} /> : null}
     </article>
   );
 }
@@ -121,6 +122,7 @@ function FinishedStudy({ study: { id, version }, newest }: FinishedStudyProps) {
     <>
       <ErrorBox error={error} />
       {result ? <ResultView result={result} /> : null}
+      {result ? <PrintedReport result={result} /> : null}
     </>
   );
 }
@@ -136,13 +138,9 @@ function ResultView({ result }: { result: StudyResult }) {
       <div className="findings">
         <p className="verdict">{verdict(translator, result)}</p>
         {result.certainty ? <p>{translator.text("certainty", { certainty: translator.term(`certainty_${result.certainty}`) })}</p> : null}
-        {result.tumour_ml !== null && result.liver_ml !== null && result.tumour_percent !== null ? (
-          <p>{translator.text("burden", { tumour: result.tumour_ml, liver: result.liver_ml, percent: result.tumour_percent })}</p>
-        ) : null}
+        <Burden result={result} />
         {result.warnings.map((text) => (
-          <p className="warning" key={text}>
-            {text}
-          </p>
+          <ImageText className="warning" key={text} text={text} />
         ))}
         <FindingsPanel volume={volume} position={position} />
         <p>
@@ -154,6 +152,15 @@ function ResultView({ result }: { result: StudyResult }) {
       </div>
     </div>
   );
+}
+
+/** Volumes, as the report writes them. */
+function Burden({ result: { tumour_ml, liver_ml, tumour_percent } }: { result: StudyResult }) {
+  const translator = useTranslator();
+  if (tumour_ml === null || liver_ml === null || tumour_percent === null) return null;
+  const liver = translator.number(liver_ml, 1);
+  if (tumour_ml === 0) return <p>{translator.text("liverVolume", { liver })}</p>;
+  return <p>{translator.text("burden", { tumour: translator.number(tumour_ml, 1), liver, percent: translator.percent(tumour_percent / 100, 1) })}</p>;
 }
 
 /** The most telling slice, at its largest lesion. */

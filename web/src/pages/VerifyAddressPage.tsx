@@ -21,14 +21,7 @@ export function VerifyAddressPage() {
   return (
     <section className="narrow middle">
       <h1>{translator.text("verifyAddress")}</h1>
-      {token ? (
-        <Confirmation token={token} />
-      ) : (
-        <>
-          <p>{translator.text("verifyAddressHint")}</p>
-          <LinkRequestForm path="/v1/address-verification" />
-        </>
-      )}
+      {token ? <Confirmation token={token} /> : <LinkRequestForm path="/v1/address-verification" hint="verifyAddressHint" />}
     </section>
   );
 }
@@ -51,6 +44,7 @@ function Confirmation({ token }: { token: string }) {
   }
   return (
     <form onSubmit={onSubmit}>
+      <p>{translator.text("verifyAddressPrompt")}</p>
       <ErrorBox error={error} />
       <button className="primary" disabled={busy}>
         {translator.text("verifyAddress")}

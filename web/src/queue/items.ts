@@ -30,6 +30,10 @@ export interface QueueItem extends NamedFile {
   error?: unknown;
 }
 
+export function countOf(items: readonly QueueItem[], state: ItemState): number {
+  return items.filter((item) => item.state === state).length;
+}
+
 const FINISHED = new Set<ItemState>(["done", "failed", "cancelled"]);
 
 export function isFinished(item: QueueItem): boolean {

@@ -1,6 +1,6 @@
 /** The rows of the upload list: single images, and multi-frame files as one row each. */
 import type { Translator } from "../i18n/translator.ts";
-import { classificationOf, detectionOf, decisionOf } from "../results.ts";
+import { classificationOf, decisionOf, lesionCountOf } from "../results.ts";
 import type { QueueItem } from "./items.ts";
 
 export const COLUMNS = ["file", "state", "result", "probability", "boxes"] as const;
@@ -20,7 +20,11 @@ export interface Row {
 export interface ItemSummary {
   /** The decided class, `type_undecided`, `indeterminate` or `out_of_scope`. */
   decision: string | undefined;
+  /** Of `probable`. */
   probability: number | undefined;
+  /** The most probable label: not the decision where that is open. */
+  probable: string | undefined;
+  /** undefined also where nothing was looked for: out of scope. */
   boxes: number | undefined;
 }
 
@@ -29,7 +33,8 @@ export function summaryOf(item: QueueItem): ItemSummary {
   return {
     decision: classification && decisionOf(classification),
     probability: classification?.probability ?? undefined,
-    boxes: detectionOf(item.analysis)?.boxes.length,
+    probable: classification?.most_probable_label ?? undefined,
+    boxes: lesionCountOf(item.analysis),
   };
 }
 

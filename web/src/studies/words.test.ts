@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Study, StudyResult } from "../api.ts";
 import { Translator } from "../i18n/translator.ts";
-import { attentionReason, findingSentence } from "./words.ts";
+import { attentionReason, findingSentence, studyLine } from "./words.ts";
 
 function study(outcome: string, label: string | null, lesions: number): Study {
   return { status: "finished", summary: { outcome, label, lesions } } as unknown as Study;
@@ -15,6 +15,14 @@ test("a study that is undecided or contradicts itself has a reason to be looked 
   expect(attentionReason(study("decided", "metastasis", 1))).toBeUndefined();
   expect(attentionReason(study("decided", "no_tumour", 0))).toBeUndefined();
   expect(attentionReason(study("out_of_scope", null, 0))).toBeUndefined();
+});
+
+test("the line of a study says what its number is the probability of", () => {
+  const line = (outcome: string, label: string | null, probability: number, lesions: number) =>
+    studyLine(new Translator("en"), { status: "finished", summary: { outcome, label, probability, lesions, largest_mm: lesions ? 24.74 : null } } as unknown as Study);
+  expect(line("indeterminate", null, 0.394, 0)).toBe("Indeterminate, probability of a tumour 0.39");
+  expect(line("type_undecided", null, 0.93, 1)).toBe("1 lesion, largest 24.7 mm; Tumour, type undecided, probability of a tumour 0.93");
+  expect(line("decided", "metastasis", 0.81, 2)).toBe("2 lesions, largest 24.7 mm; Metastasis 0.81");
 });
 
 test("the finding is one sentence that names the largest lesion, corrections, and the notice", () => {

@@ -2,6 +2,16 @@
 import type { Lesion, Study, StudyResult } from "../api.ts";
 import type { Translator } from "../i18n/translator.ts";
 
+/** As lists of studies name it. */
+export function studyTitle(translator: Translator, { name, patient_pseudonym }: Study): string {
+  return name ?? patient_pseudonym ?? translator.text("unnamed");
+}
+
+/** What tells it from studies of the same title. */
+export function studyNumbers({ name, patient_pseudonym, accession_number }: Study): string {
+  return [name ? patient_pseudonym : null, accession_number].filter(Boolean).join(" · ");
+}
+
 /** "2 lesions, largest 24.7 mm; Metastasis 0.81", or how far the analysis is. */
 export function studyLine(translator: Translator, { status, summary, progress }: Study): string {
   if (status === "running" && progress.slices_total) {
@@ -9,8 +19,11 @@ export function studyLine(translator: Translator, { status, summary, progress }:
   }
   if (!summary) return translator.term(status);
   const { outcome, label, probability, lesions, largest_mm } = summary;
-  const decision = translator.term(label ?? outcome);
-  const parts = [probability === null ? decision : `${decision} ${translator.probability(probability)}`];
+  const parts = [translator.term(label ?? outcome)];
+  if (probability !== null) {
+    const written = translator.probability(probability);
+    parts[0] += label === null ? `, ${translator.text("tumourProbability", { probability: written })}` : ` ${written}`;
+  }
   if (lesions > 0) parts.unshift(translator.text("lesionCount", { count: lesions }));
   if (largest_mm !== null) parts[0] += `, ${translator.text("largest", { size: translator.number(largest_mm, 1) })}`;
   return parts.join("; ");

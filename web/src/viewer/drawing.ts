@@ -1,6 +1,6 @@
 /** What the viewer draws on its canvas. Coordinates are pixels of the display; sizes are divided by the zoom to stay constant on screen. */
 import type { Display, PatientSides } from "./display.ts";
-import { transformedBox, transformedPoint, type Box, type Line, type Point, type Size } from "./geometry.ts";
+import { placeCaptions, transformedBox, transformedPoint, type Box, type Line, type Point, type Size } from "./geometry.ts";
 import type { LabelPicture } from "./LabelImage.ts";
 
 /** Rows over the height of the image as sent of columns over its width, 0 to 1. */
@@ -39,7 +39,9 @@ const METASTASIS_COLOUR = "#5ad1ff";
 const RULER_COLOUR = "#ffe66b";
 const CROSSHAIR_COLOUR = "rgb(88 196 180 / 0.8)";
 const CROSSHAIR_GAP_PX = 12;
+const CAPTION_PX = 18;
 const SIDE_MARGIN_PX = 16;
+const CORNER_MARGIN_PX = 10;
 const CORNER_LINE_PX = 17;
 
 /** Cholangiocarcinoma solid, metastasis dashed: colour is never the only distinction. */
@@ -52,16 +54,23 @@ export function drawBox(context: CanvasRenderingContext2D, { matrix }: Display, 
   context.strokeRect(x_min, y_min, x_max - x_min, y_max - y_min);
   context.setLineDash([]);
   for (const polygon of box.outline ?? []) drawOutline(context, matrix, polygon, zoom);
-  if (box.caption) drawCaption(context, box.caption, { x: x_min, y: y_min }, zoom);
 }
 
-function drawCaption(context: CanvasRenderingContext2D, text: string, { x, y }: Point, zoom: number): void {
+/** Those of lesions, which come last, are placed first. */
+export function drawCaptions(context: CanvasRenderingContext2D, { matrix }: Display, boxes: readonly OverlayBox[], zoom: number): void {
   context.font = `${13 / zoom}px ${FONT}`;
-  const { width } = context.measureText(text);
-  context.fillStyle = "rgb(0 0 0 / 0.75)";
-  context.fillRect(x, y - 18 / zoom, width + 8 / zoom, 18 / zoom);
-  context.fillStyle = "#fff";
-  context.fillText(text, x + 4 / zoom, y - 5 / zoom);
+  context.textAlign = "left";
+  context.textBaseline = "alphabetic";
+  const height = CAPTION_PX / zoom;
+  const captioned = boxes.filter(({ caption }) => caption).toReversed();
+  const sized = captioned.map((box) => ({ box: transformedBox(matrix, box), width: context.measureText(box.caption).width + 8 / zoom }));
+  for (const [index, { x, y }] of placeCaptions(sized, height).entries()) {
+    const { caption, colour = "#fff" } = captioned[index]!;
+    context.fillStyle = "rgb(0 0 0 / 0.75)";
+    context.fillRect(x, y, sized[index]!.width, height);
+    context.fillStyle = colour;
+    context.fillText(caption, x + 4 / zoom, y + height - 5 / zoom);
+  }
 }
 
 /** Leaves the middle free, so that the voxel can be seen. */
@@ -108,8 +117,8 @@ export function drawDiameter(context: CanvasRenderingContext2D, { matrix }: Disp
   context.stroke();
 }
 
-/** Lines of text at the lower left corner, in screen pixels. */
-export function drawCorner(context: CanvasRenderingContext2D, lines: readonly string[], { height }: Size): void {
+/** Lines of text at the lower left corner, in screen pixels. Returns where they end. */
+export function drawCorner(context: CanvasRenderingContext2D, lines: readonly string[], { height }: Size): number {
   context.font = `13px ${FONT}`;
   context.textAlign = "left";
   context.textBaseline = "alphabetic";
@@ -117,10 +126,11 @@ export function drawCorner(context: CanvasRenderingContext2D, lines: readonly st
   context.strokeStyle = "#000";
   context.fillStyle = "#fff";
   for (const [index, text] of lines.toReversed().entries()) {
-    const place = [text, 10, height - 12 - index * CORNER_LINE_PX] as const;
+    const place = [text, CORNER_MARGIN_PX, height - 12 - index * CORNER_LINE_PX] as const;
     context.strokeText(...place);
     context.fillText(...place);
   }
+  return CORNER_MARGIN_PX + Math.max(0, ...lines.map((text) => context.measureText(text).width));
 }
 
 export function drawRuler(context: CanvasRenderingContext2D, { from, to }: Line, text: string, zoom: number): void {
@@ -134,14 +144,14 @@ export function drawRuler(context: CanvasRenderingContext2D, { from, to }: Line,
   context.fillText(text, to.x + 6 / zoom, to.y);
 }
 
-/** The patient's side at each edge of the viewport, in screen pixels. */
-export function drawSides(context: CanvasRenderingContext2D, sides: PatientSides, viewport: Size): void {
+/** The patient's side at each edge of the viewport, in screen pixels. cornerEnd: of the text at the lower left. */
+export function drawSides(context: CanvasRenderingContext2D, sides: PatientSides, viewport: Size, cornerEnd: number): void {
   const { width, height } = viewport;
   const places: [letter: string, x: number, y: number][] = [
     [sides.left, SIDE_MARGIN_PX, height / 2],
     [sides.right, width - SIDE_MARGIN_PX, height / 2],
     [sides.top, width / 2, SIDE_MARGIN_PX],
-    [sides.bottom, width / 2, height - SIDE_MARGIN_PX],
+    [sides.bottom, Math.max(width / 2, cornerEnd + SIDE_MARGIN_PX), height - SIDE_MARGIN_PX],
   ];
   context.font = `bold 18px ${FONT}`;
   context.textAlign = "center";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { statedDisplay } from "./display.ts";
-import { applyWindow, asSent, fittedView, lineLength, pinchedView, toImage, transformedBox, transformedPoint, zoomedView } from "./geometry.ts";
+import { applyWindow, asSent, fittedView, lineLength, pinchedView, placeCaptions, toImage, transformedBox, transformedPoint, zoomedView } from "./geometry.ts";
 import { lineAt, rulerAfterKey } from "./ruler.ts";
 
 test("the fitted view shows the whole image, centred", () => {
@@ -80,4 +80,13 @@ test("a window maps its ends to black and white, inverted to white and black", (
   expect([bytes[4], bytes[5], bytes[6]]).toEqual([128, 128, 128]);
   applyWindow(Float32Array.of(-1000, 125, 9000), { width: 250, centre: 125 }, true, pixels);
   expect([bytes[0], bytes[4], bytes[8]]).toEqual([255, 127, 0]);
+});
+
+test("captions do not cover each other", () => {
+  const captionAt = (x_min: number, y_min: number) => ({ box: { x_min, y_min, x_max: x_min + 10, y_max: y_min + 10 }, width: 40 });
+  const far = placeCaptions([captionAt(0, 50), captionAt(100, 50)], 18);
+  expect(far).toEqual([{ x: 0, y: 32 }, { x: 100, y: 32 }]);
+  const same = placeCaptions([captionAt(0, 50), captionAt(0, 50), captionAt(0, 50)], 18);
+  expect(same).toEqual([{ x: 0, y: 32 }, { x: 0, y: 60 }, { x: 0, y: 14 }]);
+  expect(placeCaptions([captionAt(0, 50), captionAt(20, 52)], 18)[1]).toEqual({ x: 20, y: 62 });
 });

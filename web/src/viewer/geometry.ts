@@ -90,6 +90,22 @@ export function lineLength({ from, to }: Line, spacing?: Spacing): { length: num
   return { length: Math.hypot(to.x - from.x, to.y - from.y) * side, unit: spacing ? "mm" : "px" };
 }
 
+/** Where captions of a height stand that do not cover each other: above their boxes, or below, or as near above as there is room. */
+export function placeCaptions(captions: readonly { box: Box; width: number }[], height: number): Point[] {
+  const placed: Box[] = [];
+  return captions.map(({ box, width }) => {
+    const at = (y: number): Box => ({ x_min: box.x_min, y_min: y, x_max: box.x_min + width, y_max: y + height });
+    const above = captions.map((_, row) => at(box.y_min - (row + 1) * height));
+    const place = [above[0]!, at(box.y_max), ...above.slice(1)].find((one) => !placed.some((other) => overlap(one, other))) ?? above[0]!;
+    placed.push(place);
+    return { x: place.x_min, y: place.y_min };
+  });
+}
+
+function overlap(one: Box, other: Box): boolean {
+  return one.x_min < other.x_max && other.x_min < one.x_max && one.y_min < other.y_max && other.y_min < one.y_max;
+}
+
 /** The rectangle that a box of the file's pixels becomes under a matrix of quarter turns, reflections and scales. */
 export function transformedBox(matrix: readonly number[], box: Box): Box {
   const one = transformedPoint(matrix, box.x_min, box.y_min);

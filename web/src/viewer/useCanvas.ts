@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useRef, type RefObject } from "react";
 import type { Picture, Window } from "../files/picture.ts";
 import type { Display } from "./display.ts";
-import { drawBox, drawCorner, drawCrosshair, drawDiameter, drawRuler, drawSides, mapCanvas, type Overlay } from "./drawing.ts";
+import { drawBox, drawCaptions, drawCorner, drawCrosshair, drawDiameter, drawRuler, drawSides, mapCanvas, type Overlay } from "./drawing.ts";
 import type { Line, Size, View } from "./geometry.ts";
 import { LabelImage } from "./LabelImage.ts";
 import { WindowedImage } from "./WindowedImage.ts";
@@ -51,10 +51,11 @@ export function useCanvas(canvas: RefObject<HTMLCanvasElement | null>, scene: Sc
       for (const box of overlay.boxes) drawBox(context, display, box, view.zoom);
       for (const line of overlay.lines ?? []) drawDiameter(context, display, line, view.zoom);
       if (overlay.crosshair) drawCrosshair(context, display, overlay.crosshair, view.zoom);
+      drawCaptions(context, display, overlay.boxes, view.zoom);
       if (ruler) drawRuler(context, ruler.line, ruler.text, view.zoom);
       context.restore();
-      if (display.patient_sides) drawSides(context, display.patient_sides, viewport);
-      drawCorner(context, corner, viewport);
+      const cornerEnd = drawCorner(context, corner, viewport);
+      if (display.patient_sides) drawSides(context, display.patient_sides, viewport, cornerEnd);
     });
     return () => cancelAnimationFrame(frame);
   }, [canvas, display, window, inverted, map, overlay, view, viewport, ruler, corner, picture]);

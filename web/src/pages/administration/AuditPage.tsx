@@ -4,10 +4,11 @@ import { useSearchParams } from "react-router";
 import { dataOrThrow, type AuditEvent, type HeparClient, type Schemas } from "../../api.ts";
 import { download } from "../../components/download.ts";
 import { ErrorBox } from "../../components/ErrorBox.tsx";
-import { Choice } from "../../components/form.tsx";
+import { Choice, DayField } from "../../components/form.tsx";
 import { useResource } from "../../components/useResource.ts";
 import { WideTable } from "../../components/WideTable.tsx";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
+import type { Translator } from "../../i18n/translator.ts";
 import { useSession } from "../../session/SessionProvider.tsx";
 import { AUDIT_EVENTS } from "./auditEvents.ts";
 import { useAccountNames } from "./useAccountNames.ts";
@@ -98,14 +99,8 @@ function Filters({ query, onFilter, onExport }: FiltersProps) {
   return (
     <div className="tools" role="search">
       <Choice label={translator.text("event")} value={value("event")} values={AUDIT_EVENTS} text={(name) => translator.term(name)} onChange={(event) => onFilter("event", event)} />
-      <label>
-        {translator.text("dateFrom")}
-        <input type="date" value={value("date_from")} onChange={(event) => onFilter("date_from", event.target.value)} />
-      </label>
-      <label>
-        {translator.text("dateTo")}
-        <input type="date" value={value("date_to")} onChange={(event) => onFilter("date_to", event.target.value)} />
-      </label>
+      <DayField label={translator.text("dateFrom")} value={value("date_from")} onChange={(day) => onFilter("date_from", day)} />
+      <DayField label={translator.text("dateTo")} value={value("date_to")} onChange={(day) => onFilter("date_to", day)} />
       {value("account") ? (
         <button type="button" onClick={() => onFilter("account", "")}>
           {translator.text("allAccounts")}
@@ -118,23 +113,29 @@ function Filters({ query, onFilter, onExport }: FiltersProps) {
   );
 }
 
+/** Roles and states have names in every language; a group is what the administrator wrote. */
+function detailText(translator: Translator, event: string, name: string, value: string): string {
+  if (value === "") return translator.text("none");
+  return event === "role_changed" || name === "role" || name === "status" ? translator.term(value) : value;
+}
+
 function AuditTable({ entries }: { entries: readonly Schemas["AuditEntry"][] }) {
   const translator = useTranslator();
   const names = useAccountNames(entries.flatMap(({ actor, subject }) => [actor, subject]));
   const named = (id: string | null | undefined) => (id ? (names.get(id) ?? id) : "");
   return (
-    <WideTable label={translator.text("auditLog")} columns={["number", "time", "event", "actor", "subject", "origin", "details"]}>
+    <WideTable label={translator.text("auditLog")} columns={["number", "time", "event", "actor", "subject", "origin", "details"]} className="audit stacked">
       {entries.map(({ number, at, event, actor, subject, origin, details }) => (
         <tr key={number}>
           <th scope="row">{number}</th>
-          <td className="nowrap">{translator.dateTime(at)}</td>
+          <td className="nowrap">{translator.dateTime(at, "medium")}</td>
           <td>{translator.term(event)}</td>
           <td>{named(actor)}</td>
           <td>{subject === actor ? "" : named(subject)}</td>
           <td>{origin}</td>
-          <td className="quiet" lang="en">
+          <td className="quiet">
             {Object.entries(details)
-              .map(([name, text]) => `${name.replaceAll("_", " ")}: ${text}`)
+              .map(([name, value]) => `${translator.term(name)}: ${detailText(translator, event, name, value)}`)
               .join(", ")}
           </td>
         </tr>

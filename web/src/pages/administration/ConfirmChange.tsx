@@ -37,7 +37,7 @@ export function ConfirmChange({ change, onConfirmed, onClose }: ConfirmChangePro
   const role = change.kind === "role" ? translator.term(change.role) : "";
   return (
     <Dialog title={translator.text(title)} onClose={onClose}>
-      <ConfirmationForm form={form}>
+      <ConfirmationForm form={form} onClose={onClose}>
         <p>{translator.text(hint, { email: change.account.email, role })}</p>
         {change.kind === "group" ? <GroupField name={change.account.group} /> : null}
       </ConfirmationForm>

@@ -2,6 +2,7 @@ import { throwOnError, type Account } from "../../api.ts";
 import { ConfirmationForm } from "../../components/ConfirmationForm.tsx";
 import { Dialog } from "../../components/Dialog.tsx";
 import { confirmationOf, Field, useForm } from "../../components/form.tsx";
+import { Options } from "../../components/Options.tsx";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import { useSession } from "../../session/SessionProvider.tsx";
 import { GroupField } from "./GroupField.tsx";
@@ -24,17 +25,13 @@ export function InvitationDialog({ onInvited, onClose }: InvitationDialogProps) 
   });
   return (
     <Dialog title={translator.text("inviteUser")} onClose={onClose}>
-      <ConfirmationForm form={form}>
+      <ConfirmationForm form={form} onClose={onClose}>
         <p>{translator.text("inviteUserHint")}</p>
         <Field name="email" type="email" label={translator.text("email")} maxLength={254} autoComplete="off" required />
         <div className="field">
           <label htmlFor="invitation-role">{translator.text("role")}</label>
           <select id="invitation-role" name="role">
-            {ROLES.map((role) => (
-              <option key={role} value={role}>
-                {translator.term(role)}
-              </option>
-            ))}
+            <Options values={ROLES} text={(role) => translator.term(role)} />
           </select>
         </div>
         <GroupField />

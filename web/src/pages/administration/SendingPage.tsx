@@ -1,8 +1,9 @@
 /** Destinations with their test, and the queue of sends. */
 import { useCallback, useState } from "react";
 import { Link } from "react-router";
-import { dataOrThrow, type Destination, type HeparClient, type Send } from "../../api.ts";
+import { dataOrThrow, type Destination, type HeparClient, type Send, type Study } from "../../api.ts";
 import { ErrorBox } from "../../components/ErrorBox.tsx";
+import { ImageText } from "../../components/ImageText.tsx";
 import { Choice } from "../../components/form.tsx";
 import { useAction } from "../../components/useAction.ts";
 import { useInterval } from "../../components/useInterval.ts";
@@ -10,8 +11,10 @@ import { useResource } from "../../components/useResource.ts";
 import { WideTable } from "../../components/WideTable.tsx";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import { useSession } from "../../session/SessionProvider.tsx";
+import { SEND_STATUSES } from "../../studies/sends.ts";
+import { useStudiesById } from "../../studies/useStudiesById.ts";
+import { studyNumbers, studyTitle } from "../../studies/words.ts";
 
-const STATUSES = ["failed", "waiting", "sent"] as const;
 const REFRESH_MS = 10_000;
 
 export function SendingPage() {
@@ -37,7 +40,7 @@ export function SendingPage() {
       {data ? <Destinations items={data.destinations} onChanged={reload} /> : null}
       <StatusFilter status={status} onChange={onStatus} />
       <p role="status">{retried > 0 ? translator.text("retriedSends", { count: retried }) : null}</p>
-      {data ? <Sends items={data.sends.items} onRetried={onRetried} /> : null}
+      {data ? <Sends items={data.sends.items} destinations={data.destinations} onRetried={onRetried} /> : null}
       <Paging next={data?.sends.next} first={after === undefined} onPage={setAfter} />
     </>
   );
@@ -113,11 +116,7 @@ function DestinationRow({ destination: { name, kind, title, queue }, onChanged }
       <td>{queue?.waiting}</td>
       <td className={queue?.failed ? "warning" : ""}>
         {queue?.failed}
-        {queue?.last_reason ? (
-          <p className="quiet" lang="en">
-            {queue.last_reason}
-          </p>
-        ) : null}
+        {queue?.last_reason ? <ImageText className="quiet" text={queue.last_reason} /> : null}
       </td>
       <td className="nowrap">{queue?.last_sent_at ? translator.dateTime(queue.last_sent_at) : translator.text("never")}</td>
       <td>
@@ -131,7 +130,9 @@ function DestinationRow({ destination: { name, kind, title, queue }, onChanged }
             </button>
           ) : null}
         </div>
-        <p role="status">{test.result ?? retry.result}</p>
+        <p role="status" className="quiet">
+          {test.result ?? retry.result}
+        </p>
         <ErrorBox error={test.error ?? retry.error} />
       </td>
     </tr>
@@ -147,7 +148,7 @@ function StatusFilter({ status, onChange }: { status: Send["status"] | ""; onCha
         <Choice
           label={translator.text("status")}
           value={status}
-          values={STATUSES}
+          values={SEND_STATUSES}
           text={(name) => translator.term(`send_${name}`)}
           onChange={onChange}
         />
@@ -156,19 +157,39 @@ function StatusFilter({ status, onChange }: { status: Send["status"] | ""; onCha
   );
 }
 
-function Sends({ items, onRetried }: { items: readonly Send[]; onRetried(): Promise<void> }) {
+interface SendsProps {
+  items: readonly Send[];
+  destinations: readonly Destination[];
+  onRetried(): Promise<void>;
+}
+
+function Sends({ items, destinations, onRetried }: SendsProps) {
   const translator = useTranslator();
+  const studies = useStudiesById(items.map(({ study_id }) => study_id));
   if (items.length === 0) return <p className="empty">{translator.text("noSends")}</p>;
   return (
-    <WideTable label={translator.text("sendQueue")} columns={["time", "study", "destination", "state", "attempts", "actions"]}>
+    <WideTable label={translator.text("sendQueue")} columns={["time", "study", "destination", "status", "attempts", "actions"]} className="named stacked send-queue">
       {items.map((send) => (
-        <SendRow key={send.id} send={send} onRetried={onRetried} />
+        <SendRow key={send.id} send={send} study={studies.get(send.study_id)} destination={titleOf(send, destinations)} onRetried={onRetried} />
       ))}
     </WideTable>
   );
 }
 
-function SendRow({ send, onRetried }: { send: Send; onRetried(): Promise<void> }) {
+/** The name of one that the operator removed. */
+function titleOf({ destination }: Send, destinations: readonly Destination[]): string {
+  return destinations.find(({ name }) => name === destination)?.title ?? destination;
+}
+
+interface SendRowProps {
+  send: Send;
+  /** undefined until it is known, and where it was deleted. */
+  study: Study | undefined;
+  destination: string;
+  onRetried(): Promise<void>;
+}
+
+function SendRow({ send, study, destination, onRetried }: SendRowProps) {
   const translator = useTranslator();
   const { hepar } = useSession();
   const retry = useAction(async () => {
@@ -179,16 +200,17 @@ function SendRow({ send, onRetried }: { send: Send; onRetried(): Promise<void> }
     <tr>
       <td className="nowrap">{translator.dateTime(send.created_at)}</td>
       <th scope="row">
-        <Link to={`/studies/${send.study_id}`}>{send.study_id.slice(0, 8)}</Link>, {translator.text("resultNumber", { version: send.version })}
+        <Link to={`/studies/${send.study_id}`}>{study ? studyTitle(translator, study) : send.study_id.slice(0, 8)}</Link>
+        <p className="quiet">
+          {[study && studyNumbers(study), study?.study_date && translator.date(study.study_date), translator.text("resultNumber", { version: send.version })]
+            .filter(Boolean)
+            .join(" · ")}
+        </p>
       </th>
-      <td>{send.destination}</td>
+      <td>{destination}</td>
       <td>
         {translator.term(`send_${send.status}`)}
-        {send.reason ? (
-          <p className="quiet" lang="en">
-            {send.reason}
-          </p>
-        ) : null}
+        {send.reason ? <ImageText className="quiet" text={send.reason} /> : null}
       </td>
       <td>{send.attempts}</td>
       <td>

@@ -10,7 +10,7 @@ import { useSession } from "../../session/SessionProvider.tsx";
 
 const REFRESH_MS = 10_000;
 const GIGABYTE = 1e9;
-/** As the alerts of Prometheus: below a tenth, an operator should act. */
+/** As the alerts of Prometheus: below a tenth of free space, an operator should act. */
 const LOW_SHARE = 0.1;
 
 export function SystemPage() {
@@ -56,7 +56,7 @@ function System({ system: { queue, disks, software_version, database, object_sto
       {disks.map((disk) => (
         <Disk key={disk.purpose} disk={disk} />
       ))}
-      <p className="quiet">{`Hepar ${software_version} · ${database} · ${translator.term(`storage_${object_storage}`)}`}</p>
+      <p className="quiet">{`Hepar ${software_version} · ${translator.term(database)} · ${translator.term(`storage_${object_storage}`)}`}</p>
     </>
   );
 }
@@ -67,7 +67,7 @@ function Disk({ disk: { purpose, total_bytes, free_bytes } }: { disk: Schemas["D
   const label = translator.term(`disk_${purpose}`);
   return (
     <p className={share < LOW_SHARE ? "warning" : ""}>
-      <meter min={0} max={1} low={LOW_SHARE} optimum={1} value={share} aria-label={label} /> {label}:{" "}
+      <meter min={0} max={1} high={1 - LOW_SHARE} optimum={0} value={1 - share} aria-label={label} /> {label}:{" "}
       {translator.text("freeSpace", { free: Math.round(free_bytes / GIGABYTE), total: Math.round(total_bytes / GIGABYTE), percent: translator.percent(share) })}
     </p>
   );
@@ -81,7 +81,9 @@ function Models({ models }: { models: readonly ServedModel[] }) {
       <WideTable label={translator.text("models")} columns={["model", "task", "versionsInService", "status"]}>
         {models.map(({ card, serving, versions }) => (
           <tr key={card.name}>
-            <th scope="row">{card.name}</th>
+            <th scope="row">
+              <span className="nowrap">{card.name}</span>
+            </th>
             <td>{translator.term(card.task)}</td>
             <td>
               <Versions versions={versions} />

@@ -4,6 +4,7 @@ import { Link } from "react-router";
 import { dataOrThrow, type Account, type HeparClient } from "../../api.ts";
 import { ErrorBox } from "../../components/ErrorBox.tsx";
 import { Choice } from "../../components/form.tsx";
+import { Options } from "../../components/Options.tsx";
 import { useResource } from "../../components/useResource.ts";
 import { WideTable } from "../../components/WideTable.tsx";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
@@ -44,14 +45,16 @@ export function UsersPage() {
   }
   return (
     <>
-      <Invitations onInvited={reload} />
-      <Filters
-        filter={filter}
-        onChange={(changed) => {
-          setAfter(undefined);
-          setFilter(changed);
-        }}
-      />
+      <div className="toolbar">
+        <Filters
+          filter={filter}
+          onChange={(changed) => {
+            setAfter(undefined);
+            setFilter(changed);
+          }}
+        />
+        <Invitations onInvited={reload} />
+      </div>
       <ErrorBox error={error} />
       {data?.items.length === 0 ? <p className="empty">{translator.text("noAccount")}</p> : null}
       {data && data.items.length > 0 ? (
@@ -104,27 +107,30 @@ interface AccountRowProps {
 
 function AccountRow({ account, onStatus, onConfirm }: AccountRowProps) {
   const translator = useTranslator();
-  const { id, email, name, role, group, status, second_factor, last_sign_in_at } = account;
+  const { account: own } = useSession();
+  const { id, email, name, role, group, status, last_sign_in_at } = account;
+  const isOwn = id === own?.id;
   const groupName = group ?? translator.text("noGroup");
   const labelled = (text: string) => `${text}: ${email}`;
   return (
     <tr>
       <th scope="row">
         {email}
+        {isOwn ? ` (${translator.text("you")})` : ""}
         {name ? <p className="quiet">{name}</p> : null}
       </th>
       <td>
-        <select
-          aria-label={labelled(translator.text("role"))}
-          value={role}
-          onChange={(event) => onConfirm({ kind: "role", account, role: event.target.value as Account["role"] })}
-        >
-          {ROLES.map((choice) => (
-            <option key={choice} value={choice}>
-              {translator.term(choice)}
-            </option>
-          ))}
-        </select>
+        {isOwn ? (
+          translator.term(role)
+        ) : (
+          <select
+            aria-label={labelled(translator.text("role"))}
+            value={role}
+            onChange={(event) => onConfirm({ kind: "role", account, role: event.target.value as Account["role"] })}
+          >
+            <Options values={ROLES} text={(choice) => translator.term(choice)} />
+          </select>
+        )}
       </td>
       <td className="nowrap">
         <button type="button" aria-label={labelled(`${groupName}, ${translator.text("changeGroup")}`)} onClick={() => onConfirm({ kind: "group", account })}>
@@ -135,22 +141,32 @@ function AccountRow({ account, onStatus, onConfirm }: AccountRowProps) {
       <td className="nowrap">{last_sign_in_at ? translator.dateTime(last_sign_in_at) : translator.text("never")}</td>
       <td>
         <div className="tools">
-          <button type="button" onClick={onStatus}>
-            {translator.text(STATUS_CHANGES[status])}
-          </button>
-          {second_factor ? (
-            <button type="button" onClick={() => onConfirm({ kind: "secondFactor", account })}>
-              {translator.text("resetSecondFactor")}
-            </button>
-          ) : null}
-          <button type="button" className="danger" onClick={() => onConfirm({ kind: "deletion", account })}>
-            {translator.text("deleteAccount")}
-          </button>
+          {isOwn ? null : <AccountActions account={account} onStatus={onStatus} onConfirm={onConfirm} />}
           <Link to={`/administration/audit?account=${id}`} aria-label={labelled(translator.text("auditLog"))}>
             {translator.text("auditLog")}
           </Link>
         </div>
       </td>
     </tr>
+  );
+}
+
+/** Not offered for the own account: who locks themselves out cannot undo it. */
+function AccountActions({ account, onStatus, onConfirm }: AccountRowProps) {
+  const translator = useTranslator();
+  return (
+    <>
+      <button type="button" onClick={onStatus}>
+        {translator.text(STATUS_CHANGES[account.status])}
+      </button>
+      {account.second_factor ? (
+        <button type="button" onClick={() => onConfirm({ kind: "secondFactor", account })}>
+          {translator.text("resetSecondFactor")}
+        </button>
+      ) : null}
+      <button type="button" className="danger" onClick={() => onConfirm({ kind: "deletion", account })}>
+        {translator.text("deleteAccount")}
+      </button>
+    </>
   );
 }

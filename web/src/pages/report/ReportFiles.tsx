@@ -2,22 +2,10 @@ import { useState } from "react";
 import { dataOrThrow, type StudyResult } from "../../api.ts";
 import { download } from "../../components/download.ts";
 import { ErrorBox } from "../../components/ErrorBox.tsx";
-import type { MessageKey } from "../../i18n/en.ts";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import { useSession } from "../../session/SessionProvider.tsx";
 import { reportQuery, type ReportOptions } from "../../studies/reportOptions.ts";
-
-const FILES = [
-  ["report.pdf", "downloadReport"],
-  ["report.dcm", "downloadReportDicom"],
-  ["report.fhir.json", "downloadFhir"],
-  ["segmentation.dcm", "downloadSegmentation"],
-  ["measurements.dcm", "downloadMeasurements"],
-  ["measurements-2d.dcm", "downloadMeasurements2d"],
-  ["lesions.csv", "downloadTable"],
-  ["result.json", "downloadJson"],
-] as const satisfies readonly (readonly [string, MessageKey])[];
-const KEY_IMAGES = ["key-image-1", "key-image-2", "key-image-3", "key-image-4", "key-image-5"] as const;
+import { fileLabel, KEY_IMAGES, keyImageCount, RESULT_FILES, type SentFile } from "../../studies/resultFiles.ts";
 
 interface ReportFilesProps {
   result: StudyResult;
@@ -30,9 +18,10 @@ export function ReportFiles({ result, options }: ReportFilesProps) {
   const { hepar } = useSession();
   const [error, setError] = useState<unknown>();
   const [busy, setBusy] = useState<string>();
-  const images = KEY_IMAGES.slice(0, options.slices.length || Math.max(1, result.key_slices.length));
+  const images = KEY_IMAGES.slice(0, keyImageCount(result, options)).flatMap((stem) => [`${stem}.png`, `${stem}.dcm`] as const);
+  const names = [...(Object.keys(RESULT_FILES) as (keyof typeof RESULT_FILES)[]), ...images];
 
-  async function fetchFile(name: FileName): Promise<void> {
+  async function fetchFile(name: SentFile): Promise<void> {
     setBusy(name);
     try {
       const params = { path: { study_id: result.study_id, name }, query: reportQuery(result, options) };
@@ -46,27 +35,17 @@ export function ReportFiles({ result, options }: ReportFilesProps) {
     }
   }
 
-  function button(name: FileName, label: string) {
-    return (
-      <button type="button" key={name} disabled={busy === name} onClick={() => void fetchFile(name)}>
-        {label}
-      </button>
-    );
-  }
-
   return (
     <section aria-labelledby="report-files">
       <h2 id="report-files">{translator.text("files")}</h2>
       <div className="files">
-        {FILES.map(([name, label]) => button(name, translator.text(label)))}
-        {images.flatMap((stem, place) => [
-          button(`${stem}.png`, translator.text("downloadKeyImage", { number: place + 1, format: "PNG" })),
-          button(`${stem}.dcm`, translator.text("downloadKeyImage", { number: place + 1, format: "DICOM" })),
-        ])}
+        {names.map((name) => (
+          <button type="button" key={name} disabled={busy === name} onClick={() => void fetchFile(name)}>
+            {fileLabel(translator, name)}
+          </button>
+        ))}
       </div>
       <ErrorBox error={error} />
     </section>
   );
 }
-
-type FileName = (typeof FILES)[number][0] | `${(typeof KEY_IMAGES)[number]}.${"png" | "dcm"}`;

@@ -1,19 +1,30 @@
-import { useCallback } from "react";
+import { useCallback, useState } from "react";
 import { dataOrThrow, type Destination, type HeparClient, type Send, type StudyResult } from "../../api.ts";
 import { ErrorBox } from "../../components/ErrorBox.tsx";
-import { useAction } from "../../components/useAction.ts";
+import { ServerPhrase } from "../../components/ImageText.tsx";
 import { useInterval } from "../../components/useInterval.ts";
 import { useResource } from "../../components/useResource.ts";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
+import { LANGUAGE_NAMES } from "../../i18n/languages.ts";
+import type { Translator } from "../../i18n/translator.ts";
 import { useSession } from "../../session/SessionProvider.tsx";
+import type { ReportOptions } from "../../studies/reportOptions.ts";
+import { SEND_STATUSES } from "../../studies/sends.ts";
+import { SendDialog } from "./SendDialog.tsx";
 
 const REFRESH_MS = 5000;
 
+interface ReportSendingProps {
+  result: StudyResult;
+  options: ReportOptions;
+}
+
 /** Sends the result to a destination of the operator, and shows what became of earlier sends. */
-export function ReportSending({ result: { study_id, version } }: { result: StudyResult }) {
+export function ReportSending({ result, options }: ReportSendingProps) {
   const translator = useTranslator();
   const { hepar } = useSession();
-  const { data, error, reload } = useResource(useCallback(() => load(hepar, study_id), [hepar, study_id]));
+  const { data, error, reload } = useResource(useCallback(() => load(hepar, result.study_id), [hepar, result.study_id]));
+  const [chosen, setChosen] = useState<Destination>();
   useInterval(() => void reload(), REFRESH_MS);
   if (data?.destinations.length === 0 && data.sends.length === 0) return null;
   return (
@@ -23,17 +34,35 @@ export function ReportSending({ result: { study_id, version } }: { result: Study
       <p className="quiet">{translator.text("sendHint")}</p>
       <div className="tools">
         {data?.destinations.map((destination) => (
-          <SendButton key={destination.name} studyId={study_id} version={version} destination={destination} onSent={reload} />
+          <button type="button" key={destination.name} onClick={() => setChosen(destination)}>
+            {translator.text("sendTo", { destination: destination.title })}
+          </button>
         ))}
       </div>
-      {data?.sends.length === 0 ? <p>{translator.text("noSendsOfStudy")}</p> : null}
-      <ul role="status" className="rows">
+      <p role="status">{data ? sendCounts(translator, data.sends) : null}</p>
+      <ul className="rows">
         {data?.sends.map((send) => (
           <SendState key={send.id} send={send} destinations={data.destinations} />
         ))}
       </ul>
+      {chosen ? (
+        <SendDialog
+          result={result}
+          options={options}
+          destination={chosen}
+          onClose={() => setChosen(undefined)}
+          onSent={() => void reload()}
+        />
+      ) : null}
     </section>
   );
+}
+
+/** Announced instead of each send. */
+function sendCounts(translator: Translator, sends: readonly Send[]): string {
+  if (sends.length === 0) return translator.text("noSendsOfStudy");
+  const counts = SEND_STATUSES.map((status) => [status, sends.filter((send) => send.status === status).length] as const);
+  return counts.flatMap(([status, count]) => (count > 0 ? [`${count} ${translator.term(`send_${status}`)}`] : [])).join(", ");
 }
 
 async function load(hepar: HeparClient, studyId: string) {
@@ -42,50 +71,36 @@ async function load(hepar: HeparClient, studyId: string) {
   return { destinations: dataOrThrow(destinations).items, sends: dataOrThrow(sends).items };
 }
 
-interface SendButtonProps {
-  studyId: string;
-  version: number;
-  destination: Destination;
-  onSent(): Promise<void>;
-}
-
-function SendButton({ studyId, version, destination: { name, title }, onSent }: SendButtonProps) {
-  const translator = useTranslator();
-  const { hepar } = useSession();
-  const { busy, error, run } = useAction(async () => {
-    const params = { path: { study_id: studyId } };
-    dataOrThrow(await hepar.POST("/v1/studies/{study_id}/sends", { params, body: { destination: name, version } }));
-    await onSent();
-  });
-  return (
-    <>
-      <button type="button" disabled={busy} onClick={run}>
-        {translator.text("sendTo", { destination: title })}
-      </button>
-      <ErrorBox error={error} />
-    </>
-  );
-}
-
 function SendState({ send, destinations }: { send: Send; destinations: readonly Destination[] }) {
   const translator = useTranslator();
   const title = destinations.find(({ name }) => name === send.destination)?.title ?? send.destination;
-  const facts = [
-    translator.term(`send_${send.status}`),
-    translator.dateTime(send.ended_at ?? send.created_at),
-    translator.text("resultNumber", { version: send.version }),
-    send.automatic ? translator.text("automatically") : null,
-  ];
   return (
     <li>
       <span>
-        {title}: {facts.filter(Boolean).join(", ")}
+        {title}: {[...stateFacts(translator, send), ...contentFacts(translator, send)].join(", ")}
       </span>
-      {send.reason ? (
-        <span className="quiet" lang="en">
-          {send.reason}
-        </span>
-      ) : null}
+      {send.reason ? <ServerPhrase className="quiet" text={send.reason} /> : null}
     </li>
   );
+}
+
+/** Where it is in the queue. */
+function stateFacts(translator: Translator, { status, attempts, created_at, ended_at, next_attempt_at }: Send): string[] {
+  const tried = status === "waiting" && attempts > 0;
+  return [
+    translator.term(`send_${status}`),
+    translator.dateTime(ended_at ?? created_at),
+    ...(tried ? [translator.text("attemptsSoFar", { count: attempts })] : []),
+    ...(tried && next_attempt_at ? [translator.text("nextAttempt", { time: translator.dateTime(next_attempt_at) })] : []),
+  ];
+}
+
+/** What was chosen for it. */
+function contentFacts(translator: Translator, { version, automatic, language, key_slices }: Send): string[] {
+  return [
+    translator.text("resultNumber", { version }),
+    ...(language ? [LANGUAGE_NAMES[language]] : []),
+    ...(key_slices ? [translator.text("keyImagesOf", { slices: key_slices.map((index) => index + 1).join(", ") })] : []),
+    ...(automatic ? [translator.text("automatically")] : []),
+  ];
 }

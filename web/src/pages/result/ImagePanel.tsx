@@ -2,11 +2,13 @@
 import { useMemo, useState } from "react";
 import type { Analysis, Box, Classification } from "../../api.ts";
 import { ErrorBox } from "../../components/ErrorBox.tsx";
+import { KeyList } from "../../components/KeyList.tsx";
+import { ModelNames } from "../../components/ModelNames.tsx";
 import { WideTable } from "../../components/WideTable.tsx";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import type { Picture } from "../../files/picture.ts";
 import type { QueueItem } from "../../queue/items.ts";
-import { boxSizeText, boxText, classificationOf, detectionOf, displayOf } from "../../results.ts";
+import { boxSizeText, boxText, classificationOf, detectionOf, displayOf, lesionCountOf } from "../../results.ts";
 import { statedDisplay, type DisplaySettings } from "../../viewer/display.ts";
 import type { ActivationMap } from "../../viewer/drawing.ts";
 import type { View } from "../../viewer/geometry.ts";
@@ -31,13 +33,14 @@ export function ImagePanel({ item, picture, analysis }: ImagePanelProps) {
   const { maps, loading, error } = useActivationMaps(item, overlaySettings.map !== "");
   const { boxes, overlay } = useOverlay(analysis, overlaySettings, maps);
   const display = useMemo(() => displayOf(analysis) ?? statedDisplay(picture), [analysis, picture]);
+  const found = lesionCountOf(analysis);
   const viewer = { picture, display, settings, onSettings: setSettings, view, onView: setView };
   return (
     <div className="image-panel">
       <div className="reader one-image">
         <div className="tools">
           <DisplayTools settings={settings} hounsfield={picture.hounsfield} onChange={setSettings} onFit={() => setView(undefined)} />
-          <OverlayTools settings={overlaySettings} maps={explainable(classificationOf(analysis))} onChange={setOverlaySettings} />
+          <OverlayTools settings={overlaySettings} boxes={Boolean(found)} maps={explainable(classificationOf(analysis))} onChange={setOverlaySettings} />
         </div>
         <div className={settings.sideBySide ? "panes panes-compare" : "panes"}>
           {settings.sideBySide ? <Viewer {...viewer} overlay={NO_OVERLAY} /> : null}
@@ -45,16 +48,12 @@ export function ImagePanel({ item, picture, analysis }: ImagePanelProps) {
         </div>
         <details>
           <summary>{translator.text("mouseAndKeys")}</summary>
-          <p id="viewer-help" className="quiet">
-            {translator.text("viewerHelp")}
-          </p>
+          <KeyList id="viewer-help" text="viewerHelp" />
         </details>
       </div>
       {loading ? <p role="status">{translator.text("loading")}</p> : null}
       <ErrorBox error={error} />
-      <p role="status">
-        {boxes.length > 0 ? translator.text("boxesFound", { count: boxes.length }) : translator.text("noBoxes")}
-      </p>
+      <p role="status">{found === undefined ? null : translator.text("boxesFound", { count: boxes.length })}</p>
       {boxes.length > 0 ? <BoxTable boxes={boxes} /> : null}
     </div>
   );
@@ -66,7 +65,7 @@ function useOverlay(analysis: Analysis, { threshold, map, opacity }: OverlaySett
   const overlay = useMemo(() => {
     const captioned = boxes.map((box, index) => ({
       ...box,
-      caption: `${index + 1}: ${translator.number(box.score, 2)}`,
+      caption: `${index + 1}: ${translator.probability(box.score)}`,
       description: boxText(translator, box, index + 1),
     }));
     return { boxes: captioned, map: maps.get(map), opacity };
@@ -83,14 +82,16 @@ function explainable(classification: Classification | undefined): string[] {
 function BoxTable({ boxes }: { boxes: readonly Box[] }) {
   const translator = useTranslator();
   return (
-    <WideTable label={translator.text("boxes")} columns={["number", "label", "score", "size", "detectedBy"]} className="boxes">
+    <WideTable label={translator.text("boxes")} columns={["number", "label", "score", "size", "detectedBy"]} className="boxes stacked">
       {boxes.map((box, index) => (
         <tr key={index}>
           <th scope="row">{index + 1}</th>
           <td>{translator.term(box.label)}</td>
-          <td>{translator.number(box.score, 2)}</td>
+          <td>{translator.probability(box.score)}</td>
           <td>{boxSizeText(translator, box)}</td>
-          <td className="quiet">{box.detectors.map((name) => name.replace("detect_", "")).join(", ")}</td>
+          <td className="quiet">
+            <ModelNames names={box.detectors} />
+          </td>
         </tr>
       ))}
     </WideTable>

@@ -1,6 +1,8 @@
+import { Options } from "../../components/Options.tsx";
 import { Slider } from "../../components/Slider.tsx";
 import type { Window } from "../../files/picture.ts";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
+import { modelName } from "../../modelName.ts";
 import type { DisplaySettings } from "../../viewer/display.ts";
 import { ENSEMBLE } from "./useActivationMaps.ts";
 
@@ -54,22 +56,24 @@ export function DisplayTools({ settings, hounsfield, onChange, onFit, pairs = tr
         />
       ))}
       {pairs ? <Toggle label={translator.text("sideBySide")} pressed={settings.sideBySide} onClick={toggleSideBySide} /> : null}
-      <Slider
-        label={translator.text("windowWidth")}
-        value={window.width}
-        min={1}
-        max={limits.width}
-        step={1}
-        onChange={(width) => setWindow({ width })}
-      />
-      <Slider
-        label={translator.text("windowCentre")}
-        value={window.centre}
-        min={limits.centreMin}
-        max={limits.centreMax}
-        step={1}
-        onChange={(centre) => setWindow({ centre })}
-      />
+      <div className="sliders">
+        <Slider
+          label={translator.text("windowWidth")}
+          value={window.width}
+          min={1}
+          max={limits.width}
+          step={1}
+          onChange={(width) => setWindow({ width })}
+        />
+        <Slider
+          label={translator.text("windowCentre")}
+          value={window.centre}
+          min={limits.centreMin}
+          max={limits.centreMax}
+          step={1}
+          onChange={(centre) => setWindow({ centre })}
+        />
+      </div>
     </>
   );
 }
@@ -84,12 +88,14 @@ function Toggle({ label, pressed, onClick }: { label: string; pressed: boolean; 
 
 interface OverlayToolsProps {
   settings: OverlaySettings;
+  /** Whether there are any. */
+  boxes: boolean;
   /** Names of the available activation maps. */
   maps: readonly string[];
   onChange(settings: OverlaySettings): void;
 }
 
-export function OverlayTools({ settings, maps, onChange }: OverlayToolsProps) {
+export function OverlayTools({ settings, boxes, maps, onChange }: OverlayToolsProps) {
   const translator = useTranslator();
   const change = (changes: Partial<OverlaySettings>) => onChange({ ...settings, ...changes });
   const threshold = (
@@ -102,19 +108,27 @@ export function OverlayTools({ settings, maps, onChange }: OverlayToolsProps) {
       onChange={(value) => change({ threshold: value })}
     />
   );
-  if (maps.length === 0) return threshold;
   return (
     <>
-      {threshold}
+      {boxes ? threshold : null}
+      {maps.length > 0 ? <MapTools settings={settings} maps={maps} change={change} /> : null}
+    </>
+  );
+}
+
+interface MapToolsProps extends Pick<OverlayToolsProps, "settings" | "maps"> {
+  change(changes: Partial<OverlaySettings>): void;
+}
+
+function MapTools({ settings, maps, change }: MapToolsProps) {
+  const translator = useTranslator();
+  return (
+    <>
       <label>
         {translator.text("activationMap")}
         <select value={settings.map} onChange={(event) => change({ map: event.target.value })}>
           <option value="">{translator.text("mapNone")}</option>
-          {maps.map((name) => (
-            <option key={name} value={name}>
-              {name === ENSEMBLE ? translator.text("mapEnsemble") : name}
-            </option>
-          ))}
+          <Options values={maps} text={(name) => (name === ENSEMBLE ? translator.text("mapEnsemble") : modelName(translator, name))} />
         </select>
       </label>
       <Slider label={translator.text("opacity")} value={settings.opacity} min={0} max={1} step={0.05} onChange={(opacity) => change({ opacity })} />

@@ -21,15 +21,13 @@ export function StudyDrop({ onSent }: { onSent(): Promise<void> }) {
   return (
     <>
       <DropArea prompt="dropStudy" chooseFiles="chooseStudyFiles" formats="studyFormats">
-        <div role="status">
-          {progress === undefined ? null : (
-            <>
-              <progress max={1} value={progress} aria-label={translator.text("state")} />{" "}
-              {translator.text("sending", { percent: translator.percent(progress) })}
-            </>
-          )}
-          {progress === undefined && announced && error === undefined ? translator.text("studySent") : null}
-        </div>
+        {progress === undefined ? null : (
+          <div className="quiet">
+            <progress max={1} value={progress} aria-label={translator.text("state")} />
+            {translator.text("sending", { percent: translator.percent(progress) })}
+          </div>
+        )}
+        <div role="status">{progress === undefined && announced && error === undefined ? translator.text("studySent") : null}</div>
       </DropArea>
       <ErrorBox error={error} />
     </>

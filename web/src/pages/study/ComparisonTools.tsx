@@ -2,6 +2,7 @@ import type { Study, StudyResult } from "../../api.ts";
 import type { MessageKey } from "../../i18n/en.ts";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import type { Translator } from "../../i18n/translator.ts";
+import { studyTitle } from "../../studies/words.ts";
 import type { Candidate, Choice } from "./useComparison.ts";
 
 interface ComparisonToolsProps {
@@ -25,7 +26,7 @@ export function ComparisonTools({ candidates, choice, onChoice, linked, onLinked
           <option value="">{translator.text("compareSame")}</option>
           {candidates.map(({ choice: value, study, version }) => (
             <option key={value} value={value}>
-              {[study.name ?? study.patient_pseudonym, study.study_date ? translator.date(study.study_date) : null, versionText(translator, version)]
+              {[studyTitle(translator, study), study.study_date ? translator.date(study.study_date) : null, versionText(translator, version)]
                 .filter(Boolean)
                 .join(" · ")}
             </option>

@@ -1,6 +1,7 @@
 /** What a reader can do with a finding. Keys work inside of its card. */
 import { useRef, useState, type FormEvent, type RefObject } from "react";
 import type { CorrectionForm, Finding } from "../../api.ts";
+import { Options } from "../../components/Options.tsx";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import type { Change } from "../../studies/useFindings.ts";
 
@@ -31,22 +32,6 @@ export function FindingActions({ finding, type, commenting, onCommenting, onOutl
         <button type="button" aria-pressed={status === "rejected"} aria-keyshortcuts="X" onClick={judge("reject")}>
           {translator.text("reject")}
         </button>
-        <label>
-          {translator.text("changeType")}
-          <select
-            ref={type}
-            aria-keyshortcuts="T"
-            value={label ?? ""}
-            onChange={({ target }) => void onCorrect({ action: "retype", label: target.value === "" ? null : (target.value as ReaderLabel) })}
-          >
-            <option value="">{translator.text("undecided")}</option>
-            {TYPES.map((name) => (
-              <option key={name} value={name}>
-                {translator.term(name)}
-              </option>
-            ))}
-          </select>
-        </label>
         <button type="button" aria-keyshortcuts="O" onClick={onOutline}>
           {translator.text("correctOutline")}
         </button>
@@ -58,6 +43,18 @@ export function FindingActions({ finding, type, commenting, onCommenting, onOutl
             {translator.text("undo")}
           </button>
         ) : null}
+        <label>
+          {translator.text("changeType")}
+          <select
+            ref={type}
+            aria-keyshortcuts="T"
+            value={label ?? ""}
+            onChange={({ target }) => void onCorrect({ action: "retype", label: target.value === "" ? null : (target.value as ReaderLabel) })}
+          >
+            <option value="">{translator.text("undecided")}</option>
+            <Options values={TYPES} text={(name) => translator.term(name)} />
+          </select>
+        </label>
       </div>
       {commenting ? <CommentForm onClose={() => onCommenting(false)} onCorrect={onCorrect} /> : null}
     </>

@@ -1,6 +1,7 @@
 /** One finding: where it is, how large, what it looks like, and what readers made of it. */
 import { useRef, useState, type KeyboardEvent } from "react";
 import type { Finding } from "../../api.ts";
+import { ModelNames } from "../../components/ModelNames.tsx";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import type { SliceStore } from "../../studies/SliceStore.ts";
 import type { Change } from "../../studies/useFindings.ts";
@@ -104,7 +105,6 @@ function ModelWords({ finding: { model, changed } }: { finding: Finding }) {
     translator.text("lesionProbability", { probability: translator.probability(probability) }),
     ...Object.entries(type_probabilities).map(([type, share]) => `${translator.term(type)} ${translator.probability(share)}`),
     ...(liver_share === null ? [] : [translator.text("insideLiver", { percent: translator.percent(liver_share) })]),
-    ...(detectors.length > 0 ? [translator.text("detectorNames", { names: detectors.join(", ") })] : []),
   ];
   return (
     <>
@@ -115,6 +115,11 @@ function ModelWords({ finding: { model, changed } }: { finding: Finding }) {
       <details className="quiet">
         <summary>{translator.text("numbers")}</summary>
         {numbers.join(" · ")}
+        {detectors.length > 0 ? (
+          <p>
+            {translator.text("detectorNames")} <ModelNames names={detectors} />
+          </p>
+        ) : null}
       </details>
     </>
   );

@@ -1,11 +1,14 @@
 /** What is laid over a pane: findings, masks, the boxes of each detector, the activation map of each classifier. */
 import { useCallback, useId, useState } from "react";
+import { ModelNames } from "../../components/ModelNames.tsx";
+import { Options } from "../../components/Options.tsx";
 import { Slider } from "../../components/Slider.tsx";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
+import { modelName } from "../../modelName.ts";
 import { useFromVoxel, type Position } from "../../studies/Position.ts";
 import { ENSEMBLE, type StudyVolume } from "../../studies/StudyVolume.ts";
 import type { Voxel } from "../../viewer/planes.ts";
-import { detectorColour, shortName, type Layers } from "./layers.ts";
+import { detectorColour, type Layers } from "./layers.ts";
 import { useModelAnswers } from "./usePlane.ts";
 
 interface LayersPanelProps {
@@ -58,7 +61,7 @@ function ModelLayers({ volume, position, layers, change }: ModelLayersProps) {
           <label key={name}>
             <input type="checkbox" checked={layers.detectors.includes(name)} onChange={() => toggle(name)} />
             <Swatch colour={detectorColour(number)} />
-            {shortName(name)}
+            <ModelNames names={[name]} />
           </label>
         ))}
       </div>
@@ -68,11 +71,7 @@ function ModelLayers({ volume, position, layers, change }: ModelLayersProps) {
           <select value={layers.map} onChange={(event) => change({ map: event.target.value })}>
             <option value="">{translator.text("mapNone")}</option>
             <option value={ENSEMBLE}>{translator.text("mapEnsemble")}</option>
-            {volume.models("classify").map((name) => (
-              <option key={name} value={name}>
-                {shortName(name)}
-              </option>
-            ))}
+            <Options values={volume.models("classify")} text={(name) => modelName(translator, name)} />
           </select>
         </label>
         <Slider label={translator.text("mapOpacity")} value={layers.mapOpacity} min={0} max={1} step={0.05} onChange={(mapOpacity) => change({ mapOpacity })} />
@@ -117,7 +116,9 @@ function Votes({ volume, position }: Pick<LayersPanelProps, "volume" | "position
       <tbody>
         {votes.map(([model, probabilities]) => (
           <tr key={model}>
-            <th scope="row">{shortName(model)}</th>
+            <th scope="row">
+              <ModelNames names={[model]} />
+            </th>
             {labels.map((label) => (
               <td key={label}>{translator.probability(probabilities[label] ?? 0)}</td>
             ))}

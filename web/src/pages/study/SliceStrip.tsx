@@ -19,7 +19,7 @@ export function SliceStrip({ result: { volume, lesions }, position, slices }: Sl
   const index = useFromVoxel(position, useCallback(sliceOf, []));
   const [first, last] = volume.liver_slices ?? [0, -1];
   return (
-    <div className="strip">
+    <div className="strip" title={translator.text("stripHelp")}>
       <svg viewBox={`0 0 ${volume.slices} 10`} preserveAspectRatio="none" aria-hidden="true">
         <rect className="strip-liver" x={first} y={6} width={Math.max(0, last - first + 1)} height={4} />
         {lesions.map(({ id, label, first_slice, last_slice }) => (

@@ -1,6 +1,7 @@
 /** Reads a study's volume: planes, layers, and a second study beside it. */
 import { useCallback, useEffect, useState, type KeyboardEvent } from "react";
 import { ErrorBox } from "../../components/ErrorBox.tsx";
+import { KeyList } from "../../components/KeyList.tsx";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import type { Position } from "../../studies/Position.ts";
 import { LIVER_WINDOW } from "../../studies/SliceStore.ts";
@@ -83,10 +84,9 @@ export function VolumeViewer({ volume, position }: VolumeViewerProps) {
       </div>
       <details>
         <summary>{translator.text("mouseAndKeys")}</summary>
-        <p id="viewer-help" className="quiet">
-          {translator.text("volumeHelp")}
-        </p>
+        <KeyList id="viewer-help" text="volumeHelp" />
       </details>
+      {full ? <p className="quiet">{translator.text("notice")}</p> : null}
     </div>
   );
 }

@@ -2,6 +2,7 @@
 import type { Finding, Lesion, StudyModelAnswers } from "../../api.ts";
 import type { Translator } from "../../i18n/translator.ts";
 import { lesionSentence } from "../../studies/words.ts";
+import { modelName } from "../../modelName.ts";
 import type { OverlayBox } from "../../viewer/drawing.ts";
 import type { Line } from "../../viewer/geometry.ts";
 import { boxInPlane, type Plane, type Voxel, type VolumeShape } from "../../viewer/planes.ts";
@@ -29,11 +30,6 @@ export function detectorColour(number: number): string {
   return DETECTOR_COLOURS[number % DETECTOR_COLOURS.length]!;
 }
 
-/** Without the name of the task. */
-export function shortName(model: string): string {
-  return model.replace(/^(detect|classify)_/, "").replaceAll("_", " ");
-}
-
 /** findings: of the same lesions, as readers left them. */
 export function lesionBoxes(
   translator: Translator,
@@ -54,6 +50,7 @@ export function lesionBoxes(
 
 /** Of single detectors, before they were fused. all: the names of all detectors, whose order gives the colours. */
 export function detectorBoxes(
+  translator: Translator,
   { slices }: StudyModelAnswers,
   shown: readonly string[],
   all: readonly string[],
@@ -68,7 +65,7 @@ export function detectorBoxes(
           const detector = found.detectors[0] ?? "";
           const box = shown.includes(detector) ? boxInPlane([found], plane, index, shape) : undefined;
           if (!box) return [];
-          const text = `${shortName(detector)} ${found.score.toFixed(2)}`;
+          const text = `${modelName(translator, detector)} ${translator.probability(found.score)}`;
           const caption = plane === "axial" ? text : "";
           return [{ ...box, label: found.label, caption, description: text, colour: detectorColour(all.indexOf(detector)) }];
         }),

@@ -55,7 +55,7 @@ export function useOverlay(volume: StudyVolume, plane: Plane, index: number, lay
   const { labels, error: labelError } = useLabels(volume, plane, index, layers.masks);
   const map = useActivationMap(volume, index, plane === "axial" ? layers.map : "");
   const drawn = useMemo(() => {
-    const single = answers ? detectorBoxes(answers, detectors, volume.models("detect"), plane, index, shape) : [];
+    const single = answers ? detectorBoxes(translator, answers, detectors, volume.models("detect"), plane, index, shape) : [];
     const fused = boxes ? lesionBoxes(translator, lesions, findings, plane, index, shape) : [];
     const outlined = boxes && plane === "axial" ? outlineBoxes(translator, findings, index) : [];
     return { boxes: [...single, ...fused, ...outlined], lines: axes ? diameters(lesions, plane, index) : [] };

@@ -44,7 +44,7 @@ export function Facts({ facts }: { facts: readonly Text[] }) {
 /** State, result, probability and number of lesions of one image. */
 export function ResultCells({ item }: { item: QueueItem }) {
   const translator = useTranslator();
-  const { decision, probability, boxes } = summaryOf(item);
+  const { decision, probability, probable, boxes } = summaryOf(item);
   return (
     <>
       <td>
@@ -56,7 +56,10 @@ export function ResultCells({ item }: { item: QueueItem }) {
           <ImageText key={warning} className="warning" text={warning} />
         ))}
       </td>
-      <td>{probability === undefined ? "" : translator.probability(probability)}</td>
+      <td>
+        {probability === undefined ? "" : translator.probability(probability)}
+        {probable === undefined || probable === decision ? null : <p className="quiet">{translator.term(probable)}</p>}
+      </td>
       <td>{boxes}</td>
     </>
   );
@@ -68,10 +71,8 @@ function State({ item }: { item: QueueItem }) {
   if (inspection?.refusal) return <span className="warning">{translator.text(inspection.refusal.key, inspection.refusal.values)}</span>;
   return (
     <>
-      <span role="status">
-        {state === "sending" ? translator.text("sending", { percent: translator.percent(progress) }) : translator.text(state)}
-      </span>
-      {state === "failed" ? <ErrorBox error={error} /> : null}
+      <span>{state === "sending" ? translator.text("sending", { percent: translator.percent(progress) }) : translator.text(state)}</span>
+      {state === "failed" ? <ErrorBox error={error} announced={false} /> : null}
       {isInFlight(item) ? <progress max={1} value={progress} aria-label={name} /> : null}
     </>
   );

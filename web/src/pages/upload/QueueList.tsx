@@ -3,7 +3,7 @@ import { columnLabels } from "../../components/columnLabels.ts";
 import { download } from "../../components/download.ts";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
 import { toCsv } from "../../queue/csv.ts";
-import { isFinished, isReady, type QueueItem } from "../../queue/items.ts";
+import { countOf, isFinished, isInFlight, isReady, type QueueItem } from "../../queue/items.ts";
 import { COLUMNS, filterRows, rowsOf, sortRows, type Column, type Row, type Sorting } from "../../queue/rows.ts";
 import type { UploadQueue } from "../../queue/UploadQueue.ts";
 import { ItemRow } from "./ItemRow.tsx";
@@ -51,7 +51,8 @@ function QueueTools({ items, queue, filter, onFilter }: QueueToolsProps) {
   const translator = useTranslator();
   const ready = items.filter(isReady).length;
   const finished = items.filter(isFinished).length;
-  const selected = items.filter((item) => item.state !== "excluded").length;
+  const failed = countOf(items, "failed");
+  const selected = items.filter((item) => item.state !== "excluded" && item.inspection?.refusal === undefined).length;
   return (
     <div className="tools">
       <button type="button" className="primary" disabled={ready === 0} onClick={() => queue.start()}>
@@ -66,6 +67,11 @@ function QueueTools({ items, queue, filter, onFilter }: QueueToolsProps) {
       <label>
         {translator.text("filter")} <input type="search" value={filter} onChange={(event) => onFilter(event.target.value)} />
       </label>
+      {/* Announced once for all files, when none is in flight. */}
+      <span role="status" aria-busy={items.some(isInFlight)} className="quiet">
+        {finished > 0 ? translator.text("seriesProgress", { finished: countOf(items, "done"), count: selected }) : ""}
+        {failed > 0 ? `, ${translator.text("seriesFailed", { count: failed })}` : ""}
+      </span>
       <progress max={Math.max(1, selected)} value={finished} aria-label={translator.text("state")} />
     </div>
   );

@@ -2,7 +2,7 @@
 import { useState } from "react";
 import { Link } from "react-router";
 import { useTranslator } from "../../i18n/LanguageProvider.tsx";
-import { isFinished, type QueueItem } from "../../queue/items.ts";
+import { countOf, type QueueItem } from "../../queue/items.ts";
 import { decisionCounts, summaryOf } from "../../queue/rows.ts";
 import type { UploadQueue } from "../../queue/UploadQueue.ts";
 import { FrameRange } from "./FrameRange.tsx";
@@ -65,13 +65,12 @@ function SeriesRow({ seriesId, frames, queue, expanded, onExpand }: SeriesRowPro
 function SeriesCells({ frames }: { frames: readonly QueueItem[] }) {
   const translator = useTranslator();
   const selected = frames.filter((item) => item.state !== "excluded");
-  const finished = selected.filter(isFinished).length;
-  const failed = selected.filter((item) => item.state === "failed").length;
+  const failed = countOf(selected, "failed");
   const boxes = frames.map((item) => summaryOf(item).boxes).filter((count) => count !== undefined);
   return (
     <>
       <td>
-        <span role="status">{translator.text("seriesProgress", { finished, count: selected.length })}</span>
+        {translator.text("seriesProgress", { finished: countOf(selected, "done"), count: selected.length })}
         {failed > 0 ? <div className="warning">{translator.text("seriesFailed", { count: failed })}</div> : null}
       </td>
       <td>
