@@ -6,8 +6,6 @@ import unicodedata
 from functools import cache
 from pathlib import Path
 
-from zxcvbn import zxcvbn
-
 from hepar.contracts.accounts import PASSWORD_CHARACTERS_MIN, PASSWORD_CHARACTERS_MIN_WITH_SECOND_FACTOR
 from hepar.core.errors import ClientError, InvalidField
 
@@ -36,6 +34,8 @@ def require_strong(password: str, own_words: list[str], *, second_factor: bool, 
 
     own_words: the account's name and address.  pointer: JSON Pointer to the password in the request's body.
     """
+    from zxcvbn import zxcvbn  # its lists of words take 11 MB
+
     require_length(password, second_factor=second_factor, pointer=pointer)
     plain = normalised(password)
     folded = plain.casefold()

@@ -127,11 +127,11 @@ class Classifiers(ModelService[VotingOptions, ClassifierOutput, Classification])
     async def _call_version(
         self, version: str, card: ModelCard, request: BatchRequest[VotingOptions]
     ) -> list[ClassifierOutput | HeparError]:
-        size, labels = (card.input.height, card.input.width), len(card.labels)
+        view, labels = card.input.view, len(card.labels)
         expected = {"logits": ExpectedOutput((labels,), "f", -_LOGITS_MAX, _LOGITS_MAX)}
         if request.options.renders or card.liver_pooling is not None:
             expected["activation"] = ExpectedOutput((labels, -1, -1), "f")
-        images, pixels = request.batch.images, request.batch.stacks[size]
+        images, pixels = request.batch.images, request.batch.stacks[view]
         results = await request.inference.infer_batch(card.name, pixels, expected, request.deadline, version)
         return [
             ClassifierOutput(
@@ -140,7 +140,7 @@ class Classifiers(ModelService[VotingOptions, ClassifierOutput, Classification])
                 result.duration_ms,
                 result.outputs["logits"],
                 result.outputs.get("activation"),
-                image.inputs[size].transform,
+                image.inputs[view].transform,
                 image.geometry.orientation,
             )
             if isinstance(result, InferenceResult)

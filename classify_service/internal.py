@@ -27,7 +27,8 @@ async def classify_slices(
 ) -> Response:
     """Each slice is classified as an image of its own is, with the default method and all models."""
     answers = await service.analyse_slices(slices, VotingOptions(), deadline)
-    return await json_response(await asyncio.to_thread(_document, service, answers, by_model))
+    document = await asyncio.to_thread(_document, service, answers, by_model)
+    return await json_response(document, headers=slices.answer_headers)
 
 
 def _document(service: Classifiers, answers: Sequence[Answers], by_model: bool) -> SliceClassifications:

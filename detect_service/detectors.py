@@ -94,12 +94,12 @@ class Detectors(ModelService[FusionOptions, DetectorOutput, Detection]):
 
     async def call_model(self, model: str, request: BatchRequest[FusionOptions]) -> list[DetectorOutput | HeparError]:
         version, card = request.models.routings[model].choose_version()
-        size = (card.input.height, card.input.width)
+        view = card.input.view
         expected = _EXPECTED | {"labels": ExpectedOutput((_ROWS,), "i", 0, len(card.labels) - 1)}
-        images, pixels = request.batch.images, request.batch.stacks[size]
+        images, pixels = request.batch.images, request.batch.stacks[view]
         results = await self._backend.triton.infer_batch(model, pixels, expected, request.deadline, version)
         return [
-            DetectorOutput(card, result, image.inputs[size].transform)
+            DetectorOutput(card, result, image.inputs[view].transform)
             if isinstance(result, InferenceResult)
             else result
             for image, result in zip(images, results, strict=True)

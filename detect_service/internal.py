@@ -45,18 +45,20 @@ async def detect_slices(
 ) -> Response:
     """The boxes of each slice as of an image of its own, with the default method and all models; without outlines."""
     answers = await service.analyse_slices(slices, FusionOptions(), deadline)
-    return await json_response(await asyncio.to_thread(_document, answers, by_model))
+    document = await asyncio.to_thread(_document, answers, by_model)
+    return await json_response(document, headers=slices.answer_headers)
 
 
 @router.post(LIVER_PATH)
 async def segment_slices(service: Service, deadline: BatchDeadlineDep, slices: UploadedSlices) -> Response:
     """(slices, 2, height, width): the probabilities of liver and lesion, in 255ths, in the segmenter's input.
 
-    The caller finds a slice in that input by `hepar.imaging.letterbox`. Headers name the segmenter and its threshold.
+    The caller finds a slice in that input by `hepar.imaging.letterbox` and the frame that it sent. Headers name the
+    segmenter and its threshold.
     """
     outputs = await service.delineator.segment_slices(slices, deadline)
     first = outputs[0]
-    headers = {
+    headers = slices.answer_headers | {
         SEGMENTER_HEADER: f"{first.model}/{first.version}",
         LESION_THRESHOLD_HEADER: str(first.masks.lesion_threshold),
     }

@@ -40,9 +40,7 @@ class Delineator:
         models = backend.scope_check.models
         if models.segmenter is None:
             raise Unavailable("no segmenter is loaded at the moment")
-        image = await backend.decoder.decode(
-            content, frame, account=account, deadline=deadline, sizes=models.input_sizes
-        )
+        image = await backend.decoder.decode(content, frame, account=account, deadline=deadline, views=models.views)
         with stage("models"):
             (result,) = await backend.scope_check.check(batch_of_one(image), models, deadline)
         return await asyncio.to_thread(_segmentation, image, result)
@@ -52,7 +50,7 @@ class Delineator:
         routing = self._backend.scope_check.models.segmenter
         if routing is None:
             raise Unavailable("no segmenter is loaded at the moment")
-        batch = await asyncio.to_thread(slices.prepared, routing.input_sizes)
+        batch = await asyncio.to_thread(slices.prepared, routing.views)
         outputs: list[SegmenterOutput] = []
         with stage("models"):
             for output in await self._backend.scope_check.segmenter.segment(batch, routing, deadline):

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
-import httpx
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
@@ -35,7 +34,7 @@ from hepar.web.openapi import Json
 from hepar.web.problems import problem_response
 from hepar.web.token_verifier import verifier_of
 from hepar.web.uploads import MULTIPART_OVERHEAD_BYTES
-from hepar.web.upstream import Upstream, UpstreamProblem
+from hepar.web.upstream import Upstream, UpstreamProblem, open_upstream
 
 
 def create_app(settings: GatewaySettings, document: Json | None = None) -> FastAPI:
@@ -87,9 +86,7 @@ def _lifespan(settings: GatewaySettings) -> Lifespan:
 
 async def _open_dependencies(settings: GatewaySettings, stack: AsyncExitStack) -> GatewayDependencies:
     async def upstream(url: str, purpose: str) -> Upstream:
-        limits = httpx.Limits(max_connections=settings.concurrent_max * 2, max_keepalive_connections=32)
-        client = httpx.AsyncClient(base_url=url, limits=limits, trust_env=False)
-        return Upstream(await stack.enter_async_context(client), purpose)
+        return await stack.enter_async_context(open_upstream(url, purpose, settings.concurrent_max * 2))
 
     auth = await upstream(settings.auth_url, "sign-in")
 

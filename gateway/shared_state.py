@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from gateway.migrations import MIGRATIONS
+from gateway.migrations import MIGRATIONS, VERSION_TABLE
 from hepar.core.errors import Unavailable
 from hepar.storage.database import open_database
 from hepar.storage.request_counts import RequestCounts
@@ -23,7 +23,7 @@ _MAINTENANCE_S = LEASE_S / 3
 @asynccontextmanager
 async def shared_state(app: FastAPI, database_url: str, budget: StorageBudget) -> AsyncIterator[None]:
     """Sets `app.state.stored_responses` and `app.state.request_counts`. Migrates the database at start."""
-    async with open_database(database_url, MIGRATIONS, "the gateway's state") as database:
+    async with open_database(database_url, MIGRATIONS, "the gateway's state", VERSION_TABLE) as database:
         await database.migrate()
         app.state.stored_responses = responses = StoredResponses(database, budget)
         app.state.request_counts = counts = RequestCounts(database)

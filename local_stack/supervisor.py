@@ -16,16 +16,22 @@ from pathlib import Path
 from types import FrameType
 
 from local_stack.checks import CannotStart, check_all
+from local_stack.forks import ForkedProcess, import_modules, python_module
 from local_stack.readiness import NotReady, wait_until_ready
 from local_stack.settings import StackSettings
 
 PROCFILE = Path("Procfile")
 _STARTED_WITH = {"study_listener": "HEPAR_STUDY_LISTEN_PEERS"}
 """Processes that are started only where a variable is set."""
+_FIRST = "triton"
+"""Loads its models while this process imports what the others share."""
 START_TIMEOUT_S = 120
 STOP_TIMEOUT_S = 30
 """For requests in flight and Triton's shared memory."""
 _POLL_S = 0.1
+
+
+_Process = subprocess.Popen[bytes] | ForkedProcess
 
 
 class Stack:
@@ -33,8 +39,14 @@ class Stack:
 
     def __init__(self, commands: Mapping[str, str], environment: Mapping[str, str]) -> None:
         self.exit_status: int | None = None
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes: dict[str, _Process] = {}
+        modules = {name: words for name, command in commands.items() if (words := python_module(command)) is not None}
         for name, command in commands.items():
+            if name in modules:
+                if name != _FIRST:
+                    import_modules([words[0] for words in modules.values()])
+                self._processes[name] = ForkedProcess(modules[name], environment)
+                continue
             # Sessions of their own: Ctrl-C reaches this process alone, which stops the others in its own way.
             shell = ["/bin/sh", "-c", command]
             self._processes[name] = subprocess.Popen(
@@ -50,26 +62,34 @@ class Stack:
         """Returns when all processes have ended, with the exit status of the first that did."""
         while self.exit_status is None:
             for name, process in self._processes.items():
-                if process.poll() is not None:
-                    print(f"{name} ended with status {process.returncode}", file=sys.stderr, flush=True)
-                    self.stop(process.returncode)
+                if (status := process.poll()) is not None:
+                    print(f"{name} ended with status {status}", file=sys.stderr, flush=True)
+                    self.stop(status)
             time.sleep(_POLL_S)
         _end(list(self._processes.values()))
         return self.exit_status
 
 
-def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+def _end(processes: Sequence[_Process]) -> None:
     """Terminates the processes with all that they started; kills what runs on after STOP_TIMEOUT_S."""
     ends_at = time.monotonic() + STOP_TIMEOUT_S
     for process in processes:
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
+            _signal(process, signal.SIGTERM)
     for process in processes:
         try:
             process.wait(max(ends_at - time.monotonic(), 0))
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            _signal(process, signal.SIGKILL)
             process.wait()
+
+
+def _signal(process: _Process, number: signal.Signals) -> None:
+    """To its session, or to the process alone where it has not begun one yet."""
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        os.kill(process.pid, number)
 
 
 def run_stack(settings: StackSettings, *, hints: bool) -> int:

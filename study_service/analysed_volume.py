@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict
 from hepar.contracts.studies import Series, UnreadableFile
 from hepar.contracts.study_results import ModelVersion
 from hepar.core.errors import NotFound
+from hepar.imaging.body import BodyBox
+from hepar.imaging.letterbox import InputFrame
 from hepar.imaging.volume import SliceSource, VolumeGeometry
 from hepar.storage.encryption import DataKey
 from hepar.storage.objects import ObjectStore
@@ -27,7 +29,7 @@ MODEL_ANSWERS = "model_answers"
 class StoredVolume(BaseModel):
     """slices: int16 Hounsfield units.  sources: of each slice.
 
-    thickness_mm, frame_of_reference_uid: as the files state them.
+    thickness_mm, frame_of_reference_uid: as the files state them.  bodies: see `bodies_of_volume`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -40,12 +42,14 @@ class StoredVolume(BaseModel):
     unreadable: tuple[UnreadableFile, ...]
     warnings: tuple[str, ...]
     frame_of_reference_uid: str | None = None
+    bodies: dict[int, BodyBox] = {}
 
 
 class StoredLiver(BaseModel):
     """What the segmenter found. extent: first and last slice; None without a liver.
 
     shares: uint8 (slices of the extent, 2, h, w) as rows of (2 h, w).  lesion_threshold: 0 to 1.
+    frame: that the networks see of each slice; None for all of it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -54,6 +58,7 @@ class StoredLiver(BaseModel):
     segmenter: ModelVersion
     lesion_threshold: float
     shares: SliceArray | None
+    frame: InputFrame | None = None
 
 
 class StoredMasks(BaseModel):

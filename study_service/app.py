@@ -17,7 +17,7 @@ from hepar.storage.objects import open_objects
 from hepar.web.access_tokens import TokenRules
 from hepar.web.app import new_app
 from hepar.web.token_verifier import TokenVerifier, verifier_of
-from hepar.web.upstream import Upstream
+from hepar.web.upstream import Upstream, open_upstream
 from study_service.access_chain import AccessChain
 from study_service.api import install_routes
 from study_service.api.dependencies import StudyDependencies
@@ -83,8 +83,7 @@ async def _open_dependencies(settings: StudySettings, stack: AsyncExitStack) -> 
     if settings.migrate_at_start:
         await database.migrate()
     objects = await stack.enter_async_context(open_objects(settings.objects_url))
-    to_auth = await stack.enter_async_context(httpx.AsyncClient(base_url=settings.auth_url, trust_env=False))
-    auth = Upstream(to_auth, "sign-in")
+    auth = await stack.enter_async_context(open_upstream(settings.auth_url, "sign-in"))
     verifier = await _verifier(auth, settings)
     uploads = Uploads(database, keys, AccountQuota(settings.account_bytes_max, settings.account_studies_max))
     rules = _target_rules(settings)

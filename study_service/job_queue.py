@@ -6,13 +6,14 @@ worker name it, so that one that was only slow cannot change a study that is no 
 
 from __future__ import annotations
 
+import functools
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -63,6 +64,42 @@ class JobLost(Exception):
     """The study was cancelled, deleted, extended, or taken over: the worker stops without a trace."""
 
 
+_NOW = bindparam("now", type_=StoredStudy.due_at.type)
+
+
+@functools.cache
+def _is_due() -> Select[str]:
+    """A study that can be claimed at the time `now`. Built once, as idle workers ask all the time."""
+    return select(StoredStudy.id).where(_claimable()).limit(1)
+
+
+@functools.cache
+def _next_study() -> Select[StoredStudy]:
+    """The study that is claimed at the time `now`."""
+    other = aliased(StoredStudy)
+    in_progress = (
+        select(func.count())
+        .where(other.owner == StoredStudy.owner, other.status == "running", other.lease_until >= _NOW)
+        .correlate(StoredStudy)
+        .scalar_subquery()
+    )
+    last_turn = select(StoredTurn.last_started_at).where(StoredTurn.owner == StoredStudy.owner).scalar_subquery()
+    urgent_first = case((StoredStudy.priority == "urgent", 0), else_=1)
+    return (
+        select(StoredStudy)
+        .where(_claimable())
+        .order_by(urgent_first, in_progress, last_turn.asc().nulls_first(), StoredStudy.created_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+
+
+def _claimable() -> ColumnElement[bool]:
+    queued = (StoredStudy.status == "queued") & (StoredStudy.due_at <= _NOW)
+    abandoned = (StoredStudy.status == "running") & (StoredStudy.lease_until < _NOW)
+    return or_(queued, abandoned)
+
+
 class JobQueue:
     """All methods raise Unavailable where the database does not answer; those with a job raise JobLost."""
 
@@ -80,29 +117,16 @@ class JobQueue:
         self._rules = rules
         self._now = now
 
+    async def is_due(self) -> bool:
+        """Whether there is a study to claim, at the cost of a read."""
+        async with self._database.reading() as session:
+            return (await session.scalars(_is_due(), {"now": self._now()})).one_or_none() is not None
+
     async def claim(self) -> Job | None:
         """The next study: urgent ones first, then of the account with the fewest in progress that waited longest."""
         now = self._now()
-        queued = (StoredStudy.status == "queued") & (StoredStudy.due_at <= now)
-        abandoned = (StoredStudy.status == "running") & (StoredStudy.lease_until < now)
-        other = aliased(StoredStudy)
-        in_progress = (
-            select(func.count())
-            .where(other.owner == StoredStudy.owner, other.status == "running", other.lease_until >= now)
-            .correlate(StoredStudy)
-            .scalar_subquery()
-        )
-        last_turn = select(StoredTurn.last_started_at).where(StoredTurn.owner == StoredStudy.owner).scalar_subquery()
-        urgent_first = case((StoredStudy.priority == "urgent", 0), else_=1)
-        wanted = (
-            select(StoredStudy)
-            .where(or_(queued, abandoned))
-            .order_by(urgent_first, in_progress, last_turn.asc().nulls_first(), StoredStudy.created_at)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-        )
         async with self._database.writing() as session:
-            study = (await session.scalars(wanted)).one_or_none()
+            study = (await session.scalars(_next_study(), {"now": now})).one_or_none()
             if study is None:
                 return None
             exhausted = study.status == "running" and study.tries >= self._rules.tries_max

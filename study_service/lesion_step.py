@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from hepar.contracts.lesions import SliceBox
 from hepar.contracts.slices import SliceClassifications, SliceDetections
 from hepar.contracts.study_results import SliceModelAnswers, SliceResult
+from hepar.contracts.views import View
 from hepar.ensemble.lesion_masks import LesionMask, MaskGrid, OrganVolume
 from hepar.ensemble.lesions import VolumeAnalysis, VolumeEvidence, analyse_volume
 from hepar.ensemble.masks import LIVER, LIVER_THRESHOLD
+from hepar.imaging.input_frame import ChosenFrame, InputScale
 from hepar.imaging.letterbox import LetterboxTransform, letterbox
 from study_service.analysed_volume import LIVER_LABEL, StoredLiver, StoredVolume
 
@@ -62,7 +64,18 @@ class LesionInput:
         """Where a slice lies in the segmenter's input."""
         assert self.shares is not None  # noqa: S101  callers check it
         _, rows, columns = self.volume.geometry.shape
-        return letterbox(np.zeros((rows, columns), dtype=np.uint8), *self.shares.shape[2:])[1]
+        height, width = self.shares.shape[2:]
+        return letterbox(np.zeros((rows, columns), dtype=np.uint8), height, width, frame=self.liver.frame)[1]
+
+
+def scale_of(given: LesionInput) -> InputScale | None:
+    """Of what the networks saw of each slice; None without a liver. The closest view differs between slices."""
+    if given.shares is None:
+        return None
+    pixel_mm, chosen = given.volume.geometry.spacing_mm[2], given.liver.frame
+    placed = given.transform()
+    scale = ChosenFrame(chosen, pixel_mm, "file").scale({View(placed.input_height, placed.input_width): placed})
+    return replace(scale, closest_mm_per_pixel=None)
 
 
 def find_lesions(given: LesionInput, study_id: str, version: int) -> VolumeAnalysis:

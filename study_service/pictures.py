@@ -6,7 +6,6 @@ import io
 import zlib
 from collections.abc import AsyncIterator
 
-import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -54,8 +53,10 @@ async def nifti_gz(geometry: VolumeGeometry, slices: AsyncIterator[NDArray[np.ui
 
 def _nifti_header(geometry: VolumeGeometry) -> bytes:
     """NIfTI counts x to the right and y to the front, DICOM to the left and to the back."""
+    from nibabel import Nifti1Header
+
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ geometry.affine[:, [2, 1, 0, 3]]
-    header = nib.Nifti1Header(endianness="<")
+    header = Nifti1Header(endianness="<")
     header.set_data_dtype(np.uint16)
     header.set_data_shape(geometry.shape[::-1])
     header.set_qform(affine, _SCANNER_COORDINATES)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from hepar import __version__
+from hepar.contracts.images import NetworkScale
 from hepar.contracts.studies import StudySummary
 from hepar.contracts.study_results import ModelVersion, StudyResult, VolumeFacts
 from hepar.ensemble.lesions import VolumeAnalysis
 from hepar.ensemble.voting import NO_TUMOUR
+from hepar.imaging.input_frame import shrunk_warning
 from study_service.job_queue import Job
-from study_service.lesion_step import LesionInput
+from study_service.lesion_step import LesionInput, scale_of
 
 
 def result_of(
     job: Job, given: LesionInput, analysis: VolumeAnalysis, models: list[ModelVersion], missing: list[str]
 ) -> StudyResult:
     decision, volume, geometry = analysis.decision, given.volume, given.volume.geometry
+    scale = scale_of(given)
     return StudyResult(
         study_id=job.study_id,
         version=job.version,
@@ -43,10 +47,11 @@ def result_of(
             row_direction=geometry.row_direction,
             column_direction=geometry.column_direction,
             liver_slices=given.liver.extent,
+            scale=None if scale is None else NetworkScale.model_validate(asdict(scale)),
         ),
         series=list(volume.series),
         unreadable_files=list(volume.unreadable),
-        warnings=list(volume.warnings),
+        warnings=[*volume.warnings, *(shrunk_warning(scale) if scale else ())],
         models=models,
         missing_models=missing,
         software_version=__version__,

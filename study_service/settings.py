@@ -88,7 +88,7 @@ class StudySettings(ServiceSettings):
         pattern=r"^[0-2](\.(0|[1-9]\d*))+$",
         description="root of the UIDs of DICOM objects that we make; 2.25: UIDs derived from UUIDs",
     )
-    poll_s: float = Field(default=0.5, gt=0, le=60, description="how often an idle worker looks for a study")
+    poll_s: float = Field(default=2, gt=0, le=60, description="longest time between two looks for a study")
 
     proxies: NetworkList = Field(
         default=["127.0.0.1", "::1"],

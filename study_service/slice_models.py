@@ -9,15 +9,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-import httpx
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import SecretStr
 
 from hepar.contracts.slices import (
     BY_MODEL_HEADER,
+    FRAME_HEADER,
     LESION_THRESHOLD_HEADER,
     LIVER_PATH,
+    PIXEL_MM_HEADER,
     SEGMENTER_HEADER,
     SLICES_PATH,
     SliceClassifications,
@@ -27,8 +28,9 @@ from hepar.contracts.study_results import ModelVersion
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import BadUpstream, Unavailable
 from hepar.imaging.ct_image import GreyImage
+from hepar.imaging.letterbox import InputFrame
 from hepar.imaging.npy import InvalidArray, npy_bytes, read_arrays
-from hepar.web.upstream import Upstream, UpstreamProblem
+from hepar.web.upstream import Upstream, UpstreamAnswer, UpstreamProblem, open_upstream
 from study_service.worker_token import WorkerToken
 
 Answer = TypeVar("Answer")
@@ -44,16 +46,18 @@ class LiverMasks:
     """Of the slices of a volume.
 
     shares: (slices, 2, height, width), the probabilities of liver and lesion in 255ths, in the segmenter's input: the
-    place of a slice in it is that which `hepar.imaging.letterbox` gives.  lesion_threshold: 0 to 1.
+    place of a slice in it is that which `hepar.imaging.letterbox` gives for the frame.  lesion_threshold: 0 to 1.
+    frame: that the networks see of each slice; None for all of it.
     """
 
     shares: NDArray[np.uint8]
     segmenter: ModelVersion
     lesion_threshold: float
+    frame: InputFrame | None = None
 
     def of(self, indices: NDArray[np.intp] | slice) -> LiverMasks:
         """The masks of some of the slices."""
-        return LiverMasks(self.shares[indices], self.segmenter, self.lesion_threshold)
+        return LiverMasks(self.shares[indices], self.segmenter, self.lesion_threshold, self.frame)
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class SliceLimits:
     """batch_slices: of one request.  in_flight: requests at a time.  tries: of a request, the first one included."""
 
     batch_slices: int = 16
-    in_flight: int = 4
+    in_flight: int = 8
     tries: int = 4
 
 
@@ -81,18 +85,19 @@ class SliceModels:
         self._limits = limits or SliceLimits()
         self._slots = asyncio.Semaphore(self._limits.in_flight)
 
-    async def liver(self, slices: GreyImage, deadline: Deadline) -> LiverMasks:
+    async def liver(self, slices: GreyImage, deadline: Deadline, frame: InputFrame | None = None) -> LiverMasks:
         """The segmenter's masks of all slices. Raises BadUpstream where it changed its version between two batches."""
 
         async def call(part: slice) -> LiverMasks:
-            response = await self._post(self._detect, LIVER_PATH, deadline, slices[part])
-            return await asyncio.to_thread(_masks, response, len(slices[part]))
+            response = await self._post(self._detect, LIVER_PATH, deadline, slices[part], frame=frame)
+            return await asyncio.to_thread(_masks, response, len(slices[part]), frame)
 
         parts = await self._in_batches(len(slices), call)
         first = parts[0]
         if any((part.segmenter, part.shares.shape[1:]) != (first.segmenter, first.shares.shape[1:]) for part in parts):
             raise BadUpstream("the segmenter changed within a study")
-        return LiverMasks(np.concatenate([part.shares for part in parts]), first.segmenter, first.lesion_threshold)
+        shares = np.concatenate([part.shares for part in parts])
+        return LiverMasks(shares, first.segmenter, first.lesion_threshold, frame)
 
     async def classify(
         self, slices: GreyImage, deadline: Deadline, masks: LiverMasks | None = None
@@ -104,28 +109,23 @@ class SliceModels:
             answer = self._classify.parsed(SliceClassifications, response.content)
             return _complete(answer, len(answer.items), slices[part])
 
-        parts = await self._in_batches(len(slices), call)
-        return SliceClassifications(
-            items=[item for part in parts for item in part.items],
-            models=_versions(part.models for part in parts),
-            missing_models=sorted({name for part in parts for name in part.missing_models}),
-        )
+        return joined_classifications(await self._in_batches(len(slices), call))
 
-    async def detect(self, slices: GreyImage, deadline: Deadline, masks: LiverMasks | None = None) -> SliceDetections:
-        """masks: of the same slices; without them the service computes its own."""
+    async def detect(
+        self, slices: GreyImage, deadline: Deadline, masks: LiverMasks | None = None, pixel_mm: float | None = None
+    ) -> SliceDetections:
+        """masks: of the same slices; without them the service computes its own.
+
+        pixel_mm: side of a pixel; used where the masks have a frame.
+        """
 
         async def call(part: slice) -> SliceDetections:
-            response = await self._post(self._detect, SLICES_PATH, deadline, slices[part], masks and masks.of(part))
+            own = masks and masks.of(part)
+            response = await self._post(self._detect, SLICES_PATH, deadline, slices[part], own, pixel_mm=pixel_mm)
             answer = self._detect.parsed(SliceDetections, response.content)
             return _complete(answer, len(answer.items), slices[part])
 
-        parts = await self._in_batches(len(slices), call)
-        return SliceDetections(
-            items=[item for part in parts for item in part.items],
-            single=[boxes for part in parts for boxes in part.single],
-            models=_versions(part.models for part in parts),
-            missing_models=sorted({name for part in parts for name in part.missing_models}),
-        )
+        return joined_detections(await self._in_batches(len(slices), call))
 
     async def _in_batches(self, count: int, call: Callable[[slice], Awaitable[Answer]]) -> list[Answer]:
         """The answers in the order of the slices; where one fails, the others end."""
@@ -145,16 +145,28 @@ class SliceModels:
                 task.cancel()
 
     async def _post(
-        self, service: Upstream, path: str, deadline: Deadline, slices: GreyImage, masks: LiverMasks | None = None
-    ) -> httpx.Response:
+        self,
+        service: Upstream,
+        path: str,
+        deadline: Deadline,
+        slices: GreyImage,
+        masks: LiverMasks | None = None,
+        frame: InputFrame | None = None,
+        pixel_mm: float | None = None,
+    ) -> UpstreamAnswer:
         content = await asyncio.to_thread(_body, slices, masks)
         told = {BY_MODEL_HEADER: "true"}
         if masks is not None:
-            told[SEGMENTER_HEADER] = f"{masks.segmenter.model}/{masks.segmenter.version}"
+            told[SEGMENTER_HEADER], frame = f"{masks.segmenter.model}/{masks.segmenter.version}", masks.frame
+        if frame is not None:
+            told[FRAME_HEADER] = frame.text
+            if pixel_mm is not None:
+                told[PIXEL_MM_HEADER] = f"{pixel_mm:.6f}"
         for attempt in range(1, self._limits.tries + 1):
             try:
                 headers = _MEDIA_TYPE | told | await self._token.header(deadline)
-                return await service.request("POST", path, deadline, headers=headers, content=content)
+                response = await service.request("POST", path, deadline, headers=headers, content=content)
+                return _with_frame(response, frame)
             except (Unavailable, UpstreamProblem) as error:
                 wait_s = _wait_s(error, attempt)
                 if wait_s is None or attempt == self._limits.tries or wait_s >= deadline.remaining_s():
@@ -171,7 +183,7 @@ async def slice_models(
     async with AsyncExitStack() as stack:
 
         async def upstream(url: str, purpose: str) -> Upstream:
-            return Upstream(await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False)), purpose)
+            return await stack.enter_async_context(open_upstream(url, purpose))
 
         token = WorkerToken(await upstream(auth_url, "sign-in"), secret)
         classify, detect = await upstream(classify_url, "classification"), await upstream(detect_url, "detection")
@@ -182,7 +194,14 @@ def _body(slices: GreyImage, masks: LiverMasks | None) -> bytes:
     return npy_bytes(slices) + (b"" if masks is None else npy_bytes(masks.shares))
 
 
-def _masks(response: httpx.Response, count: int) -> LiverMasks:
+def _with_frame(response: UpstreamAnswer, frame: InputFrame | None) -> UpstreamAnswer:
+    """Raises Unavailable where a service of an earlier version answered, which shows the networks whole slices."""
+    if frame is not None and response.headers.get(FRAME_HEADER) != frame.text:
+        raise Unavailable("a model service of an earlier version answered")
+    return response
+
+
+def _masks(response: UpstreamAnswer, count: int, frame: InputFrame | None) -> LiverMasks:
     """Raises BadUpstream for anything but the masks of `count` slices."""
     model, _, version = response.headers.get(SEGMENTER_HEADER, "").partition("/")
     try:
@@ -192,13 +211,32 @@ def _masks(response: httpx.Response, count: int) -> LiverMasks:
         raise BadUpstream("detection gave a wrong answer") from error
     if shares.ndim != _MASK_AXES or shares.shape[:2] != (count, 2) or not 0 <= threshold <= 1 or not version:
         raise BadUpstream("detection gave a wrong answer")
-    return LiverMasks(shares, ModelVersion(model=model, version=version), threshold)
+    return LiverMasks(shares, ModelVersion(model=model, version=version), threshold, frame)
 
 
 def _complete(answer: Answer, items: int, slices: GreyImage) -> Answer:
     if items != len(slices):
         raise BadUpstream(f"{items} answers for {len(slices)} slices")
     return answer
+
+
+def joined_classifications(parts: Sequence[SliceClassifications]) -> SliceClassifications:
+    """parts: of consecutive slices."""
+    return SliceClassifications(
+        items=[item for part in parts for item in part.items],
+        models=_versions(part.models for part in parts),
+        missing_models=sorted({name for part in parts for name in part.missing_models}),
+    )
+
+
+def joined_detections(parts: Sequence[SliceDetections]) -> SliceDetections:
+    """parts: of consecutive slices. A part without the boxes of single detectors has none in each of its slices."""
+    return SliceDetections(
+        items=[boxes for part in parts for boxes in part.items],
+        single=[boxes for part in parts for boxes in part.single or [[] for _ in part.items]],
+        models=_versions(part.models for part in parts),
+        missing_models=sorted({name for part in parts for name in part.missing_models}),
+    )
 
 
 def _versions(parts: Iterable[Sequence[ModelVersion]]) -> list[ModelVersion]:

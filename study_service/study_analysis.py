@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from hepar.contracts.study_results import ModelVersion, StudyModelAnswers
+from hepar.imaging.input_frame import bodies_of_volume
 from hepar.imaging.study import StudyHeaders
 from hepar.storage.objects import ObjectStore
 from study_service.analysed_volume import MODEL_ANSWERS, AnalysedVolume, StoredLiver, StoredMasks, StoredVolume
@@ -25,13 +26,14 @@ from study_service.documents import StudyFiles
 from study_service.job_queue import Job, JobQueue
 from study_service.lesion_step import LesionInput, find_lesions, label_slices
 from study_service.result_document import result_of, summary_of
+from study_service.slice_answers import SliceAnswers
 from study_service.slice_arrays import write_slices
 from study_service.slice_models import SliceModels
 from study_service.unpacked_uploads import unpacked
-from study_service.volume_inference import STEP_SLICES, MixedModels, SliceAnswers, VolumeInference
+from study_service.volume_inference import STEP_SLICES, MixedModels, VolumeInference
 from study_service.volume_reader import VolumeReader
 
-PIPELINE_VERSION = "2"
+PIPELINE_VERSION = "3"
 """Grows with every change of the steps or of what they store: a study in progress then begins again."""
 _ANSWERS = "answers"
 _Document = TypeVar("_Document", bound=BaseModel)
@@ -143,7 +145,8 @@ class StudyAnalysis:
     async def _load(self, folder: Path) -> None:
         paths = await unpacked(self._tools.objects, self._files, folder)
         headers, volume = await self._tools.reader.volume(paths, self._files.series)
-        self._inference.begin(volume)
+        bodies = await asyncio.to_thread(bodies_of_volume, volume.hu, volume.geometry.spacing_mm[0])
+        self._inference.begin(volume, bodies)
         key = f"{self._stored.prefix}/hounsfield-{uuid.uuid4().hex}"
         slices = await write_slices(self._tools.objects, self._files.data_key, key, iter(volume.hu))
         stored = StoredVolume(
@@ -155,6 +158,7 @@ class StudyAnalysis:
             unreadable=(*headers.unreadable, *volume.unreadable),
             warnings=volume.warnings,
             frame_of_reference_uid=volume.frame_of_reference_uid,
+            bodies=bodies,
         )
         if not await self._create("volume", stored):
             await self._tools.objects.delete(key)
@@ -167,7 +171,11 @@ class StudyAnalysis:
             key = f"{self._stored.prefix}/shares-{uuid.uuid4().hex}"
             shares = await write_slices(self._tools.objects, self._files.data_key, key, rows, extent[0])
         found = StoredLiver(
-            extent=extent, segmenter=masks.segmenter, lesion_threshold=masks.lesion_threshold, shares=shares
+            extent=extent,
+            segmenter=masks.segmenter,
+            lesion_threshold=masks.lesion_threshold,
+            shares=shares,
+            frame=masks.frame,
         )
         if await self._create("liver", found):
             self._inference.keep(masks)

@@ -101,11 +101,11 @@ class StudyWorker:
             await asyncio.gather(renewing, *self._running, return_exceptions=True)
 
     async def _claim(self, jobs: DurableJobs) -> None:
-        """Nothing while a model service is not ready: a study that waits loses nothing."""
+        """Nothing while a model service is not ready: a study that waits loses nothing. Idle, it only reads."""
         try:
             for priority, depth in (await self._queue.depths()).items():
                 STUDIES_QUEUED.labels(priority).set(depth)
-            while len(self._running) < self._settings.jobs_max and await self._ready():
+            while len(self._running) < self._settings.jobs_max and await self._queue.is_due() and await self._ready():
                 job = await self._queue.claim()
                 if job is None:
                     return

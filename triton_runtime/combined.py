@@ -6,7 +6,7 @@ import hashlib
 import shutil
 from pathlib import Path
 
-from hepar.core.combined_model import FILES, CombinedModel, find_combined_model
+from hepar.core.combined_model import FILES, CombinedModel, CombinedPart, find_combined_model
 from hepar.core.file_stamps import file_stamps
 
 
@@ -14,8 +14,9 @@ class CombinedRepository:
     """A folder with the combined model of `models`, or with none where they cannot be combined."""
 
     def __init__(self, models: Path, folder: Path) -> None:
-        """Empties the folder."""
+        """Empties the folder. `parts` are those of the last refresh."""
         self.folder = folder
+        self.parts: tuple[CombinedPart, ...] = ()
         self._models = models
         self._unfinished = folder.with_name(f"{folder.name}.unfinished")
         self._stamps: dict[str, tuple[int, int]] = {}
@@ -31,6 +32,7 @@ class CombinedRepository:
         if stamps == self._stamps:
             return None
         combined = find_combined_model(self._models)
+        self.parts = () if combined is None else combined.parts
         wanted = None if combined is None else self.folder / combined.name
         written = combined is not None and wanted is not None and not wanted.exists() and self._write(combined, wanted)
         for other in self.folder.iterdir():

@@ -12,7 +12,8 @@ from triton_runtime.machine import TritonPackage
 from triton_runtime.settings import TritonSettings
 
 BACKENDS = Path(__file__).parent / "backends"
-_BACKEND = "onnxruntime"
+ONNXRUNTIME = "onnxruntime"
+"""Our backend."""
 _RESTRICTED = "shared-memory,model-repository,model-config,statistics,trace,logging"
 """All protocols but inference, and health and metadata, which the services call before it."""
 
@@ -28,7 +29,7 @@ def assemble_backends(package: TritonPackage, folder: Path) -> Path:
     for file in ("libtriton_python.so", "triton_python_backend_utils.py"):
         shutil.copy2(package.python_backend / file, python / file)
     shutil.copy2(package.stub, python / "triton_python_backend_stub")
-    shutil.copytree(BACKENDS / _BACKEND, folder / _BACKEND, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(BACKENDS / ONNXRUNTIME, folder / ONNXRUNTIME, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from types import FrameType
 
 from triton_runtime.combined import CombinedRepository
-from triton_runtime.command import assemble_backends, server_command, server_environment
+from triton_runtime.command import ONNXRUNTIME, assemble_backends, server_command, server_environment
+from triton_runtime.graph_check import CheckFailed, write_checked_graphs
 from triton_runtime.machine import check_machine, find_package
 from triton_runtime.settings import TritonSettings
 
@@ -36,6 +37,7 @@ class Keeper:
         self._settings = settings
         package = find_package(settings.environment)
         backends = assemble_backends(package, settings.state_folder / f"backends-{settings.grpc_port}")
+        self._backend = backends / ONNXRUNTIME
         self._shm_prefix = f"hepar_triton_{os.getpid()}_"
         repositories = [settings.model_repository]
         self._combined: CombinedRepository | None = None
@@ -75,8 +77,17 @@ class Keeper:
         if written is not None:
             _report(f"Wrote {written}, which runs the input check and all classifiers")
 
+    def _check_graphs(self) -> None:
+        """Single models that the combined one stands for are loaded with their first request; otherwise at once."""
+        try:
+            parts = self._combined.parts if self._combined is not None else ()
+            write_checked_graphs(self._settings.environment, parts, self._backend)
+        except CheckFailed as error:
+            _report(f"All models are loaded at once: {error}")
+
     def _run_once(self) -> int:
         self._refresh_combined()
+        self._check_graphs()
         log_file = self._settings.log_file
         log_file.parent.mkdir(parents=True, exist_ok=True)
         with log_file.open("ab") as log:

@@ -42,8 +42,8 @@ def _endpoint(operations: dict[str, Json]) -> Callable[..., Awaitable[Response]]
         )
         responses = operations[request.method]["responses"]
         media_type = answer.headers.get("content-type", "").partition(";")[0] or None
-        check_answer(answer.status_code, media_type, responses, "sign-in")
+        check_answer(answer.status, media_type, responses, "sign-in")
         sent = {name: answer.headers[name] for name in _RESPONSE_HEADERS if name in answer.headers}
-        return Response(answer.content, answer.status_code, sent)
+        return Response(answer.content, answer.status, sent)
 
     return forward

@@ -43,4 +43,4 @@ async def forward_dicomweb(request: Request, dependencies: Dependencies, token: 
             )
         )
         sent = {name: answer.headers[name] for name in _RESPONSE_HEADERS if name in answer.headers}
-        return StreamingResponse(answer_body(answer, stack.pop_all()), answer.status_code, sent)
+        return StreamingResponse(answer_body(answer, stack.pop_all()), answer.status, sent)

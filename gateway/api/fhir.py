@@ -38,7 +38,7 @@ async def _forwarded(request: Request, dependencies: GatewayDependencies) -> Res
         headers=headers | forwarded_client(request) | forwarded_address(request),
         content=await request.body(),
     )
-    if answer.status_code != 200 or answer.headers.get("content-type") != FHIR_JSON:
+    if answer.status != 200 or answer.headers.get("content-type") != FHIR_JSON:
         raise BadUpstream("studies gave a wrong answer")
     sent = {name: answer.headers[name] for name in _RESPONSE_HEADERS if name in answer.headers}
-    return Response(answer.content, answer.status_code, sent)
+    return Response(answer.content, answer.status, sent)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 
-import httpx
+import aiohttp
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
@@ -67,9 +67,9 @@ def _endpoint(operations: dict[str, Json]) -> Callable[..., Awaitable[Response]]
                 )
             )
             media_type = answer.headers.get("content-type", "").partition(";")[0]
-            check_answer(answer.status_code, media_type, operations[request.method]["responses"], "studies")
+            check_answer(answer.status, media_type, operations[request.method]["responses"], "studies")
             sent = {name: answer.headers[name] for name in _RESPONSE_HEADERS if name in answer.headers}
-            return StreamingResponse(answer_body(answer, stack.pop_all()), answer.status_code, sent)
+            return StreamingResponse(answer_body(answer, stack.pop_all()), answer.status, sent)
 
     return forward
 
@@ -85,7 +85,7 @@ def study_upload(request: Request, dependencies: GatewayDependencies) -> AsyncIt
     return limited(request.stream(), bytes_max + MULTIPART_OVERHEAD_BYTES)
 
 
-async def answer_body(answer: httpx.Response, connection: AsyncExitStack) -> AsyncIterator[bytes]:
+async def answer_body(answer: aiohttp.ClientResponse, connection: AsyncExitStack) -> AsyncIterator[bytes]:
     async with connection:
-        async for chunk in answer.aiter_raw():
+        async for chunk in answer.content.iter_any():
             yield chunk

@@ -3,3 +3,5 @@
 from pathlib import Path
 
 MIGRATIONS = Path(__file__).parent
+VERSION_TABLE = "gateway_alembic_version"
+"""The database may also be that of another service."""

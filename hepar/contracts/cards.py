@@ -7,13 +7,25 @@ from pydantic import Field, model_validator
 
 from .base import Document, with_example
 from .figures import Curves, Metric, Share
+from .views import FIELD_MM, View
 
 
 class InputSize(Document):
-    """Size of the image that a network takes."""
+    """Size of the image that a network takes, and the part of the patient that it shows."""
 
     height: int = Field(gt=0, description="pixels")
     width: int = Field(gt=0, description="pixels")
+    field_mm: float = Field(
+        default=FIELD_MM,
+        ge=200,
+        le=FIELD_MM,
+        description="millimetres that fill the shorter side; more where the body is larger. Without a pixel spacing "
+        f"the same share of the image as of {FIELD_MM:g} mm. Detectors alone may have less than {FIELD_MM:g} mm",
+    )
+
+    @property
+    def view(self) -> View:
+        return View(self.height, self.width, self.field_mm)
 
 
 class Window(Document):
@@ -258,6 +270,8 @@ class ModelCard(Document):
         methods = _METHODS[self.task]
         if self.ensemble is not None and not set(self.ensemble.methods) <= set(methods):
             raise ValueError(f"methods of an ensemble for {self.task}: {', '.join(methods) or 'none'}")
+        if self.input.field_mm != FIELD_MM and self.task != "detection":
+            raise ValueError(f"only detectors may see another field than {FIELD_MM:g} mm")
         if self.liver_pooling is not None and len(self.liver_pooling.bias) != len(self.labels):
             raise ValueError(f"the pooling in the liver is not for {len(self.labels)} labels")
         return self

@@ -42,6 +42,36 @@ class Display(Document):
     patient_sides: PatientSides | None = Field(description="null where the file does not state how the patient lies")
 
 
+class NetworkScale(Document):
+    """The size of what the networks saw. They were trained on images of 256 pixels of 1.6 millimetres.
+
+    They see the same scale: the image is cropped or padded around the body, or shrunk where the body is larger. A file
+    without a pixel spacing has an estimated one for this; without a body, they see the whole image.
+    Detectors may see a closer part around the organs; all values but the last are of the other networks.
+    """
+
+    model_config = with_example(
+        {"mm_per_pixel": 1.6, "source": "file", "cropped": False, "padded": True, "closest_mm_per_pixel": 1.32}
+    )
+
+    mm_per_pixel: float | None = Field(
+        gt=0, description="millimetres per pixel of the networks' input; null where it is unknown"
+    )
+    source: Literal["file", "estimated", "unknown"] = Field(
+        description="`file`: the file states the pixel spacing. `estimated`: as if the body had the usual width, "
+        "from which patients differ by some 13 %; no other size in a result is derived from it. `unknown`: no body is "
+        "seen, or the stated spacing is implausible; the networks saw the whole image"
+    )
+    cropped: bool = Field(description="whether the networks saw a part of the image only; it holds the whole body")
+    padded: bool = Field(description="whether black was added at the edges")
+    closest_mm_per_pixel: float | None = Field(
+        default=None,
+        gt=0,
+        description="as `mm_per_pixel`, of the networks that see the smallest part: detectors, where they took part; "
+        "null in results of studies, where it differs between slices",
+    )
+
+
 class ImageFacts(Document):
     """Properties of the image as it was sent: for a picture with an EXIF orientation, as its pixels are stored."""
 
@@ -52,6 +82,7 @@ class ImageFacts(Document):
             "format": "DICOM",
             "pixel_spacing_mm": [0.78, 0.78],
             "display": example_of(Display),
+            "scale": example_of(NetworkScale),
             "warnings": [],
         }
     )
@@ -63,4 +94,5 @@ class ImageFacts(Document):
         description="distance between rows and between columns, millimetres; null where the file does not state it"
     )
     display: Display
+    scale: NetworkScale
     warnings: list[str] = Field(description="what a reader of the result should know about the image")

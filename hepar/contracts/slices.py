@@ -16,6 +16,16 @@ LESION_THRESHOLD_HEADER = "x-hepar-lesion-threshold"
 """Of an answer with masks: from this probability on, 0 to 1, a pixel belongs to a lesion."""
 BY_MODEL_HEADER = "x-hepar-by-model"
 """Of a request, `true`: the answer has what each model said too. Earlier workers refuse an answer with it."""
+FRAME_HEADER = "x-hepar-frame"
+"""The part of each slice that the networks see, as `X Y SIDE` of a square's centre and side in pixels of the slice; in
+the request, and repeated in the answer. Without it they see whole slices. Earlier services do not repeat it."""
+PIXEL_MM_HEADER = "x-hepar-pixel-mm"
+"""Of a request with a frame: side of a pixel of the slices. Without it, detectors see a share of each slice that
+does not depend on its scale."""
+SliceFrame = Annotated[
+    str,
+    StringConstraints(pattern=r"^(?:[0-9]{1,5}(?:\.[0-9]{1,3})? ){2}[1-9][0-9]{0,4}(?:\.[0-9]{1,3})?$"),
+]
 SegmenterName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}/[0-9]{1,18}$")]
 
 

@@ -8,6 +8,7 @@ from pydantic import Field
 from .analyses import Outcome
 from .base import RESEARCH_USE_NOTICE, Document, example_of, with_example
 from .findings import Reading
+from .images import NetworkScale
 from .lesions import Lesion, Point, SliceBox
 from .studies import Series, UnreadableFile
 
@@ -101,6 +102,7 @@ class VolumeFacts(Document):
             "row_direction": [0.0, 1.0, 0.0],
             "column_direction": [1.0, 0.0, 0.0],
             "liver_slices": [6, 38],
+            "scale": example_of(NetworkScale),
         }
     )
 
@@ -113,6 +115,10 @@ class VolumeFacts(Document):
     row_direction: Point = Field(description="unit vector in which the index of the row grows")
     column_direction: Point = Field(description="unit vector in which the index of the column grows")
     liver_slices: tuple[int, int] | None = Field(description="first and last slice of the liver; null without a liver")
+    scale: NetworkScale | None = Field(
+        default=None,
+        description="of what the networks saw of each slice; null without a liver, and for results of earlier versions",
+    )
 
 
 class StudyResult(Document):

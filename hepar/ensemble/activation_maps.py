@@ -27,9 +27,8 @@ def map_on_image(
     positive = np.maximum(np.asarray(activation, dtype=np.float32), 0)
     size = (transform.input_width, transform.input_height)
     resampled = Image.fromarray(positive).resize(size, Image.Resampling.BILINEAR)
-    left, top = transform.left, transform.top
-    extent = (left, top, left + transform.width * transform.scale, top + transform.height * transform.scale)
-    on_image = resampled.resize((MAP_SIDE, MAP_SIDE), Image.Resampling.BOX, box=extent)
+    enlarged, extent = transform.whole_image(np.asarray(resampled))
+    on_image = Image.fromarray(enlarged).resize((MAP_SIDE, MAP_SIDE), Image.Resampling.BOX, box=extent)
     values = np.maximum(np.asarray(on_image, dtype=np.float64), 0)
     highest = float(values.max())
     return orientation.to_sent(values / highest if highest > 0 else values)

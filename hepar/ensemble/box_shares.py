@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def share_in_boxes(
@@ -19,6 +21,8 @@ def share_in_boxes(
     boxes: x_min, y_min, x_max, y_max in pixels of an image of `width` x `height`. Box edges are
     rounded to a tenth of a map cell.
     """
+    import numpy as np
+
     steps_per_cell = 10
     values = np.asarray(activation_map, dtype=np.float64)
     rows, columns = values.shape

@@ -48,7 +48,7 @@ class LinkedBoxes:
 
         After the weighted box clustering of Jaeger et al., "Retina U-Net" (2018), eq. 3.
         """
-        areas = np.array([_area(box) for box in self.boxes])
+        areas = np.array([box_area(box) for box in self.boxes])
         scores = np.array([box.score for box in self.boxes])
         return float((areas * scores).sum() / (areas.sum() + self.missing_slices * areas.mean()))
 
@@ -135,11 +135,12 @@ def _overlaps(one: SliceBox, other: SliceBox) -> tuple[float, float]:
     height = min(one.y_max, other.y_max) - max(one.y_min, other.y_min)
     if width <= 0 or height <= 0:
         return 0.0, 0.0
-    intersection, areas = width * height, (_area(one), _area(other))
+    intersection, areas = width * height, (box_area(one), box_area(other))
     return intersection / min(areas), intersection / (sum(areas) - intersection)
 
 
-def _area(box: SliceBox) -> float:
+def box_area(box: SliceBox) -> float:
+    """In pixels."""
     return (box.x_max - box.x_min) * (box.y_max - box.y_min)
 
 

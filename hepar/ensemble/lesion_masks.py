@@ -9,7 +9,6 @@ from typing import cast
 import numpy as np
 from contourpy import FillType, contour_generator
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from hepar.ensemble.lesion_linking import GAP_MM, LinkedBoxes
 from hepar.ensemble.masks import LESION, LIVER, LIVER_THRESHOLD
@@ -24,7 +23,8 @@ SMALLEST_LESION_PX = 4
 """In pixels of the network's input, in the lesion's largest slice; smaller masks are noise."""
 _LARGEST_PART_SHARE = 0.1
 _FULL = 255
-_CONNECTED = ndimage.generate_binary_structure(3, 3)
+_CONNECTED = np.ones((3, 3, 3), dtype=bool)
+"""Voxels that share a corner."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,8 @@ class OrganVolume:
 
         Parts of less than a tenth of the largest one are left out.  Every second pixel is counted, as four.
         """
+        from scipy import ndimage
+
         liver = self.shares[:, LIVER, ::2, ::2] >= LIVER_THRESHOLD * _FULL
         parts, count = ndimage.label(liver)
         sizes = np.bincount(parts.ravel(), minlength=count + 1)
@@ -236,6 +238,8 @@ def _window(boxes: NDArray[np.float64], margin: tuple[float, float], shape: tupl
 
 
 def _mask_of(index: int, claims: Sequence[_Claim], organ: OrganVolume, geometry: VolumeGeometry) -> LesionMask | None:
+    from scipy import ndimage
+
     claim = claims[index]
     if claim.empty:
         return None

@@ -8,8 +8,6 @@ from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import ConvexHull
-from scipy.spatial.distance import pdist, squareform
 
 from hepar.contracts.lesions import Axis, Point, SliceBox
 from hepar.ensemble.lesion_masks import Ring
@@ -130,6 +128,9 @@ def _axes(ring: Ring, pixel_mm: NDArray[np.float64]) -> tuple[_Chord, _Chord]:
 
 def _diameter(points: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
     """Longest distance between two of (n, 2) points, and the two. They are corners of the convex hull."""
+    from scipy.spatial import ConvexHull
+    from scipy.spatial.distance import pdist, squareform
+
     corners = points[ConvexHull(points).vertices]
     distances = squareform(pdist(corners))
     one, other = np.unravel_index(int(distances.argmax()), distances.shape)

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from hepar.contracts.lesions import SliceBox
 from hepar.contracts.study_results import SliceResult
-from hepar.ensemble.lesion_linking import LinkedBoxes
+from hepar.ensemble.lesion_linking import LinkedBoxes, box_area
 from hepar.ensemble.lesion_masks import LesionMask, MaskGrid, OrganVolume
 from hepar.ensemble.masks import share_inside
 from hepar.ensemble.study_calibration import StudyCalibration
@@ -52,7 +51,7 @@ def share_in_liver(lesion: LinkedBoxes, organ: OrganVolume, geometry: VolumeGeom
             continue
         corners = grid.to_grid(np.array([(box.x_min, box.y_min), (box.x_max, box.y_max)])) / liver.shape[::-1]
         shares.append(share_inside(np.clip(corners, 0, 1).ravel(), liver))
-        areas.append(_area(box))
+        areas.append(box_area(box))
     return float(np.average(shares, weights=areas)) if shares else None
 
 
@@ -68,7 +67,7 @@ def lesion_types(
     """
     from_boxes = _normalised((box.label, box.score) for box in lesion.members)
     weighted = [
-        (label, share * _tumour(slices[box.slice]) * _area(box))
+        (label, share * _tumour(slices[box.slice]) * box_area(box))
         for box in lesion.boxes
         if box.slice in slices
         for label, share in slices[box.slice].type_probabilities.items()
@@ -102,8 +101,8 @@ def _mask_share(lesion: LinkedBoxes, mask: LesionMask | None) -> float:
     covered_px = 0.0
     for box in lesion.boxes:
         if mask.first_slice <= box.slice <= mask.last_slice:
-            covered_px += min(mask.area_px(box.slice), _area(box))
-    return covered_px / sum(map(_area, lesion.boxes))
+            covered_px += min(mask.area_px(box.slice), box_area(box))
+    return covered_px / sum(map(box_area, lesion.boxes))
 
 
 def _normalised(pairs: Iterable[tuple[str, float]]) -> dict[str, float]:
@@ -117,7 +116,3 @@ def _normalised(pairs: Iterable[tuple[str, float]]) -> dict[str, float]:
 
 def _tumour(result: SliceResult) -> float:
     return 1.0 if result.tumour_probability is None else result.tumour_probability
-
-
-def _area(box: SliceBox) -> float:
-    return (box.x_max - box.x_min) * (box.y_max - box.y_min)

@@ -11,7 +11,7 @@ from contourpy import FillType, contour_generator
 from numpy.typing import NDArray
 from PIL import Image
 
-from hepar.imaging.geometry import Geometry
+from hepar.imaging.geometry import Geometry, polygon_area
 from hepar.imaging.letterbox import LetterboxTransform
 
 Corners = tuple[float, float, float, float]
@@ -81,15 +81,10 @@ class OrganMasks:
 
     def picture(self, index: int) -> NDArray[np.uint8]:
         """A mask in the size of the image as sent: (height, width), 255 inside and 0 outside."""
-        where, image = self.transform, self.geometry
-        extent = (
-            where.left,
-            where.top,
-            where.left + where.width * where.scale,
-            where.top + where.height * where.scale,
-        )
+        image = self.geometry
+        enlarged, extent = self.transform.whole_image(self.shares[index])
         size = (image.height, image.width) if image.orientation.transposed else (image.width, image.height)
-        resized = Image.fromarray(self.shares[index]).resize(size, Image.Resampling.BILINEAR, box=extent)
+        resized = Image.fromarray(enlarged).resize(size, Image.Resampling.BILINEAR, box=extent)
         level = self._threshold(index) * _FULL
         binary = resized.point([_FULL if value >= level else 0 for value in range(_FULL + 1)])
         return image.orientation.to_sent(np.asarray(binary))
@@ -114,7 +109,7 @@ class OrganMasks:
             displayed = (points - 0.5 - (where.left, where.top)) / where.scale  # pixel centres are at halves
             as_sent = self.geometry.to_sent(np.clip(displayed, 0, (where.width, where.height)))
             rings = tuple(np.split(as_sent, starts[1:-1].astype(int)))
-            area_px = _area(rings[0]) - sum(map(_area, rings[1:]))
+            area_px = polygon_area(rings[0]) - sum(map(polygon_area, rings[1:]))
             if area_px >= smallest_px:
                 regions.append(MaskRegion(rings, area_px))
         return sorted(regions, key=lambda region: -region.area_px)
@@ -136,9 +131,3 @@ def _pixels_of(corners: NDArray[np.floating], shape: tuple[int, ...]) -> tuple[s
     y_min, y_max = (min(max(round(float(value) * height), 0), height) for value in corners[[1, 3]])
     x_min, y_min = min(x_min, width - 1), min(y_min, height - 1)
     return slice(y_min, max(y_max, y_min + 1)), slice(x_min, max(x_max, x_min + 1))
-
-
-def _area(ring: Ring) -> float:
-    """Of a closed polygon, by the shoelace formula (Meister, 1769)."""
-    x, y = ring[:, 0], ring[:, 1]
-    return float(abs((x[:-1] * y[1:] - x[1:] * y[:-1]).sum()) / 2)

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hepar.imaging.body import BodyBox
 from hepar.imaging.geometry import AS_SENT, Geometry, Orientation
 
 GreyImage = NDArray[np.uint8]
@@ -38,6 +39,7 @@ class CtImage:
     spacing_mm: distance between rows and between columns as sent; None where the file does not state it.
     warnings: what a reader of the result should know about the image.
     orientation: how the pixels as sent were turned.  pixel_aspect, sides_known: see Geometry.
+    body: where the patient lies in `pixels`; None without Hounsfield units, and where no body is seen.
     """
 
     pixels: GreyImage
@@ -47,6 +49,7 @@ class CtImage:
     orientation: Orientation = AS_SENT
     pixel_aspect: float = 1.0
     sides_known: bool = False
+    body: BodyBox | None = None
 
     @property
     def geometry(self) -> Geometry:

@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 import pydicom
-from numpy.typing import NDArray
 
 from hepar.contracts.limits import FRAMES_MAX
+from hepar.imaging.body import body_box
 from hepar.imaging.ct_image import CtImage, Window
 from hepar.imaging.dicom_file import UNCOMPRESSED, read_dicom
 from hepar.imaging.errors import ImageTooLarge, UnreadableImage, UnsupportedImage
 from hepar.imaging.file_values import quoted_number, quoted_term
 from hepar.imaging.functional_groups import element, frame_element, whole_number
-from hepar.imaging.hounsfield import grey_levels
+from hepar.imaging.hounsfield import GreyLevels, grey_levels
 from hepar.imaging.orientation import dicom_orientation, pixel_aspect, pixel_spacing, refuse_localiser
 from hepar.imaging.pixel_data import frame_values
 from hepar.imaging.stored_values import padding_mask, stored_format
@@ -46,9 +46,9 @@ def decode_dicom(
     padding = padding_mask(dataset, form, container)
     if padding.all():
         raise UnreadableImage("every pixel is padding, as PixelPaddingValue states it")
-    grey, unit_notes = grey_levels(dataset, index, form, form.values(container), padding, window)
-    image = _displayed(dataset, index, grey)
-    return replace(image, warnings=(*notes, *unit_notes, *image.warnings))
+    levels = grey_levels(dataset, index, form, form.values(container), padding, window)
+    image = _displayed(dataset, index, levels)
+    return replace(image, warnings=(*notes, *levels.warnings, *image.warnings))
 
 
 def frame_count(dataset: pydicom.Dataset) -> int:
@@ -93,7 +93,7 @@ def check_pixels(dataset: pydicom.Dataset, check_size: Callable[[int, int], None
         raise UnreadableImage("the DICOM object ends before its last pixel")
 
 
-def _displayed(dataset: pydicom.Dataset, index: int, grey: NDArray[np.uint8]) -> CtImage:
+def _displayed(dataset: pydicom.Dataset, index: int, levels: GreyLevels) -> CtImage:
     """An axial slice in standard display: columns increase to the patient's left, rows to the back."""
     stated = dicom_orientation(
         frame_element(dataset, index, "PlaneOrientationSequence", "ImageOrientationPatient"),
@@ -103,11 +103,12 @@ def _displayed(dataset: pydicom.Dataset, index: int, grey: NDArray[np.uint8]) ->
     elsewhere = (pixel_spacing(element(dataset, name)) for name in _OTHER_SPACINGS)
     shape_mm = spacing_mm or next(filter(None, elsewhere), None)
     return CtImage(
-        np.ascontiguousarray(stated.orientation.to_display(grey)),
+        np.ascontiguousarray(stated.orientation.to_display(levels.pixels)),
         "DICOM",
         spacing_mm,
         stated.warnings,
         stated.orientation,
         pixel_aspect(shape_mm, element(dataset, "PixelAspectRatio")),
         stated.sides_known,
+        None if levels.tissue is None else body_box(stated.orientation.to_display(levels.tissue)),
     )

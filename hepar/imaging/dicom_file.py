@@ -50,7 +50,7 @@ _TIFF_HEADERS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _FIRST_ELEMENT_MAX, _FIRST_LENGTH_MAX = 0x18, 64
 _FIRST_VRS = (b"UL", b"OB", b"UI", b"CS", b"DA", b"TM", b"SH", b"SQ")
 """Of the first elements of a data set: the length of a group, the character set, the type of the image, UIDs."""
-_FLOAT_PIXELS, _PIXELS = BaseTag(0x7FE00008), BaseTag(0x7FE00010)
+_FLOAT_PIXELS, _PIXELS = 0x7FE00008, BaseTag(0x7FE00010)
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _ITEM, _END_OF_ITEMS = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
 _CUT_HEADER = "the DICOM file ends before its pixel data"
@@ -202,9 +202,10 @@ def _read_elements(content: bytes, start: int, syntax: UID) -> tuple[pydicom.Dat
     found: list[tuple[BaseTag, str | None, int]] = []
 
     def at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
-        if tag >= _FLOAT_PIXELS:
+        is_at_pixels = int(tag) >= _FLOAT_PIXELS  # tags compare slowly
+        if is_at_pixels:
             found.append((tag, vr, length))
-        return bool(tag >= _FLOAT_PIXELS)
+        return is_at_pixels
 
     file = io.BytesIO(content)
     file.seek(start)

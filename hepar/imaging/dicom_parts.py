@@ -117,8 +117,7 @@ def _grey(dataset: pydicom.Dataset, index: int, window: Window) -> GreyImage:
     check_pixels(dataset, check_size, len(dataset.PixelData))
     form, container = stored_format(dataset), frame_values(dataset, index)
     padding = padding_mask(dataset, form, container)
-    grey, _ = grey_levels(dataset, index, form, form.values(container), padding, window)
-    return grey
+    return grey_levels(dataset, index, form, form.values(container), padding, window).pixels
 
 
 def _check_numbers(numbers: Sequence[int], count: int) -> None:

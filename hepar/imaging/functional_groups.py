@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from pydicom import Dataset
 from pydicom.multival import MultiValue
+from pydicom.tag import BaseTag, Tag
 
 from hepar.imaging.errors import UnreadableImage
 
@@ -37,16 +39,23 @@ def frame_element(dataset: Dataset, index: int, sequence: str, name: str) -> Any
 
 def element(dataset: Dataset, name: str) -> Any:  # noqa: ANN401  any element
     """The value of an element, or None where it is missing or empty. Raises UnreadableImage with its name."""
-    if name not in dataset:
+    tag = _tag(name)
+    if tag not in dataset:
         return None
     try:
-        found = dataset[name]
+        found = dataset[tag]
         value = None if found.value in ("", b"") else found.value
         if found.VR == "DS" and value is not None:
             _ = [float(number) for number in (value if isinstance(value, MultiValue) else [value])]
     except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError):
         raise UnreadableImage(f"{name} cannot be read; a decimal number has a point, not a comma") from None
     return value
+
+
+@cache
+def _tag(keyword: str) -> BaseTag:
+    """Each of the few keywords that we read is looked up once: pydicom would do it with every access."""
+    return Tag(keyword)
 
 
 def whole_number(dataset: Dataset, name: str) -> int:

@@ -17,6 +17,12 @@ Value = TypeVar("Value", bound=np.generic)
 Points = NDArray[np.float64]
 
 
+def polygon_area(points: Points) -> float:
+    """Of a closed polygon, (n, 2) with the first point again at the end: the shoelace formula (Meister, 1769)."""
+    x, y = points[:, 0], points[:, 1]
+    return float(abs((x[:-1] * y[1:] - x[1:] * y[:-1]).sum()) / 2)
+
+
 @dataclass(frozen=True)
 class Orientation:
     """One of the eight ways to turn a raster: rows and columns are exchanged first, then the axes are reversed."""

@@ -13,6 +13,7 @@ from pydicom.multival import MultiValue
 from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage
 
+from hepar.imaging.body import TISSUE_HU
 from hepar.imaging.contrast import check_contrast
 from hepar.imaging.ct_image import GreyImage, Window
 from hepar.imaging.derived_maps import map_term
@@ -37,6 +38,18 @@ class Rescale:
     unit: str | None
 
 
+@dataclass(frozen=True)
+class GreyLevels:
+    """pixels: (rows, columns) uint8.  warnings: see CtImage.
+
+    tissue: (rows, columns), true where there is no air; None without Hounsfield units.
+    """
+
+    pixels: GreyImage
+    tissue: NDArray[np.bool_] | None
+    warnings: tuple[str, ...]
+
+
 def grey_levels(
     dataset: Dataset,
     index: int,
@@ -44,8 +57,8 @@ def grey_levels(
     values: NDArray[np.int32],
     padding: NDArray[np.bool_],
     window: Window,
-) -> tuple[GreyImage, list[str]]:
-    """(rows, columns) grey levels, and a warning where the file has no Hounsfield units.
+) -> GreyLevels:
+    """With a warning where the file has no Hounsfield units.
 
     Padding becomes black, as air is. MONOCHROME1 inverts the file's own window, and never Hounsfield units: networks
     see air as black.
@@ -57,12 +70,13 @@ def grey_levels(
     if without is None:
         hu = _rescaled(dataset, rescale, values)
         _check_range(hu, padding)
-        grey = window.to_grey(hu)
+        grey, tissue = window.to_grey(hu), (hu > TISSUE_HU) & ~padding
     else:
         grey = _own_window(dataset, index, _rescaled(dataset, rescale, values), padding)
+        tissue = None
     grey[padding] = 0
     check_contrast(grey, f"between {window.low_hu:g} and {window.high_hu:g} HU" if without is None else "")
-    return grey, [] if without is None else [without]
+    return GreyLevels(grey, tissue, () if without is None else (without,))
 
 
 def hounsfield_units(

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from hepar.contracts.views import View
 from hepar.imaging.ct_image import CtImage, GreyImage, ImageFormat
 from hepar.imaging.geometry import Geometry
-from hepar.imaging.letterbox import LetterboxTransform, letterbox
+from hepar.imaging.input_frame import ChosenFrame, InputScale, choose_frame, shrunk_warning
+from hepar.imaging.letterbox import InputFrame, LetterboxTransform, letterbox
 
 PREVIEW_SIDE_MAX = 2048
-InputSize = tuple[int, int]
-"""Height and width of a network's input, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,10 @@ class Preview:
 
 @dataclass(frozen=True)
 class PreparedImage:
-    """Properties of an image, and its pixels in the sizes that were requested.
+    """Properties of an image, and its pixels in the views that were requested.
 
     spacing_mm, warnings: see CtImage.  grey_mean: 0 to 255.  preview: None unless requested.
+    scale: of the networks' inputs.
     """
 
     geometry: Geometry
@@ -48,38 +49,61 @@ class PreparedImage:
     spacing_mm: tuple[float, float] | None
     warnings: tuple[str, ...]
     grey_mean: float
-    inputs: Mapping[InputSize, NetworkInput]
+    inputs: Mapping[View, NetworkInput]
     preview: Preview | None
+    scale: InputScale
 
 
 @dataclass(frozen=True)
 class ImageBatch:
     """Images that are analysed together; often only one.
 
-    stacks: the pixels of all images by input size, (images, height, width).
+    stacks: the pixels of all images by view, (images, height, width).
     """
 
     images: tuple[PreparedImage, ...]
-    stacks: Mapping[InputSize, GreyImage]
+    stacks: Mapping[View, GreyImage]
 
     @classmethod
     def of(cls, images: Sequence[PreparedImage]) -> ImageBatch:
-        """images: prepared for the same sizes; at least one. The work of a thread."""
-        sizes = images[0].inputs
-        return cls(tuple(images), {size: np.stack([image.inputs[size].pixels for image in images]) for size in sizes})
+        """images: prepared for the same views; at least one. The work of a thread."""
+        views = images[0].inputs
+        return cls(tuple(images), {view: np.stack([image.inputs[view].pixels for image in images]) for view in views})
 
 
-def prepare(image: CtImage, sizes: Collection[InputSize], *, with_preview: bool) -> PreparedImage:
-    """sizes: of the inputs of the networks that will be called."""
-    geometry = image.geometry
+def prepare(image: CtImage, views: Collection[View], *, with_preview: bool) -> PreparedImage:
+    """views: of the networks that will be called."""
+    return _prepared(image, views, choose_frame(image), make_preview(image) if with_preview else None)
+
+
+def prepare_slice(
+    pixels: GreyImage, views: Collection[View], frame: InputFrame | None, pixel_mm: float | None = None
+) -> PreparedImage:
+    """A slice of a volume. pixels: (rows, columns), square, in standard display.
+
+    frame: that of the whole volume; closer views have one of their own in each slice.  pixel_mm: side of a pixel.
+    """
+    chosen = ChosenFrame(frame, pixel_mm, "unknown" if pixel_mm is None else "file")
+    return _prepared(CtImage(pixels, "DICOM", sides_known=True), views, chosen, None)
+
+
+def _prepared(image: CtImage, views: Collection[View], chosen: ChosenFrame, preview: Preview | None) -> PreparedImage:
+    size = image.geometry.display_size
+    frames = {field_mm: chosen.of_field(image, field_mm) for field_mm in {view.field_mm for view in views}}
+    inputs = {
+        view: NetworkInput(*letterbox(image.pixels, view.height, view.width, size, frames[view.field_mm]))
+        for view in views
+    }
+    scale = chosen.scale({view: item.transform for view, item in inputs.items()})
     return PreparedImage(
-        geometry=geometry,
+        geometry=image.geometry,
         format=image.format,
         spacing_mm=image.spacing_mm,
-        warnings=image.warnings,
+        warnings=(*image.warnings, *chosen.warnings, *shrunk_warning(scale)),
         grey_mean=float(image.pixels.mean()),
-        inputs={size: NetworkInput(*letterbox(image.pixels, *size, geometry.display_size)) for size in sizes},
-        preview=make_preview(image) if with_preview else None,
+        inputs=inputs,
+        preview=preview,
+        scale=scale,
     )
 
 

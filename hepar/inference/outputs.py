@@ -36,9 +36,12 @@ def has_expected_form(value: Tensor, count: int, expected: ExpectedOutput) -> bo
 
 def valid_images(values: Mapping[str, Tensor], expected: Mapping[str, ExpectedOutput], count: int) -> NDArray[np.bool_]:
     """(count,): whether all outputs of an image are finite and in range. values: of the expected form."""
-    valid = np.ones(count, dtype=np.bool_)
+    rows_by_range: dict[tuple[float, float], list[Tensor]] = {}
     for name, output in expected.items():
-        rows = values[name].reshape(count, -1)
-        if rows.size:  # a value that is not a number is in no range
-            valid &= (rows.min(axis=1) >= output.low) & (rows.max(axis=1) <= output.high)
+        rows_by_range.setdefault((output.low, output.high), []).append(values[name].reshape(count, -1))
+    valid = np.ones(count, dtype=np.bool_)
+    for (low, high), rows in rows_by_range.items():
+        together = rows[0] if len(rows) == 1 else np.concatenate(rows, axis=1)
+        if together.size:  # a value that is not a number is in no range
+            valid &= (together.min(axis=1) >= low) & (together.max(axis=1) <= high)
     return valid

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hepar.contracts.cards import Ensembles, ModelCard, Task
+from hepar.contracts.views import View
 from hepar.core.file_stamps import file_stamps
 from hepar.inference.model_cards import BrokenCard, agreed_ensemble, read_cards
 from hepar.inference.triton import TritonClient
@@ -24,20 +25,20 @@ class ModelSet:
     """The models of one task.
 
     routings, cards: by model name, sorted.  ensemble: fitted for exactly these models, None where there is none.
-    input_sizes: height and width, in pixels, of the inputs of all models and versions.
+    views: of all models and versions.
     """
 
     routings: Mapping[str, VersionRouting]
     cards: Mapping[str, ModelCard] = field(init=False)
     ensemble: Ensembles | None = field(init=False)
-    input_sizes: frozenset[tuple[int, int]] = field(init=False)
+    views: frozenset[View] = field(init=False)
 
     def __post_init__(self) -> None:
         cards = {name: routing.card for name, routing in self.routings.items()}
         object.__setattr__(self, "cards", cards)
         object.__setattr__(self, "ensemble", agreed_ensemble(cards))
-        sizes = {size for routing in self.routings.values() for size in routing.input_sizes}
-        object.__setattr__(self, "input_sizes", frozenset(sizes))
+        views = {view for routing in self.routings.values() for view in routing.views}
+        object.__setattr__(self, "views", frozenset(views))
 
 
 class ModelRepositoryWatcher:

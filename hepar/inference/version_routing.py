@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from hepar.contracts.cards import ModelCard, Versions
+from hepar.contracts.views import View
 from hepar.inference.model_cards import BrokenCard
 
 NEWEST = ""
@@ -34,9 +35,9 @@ class VersionRouting:
         return [NEWEST] if self.versions is None else [*self.versions.serving, *self.versions.shadow]
 
     @property
-    def input_sizes(self) -> set[tuple[int, int]]:
-        """Height and width, in pixels, of the inputs of all versions."""
-        return {(card.input.height, card.input.width) for card in (self.card, *self.cards.values())}
+    def views(self) -> set[View]:
+        """Of all versions."""
+        return {card.input.view for card in (self.card, *self.cards.values())}
 
     def choose_version(self, chance: Callable[[], float] = random.random) -> tuple[str, ModelCard]:
         """A serving version and its card, chosen at random by weight. chance: returns 0 to 1."""

@@ -9,11 +9,14 @@ import resource
 from collections.abc import Collection
 from dataclasses import replace
 
+from hepar.contracts.views import View
 from hepar.imaging import decode
 from hepar.imaging.errors import ImageError
 from hepar.imaging.file_values import bounded_message
-from hepar.imaging.prepared import InputSize, PreparedImage, prepare
+from hepar.imaging.prepared import PreparedImage, prepare
 
+FROZEN_IMPORTS = "hepar.serving.frozen_imports"
+"""Imported by fork servers alone: it would freeze the objects of a service as well."""
 ADDRESS_SPACE_BYTES = 5 * 1024**3 // 2
 CPU_S = 15.0
 _M_MMAP_THRESHOLD, _RETURNED_BYTES_MIN = -3, 1024 * 1024
@@ -50,7 +53,7 @@ def do_nothing() -> None:
 
 
 def decode_and_prepare(
-    content: bytes | bytearray, frame: int | None, sizes: Collection[InputSize], with_preview: bool
+    content: bytes | bytearray, frame: int | None, views: Collection[View], with_preview: bool
 ) -> PreparedImage | ImageError | None:
     """The image, why the file is refused, or None where memory does not suffice.
 
@@ -60,7 +63,7 @@ def decode_and_prepare(
     """
     limit_processor_time(CPU_S)
     try:
-        prepared = prepare(decode(bytes(content), frame=frame), sizes, with_preview=with_preview)
+        prepared = prepare(decode(bytes(content), frame=frame), views, with_preview=with_preview)
         return replace(prepared, warnings=tuple(map(bounded_message, prepared.warnings)))
     except ImageError as error:
         return type(error)(str(error))

@@ -9,16 +9,18 @@ import signal
 import threading
 from collections.abc import Collection
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict
 
 from pebble import ProcessExpired, ProcessPool
 
-from hepar.contracts.images import Display, ImageFacts, PatientSides
+from hepar.contracts.images import Display, ImageFacts, NetworkScale, PatientSides
+from hepar.contracts.views import View
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import ClientError, DeadlineExceeded, HeparError, TooLarge, Unavailable, UnsupportedMedia
 from hepar.core.metrics import DECODING, INPUT_GREY
 from hepar.core.request_context import stage
 from hepar.imaging.errors import ImageError, ImageTooLarge, UnreadableImage, UnsupportedImage
-from hepar.imaging.prepared import InputSize, PreparedImage
+from hepar.imaging.prepared import PreparedImage
 from hepar.serving import decode_worker
 from hepar.serving.fair_slots import FairSlots
 
@@ -66,15 +68,15 @@ class ImageDecoder:
         *,
         account: str,
         deadline: Deadline,
-        sizes: Collection[InputSize] = (),
+        views: Collection[View] = (),
         with_preview: bool = False,
     ) -> PreparedImage:
-        """frame: of a multi-frame DICOM object, from 0.  account: whose image it is.  sizes: of the networks' inputs.
+        """frame: of a multi-frame DICOM object, from 0.  account: whose image it is.  views: of the networks.
 
         Raises UnreadableUpload, UnsupportedMedia and TooLarge for the file; Busy, DeadlineExceeded and Unavailable for
         the state of this service.
         """
-        arguments = (content, frame, frozenset(sizes), with_preview)
+        arguments = (content, frame, frozenset(views), with_preview)
         with stage("decoding"), DECODING.track_inprogress():
             async with self._slots.slot(account, deadline.remaining_s() * _WAITING_SHARE):
                 result = await self._run(arguments, deadline)
@@ -130,7 +132,7 @@ async def _result_of(pool: ProcessPool, arguments: tuple[object, ...]) -> Prepar
 
 def _new_pool() -> ProcessPool:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([decode_worker.__name__])  # imported once, and shared by the workers
+    context.set_forkserver_preload([decode_worker.__name__, decode_worker.FROZEN_IMPORTS])
     pool = ProcessPool(WORKERS, max_tasks=TASKS_PER_WORKER, initializer=decode_worker.confine, context=context)
     pool.schedule(decode_worker.do_nothing)  # starts the workers before the first image
     return pool
@@ -151,5 +153,6 @@ def image_facts(image: PreparedImage) -> ImageFacts:
             height=height,
             patient_sides=PatientSides(left="R", top="A", right="L", bottom="P") if geometry.sides_known else None,
         ),
+        scale=NetworkScale.model_validate(asdict(image.scale)),
         warnings=list(image.warnings),
     )

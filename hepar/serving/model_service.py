@@ -12,10 +12,11 @@ from typing import ClassVar, Generic, Protocol, TypeVar
 from hepar.contracts.cards import Ensemble, Task
 from hepar.contracts.models import ServedModel
 from hepar.contracts.problems import Problem
+from hepar.contracts.views import View
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import HeparError, InvalidField, InvalidRequest
 from hepar.core.request_context import stage
-from hepar.imaging.prepared import ImageBatch, InputSize, PreparedImage
+from hepar.imaging.prepared import ImageBatch, PreparedImage
 from hepar.inference import CombinedCalls, Inference, ModelRepositoryWatcher, ModelSet, TritonClient
 from hepar.serving.batches import results_as_ready
 from hepar.serving.decode_workers import ImageDecoder
@@ -113,13 +114,13 @@ class _Plan:
     scope_models: ScopeModels
 
     @property
-    def input_sizes(self) -> AbstractSet[InputSize]:
-        return self.models.input_sizes | self.scope_models.input_sizes
+    def views(self) -> AbstractSet[View]:
+        return self.models.views | self.scope_models.views
 
 
 def batch_of_one(image: PreparedImage) -> ImageBatch:
     """Copies no pixels, so the event loop may do it."""
-    return ImageBatch((image,), {size: prepared.pixels[None] for size, prepared in image.inputs.items()})
+    return ImageBatch((image,), {view: prepared.pixels[None] for view, prepared in image.inputs.items()})
 
 
 class ModelService(ABC, Generic[Options, Output, Result]):
@@ -164,7 +165,7 @@ class ModelService(ABC, Generic[Options, Output, Result]):
         """
         plan = self._plan(options)
         image = await self._backend.decoder.decode(
-            content, frame, account=account, deadline=deadline, sizes=plan.input_sizes, with_preview=options.renders
+            content, frame, account=account, deadline=deadline, views=plan.views, with_preview=options.renders
         )
         (answers,) = await self._call_models(plan, batch_of_one(image), options, deadline)
         if isinstance(answers, HeparError):
@@ -180,7 +181,7 @@ class ModelService(ABC, Generic[Options, Output, Result]):
     ) -> list[ImageAnswers[Options, Output]]:
         """What the models answered about each slice, as for images of their own. Raises the first slice's error."""
         plan = self._plan(options)
-        batch = await asyncio.to_thread(slices.prepared, plan.input_sizes)
+        batch = await asyncio.to_thread(slices.prepared, plan.views)
         segmented = slices.segmented(batch, plan.scope_models.segmenter)
         answers: list[ImageAnswers[Options, Output]] = []
         for answer in await self._call_models(plan, batch, options, deadline, segmented):

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Depends, Header, Request, Response, Security
 from fastapi.security import SecurityScopes
 
 from hepar.contracts.base import Document
-from hepar.contracts.slices import BY_MODEL_HEADER, SEGMENTER_HEADER, SegmenterName
+from hepar.contracts.slices import (
+    BY_MODEL_HEADER,
+    FRAME_HEADER,
+    PIXEL_MM_HEADER,
+    SEGMENTER_HEADER,
+    SegmenterName,
+    SliceFrame,
+)
 from hepar.contracts.study_results import ModelVersion
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import HeparError
 from hepar.core.request_context import set_account
+from hepar.imaging.letterbox import InputFrame
 from hepar.serving.settings import ModelServiceSettings
 from hepar.serving.slices import Slices, read_slices
 from hepar.serving.upload_memory import UploadMemory
@@ -46,10 +55,12 @@ SLICES_SCOPE_REQUIRED = _WORKER
 StudyWorker = Annotated[Principal, _WORKER]
 
 
-async def json_response(document: Document, *, large: bool = True) -> Response:
+async def json_response(
+    document: Document, *, large: bool = True, headers: Mapping[str, str] | None = None
+) -> Response:
     """large: serialised in a thread, because with rendered images or many results it has megabytes."""
     content = await asyncio.to_thread(document.model_dump_json) if large else document.model_dump_json()
-    return Response(content, media_type="application/json")
+    return Response(content, media_type="application/json", headers=headers)
 
 
 async def _deadline(request: Request, timeout_ms: TimeoutMs = None) -> Deadline:
@@ -75,12 +86,18 @@ async def _uploaded_images(request: Request, caller: Caller) -> AsyncIterator[li
 
 
 async def _uploaded_slices(
-    request: Request, worker: StudyWorker, segmenter: _Segmenter = None
+    request: Request,
+    worker: StudyWorker,
+    segmenter: _Segmenter = None,
+    frame: _Frame = None,
+    pixel_mm: _PixelMm = None,
 ) -> AsyncIterator[Slices]:
     settings: ModelServiceSettings = request.app.state.settings
     with _upload_memory(request).reading(request, worker.subject) as counted:
         content = await read_binary(counted, settings.batch_bytes_max)
-        yield await asyncio.to_thread(read_slices, content, _model_version(segmenter), settings.batch_images_max)
+        limit, shown = settings.batch_images_max, None if frame is None else InputFrame.parse(frame)
+        slices = await asyncio.to_thread(read_slices, content, _model_version(segmenter), limit)
+        yield replace(slices, frame=shown, pixel_mm=pixel_mm)
 
 
 def _model_version(segmenter: str | None) -> ModelVersion | None:
@@ -96,6 +113,8 @@ def _upload_memory(request: Request) -> UploadMemory:
 
 
 _Segmenter = Annotated[SegmenterName | None, Header(alias=SEGMENTER_HEADER)]
+_PixelMm = Annotated[float | None, Header(alias=PIXEL_MM_HEADER, gt=0, allow_inf_nan=False)]
+_Frame = Annotated[SliceFrame | None, Header(alias=FRAME_HEADER)]
 ByModelDep = Annotated[bool, Header(alias=BY_MODEL_HEADER)]
 DeadlineDep = Annotated[Deadline, Depends(_deadline)]
 BatchDeadlineDep = Annotated[Deadline, Depends(_batch_deadline)]

@@ -11,6 +11,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from hepar.contracts.scope import InputCheck, LiverExtent, Scope, ScopeCode
+from hepar.contracts.views import View
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import HeparError
 from hepar.core.metrics import OUT_OF_SCOPE
@@ -53,9 +54,8 @@ class ScopeModels:
     segmenter: VersionRouting | None
 
     @property
-    def input_sizes(self) -> AbstractSet[tuple[int, int]]:
-        """Height and width, in pixels."""
-        return {size for routing in (self.input_check, self.segmenter) if routing for size in routing.input_sizes}
+    def views(self) -> AbstractSet[View]:
+        return {view for routing in (self.input_check, self.segmenter) if routing for view in routing.views}
 
     @property
     def input_check_routing(self) -> dict[str, VersionRouting]:
@@ -91,7 +91,7 @@ class ScopeCheck:
     ) -> list[ScopeResult]:
         """For each image. Never fails: without an answer the networks decide alone, and `missing` names the model.
 
-        batch: prepared for the input sizes of `models`.  inference: calls the input check; Triton by default.
+        batch: prepared for the views of `models`.  inference: calls the input check; Triton by default.
         segmented: the masks, where the caller has them already.
         """
         inference = inference or self._triton
@@ -114,7 +114,7 @@ async def _typicality(
     inference: Inference, batch: ImageBatch, routing: VersionRouting, deadline: Deadline
 ) -> list[InputCheck | HeparError]:
     version, card = routing.choose_version()
-    pixels = batch.stacks[card.input.height, card.input.width]
+    pixels = batch.stacks[card.input.view]
     results = await inference.infer_batch(card.name, pixels, _EXPECTED, deadline, version)
     return [
         InputCheck(

@@ -42,16 +42,16 @@ class Segmenter:
     async def segment(
         self, batch: ImageBatch, routing: VersionRouting, deadline: Deadline
     ) -> list[SegmenterOutput | HeparError]:
-        """batch: prepared for the input sizes of `routing`. For each image its masks, or why it has none."""
+        """batch: prepared for the views of `routing`. For each image its masks, or why it has none."""
         version, card = routing.choose_version()
-        size = (card.input.height, card.input.width)
-        expected = {"masks": ExpectedOutput((len(_LABELS), *size), "u", 0, 255)}
-        results = await self._triton.infer_batch(card.name, batch.stacks[size], expected, deadline, version)
+        view = card.input.view
+        expected = {"masks": ExpectedOutput((len(_LABELS), view.height, view.width), "u", 0, 255)}
+        results = await self._triton.infer_batch(card.name, batch.stacks[view], expected, deadline, version)
         outputs: list[SegmenterOutput | HeparError] = []
         for image, result in zip(batch.images, results, strict=True):
             if isinstance(result, InferenceResult):
                 masks = OrganMasks(
-                    result.outputs["masks"], card.decision_threshold, image.inputs[size].transform, image.geometry
+                    result.outputs["masks"], card.decision_threshold, image.inputs[view].transform, image.geometry
                 )
                 outputs.append(SegmenterOutput(card.name, result.version, result.duration_ms, masks))
             else:

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hepar.contracts.slices import FRAME_HEADER
 from hepar.contracts.study_results import ModelVersion
+from hepar.contracts.views import View
 from hepar.core.errors import InvalidField, InvalidRequest, TooLarge
 from hepar.ensemble.masks import OrganMasks
-from hepar.imaging.ct_image import CtImage, GreyImage
+from hepar.imaging.ct_image import GreyImage
 from hepar.imaging.decoding import check_size
 from hepar.imaging.errors import ImageError, ImageTooLarge
+from hepar.imaging.letterbox import InputFrame
 from hepar.imaging.npy import InvalidArray, npy_bytes, read_arrays
-from hepar.imaging.prepared import ImageBatch, InputSize, prepare
+from hepar.imaging.prepared import ImageBatch, prepare_slice
 from hepar.inference.version_routing import VersionRouting
 from hepar.serving.segmenter import SegmenterOutput
 
@@ -27,31 +30,39 @@ class Slices:
     """pixels: (slices, rows, columns) in the liver window and in standard display; a pixel is square.
 
     masks: (slices, 2, height, width) of the segmenter's input, in 255ths.  segmenter: that computed them.
-    Both are None where the service is to compute them.
+    Both are None where the service is to compute them.  frame: that the networks see of each slice; None for all of it.
+    pixel_mm: side of a pixel; None where it is unknown: closer views then show a share of the slice.
     """
 
     pixels: GreyImage
     masks: NDArray[np.uint8] | None = None
     segmenter: ModelVersion | None = None
+    frame: InputFrame | None = None
+    pixel_mm: float | None = None
 
-    def prepared(self, sizes: Collection[InputSize]) -> ImageBatch:
-        """Each slice as the decoder would prepare it: the work of a thread. sizes: of the networks' inputs."""
-        return ImageBatch.of([prepare(CtImage(pixels, "DICOM"), sizes, with_preview=False) for pixels in self.pixels])
+    @property
+    def answer_headers(self) -> dict[str, str]:
+        """The frame that was used, which tells the worker that this version of the service knows frames."""
+        return {} if self.frame is None else {FRAME_HEADER: self.frame.text}
+
+    def prepared(self, views: Collection[View]) -> ImageBatch:
+        """Each slice as the decoder would prepare it: the work of a thread. views: of the networks."""
+        return ImageBatch.of([prepare_slice(pixels, views, self.frame, self.pixel_mm) for pixels in self.pixels])
 
     def segmented(self, batch: ImageBatch, routing: VersionRouting | None) -> list[SegmenterOutput] | None:
         """The masks that came with the slices; None where there are none, or of another segmenter than is served."""
         if self.masks is None or self.segmenter is None or routing is None:
             return None
         card = routing.cards.get(self.segmenter.version, routing.card)
-        size = (card.input.height, card.input.width)
-        if card.name != self.segmenter.model or self.masks.shape[2:] != size:
+        view = card.input.view
+        if card.name != self.segmenter.model or self.masks.shape[2:] != (view.height, view.width):
             return None
         return [
             SegmenterOutput(
                 card.name,
                 self.segmenter.version,
                 0.0,
-                OrganMasks(masks, card.decision_threshold, image.inputs[size].transform, image.geometry),
+                OrganMasks(masks, card.decision_threshold, image.inputs[view].transform, image.geometry),
             )
             for masks, image in zip(self.masks, batch.images, strict=True)
         ]

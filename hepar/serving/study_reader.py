@@ -27,7 +27,7 @@ from hepar.imaging.errors import (
 from hepar.imaging.study import StudyHeaders
 from hepar.imaging.volume import CtVolume
 from hepar.serving import study_worker
-from hepar.serving.decode_worker import confine
+from hepar.serving.decode_worker import FROZEN_IMPORTS, confine
 from hepar.serving.study_worker import Answer, NoSpace, StudyAnswer, StudyRequest, with_limits
 
 _log = logging.getLogger(__name__)
@@ -140,7 +140,7 @@ class StudyReader:
             self.close()
         if self._pool is None:
             context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload([study_worker.__name__])
+            context.set_forkserver_preload([study_worker.__name__, FROZEN_IMPORTS])
             self._pool = ProcessPool(
                 1, initializer=confine, initargs=(study_worker.ADDRESS_SPACE_BYTES,), context=context
             )

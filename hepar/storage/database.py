@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,9 +13,7 @@ from typing import Any
 
 import aiosqlite
 import asyncpg
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, event, exc, text
+from sqlalchemy import Connection, String, column, event, exc, inspect, select, table, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
@@ -36,8 +35,8 @@ _WAIT_S = 5
 class Database:
     """Sessions of one database. Created by `open_database`."""
 
-    def __init__(self, engine: AsyncEngine, migrations: Path, content: str) -> None:
-        self._migrations = migrations
+    def __init__(self, engine: AsyncEngine, migrations: Path, version_table: str, content: str) -> None:
+        self._migrations, self._version_table = migrations, version_table
         self._content = content
         self._readers = async_sessionmaker(engine, expire_on_commit=False)
         # SQLite's deferred BEGIN lets two readers that both want to write block each other for ever.
@@ -72,6 +71,8 @@ class Database:
     async def migrate(self, revision: str = "head") -> None:
         """Up or down to a revision (`head`, `base`); processes that start at the same time wait for each other."""
         async with self._writing_engine.begin() as connection:
+            if revision == "head" and await connection.run_sync(_is_newest, self._migrations, self._version_table):
+                return
             await connection.run_sync(_migrate, self._migrations, revision)
 
 
@@ -101,15 +102,18 @@ def _is_full(error: exc.DBAPIError) -> bool:
 
 
 @asynccontextmanager
-async def open_database(database_url: str, migrations: Path, content: str) -> AsyncIterator[Database]:
+async def open_database(
+    database_url: str, migrations: Path, content: str, version_table: str = "alembic_version"
+) -> AsyncIterator[Database]:
     """Connects at the first use; closes all connections at the end.
 
     migrations: Alembic's folder of the service that owns the tables.  content: what it holds, for error messages.
+    version_table: where Alembic keeps the revision.
     """
     url = make_url(database_url)
     engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
     try:
-        yield Database(engine, migrations, content)
+        yield Database(engine, migrations, version_table, content)
     finally:
         await engine.dispose()
 
@@ -132,6 +136,18 @@ def _sqlite(url: URL) -> AsyncEngine:
     return engine
 
 
+class _RollingBack(sqlite3.Connection):
+    def close(self) -> None:
+        """Ends the transaction as well, which holds the lock of the file.
+
+        SQLite keeps a closed connection and its transaction for as long as one of its cursors is referenced. A
+        cancelled transaction has such cursors in a traceback: they are there until Python's garbage collection.
+        """
+        with contextlib.suppress(sqlite3.Error):  # it is closed already, or its disk is gone
+            self.rollback()
+        super().close()
+
+
 class _SqliteConnection(aiosqlite.Connection):
     def stop(self) -> asyncio.Future[None] | None:
         """A second stop waits for nothing. The driver's own waits for ever, because the first one ends its thread.
@@ -142,7 +158,7 @@ class _SqliteConnection(aiosqlite.Connection):
 
 
 def _sqlite_connection(file: str, **options: Any) -> _SqliteConnection:  # noqa: ANN401  the arguments of sqlite3.connect
-    connection = _SqliteConnection(partial(sqlite3.connect, file, **options), iter_chunk_size=64)
+    connection = _SqliteConnection(partial(sqlite3.connect, file, factory=_RollingBack, **options), iter_chunk_size=64)
     connection._thread.daemon = True  # noqa: SLF001  as SQLAlchemy does for connections that it creates
     return connection
 
@@ -163,11 +179,33 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
 
 
+def _is_newest(connection: Connection, migrations: Path, version_table: str) -> bool:
+    """As at most starts: Alembic is not imported then, which would take 10 MB for as long as the process runs."""
+    _wait_for_others(connection)
+    if not inspect(connection).has_table(version_table):
+        return False
+    query = select(column("version_num", String)).select_from(table(version_table))
+    return list(connection.execute(query).scalars()) == [newest_revision(migrations)]
+
+
 def _migrate(connection: Connection, migrations: Path, revision: str) -> None:
+    from alembic import command
+    from alembic.config import Config
+
     configuration = Config()
     configuration.set_main_option("script_location", str(migrations))
     configuration.attributes["connection"] = connection
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(4273)"))
+    _wait_for_others(connection)
     move = command.downgrade if revision == "base" else command.upgrade
     move(configuration, revision)
+
+
+def _wait_for_others(connection: Connection) -> None:
+    """Until the end of the transaction no other process migrates. In SQLite, a writing transaction does that."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(4273)"))
+
+
+def newest_revision(migrations: Path) -> str:
+    """By the names of the files in `versions`, which begin with their revision."""
+    return max((file.name.partition("_")[0] for file in (migrations / "versions").glob("[0-9]*_*.py")), default="")

@@ -26,7 +26,8 @@ _log = logging.getLogger(__name__)
 
 APPLICATION_VERSION = "hepar-jobs-1"
 """Pinned: DBOS would otherwise compute it from the code and resume nothing after an upgrade (docs/decisions/0047)."""
-_POLL_S = 0.5
+_POLL_S = 2.0
+"""Of the queue that only brings back the jobs which this process took over."""
 _START_S = 60.0
 _BUSY_MS = 30_000
 _WORKFLOW = "durable_job"

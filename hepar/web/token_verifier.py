@@ -6,12 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import httpx
-
 from hepar.contracts.tokens import PublicKeys
 from hepar.core.deadlines import Deadline
 from hepar.web.access_tokens import KeyCache, Principal, TokenRules
-from hepar.web.upstream import Upstream
+from hepar.web.upstream import Upstream, open_upstream
 
 _FETCH_S = 3.0
 
@@ -44,7 +42,7 @@ def verifier_of(auth: Upstream, rules: TokenRules) -> TokenVerifier:
 @asynccontextmanager
 async def token_verifier(auth_url: str, rules: TokenRules) -> AsyncIterator[TokenVerifier]:
     """Fetches the keys first; where auth_service starts later, they are fetched for the first token."""
-    async with httpx.AsyncClient(base_url=auth_url, trust_env=False) as client:
-        verifier = verifier_of(Upstream(client, "sign-in"), rules)
+    async with open_upstream(auth_url, "sign-in") as auth:
+        verifier = verifier_of(auth, rules)
         await verifier.keys.refresh()
         yield verifier

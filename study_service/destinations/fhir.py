@@ -1,31 +1,24 @@
-"""Sends a result to a FHIR R4 server, as one transaction that leaves one copy however often it is sent."""
+"""Sends a result to a FHIR R4 server, in transactions that leave one copy however often it is sent."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import ssl
-import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 
+from study_service.destinations.client_tls import client_tls
 from study_service.destinations.configuration import FhirDestination
+from study_service.destinations.fhir_transactions import Entry, Json, parts_of, transaction_of
 from study_service.destinations.sender import SendFailed
-from study_service.dicom_network.association import client_tls
-from study_service.outputs import codes
-from study_service.outputs.fhir_values import URI_SYSTEM
 from study_service.webhooks.targets import TargetRefused, TargetRules
 
-Json = dict[str, Any]
 BUNDLE_FILE = "report.fhir.json"
 _MEDIA_TYPE = "application/fhir+json"
-_TAG_SYSTEM = f"urn:oid:{codes.PRIVATE_SCHEME_UID}.3"
-_CREATED_ONCE = ("Device", "ImagingStudy")
-"""Never changed: the archive may have told the server about the same study, and results share a device."""
 _TRANSIENT = (401, 403, 408, 409, 425, 429)
 """Of the 4xx, those that pass or that an operator can cure without changing the result."""
 _TIMEOUT_S = 30.0
@@ -45,14 +38,34 @@ class FhirSender:
     async def send(self, outputs: Mapping[str, bytes]) -> None:
         if BUNDLE_FILE not in outputs:
             raise SendFailed(f"{BUNDLE_FILE} is not among the files of this destination", permanent=True)
-        bundle = transaction_of(json.loads(outputs[BUNDLE_FILE]))
-        answer = await self._call("POST", "", json.dumps(bundle).encode(), {"prefer": "return=minimal"})
-        entries = answer.get("entry", [])
-        statuses = [str(entry.get("response", {}).get("status", "")) for entry in entries]
-        if answer.get("type") != "transaction-response" or len(statuses) != len(bundle["entry"]):
+        known: dict[str, str] = {}
+        parts = parts_of(json.loads(outputs[BUNDLE_FILE]))
+        for part in parts:
+            locations = await self._store(part, known)
+            if part is not parts[-1]:  # nothing refers to the last one
+                for entry, location in zip(part, locations, strict=True):
+                    known[entry.url] = entry.located(location) or await self._found(entry)
+
+    async def _store(self, part: Sequence[Entry], known: Mapping[str, str]) -> list[object]:
+        """Where the server states that each resource is. known: references to those of earlier parts, by url."""
+        body = json.dumps(transaction_of(part, known)).encode()
+        answer = await self._call("POST", "", body, {"prefer": "return=minimal"})
+        responses = [entry.get("response", {}) for entry in answer.get("entry", [])]
+        if answer.get("type") != "transaction-response" or len(responses) != len(part):
             raise SendFailed("the server's answer is not that of a transaction")
+        statuses = [str(response.get("status", "")) for response in responses]
         if refused := [status for status in statuses if not status.startswith("2")]:
             raise SendFailed(f"the server did not store everything: {refused[0][:3]}")
+        return [response.get("location") for response in responses]
+
+    async def _found(self, entry: Entry) -> str:
+        """The reference to a resource whose place the server did not state."""
+        answer = await self._call("GET", f"/{entry.search}")
+        found = [item.get("resource", {}) for item in answer.get("entry", [])]
+        ids = [str(item.get("id")) for item in found if item.get("resourceType") == entry.kind]
+        if len(ids) != 1:
+            raise SendFailed(f"the server finds {len(ids)} resources where it stored one")
+        return f"{entry.kind}/{ids[0]}"
 
     async def test(self) -> None:
         statement = await self._call("GET", "/metadata")
@@ -104,58 +117,6 @@ def fhir_sender(destination: FhirDestination, rules: TargetRules) -> FhirSender:
     own = replace(rules, hosts=frozenset({urlsplit(destination.url).netloc}))
     tls = client_tls(destination.ca_file, destination.certificate_file, destination.key_file)
     return FhirSender(destination.url, own, tls, destination.authorization())
-
-
-def transaction_of(bundle: Json) -> Json:
-    """A Bundle of type `transaction` from one of type `collection`, as outputs.fhir makes it.
-
-    Without ids, which the server gives: references are by `urn:uuid:`, which it replaces. These are not the identifiers
-    of the resources: some servers replace them in every text, and would lose the identifiers.
-    """
-    urls = {entry["fullUrl"]: uuid.uuid5(uuid.NAMESPACE_URL, entry["fullUrl"]).urn for entry in bundle["entry"]}
-    entries = [
-        {"fullUrl": urls[entry["fullUrl"]]}
-        | _requested({k: _referring(v, urls) for k, v in entry["resource"].items() if k != "id"}, entry)
-        for entry in bundle["entry"]
-    ]
-    return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
-
-
-def _referring(value: object, urls: Mapping[str, str]) -> object:
-    """The same JSON with other addresses in its references."""
-    if isinstance(value, list):
-        return [_referring(item, urls) for item in value]
-    if not isinstance(value, dict):
-        return value
-    return {k: urls.get(str(v), v) if k == "reference" else _referring(v, urls) for k, v in value.items()}
-
-
-def _requested(resource: Json, entry: Json) -> Json:
-    kind = resource["resourceType"]
-    if "identifier" not in resource:  # Provenance has none
-        code = entry["fullUrl"].removeprefix("urn:uuid:")
-        resource["meta"] = {"tag": [{"system": _TAG_SYSTEM, "code": code}]}
-        return _put(resource, kind, "_tag", _TAG_SYSTEM, code)
-    identifier = _identifier(resource)
-    if kind in _CREATED_ONCE:
-        condition = f"identifier={_token(identifier['system'], identifier['value'])}"
-        return {"resource": resource, "request": {"method": "POST", "url": kind, "ifNoneExist": condition}}
-    return _put(resource, kind, "identifier", identifier["system"], identifier["value"])
-
-
-def _put(resource: Json, kind: str, parameter: str, system: str, value: str) -> Json:
-    url = f"{kind}?{parameter}={_token(system, value)}"
-    return {"resource": resource, "request": {"method": "PUT", "url": url}}
-
-
-def _identifier(resource: Json) -> Json:
-    """Ours, or of an imaging study the UID, by which others know it too."""
-    identifiers: list[Json] = resource["identifier"]
-    return next((item for item in identifiers if item.get("system") == URI_SYSTEM), identifiers[0])
-
-
-def _token(system: str, value: str) -> str:
-    return quote(f"{system}|{value}", safe="")
 
 
 def _resource(content: bytes) -> Json:

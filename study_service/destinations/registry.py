@@ -12,7 +12,6 @@ from study_service.destinations.configuration import (
     DicomDestination,
     FhirDestination,
 )
-from study_service.destinations.dicom import DicomSender
 from study_service.destinations.dicomweb import DicomWebSender
 from study_service.destinations.fhir import fhir_sender
 from study_service.destinations.sender import Sender
@@ -61,6 +60,8 @@ def configured_destinations(configured: Sequence[ConfiguredDestination], rules: 
 
 def _sender(destination: ConfiguredDestination, rules: TargetRules) -> Sender:
     if isinstance(destination, DicomDestination):
+        from study_service.destinations.dicom import DicomSender
+
         return DicomSender(destination)
     if isinstance(destination, FhirDestination):
         return fhir_sender(destination, rules)

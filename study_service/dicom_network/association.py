@@ -6,12 +6,12 @@ import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE
 from pynetdicom.association import Association
 
+from study_service.destinations.client_tls import client_tls
 from study_service.destinations.configuration import DicomDestination
 from study_service.dicom_network.silence import silence_pynetdicom
 
@@ -38,15 +38,6 @@ class Peer:
     calling_ae_title: str
     tls: ssl.SSLContext | None = None
     answer_s: float = ANSWER_S
-
-
-def client_tls(ca_file: Path | None, certificate_file: Path | None, key_file: Path | None) -> ssl.SSLContext:
-    """The archive's certificate must name its host. Raises OSError (ssl.SSLError) for files that do not fit."""
-    context = ssl.create_default_context(cafile=ca_file)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if certificate_file is not None:
-        context.load_cert_chain(certificate_file, key_file)
-    return context
 
 
 def peer_of(destination: DicomDestination) -> Peer:

@@ -15,6 +15,8 @@ from study_service.dicomweb.matching import InvalidDicomWebRequest, Query, dates
 from study_service.dicomweb.studies import ListedStudy, StudyKeys
 
 STUDY_UID, SERIES_UID, INSTANCE_UID = "0020000D", "0020000E", "00080018"
+_BEFORE_ANALYSIS = "CT"
+"""The modality of a study whose series are not known yet: others are not taken."""
 _STUDY_DATE, _ACCESSION, _MODALITIES, _MODALITY = "00080020", "00080050", "00080061", "00080060"
 _RETRIEVE_URL = "00081190"
 STUDY_TAGS = (
@@ -61,7 +63,8 @@ def study_header(study: ListedStudy) -> JsonHeader:
     known = study.identifiers
     derived = [] if study.result is None else modalities_of(study.result)
     sent = {part.uid for part in study.series if part.uid}
-    modalities = sorted({part.modality for part in study.series if part.modality} | set(derived)) or None
+    known_modalities = {part.modality for part in study.series if part.modality} | set(derived)
+    modalities = sorted(known_modalities or {_BEFORE_ANALYSIS})  # OHIF stops at an empty one
     stated: dict[str, Any] = {
         _STUDY_DATE: study.study_date.strftime("%Y%m%d") if study.study_date else None,
         "00080030": None,

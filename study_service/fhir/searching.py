@@ -11,8 +11,14 @@ from study_service.fhir.errors import InvalidSearch, NoSuchResource
 from study_service.fhir.parameters import SearchRequest, Token, dates_of, tokens_of
 from study_service.fhir.references import FHIR_PATH, ResourceKey, parsed_id, parsed_reference, type_of
 from study_service.fhir.results import PATIENT, ResultFilter, ResultStore
-from study_service.outputs.fhir import REPORT_TITLE
-from study_service.outputs.fhir_resources import ReportResources, ReportSource, Resource, instant, updated_at
+from study_service.outputs.fhir_resources import (
+    REPORT_TITLE,
+    ReportResources,
+    ReportSource,
+    Resource,
+    instant,
+    updated_at,
+)
 
 _COMMON = {
     "_id": "token",

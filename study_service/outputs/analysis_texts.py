@@ -28,6 +28,9 @@ _GERMAN: Mapping[str, str] = {
     "{} of {} slices lie between images and were interpolated.": (
         "{} von {} Schichten liegen zwischen Bildern und wurden interpoliert."
     ),
+    "The body is larger than the training images; the networks saw {} mm per pixel instead of {}.": (
+        "Der Körper ist größer als die Trainingsbilder; die Netze sahen {} mm pro Pixel statt {}."
+    ),
     "The slices are {} degrees off standard axial ones; the result may be wrong.": _TILTED,
     "The slice is {} degrees off a standard axial one; the result may be wrong.": _TILTED,
 }

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import base64
 
-from fhir.resources.R4B.bundle import Bundle
-
-from .context import OutputContext
-from .fhir_resources import ReportResources, ReportSource, Resource, instant
+from .context import OutputContext, result_uuid
+from .fhir_resources import REPORT_TITLE, ReportResources, ReportSource, Resource, instant
 from .fhir_values import identifier_of_uuid
 from .pdf import report_pdf
 from .source_headers import study_attributes
 
-REPORT_TITLE = "Hepar report (research)"
-
 
 def fhir_bundle(context: OutputContext) -> bytes:
-    """JSON of a Bundle of type `collection`. Nothing in it is final, because nobody has verified it."""
+    """JSON of a Bundle of type `collection`. Nothing in it is final, because nobody has verified it.
+
+    Its resources are the same with other key images, which are in the PDF only: a server that has them updates them.
+    """
+    from fhir.resources.R4B.bundle import Bundle
 
     def url(name: str) -> str:
-        return context.uuid(f"fhir {name}").urn
+        return result_uuid(context.result, f"fhir {name}").urn
 
     source = ReportSource(
         context.result, study_attributes(context), bool(context.sources), context.created_at, context.language

@@ -22,6 +22,7 @@ from .reading import reading_sentences
 from .statements import finding_statement, presence_of_lesions
 from .wording import WORDS
 
+REPORT_TITLE = "Hepar report (research)"
 Resource = dict[str, Any]
 _PRESENCE = {"present": codes.PRESENT, "absent": codes.ABSENT, "indeterminate": codes.INDETERMINATE}
 

@@ -1,20 +1,16 @@
-"""All files that a study's result is available as, by name."""
+"""All files that a study's result is available as, by name.
+
+What makes a file is imported with the first one: highdicom, FHIR's resources and Typst take 40 MB of memory.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from pkgutil import resolve_name
 
 from .context import OutputContext
-from .drawings import key_picture_png
-from .encapsulated_pdf import encapsulated_pdf_file
-from .fhir import fhir_bundle
 from .key_images import KEY_IMAGES_MAX
-from .pdf import report_pdf, report_png
-from .secondary_capture import secondary_capture_file
-from .seg import segmentation_file
-from .sr import comprehensive_report_file, structured_report_file
 from .tables import lesions_csv, result_json
 
 DICOM = "application/dicom"
@@ -34,24 +30,38 @@ class Output:
     has_key_images: bool = False
 
 
+def _made_by(function: str, **arguments: int) -> Callable[[OutputContext], bytes | None]:
+    """function: `module:name` in this package, which is imported when it is called."""
+
+    def make(context: OutputContext) -> bytes | None:
+        content: bytes | None = resolve_name(f"{__package__}.{function}")(context, **arguments)
+        return content
+
+    return make
+
+
 OUTPUTS: Mapping[str, Output] = {
     "result.json": Output("application/json", result_json, is_default=True),
     "lesions.csv": Output("text/csv", lesions_csv, is_default=True),
-    "report.pdf": Output("application/pdf", report_pdf, is_default=True, has_key_images=True),
-    "report.png": Output("image/png", report_png, has_key_images=True),
-    "report.fhir.json": Output("application/fhir+json", fhir_bundle, is_default=True),
-    "segmentation.dcm": Output(DICOM, segmentation_file),
-    "measurements.dcm": Output(DICOM, structured_report_file),
-    "measurements-2d.dcm": Output(DICOM, comprehensive_report_file),
-    "report.dcm": Output(DICOM, encapsulated_pdf_file, has_key_images=True),
+    "report.pdf": Output("application/pdf", _made_by("pdf:report_pdf"), is_default=True, has_key_images=True),
+    "report.png": Output("image/png", _made_by("pdf:report_png"), has_key_images=True),
+    "report.fhir.json": Output(
+        "application/fhir+json", _made_by("fhir:fhir_bundle"), is_default=True, has_key_images=True
+    ),
+    "segmentation.dcm": Output(DICOM, _made_by("seg:segmentation_file")),
+    "measurements.dcm": Output(DICOM, _made_by("sr:structured_report_file")),
+    "measurements-2d.dcm": Output(DICOM, _made_by("sr:comprehensive_report_file")),
+    "report.dcm": Output(DICOM, _made_by("encapsulated_pdf:encapsulated_pdf_file"), has_key_images=True),
     **{
         f"key-image-{number + 1}.dcm": Output(
-            DICOM, partial(secondary_capture_file, number=number), has_key_images=True
+            DICOM, _made_by("secondary_capture:secondary_capture_file", number=number), has_key_images=True
         )
         for number in range(KEY_IMAGES_MAX)
     },
     **{
-        f"key-image-{number + 1}.png": Output("image/png", partial(key_picture_png, number=number), has_key_images=True)
+        f"key-image-{number + 1}.png": Output(
+            "image/png", _made_by("drawings:key_picture_png", number=number), has_key_images=True
+        )
         for number in range(KEY_IMAGES_MAX)
     },
 }

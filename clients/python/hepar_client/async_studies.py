@@ -20,7 +20,7 @@ from .contracts.studies import Study, StudyList
 from .contracts.study_events import StudyEventKind, Webhook, WebhookList
 from .contracts.study_results import StudyResult
 from .errors import GatewayUnreachable
-from .responses import parse, raise_for_problem, read
+from .responses import has_data, parse, raise_for_problem, read
 from .study_calls import ExportOptions, StudyFilter, StudyOptions
 from .study_files import Progress, complete_file, find_study
 
@@ -209,4 +209,5 @@ class AsyncStudies:
                 await response.aread()
                 raise_for_problem(response)
             async for event in EventSource(response).aiter_sse():
-                yield event
+                if has_data(event):
+                    yield event

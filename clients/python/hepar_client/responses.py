@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 import httpx
+from httpx_sse import ServerSentEvent
 from pydantic import BaseModel, ValidationError
 
 from .contracts.problems import Problem
@@ -28,6 +29,11 @@ def read(model: type[Result], response: httpx.Response) -> Result:
     """Raises HeparProblem and UnexpectedResponse."""
     raise_for_problem(response)
     return parse(model, response.content)
+
+
+def has_data(event: ServerSentEvent) -> bool:
+    """httpx-sse makes an empty event of each comment that keeps a connection open, once an event had an id."""
+    return event.data != ""
 
 
 def raise_for_problem(response: httpx.Response) -> None:

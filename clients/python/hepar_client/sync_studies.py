@@ -20,7 +20,7 @@ from .contracts.studies import Study, StudyList
 from .contracts.study_events import StudyEventKind, Webhook, WebhookList
 from .contracts.study_results import StudyResult
 from .errors import GatewayUnreachable
-from .responses import parse, raise_for_problem, read
+from .responses import has_data, parse, raise_for_problem, read
 from .study_calls import ExportOptions, StudyFilter, StudyOptions
 from .study_files import Progress, complete_file, find_study
 
@@ -204,4 +204,4 @@ class Studies:
             if response.is_error:
                 response.read()
                 raise_for_problem(response)
-            yield from EventSource(response).iter_sse()
+            yield from filter(has_data, EventSource(response).iter_sse())

@@ -1605,6 +1605,13 @@ export interface components {
          *             0.78,
          *             0.78
          *           ],
+         *           "scale": {
+         *             "closest_mm_per_pixel": 1.32,
+         *             "cropped": false,
+         *             "mm_per_pixel": 1.6,
+         *             "padded": true,
+         *             "source": "file"
+         *           },
          *           "warnings": [],
          *           "width": 512
          *         },
@@ -1746,6 +1753,13 @@ export interface components {
          *             0.78,
          *             0.78
          *           ],
+         *           "scale": {
+         *             "closest_mm_per_pixel": 1.32,
+         *             "cropped": false,
+         *             "mm_per_pixel": 1.6,
+         *             "padded": true,
+         *             "source": "file"
+         *           },
          *           "warnings": [],
          *           "width": 512
          *         },
@@ -1823,6 +1837,13 @@ export interface components {
          *                 0.78,
          *                 0.78
          *               ],
+         *               "scale": {
+         *                 "closest_mm_per_pixel": 1.32,
+         *                 "cropped": false,
+         *                 "mm_per_pixel": 1.6,
+         *                 "padded": true,
+         *                 "source": "file"
+         *               },
          *               "warnings": [],
          *               "width": 512
          *             },
@@ -1964,6 +1985,13 @@ export interface components {
          *                 0.78,
          *                 0.78
          *               ],
+         *               "scale": {
+         *                 "closest_mm_per_pixel": 1.32,
+         *                 "cropped": false,
+         *                 "mm_per_pixel": 1.6,
+         *                 "padded": true,
+         *                 "source": "file"
+         *               },
          *               "warnings": [],
          *               "width": 512
          *             },
@@ -2041,6 +2069,13 @@ export interface components {
          *               0.78,
          *               0.78
          *             ],
+         *             "scale": {
+         *               "closest_mm_per_pixel": 1.32,
+         *               "cropped": false,
+         *               "mm_per_pixel": 1.6,
+         *               "padded": true,
+         *               "source": "file"
+         *             },
          *             "warnings": [],
          *             "width": 512
          *           },
@@ -2182,6 +2217,13 @@ export interface components {
          *               0.78,
          *               0.78
          *             ],
+         *             "scale": {
+         *               "closest_mm_per_pixel": 1.32,
+         *               "cropped": false,
+         *               "mm_per_pixel": 1.6,
+         *               "padded": true,
+         *               "source": "file"
+         *             },
          *             "warnings": [],
          *             "width": 512
          *           },
@@ -2487,6 +2529,13 @@ export interface components {
          *           0.78,
          *           0.78
          *         ],
+         *         "scale": {
+         *           "closest_mm_per_pixel": 1.32,
+         *           "cropped": false,
+         *           "mm_per_pixel": 1.6,
+         *           "padded": true,
+         *           "source": "file"
+         *         },
          *         "warnings": [],
          *         "width": 512
          *       },
@@ -2635,6 +2684,13 @@ export interface components {
          *               0.78,
          *               0.78
          *             ],
+         *             "scale": {
+         *               "closest_mm_per_pixel": 1.32,
+         *               "cropped": false,
+         *               "mm_per_pixel": 1.6,
+         *               "padded": true,
+         *               "source": "file"
+         *             },
          *             "warnings": [],
          *             "width": 512
          *           },
@@ -2738,6 +2794,13 @@ export interface components {
          *             0.78,
          *             0.78
          *           ],
+         *           "scale": {
+         *             "closest_mm_per_pixel": 1.32,
+         *             "cropped": false,
+         *             "mm_per_pixel": 1.6,
+         *             "padded": true,
+         *             "source": "file"
+         *           },
          *           "warnings": [],
          *           "width": 512
          *         },
@@ -3209,6 +3272,13 @@ export interface components {
          *           0.78,
          *           0.78
          *         ],
+         *         "scale": {
+         *           "closest_mm_per_pixel": 1.32,
+         *           "cropped": false,
+         *           "mm_per_pixel": 1.6,
+         *           "padded": true,
+         *           "source": "file"
+         *         },
          *         "warnings": [],
          *         "width": 512
          *       },
@@ -3355,6 +3425,13 @@ export interface components {
          *               0.78,
          *               0.78
          *             ],
+         *             "scale": {
+         *               "closest_mm_per_pixel": 1.32,
+         *               "cropped": false,
+         *               "mm_per_pixel": 1.6,
+         *               "padded": true,
+         *               "source": "file"
+         *             },
          *             "warnings": [],
          *             "width": 512
          *           },
@@ -3483,6 +3560,13 @@ export interface components {
          *             0.78,
          *             0.78
          *           ],
+         *           "scale": {
+         *             "closest_mm_per_pixel": 1.32,
+         *             "cropped": false,
+         *             "mm_per_pixel": 1.6,
+         *             "padded": true,
+         *             "source": "file"
+         *           },
          *           "warnings": [],
          *           "width": 512
          *         },
@@ -4261,6 +4345,13 @@ export interface components {
          *         0.78,
          *         0.78
          *       ],
+         *       "scale": {
+         *         "closest_mm_per_pixel": 1.32,
+         *         "cropped": false,
+         *         "mm_per_pixel": 1.6,
+         *         "padded": true,
+         *         "source": "file"
+         *       },
          *       "warnings": [],
          *       "width": 512
          *     }
@@ -4281,6 +4372,7 @@ export interface components {
                 number
             ] | null;
             display: components["schemas"]["Display"];
+            scale: components["schemas"]["NetworkScale"];
             /** @description what a reader of the result should know about the image */
             warnings: string[];
         };
@@ -4300,13 +4392,18 @@ export interface components {
         };
         /**
          * InputSize
-         * @description Size of the image that a network takes.
+         * @description Size of the image that a network takes, and the part of the patient that it shows.
          */
         InputSize: {
             /** @description pixels */
             height: number;
             /** @description pixels */
             width: number;
+            /**
+             * @description millimetres that fill the shorter side; more where the body is larger. Without a pixel spacing the same share of the image as of 409.6 mm. Detectors alone may have less than 409.6 mm
+             * @default 409.6
+             */
+            field_mm: number;
         };
         /**
          * Invitation
@@ -4813,6 +4910,36 @@ export interface components {
             duration_ms: number;
             /** @description requested with `explain_models` */
             explanation?: components["schemas"]["Explanation"] | null;
+        };
+        /**
+         * NetworkScale
+         * @description The size of what the networks saw. They were trained on images of 256 pixels of 1.6 millimetres.
+         *
+         *     They see the same scale: the image is cropped or padded around the body, or shrunk where the body is larger. A file
+         *     without a pixel spacing has an estimated one for this; without a body, they see the whole image.
+         *     Detectors may see a closer part around the organs; all values but the last are of the other networks.
+         * @example {
+         *       "closest_mm_per_pixel": 1.32,
+         *       "cropped": false,
+         *       "mm_per_pixel": 1.6,
+         *       "padded": true,
+         *       "source": "file"
+         *     }
+         */
+        NetworkScale: {
+            /** @description millimetres per pixel of the networks' input; null where it is unknown */
+            mm_per_pixel: number | null;
+            /**
+             * @description `file`: the file states the pixel spacing. `estimated`: as if the body had the usual width, from which patients differ by some 13 %; no other size in a result is derived from it. `unknown`: no body is seen, or the stated spacing is implausible; the networks saw the whole image
+             * @enum {string}
+             */
+            source: "file" | "estimated" | "unknown";
+            /** @description whether the networks saw a part of the image only; it holds the whole body */
+            cropped: boolean;
+            /** @description whether black was added at the edges */
+            padded: boolean;
+            /** @description as `mm_per_pixel`, of the networks that see the smallest part: detectors, where they took part; null in results of studies, where it differs between slices */
+            closest_mm_per_pixel?: number | null;
         };
         /**
          * NewFinding
@@ -5568,6 +5695,13 @@ export interface components {
          *           0.78,
          *           0.78
          *         ],
+         *         "scale": {
+         *           "closest_mm_per_pixel": 1.32,
+         *           "cropped": false,
+         *           "mm_per_pixel": 1.6,
+         *           "padded": true,
+         *           "source": "file"
+         *         },
          *         "warnings": [],
          *         "width": 512
          *       },
@@ -6475,6 +6609,13 @@ export interface components {
          *           0
          *         ],
          *         "rows": 512,
+         *         "scale": {
+         *           "closest_mm_per_pixel": 1.32,
+         *           "cropped": false,
+         *           "mm_per_pixel": 1.6,
+         *           "padded": true,
+         *           "source": "file"
+         *         },
          *         "slice_direction": [
          *           0,
          *           0,
@@ -6714,6 +6855,13 @@ export interface components {
          *         0
          *       ],
          *       "rows": 512,
+         *       "scale": {
+         *         "closest_mm_per_pixel": 1.32,
+         *         "cropped": false,
+         *         "mm_per_pixel": 1.6,
+         *         "padded": true,
+         *         "source": "file"
+         *       },
          *       "slice_direction": [
          *         0,
          *         0,
@@ -6769,6 +6917,8 @@ export interface components {
                 number,
                 number
             ] | null;
+            /** @description of what the networks saw of each slice; null without a liver, and for results of earlier versions */
+            scale?: components["schemas"]["NetworkScale"] | null;
         };
         /**
          * Webhook

@@ -15,7 +15,6 @@ from hepar.imaging.study.choice import choose, not_chosen
 from hepar.imaging.study.dicom_volume import load_series
 from hepar.imaging.study.files import FileRef, StudyFiles, head_of, is_nifti
 from hepar.imaging.study.headers import InstanceHeader, PatientHeader, StudyHeader, read_instance
-from hepar.imaging.study.nifti import load_nifti, read_nifti_header
 from hepar.imaging.study.patients import check_one_patient, fullest_patient, fullest_study
 from hepar.imaging.study.series import SliceStack, stacks_of
 from hepar.imaging.volume import CtVolume
@@ -95,6 +94,8 @@ def read_headers(
 def load_volume(paths: Sequence[Path], headers: StudyHeaders, limits: ArchiveLimits = LIMITS) -> CtVolume:
     """The chosen series of `read_headers` for the same paths. Raises a StudyError."""
     if headers.kind == "nifti":
+        from hepar.imaging.study.nifti import load_nifti
+
         return load_nifti(paths[0])
     stack = next(stack for stack in headers.stacks if stack.id == headers.chosen.id)
     with StudyFiles(paths, limits) as files:
@@ -162,13 +163,15 @@ class _HeaderReader:
     def _why_nothing(self) -> str:
         if self._unreadable:
             return f"no file can be read; the first: {self._unreadable[0].detail}"
-        return f"there is no DICOM file among the {self._ignored} of the upload"
+        return f"no uploaded file is DICOM (number of files: {self._ignored})"
 
 
 def _nifti_headers(paths: Sequence[Path]) -> StudyHeaders:
     """NIfTI states neither a patient nor a series."""
     if len(paths) > 1:
         raise UnreadableStudy("a NIfTI volume is sent as the only file")
+    from hepar.imaging.study.nifti import read_nifti_header
+
     header = read_nifti_header(paths[0])
     slices, slice_mm = header.display_shape[0], header.spacing_mm[0]
     series = Series(

@@ -6,18 +6,22 @@ It replaces the official backend of that name, so that the same model repository
 starts one process of it for each instance of `instance_group`. Of the official backend's
 parameters it reads `intra_op_thread_count`, `inter_op_thread_count` (default 1 each) and `execution_mode`
 (0 sequential, 1 parallel); any parameter named `session.*` becomes a session entry of ONNX Runtime.
-Spinning is off by default: several sessions share few cores (docs/decisions/0003).
+Spinning is off by default: several sessions share few cores (docs/decisions/0003). A batch runs in two halves at the
+same time: each has the threads of its session.
+triton_runtime writes checked_graphs.json into the folder of this file. A graph that it lists is loaded when the first
+request arrives, because the combined model answers nearly all requests instead (docs/decisions/0077).
 """
 
 import ctypes
+import hashlib
 import json
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import triton_python_backend_utils as pb_utils
 
 _SPINNING = "session.intra_op.allow_spinning"
@@ -34,17 +38,30 @@ class TritonPythonModel:
         folder = Path(args["model_repository"]) / args["model_version"]
         parameters = {name: value["string_value"] for name, value in config.get("parameters", {}).items()}
         graphs = [name for name in parameters.get("graphs", "").split(",") if name]
-        self._sessions = [(f"{name}/", _session(folder / f"{name}.onnx", parameters)) for name in graphs]
-        if not graphs:
-            self._sessions = [("", _session(folder / "model.onnx", parameters))]
-        offered = {prefix + output.name for prefix, session in self._sessions for output in session.get_outputs()}
+        self._files = {f"{name}/": folder / f"{name}.onnx" for name in graphs} or {"": folder / "model.onnx"}
+        self._parameters = parameters
+        self._sessions = None
+        self._thread = ThreadPoolExecutor(1)
+        offered = None if graphs else _checked_outputs(folder / "model.onnx")
+        if offered is None:
+            sessions = self._loaded()
+            offered = [prefix + output.name for prefix, session in sessions for output in session.get_outputs()]
         missing = [name for name in self._outputs if name not in offered]
         if missing:
             raise pb_utils.TritonModelException(f"{folder} has no output {', '.join(missing)}")
-        pb_utils.Logger.log_info(
-            f"{self._name}: onnxruntime {onnxruntime.__version__} of {sys.prefix}, "
-            f"{_session_options(parameters).intra_op_num_threads} thread(s)"
-        )
+
+    def _loaded(self):
+        """The sessions by the prefix of their outputs."""
+        if self._sessions is None:
+            import onnxruntime
+
+            self._sessions = [(prefix, _session(file, self._parameters)) for prefix, file in self._files.items()]
+            ctypes.CDLL(None).malloc_trim(0)  # the file and its graph: as much again as the session keeps
+            pb_utils.Logger.log_info(
+                f"{self._name}: onnxruntime {onnxruntime.__version__} of {sys.prefix}, "
+                f"{_session_options(self._parameters).intra_op_num_threads} thread(s)"
+            )
+        return self._sessions
 
     def execute(self, requests):
         """Runs the network once for all requests of the same shape in this batch."""
@@ -83,27 +100,52 @@ class TritonPythonModel:
         else:
             feeds = {name: np.concatenate(parts) for name, parts in zip(self._inputs, zip(*requests))}
             ends = np.cumsum([request[0].shape[0] for request in requests])[:-1]
-            whole = self._run_graphs(feeds, requested)
+            whole = self._run_batch(feeds, requested)
             pieces = [np.split(output, ends) for output in whole.values()]
             outputs = [dict(zip(whole, row)) for row in zip(*pieces)]
         pb_utils.Logger.log_verbose(f"{self._name}: {len(requests)} in {time.perf_counter() - started:.4f} s")
         return outputs
 
+    def _run_batch(self, feeds, requested):
+        """Outputs by name. The halves of a batch run at the same time, so that one model alone uses two cores."""
+        self._loaded()
+        half = len(next(iter(feeds.values()))) // 2
+        if half == 0:
+            return self._run_graphs(feeds, requested)
+        second = self._thread.submit(self._run_graphs, {name: value[half:] for name, value in feeds.items()}, requested)
+        try:
+            first = self._run_graphs({name: value[:half] for name, value in feeds.items()}, requested)
+        finally:
+            wait([second])
+        return {name: np.concatenate([output, second.result()[name]]) for name, output in first.items()}
+
     def _run_graphs(self, feeds, requested):
         """Outputs by name."""
         outputs = {}
-        for prefix, session in self._sessions:
+        for prefix, session in self._loaded():
             names = [name for name in self._outputs if name.startswith(prefix) and name in requested]
             if names:
                 outputs.update(zip(names, session.run([name.removeprefix(prefix) for name in names], feeds)))
         return outputs
 
 
+def _checked_outputs(file):
+    """Names of the outputs of a graph that triton_runtime has loaded before; None for any other graph."""
+    checked = Path(__file__).with_name("checked_graphs.json")
+    if not checked.exists():
+        return None
+    return json.loads(checked.read_bytes()).get(hashlib.sha256(file.read_bytes()).hexdigest())
+
+
 def _session(file, parameters):
+    import onnxruntime
+
     return onnxruntime.InferenceSession(str(file), _session_options(parameters), providers=["CPUExecutionProvider"])
 
 
 def _session_options(parameters):
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = int(parameters.get("intra_op_thread_count", "1"))
     options.inter_op_num_threads = int(parameters.get("inter_op_thread_count", "1"))
