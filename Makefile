@@ -60,6 +60,15 @@ test-hospital: setup .venv/.dev ## a series from Orthanc to Hepar and its result
 test-generated-clients: setup .venv/.dev .venv-client-generators/.complete tests/generated_clients/node_modules/.complete ## generate clients with five generators and call the running stack with each
 	.venv/bin/python -m pytest tests/generated_clients
 
+# The pages of the viewer OHIF are taken from its npm package. Its dependencies are in the pages; some were never published.
+OHIF_VERSION = 3.13.2
+OHIF_SHA512 = 5997719a9986eeba85816f5924b71b82bdd70ad2e2d4a0cd3e831a798e4f3deea3e06e1f8c48e393271933a0ba664d85f3b04ac457e9abe8dde715d907d13c10
+OHIF = var/tools/ohif/.$(OHIF_VERSION)
+
+.PHONY: test-ohif
+test-ohif: setup .venv/.dev $(OHIF) ## open the sample study and its results in the viewer OHIF
+	.venv/bin/python -m pytest tests/ohif
+
 .PHONY: bench-token
 bench-token: .venv/.dev ## measure what verifying an access token costs per request
 	.venv/bin/python -m tests.benchmarks.token
@@ -150,6 +159,10 @@ bench-memory: setup .venv/.dev ## memory of every process over 10,000 images per
 	.venv/bin/python -m bench memory --workload classification --requests $(MEMORY_IMAGES)
 	.venv/bin/python -m bench memory --workload detection --requests $(MEMORY_IMAGES)
 
+.PHONY: bench-idle
+bench-idle: setup .venv/.dev ## start and memory of the idle stack by process, docs/bench/idle.md; fails above 1.3 GB
+	.venv/bin/python -m bench idle --out docs/bench
+
 .PHONY: bench-viewer
 bench-viewer: setup .venv/.dev web/dist/.complete ## measure milliseconds per frame in the viewer: an image of 2,048 x 2,048, a study of 300 slices
 	.venv/bin/python -m tests.browser.viewer_benchmark docs/bench/viewer.json
@@ -195,8 +208,9 @@ mutation: .venv/.dev ## mutation tests of voting, calibration, fusion, activatio
 	.venv/bin/python -m tests.mutation $(PROCESSES)
 
 .PHONY: test-training
-test-training: .venv-training/.complete ## tests of training/, in its own environment
-	TF_CPP_MIN_LOG_LEVEL=3 .venv-training/bin/python -m pytest -W default --confcutdir tests/training tests/training
+test-training: .venv-training/.complete ## tests of training/, in its own environment, which reads every DICOM syntax as the services do
+	TF_CPP_MIN_LOG_LEVEL=3 .venv-training/bin/python -m pytest -W default --timeout 1800 --confcutdir tests/training tests/training \
+	  tests/imaging/test_compressed_frames.py::test_a_whole_frame_is_read
 
 .PHONY: lint
 lint: .venv/.dev ## ruff, mypy --strict, pyright, import-linter, and the model repository
@@ -249,6 +263,11 @@ evaluate: .venv-training/.complete ## evaluate the shipped models on the held-ou
 	$(TRAINING) evaluate $(NETWORK)
 	$(TRAINING) report --out docs/evaluation
 	$(TRAINING) judge --series "$(DATA)/../dicom/crlm-ct-1004-41slice" $(if $(PREVIOUS),--previous "$(PREVIOUS)")
+	$(TRAINING) aims
+
+.PHONY: aims
+aims: .venv-training/.complete ## write which aims the networks meet, from the last evaluation: docs/evaluation/aims.md
+	$(TRAINING) aims
 
 # Simulated studies of `make evaluate-studies`; FIT=1 fits the calibration on as many others first.
 STUDIES ?= 24
@@ -315,6 +334,16 @@ web: web/dist/.complete ## build the browser client into web/dist
 tests/browser/node_modules/.complete: .venv/.dev tests/browser/package-lock.json
 	@echo "Setting up tests/browser ..."
 	@$(NPM_IN) tests/browser ci --no-audit --no-fund --ignore-scripts --silent
+	@touch $@
+
+# ort/, which makes masks in the browser, is two thirds of it and not used.
+$(OHIF): .venv/.dev
+	@echo "Setting up OHIF ..."
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@$(NPM_IN) $(@D) pack --silent --pack-destination $(@D) @ohif/app@$(OHIF_VERSION) > /dev/null
+	@echo "$(OHIF_SHA512)  $(@D)/ohif-app-$(OHIF_VERSION).tgz" | sha512sum --check --quiet
+	@tar -xzf $(@D)/ohif-app-$(OHIF_VERSION).tgz -C $(@D) --strip-components=2 --exclude=package/dist/ort package/dist
+	@rm $(@D)/ohif-app-$(OHIF_VERSION).tgz
 	@touch $@
 
 tests/study_service/outputs/node_modules/.complete: .venv/.dev tests/study_service/outputs/package-lock.json

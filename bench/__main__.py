@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from bench import hops as hops_report
 from bench.event_loop import longest_callbacks
 from bench.hops import measure_hops, write_candidate
+from bench.idle import check_idle, idle_lines, measure_idle
 from bench.large_upload import check_uploads, measure_uploads, upload_lines
 from bench.long_study import length_lines, measure_lengths
 from bench.machine import machine
@@ -31,7 +34,7 @@ from bench.stack_process import FOLDER, running_stack_process
 from bench.stored_study import upload_of
 from bench.study import lines_of, measure_study
 from bench.study_scaling import ScalingCosts, measure_scaling, scaling_lines
-from bench.study_slices import SAMPLE_STUDY
+from bench.study_volume import SAMPLE_STUDY
 from bench.variants import VARIANTS, write_variant
 from local_stack.demo_client import DemoFailed
 from local_stack.settings import StackSettings
@@ -55,6 +58,11 @@ def _parser() -> argparse.ArgumentParser:
     processor_time.add_argument("--requests", type=int, default=200, help="images of a round")
     processor_time.add_argument("--rounds", type=int, default=5)
     processor_time.add_argument("--workload", choices=["classification", "detection"], default="classification")
+    processor_time.add_argument("--out", type=Path, default=FOLDER)
+    idle = commands.add_parser("idle", help="start and memory of the idle stack; fails far above its memory")
+    idle.add_argument("--starts", type=int, default=2, help="the first finds no databases")
+    idle.add_argument("--settle", type=float, default=60, help="seconds between readiness and the measurement")
+    idle.add_argument("--out", type=Path, default=FOLDER)
     tuning = commands.add_parser("tune", help="threads, instances and batching: the gateway with each variant")
     tuning.add_argument("--clients", type=int, nargs="+", default=[1, 4])
     tuning.add_argument("--seconds", type=float, default=5)
@@ -84,24 +92,7 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> int:
     arguments = _parser().parse_args()
     try:
-        if arguments.command == "throughput":
-            _throughput(arguments)
-        elif arguments.command == "memory":
-            _memory(arguments.workload, arguments.requests)
-        elif arguments.command == "cpu":
-            _processor_time(arguments)
-        elif arguments.command == "study":
-            _study(arguments)
-        elif arguments.command == "upload":
-            _upload()
-        elif arguments.command == "hops":
-            _hops(arguments.rounds)
-        elif arguments.command == "segmenter":
-            _segmenter(arguments)
-        elif arguments.command == "event-loop":
-            _event_loop()
-        else:
-            _tune(arguments.clients, arguments.seconds, arguments.rounds)
+        _COMMANDS[arguments.command](arguments)
     except (MeasurementFailed, DemoFailed) as error:
         print(error, file=sys.stderr)
         return 1
@@ -128,9 +119,27 @@ def _throughput(arguments: argparse.Namespace) -> None:
 
 def _processor_time(arguments: argparse.Namespace) -> None:
     workload, clients, requests, rounds = arguments.workload, arguments.clients, arguments.requests, arguments.rounds
+    load = os.getloadavg()[0]
     with running_stack_process() as stack:
         measured = list(processor_times(stack, workload, clients, requests, rounds))
-    print(machine(), "", *processor_time_lines(measured), sep="\n")
+    run = (
+        f"{rounds} rounds of {requests} images, {workload}, {clients} clients. Load average before the run: {load:.1f}."
+    )
+    lines = [f"{machine()}. {run}", "", *processor_time_lines(measured)]
+    print(*lines, sep="\n")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    made_by = f"Made by `.venv/bin/python -m bench cpu --workload {workload} --out docs/bench`; do not edit."
+    (arguments.out / f"cpu-{workload}.md").write_text("\n".join([made_by, "", *lines, ""]))
+
+
+def _idle(arguments: argparse.Namespace) -> None:
+    load = os.getloadavg()[0]
+    measured = list(measure_idle(FOLDER / "idle", arguments.starts, arguments.settle))
+    lines = [f"{machine()}. Load average before the run: {load:.1f}.", "", *idle_lines(measured)]
+    print(*lines, sep="\n")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    (arguments.out / "idle.md").write_text("\n".join(["Made by `make bench-idle`; do not edit.", "", *lines, ""]))
+    check_idle(measured)
 
 
 def _segmenter(arguments: argparse.Namespace) -> None:
@@ -154,16 +163,16 @@ def _segmenter(arguments: argparse.Namespace) -> None:
     print(arguments.out / "segmenter.json")
 
 
-def _memory(workload: Workload, requests: int) -> None:
+def _memory(arguments: argparse.Namespace) -> None:
     with running_stack_process() as stack:
         samples = []
-        for sample in memory_samples(stack, workload, requests):
+        for sample in memory_samples(stack, arguments.workload, arguments.requests):
             samples.append(sample)
             print(sample.line(), flush=True)
     print("", *memory_lines(samples), sep="\n")
 
 
-def _event_loop() -> None:
+def _event_loop(_arguments: argparse.Namespace) -> None:
     with running_stack_process() as stack:
         for longest in longest_callbacks(stack, FOLDER):
             print(
@@ -197,23 +206,24 @@ def _scaling(study: Path, workers: list[int]) -> list[ScalingCosts]:
         ]
 
 
-def _upload() -> None:
+def _upload(_arguments: argparse.Namespace) -> None:
     with running_stack_process() as stack:
         measured = measure_uploads(stack, FOLDER)
     print(*upload_lines(measured), sep="\n")
     check_uploads(measured)
 
 
-def _hops(rounds: int) -> None:
+def _hops(arguments: argparse.Namespace) -> None:
     repository = write_candidate(StackSettings().triton_model_repository, FOLDER / "hops")
     with running_stack_process(repository) as stack:
-        print(*hops_report.lines_of(measure_hops(stack, rounds)), sep="\n")
+        print(*hops_report.lines_of(measure_hops(stack, arguments.rounds)), sep="\n")
 
 
-def _tune(clients: list[int], seconds: float, rounds: int) -> None:
+def _tune(arguments: argparse.Namespace) -> None:
     """Each round measures all variants in turn; they are compared with the first one, the shipped configuration."""
+    clients, seconds = arguments.clients, arguments.seconds
     found: dict[tuple[str, Workload, int], Cell] = {}
-    for number in range(rounds):
+    for number in range(arguments.rounds):
         for variant in VARIANTS:
             repository = write_variant(StackSettings().triton_model_repository, variant, FOLDER / "models")
             with running_stack_process(repository) as stack:
@@ -233,6 +243,20 @@ def _tune(clients: list[int], seconds: float, rounds: int) -> None:
             f"| {name} | {workload} | {count} | {cell.throughput:.1f} | {cell.throughput / shipped.throughput:.2f} "
             f"| {cell.percentile_ms(50):.0f} | {cell.percentile_ms(99):.0f} |"
         )
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "throughput": _throughput,
+    "memory": _memory,
+    "cpu": _processor_time,
+    "idle": _idle,
+    "study": _study,
+    "upload": _upload,
+    "hops": _hops,
+    "segmenter": _segmenter,
+    "event-loop": _event_loop,
+    "tune": _tune,
+}
 
 
 if __name__ == "__main__":

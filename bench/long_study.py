@@ -13,8 +13,9 @@ import numpy as np
 import psutil
 
 from bench.measurement import MeasurementFailed, RunningStack
+from bench.processes import command_line
 from bench.stored_study import analyse_study
-from bench.study_slices import volume_of
+from bench.study_volume import volume_of
 from hepar.imaging.volume import CtVolume
 
 _PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
@@ -76,7 +77,7 @@ def peak_bytes(stack: RunningStack, command: str) -> int:
 
 def _process(stack: RunningStack, command: str) -> psutil.Process:
     for process in stack.process.children(recursive=True):
-        if " ".join(process.cmdline()).endswith(command):
+        if command_line(process).endswith(command):
             return process
     raise MeasurementFailed(f"{command} is not there")
 

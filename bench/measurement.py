@@ -18,7 +18,7 @@ import httpx
 import numpy as np
 import psutil
 
-from bench.processes import cpu_s, family
+from bench.processes import command_line, cpu_s, family
 from local_stack.settings import StackSettings
 
 IMAGE = Path("samples/metastasis.png")
@@ -93,7 +93,7 @@ class RunningStack:
         """Each process of the stack by name, with what it started; see `memory_bytes`."""
         for child in self.process.children():
             members = family(child)
-            yield next((found for one in members if (found := _module(one.cmdline()))), "starter"), members
+            yield next((found for one in members if (found := _module(command_line(one).split()))), "starter"), members
 
     def cpu_s(self) -> dict[str, float]:
         """Processor time that each process of the stack has used, by name; see `memory_bytes`."""

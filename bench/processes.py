@@ -16,3 +16,8 @@ def cpu_s(processes: Iterable[psutil.Process]) -> float:
     """Processor time that they have used."""
     times = [process.cpu_times() for process in processes]
     return sum(each.user + each.system for each in times)
+
+
+def command_line(process: psutil.Process) -> str:
+    """Words with one space between them: titles of forked processes are padded."""
+    return " ".join(" ".join(process.cmdline()).split())

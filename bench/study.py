@@ -8,23 +8,29 @@ import statistics
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from obstore.store import MemoryStore
 
 from bench.measurement import SETTINGS, MeasurementFailed, RunningStack, Setting
 from bench.stored_study import analyse_study, upload_of
-from bench.study_slices import slices_of
+from bench.study_volume import volume_of
 from hepar.contracts.cards import ModelCard
-from hepar.core.deadlines import Deadline
-from hepar.ensemble.liver_search import LiverSearch
-from hepar.imaging.ct_image import GreyImage
+from hepar.imaging.ct_image import LIVER_WINDOW
+from hepar.imaging.input_frame import bodies_of_volume
 from hepar.imaging.letterbox import letterbox
-from study_service.slice_models import LiverMasks, SliceLimits, SliceModels, slice_models
+from hepar.imaging.volume import CtVolume, grey_levels
+from hepar.storage.encryption import DataKey
+from hepar.storage.objects import ObjectStore
+from study_service.analysed_volume import AnalysedVolume, StoredLiver, StoredVolume
+from study_service.slice_arrays import SliceArray
+from study_service.slice_models import SliceLimits, SliceModels, slice_models
+from study_service.volume_inference import STEP_SLICES, VolumeInference
 
 BATCHES = (1, 8)
 """Slices of one run of ONNX Runtime alone; the fastest counts."""
@@ -32,6 +38,7 @@ _SETTINGS = tuple(setting for setting in SETTINGS if not setting.spinning)
 """Spinning is several times slower: `make bench`."""
 _CLIENT = "worker"
 _TIME_LIMIT_S = 300.0
+_NOT_STORED = SliceArray(key="", dtype="<i2", shape=(0, 0), first=0, offsets=(0,))
 
 
 @dataclass
@@ -82,22 +89,22 @@ def measure_study(stack: RunningStack, source: Path, limits: SliceLimits, rounds
 
 
 async def _measured(stack: RunningStack, source: Path, limits: SliceLimits, rounds: int, folder: Path) -> StudyCosts:
-    (slices, spacing_mm), upload, account = slices_of(source), upload_of(source, folder), stack.sign_up()
+    volume, upload, account = volume_of(source), upload_of(source, folder), stack.sign_up()
     settings = stack.settings
     auth, classify, detect = (
         f"http://127.0.0.1:{port}" for port in (settings.auth_port, settings.classify_port, settings.detect_port)
     )
     async with slice_models(auth, classify, detect, settings.study_worker_secret, limits) as models:
-        liver = await _analysed(models, slices, spacing_mm)  # warms up, and finds the liver's slices
-        costs = StudyCosts(len(slices), len(liver))
-        alone = _Alone(settings.triton_environment, _files(settings.triton_model_repository, slices, folder), liver)
+        liver = await _analysed(models, volume)  # warms up, and finds the liver's slices
+        costs = StudyCosts(len(volume.hu), len(liver))
+        alone = _Alone(settings.triton_environment, _files(settings.triton_model_repository, volume, folder), liver)
         for _ in range(rounds):
             for setting in _SETTINGS:
                 for batch in BATCHES:
                     cost = costs.alone.setdefault(f"{setting}, {batch} slice(s) a run", Cost())
                     cost.add(*await asyncio.to_thread(alone.seconds, setting, batch))
             with _measuring(stack, costs.services):
-                await _analysed(models, slices, spacing_mm)
+                await _analysed(models, volume)
             token = stack.token(account)
             with _measuring(stack, costs.stored) as spent:
                 spent.wall_s = await asyncio.to_thread(analyse_study, stack, upload, token)
@@ -124,21 +131,38 @@ def _measuring(stack: RunningStack, cost: Cost) -> Iterator[_Round]:
         cost.process_cpu_s.setdefault(name, []).append(cpu_s)
 
 
-async def _analysed(models: SliceModels, slices: GreyImage, spacing_mm: float) -> NDArray[np.intp]:
-    """What the worker has the services do: the liver first, then both of them on its slices. Returns their indices."""
-    deadline, search = Deadline.after(_TIME_LIMIT_S), LiverSearch(len(slices), spacing_mm)
-    masks: LiverMasks | None = None
-    while search.wanted:
-        masks = await models.liver(slices[search.wanted], deadline)
-        search.add(masks.shares)
-    if masks is None or search.extent is None:
-        raise MeasurementFailed("there is no liver in these slices")
-    of_liver = LiverMasks(search.shares(), masks.segmenter, masks.lesion_threshold)
-    liver = np.arange(search.extent[0], search.extent[1] + 1)
-    await asyncio.gather(
-        models.classify(slices[liver], deadline, of_liver), models.detect(slices[liver], deadline, of_liver)
+async def _analysed(models: SliceModels, volume: CtVolume) -> NDArray[np.intp]:
+    """What the worker has the services do, from the voxels on. Returns the indices of the liver's slices."""
+    bodies = bodies_of_volume(volume.hu, volume.geometry.spacing_mm[0])
+    described = StoredVolume(
+        slices=_NOT_STORED,
+        geometry=volume.geometry,
+        sources=volume.sources,
+        thickness_mm=None,
+        series=(),
+        unreadable=(),
+        warnings=(),
+        bodies=bodies,
     )
-    return liver
+    stored = AnalysedVolume(ObjectStore(MemoryStore(), None), DataKey(bytes(32)), "", 1)
+    inference = VolumeInference(models, stored, _TIME_LIMIT_S)
+    async with aclosing(inference):
+        inference.begin(volume, bodies)
+        found = await inference.found_liver(described)
+        if found.extent is None:
+            raise MeasurementFailed("there is no liver in these slices")
+        inference.keep(found.masks)
+        masks, (first, last) = found.masks, found.extent
+        liver = StoredLiver(
+            extent=found.extent,
+            segmenter=masks.segmenter,
+            lesion_threshold=masks.lesion_threshold,
+            shares=None,
+            frame=masks.frame,
+        )
+        starts = range(first, last + 1, STEP_SLICES)
+        await asyncio.gather(*(inference.answers(described, liver, start) for start in starts))
+    return np.arange(first, last + 1)
 
 
 @dataclass(frozen=True)
@@ -150,7 +174,7 @@ class _Files:
     models: list[str]
 
 
-def _files(repository: Path, slices: GreyImage, folder: Path) -> _Files:
+def _files(repository: Path, volume: CtVolume, folder: Path) -> _Files:
     """Raises MeasurementFailed where the networks have inputs of several sizes: the baseline has one."""
     cards = [ModelCard.model_validate_json(file.read_bytes()) for file in sorted(repository.glob("*/card.json"))]
     sizes = {(card.input.height, card.input.width) for card in cards}
@@ -158,7 +182,8 @@ def _files(repository: Path, slices: GreyImage, folder: Path) -> _Files:
         raise MeasurementFailed(f"the networks have inputs of {len(sizes)} sizes")
     (size,) = sizes
     file = folder / "slices.npy"
-    np.save(file, np.stack([letterbox(pixels, *size)[0] for pixels in slices]), allow_pickle=False)
+    slices = [letterbox(pixels, *size)[0] for pixels in grey_levels(volume.hu, LIVER_WINDOW)]
+    np.save(file, np.stack(slices), allow_pickle=False)
     by_task: dict[str, list[str]] = {}
     for card in cards:
         by_task.setdefault(card.task, []).append(str(repository / card.name / "1" / "model.onnx"))

@@ -38,6 +38,16 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, bytes) else None
 
 
+def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
+    """The name and message of a failure at once: a run that is cut off has no summary."""
+    if not report.failed or config.option.verbose > 0:
+        return None
+    category, letter = ("failed", "F") if report.when == "call" else ("error", "E")
+    crash = getattr(report.longrepr, "reprcrash", None)
+    message = crash.message.partition("\n")[0] if crash else ""
+    return category, f"{letter} {report.nodeid}: {message}\n", category.upper()
+
+
 @pytest.fixture(autouse=True)
 def apps_are_released() -> Iterator[None]:
     """FastAPI's caches of endpoints hold thousands, and with them the apps of the tests: 2 GB at the end of a run."""

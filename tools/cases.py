@@ -20,11 +20,12 @@ import numpy as np
 import pydicom
 from pydicom.errors import InvalidDicomError
 
+from hepar.contracts.views import View
 from hepar.imaging import decode
 from hepar.imaging.errors import ImageError
 from hepar.imaging.prepared import prepare
 
-INPUT_SIZE = (256, 256)
+INPUT_VIEW = View(256, 256)
 CORRELATION_MIN = 0.95
 GREY_DIFFERENCE_MAX = 8.0
 
@@ -33,7 +34,7 @@ GREY_DIFFERENCE_MAX = 8.0
 class Outcome:
     """What became of a file: the input of the networks and the warnings, or the reason of a refusal.
 
-    pixels: INPUT_SIZE uint8, None where the file was refused.
+    pixels: INPUT_VIEW uint8, None where the file was refused.
     as_stored: whether the image has the rows and columns of the file, so that it was not transposed.
     """
 
@@ -130,9 +131,9 @@ def _outcome(content: bytes, frame: int | None = None, stored: tuple[int, int] |
         image = decode(content, frame=frame)
     except ImageError as error:
         return Outcome(None, refusal=str(error))
-    prepared = prepare(image, {INPUT_SIZE}, with_preview=False)
+    prepared = prepare(image, {INPUT_VIEW}, with_preview=False)
     as_stored = stored is None or image.pixels.shape == stored
-    return Outcome(prepared.inputs[INPUT_SIZE].pixels, image.warnings, as_stored=as_stored)
+    return Outcome(prepared.inputs[INPUT_VIEW].pixels, image.warnings, as_stored=as_stored)
 
 
 def verdict(case: Mapping[str, str], content: bytes, phantom: np.ndarray) -> tuple[bool, str]:

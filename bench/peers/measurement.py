@@ -64,12 +64,18 @@ class Targets:
 
 
 def write_same_networks(repository: Path, folder: Path) -> Path:
-    """A copy of the model repository with classifiers and detectors only: the networks that the peers run."""
+    """A copy of the model repository with classifiers and detectors only: the networks that the peers run.
+
+    All of them see the whole image, as in the peers: without the detectors' closer view (docs/decisions/0079).
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for card in repository.glob("*/card.json"):
-        if json.loads(card.read_bytes())["task"] in _TASKS:
+        document = json.loads(card.read_bytes())
+        if document["task"] in _TASKS:
             shutil.copytree(card.parent, folder / card.parent.name)
+            document["input"].pop("field_mm", None)
+            (folder / card.parent.name / card.name).write_text(json.dumps(document))
     return folder
 
 

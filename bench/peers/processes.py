@@ -53,9 +53,10 @@ def running_peers(peers: Sequence[Peer], models: Path, folder: Path, image: byte
 def only_awake(root: psutil.Process | None, all_roots: Sequence[psutil.Process]) -> Iterator[None]:
     """Suspends the process trees of the other targets, so that what they do while idle costs this one nothing.
 
+    A Triton server stays awake: its Python backend ends it when a lock in shared memory is held for too long.
     root: of the target that is measured; None for one that runs in no server.
     """
-    others = [process for other in all_roots if other != root for process in family(other)]
+    others = [process for other in all_roots if other != root for process in _without_triton(other)]
     for process in others:
         with suppress(psutil.NoSuchProcess):  # a process may end at any time
             process.suspend()
@@ -65,6 +66,20 @@ def only_awake(root: psutil.Process | None, all_roots: Sequence[psutil.Process])
         for process in others:
             with suppress(psutil.NoSuchProcess):
                 process.resume()
+
+
+def _without_triton(root: psutil.Process) -> list[psutil.Process]:
+    """The process tree of a target without Triton servers and what they started."""
+    members = family(root)
+    triton = {process for member in members if _name(member) == "tritonserver" for process in family(member)}
+    return [member for member in members if member not in triton]
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return process.name()
+    except psutil.NoSuchProcess:
+        return ""
 
 
 @contextmanager

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -30,7 +29,6 @@ ROUTES = 42
 _ANY = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large, HealthCheck.nested_given]
 
 
-@pytest.mark.timeout(600)
 def test_every_response_is_documented(tmp_path: Path) -> None:
     """Calls as an administrator, who signs in again after a route ended the session; no response is a 5xx."""
     configured = AuthSettings(
@@ -48,7 +46,9 @@ def test_every_response_is_documented(tmp_path: Path) -> None:
         def sign_in(number: int) -> None:
             """Each route gets its own administrator and origin, because attempts are counted by both."""
             form = {"username": f"root{number}@example.org", "password": PASSWORD}
-            answer = httpx.post(f"{url}/v1/token", data=form, headers={"x-forwarded-for": f"192.0.2.{number}"})
+            answer = httpx.post(
+                f"{url}/v1/token", data=form, headers={"x-forwarded-for": f"192.0.2.{number}"}, timeout=60
+            )
             held["authorization"] = f"Bearer {answer.json()['access_token']}"
 
         schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
@@ -59,7 +59,7 @@ def test_every_response_is_documented(tmp_path: Path) -> None:
             @settings(max_examples=12, deadline=None, suppress_health_check=_ANY, derandomize=True)
             @given(case=operation.as_strategy(), number=st.just(number))
             def call(case: Any, number: int) -> None:  # noqa: ANN401
-                if httpx.get(f"{url}/v1/users/me", headers=held).status_code == 401:
+                if httpx.get(f"{url}/v1/users/me", headers=held, timeout=60).status_code == 401:
                     sign_in(number)
                 response = case.call(headers=held, timeout=30)
                 case.validate_response(response, checks=CHECKS)

@@ -107,7 +107,7 @@ def served(configured: AuthSettings) -> Iterator[tuple[subprocess.Popen[bytes], 
         deadline = time.monotonic() + 30
         while True:
             try:
-                if httpx.get(f"{url}/readyz").status_code == 200:
+                if httpx.get(f"{url}/readyz", timeout=60).status_code == 200:
                     break
             except httpx.HTTPError:
                 assert process.poll() is None
@@ -168,9 +168,9 @@ QUICK = settings(
 def test_disconnecting_clients_do_not_block_others(auth_settings: AuthSettings) -> None:
     """A change completes although its client is gone: its open transaction would block all others."""
     with served(auth_settings) as (_, url):
-        httpx.post(f"{url}/v1/users", json={"email": EMAIL, "password": PASSWORD}).raise_for_status()
+        httpx.post(f"{url}/v1/users", json={"email": EMAIL, "password": PASSWORD}, timeout=60).raise_for_status()
         form = {"username": EMAIL, "password": PASSWORD}
-        refresh = httpx.post(f"{url}/v1/token", data=form).raise_for_status().json()["refresh_token"]
+        refresh = httpx.post(f"{url}/v1/token", data=form, timeout=60).raise_for_status().json()["refresh_token"]
         address = urlsplit(url)
         for step in range(60):
             path, body = ("/v1/token", urlencode(form)) if step % 2 else ("/v1/token/revoke", f"token={refresh}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -147,6 +148,8 @@ def test_the_peers_run_the_classifiers_and_detectors_that_hepar_ships(tmp_path: 
     made = write_same_networks(REPOSITORY, tmp_path / "models")
     assert models_of(made) == models_of(REPOSITORY)
     assert {folder.name.split("_")[0] for folder in made.iterdir()} == {"classify", "detect"}
+    inputs = [json.loads(card.read_bytes())["input"] for card in made.glob("*/card.json")]
+    assert all(set(size) == {"height", "width"} for size in inputs), "the whole image, as the peers show it"
 
 
 @pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.name)
@@ -187,3 +190,20 @@ def test_only_the_target_that_is_measured_is_awake(sleepers: list[psutil.Process
         wait_for(other, stopped=True)
         wait_for(measured, stopped=False)
     wait_for(other, stopped=False)
+
+
+def test_a_triton_server_and_its_models_stay_awake(tmp_path: Path) -> None:
+    """The program is a copy of `sleep` under Triton's name; a shell starts it as the starter of the stack does."""
+    server = tmp_path / "tritonserver"
+    shutil.copy("/bin/sleep", server)
+    with subprocess.Popen(["/bin/sh", "-c", f"{server} 60 & wait"]) as stack:
+        root = psutil.Process(stack.pid)
+        try:
+            while not (children := root.children()) or children[0].name() != "tritonserver":
+                time.sleep(0.01)
+            with only_awake(None, [root]):
+                wait_for(root, stopped=True)
+                assert children[0].status() != psutil.STATUS_STOPPED
+        finally:
+            for process in [*root.children(), root]:
+                process.kill()

@@ -91,6 +91,7 @@ def test_a_hospital_system_analyses_a_folder(stack: Stack, tmp_path: Path) -> No
         f"{stack.settings.gateway_url}/v1/clients",
         json={"name": "PACS", "password": PASSWORD},
         headers={"authorization": f"Bearer {token.access_token}"},
+        timeout=60,
     ).json()
     folder = tmp_path / "study"
     folder.mkdir()

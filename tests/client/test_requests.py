@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import httpx
 import pytest
-from hepar_client import GatewayUnreachable, Hepar, HeparProblem, Options, UnexpectedResponse
+from hepar_client import AsyncHepar, GatewayUnreachable, Hepar, HeparProblem, Options, UnexpectedResponse
 from hepar_client.calls import Call, batch
 from hepar_client.contracts.tokens import AccessToken
 from hepar_client.responses import retry_delay_s
 
+from hepar.contracts.base import example_of
+from hepar.contracts.studies import Study
 from tests.support.scripted_gateway import MODELS, ScriptedGateway, problem
 from tests.support.serving import serving
 
@@ -51,6 +54,21 @@ def test_an_event_stream_without_its_end_is_an_error() -> None:
     cut_off = ScriptedGateway([(200, {"content-type": "text/event-stream"}, b"")])
     with serving(cut_off) as url, Hepar(url, TOKEN) as hepar, pytest.raises(UnexpectedResponse, match="stopped"):
         list(hepar.analyse_as_ready([b"image"]))
+
+
+def test_comments_between_the_events_of_a_study_are_ignored() -> None:
+    study = Study.model_validate(example_of(Study))
+    event = f"event: study\nid: 1-1\ndata: {study.model_dump_json()}\n\n"
+    stream = f"{event}: ping\n\n{event}: ping\n\nevent: end\ndata: {{}}\n\n".encode()
+    gateway = ScriptedGateway([(200, {"content-type": "text/event-stream"}, stream)] * 2)
+
+    async def followed(url: str) -> list[str]:
+        async with AsyncHepar(url, TOKEN) as hepar:
+            return [item.id async for item in hepar.studies.follow(study.id)]
+
+    with serving(gateway) as url, Hepar(url, TOKEN) as hepar:
+        assert [item.id for item in hepar.studies.follow(study.id)] == [study.id] * 2
+        assert asyncio.run(followed(url)) == [study.id] * 2
 
 
 def test_fields_that_a_newer_gateway_adds_are_ignored() -> None:

@@ -215,7 +215,6 @@ def test_triton_can_be_reached_for_inference_from_the_model_services_only(
     assert answered <= {f"{TRITON[0]} 8001", f"{TRITON[1]} 8002"}
 
 
-@pytest.mark.timeout(600)
 def test_killing_any_container_under_load_loses_no_accepted_request(
     containers: Containers, client: httpx.Client, administrator: dict[str, str]
 ) -> None:
@@ -235,7 +234,6 @@ def test_killing_any_container_under_load_loses_no_accepted_request(
     assert set(load.signed_up) <= known
 
 
-@pytest.mark.timeout(400)
 def test_a_backup_restores_accounts_and_keys_after_total_loss(
     containers: Containers, client: httpx.Client, administrator: dict[str, str], tmp_path: Path
 ) -> None:
@@ -255,7 +253,6 @@ def test_a_backup_restores_accounts_and_keys_after_total_loss(
     assert client.get("/v1/users/me", headers=administrator).status_code == 200, "a token of before still counts"
 
 
-@pytest.mark.timeout(300)
 def test_an_upgrade_migrates_and_keeps_the_accounts(containers: Containers, client: httpx.Client) -> None:
     """Back to the first version of the database, and up again as `docker compose up` does it: migrate, then auth."""
     containers.compose("stop", "auth")

@@ -149,7 +149,7 @@ def secret_files(password: str) -> dict[str, bytes]:
         "hepar_auth_database_url": f"postgresql+asyncpg://hepar:{password}@postgres:5432/hepar".encode(),
         "hepar_gateway_database_url": f"postgresql+asyncpg://hepar:{password}@postgres:5432/hepar_gateway".encode(),
         "hepar_study_database_url": f"postgresql+asyncpg://hepar:{password}@postgres:5432/hepar_study".encode(),
-        "hepar_study_keys": f"first {secrets.token_hex(32)}\n".encode(),
+        "hepar_study_keys": f"index {secrets.token_hex(32)}\nk1 {secrets.token_hex(32)}\n".encode(),
         "hepar_study_worker_secret": worker_secret,
         "hepar_auth_study_worker_secret": worker_secret,
         "hepar_auth_secret_key": os.urandom(32),
@@ -157,7 +157,6 @@ def secret_files(password: str) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.timeout(400)
 def test_the_deployments_of_the_chart_answer_together(kube: str) -> None:
     with httpx.Client(base_url=kube, headers={"host": "localhost"}, timeout=40, trust_env=False) as client:
         for _ in range(60):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import subprocess
 from pathlib import Path
 
@@ -34,6 +35,7 @@ def test_no_file_has_more_than_300_lines() -> None:
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs the list of tracked files")
 def test_no_function_has_more_than_50_lines() -> None:
     """Migrations are lists of tables, which are not to be split after they were released."""
+    gc.collect()  # a finalizer whose warning is formatted within ast.parse makes it fail in Python 3.11
     long = {
         f"{path.relative_to(ROOT)}: {node.name}": length
         for path in sources()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from hepar.core.settings import ServiceSettings
 from hepar.serving.decode_worker import ADDRESS_SPACE_BYTES
 from hepar.serving.decode_workers import WORKERS
 from hepar.serving.upload_memory import UPLOADS_BYTES_MAX
+from hepar.storage.encryption import load_key_ring
 from study_service.settings import StudySettings
 
 ROOT = Path(__file__).parents[2]
@@ -133,6 +135,19 @@ def test_secrets_are_generated_files_that_are_never_committed() -> None:
         assert name in made
     assert "deploy/secrets/" in (ROOT / ".gitignore").read_text().splitlines()
     assert not re.search(r"PASSWORD: |SECRET_KEY: |DATABASE_URL: ", (ROOT / "docker-compose.yml").read_text())
+
+
+def test_the_generated_keys_of_studies_can_be_read(tmp_path: Path) -> None:
+    """Those of the script, and those that the guide for Kubernetes makes."""
+    (tmp_path / "deploy").mkdir()
+    script = shutil.copy(ROOT / "deploy" / "make-secrets", tmp_path / "deploy")
+    subprocess.run([script], check=True, capture_output=True, timeout=60)
+    load_key_ring(tmp_path / "deploy" / "secrets" / "hepar_study_keys")
+
+    guide = (ROOT / "docs" / "operations" / "kubernetes.md").read_text()
+    (command,) = re.findall("^    (.*> study_keys)$", guide, re.MULTILINE)
+    subprocess.run(["bash", "-euc", f"umask 077; {command}"], cwd=tmp_path, check=True, timeout=60)
+    load_key_ring(tmp_path / "study_keys")
 
 
 def test_services_wait_for_their_dependencies() -> None:

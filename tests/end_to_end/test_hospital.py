@@ -98,7 +98,7 @@ def test_the_same_series_by_stow_is_a_study_of_its_sender_and_is_sent_back(
     assert study.images == len(series)
     result = hepar.studies.result(study.id)
     sends = f"{gateway(orthanc)}/v1/studies/{study.id}/sends"
-    assert httpx.post(sends, json={"destination": "web-archive"}, headers=bearer(hepar)).status_code == 202
+    assert httpx.post(sends, json={"destination": "web-archive"}, headers=bearer(hepar), timeout=60).status_code == 202
     expected = before + sum(RESULTS.values()) + len(result.key_slices)
     wait_for(lambda: len(orthanc.get("/instances")) >= expected)
     check_objects(orthanc, tmp_path)

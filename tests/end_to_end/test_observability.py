@@ -57,7 +57,7 @@ def analyse(watched: Watched, **headers: str) -> httpx.Response:
 
 def measured(port: int) -> dict[str, dict[tuple[str, ...], float]]:
     """By name of the sample, its value by the values of its labels, in the order of the labels' names."""
-    text = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).raise_for_status().text
+    text = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False, timeout=60).raise_for_status().text
     samples: dict[str, dict[tuple[str, ...], float]] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
@@ -89,7 +89,7 @@ def test_a_request_is_counted_by_every_service_involved(watched: Watched) -> Non
 
 
 def test_metrics_are_not_reachable_on_the_public_port(watched: Watched) -> None:
-    assert httpx.get(f"{watched.settings.gateway_url}/metrics", trust_env=False).status_code == 404
+    assert httpx.get(f"{watched.settings.gateway_url}/metrics", trust_env=False, timeout=60).status_code == 404
 
 
 def traced(watched: Watched) -> tuple[httpx.Response, str, list[ReceivedSpan]]:

@@ -146,10 +146,10 @@ def test_every_service_has_its_own_openapi_page(stack: Stack) -> None:
     for port, path in ports.items():
         address = f"http://127.0.0.1:{port}"
         document = "/v1/openapi.json" if port == settings.gateway_port else "/openapi.json"
-        assert path in httpx.get(f"{address}{document}").json()["paths"]
-        assert "swagger" in httpx.get(f"{address}/docs").text
-        assert httpx.get(f"{address}/healthz").json() == {"status": "alive"}
-        assert httpx.get(f"{address}/readyz").json()["ready"] is True
+        assert path in httpx.get(f"{address}{document}", timeout=60).json()["paths"]
+        assert "swagger" in httpx.get(f"{address}/docs", timeout=60).text
+        assert httpx.get(f"{address}/healthz", timeout=60).json() == {"status": "alive"}
+        assert httpx.get(f"{address}/readyz", timeout=60).json()["ready"] is True
 
 
 def test_logs_contain_no_secret(client: httpx.Client, bearer: dict[str, str], stack: Stack) -> None:

@@ -86,7 +86,7 @@ def test_a_dying_service_stops_the_stack(tmp_path: Path) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
-            if httpx.get(f"{settings.gateway_url}/readyz").status_code == 200:
+            if httpx.get(f"{settings.gateway_url}/readyz", timeout=60).status_code == 200:
                 break
         except httpx.HTTPError:
             time.sleep(0.2)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hepar.ensemble.activation_maps import MAP_SIDE, as_rows, ensemble_activation_map, map_on_image
 from hepar.ensemble.box_shares import share_in_boxes
-from hepar.imaging.letterbox import LetterboxTransform, letterbox
+from hepar.imaging.letterbox import InputFrame, LetterboxTransform, letterbox
 
 
 def test_the_letterbox_border_is_cropped() -> None:
@@ -128,3 +128,13 @@ def test_a_share_is_between_zero_and_one(rows: list[tuple[float, float, float, f
     values = np.random.default_rng(seed).random((16, 16))
     boxes = [(x, y, x + w, y + h) for x, y, w, h in rows]
     assert 0 <= share_in_boxes(values, boxes, 90, 90) <= 1 + 1e-9
+
+
+def test_the_map_of_a_part_of_the_image_is_zero_elsewhere() -> None:
+    """The network saw a quarter of the image, the lower right one."""
+    _, transform = letterbox(np.zeros((128, 128), dtype=np.uint8), 64, 64, None, InputFrame(96, 96, 64))
+    values = map_on_image(np.ones((8, 8)), transform)
+    assert values.shape == (MAP_SIDE, MAP_SIDE)
+    half = MAP_SIDE // 2
+    assert (values[half:, half:] == 1).all()
+    assert values.sum() == half**2

@@ -12,7 +12,7 @@ from scipy import ndimage
 from hepar.ensemble.lesion_linking import link_boxes
 from hepar.ensemble.lesion_masks import LesionMask, MaskGrid, OrganVolume, lesion_masks
 from hepar.ensemble.lesion_measurements import measure_mask
-from hepar.imaging.letterbox import LetterboxTransform, letterbox
+from hepar.imaging.letterbox import InputFrame, LetterboxTransform, letterbox
 from hepar.imaging.volume import VolumeGeometry
 from tests.support.volumes import Ellipsoid, box, boxes_of, organ_of
 
@@ -123,11 +123,12 @@ def test_slices_without_masks_have_none() -> None:
     assert organ.liver(10) is not None
 
 
-def test_a_network_input_of_half_the_size_gives_the_same_measurements() -> None:
-    """Slices of 200 x 160 pixels of 0.8 mm in an input of 100 x 100: letterboxed, half the size."""
+@pytest.mark.parametrize("frame", [None, InputFrame(110, 80, 170), InputFrame(100, 80, 230)])
+def test_a_network_input_of_half_the_size_gives_the_same_measurements(frame: InputFrame | None) -> None:
+    """Slices of 200 x 160 pixels of 0.8 mm in an input of 100 x 100: whole, cropped, and padded more than needed."""
     geometry = VolumeGeometry((15, 160, 200), (2.0, 0.8, 0.8))
     voxels = Ellipsoid((7, 90, 110), (12, 20, 16)).voxels(geometry)
-    fitted = [letterbox(255 * image.astype(np.uint8), 100, 100) for image in voxels]
+    fitted = [letterbox(255 * image.astype(np.uint8), 100, 100, None, frame) for image in voxels]
     shares = np.zeros((15, 2, 100, 100), dtype=np.uint8)
     shares[:, 1] = np.stack([image for image, _ in fitted])
     organ = OrganVolume(shares, fitted[0][1], 0.5)

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from hepar.ensemble.masks import LESION, LIVER, LIVER_SEEN_PX, MaskRegion, OrganMasks, share_inside
 from hepar.imaging.geometry import Geometry, Orientation
-from hepar.imaging.letterbox import LetterboxTransform, letterbox
+from hepar.imaging.letterbox import InputFrame, LetterboxTransform, letterbox
 
 SIDE = 64
 
@@ -150,3 +150,25 @@ def test_outlines_and_pictures_are_in_pixels_as_sent(
     assert region.area_px == pytest.approx(30 * 8, rel=0.1)
     assert found.liver_area_px == pytest.approx(30 * 8, rel=0.15)
     assert (found.picture(LESION) != sent).mean() < 0.04
+
+
+@pytest.mark.parametrize("turned", [Orientation(), Orientation(transposed=True, flipped_y=True)])
+@pytest.mark.parametrize(("x", "y", "side"), [(32, 16, 24), (20, 10, 40), (32, 16, 90)])
+def test_a_mask_of_a_part_of_the_image_lies_in_the_whole_image(
+    turned: Orientation, x: float, y: float, side: float
+) -> None:
+    """Cropped or padded: what the network did not see has no mask."""
+    geometry = Geometry(60, 32, turned)
+    sent = np.zeros((32, 60), dtype=np.uint8)
+    sent[4:24, 10:40] = 255
+    centre_x, centre_y = geometry.to_display(np.array([[x, y]]))[0].tolist()
+    frame = InputFrame(centre_x, centre_y, side)
+    grey, transform = letterbox(turned.to_display(sent), SIDE, SIDE, geometry.display_size, frame)
+    found = OrganMasks(np.stack([grey, grey]), 0.5, transform, geometry)
+    seen = geometry.boxes_to_sent(transform.to_display(np.array([[0, 0, 1, 1]])))[0]
+    expected = np.clip([10, 4, 40, 24], np.tile(seen[:2], 2), np.tile(seen[2:], 2))
+    (region,) = found.regions(LESION)
+    assert bounds(region) == pytest.approx(expected, abs=1)
+    rows, columns = np.nonzero(found.picture(LESION))
+    assert (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1) == pytest.approx(expected, abs=1.01)
+    assert found.share_in_liver(tuple(geometry.boxes_to_display(expected[None])[0])) > 0.9

@@ -15,6 +15,7 @@ from auth_service.settings import AuthSettings
 from auth_service.tokens import TokenIssuer
 from classify_service.app import create_app as create_classify
 from classify_service.settings import ClassifySettings
+from hepar.imaging.input_frame import IMPLAUSIBLE_SPACING
 from tests.support.gateway_client import DARK, NOWHERE, PNG, Misbehaving, Surroundings, bearer, gateway, problem
 from tests.support.pictures import dicom_bytes, multi_frame
 from tests.support.serving import serving
@@ -240,12 +241,13 @@ def test_a_frame_of_a_multi_frame_object_may_be_chosen(around: Surroundings) -> 
         for path in ("/v1/classifications", "/v1/detections"):
             first = client.post(path, content=content, headers=headers).json()
             chosen = client.post(path, params={"frame": 2}, content=content, headers=headers).json()
-            assert first["image"]["warnings"] == ["The object has 3 frames; the first was read."]
-            assert chosen["image"]["warnings"] == []
+            assert first["image"]["warnings"] == ["The object has 3 frames; the first was read.", IMPLAUSIBLE_SPACING]
+            assert chosen["image"]["warnings"] == [IMPLAUSIBLE_SPACING], "the frames are too small for an abdomen"
             assert problem(client.post(path, params={"frame": 3}, content=content, headers=headers)).status == 422
             assert problem(client.post(path, params={"frame": -1}, content=content, headers=headers)).status == 422
         both = client.post("/v1/analyses", params={"frame": 1}, content=content, headers=headers).json()
-        assert both["classification"]["image"]["warnings"] == both["detection"]["image"]["warnings"] == []
+        assert both["classification"]["image"]["warnings"] == both["detection"]["image"]["warnings"]
+        assert both["detection"]["image"]["warnings"] == [IMPLAUSIBLE_SPACING]
 
 
 def test_options_reach_the_services_and_a_wrong_one_is_refused(around: Surroundings) -> None:

@@ -133,8 +133,8 @@ def test_the_gateway_refuses_and_fails_at_every_operation(around: Surroundings) 
 def test_a_service_that_fails_or_is_slow_is_reported_at_every_operation(
     around: Surroundings, slug: str, behaviour: Misbehaving
 ) -> None:
-    limits = {"deadline_s": 0.1, "batch_deadline_s": 0.1, "account_deadline_s": 0.1, "study_deadline_s": 0.1}
-    limits["study_upload_s"] = 0.1
+    names = ("deadline_s", "batch_deadline_s", "account_deadline_s", "study_deadline_s", "study_upload_s")
+    limits = dict.fromkeys(names, 0.1 if slug == "deadline-exceeded" else 30.0)
     with (
         serving(behaviour) as url,
         gateway(around, classify_url=url, detect_url=url, study_url=url, **limits) as images,

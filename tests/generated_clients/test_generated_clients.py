@@ -34,7 +34,6 @@ JARS = [
     Path("/usr/share/java") / f"{name}.jar"
     for name in ("httpmime", "httpclient", "httpcore", "commons-logging", "geronimo-annotation-1.3-spec")
 ]
-pytestmark = pytest.mark.timeout(600)
 needs_java = pytest.mark.skipif(shutil.which("java") is None, reason="no Java: openapi-generator cannot run")
 needs_jdk = pytest.mark.skipif(
     shutil.which("javac") is None or not all(jar.exists() for jar in JARS),

@@ -93,10 +93,20 @@ def test_one_call_answers_for_all_models(own: RunningTriton, client: TestClient)
 
 
 def test_some_of_the_models_are_called_one_by_one(own: RunningTriton, client: TestClient) -> None:
+    """They are loaded then, because the combined model answers all other requests."""
+
+    def is_loaded(model: str) -> bool:
+        return f"{model}: onnxruntime" in own.log_file.read_text()
+
+    assert own.model_ready("classify_two")
+    assert [model for model in ("check_brightness", "classify_one", "classify_two") if is_loaded(model)] == []
     before = runs(own)
     document = classify(client, classifiers="classify_two")
     assert [vote["model"] for vote in document["votes"]] == ["classify_two"]
     assert more(own, before) == {"check_brightness": 1, "classify_two": 1}
+    assert is_loaded("check_brightness")
+    assert is_loaded("classify_two")
+    assert not is_loaded("classify_one")
 
 
 def test_other_files_than_those_of_triton_are_never_combined(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from select import select
 from socket import socket
 
 import httpx
@@ -14,7 +15,7 @@ import pytest
 
 from hepar.web.request_body import MAX_SMALL_BODY_S
 from tests.end_to_end.conftest import Stack, signed_in
-from tests.support.raw_http import ELSEWHERE, RawAnswer, answers, connect, exchange, get, head, read_all
+from tests.support.raw_http import ELSEWHERE, RawAnswer, answers, connect, exchange, get, head, read_all, wait_until
 from tests.support.stack import gateway_alone, tiny_stack
 
 FORM = "Content-Type: application/x-www-form-urlencoded"
@@ -96,8 +97,11 @@ def test_requests_without_a_token_take_only_a_part_of_the_capacity(tmp_path: Pat
         auth_service = stack.process("auth_service")
         auth_service.suspend()
         waiting.callback(auth_service.resume)
-        for number in range(64):
-            waiting.enter_context(connect(port, f"127.0.2.{number // 8 + 1}")).sendall(form)
+        connections = [waiting.enter_context(connect(port, f"127.0.2.{number // 8 + 1}")) for number in range(64)]
+        for connection in connections:
+            connection.sendall(form)
+        # The capacity is 64 requests: those beyond its half are refused at once.
+        wait_until(lambda: len(select(connections, [], [], 0)[0]) == 32, 40, "half of the requests wait")
         assert get(port, "/v1/models", authorization).status == 200
         refused = ask_for_token(port)
         assert (refused.status, refused.json()["type"]) == (503, "/problems/busy")

@@ -79,9 +79,9 @@ def test_triton_listens_for_grpc_and_metrics_only_and_on_this_machine_only(stack
     settings = stack.settings
     assert {address.port for address in listening} == {settings.triton_grpc_port, settings.triton_metrics_port}
     metrics = f"http://127.0.0.1:{settings.triton_metrics_port}"
-    assert httpx.get(f"{metrics}/metrics", trust_env=False).status_code == 200
+    assert httpx.get(f"{metrics}/metrics", trust_env=False, timeout=60).status_code == 200
     for path in ("/v2/health/ready", "/v2/models/classify_tiny/infer", "/v2/repository/index"):
-        assert httpx.post(f"{metrics}{path}", json={}, trust_env=False).status_code in (400, 404, 405)
+        assert httpx.post(f"{metrics}{path}", json={}, trust_env=False, timeout=60).status_code in (400, 404, 405)
 
 
 def key_of(process: psutil.Process) -> str:

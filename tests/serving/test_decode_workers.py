@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 import os
 import signal
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,11 @@ def decoded(decoder: ImageDecoder, content: bytes, within_s: float = LONG_S) -> 
     preview = asyncio.run(work).preview
     assert preview is not None
     return preview.pixels
+
+
+def test_workers_share_what_their_fork_server_imported(decoder: ImageDecoder) -> None:
+    """A collection leaves frozen objects alone, and with them the pages that they are on."""
+    assert decoder._working_pool().schedule(gc.get_freeze_count).result(LONG_S) > 10_000
 
 
 def test_pictures_and_dicom_are_decoded_by_workers(decoder: ImageDecoder) -> None:
@@ -174,15 +180,18 @@ def test_workers_that_end_between_two_files_are_replaced(decoder: ImageDecoder) 
             assert time.monotonic() < deadline
 
 
-def test_many_files_at_once_are_all_decoded(decoder: ImageDecoder) -> None:
-    async def all_at_once() -> list[object]:
+def test_many_files_at_once_are_all_decoded() -> None:
+    """By a decoder of its own: that of the test before may still find a worker that was killed there."""
+
+    async def all_at_once(decoder: ImageDecoder) -> list[object]:
         content = encoded(gradient())
         work: list[Awaitable[object]] = [
             decoder.decode(content, account=f"a{index}", deadline=Deadline.after(LONG_S)) for index in range(20)
         ]
         return await asyncio.gather(*work)
 
-    assert len(asyncio.run(all_at_once())) == 20
+    with closing(ImageDecoder()) as decoder:
+        assert len(asyncio.run(all_at_once(decoder))) == 20
 
 
 def test_closing_stops_the_workers(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_voxels_leave_no_file(tmp_path: Path) -> None:
     ("content", "problem", "words"),
     [
         (zip_bytes({"../out": b""}), UnsafeArchiveUpload, "leaves its folder"),
-        (zip_bytes({"note": b"text"}), UnreadableStudyUpload, "no DICOM file"),
+        (zip_bytes({"note": b"text"}), UnreadableStudyUpload, "no uploaded file is DICOM"),
         (zip_bytes({f"{number}": b"" for number in range(20_001)}), TooLarge, "20001 members"),
     ],
 )

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import pytest
 from sqlalchemy import text
 
 from hepar.storage.changes import Changes, announce, open_changes
@@ -63,7 +62,6 @@ def test_a_change_between_the_mark_and_the_wait_is_not_missed(database_url: str)
     with_changes(database_url, work)
 
 
-@pytest.mark.timeout(120)
 def test_the_connection_to_postgresql_is_made_again() -> None:
     with postgresql_server() as server:
 

@@ -90,6 +90,11 @@ def test_a_reader_chooses_the_key_images(api: StudyApi, path: str) -> None:
     assert len({str(found.SOPInstanceUID) for found in objects}) == len(objects)
     capture = pydicom.dcmread(io.BytesIO(read("key-image-1.dcm", 3).content))
     assert capture.SourceImageSequence[0].ReferencedSOPInstanceUID == _SOP_UIDS[3]
+    bundles = [read("report.fhir.json", *slices).json() for slices in ([], [1])]
+    reports, others = zip(*((found["entry"][0], found["entry"][1:]) for found in bundles), strict=True)
+    assert others[0] == others[1], "key images are in the PDF only"
+    assert reports[0]["fullUrl"] == reports[1]["fullUrl"]
+    assert reports[0]["resource"]["presentedForm"][0]["data"] != reports[1]["resource"]["presentedForm"][0]["data"]
     assert read("lesions.csv", 1).headers["etag"] == read("lesions.csv").headers["etag"]
     assert read("report.pdf", 6).json()["type"] == "/problems/no-such-slice"
     assert read("report.pdf", 0, 1, 2, 3, 4, 5).status_code == 422

@@ -75,13 +75,13 @@ def test_a_study_that_kills_every_worker_fails_and_blocks_nobody(
     installation: Installation, services: SliceServices
 ) -> None:
     async def work(studies: Studies) -> None:
-        services.delay_s = 1.0
+        services.holds_votes = True
         with Workers(installation) as workers:
             poison = await studies.send(ANN)
             for tries in (1, 2, 3):
                 await studies.wait(poison, in_stage("inference", tries))
                 assert workers.kill(await studies.row(poison))
-            services.delay_s = 0.0
+            services.holds_votes = False
             other = await studies.send(BEN)
             row = await studies.wait(poison, ended)
             assert row.status == "failed"
@@ -108,13 +108,13 @@ def test_a_study_that_cannot_be_read_fails_at_once_with_the_reason(installation:
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_an_outage_of_the_model_services_costs_no_try(installation: Installation, services: SliceServices) -> None:
     async def work(studies: Studies) -> None:
-        services.delay_s = 0.5
+        services.holds_votes = True
         with Workers(installation, 1):
             study_id = await studies.send(ANN)
             await studies.wait(study_id, in_stage("inference"))
             services.down = True
             await studies.wait(study_id, lambda row: row.status == "queued")
-            services.down, services.delay_s = False, 0.0
+            services.down = services.holds_votes = False
             row = await studies.wait(study_id, ended)
             assert (row.status, row.tries) == ("finished", 1)
 
@@ -140,13 +140,13 @@ def test_a_cancelled_study_stops_and_the_next_one_is_analysed(
     installation: Installation, services: SliceServices
 ) -> None:
     async def work(studies: Studies) -> None:
-        services.delay_s = 2.0
+        services.holds_votes = True
         with Workers(installation, 1):
             study_id = await studies.send(ANN)
             await studies.wait(study_id, in_stage("inference"))
             repository = StudyRepository(studies.database, studies.keys)
             assert (await repository.cancel(ANN, study_id)).status == "cancelled"
-            services.delay_s = 0.0
+            services.holds_votes = False
             other = await studies.send(ANN)
             assert (await studies.wait(other, ended)).status == "finished"
             assert (await studies.row(study_id)).status == "cancelled"
@@ -191,14 +191,14 @@ def test_an_orderly_stop_hands_the_study_over_at_once(installation: Installation
     """As in a rolling upgrade: the next worker continues after the last finished step, and no try is used up."""
 
     async def work(studies: Studies) -> None:
-        services.delay_s = 0.5
+        services.holds_votes = True
         with installation.worker() as first:
             study_id = await studies.send(ANN)
-            await studies.wait(study_id, lambda row: row.slices_done == 16)
+            await studies.wait(study_id, in_stage("inference"))
             first.send_signal(signal.SIGTERM)
             await studies.wait(study_id, lambda row: row.status == "queued")
             assert await asyncio.to_thread(first.wait, 30) == 0
-        services.delay_s = 0.0
+        services.holds_votes = False
         with installation.worker():
             row = await studies.wait(study_id, ended)
         assert (row.status, row.tries) == ("finished", 1)

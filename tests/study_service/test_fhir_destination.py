@@ -17,12 +17,12 @@ from starlette.responses import Response
 
 from hepar.core.networks import parsed_networks
 from study_service.destinations.configuration import FhirDestination
-from study_service.destinations.fhir import transaction_of
+from study_service.destinations.fhir_transactions import ENTRIES_MAX, parts_of, transaction_of
 from study_service.destinations.registry import configured_destinations
 from study_service.destinations.sender import Sender, SendFailed
 from study_service.outputs.fhir import fhir_bundle
 from study_service.webhooks.targets import TargetRules
-from tests.support.derived_study import StudyOptions, derived_study
+from tests.support.derived_study import StudyOptions, derived_study, with_lesions
 from tests.support.fhir_server import FhirServer, fhir_server
 from tests.support.fhir_validator import errors_of
 from tests.support.finished_studies import finish_study
@@ -95,9 +95,37 @@ def test_another_version_is_another_report_of_the_same_device(server: FhirServer
 
 
 def test_a_study_without_files_is_sent_without_an_imaging_study(tmp_path: Path) -> None:
-    transaction = transaction_of(json.loads(fhir_bundle(derived_study(StudyOptions(with_files=False)))))
+    (part,) = parts_of(json.loads(fhir_bundle(derived_study(StudyOptions(with_files=False)))))
+    transaction = transaction_of(part, {})
     assert "ImagingStudy" not in {entry["resource"]["resourceType"] for entry in transaction["entry"]}
     assert errors_of(json.dumps(transaction).encode(), tmp_path) == []
+
+
+def test_a_long_report_is_sent_in_parts_that_refer_to_what_is_stored(server: FhirServer, tmp_path: Path) -> None:
+    outputs = {"report.fhir.json": fhir_bundle(with_lesions(derived_study(), 12))}
+    run(server, lambda sender: sender.send(outputs))
+    first = copy.deepcopy(server.stored)
+    parts = [json.loads(body) for body in server.bodies]
+    assert [len(part["entry"]) for part in parts] == [ENTRIES_MAX, ENTRIES_MAX, 2]
+    assert all(errors_of(body, tmp_path) == [] for body in server.bodies)
+    (report,) = first["DiagnosticReport"].values()
+    assert {item["reference"] for item in report["result"]} == {f"Observation/{key}" for key in first["Observation"]}
+    (provenance,) = first["Provenance"].values()
+    assert len(provenance["target"]) == 1 + 14
+    assert "urn:uuid:" not in json.dumps([item for found in first.values() for item in found.values()]).replace(
+        '"value": "urn:uuid:', ""
+    )
+    run(server, lambda sender: sender.send(outputs))
+    assert server.stored == first
+
+
+def test_a_server_that_does_not_find_what_it_stored_is_tried_again(server: FhirServer) -> None:
+    outputs = {"report.fhir.json": fhir_bundle(with_lesions(derived_study(), 3))}
+    stored = {"type": "transaction-response", "entry": [{"response": {"status": "201"}}] * ENTRIES_MAX}
+    server.answers = [Response(json.dumps(stored))]
+    with pytest.raises(SendFailed, match=r"^the server finds 0 resources where it stored one$") as failure:
+        run(server, lambda sender: sender.send(outputs))
+    assert not failure.value.permanent
 
 
 def test_the_token_is_sent_and_tested(server: FhirServer, outputs: dict[str, bytes]) -> None:

@@ -6,7 +6,6 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
 import pytest
 from sqlalchemy import delete, update
 
@@ -15,7 +14,7 @@ from hepar.contracts.studies import StudySummary
 from hepar.contracts.study_results import StudyResult
 from hepar.storage.database import Database
 from hepar.storage.encryption import KeyRing
-from hepar.web.upstream import Upstream
+from hepar.web.upstream import open_upstream
 from study_service.documents import PatientIdentifiers
 from study_service.fhir.audit_search import AUDIT_PARAMETERS, AuditSearch
 from study_service.fhir.parameters import Token, parsed_date, search_request
@@ -87,10 +86,10 @@ def test_accesses_are_found(database_url: str, tmp_path: Path) -> None:
     async def scenario() -> None:
         async with (
             open_studies(database_url, tmp_path) as (database, keys),
-            httpx.AsyncClient(base_url=NOWHERE) as client,
+            open_upstream(NOWHERE, "sign-in") as auth,
         ):
             first, second = [await finished(database, keys, number) for number in (1, 2)]
-            search = AuditSearch(ResultStore(database, keys, "2.25"), Upstream(client, "sign-in"), "http://x", {})
+            search = AuditSearch(ResultStore(database, keys, "2.25"), auth, "http://x", {})
 
             async def found(*pairs: tuple[str, str]) -> list[str]:
                 """The studies, newest first."""

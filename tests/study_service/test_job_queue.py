@@ -82,9 +82,11 @@ def test_urgent_studies_come_first_and_accounts_take_turns(database_url: str, tm
         clock.moment = datetime.now(UTC) + timedelta(seconds=1)
         jobs = queue(database, keys, clock)
         assert await jobs.depths() == {"normal": 5, "urgent": 1}
+        assert await jobs.is_due()
         order = [names[(await claimed(jobs)).study_id] for _ in ids]
         assert order == ["urgent", "ann 0", "ben 0", "ann 1", "ben 1", "ann 2"]
         assert await jobs.claim() is None
+        assert not await jobs.is_due()
 
     with_studies(database_url, tmp_path, work)
 

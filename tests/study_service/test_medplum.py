@@ -6,6 +6,8 @@ import asyncio
 import base64
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -15,7 +17,7 @@ from study_service.destinations.registry import configured_destinations
 from study_service.destinations.sender import SendFailed
 from study_service.outputs.fhir import fhir_bundle
 from study_service.webhooks.targets import TargetRules
-from tests.support.derived_study import derived_study
+from tests.support.derived_study import StudyOptions, derived_study, with_lesions
 from tests.support.medplum import Medplum, medplum
 
 RULES = TargetRules(frozenset(), parsed_networks(["127.0.0.0/8"]), https_only=False)
@@ -68,6 +70,77 @@ def test_measurements_are_found_by_code_with_their_values(server: Medplum) -> No
     lesions = server.search("Observation", code="http://snomed.info/sct|52988006")
     tracking = {f"urn:oid:{lesion.tracking_uid}" for lesion in context.result.lesions}
     assert {item["identifier"][0]["value"] for item in lesions} == tracking
+
+
+def identifiers_of(content: bytes, kind: str) -> list[str]:
+    """Of the resources in the bundle that are sent."""
+    resources = [entry["resource"] for entry in json.loads(content)["entry"]]
+    return sorted(
+        f"{item['system']}|{item['value']}"
+        for resource in resources
+        if resource["resourceType"] == kind
+        for item in resource["identifier"]
+        if item.get("system") == "urn:ietf:rfc:3986"
+    )
+
+
+def observations_of(server: Medplum, content: bytes) -> list[dict[str, Any]]:
+    """Of the bundle, that the server has."""
+    sent = set(identifiers_of(content, "Observation"))
+    stored = server.search("Observation", _count="1000")
+    return [item for item in stored if sent & {f"{one.get('system')}|{one['value']}" for one in item["identifier"]}]
+
+
+def stored_once(server: Medplum, content: bytes) -> None:
+    """The report and all that it refers to."""
+    (identifier,) = identifiers_of(content, "DiagnosticReport")
+    (report,) = server.search("DiagnosticReport", identifier=identifier)
+    observations = observations_of(server, content)
+    stated = [item["reference"] for item in report["result"]]
+    assert sorted(stated) == sorted(f"Observation/{item['id']}" for item in observations)
+    assert len(stated) == len(identifiers_of(content, "Observation"))
+    (study,) = server.search("ImagingStudy")
+    (device,) = server.search("Device")
+    for item in observations:
+        assert item["derivedFrom"] == [{"reference": f"ImagingStudy/{study['id']}", "type": "ImagingStudy"}]
+        assert item["device"]["reference"] == f"Device/{device['id']}"
+    provenances = [
+        item
+        for item in server.search("Provenance")
+        if f"DiagnosticReport/{report['id']}" in {target["reference"] for target in item["target"]}
+    ]
+    assert [{target["reference"] for target in item["target"]} for item in provenances] == [
+        {f"DiagnosticReport/{report['id']}", *stated}
+    ]
+
+
+def version_with(lesions: int) -> bytes:
+    """A bundle of a version of its own."""
+    context = with_lesions(derived_study(StudyOptions(lesions=min(lesions, 2))), lesions)
+    result = context.result.model_copy(update={"version": 100 + lesions})
+    return fhir_bundle(replace(context, result=result))
+
+
+@pytest.mark.parametrize("lesions", [0, 1, 3, 12])
+def test_reports_of_every_length_are_taken(server: Medplum, lesions: int) -> None:
+    content = version_with(lesions)
+    for _ in range(2):
+        send(server, content)
+        stored_once(server, content)
+
+
+def test_a_send_that_breaks_off_in_the_middle_is_completed_by_the_next(server: Medplum) -> None:
+    content = version_with(11)
+    server.take_transactions(1)
+    with pytest.raises(SendFailed, match=r"^the server answers 503 \(transient\)$") as failure:
+        send(server, content)
+    assert not failure.value.permanent
+    (identifier,) = identifiers_of(content, "DiagnosticReport")
+    assert server.search("DiagnosticReport", identifier=identifier) == [], "the report comes last"
+    assert 0 < len(observations_of(server, content)) < len(identifiers_of(content, "Observation"))
+    server.take_transactions()
+    send(server, content)
+    stored_once(server, content)
 
 
 def test_a_token_that_it_does_not_know_is_reported(server: Medplum) -> None:

@@ -21,8 +21,13 @@ from classify_service.app import create_app as create_classify
 from classify_service.settings import ClassifySettings
 from detect_service.app import create_app as create_detect
 from detect_service.settings import DetectSettings
+from hepar.contracts.cards import ModelCard
+from hepar.contracts.views import FIELD_MM
 from hepar.core.deadlines import Deadline
 from hepar.core.errors import BadUpstream, DeadlineExceeded, Unavailable
+from hepar.imaging.ct_image import CtImage
+from hepar.imaging.input_frame import ChosenFrame
+from hepar.imaging.letterbox import InputFrame, letterbox
 from hepar.web.upstream import UpstreamProblem
 from study_service.slice_models import SliceLimits, SliceModels, slice_models
 from tests.support.gateway_client import NOWHERE, Misbehaving
@@ -36,6 +41,9 @@ SECRET = SecretStr("a secret of forty characters or more, of one")
 PROBLEM = b'{"type":"/problems/busy","title":"t","status":503,"detail":"later","request_id":"12345678"}'
 Answer = TypeVar("Answer")
 SLICES = sample_slices(7)
+CLOSER_MM = 320.0
+FOUND = (0.257, 0.25, 0.5, 0.5)
+"""What the two stand-ins for detectors find, fused: shares of their input."""
 ACTIONS: tuple[Callable[..., Awaitable[object]], ...] = (SliceModels.classify, SliceModels.detect, SliceModels.liver)
 
 
@@ -74,8 +82,12 @@ def services(triton: RunningTriton, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def models_with_segmenter(triton: RunningTriton, repository: Path) -> Path:
-    """The liver is where the grey level is 100 or more, a lesion where it is 200 or more."""
+    """The liver is where the grey level is 100 or more, a lesion where it is 200 or more. Detectors see CLOSER_MM."""
     shutil.copytree(triton.repository, repository, ignore=shutil.ignore_patterns("segment_grey"))
+    for file in repository.glob("detect_*/card.json"):
+        card = ModelCard.model_validate_json(file.read_bytes())
+        closer = card.input.model_copy(update={"field_mm": CLOSER_MM})
+        file.write_text(card.model_copy(update={"input": closer}).model_dump_json())
     write_segmenter(repository, "segment_grey")
     return repository
 
@@ -97,6 +109,25 @@ def test_the_answers_are_in_the_order_of_the_slices_whatever_the_batch(services:
     assert len(detected.items) == len(SLICES)
     (box,) = detected.items[0]
     assert (box.label, box.detectors) == ("metastasis", ["detect_left", "detect_right"])
+
+
+@pytest.mark.parametrize("pixel_mm", [0.7, 0.8])
+def test_detectors_see_their_own_part_of_a_slice_and_their_boxes_return_from_it(
+    services: Services, pixel_mm: float
+) -> None:
+    """The stand-ins for detectors find the same box of their input whatever they see."""
+    deadline, grey = Deadline.after(60), SLICES[1:2]
+    rows, columns = grey.shape[1:]
+    frame = InputFrame(columns / 2, rows / 2, FIELD_MM / pixel_mm)
+    masks = services.call(lambda models: models.liver(grey, deadline, frame))
+
+    detected = services.call(lambda models: models.detect(grey, deadline, masks, pixel_mm))
+    (found,) = detected.items[0]
+    box = np.array([[found.x_min, found.y_min, found.x_max, found.y_max]])
+    closer = ChosenFrame(frame, pixel_mm, "file").of_field(CtImage(grey[0], "DICOM"), CLOSER_MM)
+    assert closer is not None
+    assert closer.side == pytest.approx(CLOSER_MM / pixel_mm, abs=0.01)
+    assert letterbox(grey[0], 64, 64, frame=closer)[1].to_input(box)[0] == pytest.approx(FOUND, abs=0.002)
 
 
 def test_a_worker_without_the_secret_gets_no_token(services: Services) -> None:

@@ -17,6 +17,7 @@ from study_service.analysed_volume import LIVER_LABEL, MODEL_ANSWERS, AnalysedVo
 from study_service.documents import Caller
 from study_service.errors import NoSuchSlice
 from study_service.job_queue import JobQueue, QueueRules
+from study_service.slice_answers import PART_SLICES
 from study_service.slice_models import slice_models
 from study_service.study_analysis import AnalysisTools, StudyAnalysis
 from study_service.volume_inference import MixedModels
@@ -190,5 +191,18 @@ def test_the_models_are_asked_ahead_of_the_steps(tmp_path: Path, services: Slice
             await asyncio.sleep(0.01)
         assert await analysis.slices(16, SLICES) == SLICES
         assert set(services.classified.values()) == set(services.segmented.values()) == {1}
+
+    with_analysis(tmp_path, services, work)
+
+
+def test_the_models_are_asked_before_the_extent_of_the_liver_is_known(tmp_path: Path, services: SliceServices) -> None:
+    """The segmenter's last answer is held until the classifiers have answered."""
+    services.holds = lambda slices: len(slices) == 1 and services.classified.total() < PART_SLICES
+
+    async def work(_studies: Studies, _study_id: str, new: New) -> None:
+        analysis = await new()
+        await until_answers(analysis)
+        assert set(services.classified.values()) == set(services.segmented.values()) == {1}
+        await analysis.finish()
 
     with_analysis(tmp_path, services, work)

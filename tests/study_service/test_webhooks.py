@@ -154,7 +154,7 @@ async def attempts(api: StudyApi, receiver: WebhookReceiver, start: datetime) ->
     waits: list[int] = []
     async with (
         open_database(api.settings.database_url, MIGRATIONS, "studies") as database,
-        httpx.AsyncClient(follow_redirects=False, trust_env=False) as client,
+        httpx.AsyncClient(follow_redirects=False, trust_env=False, timeout=60) as client,
     ):
         sender = WebhookSender(database, load_key_ring(api.settings.key_file), rules, client, lambda: start + moved)
         await sender.send_next()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -75,6 +75,19 @@ def derived_study(options: StudyOptions | None = None) -> OutputContext:
         created_at=CREATED_AT,
         language=options.language,
     )
+
+
+def with_lesions(context: OutputContext, count: int) -> OutputContext:
+    """With the first `count` lesions of many; those that have no mask here have boxes."""
+    result = context.result
+    further = [
+        _lesion(1, context.geometry, boxed=True).model_copy(
+            update={"id": f"L{number + 1}", "tracking_uid": f"2.25.{1290033310 + number}"}
+        )
+        for number in range(len(result.lesions), count)
+    ]
+    changed = result.model_copy(update={"lesions": [*result.lesions, *further][:count]})
+    return replace(context, result=changed)
 
 
 def _filled(volume: NDArray[np.unsignedinteger], ranges: Ranges, value: int) -> NDArray[np.unsignedinteger]:

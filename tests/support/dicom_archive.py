@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from pydicom import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 from pynetdicom import AE, evt
 from pynetdicom.events import Event
@@ -15,15 +16,18 @@ VERIFICATION = UID("1.2.840.10008.1.1")
 
 @dataclass
 class DicomArchive:
-    """status: of the answers to C-STORE.  stored: SOP Class UIDs."""
+    """status: of the answers to C-STORE.  stored: SOP Class UIDs.  objects: that were stored."""
 
     port: int = 0
     status: int = 0x0000
     stored: list[str] = field(default_factory=list)
+    objects: list[Dataset] = field(default_factory=list)
 
     def store(self, event: Event) -> int:
         if self.status == 0x0000:
             self.stored.append(str(event.request.AffectedSOPClassUID))
+            self.objects.append(event.dataset)
+            event.dataset.file_meta = event.file_meta
         return self.status
 
 

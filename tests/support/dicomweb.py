@@ -60,10 +60,16 @@ def analysed_study(server: DicomWebServer, subject: str = "ann", study_uid: str 
     """Sends and finishes a study; returns its files."""
     files = ct_files(SLICES, study_uid=study_uid)
     assert server.stow(files, subject).status_code == 200
-    answer = httpx.get(f"{server.url}/v1/studies", headers=server.headers(subject), trust_env=False)
+    answer = httpx.get(f"{server.url}/v1/studies", headers=server.headers(subject), trust_env=False, timeout=60)
     study_id = answer.json()["items"][0]["id"]
-    sop_uids = [str(dataset(content).SOPInstanceUID) for content in files]
-    finish_study(server.settings, study_id, sop_uids, f"{study_uid}.0")
+    images = [dataset(content) for content in files]
+    finish_study(
+        server.settings,
+        study_id,
+        [str(image.SOPInstanceUID) for image in images],
+        series_uid=str(images[0].SeriesInstanceUID),
+        frame_of_reference_uid=str(images[0].FrameOfReferenceUID),
+    )
     return files
 
 

@@ -13,8 +13,7 @@ import pytest
 def one_event_loop() -> Iterator[None]:
     """Makes all clients share the portal of one thread; by default each starts its own thread.
 
-    SQLAlchemy's greenlets leave a state behind with every thread that ends. Under coverage the hundreds of threads of
-    a whole run ended in a loop inside greenlet that no timeout reaches.
+    SQLAlchemy's greenlets leave a state behind with every thread that ends, and it is cleaned up in the main thread.
     """
     with anyio.from_thread.start_blocking_portal() as portal, pytest.MonkeyPatch.context() as patch:
         patch.setattr(anyio.from_thread, "start_blocking_portal", lambda **_: contextlib.nullcontext(portal))

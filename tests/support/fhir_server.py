@@ -1,4 +1,7 @@
-"""A FHIR R4 server that takes transactions with conditional creates and updates (http.html#transaction)."""
+"""A FHIR R4 server that takes transactions with conditional creates and updates (http.html#transaction).
+
+It does not state where it stores what: that is found by search.
+"""
 
 from __future__ import annotations
 
@@ -65,11 +68,16 @@ class FhirServer:
         if self.token is not None and request.headers.get("authorization") != f"Bearer {self.token}":
             raise Refused(401, "login")
         if request.method == "GET":
-            return _json({"resourceType": "Bundle", "type": "searchset", "total": 0})
+            found = self._search(request.url.path.rpartition("/")[2], request.url.query)
+            return _json({"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": one} for one in found]})
         if request.url.path != "/fhir" or request.headers["content-type"] != _FHIR_JSON:
             raise Refused(404, "not-found")
         self.bodies.append(body)
         return _json(self._transaction(json.loads(body)))
+
+    def _search(self, kind: str, condition: str) -> list[Json]:
+        stored = self.stored.get(kind, {}).values()
+        return [item for item in stored if condition == "_summary=count" or _matches(item, condition)]
 
     def _transaction(self, bundle: Json) -> Json:
         """All or nothing. Raises Refused."""

@@ -93,6 +93,7 @@ async def _end(
     failed: bool,
     sop_uids: Sequence[str] = (),
     series_uid: str | None = None,
+    frame_of_reference_uid: str = "1.2.3.4",
     geometry: VolumeGeometry = GEOMETRY,
     changes: Mapping[str, object] = MappingProxyType({}),
 ) -> None:
@@ -122,8 +123,9 @@ async def _end(
         await stored.create(
             "volume",
             StoredVolume(
-                slices=slices, geometry=geometry, sources=tuple(sources), thickness_mm=5.0, series=(), unreadable=(),
-                warnings=(), frame_of_reference_uid="1.2.3.4" if sop_uids else None,
+                slices=slices, geometry=geometry, sources=tuple(sources), thickness_mm=5.0,
+                series=() if series_uid is None else (_series(series_uid),), unreadable=(), warnings=(),
+                frame_of_reference_uid=frame_of_reference_uid if sop_uids else None,
             ),
         )  # fmt: skip
         await stored.create("masks", StoredMasks(labels=masks))
@@ -175,6 +177,7 @@ def finish_study(
     study_id: str,
     sop_uids: Sequence[str] = (),
     series_uid: str | None = None,
+    frame_of_reference_uid: str = "1.2.3.4",
     geometry: VolumeGeometry = GEOMETRY,
     **changes: object,
 ) -> None:
@@ -190,6 +193,7 @@ def finish_study(
             failed=False,
             sop_uids=sop_uids,
             series_uid=series_uid,
+            frame_of_reference_uid=frame_of_reference_uid,
             geometry=geometry,
             changes=changes,
         )

@@ -44,9 +44,10 @@ class LightStack(Stack):
             pool.submit(finish_study, self.study, study_id, uids, geometry=geometry, **changes).result()
 
     def fail_sends(self) -> None:
-        """As a worker leaves them after the last attempt."""
+        """Those that wait, as a worker leaves them after the last attempt."""
         with sqlite3.connect(self.study.database_url.partition("///")[2]) as database:
-            database.execute("UPDATE study_sends SET status = 'failed', attempts = 12, reason = 'the archive is away'")
+            failed = "status = 'failed', attempts = 12, reason = 'the archive is away'"
+            database.execute(f"UPDATE study_sends SET {failed} WHERE status = 'waiting'")  # noqa: S608  no input in it
 
     def fail_study(self, study_id: str) -> None:
         with ThreadPoolExecutor(1) as pool:

@@ -21,9 +21,16 @@ class Medplum:
     url: str
     token: str
 
+    def take_transactions(self, count: int | None = None) -> None:
+        """Then it answers 503. Without a number it takes all."""
+        url = f"{self.url.removesuffix('/fhir')}/transactions-left"
+        httpx.post(url if count is None else f"{url}?{count}", timeout=60).raise_for_status()
+
     def search(self, kind: str, **parameters: str) -> list[dict[str, Any]]:
         headers = {"authorization": f"Bearer {self.token}"}
-        answer = httpx.get(f"{self.url}/{kind}", params=parameters, headers=headers).raise_for_status().json()
+        answer = (
+            httpx.get(f"{self.url}/{kind}", params=parameters, headers=headers, timeout=60).raise_for_status().json()
+        )
         assert answer["type"] == "searchset"
         return [entry["resource"] for entry in answer.get("entry", [])]
 

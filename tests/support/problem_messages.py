@@ -13,24 +13,40 @@ from types import ModuleType
 
 from hepar.core.errors import HeparError
 from hepar.imaging.errors import ImageError
+from study_service.destinations.sender import SendFailed
+from study_service.webhooks.targets import TargetRefused
+from tests.support import study_message_samples
 
 ROOT = Path(__file__).resolve().parents[2]
-# Nothing that the web app uses raises them: studies and the routes between services.
+# Nothing that the web app uses raises them: DICOMweb, FHIR, webhooks, de-identification, routes between services.
 _NOT_ON_THE_WEB = (
+    "accept.py",
     "dicom_parts.py",
+    "dicomweb_paths.py",
+    "dicomweb_retrieve.py",
+    "dicomweb_store.py",
+    "registry.py",
     "slices.py",
     "study_deidentification.py",
-    "study_reader.py",
     "study_worker.py",
-    "objects.py",
 )
-_PACKAGES = ("hepar/imaging/*.py", "hepar/serving/*.py", "hepar/inference/*.py", "hepar/web/*.py", "hepar/storage/*.py")
-_SERVICES = ("gateway/**/*.py", "auth_service/**/*.py")
+_PACKAGES = (
+    "hepar/imaging/*.py",
+    "hepar/imaging/study/*.py",
+    "hepar/serving/*.py",
+    "hepar/inference/*.py",
+    "hepar/web/*.py",
+    "hepar/storage/*.py",
+)
+_SERVICES = ("gateway/**/*.py", "auth_service/**/*.py", "study_service/*.py", "study_service/*/*.py")
+_NOT_ON_THE_WEB_PACKAGES = {"dicom_network", "dicomweb", "fhir", "migrations", "outputs"}
 SOURCES = tuple(
     path
     for pattern in (*_PACKAGES, *_SERVICES)
     for path in sorted(ROOT.glob(pattern))
-    if path.name not in _NOT_ON_THE_WEB and "migrations" not in path.parts and path.name != "__main__.py"
+    if path.name not in {*_NOT_ON_THE_WEB, "__main__.py"}
+    and _NOT_ON_THE_WEB_PACKAGES.isdisjoint(path.relative_to(ROOT).parts)
+    and path.relative_to(ROOT).as_posix() != "study_service/api/fhir.py"
 )
 _OTHERS = {
     # Their details are not shown: the web app translates the fields by their codes.
@@ -41,7 +57,7 @@ _OTHERS = {
     "UpstreamProblem",  # the problem of another service, whose detail is collected where it is raised
 }
 # Values of expressions that the source alone does not tell, by module and expression.
-SAMPLES: dict[tuple[str, str], tuple[str, ...]] = {
+SAMPLES: dict[tuple[str, str], tuple[str, ...]] = study_message_samples.SAMPLES | {
     ("contrast", "' '.join(('the picture has no contrast', where)).strip()"): (
         "the picture has no contrast",
         "the picture has no contrast between 0 and 250 HU",
@@ -53,6 +69,7 @@ SAMPLES: dict[tuple[str, str], tuple[str, ...]] = {
     ("dicom_file", "syntax.name"): ("MPEG2 Main Profile / Main Level", "High-Throughput JPEG 2000 (Lossless Only)"),
     ("dicom_file", "kind"): ("compressed", "uncompressed"),
     ("dicom_file", "form"): ("in fragments", "not in fragments"),
+    ("input_frame", "seen"): ("1.75", "2.34"),
     ("forwarding", "purpose"): ("sign-in", "studies"),
     ("functional_groups", "name"): ("RescaleSlope",),
     ("hounsfield", "found.term"): ("VNC", "PERFUSION_BF", "MAT SPECIFIC"),
@@ -240,7 +257,7 @@ def _classes(tree: ast.Module, names: list[str]) -> list[ast.ClassDef]:
 def _error_names() -> set[str]:
     """Of those that are given their message."""
     return (
-        {kind.__name__ for base in (HeparError, ImageError) for kind in _subclasses(base)}
+        {kind.__name__ for base in (HeparError, ImageError, SendFailed, TargetRefused) for kind in _subclasses(base)}
         - _own_constructors()
         - _OTHERS
     )
@@ -248,7 +265,12 @@ def _error_names() -> set[str]:
 
 def _own_constructors() -> set[str]:
     """Names of the errors that make their message themselves."""
-    made = {kind for kind in _subclasses(HeparError) if "detail" not in inspect.signature(kind).parameters}
+    made = {
+        kind
+        for base, message in ((HeparError, "detail"), (SendFailed, "reason"))
+        for kind in _subclasses(base)
+        if message not in inspect.signature(kind).parameters
+    }
     return {kind.__name__ for kind in made} - _OTHERS
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -51,8 +51,9 @@ class RealServices:
         if name == "triton_runtime":
             family = psutil.Process(self._running[name].pid).children(recursive=True)
             for process in family:
-                if "bin/tritonserver" in " ".join(process.cmdline()):
-                    process.send_signal(signal.SIGKILL)
+                with suppress(psutil.NoSuchProcess):  # one of a model, which ended by itself and waits for its parent
+                    if "bin/tritonserver" in " ".join(process.cmdline()):
+                        process.send_signal(signal.SIGKILL)
             return
         self._running[name].kill()
         self._running[name].wait()

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from tests.support.pictures import ct_dataset, dicom_bytes, encoded, gradient, multi_frame
-from tools.cases import INPUT_SIZE, Outcome, alternatives, run
+from tools.cases import INPUT_VIEW, Outcome, alternatives, run
 
-PHANTOM = np.tile(np.linspace(0, 255, INPUT_SIZE[1]).astype(np.uint8), (INPUT_SIZE[0], 1))
+PHANTOM = np.tile(np.linspace(0, 255, INPUT_VIEW.width).astype(np.uint8), (INPUT_VIEW.height, 1))
 
 
 def read(*warnings: str, pixels: np.ndarray = PHANTOM) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 from hepar.core.combined_model import find_combined_model
 from tests.support.tiny_models import write_classifier, write_detector, write_input_check
 from triton_runtime.combined import CombinedRepository
+from triton_runtime.graph_check import CHECKED_FILE, write_checked_graphs
 
 NAMES = ["check_brightness", "classify_one", "classify_two"]
 
@@ -140,3 +142,17 @@ def test_files_of_an_earlier_run_are_removed(models: Path, tmp_path: Path) -> No
     (tmp_path / "combined" / "combined_of_before" / "1").mkdir(parents=True)
     repository = CombinedRepository(models, tmp_path / "combined")
     assert folders(repository) == []
+
+
+def test_only_graphs_that_load_are_named_as_checked(models: Path, tmp_path: Path) -> None:
+    combined = find_combined_model(models)
+    assert combined is not None
+    (models / "classify_two" / "1" / "model.onnx").write_bytes(b"cut off")
+    write_checked_graphs(Path(".venv-triton"), combined.parts, tmp_path)
+    checked = json.loads((tmp_path / CHECKED_FILE).read_bytes())
+    wanted = {part.sha256: list(part.outputs) for part in combined.parts if part.model != "classify_two"}
+    assert {digest: sorted(outputs) for digest, outputs in checked.items()} == {
+        digest: sorted(outputs) for digest, outputs in wanted.items()
+    }
+    write_checked_graphs(Path(".venv-triton"), (), tmp_path)
+    assert not (tmp_path / CHECKED_FILE).exists(), "without a combined model all are loaded at once"

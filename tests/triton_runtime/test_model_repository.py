@@ -14,8 +14,6 @@ from triton_runtime.plans import prepare_repository
 
 REPOSITORY = Path(__file__).parents[2] / "triton_models"
 FOLDERS = sorted(path for path in REPOSITORY.iterdir() if path.is_dir())
-# Its graph takes one image (docs/models.md).
-WITHOUT_BATCH = {"detect_faster_rcnn"}
 
 
 def card_of(folder: Path) -> ModelCard:
@@ -32,7 +30,7 @@ def test_there_is_a_model_for_each_task() -> None:
 def test_configurations_graphs_and_cards_agree() -> None:
     assert faults(REPOSITORY) == []
     for folder in FOLDERS:
-        assert batched(parsed(folder / "config.pbtxt")) == (folder.name not in WITHOUT_BATCH)
+        assert batched(parsed(folder / "config.pbtxt"))
 
 
 @pytest.mark.parametrize(
@@ -105,8 +103,8 @@ def test_cpu_configurations_use_one_thread_and_gpu_configurations_larger_batches
     cpu, gpu = parsed(folder / "config.pbtxt"), parsed(folder / "configs" / "gpu.pbtxt")
     assert cpu["parameters"]["intra_op_thread_count"] == {"string_value": "1"}
     assert cpu["parameters"]["session.intra_op.allow_spinning"] == {"string_value": "0"}
-    assert [one["batch_size"] for one in gpu["model_warmup"]] == ([1, 8, 16, 32] if batched(gpu) else [1])
-    assert int(gpu.get("max_batch_size", 0)) > int(cpu.get("max_batch_size", 0)) or folder.name in WITHOUT_BATCH
+    assert [one["batch_size"] for one in gpu["model_warmup"]] == [1, 8, 16, 32]
+    assert int(gpu.get("max_batch_size", 0)) > int(cpu.get("max_batch_size", 0))
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

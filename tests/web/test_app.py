@@ -165,7 +165,7 @@ def test_an_upload_path_may_have_a_time_of_its_own() -> None:
             return {"image": (await read_image(request, LIMIT)).decode("latin-1")}
 
     headers = {"content-type": "image/png"}
-    with serving(app) as url, httpx.Client(base_url=url, headers=headers, trust_env=False) as client:
+    with serving(app) as url, httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=60) as client:
         refused = client.post("/short", content=slow())
         assert Problem.model_validate_json(refused.content).type == "/problems/upload-too-slow"
         assert client.post("/long", content=slow()).json() == {"image": "ab"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import sys
@@ -11,11 +12,13 @@ import pytest
 
 from hepar.imaging import decode
 from hepar.imaging.errors import ImageError
+from hepar.imaging.study.choice import KERNEL_TEXTS, PHASE_TEXTS
 from tests.imaging.test_reasons import CASES
-from tests.support.problem_messages import ROOT, UnknownValueError, field_codes, refusals, warnings
+from tests.support.problem_messages import ROOT, SAMPLES, UnknownValueError, field_codes, refusals, warnings
 
 I18N = ROOT / "web/src/i18n"
 _ENTRY = re.compile(r'\[\s*/\^(?P<pattern>.+)\$/,\s*(?P<german>"(?:[^"\\]|\\.)*"),?\s*\]')
+_PLACEHOLDER = re.compile(r"\{[^}]*\}")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 Table = list[tuple[re.Pattern[str], str]]
 
@@ -28,7 +31,12 @@ def table(name: str) -> Table:
     return found
 
 
-TABLE = table("deRefusals.ts") + table("deRequests.ts") + table("deWarnings.ts")
+_TABLES = ("deRefusals.ts", "deRequests.ts", "deSends.ts", "deStudies.ts", "deWarnings.ts")
+TABLE = [entry for name in _TABLES for entry in table(name)]
+PHRASES = table("dePhrases.ts")
+MESSAGES = refusals() + warnings()
+# The first is an InvalidRequest without a field; others of that kind are shown by their fields.
+OTHER_TEXTS = ["the study is stored already, as one of another patient"]
 
 
 def german_texts(message: str) -> list[str]:
@@ -41,12 +49,45 @@ def numbers(text: str) -> list[float]:
 
 
 def test_every_refusal_and_warning_has_one_german_text() -> None:
-    messages = refusals() + warnings()
-    assert {f"{message.place}: {message.text}" for message in messages if len(german_texts(message.text)) != 1} == set()
+    assert {f"{message.place}: {message.text}" for message in MESSAGES if len(german_texts(message.text)) != 1} == set()
+
+
+def phrases_of_messages() -> list[str]:
+    """For and against a series, from the rules in hepar.imaging.study.choice; and what an archive refuses."""
+    texts = [*KERNEL_TEXTS.values(), *PHASE_TEXTS.values(), "axial", "original", "derived", "not named by the sender"]
+    texts += ["named by the sender: axial", "12 slices over 205 mm", "like the chosen series, which comes first"]
+    tree = ast.parse((ROOT / "hepar/imaging/study/choice.py").read_text())
+    for node in ast.walk(tree):
+        match node:
+            case ast.Tuple(elts=[ast.Compare() | ast.UnaryOp() | ast.Attribute(), ast.Constant(value=str(text))]):
+                texts.append(text)
+            case ast.Tuple(elts=[ast.Compare() | ast.UnaryOp() | ast.Call() | ast.BoolOp(), ast.JoinedStr() as text]):
+                texts.append(_PLACEHOLDER.sub(_sample, ast.unparse(text)[2:-1]))
+    texts += [
+        text
+        for (module, name), found in SAMPLES.items()
+        if module.startswith("dicom") and "join" in name
+        for text in found
+    ]
+    return [phrase for text in texts for phrase in re.split("; |, ", text)]
+
+
+def _sample(placeholder: re.Match[str]) -> str:
+    return {"{stack.plane}": "sagittal"}.get(
+        placeholder[0], PHASE_TEXTS["arterial"] if "PHASE" in placeholder[0] else "7"
+    )
+
+
+def test_every_phrase_has_one_german_text() -> None:
+    phrases = phrases_of_messages()
+    matching = {phrase: [german for pattern, german in PHRASES if pattern.fullmatch(phrase)] for phrase in phrases}
+    assert {phrase for phrase, german in matching.items() if len(german) != 1} == set()
+    unused = [pattern.pattern for pattern, _ in PHRASES if not any(map(pattern.fullmatch, phrases))]
+    assert unused == ["there is none"], "said where a study has no series at all"
 
 
 def test_a_german_text_has_the_numbers_of_the_message() -> None:
-    for message in refusals() + warnings():
+    for message in MESSAGES:
         (german,) = german_texts(message.text)
         assert numbers(german) == numbers(message.text), german
 
@@ -59,7 +100,7 @@ def test_a_file_that_is_refused_has_a_german_text(name: str) -> None:
 
 
 def test_no_german_text_is_left_of_a_message_that_is_gone() -> None:
-    texts = [message.text for message in refusals() + warnings()]
+    texts = [message.text for message in MESSAGES] + OTHER_TEXTS
     assert [pattern.pattern for pattern, _ in TABLE if not any(map(pattern.fullmatch, texts))] == []
 
 

@@ -120,9 +120,9 @@ def test_two_studies_of_one_patient_are_refused(tmp_path: Path) -> None:
     ("contents", "words"),
     [
         ([], "no file"),
-        ([encoded(gradient())], "no DICOM file among the 1"),
-        ([zip_bytes({"a.txt": b"text", "b.txt": b"text"})], "no DICOM file among the 2"),
-        ([zip_bytes({})], "no DICOM file among the 0"),
+        ([encoded(gradient())], "no uploaded file is DICOM \\(number of files: 1\\)"),
+        ([zip_bytes({"a.txt": b"text", "b.txt": b"text"})], "no uploaded file is DICOM \\(number of files: 2\\)"),
+        ([zip_bytes({})], "no uploaded file is DICOM \\(number of files: 0\\)"),
         ([zip_bytes({"one.dcm": b""})], "the file is empty"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import highdicom
 import httpx
@@ -129,6 +130,24 @@ def test_metadata_is_what_the_file_states_and_leads_to_its_bulk_data(web: DicomW
     assert uri.startswith(f"{web.url}/dicom-web/studies{IMAGE}")
     [(_, pixels)] = parts_of(web.get(uri.partition("/studies")[2]))
     assert pixels == stated.PixelData
+
+
+def test_viewers_find_the_images_of_a_segmentation(web: DicomWebServer) -> None:
+    """OHIF shows a black window where series or frame of reference are others."""
+    by_modality: dict[str, list[dict[str, Any]]] = {}
+    for item in web.get(f"/{STUDY_UID}/metadata", accept="application/dicom+json").json():
+        by_modality.setdefault(values(item, "00080060")[0], []).append(item)
+    (masks,) = by_modality["SEG"]
+    images = by_modality["CT"]
+    (series,) = values(masks, "00081115")
+    assert {values(image, "0020000E")[0] for image in images} == set(values(series, "0020000E"))
+    assert {values(image, "00200052")[0] for image in images} == set(values(masks, "00200052"))
+    referred = {values(item, "00081155")[0] for item in values(series, "0008114A")}
+    assert referred <= {values(image, "00080018")[0] for image in images}
+    for report in by_modality["SR"]:
+        (study,) = values(report, "0040A375")
+        evidence = {values(item, "0020000E")[0] for item in values(study, "00081115")}
+        assert evidence == {*values(series, "0020000E"), *values(masks, "0020000E")}
 
 
 def test_frames_and_pictures_of_an_image(web: DicomWebServer, files: list[bytes]) -> None:

@@ -95,6 +95,14 @@ def test_a_study_states_its_counts_and_its_address(web: DicomWebServer) -> None:
     assert values(study, "00100010") == [{"Alphabetic": "Curie^Marie"}]
 
 
+def test_a_study_that_is_not_analysed_yet_states_its_modality(web: DicomWebServer) -> None:
+    study_uid = f"{STUDY_UID}.5"
+    assert web.stow(ct_files(1, study_uid=study_uid), "fay").status_code == 200
+    (found,) = web.get("", "fay", StudyInstanceUID=study_uid).json()
+    assert values(found, "00080061") == ["CT"], "OHIF lists no study after one without a modality"
+    assert uids(web, "fay", ModalitiesInStudy="CT") == [study_uid]
+
+
 def test_the_series_of_a_study_are_images_and_objects_of_the_result(web: DicomWebServer) -> None:
     found = web.get(f"/{STUDY_UID}/series", accept="application/json").json()
     assert [values(item, "00080060")[0] for item in found] == ["CT", *DERIVED]
@@ -143,14 +151,16 @@ def test_others_find_nothing_and_each_access_is_recorded(web: DicomWebServer) ->
         assert foreign.json() | {"request_id": ""} == unknown.json() | {"request_id": ""}
     root = web.headers("root", "studies all-studies")
     own = web.url + "/dicom-web/studies/1.2.826.0.1.3680043.8.498.78/series"
-    assert httpx.get(own, headers=root, trust_env=False).status_code == 200
-    [study] = httpx.get(f"{web.url}/v1/studies", headers=web.headers("gil"), trust_env=False).json()["items"]
+    assert httpx.get(own, headers=root, trust_env=False, timeout=60).status_code == 200
+    [study] = httpx.get(f"{web.url}/v1/studies", headers=web.headers("gil"), trust_env=False, timeout=60).json()[
+        "items"
+    ]
 
     async def recorded() -> list[tuple[str, str | None]]:
         async with open_database(web.settings.database_url, MIGRATIONS, "studies") as database:
             return [(item.event, item.actor) for item in await accesses_of(database, study["id"])]
 
     assert asyncio.run(recorded()) == [("created", "gil"), ("read", "root")]
-    assert httpx.get(own, trust_env=False).status_code == 401
-    no_scope = httpx.get(own, headers=web.headers("gil", "analyses"), trust_env=False)
+    assert httpx.get(own, trust_env=False, timeout=60).status_code == 401
+    no_scope = httpx.get(own, headers=web.headers("gil", "analyses"), trust_env=False, timeout=60)
     assert no_scope.status_code == 403

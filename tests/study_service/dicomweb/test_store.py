@@ -22,7 +22,7 @@ A, B = "1.2.826.0.1.3680043.8.498.91", "1.2.826.0.1.3680043.8.498.92"
 
 
 def studies(web: DicomWebServer, subject: str) -> list[dict[str, object]]:
-    answer = httpx.get(f"{web.url}/v1/studies", headers=web.headers(subject), trust_env=False)
+    answer = httpx.get(f"{web.url}/v1/studies", headers=web.headers(subject), trust_env=False, timeout=60)
     found: list[dict[str, object]] = answer.json()["items"]
     return found
 
@@ -84,7 +84,7 @@ def test_the_rules_of_an_upload_hold(web: DicomWebServer) -> None:
         sent = headers | web.headers("ned") | changes
         return httpx.post(url, content=content, headers=sent, timeout=60, trust_env=False)
 
-    assert httpx.post(url, content=content, headers=headers, trust_env=False).status_code == 401
+    assert httpx.post(url, content=content, headers=headers, trust_env=False, timeout=60).status_code == 401
     assert post(**{"content-type": "application/dicom"}).status_code == 415
     assert post(**{"content-type": headers["content-type"].replace("dicom", "dicom+json")}).status_code == 415
     assert post(accept="application/dicom+xml").status_code == 406

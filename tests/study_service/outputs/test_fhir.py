@@ -11,7 +11,7 @@ from fhir.resources.R4B.bundle import Bundle
 from study_service.outputs.context import OutputContext
 from study_service.outputs.fhir import fhir_bundle
 from study_service.outputs.pdf import report_pdf
-from tests.support.derived_study import StudyOptions, derived_study
+from tests.support.derived_study import StudyOptions, derived_study, with_lesions
 from tests.support.fhir_validator import errors_of
 
 _STUDIES = {
@@ -30,6 +30,12 @@ def resources_of(context: OutputContext) -> dict[str, list[dict[str, Any]]]:
     for entry in json.loads(fhir_bundle(context))["entry"]:
         found.setdefault(entry["resource"]["resourceType"], []).append(entry["resource"])
     return found
+
+
+def test_both_validators_accept_many_lesions(tmp_path: Path) -> None:
+    content = fhir_bundle(with_lesions(derived_study(), 12))
+    assert errors_of(content, tmp_path) == []
+    Bundle.model_validate_json(content)
 
 
 @pytest.mark.parametrize("name", _STUDIES)

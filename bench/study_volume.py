@@ -1,14 +1,13 @@
-"""Slices for the benchmark of studies, as the study worker sends them."""
+"""The volume for the benchmark of studies, as the study worker reads it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from bench.measurement import MeasurementFailed
-from hepar.imaging.ct_image import LIVER_WINDOW, GreyImage
 from hepar.imaging.errors import StudyError
 from hepar.imaging.study import load_volume, read_headers
-from hepar.imaging.volume import CtVolume, grey_levels
+from hepar.imaging.volume import CtVolume
 
 SAMPLE_STUDY = Path("samples/study.zip")
 
@@ -23,12 +22,3 @@ def volume_of(source: Path) -> CtVolume:
         return load_volume(paths, read_headers(paths))
     except StudyError as error:
         raise MeasurementFailed(f"{source}: {error}") from error
-
-
-def slices_of(source: Path) -> tuple[GreyImage, float]:
-    """(slices, rows, columns) as the worker sends them, and the distance between slices in millimetres.
-
-    Raises MeasurementFailed.
-    """
-    volume = volume_of(source)
-    return grey_levels(volume.hu, LIVER_WINDOW), volume.geometry.spacing_mm[0]
