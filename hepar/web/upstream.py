@@ -242,9 +242,12 @@ class Upstream:
 
 @asynccontextmanager
 async def open_upstream(url: str, purpose: str, connections_max: int = 100) -> AsyncIterator[Upstream]:
-    """Keeps connections open while the context lasts. Keeps no cookies: they would go to other callers' requests."""
+    """Keeps connections open while the context lasts. Keeps no cookies: they would go to other callers' requests.
+
+    Each new connection asks for the address again: a container that is replaced gets another one.
+    """
     async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=connections_max, keepalive_timeout=_IDLE_S),
+        connector=aiohttp.TCPConnector(limit=connections_max, keepalive_timeout=_IDLE_S, use_dns_cache=False),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"accept-encoding": "identity"},
         skip_auto_headers=("content-type", "user-agent"),

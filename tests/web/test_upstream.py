@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -240,3 +241,25 @@ def test_silence_is_measured_in_the_answer_and_not_during_the_upload() -> None:
 
     run(peer, scenario)
     assert peer.bodies == [b"abc"]
+
+
+def test_a_service_that_moves_to_another_address_is_found_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    addresses, real = ["127.0.0.2"], socket.getaddrinfo
+
+    def resolved(host: str, *arguments: object, **options: object) -> object:
+        return real(addresses[-1] if host == "moving.test" else host, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+
+    async def scenario() -> None:
+        before, after = Peer(DONE + b"\r\nno", ends=True), Peer(DONE + b"\r\nok")
+        first = await asyncio.start_server(before.serve, addresses[-1], 0)
+        port = first.sockets[0].getsockname()[1]
+        async with asyncio.timeout(LONG_S), open_upstream(f"http://moving.test:{port}", "testing") as upstream:
+            async with first:
+                assert (await upstream.request("GET", "/", Deadline.after(LONG_S))).content == b"no"
+            addresses.append("127.0.0.3")
+            async with await asyncio.start_server(after.serve, addresses[-1], port):
+                assert (await upstream.request("GET", "/", Deadline.after(LONG_S))).content == b"ok"
+
+    asyncio.run(scenario())
