@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import hold_requests, sign_up, wait_for_held, wait_until_drawn
 from tests.browser.finding_steps import add_missed_lesion, outline_first_finding
 from tests.browser.test_accessibility import check
-from tests.browser.test_report import open_finished_study
+from tests.browser.test_report import open_finished_study, send_study
 from tests.support.light_stack import LightStack, light_stack
 
 RECORD_TEXT = """
@@ -20,6 +20,15 @@ RECORD_TEXT = """
     CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
         window.written.set(text, [x, y]);
         fillText.call(this, text, x, y);
+    };
+"""
+RECORD_SCALE = """
+    const drawImage = CanvasRenderingContext2D.prototype.drawImage;
+    CanvasRenderingContext2D.prototype.drawImage = function (...parameters) {
+        const { a, d, e, f } = this.getTransform();
+        const [across, down, left, top] = [a, d, e, f].map((value) => value / devicePixelRatio);
+        if (this.canvas.role === "img") window.drawn = { across, down, left, top };
+        drawImage.apply(this, parameters);
     };
 """
 EDGE_PX = 40
@@ -60,6 +69,17 @@ def test_the_worklist_says_that_it_loads_that_it_failed_and_that_it_is_offline(p
     expect(page.get_by_text("You are offline")).to_have_count(0)
 
 
+def test_the_worklist_follows_a_running_study(page: Page, web: LightStack) -> None:
+    study_id = send_study(page)
+    row = page.get_by_role("row").nth(1)
+    expect(row).to_contain_text("queued")
+    for done in (2, 5):
+        web.begin_study(study_id, done, 6)
+        expect(row).to_contain_text(f"{done} of 6 slices of the liver analysed")
+    web.finish_study(study_id)
+    expect(row).to_contain_text("1 lesion, largest 24.7 mm")
+
+
 def test_sides_slice_and_window_are_written_on_the_image(page: Page, web: LightStack) -> None:
     page.add_init_script(RECORD_TEXT)
     open_finished_study(page, web)
@@ -76,6 +96,36 @@ def test_sides_slice_and_window_are_written_on_the_image(page: Page, web: LightS
         x, y = written[corner]
         assert x < EDGE_PX
         assert y > box["height"] - 2 * EDGE_PX
+
+
+def test_two_fingers_zoom_and_move_the_image(page: Page, web: LightStack) -> None:
+    page.add_init_script(RECORD_SCALE)
+    open_finished_study(page, web)
+    wait_until_drawn(page)
+    box = page.locator("canvas[role=img]").bounding_box()
+    assert box is not None
+    middle = (box["width"] / 2, box["height"] / 2)
+    touch = page.context.new_cdp_session(page)
+
+    def fingers(kind: str, distance: float, right: float = 0) -> None:
+        ends = [middle[0] - distance / 2 + right, middle[0] + distance / 2 + right]
+        points = [{"x": box["x"] + x, "y": box["y"] + middle[1], "id": number} for number, x in enumerate(ends)]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [] if kind == "touchEnd" else points})
+
+    def under_the_middle(drawn: dict[str, float]) -> tuple[float, float]:
+        return (middle[0] - drawn["left"]) / drawn["across"], (middle[1] - drawn["top"]) / drawn["down"]
+
+    fitted = page.evaluate("window.drawn")
+    fingers("touchStart", 100)
+    fingers("touchMove", 200)
+    page.wait_for_function("(fitted) => window.drawn.across > 1.98 * fitted.across", arg=fitted)
+    zoomed = page.evaluate("window.drawn")
+    assert [zoomed[name] for name in ("across", "down")] == pytest.approx([2 * fitted["across"], 2 * fitted["down"]])
+    assert under_the_middle(zoomed) == pytest.approx(under_the_middle(fitted))
+    fingers("touchMove", 200, right=30)
+    page.wait_for_function("(zoomed) => window.drawn.left > zoomed.left + 29", arg=zoomed)
+    assert page.evaluate("window.drawn") == pytest.approx(zoomed | {"left": zoomed["left"] + 30})
+    fingers("touchEnd", 200)
 
 
 def test_n_and_p_jump_to_the_next_finding_above_and_below(page: Page, web: LightStack) -> None:

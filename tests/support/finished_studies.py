@@ -204,6 +204,20 @@ def fail_study(settings: StudySettings, study_id: str) -> None:
     asyncio.run(_end(settings, study_id, failed=True))
 
 
+def begin_study(settings: StudySettings, study_id: str, slices_done: int, slices_total: int) -> None:
+    """As a worker in the middle of the inference leaves it; a study that was begun before goes on."""
+
+    async def begin() -> None:
+        keys = load_key_ring(settings.key_file)
+        async with open_database(settings.database_url, MIGRATIONS, "studies") as database:
+            rules = QueueRules(0.0, retry_s=0.0, tries_max=3, destinations_of=settings.automatic_destinations)
+            queue = JobQueue(database, keys, "test", rules)
+            job = await _claimed(queue, study_id)
+            await queue.progress(job, "inference", slices_done=slices_done, slices_total=slices_total)
+
+    asyncio.run(begin())
+
+
 def fill_corrections(settings: StudySettings, study_id: str) -> None:
     """The first version gets as many corrections as it may have."""
 

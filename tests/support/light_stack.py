@@ -19,7 +19,7 @@ from local_stack.demo import state_variables
 from local_stack.settings import StackSettings
 from study_service.app import create_app as create_study
 from study_service.settings import StudySettings
-from tests.support.finished_studies import GEOMETRY, fail_study, finish_study, small_study
+from tests.support.finished_studies import GEOMETRY, begin_study, fail_study, finish_study, small_study
 from tests.support.serving import serving
 from tests.support.stack import Stack
 
@@ -35,6 +35,10 @@ class LightStack(Stack):
         """As a worker does, with the result of `small_study`. In a thread: Playwright's event loop runs in this one."""
         with ThreadPoolExecutor(1) as pool:
             pool.submit(finish_study, self.study, study_id, SOP_UIDS, **small_study()).result()
+
+    def begin_study(self, study_id: str, slices_done: int, slices_total: int) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(begin_study, self.study, study_id, slices_done, slices_total).result()
 
     def finish_volume(self, study_id: str, geometry: VolumeGeometry, liver: tuple[int, int]) -> None:
         """The same with another volume. liver: its first and last slice."""
