@@ -13,7 +13,7 @@ from pydicom.uid import UID
 from pynetdicom.association import Association
 
 from study_service.destinations.configuration import DicomDestination
-from study_service.destinations.sender import SendFailed
+from study_service.destinations.sender import SendFailed, refusal
 from study_service.dicom_network.association import AssociationRefused, associated, peer_of
 
 _VERIFICATION = UID("1.2.840.10008.1.1")
@@ -56,11 +56,11 @@ class DicomSender:
         with associated(self._peer, {item.SOPClassUID for item in objects.values()}) as association:
             for name, item in objects.items():
                 if not _is_accepted(association, item):
-                    refused.append(f"{name} ({item.SOPClassUID.name} is not supported)")
+                    refused.append((name, f"{item.SOPClassUID.name} is not supported"))
                 elif (status := _stored(association, item)) is not None:
-                    refused.append(f"{name} (status {status:04X}h)")
+                    refused.append((name, f"status {status:04X}h"))
         if refused:
-            raise SendFailed(f"the archive refuses {', '.join(refused)}", permanent=True)
+            raise SendFailed(refusal(refused), permanent=True)
 
 
 def _is_accepted(association: Association, item: Dataset) -> bool:

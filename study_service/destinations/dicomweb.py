@@ -12,7 +12,7 @@ import httpx
 import pydicom
 
 from study_service.destinations.configuration import DicomWebDestination
-from study_service.destinations.sender import SendFailed
+from study_service.destinations.sender import SendFailed, refusal
 from study_service.dicomweb.client import DicomWebClient
 
 _JSON = "application/dicom+json"
@@ -85,13 +85,13 @@ def check_outcome(status: int, body: bytes, outputs: Mapping[str, bytes]) -> Non
     names = {str(pydicom.dcmread(io.BytesIO(content)).SOPInstanceUID): name for name, content in outputs.items()}
     reasons = [_value(item, _REASON) for item in failed]
     stated = [
-        f"{names.get(str(_value(item, _UID)), 'an object')} (reason {_hexadecimal(reason)})"
+        (names.get(str(_value(item, _UID)), "an object"), f"reason {_hexadecimal(reason)}")
         for item, reason in zip(failed, reasons, strict=True)
     ]
     if others:
-        stated.append(f"{others} without a name")
+        stated.append((f"{others} without a name", "reason not given"))
     may_pass = bool(reasons) and all(reason in _OUT_OF_RESOURCES for reason in reasons) and not others
-    raise SendFailed(f"the archive refuses {', '.join(stated)}", permanent=not may_pass)
+    raise SendFailed(refusal(stated), permanent=not may_pass)
 
 
 def _hexadecimal(reason: object) -> str:

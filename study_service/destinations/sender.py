@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 
@@ -16,6 +16,15 @@ class SendFailed(Exception):
         super().__init__(reason)
         self.reason = reason
         self.permanent = permanent
+
+
+def refusal(refused: Iterable[tuple[str, str]]) -> str:
+    """The reason of a failed send, by why. refused: names of outputs, each with why."""
+    names: dict[str, list[str]] = {}
+    for name, why in refused:
+        names.setdefault(why, []).append(name)
+    stated = [f"{', '.join(items)} ({why})" for why, items in names.items()]
+    return f"the archive refuses {'; '.join(stated)}"
 
 
 class Sender(Protocol):

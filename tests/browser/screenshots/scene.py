@@ -138,9 +138,11 @@ def _add_finished_studies(scene: Scene, client: httpx.Client) -> None:
 
 def _add_unfinished_studies(scene: Scene, client: httpx.Client, worker: psutil.Process) -> None:
     header = {"PatientID": "HEPAR-PHANTOM-3", "AccessionNumber": "HEPAR-12", "StudyDate": "20260302"}
-    scene.studies["running"] = _sent(client, "Phantom 3", sample_part(header=header))
-    _wait_for(client, scene.studies["running"], lambda study: study["progress"]["slices_done"] > 0)
+    study_id = scene.studies["running"] = _sent(client, "Phantom 3", sample_part(header=header))
+    _wait_for(client, study_id, lambda study: study["progress"]["slices_done"] > 0, every_s=0.01)
     worker.suspend()
+    status = checked(client.get(f"/v1/studies/{study_id}")).json()["status"]
+    assert status == "running", "the worker was stopped too late: run it again"
     header |= {"PatientID": "HEPAR-PHANTOM-4", "AccessionNumber": "HEPAR-13"}
     scene.studies["queued"] = _sent(client, "Phantom 4", sample_part(header=header))
 
@@ -151,8 +153,8 @@ def _sent(client: httpx.Client, name: str, content: bytes) -> str:
     return str(answer.json()["id"])
 
 
-def _wait_for(client: httpx.Client, study_id: str, reached: Any) -> None:  # noqa: ANN401
-    _wait(lambda: reached(checked(client.get(f"/v1/studies/{study_id}")).json()))
+def _wait_for(client: httpx.Client, study_id: str, reached: Any, every_s: float = 0.5) -> None:  # noqa: ANN401
+    _wait(lambda: reached(checked(client.get(f"/v1/studies/{study_id}")).json()), every_s)
 
 
 def _send(scene: Scene, client: httpx.Client) -> None:
@@ -168,8 +170,8 @@ def _states(client: httpx.Client, path: str) -> Mapping[str, str]:
     return {send["destination"]: send["status"] for send in sends if send["attempts"] > 0}
 
 
-def _wait(reached: Any) -> None:  # noqa: ANN401
+def _wait(reached: Any, every_s: float = 0.5) -> None:  # noqa: ANN401
     ends_at = time.monotonic() + _ANALYSED_S
     while not reached():
         assert time.monotonic() < ends_at, "the stack does not get there"
-        time.sleep(0.5)
+        time.sleep(every_s)

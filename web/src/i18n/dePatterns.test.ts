@@ -27,8 +27,9 @@ test("messages within messages and joined phrases are translated", () => {
   expect(germanText("axial, original, soft kernel, portal venous, 41 slices over 205 mm")).toBe(
     "axial, original, weicher Faltungskern, portalvenöse Phase, 41 Schichten über 205 mm",
   );
-  expect(germanText("the archive refuses report.dcm (status A900h), an object (reason not given)")).toBe(
-    "Das Archiv lehnt ab: report.dcm (Status A900h), ein Objekt (ohne Angabe eines Grundes)",
+  const refused = "segmentation.dcm, report.dcm (status A900h); an object, 2 without a name (reason not given)";
+  expect(germanText(`the archive refuses ${refused}`)).toBe(
+    "Das Archiv lehnt ab: segmentation.dcm, report.dcm (Status A900h); ein Objekt, weitere ohne Namen: 2 (ohne Angabe eines Grundes)",
   );
 });
 

@@ -31,9 +31,10 @@ const TERMS: Record<string, string> = {
   cancelled: "abgebrochen",
   waiting: "wartet",
   sent: "gesendet",
-  "an object": "ein Objekt",
 };
 const SEPARATOR = /(; |, )/;
+/** Separators and names of files are the same in both languages. */
+const SAME = /^(; |, |\S+\.dcm)$/;
 
 /** undefined for a message that is not known here. */
 export function germanText(message: string): string | undefined {
@@ -48,7 +49,7 @@ export function germanText(message: string): string | undefined {
 function germanPhrases(message: string): string | undefined {
   const parts = message.split(SEPARATOR);
   if (parts.length === 1) return undefined;
-  const translated = parts.map((part) => (SEPARATOR.test(part) ? part : germanText(part)));
+  const translated = parts.map((part) => (SAME.test(part) ? part : germanText(part)));
   return translated.includes(undefined) ? undefined : translated.join("");
 }
 

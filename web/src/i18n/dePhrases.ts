@@ -51,7 +51,8 @@ export const PHRASES: readonly Pattern[] = [
   [/^(\d+) slices are more than can be read$/, "$1 Schichten sind mehr, als gelesen werden können"],
   [/^(\S+\.dcm) \((.+) is not supported\)$/, "$1 ($2 wird nicht unterstützt)"],
   [/^(\S+\.dcm|an object) \(status (\w+)\)$/, "$1 (Status $2)"],
-  [/^(\S+\.dcm|an object) \(reason (\w+)\)$/, "$1 (Grund $2)"],
-  [/^(\S+\.dcm|an object) \(reason not given\)$/, "$1 (ohne Angabe eines Grundes)"],
+  [/^(\S+\.dcm|an object|\d+ without a name) \(reason not given\)$/, "$1 (ohne Angabe eines Grundes)"],
+  [/^(\S+\.dcm|an object|\d+ without a name) \(reason (\w+)\)$/, "$1 (Grund $2)"],
+  [/^an object$/, "ein Objekt"],
   [/^(\d+) without a name$/, "weitere ohne Namen: $1"],
 ];
