@@ -22,6 +22,7 @@ LIVER = (
     f"[evidence in the liver]({LOG}#2026-11-26-evidence-in-the-liver-and-what-else-was-measured-on-the-same-networks)"
 )
 TEACHER = f"[a teacher]({LOG}#2026-11-26-classifiers-from-nothing-and-from-the-shipped-ones-with-a-teacher)"
+STUDENTS = f"[five students]({LOG}#2026-11-27-all-five-classifiers-with-the-teacher-and-the-learning-curve)"
 STAGES = f"[a threshold for each stage]({LOG}#2026-11-25-a-threshold-for-each-stage-of-the-vote)"
 BRIGHTNESS = f"[grey levels by the liver, and other ways without training]({LOG}#2026-11-26-the-input-without-training)"
 
@@ -30,10 +31,10 @@ TRIED = {
     "left lobe": (REAL,),
     "small lesions": (REAL, VIEW),
     "boxes outside of the liver": (GATE, VIEW),
-    "other scanners": (STAGES, LIVER, TEACHER, BRIGHTNESS),
-    "tumour or none": (LIVER, TEACHER, BRIGHTNESS),
-    "type": (STAGES, LIVER, TEACHER),
-    "calibration": (LIVER,),
+    "other scanners": (STAGES, LIVER, TEACHER, STUDENTS, BRIGHTNESS),
+    "tumour or none": (LIVER, TEACHER, STUDENTS, BRIGHTNESS),
+    "type": (STAGES, LIVER, TEACHER, STUDENTS),
+    "calibration": (LIVER, STUDENTS),
     "perturbed images": (LIVER, VIEW, BRIGHTNESS),
 }
 """What was tried for each topic of an aim."""
