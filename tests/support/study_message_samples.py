@@ -50,14 +50,16 @@ SAMPLES: dict[tuple[str, str], tuple[str, ...]] = {
         "the archive supports none of the kinds of objects",
         "the archive does not answer, or ends the connection",
     ),
-    ("dicom", "', '.join(refused)"): (
-        "report.dcm (status A900h)",
-        "report.dcm (Encapsulated PDF Storage is not supported), segmentation.dcm (status A900h)",
+    ("dicom", "refusal(refused)"): (
+        "the archive refuses report.dcm (status A900h)",
+        "the archive refuses report.dcm (Encapsulated PDF Storage is not supported); a.dcm, b.dcm (status A900h)",
     ),
     ("dicom", "status"): ("A701",),
     ("dicomweb", "status"): ("502",),
     ("dicomweb", "type(error).__name__"): ("ConnectTimeout",),
-    ("dicomweb", "', '.join(stated)"): ("report.dcm (reason 0122h), an object (reason not given), 2 without a name",),
+    ("dicomweb", "refusal(stated)"): (
+        "the archive refuses report.dcm (reason 0122h); an object, an object (reason not given); 2 without a name",
+    ),
     ("fhir", "refused[0][:3]"): ("404",),
     ("fhir", "len(ids)"): ("2",),
     ("fhir", "status"): ("422",),

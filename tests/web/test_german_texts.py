@@ -20,6 +20,7 @@ I18N = ROOT / "web/src/i18n"
 _ENTRY = re.compile(r'\[\s*/\^(?P<pattern>.+)\$/,\s*(?P<german>"(?:[^"\\]|\\.)*"),?\s*\]')
 _PLACEHOLDER = re.compile(r"\{[^}]*\}")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
+_FILE_NAME = re.compile(r"\S+\.dcm")  # the same in both languages
 Table = list[tuple[re.Pattern[str], str]]
 
 
@@ -64,12 +65,12 @@ def phrases_of_messages() -> list[str]:
             case ast.Tuple(elts=[ast.Compare() | ast.UnaryOp() | ast.Call() | ast.BoolOp(), ast.JoinedStr() as text]):
                 texts.append(_PLACEHOLDER.sub(_sample, ast.unparse(text)[2:-1]))
     texts += [
-        text
+        text.removeprefix("the archive refuses ")
         for (module, name), found in SAMPLES.items()
-        if module.startswith("dicom") and "join" in name
+        if module.startswith("dicom") and name.startswith("refusal(")
         for text in found
     ]
-    return [phrase for text in texts for phrase in re.split("; |, ", text)]
+    return [phrase for text in texts for phrase in re.split("; |, ", text) if not _FILE_NAME.fullmatch(phrase)]
 
 
 def _sample(placeholder: re.Match[str]) -> str:
