@@ -6,6 +6,7 @@ import asyncio
 import gc
 import math
 import os
+import resource
 import signal
 import time
 import traceback
@@ -46,6 +47,22 @@ def decoded(decoder: ImageDecoder, content: bytes, within_s: float = LONG_S) -> 
 def test_workers_share_what_their_fork_server_imported(decoder: ImageDecoder) -> None:
     """A collection leaves frozen objects alone, and with them the pages that they are on."""
     assert decoder._working_pool().schedule(gc.get_freeze_count).result(LONG_S) > 10_000
+
+
+def _page_faults(content: bytes) -> float:
+    """Of one slice, after the first ones."""
+    faults = []
+    for _ in range(15):
+        decode_worker.decode_and_prepare(content, None, (), with_preview=False)
+        faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+    return (faults[-1] - faults[4]) / 10
+
+
+def test_the_memory_of_a_slice_is_used_again_for_the_next_one(decoder: ImageDecoder) -> None:
+    """Memory that is returned to the kernel and mapped again has a page fault for each 4 KiB."""
+    slice_of_a_study = dicom_bytes(ct_dataset(np.tile(np.linspace(-200, 400, 512).astype(np.int32), (512, 1))))
+    pages_of_one_array = 512 * 512 * 4 / 4096
+    assert decoder._working_pool().schedule(_page_faults, (slice_of_a_study,)).result(LONG_S) < pages_of_one_array
 
 
 def test_pictures_and_dicom_are_decoded_by_workers(decoder: ImageDecoder) -> None:
