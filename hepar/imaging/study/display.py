@@ -70,6 +70,7 @@ def square(slice_hu: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.
     return np.asarray(picture.resize((shape[1], shape[0]), Image.Resampling.BILINEAR), dtype=np.float32)
 
 
-def as_int16(hu: NDArray[np.floating]) -> NDArray[np.int16]:
+def as_int16(hu: NDArray[np.floating] | NDArray[np.int16]) -> NDArray[np.int16]:
     """Whole Hounsfield units; nothing is darker than air."""
-    return np.asarray(np.clip(np.rint(hu), AIR_HU, _HU_MAX), dtype=np.int16)
+    whole = hu if hu.dtype == np.int16 else np.rint(hu)
+    return np.asarray(np.clip(whole, AIR_HU, _HU_MAX), dtype=np.int16)

@@ -226,14 +226,15 @@ def _values(file: BinaryIO, header: NiftiHeader) -> NDArray[np.int16]:
     return hu
 
 
-def _slabs(file: BinaryIO, header: NiftiHeader) -> Iterator[NDArray[np.float64]]:
+def _slabs(file: BinaryIO, header: NiftiHeader) -> Iterator[NDArray[np.float64] | NDArray[np.int16]]:
     """(first axis, second axis) values of each place on the third axis. Raises NoUsableSeries, EOFError."""
+    is_plain = np.can_cast(header.dtype, np.int16) and (header.slope, header.intercept) == (1, 0)
     _exactly(file, header.offset_bytes - file.tell())
     slab_bytes = header.shape[0] * header.shape[1] * header.dtype.itemsize
     darkest, lightest = math.inf, -math.inf
     for _ in range(header.shape[2]):
         stored = np.frombuffer(_exactly(file, slab_bytes), dtype=header.dtype)
-        values = stored.astype(np.float64) * header.slope + header.intercept
+        values = stored.astype(np.int16) if is_plain else stored.astype(np.float64) * header.slope + header.intercept
         if not np.isfinite(values).all():
             raise NoUsableSeries("the NIfTI volume has values that are not numbers")
         darkest, lightest = min(darkest, float(values.min())), max(lightest, float(values.max()))
