@@ -20,7 +20,7 @@ class CompareVotes(Command):
         from training.classifier.fit import BEST_WEIGHTS
         from training.evaluation.judged_slices import real_slices, window_of
         from training.evaluation.shipped_models import SEGMENTER, models_of_task, shipped_models
-        from training.evaluation.validation_votes import COLUMNS, member, scores, validation_images
+        from training.evaluation.validation_votes import COLUMNS, choices, member, scores, validation_images
         from training.prepared.dataset import require_same_split
 
         context.require_data()
@@ -39,6 +39,7 @@ class CompareVotes(Command):
         votes = {"shipped: vote": shipped, "with those of the run: vote": shipped | trained}
         for name, new in trained.items():
             votes |= {f"shipped: {name}": {name: shipped[name]}, f"of the run: {name}": {name: new}}
+        votes |= choices(shipped, trained)
         print(f"| networks | {' | '.join(COLUMNS)} |")
         print(f"|{'---|' * (len(COLUMNS) + 1)}")
         for row, members in votes.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,15 @@ def member(model: Model, known: ValidationImages) -> Member:
         return all_logits_in_liver(run_model_on(model, images)["activation"], livers, pooling)
 
     return Member(logits(known.images, known.livers), logits(known.real_images, known.real_livers))
+
+
+def choices(shipped: Mapping[str, Member], trained: Mapping[str, Member]) -> dict[str, dict[str, Member]]:
+    """Votes with some of the trained networks in the place of the shipped ones, neither none nor all."""
+    return {
+        f"of the run: {', '.join(chosen)}: vote": {**shipped, **{name: trained[name] for name in chosen}}
+        for count in range(1, len(trained))
+        for chosen in combinations(trained, count)
+    }
 
 
 def scores(members: Mapping[str, Member], known: ValidationImages) -> list[float]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from training.evaluation.validation_votes import COLUMNS, FOLDS, Member, ValidationImages, scores
+from training.evaluation.validation_votes import COLUMNS, FOLDS, Member, ValidationImages, choices, scores
 
 COUNT = 210
 
@@ -59,3 +59,11 @@ def test_temperatures_come_from_other_patients(known: ValidationImages) -> None:
     honest = dict(zip(COLUMNS, scores({"a": overfitted}, known), strict=True))["log loss"]
     together = replace(known, folds=np.arange(COUNT) % FOLDS)
     assert honest > dict(zip(COLUMNS, scores({"a": overfitted}, together), strict=True))["log loss"] + 0.2
+
+
+def test_votes_are_also_compared_with_some_of_the_trained_networks(known: ValidationImages) -> None:
+    shipped = {name: member(known.labels, 10, 1.0) for name in "abc"}
+    trained = {name: member(known.labels, 5, 1.0) for name in "ab"}
+    found = choices(shipped, trained)
+    assert list(found) == ["of the run: a: vote", "of the run: b: vote"]
+    assert found["of the run: b: vote"] == {"a": shipped["a"], "b": trained["b"], "c": shipped["c"]}
