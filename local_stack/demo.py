@@ -19,6 +19,7 @@ import psutil
 from hepar.contracts.analyses import Analysis, Classification, Detection
 from hepar.contracts.base import RESEARCH_USE_NOTICE
 from hepar.contracts.problems import Problem
+from hepar.contracts.wording import probability_text
 from local_stack.demo_client import DemoFailed, checked, signed_in_client
 from local_stack.readiness import wait_until_ready
 from local_stack.settings import StackSettings, on_free_ports
@@ -139,15 +140,15 @@ def result_lines(image: Path, answer: Analysis) -> list[str]:
 def _classification_lines(image: Path, part: Classification | Problem) -> list[str]:
     if isinstance(part, Problem):
         return [f"{image.name}: no classification ({part.title}: {part.detail})"]
-    if part.outcome == "out_of_scope":
+    if part.outcome == "out_of_scope" or part.probability is None:
         return [f"{image.name}: out of scope, {part.scope.reason if part.scope else ''}"]
     undecided = "tumour, type undecided" if part.tumour else "indeterminate"
     label = part.label or f"{undecided}, most probably {part.most_probable_label}"
     agreement = f"{part.agreeing_models} of {part.voting_models} models agree"
-    headline = f"{image.name}: {label} (probability {part.probability:.2f}, {agreement})"
+    headline = f"{image.name}: {label} (probability {probability_text(part.probability)}, {agreement})"
     votes = [
         f"  {vote.model:<20} {vote.label:<20} "
-        + "  ".join(f"{label} {probability:.2f}" for label, probability in vote.probabilities.items())
+        + "  ".join(f"{label} {probability_text(probability):<6}" for label, probability in vote.probabilities.items())
         for vote in part.votes
     ]
     warnings = [f"  note: {warning}" for warning in part.image.warnings]

@@ -15,6 +15,7 @@ from hepar.contracts.base import RESEARCH_USE_NOTICE
 from hepar.contracts.lesions import Lesion
 from hepar.contracts.studies import STUDIES_PATH, Study
 from hepar.contracts.study_results import StudyResult
+from hepar.contracts.wording import probability_text
 from local_stack.demo_client import DemoFailed, checked
 
 _ENDED = ("finished", "failed", "cancelled")
@@ -103,15 +104,17 @@ def _decision(result: StudyResult) -> str:
         text = result.label or ("tumour, type undecided" if result.tumour else "undecided")
     if result.tumour_probability is None:
         return text
-    return f"{text} (probability of a tumour {result.tumour_probability:.2f}, certainty {result.certainty})"
+    return (
+        f"{text} (probability of a tumour {probability_text(result.tumour_probability)}, certainty {result.certainty})"
+    )
 
 
 def _lesion_line(lesion: Lesion) -> str:
     volume = "" if lesion.volume_ml is None else f", {lesion.volume_ml:.1f} ml"
     size = f"{lesion.long_axis.length_mm:.0f} x {lesion.short_axis.length_mm:.0f} mm"
     return (
-        f"{lesion.id}  {size}{volume}, {lesion.label or 'type undecided'}, probability {lesion.probability:.2f}, "
-        f"slices {lesion.first_slice} to {lesion.last_slice}"
+        f"{lesion.id}  {size}{volume}, {lesion.label or 'type undecided'}, "
+        f"probability {probability_text(lesion.probability)}, slices {lesion.first_slice} to {lesion.last_slice}"
     )
 
 

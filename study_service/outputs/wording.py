@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from hepar.contracts.study_files import Language
+from hepar.contracts.wording import HIGHEST, LOWEST
 
 MISSING = "\N{EN DASH}"
 
@@ -33,7 +34,13 @@ class Wording:
         """share: 0 to 1. Never rounded to certainty."""
         if share is None:
             return MISSING
-        rounded = "> 99" if share > 0.99 else "< 1" if share < 0.01 else f"{100 * share:.0f}"
+        rounded = (
+            f"> {100 * HIGHEST:g}"
+            if share > HIGHEST
+            else f"< {100 * LOWEST:g}"
+            if share < LOWEST
+            else f"{100 * share:.0f}"
+        )
         return f"{rounded}{self.percent_sign}"
 
     def date(self, value: date) -> str:

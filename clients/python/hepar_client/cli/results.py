@@ -10,6 +10,7 @@ from typing import Any
 
 from hepar_client.contracts.analyses import Classification, Detection
 from hepar_client.contracts.problems import Problem
+from hepar_client.contracts.wording import probability_text
 from hepar_client.file_types import has_image_suffix
 
 COLUMNS = (
@@ -59,7 +60,7 @@ def sentence(result: FileResult) -> str:
     phrases = []
     if "outcome" in row:
         agreement = f"{row['agreeing_models']} of {row['voting_models']} models agree"
-        certainty = "" if row["probability"] is None else f" {row['probability']:.2f} ({agreement})"
+        certainty = "" if row["probability"] is None else f" {probability_text(row['probability'])} ({agreement})"
         phrases.append(f"{row['label'] or row['outcome'].replace('_', ' ')}{certainty}")
     if "boxes" in row:
         best = f", best score {row['best_score']:.2f}" if row["boxes"] else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hepar_client.contracts.lesions import Lesion
 from hepar_client.contracts.studies import Study
 from hepar_client.contracts.study_results import StudyResult
+from hepar_client.contracts.wording import probability_text
 
 
 def study_line(study: Study) -> str:
@@ -17,7 +18,7 @@ def study_line(study: Study) -> str:
     elif study.problem is not None:
         parts.append(f"{study.problem.title}: {study.problem.detail}")
     elif summary is not None:
-        certainty = "" if summary.probability is None else f" {summary.probability:.2f}"
+        certainty = "" if summary.probability is None else f" {probability_text(summary.probability)}"
         parts.append(f"{summary.label or summary.outcome.replace('_', ' ')}{certainty}, {_lesions(summary.lesions)}")
     return "  ".join(parts)
 
@@ -44,7 +45,11 @@ def _headline(result: StudyResult) -> str:
     label = result.label or ("tumour, type undecided" if result.tumour else "undecided")
     if result.tumour is False:
         label = "no tumour"
-    probability = "" if result.tumour_probability is None else f" (tumour probability {result.tumour_probability:.2f})"
+    probability = (
+        ""
+        if result.tumour_probability is None
+        else f" (tumour probability {probability_text(result.tumour_probability)})"
+    )
     return f"{label}{probability}, {_lesions(len(result.lesions))}"
 
 
@@ -53,7 +58,7 @@ def _lesion_line(lesion: Lesion) -> str:
     size = f"{lesion.long_axis.length_mm:.1f} x {lesion.short_axis.length_mm:.1f} mm"
     volume = "" if lesion.volume_ml is None else f", {lesion.volume_ml:.1f} ml"
     kind = lesion.label or "type undecided"
-    return f"  {lesion.id}: {size}{volume}, {kind}, probability {lesion.probability:.2f}, {slices}"
+    return f"  {lesion.id}: {size}{volume}, {kind}, probability {probability_text(lesion.probability)}, {slices}"
 
 
 def _lesions(count: int) -> str:
