@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,12 +18,14 @@ UNLIMITED = {"HEPAR_GATEWAY_ACCOUNT_PER_MINUTE": "1000000", "HEPAR_GATEWAY_ADDRE
 
 
 @contextmanager
-def running_stack_process(repository: Path | None = None, folder: Path = FOLDER / "stack") -> Iterator[RunningStack]:
-    """The whole stack on free ports, with the models of `repository`. folder: for its state; replaced."""
+def running_stack_process(repository: Path | None = None) -> Iterator[RunningStack]:
+    """The whole stack on free ports, with the models of `repository` and state of its own, deleted at the end."""
     settings = on_free_ports()
     if repository is not None:
         settings = settings.model_copy(update={"triton_model_repository": repository})
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    with running_stack(settings, folder, UNLIMITED) as process:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="stack-", dir=FOLDER) as folder,
+        running_stack(settings, Path(folder), UNLIMITED) as process,
+    ):
         yield RunningStack(settings, psutil.Process(process.pid), models_of(settings.triton_model_repository))

@@ -62,8 +62,8 @@ def _targets(folder: Path) -> Iterator[Targets]:
     installed = [peer for peer in PEERS if peer.environment.is_dir()]
     same = write_same_networks(shipped, folder / "models")
     with (
-        running_stack_process(same, folder / "same_networks") as same_work,
-        running_stack_process(shipped, folder / "as_shipped") as as_shipped,
+        running_stack_process(same) as same_work,
+        running_stack_process(shipped) as as_shipped,
         running_peers(installed, same, folder, IMAGE.read_bytes()) as peers,
     ):
         yield Targets(peers, {SAME_WORK: same_work, AS_SHIPPED: as_shipped}, folder)

@@ -34,13 +34,18 @@ class Classification(MLModel):
 
 
 async def main(models: str, port: int) -> None:
+    with tempfile.TemporaryDirectory() as metrics:
+        await serve(models, port, metrics)
+
+
+async def serve(models: str, port: int, metrics: str) -> None:
     settings = Settings(
         host="127.0.0.1",
         http_port=port,
         grpc_port=_free_port(),
         metrics_port=_free_port(),
         parallel_workers=os.cpu_count(),
-        metrics_dir=tempfile.mkdtemp(),
+        metrics_dir=metrics,
         debug=False,
     )
     server = MLServer(settings)
