@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,9 @@ from training.segmenter.background import Background, read_backgrounds, read_mas
 from training.sources import UnusableData
 
 SPACING_MM = 1.6
+
+SEGMENTER_ONLY = "abdomen_pelvis"
+"""The domain that trained the segmenter and none of the networks that are judged."""
 
 
 @dataclass(frozen=True)
@@ -94,12 +97,15 @@ class Judged:
 def real_slices(data: Path, series: Iterable[Path], window: Window) -> list[RealSlice]:
     """The real slices of validation and test patients in `data`, a folder of `prepare_segmentation`, then the series.
 
+    Those of SEGMENTER_ONLY are added, as of a test patient.
     series: DICOM folders of patients that no training saw, without outlines; each becomes a domain of its own.
     Raises UnusableData for a file that cannot be read.
     """
     slices = []
     for part in ("validation", "test"):
         slices += [_known(data, item) for item in read_backgrounds(data, part) if item.kind != "synthesised"]
+    others = [_known(data, item) for item in read_backgrounds(data, "train") if item.domain == SEGMENTER_ONLY]
+    slices += [replace(other, item=replace(other.item, part="test")) for other in others]
     side = slices[0].grey.shape[0]
     return slices + [item for folder in series for item in _series(folder, window, side)]
 

@@ -17,7 +17,9 @@ confirmed by somebody who is not a radiologist, who called them sure or probable
 out. A lesion is found if a fused box of either type overlaps it by 0.3 or more. Sizes are those of the box at 1.6 mm
 per pixel. Left means left of the middle of the body. The type of the lesions is not known, except in `crlm` and
 `crlm-ct-1004-41slice`, two patients with colorectal metastases. In `lits_117` and `crlm`, a region is a connected
-part of the outlined tumour in one slice.
+part of the outlined tumour in one slice. `abdomen_pelvis` is a CT of TotalSegmentator's tests: the segmenter was
+trained with it, classifiers and detectors were not. Nobody has looked for lesions in its liver; 60 of its slices show
+no liver.
 
 The thresholds and the gate were fitted on the validation patients, so that the figures of these are too good. Each
 figure comes from few patients."""

@@ -193,8 +193,12 @@ def run(tmp_path: Path) -> Path:
         for part in ("validation", "test")
     ]
     healthy = [Background(part, f"{part}_healthy", part, "msd", "healthy") for part in ("validation", "test")]
+    trained = [
+        Background("train", "train_healthy", "train", "msd", "healthy"),
+        Background("train", "abdomen", "abdomen", "abdomen_pelvis", "no_liver"),
+    ]
     write_backgrounds(
-        data, [write(data, item, masks) for item in boxed] + [write(data, item, dark) for item in healthy]
+        data, [write(data, item, masks) for item in boxed] + [write(data, item, dark) for item in (*healthy, *trained)]
     )
     (data / "manifest.jsonl").write_text("")
     return tmp_path
@@ -224,6 +228,8 @@ def test_the_gate_is_fitted_and_the_page_compares_with_the_repository_before(run
     assert "| before, without gate | 0.9 | 0 of 1 (0.00) |" in page
     assert "| before, with gate" not in page
     assert "| series | shipped, with gate |" in page
+    abdomen = next(line for line in page.splitlines() if line.startswith("| abdomen_pelvis | shipped, without gate |"))
+    assert "| 0.000 (0 on 1) |" in abdomen, "it trained the segmenter alone"
 
 
 def test_a_repository_without_fitted_detectors_is_refused(run: Path) -> None:
