@@ -209,7 +209,7 @@ mutation: .venv/.dev ## mutation tests of voting, calibration, fusion, activatio
 
 .PHONY: test-training
 test-training: .venv-training/.complete ## tests of training/, in its own environment, which reads every DICOM syntax as the services do
-	TF_CPP_MIN_LOG_LEVEL=3 .venv-training/bin/python -m pytest -W default --timeout 1800 --confcutdir tests/training tests/training \
+	TF_CPP_MIN_LOG_LEVEL=3 .venv-training/bin/python -m pytest -W default --timeout 3600 --confcutdir tests/training tests/training \
 	  tests/imaging/test_compressed_frames.py::test_a_whole_frame_is_read
 
 .PHONY: lint

@@ -14,7 +14,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 def run_training(
-    folder: Path, *arguments: str, configuration: str = "smoke", timeout_s: float = 600
+    folder: Path, *arguments: str, configuration: str = "smoke", timeout_s: float = 3000
 ) -> subprocess.CompletedProcess[str]:
     """Runs `python -m training` for the run in `folder`, with `folder`/models as the model repository."""
     command = [sys.executable, "-m", "training", "--configuration", configuration, "--folder", str(folder)]
