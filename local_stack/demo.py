@@ -140,7 +140,7 @@ def result_lines(image: Path, answer: Analysis) -> list[str]:
 def _classification_lines(image: Path, part: Classification | Problem) -> list[str]:
     if isinstance(part, Problem):
         return [f"{image.name}: no classification ({part.title}: {part.detail})"]
-    if part.outcome == "out_of_scope" or part.probability is None:
+    if part.probability is None:
         return [f"{image.name}: out of scope, {part.scope.reason if part.scope else ''}"]
     undecided = "tumour, type undecided" if part.tumour else "indeterminate"
     label = part.label or f"{undecided}, most probably {part.most_probable_label}"
