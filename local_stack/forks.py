@@ -64,7 +64,8 @@ def import_modules(modules: Sequence[str]) -> None:
 def _run(words: Sequence[str], environment: Mapping[str, str]) -> None:
     os.setsid()
     os.dup2(sys.stdout.fileno(), sys.stderr.fileno())
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    for stream in (sys.stdout, sys.stderr):  # a line is one write: the pipe is shared with the other processes
+        stream.reconfigure(line_buffering=True, write_through=False)  # type: ignore[union-attr]
     setproctitle(shlex.join(["python", "-m", *words]))  # before the environment changes: its memory holds the title
     os.environ.clear()
     os.environ.update(environment)

@@ -16,7 +16,7 @@ SHORT_PASSWORD = "twelve chars!"
 
 
 def enrolled(auth: AuthTestClient, role: Role = "researcher") -> tuple[dict[str, str], TOTP, list[str]]:
-    """An account whose second factor was confirmed with the previous code, so that the current one is unused."""
+    """An account whose second factor was confirmed with the current code: the next one, `unused`, is valid too."""
     auth.person(role)
     bearer = auth.bearer()
     begun = auth.client.post("/v1/users/me/second-factor", json={"password": PASSWORD}, headers=bearer)
@@ -24,14 +24,15 @@ def enrolled(auth: AuthTestClient, role: Role = "researcher") -> tuple[dict[str,
     totp = TOTP(begun.json()["secret"])
     assert begun.json()["uri"].startswith("otpauth://totp/Hepar:ada%40example.org?secret=")
     confirmed = auth.client.put(
-        "/v1/users/me/second-factor", json={"password": PASSWORD, "code": before(totp)}, headers=bearer
+        "/v1/users/me/second-factor", json={"password": PASSWORD, "code": totp.now()}, headers=bearer
     )
     assert confirmed.status_code == 200, confirmed.text
     return bearer, totp, confirmed.json()["codes"]
 
 
-def before(totp: TOTP) -> str:
-    return totp.at(time.time() - 30)
+def unused(totp: TOTP) -> str:
+    """The code of the next 30 s: valid now and, where these begin before it is sent, still valid then."""
+    return totp.at(time.time() + 30)
 
 
 def confirmation(method: str, path: str, auth: AuthTestClient, bearer: dict[str, str], **form: str) -> int:
@@ -48,9 +49,11 @@ def test_sign_in_requires_a_code_after_the_second_factor_is_confirmed(auth: Auth
     refused = [entry for entry in auth.audit() if entry["event"] == "sign_in_refused"]
     assert [entry["reason"] for entry in refused] == ["code required"], "somebody knows the password"
     assert (
-        auth.sign_in(password="a wrong but long password", otp=totp.now()).json()["type"].endswith("/wrong-credentials")
+        auth.sign_in(password="a wrong but long password", otp=unused(totp))
+        .json()["type"]
+        .endswith("/wrong-credentials")
     ), "the code says nothing without the password"
-    code = totp.now()
+    code = unused(totp)
     assert auth.sign_in(otp=code).status_code == 200
     assert auth.sign_in(otp=code).json()["type"] == "/problems/wrong-otp", "a code is single-use"
     assert auth.sign_in(otp="000000").status_code == 400
@@ -58,7 +61,7 @@ def test_sign_in_requires_a_code_after_the_second_factor_is_confirmed(auth: Auth
 
 def test_a_code_sent_twice_in_parallel_is_accepted_once(auth: AuthTestClient) -> None:
     _, totp, _ = enrolled(auth)
-    code = totp.now()
+    code = unused(totp)
     with ThreadPoolExecutor(2) as pool:
         statuses = sorted(pool.map(lambda _: auth.sign_in(otp=code).status_code, range(2)))
     assert statuses == [200, 400]
@@ -76,7 +79,7 @@ def test_renewed_recovery_codes_replace_the_previous_ones(auth: AuthTestClient) 
     bearer, totp, codes = enrolled(auth)
     path = "/v1/users/me/recovery-codes"
     assert confirmation("POST", path, auth, bearer) == 403, "the code is missing"
-    answer = auth.client.post(path, json={"password": PASSWORD, "code": totp.now()}, headers=bearer)
+    answer = auth.client.post(path, json={"password": PASSWORD, "code": unused(totp)}, headers=bearer)
     assert answer.status_code == 201
     assert not set(answer.json()["codes"]) & set(codes)
     assert auth.sign_in(otp=codes[0]).status_code == 400
@@ -87,7 +90,7 @@ def test_a_second_factor_is_removed_with_password_and_code(auth: AuthTestClient)
     bearer, totp, codes = enrolled(auth)
     path = "/v1/users/me/second-factor"
     assert confirmation("POST", path, auth, bearer, code=codes[2]) == 409, "there is one"
-    assert confirmation("PUT", path, auth, bearer, code=totp.now()) == 409
+    assert confirmation("PUT", path, auth, bearer, code=unused(totp)) == 409
     assert confirmation("DELETE", path, auth, bearer, password="wrong", code=codes[0]) == 403
     assert confirmation("DELETE", path, auth, bearer, code="000000") == 403
     assert confirmation("DELETE", path, auth, bearer, code=codes[0]) == 204
@@ -100,7 +103,7 @@ def test_twelve_characters_suffice_with_a_second_factor_which_then_cannot_be_rem
     bearer, totp, codes = enrolled(auth)
     form = {"current_password": PASSWORD, "new_password": SHORT_PASSWORD, "code": codes[2]}
     assert auth.client.put("/v1/users/me/password", json=form, headers=bearer).status_code == 204
-    bearer = auth.bearer(password=SHORT_PASSWORD, otp=totp.now())
+    bearer = auth.bearer(password=SHORT_PASSWORD, otp=unused(totp))
     path = "/v1/users/me/second-factor"
     assert confirmation("DELETE", path, auth, bearer, password=SHORT_PASSWORD, code=codes[0]) == 422
     assert auth.me(bearer).json()["second_factor"] is True
@@ -126,7 +129,7 @@ def test_guessing_codes_is_throttled(auth: AuthTestClient) -> None:
 def test_deleting_an_account_with_a_second_factor_requires_a_code(auth: AuthTestClient) -> None:
     bearer, totp, _ = enrolled(auth)
     assert confirmation("DELETE", "/v1/users/me", auth, bearer) == 403
-    assert confirmation("DELETE", "/v1/users/me", auth, bearer, code=totp.now()) == 204
+    assert confirmation("DELETE", "/v1/users/me", auth, bearer, code=unused(totp)) == 204
 
 
 def test_the_secret_is_stored_encrypted(auth: AuthTestClient) -> None:

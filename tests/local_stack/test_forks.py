@@ -23,6 +23,8 @@ if __name__ == "__main__":
         time.sleep(0.02)
     title = " ".join(psutil.Process().cmdline()).strip()
     print(title, sys.argv[0].endswith("__main__.py"), os.environ["GREETING"], os.getsid(0) == os.getpid())
+    for _ in range(20_000):
+        print(name, "to standard output")
     print("to standard error", file=sys.stderr)
     print("shared" if shared_by_both.IMPORTED_BY != os.getpid() and gc.get_freeze_count() else "imported again")
     sys.exit(3)
@@ -42,7 +44,7 @@ def test_a_module_runs_as_python_would_run_it_and_all_start_together(tmp_path: P
     (package / "__init__.py").touch()
     (package / "__main__.py").write_text(_MODULE)
     (tmp_path / "shared_by_both.py").write_text("import os\nIMPORTED_BY = os.getpid()\n")
-    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}", "PYTHONUNBUFFERED": "1"}
     done = subprocess.run(
         [sys.executable, "-c", _PROGRAM],
         capture_output=True,
@@ -57,6 +59,7 @@ def test_a_module_runs_as_python_would_run_it_and_all_start_together(tmp_path: P
     for name, other in (("one", "two"), ("two", "one")):
         assert f"python -m probe {name} {other} True hello True" in lines
         assert f"{name} ended" in lines
+        assert lines.count(f"{name} to standard output") == 20_000, "lines of one process are not within another's"
     assert lines.count("shared") == lines.count("to standard error") == 2
     assert "ended with status 3" in done.stderr
 
