@@ -75,6 +75,10 @@ class ClassifierArchitecture(_Section):
         return self
 
 
+Synthesis = Literal["prepared", "each_epoch"]
+_SYNTHESIS = "lesions of the training images: those that `prepare` wrote, or others in each epoch"
+
+
 class TeacherConfiguration(_Section):
     """A teacher whose probabilities and feature maps the classifiers learn, besides the labels."""
 
@@ -94,6 +98,7 @@ class TeacherConfiguration(_Section):
 class ClassifierConfiguration(_Section):
     networks: dict[ClassifierName, ClassifierArchitecture]
     teacher: TeacherConfiguration | None = Field(default=None, description="without it only the labels are learnt")
+    synthesis: Synthesis = Field(default="prepared", description=_SYNTHESIS)
     epochs: int = Field(ge=1)
     frozen_epochs: int = Field(default=0, ge=0, description="number of first epochs with a frozen backbone")
     fine_tuning: float = Field(
@@ -120,6 +125,12 @@ class ClassifierConfiguration(_Section):
         default=0.0, ge=0, lt=0.5, description="maximum standard deviation, as a share of the grey range"
     )
     horizontal_flip: bool
+
+    @model_validator(mode="after")
+    def _taught_images_stay(self) -> Self:
+        if self.teacher and self.synthesis == "each_epoch":
+            raise ValueError("a teacher knows the prepared images only: choose it or synthesis in each epoch")
+        return self
 
 
 class YoloArchitecture(_Section):
@@ -148,6 +159,7 @@ class DetectorConfiguration(_Section):
     yolov5: YoloArchitecture
     yolov3: YoloArchitecture
     faster_rcnn: FasterRcnnArchitecture
+    synthesis: Synthesis = Field(default="prepared", description=_SYNTHESIS)
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0)

@@ -84,7 +84,7 @@ def _card(network: Network, run: Run, evaluation: Evaluation, evaluation_data: P
         temperature=evaluation.temperature,
         decision_threshold=evaluation.decision_threshold,
         metrics=evaluation.metrics,
-        training_data=". ".join(filter(None, [provenance, training_origin(folder)])),
+        training_data=". ".join(filter(None, [provenance, _synthesis(network, run), training_origin(folder)])),
         data_sha256=data_fingerprint(run.data),
         evaluation_sha256=None if evaluation_data is None else data_fingerprint(evaluation_data),
         training_minutes=round(training_minutes(folder), 1),
@@ -93,6 +93,13 @@ def _card(network: Network, run: Run, evaluation: Evaluation, evaluation_data: P
         date=datetime.datetime.now(datetime.UTC).date(),
         limits=[NOT_A_MEDICAL_DEVICE, *(run.data / "limits.txt").read_text().splitlines()],
     )
+
+
+def _synthesis(network: Network, run: Run) -> str:
+    sections = {"classification": run.configuration.classifier, "detection": run.configuration.detector}
+    section = sections.get(network.task)
+    drawn = section is not None and section.synthesis == "each_epoch"
+    return "Lesions were synthesised anew in each epoch" if drawn else ""
 
 
 def parity_images(run: Run) -> GreyImages:

@@ -29,19 +29,20 @@ class Variant:
     lesions: LesionSlice | None
 
 
-def variants_of(item: LiverSlice, data: DataConfiguration, *, training: bool) -> Iterator[Variant]:
-    """The same slice and configuration give the same variants.
+def variants_of(item: LiverSlice, data: DataConfiguration, *, training: bool, epoch: int = 0) -> Iterator[Variant]:
+    """The same slice, configuration and epoch give the same variants.
 
     training: only then are distractors and other domains drawn; held-out slices stay as they were taken.
+    epoch: every one has draws of its own; 0 are those of the prepared data.
     """
     yield Variant(None, 0, item.hu, None)
     for number in range(1, data.lesion_free_copies if training else 1):
-        rng = _generator(data, item.name, "lesion_free", number)
+        rng = _generator(data, item.name, "lesion_free", number, epoch)
         hu, liver = _distracted(rng, item, data, training=True)
         yield Variant(None, number, _from_elsewhere(rng, hu, liver, data, training=True), None)
     for label in LABELS:
         for number in range(data.variants_train if training else data.variants_evaluation):
-            rng = _generator(data, item.name, label, number)
+            rng = _generator(data, item.name, label, number, epoch)
             hu, liver = _distracted(rng, item, data, training=training)
             made = _with_lesions(rng, hu, liver, label, data)
             if made is None:
@@ -61,9 +62,9 @@ def _with_lesions(
     return None
 
 
-def _generator(data: DataConfiguration, name: str, what: str, number: int) -> np.random.Generator:
-    seed = hashlib.sha256(f"{data.seed}/{name}/{what}/{number}".encode()).digest()[:8]
-    return np.random.default_rng(int.from_bytes(seed))
+def _generator(data: DataConfiguration, name: str, what: str, number: int, epoch: int) -> np.random.Generator:
+    words = f"{data.seed}/{name}/{what}/{number}" + (f"/{epoch}" if epoch else "")
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(words.encode()).digest()[:8]))
 
 
 def _distracted(

@@ -15,6 +15,7 @@ from training.classifier.inputs import training_batches, validation_batches
 from training.classifier.shipped_weights import load_shipped_weights, training_images
 from training.configuration import ClassifierName, Configuration
 from training.prepared.dataset import CLASS_LABELS, NO_TUMOUR_INDEX, read_manifest, training_labels
+from training.prepared.epochs import EpochImages, epoch_images
 from training.teacher.lessons import Lessons
 
 BEST_WEIGHTS = "best.weights.h5"
@@ -57,8 +58,12 @@ def _train(name: ClassifierName, configuration: Configuration, data: Path, out: 
     if start and settings.networks[name].widths and not (out / EPOCHS).exists():
         load_shipped_weights(network, Path(start), training_images(data))
     cells = network.output["activation"].shape[1]
-    train = read_manifest(data, "train")
-    training = training_batches(train, data, settings, configuration.data.seed, labels, cells, lessons)
+    images = epoch_images(settings.synthesis, data, out, configuration.data)
+    if images:
+        images.draw(0)
+    shown = images.folder if images else data
+    train = read_manifest(shown, "train")
+    training = training_batches(train, shown, settings, configuration.data.seed, labels, cells, lessons)
     model = network
     if lessons is not None:
         model = with_taught_maps(network, min(cells, lessons.maps.shape[1]), lessons.maps.shape[-1])
@@ -82,7 +87,7 @@ def _train(name: ClassifierName, configuration: Configuration, data: Path, out: 
             epochs=last,
             validation_data=validation,
             verbose="auto",
-            callbacks=_callbacks(network, out, phase, settings.patience, last),
+            callbacks=[*_callbacks(network, out, phase, settings.patience, last), NewImages(images)],
         )
         (out / f"{phase}.finished").touch()
     return best
@@ -147,6 +152,18 @@ def _callbacks(
         RemainingTime(epochs),
     ]
     return [*callbacks, EarlyStopping(out, patience)] if patience else callbacks
+
+
+class NewImages(keras.callbacks.Callback):
+    """Draws the training images of each epoch before it begins, if they are others in each."""
+
+    def __init__(self, images: EpochImages | None) -> None:
+        super().__init__()
+        self._images = images
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        if self._images:
+            self._images.draw(epoch)
 
 
 class BestWeights(keras.callbacks.ModelCheckpoint):

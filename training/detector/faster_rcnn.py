@@ -21,12 +21,13 @@ from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHe
 from torchvision.ops import MultiScaleRoIAlign
 from tqdm import tqdm
 
-from training.configuration import Configuration, FasterRcnnArchitecture
+from training.configuration import Configuration, DetectorConfiguration, FasterRcnnArchitecture
 from training.detector.augmentation import training_transform
 from training.detector.shipped_weights import load_shipped_weights, training_images
 from training.lesions import LABELS
 from training.metrics.detection import Boxes, average_precision
 from training.prepared.dataset import Example, located_examples, read_manifest
+from training.prepared.epochs import epoch_images
 
 BEST, LAST, EPOCHS = "best.pt", "last.pt", "epochs.csv"
 ASPECT_RATIOS = (0.5, 1.0, 2.0)
@@ -56,18 +57,16 @@ def train_faster_rcnn(
     if architecture.weights is not None and not (out / LAST).exists():
         _load_weights(network, architecture.weights, data)
     network = network.to(device, memory_format=torch.channels_last)
-    training = DataLoader(
-        PreparedImages(data, "train", training_transform(settings)),
-        architecture.batch_size or settings.batch_size,
-        shuffle=True,
-        drop_last=True,
-        collate_fn=_collated,
-    )
+    images = epoch_images(settings.synthesis, data, out, configuration.data)
+    training = _training_loader(data, architecture, settings)
     learning_rate = architecture.learning_rate or settings.learning_rate
     optimiser = torch.optim.AdamW(network.parameters(), learning_rate, weight_decay=0.01)
     schedule = _warm_cosine(optimiser, len(training), epochs)
     progress = Progress.load(out / LAST, network, optimiser, schedule)
     while progress.epoch < epochs:
+        if images:
+            images.draw(progress.epoch)
+            training = _training_loader(images.folder, architecture, settings)
         title = f"epoch {progress.epoch + 1} of {epochs}"
         loss = _train_epoch(network, training, optimiser, schedule, device, title)
         score = validation_score(network, data, device)
@@ -82,6 +81,18 @@ def train_faster_rcnn(
             print(f"no improvement for {settings.patience} epochs: training stops early")
             break
     return out / BEST
+
+
+def _training_loader(
+    data: Path, architecture: FasterRcnnArchitecture, settings: DetectorConfiguration
+) -> DataLoader[tuple[Tensor, Target]]:
+    return DataLoader(
+        PreparedImages(data, "train", training_transform(settings)),
+        architecture.batch_size or settings.batch_size,
+        shuffle=True,
+        drop_last=True,
+        collate_fn=_collated,
+    )
 
 
 def _load_weights(network: FasterRCNN, weights: Path, data: Path) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training.configuration import Configuration, YoloArchitecture
 from training.lesions import LABELS
+from training.prepared.epochs import EpochImages, epoch_images
 
 if TYPE_CHECKING:
     from torch import nn  # pyright: ignore[reportMissingImports]
+    from ultralytics.models.yolo.detect import DetectionTrainer  # pyright: ignore[reportMissingImports]
 
 START = "start.pt"
 
@@ -28,12 +31,18 @@ def train_yolo(architecture: YoloArchitecture, configuration: Configuration, dat
 
     settings = configuration.detector
     epochs = architecture.epochs or settings.epochs
+    images = epoch_images(settings.synthesis, data, out, configuration.data)
+    if images:
+        images.draw(0)
+    network = YOLO(last if last.exists() else architecture.architecture)
+    if images:
+        network.add_callback("on_train_epoch_start", partial(_draw, images))
     if last.exists():
-        YOLO(last).train(resume=True)
+        network.train(resume=True)
     else:
         start = _starting_checkpoint(architecture, data, out)
-        YOLO(architecture.architecture).train(
-            data=str(data / "data.yaml"),
+        network.train(
+            data=str((images.folder if images else data) / "data.yaml"),
             imgsz=configuration.data.input_size_px,
             epochs=epochs,
             patience=settings.patience or epochs,
@@ -63,6 +72,15 @@ def train_yolo(architecture: YoloArchitecture, configuration: Configuration, dat
             exist_ok=True,
         )
     return best
+
+
+def _draw(images: EpochImages, trainer: DetectionTrainer) -> None:
+    """Draws the images of the epoch that begins, for a new loader: the previous one keeps boxes and some images."""
+    trainer.train_loader.close()
+    images.draw(trainer.epoch)
+    if trainer.epoch >= trainer.epochs - trainer.args.close_mosaic:
+        trainer.args.mosaic = 0.0  # ultralytics closes it only once, for the loader of that epoch
+    trainer.train_loader = trainer.get_dataloader(trainer.data["train"], trainer.batch_size, rank=-1, mode="train")
 
 
 def _starting_checkpoint(architecture: YoloArchitecture, data: Path, out: Path) -> Path | None:

@@ -6,6 +6,7 @@
 <folder>/<part>/labels/<name>.txt      YOLO boxes (class x y w h, 0..1 of the image); empty for no tumour
 <folder>/<part>.txt                    the images that detectors learn from: without tumours that have no box
 <folder>/manifest.jsonl                one Example per line
+<folder>/backgrounds/<name>.npz        tumour-free slices of the training part: `training/prepared/epochs.py`
 <folder>/real_lesions.jsonl            boxes of reviewed real lesions (type unknown) of held-out patients
 <folder>/real/<name>.png               the slices that show them
 <folder>/provenance.txt                where the slices come from

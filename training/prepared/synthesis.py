@@ -16,7 +16,7 @@ from training.fields import BoolImage, FloatImage
 from training.lesions import LABELS, LesionSlice
 from training.prepared.dataset import NO_TUMOUR, NO_TUMOUR_INDEX, Example, RealLesions
 from training.prepared.splitting import fold_by_patient, split_by_patient
-from training.prepared.writing import finish_dataset, save_grey, start_dataset, write_example
+from training.prepared.writing import finish_dataset, save_background, save_grey, start_dataset, write_example
 from training.sources import LiverSlice, Source
 from training.variants import variants_of
 
@@ -42,6 +42,9 @@ def prepare(
         slices.append(item)
         split[item.patient] = "train"
     start_dataset(out, split)
+    for item in slices:
+        if item.tumour_free and split[item.patient] == "train":
+            save_background(item, out)
     prepare_one = partial(_prepare_slice, split=split, data=data, out=out)
     with ProcessPoolExecutor(workers) as pool:
         examples = [example for made in pool.map(prepare_one, slices, chunksize=4) for example in made]
@@ -75,11 +78,13 @@ def _write_held_out(
 
 
 def _prepare_slice(item: LiverSlice, *, split: dict[str, str], data: DataConfiguration, out: Path) -> list[Example]:
-    if not item.tumour_free:
-        return []
-    part = split[item.patient]
+    return write_variants(item, split[item.patient], data, out) if item.tumour_free else []
+
+
+def write_variants(item: LiverSlice, part: str, data: DataConfiguration, out: Path, epoch: int = 0) -> list[Example]:
+    """Writes the images that a tumour-free slice becomes in this epoch (`training/variants.py`)."""
     examples = []
-    for variant in variants_of(item, data, training=part == "train"):
+    for variant in variants_of(item, data, training=part == "train", epoch=epoch):
         grey = _grey(variant.hu, data)
         if variant.lesions is None:
             name = f"{item.name}_{NO_TUMOUR}" + (f"_{variant.number}" if variant.number else "")

@@ -15,16 +15,37 @@ from hepar.imaging.ct_image import GreyImage
 from training.fields import BoolImage
 from training.lesions import LABELS
 from training.prepared.dataset import PARTS, Example, RealLesions
+from training.sources import LiverSlice
+
+BACKGROUNDS = "backgrounds"
+KINDS = ("images", "labels", "lesions")
 
 
 def start_dataset(folder: Path, split: Mapping[str, str]) -> None:
     """Deletes what is in `folder`, creates the subfolders and writes the split."""
     shutil.rmtree(folder, ignore_errors=True)
     for part in PARTS:
-        (folder / part / "images").mkdir(parents=True)
-        (folder / part / "labels").mkdir()
-        (folder / part / "lesions").mkdir()
+        start_part(folder / part)
     (folder / "split.json").write_text(json.dumps(split, indent=1, sort_keys=True))
+
+
+def start_part(folder: Path) -> None:
+    """Creates the folder of a part and its subfolders."""
+    for kind in KINDS:
+        (folder / kind).mkdir(parents=True)
+
+
+def save_background(item: LiverSlice, folder: Path) -> None:
+    """Writes a slice into which lesions can be synthesised again."""
+    file = folder / BACKGROUNDS / f"{item.name}.npz"
+    file.parent.mkdir(exist_ok=True)
+    np.savez_compressed(file, patient=item.patient, hu=item.hu, liver_mask=item.liver_mask)
+
+
+def read_background(file: Path) -> LiverSlice:
+    """What `save_background` wrote."""
+    with np.load(file) as stored:
+        return LiverSlice(file.stem, str(stored["patient"]), stored["hu"], stored["liver_mask"], tumour_free=True)
 
 
 def write_example(example: Example, grey: GreyImage, lesions: BoolImage | None, folder: Path) -> Example:
@@ -50,15 +71,26 @@ def finish_dataset(
 
     real: their images must be in `real/` already.  provenance, limits: for the cards of the networks trained on it.
     """
-    _write_lines(folder / "manifest.jsonl", [asdict(example) for example in examples])
+    write_examples(folder, examples, PARTS)
     _write_lines(folder / "real_lesions.jsonl", [asdict(row) for row in real])
     (folder / "provenance.txt").write_text(provenance + "\n")
     (folder / "limits.txt").write_text("".join(f"{limit}\n" for limit in limits))
-    for part in PARTS:
+    write_description(folder, folder)
+
+
+def write_examples(folder: Path, examples: Sequence[Example], parts: Sequence[str]) -> None:
+    """Writes the manifest, and for each part the list of images that detectors learn from."""
+    _write_lines(folder / "manifest.jsonl", [asdict(example) for example in examples])
+    for part in parts:
         names = [example.name for example in examples if example.part == part and example.located]
         (folder / f"{part}.txt").write_text("".join(f"./{part}/images/{name}.png\n" for name in names))
+
+
+def write_description(folder: Path, held_out: Path) -> None:
+    """Writes the file that ultralytics reads. folder: of the training part.  held_out: of the other parts."""
     (folder / "data.yaml").write_text(
-        f"path: {folder.resolve()}\ntrain: train.txt\nval: validation.txt\ntest: test.txt\nnames:\n"
+        f"path: {held_out.resolve()}\ntrain: {folder.resolve()}/train.txt\n"
+        "val: validation.txt\ntest: test.txt\nnames:\n"
         + "".join(f"  {index}: {label}\n" for index, label in enumerate(LABELS))
     )
 

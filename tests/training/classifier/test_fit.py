@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torchvision  # noqa: F401  must be imported before TensorFlow: the other order crashes
+from PIL import Image
 
 from training.configuration import ClassifierArchitecture, Configuration, load_configuration
+from training.prepared.epochs import EpochImages
 
 SIDE = 128
 
@@ -36,6 +39,53 @@ def test_an_interrupted_classifier_is_resumed(prepared: Path, tmp_path: Path) ->
     assert [row.split(",")[0] for row in (out / fit.EPOCHS).read_text().splitlines()] == ["epoch", "0", "1"]
     assert (out / fit.BEST_WEIGHTS).read_bytes() == before
     assert list((out / "tensorboard").rglob("events.out.*"))
+
+
+def test_a_classifier_sees_the_images_of_each_epoch(prepared: Path, tmp_path: Path) -> None:
+    """Each epoch has images of one grey level here; an interrupted training goes on with those of its epoch."""
+    import tensorflow as tf
+
+    from training.classifier import fit
+
+    smoke, original, training_batches = load_configuration("smoke"), EpochImages.draw, fit.training_batches
+    changes: dict[str, object] = dict.fromkeys(("translation", "zoom", "shear", "brightness", "contrast"), 0.0)
+    changes |= {"rotation_turns": 0.0, "teacher": None, "synthesis": "each_epoch"}
+    plain = smoke.model_copy(update={"classifier": smoke.classifier.model_copy(update=changes)})
+    drawn: list[int] = []
+    seen: list[tuple[int, ...]] = []
+
+    def draw(images: EpochImages, epoch: int) -> None:
+        original(images, epoch)
+        for file in (images.folder / "train" / "images").iterdir():
+            Image.new("L", (SIDE, SIDE), 40 + epoch).save(file)
+        drawn.append(epoch)
+
+    def batches(*arguments: Any) -> tf.data.Dataset:  # noqa: ANN401
+        def record(image: np.ndarray) -> np.ndarray:
+            seen.append((drawn[-1], *np.unique(image)))
+            return image
+
+        def recorded(image: tf.Tensor, *targets: object) -> tuple[object, ...]:
+            return tf.ensure_shape(tf.numpy_function(record, [image], tf.float32), image.shape), *targets
+
+        return training_batches(*arguments).map(recorded)
+
+    def stop(_: object, epoch: int, logs: object = None) -> None:
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit, "training_batches", batches)
+        patch.setattr(EpochImages, "draw", draw)
+        with pytest.MonkeyPatch.context() as interruption:
+            interruption.setattr(fit.RemainingTime, "on_epoch_begin", stop)
+            with pytest.raises(KeyboardInterrupt):
+                fit.train_classifier("resnet", plain, prepared / "data", tmp_path / "run")
+        assert drawn == [0, 0]
+        fit.train_classifier("resnet", plain, prepared / "data", tmp_path / "run")
+    assert drawn == [0, 0, 0, 1]
+    assert {epoch for epoch, *_ in seen} == {0, 1}
+    assert all(tuple(grey) == (40 + epoch,) for epoch, *grey in seen)
 
 
 def test_a_network_trained_with_mixed_precision_computes_in_float32(prepared: Path, tmp_path: Path) -> None:

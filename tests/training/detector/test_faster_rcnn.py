@@ -16,18 +16,23 @@ from training.configuration import load_configuration
 def test_an_interrupted_run_ends_with_the_same_weights_as_an_uninterrupted_one(prepared: Path, tmp_path: Path) -> None:
     from training.detector.faster_rcnn import LAST, train_faster_rcnn
 
-    smoke = load_configuration("smoke")
-    two_epochs = smoke.model_copy(update={"detector": smoke.detector.model_copy(update={"epochs": 2})})
-    states = []
-    for interrupted in (False, True):
-        out = tmp_path / f"interrupted_{interrupted}"
+    def weights(synthesis: str, *, interrupted: bool) -> dict[str, torch.Tensor]:
+        changes = {"epochs": 2, "synthesis": synthesis}
+        two_epochs = smoke.model_copy(update={"detector": smoke.detector.model_copy(update=changes)})
+        out = tmp_path / f"{synthesis}_{interrupted}"
         if interrupted:
             with pytest.raises(KeyboardInterrupt), interrupted_after(1):
                 train_faster_rcnn(two_epochs.detector.faster_rcnn, two_epochs, prepared / "data", out)
         train_faster_rcnn(two_epochs.detector.faster_rcnn, two_epochs, prepared / "data", out)
-        states.append(torch.load(out / LAST, weights_only=True)["network"])
-    for name, value in states[0].items():
-        assert value.numpy() == pytest.approx(states[1][name].numpy(), abs=1e-6), name
+        state: dict[str, torch.Tensor] = torch.load(out / LAST, weights_only=True)["network"]
+        return state
+
+    smoke = load_configuration("smoke")
+    whole, resumed = (weights("each_epoch", interrupted=interrupted) for interrupted in (False, True))
+    for name, value in whole.items():
+        assert value.numpy() == pytest.approx(resumed[name].numpy(), abs=1e-6), name
+    same_images = weights("prepared", interrupted=False)
+    assert any((value - same_images[name]).abs().max() > 1e-3 for name, value in whole.items()), "it saw other images"
 
 
 @contextmanager

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from training.configuration import load_configuration
+from training.prepared.dataset import read_manifest
 
 
 def test_yolo_is_resumed_and_starts_from_a_local_checkpoint(prepared: Path, tmp_path: Path) -> None:
@@ -44,3 +49,39 @@ def test_yolo_is_resumed_and_starts_from_a_local_checkpoint(prepared: Path, tmp_
     again = train_yolo(from_checkpoint, almost_no_training, prepared / "data", tmp_path / "again")
     trained = torch.load(again, weights_only=False)["model"].state_dict()[name]
     assert trained.float().numpy() == pytest.approx(start.detach().float().numpy(), abs=0.01)
+
+
+def test_yolo_sees_the_images_and_boxes_of_each_epoch(prepared: Path, tmp_path: Path) -> None:
+    """Without any augmentation, every image of a batch is the file that was drawn for this epoch, with its boxes."""
+    from training.detector.yolo import train_yolo, work_offline
+
+    work_offline(tmp_path)
+    from ultralytics.models.yolo.detect import DetectionTrainer
+
+    smoke = load_configuration("smoke")
+    changes = {"epochs": 2, "brightness": 0.0, "rotation_degrees": 0.0, "translation": 0.0, "scale": 0.0}
+    plain = smoke.model_copy(update={"detector": smoke.detector.model_copy(update=changes)})
+    data = prepared / "data"
+    seen: list[tuple[int, str, int]] = []
+    preprocess = DetectionTrainer.preprocess_batch
+
+    def compared(trainer: DetectionTrainer, batch: dict[str, Any]) -> dict[str, Any]:
+        boxes = {item.name: item.boxes for item in read_manifest(tmp_path / "run" / "drawn", "train")}
+        for number, file in enumerate(batch["im_file"]):
+            image = np.asarray(Image.open(file))
+            assert np.array_equal(batch["img"][number, 0].numpy(), image), file
+            widths = batch["bboxes"][batch["batch_idx"] == number, 2].tolist()
+            expected = [x_max - x_min for _, x_min, _, x_max, _ in boxes[Path(file).stem]]
+            assert max(widths, default=0) == pytest.approx(max(expected, default=0), abs=1e-4), (
+                "the smallest are left out"
+            )
+            seen.append((trainer.epoch, file, zlib.crc32(image.tobytes())))
+        return preprocess(trainer, batch)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DetectionTrainer, "preprocess_batch", compared)
+        train_yolo(plain.detector.yolov5, plain, data, tmp_path / "run")
+    files = {file for _, file, _ in seen if not file.endswith("no_tumour.png")}
+    assert len(files) > 10
+    for file in files:
+        assert len({content for _, other, content in seen if other == file}) == 2, "another image in each epoch"
