@@ -23,6 +23,7 @@ import psutil
 from locust import FastHttpUser, User, task
 from locust.env import Environment
 from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
+from urllib3.filepost import encode_multipart_formdata
 
 from bench.processes import cpu_s, family
 
@@ -74,13 +75,22 @@ def _cpu_s(root: int | None) -> float:
 
 
 def _http_user(order: dict[str, Any]) -> type[User]:
-    content = Path(order["image"]).read_bytes()
-    headers = {"Content-Type": "image/png", **order["headers"]}
+    content, kind = Path(order["image"]).read_bytes(), "image/png"
+    if order.get("images", 1) > 1:
+        content, kind = encode_multipart_formdata([("image", ("image.png", content, kind))] * order["images"])
+    headers = {"Content-Type": kind, **order["headers"]}
 
     class Client(FastHttpUser):
         @task
         def post(self) -> None:
-            self.client.post(order["path"], data=content, headers=headers)  # pyright: ignore[reportArgumentType]  bytes are taken
+            with self.client.post(
+                order["path"],
+                data=content,  # pyright: ignore[reportArgumentType]  bytes are taken
+                headers=headers,
+                catch_response=True,
+            ) as answer:
+                if '"kind":"problem"' in (answer.text or ""):  # also of one image in a batch
+                    answer.failure(answer.text)
 
     return Client
 

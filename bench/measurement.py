@@ -52,17 +52,18 @@ SETTINGS = (Setting(1, 2, True), Setting(1, 2, False), Setting(2, 1, False))
 
 @dataclass
 class Cell:
-    """One target with one number of clients, over all rounds."""
+    """One target with one number of clients, over all rounds. images: of a request."""
 
     workload: Workload
     target: str
     clients: int
     images_per_s: list[float] = field(default_factory=list)
     latencies_ms: list[float] = field(default_factory=list)
+    images: int = 1
 
     def add(self, answer: dict[str, Any]) -> None:
         """Adds one round. answer: the result of `load`."""
-        self.images_per_s.append(len(answer["latencies_ms"]) / answer["seconds"])
+        self.images_per_s.append(self.images * len(answer["latencies_ms"]) / answer["seconds"])
         self.latencies_ms += answer["latencies_ms"]
 
     def percentile_ms(self, share: float) -> float:
@@ -153,8 +154,10 @@ def _add(cell: Cell, stack: RunningStack, account: tuple[str, str], seconds: flo
     cell.add(answer)
 
 
-def load_order(target: str, workload: Workload, stack: RunningStack, account: tuple[str, str]) -> dict[str, Any]:
-    """The arguments of bench.load for a target."""
+def load_order(
+    target: str, workload: Workload, stack: RunningStack, account: tuple[str, str], images: int = 1
+) -> dict[str, Any]:
+    """The arguments of bench.load for a target. images: of a request; more than one are a batch."""
     settings = stack.settings
     if target == "triton":
         return {"kind": "triton", "host": f"127.0.0.1:{settings.triton_grpc_port}", "models": stack.models[workload]}
@@ -163,8 +166,9 @@ def load_order(target: str, workload: Workload, stack: RunningStack, account: tu
     return {
         "kind": "http",
         "host": settings.gateway_url if at_gateway else f"http://127.0.0.1:{services[workload]}",
-        "path": f"/v1/{workload}s",
+        "path": f"/v1/{workload}s" + ("/batch" if images > 1 else ""),
         "image": str(IMAGE),
+        "images": images,
         "headers": {"Authorization": f"Bearer {stack.token(account)}"},
     }
 

@@ -31,6 +31,8 @@ from bench.peers.processes import RunningPeer, only_awake
 
 ALONE = "ONNX Runtime alone, networks only"
 SAME_WORK, AS_SHIPPED = "Hepar, the same networks", "Hepar, as shipped"
+BATCH, MOST_WITH_BATCHES = 8, 4
+BATCHES = {f"{name}, batches of {BATCH}": name for name in (SAME_WORK, AS_SHIPPED)}
 SAMPLES = (IMAGE, IMAGE.with_name("cholangiocarcinoma.png"), IMAGE.with_name("no_tumour.png"))
 _TASKS = ("classification", "detection")
 
@@ -43,7 +45,7 @@ class PeerCell(Cell):
 
     def add(self, answer: dict[str, Any]) -> None:
         super().add(answer)
-        self.cpu_ms.append(answer["cpu_s"] / len(answer["latencies_ms"]) * 1e3)
+        self.cpu_ms.append(answer["cpu_s"] / (self.images * len(answer["latencies_ms"])) * 1e3)
 
     @property
     def median_cpu_ms(self) -> float:
@@ -103,27 +105,31 @@ def measure(
     for number in range(rounds):
         for workload, counts in clients.items():
             for count in counts:
-                for name in names_of(targets, workload):
-                    cell = cells.setdefault((workload, name, count), PeerCell(workload, name, count))
+                for name in names_of(targets, workload, count):
+                    images = BATCH if name in BATCHES else 1
+                    cell = cells.setdefault((workload, name, count), PeerCell(workload, name, count, images=images))
                     cell.add(_measured(targets, cell, accounts, seconds))
                     yield number, cell
 
 
-def names_of(targets: Targets, workload: Workload) -> list[str]:
-    """Of the targets that do this work."""
+def names_of(targets: Targets, workload: Workload, clients: int) -> list[str]:
+    """Of the targets that do this work. More clients with batches would be refused: the queue is full."""
     peers = [running.peer.name for running in targets.peers if workload in running.peer.paths]
-    return [ALONE, *peers, *targets.hepar]
+    batches = [name for name, hepar in BATCHES.items() if hepar in targets.hepar and clients <= MOST_WITH_BATCHES]
+    return [ALONE, *peers, *targets.hepar, *batches]
 
 
 def _measured(targets: Targets, cell: PeerCell, accounts: dict[str, tuple[str, str]], seconds: float) -> dict[str, Any]:
     if cell.target == ALONE:
         with only_awake(None, targets.roots):
             return load_alone(SETTINGS[-1], targets.hepar[SAME_WORK], cell, seconds)
-    if stack := targets.hepar.get(cell.target):
+    hepar = BATCHES.get(cell.target, cell.target)
+    if stack := targets.hepar.get(hepar):
         root = stack.process
         with only_awake(root, targets.roots):
-            _wait_until_awake(stack, accounts[cell.target], cell.workload)
-            return _load(load_order("gateway", cell.workload, stack, accounts[cell.target]), root, cell, seconds)
+            _wait_until_awake(stack, accounts[hepar], cell.workload)
+            order = load_order("gateway", cell.workload, stack, accounts[hepar], cell.images)
+            return _load(order, root, cell, seconds * (3 if cell.images > 1 else 1))  # fewer answers, each later
     running = next(one for one in targets.peers if one.peer.name == cell.target)
     with only_awake(running.process, targets.roots):
         return _load(_order(running, cell.workload, targets.folder), running.process, cell, seconds)

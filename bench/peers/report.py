@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.peers.measurement import ALONE, AS_SHIPPED, SAME_WORK, PeerCell
+from bench.peers.measurement import ALONE, AS_SHIPPED, BATCHES, SAME_WORK, PeerCell
 
 Row = dict[str, Any]
 _QUIET = 0.5
@@ -46,7 +46,7 @@ def rows_of(cells: Iterable[PeerCell]) -> list[Row]:
 
 def best_peer(cells: Sequence[PeerCell]) -> PeerCell:
     """The fastest target that is neither Hepar nor ONNX Runtime alone."""
-    peers = [cell for cell in cells if cell.target not in (ALONE, SAME_WORK, AS_SHIPPED)]
+    peers = [cell for cell in cells if cell.target not in (ALONE, SAME_WORK, AS_SHIPPED, *BATCHES)]
     return max(peers, key=lambda cell: cell.throughput)
 
 
@@ -71,7 +71,7 @@ def conclusions(rows: Sequence[Row]) -> list[str]:
         f"{row['workload']}, {row['clients']} clients: {row['target']} reaches {row['to_best_peer']:.2f} of the best "
         f"peer ({row['best_peer']}) and {row['to_onnxruntime_alone']:.2f} of ONNX Runtime alone."
         for row in rows
-        if row["target"] in (SAME_WORK, AS_SHIPPED)
+        if row["target"] in (SAME_WORK, AS_SHIPPED, *BATCHES)
     ]
 
 

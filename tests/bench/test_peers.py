@@ -22,7 +22,7 @@ from bench.measurement import MeasurementFailed, models_of
 from bench.peers import box_fusion
 from bench.peers.agreement import check_classification, check_detection
 from bench.peers.catalogue import PEERS, Peer
-from bench.peers.measurement import ALONE, AS_SHIPPED, SAME_WORK, PeerCell, write_same_networks
+from bench.peers.measurement import ALONE, AS_SHIPPED, BATCHES, SAME_WORK, PeerCell, write_same_networks
 from bench.peers.processes import only_awake
 from bench.peers.report import conclusions, load_line, rows_of, run_line, table, write
 from hepar.ensemble.fusion import FoundBox, weighted_box_fusion
@@ -69,6 +69,18 @@ def test_a_row_has_medians_spread_ratios_and_processor_time() -> None:
 
 def test_cells_are_compared_within_their_number_of_clients() -> None:
     assert rows_of(CELLS)[-1]["to_onnxruntime_alone"] == 0.5
+
+
+def test_images_of_a_batch_are_counted_and_hepars_batches_are_no_peer() -> None:
+    """By hand: 20 answers with 8 images each in two seconds are 80 images a second."""
+    name = next(iter(BATCHES))
+    batches = PeerCell("classification", name, 4, images=8)
+    batches.add({"latencies_ms": [400.0] * 20, "seconds": 2.0, "cpu_s": 3.2, "errors": []})
+    rows = rows_of([*CELLS, batches])
+    assert rows[-1]["images_per_s"] == 80
+    assert rows[-1]["cpu_ms"] == 20
+    assert rows[-1]["best_peer"] == "FastAPI, tuned"
+    assert any(f"{name} reaches 1.60 of the best peer (FastAPI, tuned) and 0.89" in line for line in conclusions(rows))
 
 
 def test_the_report_says_what_hepar_reaches_and_whether_the_machine_was_quiet(tmp_path: Path) -> None:
