@@ -137,6 +137,20 @@ def test_evaluate_prints_the_metrics_of_the_card(exported: Path, prepared: Path)
         assert f"{metric.value:.3f}" in line
 
 
+def test_evaluate_writes_the_metrics_to_the_card_where_it_is_asked_to(exported: Path, prepared: Path) -> None:
+    card = exported / "card.json"
+    original = card.read_text()
+    outdated = json.loads(original)
+    outdated["metrics"] = {name: {"value": 0, "low": 0, "high": 0} for name in outdated["metrics"]}
+    card.write_text(json.dumps(outdated))
+    try:
+        result = run_training(prepared, "evaluate", exported.name, "--write")
+        assert result.returncode == 0, result.stderr
+        assert json.loads(card.read_text()) == json.loads(original)
+    finally:
+        card.write_text(original)
+
+
 def test_evaluate_refuses_other_data(exported: Path, prepared: Path) -> None:
     card = exported / "card.json"
     original = card.read_text()

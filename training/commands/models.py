@@ -16,7 +16,7 @@ from training.prepared.dataset import data_fingerprint, require_same_split
 from training.prepared.synthesis import prepare
 from training.sources import choose_source
 from training.training_run import train
-from training.versions import leading_version, read_versions
+from training.versions import leading_version, read_versions, write_card
 
 ALL = "all"
 
@@ -97,16 +97,25 @@ class Evaluate(Command):
     """Measure the shipped model on the held-out patients, and print its metrics."""
 
     network: CliPositionalArg[NetworkNameOrAll] = Field(description=f"{ALL} shipped networks, or {_NETWORK_HELP}")
+    write: bool = Field(
+        default=False, description="also write them to the model card: they are computed in another way"
+    )
 
     def run(self, context: Context) -> None:
         context.require_data()
         shipped = [name for name in NETWORKS if (context.repository / name / "card.json").is_file()]
         for name in shipped if self.network == ALL else [self.network]:
-            _evaluate(context.repository / name, context.run.data)
+            card = _evaluated(context.repository / name, context.run.data)
+            print_metrics(card)
+            if self.write:
+                write_card(context.repository / name, card)
 
 
-def _evaluate(folder: Path, data: Path) -> None:
-    """Raises MissingPrerequisite if the model does not exist or was evaluated on other data."""
+def _evaluated(folder: Path, data: Path) -> ModelCard:
+    """The model's card with new metrics.
+
+    Raises MissingPrerequisite if the model does not exist or was evaluated on other data.
+    """
     from training.evaluation.model_evaluation import evaluate_model
 
     if not (folder / "card.json").is_file():
@@ -118,7 +127,7 @@ def _evaluate(folder: Path, data: Path) -> None:
         )
     model = folder / leading_version(read_versions(folder)) / "model.onnx"
     evaluation = evaluate_model(card.task, model, data, card.temperature, card.decision_threshold, card.input.field_mm)
-    print_metrics(card.model_copy(update={"metrics": evaluation.metrics}))
+    return card.model_copy(update={"metrics": evaluation.metrics})
 
 
 class CrossValidate(Command):

@@ -22,6 +22,9 @@ MAX_TYPE_ERROR_RATE = 0.03
 """Of its decisions on the type, which do not carry over to other scanners: docs/decisions/0054."""
 _THRESHOLDS = np.round(np.arange(0.4, 0.981, 0.01), 2)
 
+CALIBRATION_ERRORS = ("calibration_error", "tumour_calibration_error", "type_calibration_error")
+"""They do not tell chance from a systematic gap, and fewer different patients leave more to chance."""
+
 Floats = NDArray[np.float64]
 Labels = NDArray[np.intp]
 
@@ -195,7 +198,7 @@ def classification_metrics(
         scores |= _label_scores(name, predicted == label, labels == label)
     if sizes is not None:
         scores["size_matched_type_accuracy"] = _weighted_accuracy(correct, size_matched_weights(labels, sizes))
-    return metrics_with_intervals(patients, scores)
+    return metrics_with_intervals(patients, scores, biased=CALIBRATION_ERRORS)
 
 
 def _mean_where(values: NDArray[np.bool_], mask: NDArray[np.bool_], chosen: NDArray[np.intp]) -> float:

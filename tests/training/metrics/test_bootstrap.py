@@ -23,3 +23,18 @@ def test_an_undefined_score_is_none_and_no_images_are_an_error() -> None:
     assert bootstrap_by_patient(["a", "b"], lambda _: float("nan")) is None
     with pytest.raises(ValueError, match="no images"):
         bootstrap_by_patient([], lambda _: 0.0)
+
+
+def test_the_interval_of_a_biased_score_contains_it() -> None:
+    """The distance of a mean from a half: each draw has its own chance distance, on top of that of the sample."""
+    heads = np.repeat(np.tile([1.0, 0.0], 10), 4)
+    patients = [str(i // 4) for i in range(80)]
+
+    def distance(chosen: np.ndarray) -> float:
+        return abs(float(heads[chosen].mean()) - 0.5)
+
+    plain, moved = (bootstrap_by_patient(patients, distance, biased=biased) for biased in (False, True))
+    assert plain is not None
+    assert moved is not None
+    assert plain.value == moved.value == moved.low == 0
+    assert 0 < moved.high < plain.high
