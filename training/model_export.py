@@ -96,10 +96,9 @@ def _card(network: Network, run: Run, evaluation: Evaluation, evaluation_data: P
 
 
 def _synthesis(network: Network, run: Run) -> str:
-    sections = {"classification": run.configuration.classifier, "detection": run.configuration.detector}
-    section = sections.get(network.task)
-    drawn = section is not None and section.synthesis == "each_epoch"
-    return "Lesions were synthesised anew in each epoch" if drawn else ""
+    configuration = run.configuration
+    chosen = {"classification": configuration.classifier.synthesis, "detection": configuration.detector.synthesis}
+    return "Lesions were synthesised anew in each epoch" if chosen.get(network.task) == "each_epoch" else ""
 
 
 def parity_images(run: Run) -> GreyImages:
