@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from hepar.contracts.studies import Priority, Study
 from hepar.imaging.study import StudyHeaders
 from hepar.serving.study_reader import UnreadableStudyUpload
-from hepar.storage.objects import ObjectStore
+from hepar.storage.objects import ObjectStore, file_pieces
 from study_service.documents import Caller, NewStudy, ObjectKind, PatientIdentifiers, Upload, UploadedObject
 from study_service.upload_reader import UploadReader
 from study_service.uploads import Uploads
@@ -67,15 +66,9 @@ class Ingestion:
 
     async def _store_object(self, upload: Upload, path: Path, size_bytes: int, headers: StudyHeaders) -> UploadedObject:
         key = f"{upload.prefix}/0"
-        sealed = upload.data_key.encrypt_stream(_pieces(path), key)
+        sealed = upload.data_key.encrypt_stream(file_pieces(path), key)
         await self._objects.write(key, sealed, 2 * size_bytes + _PIECE_BYTES)
         return UploadedObject(key, await asyncio.to_thread(_kind, path, headers), size_bytes)
-
-
-async def _pieces(path: Path) -> AsyncIterator[bytes]:
-    with path.open("rb") as file:
-        while piece := await asyncio.to_thread(file.read, _PIECE_BYTES):
-            yield piece
 
 
 def _kind(path: Path, headers: StudyHeaders) -> ObjectKind:

@@ -1,7 +1,7 @@
 """Object storage by URL: a folder, S3, Azure or Google. Keys are made by Hepar, never from outside.
 
 Objects are created once and never changed. In a folder, the content is durable before its name exists: obstore's local
-store calls no fsync (version 0.12), so local writes are our own, and only reads go through obstore.
+store calls no fsync (version 0.12), so local writes are our own; of reads, only streams are.
 """
 
 from __future__ import annotations
@@ -75,6 +75,10 @@ class ObjectStore:
     async def stream(self, key: str) -> AsyncIterator[bytes]:
         """The content in chunks of about a mebibyte. Raises NotFound."""
         with _guarded(key):
+            if self._folder is not None:  # obstore takes seven times as long
+                async for piece in file_pieces(self._folder / key):
+                    yield piece
+                return
             async for chunk in (await self._backend.get_async(key)).stream(min_chunk_size=_STREAM_BYTES):
                 yield bytes(chunk)
 
@@ -152,6 +156,13 @@ def _local(path: str) -> ObjectStore:
     folder = Path(path).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     return ObjectStore(LocalStore(folder), folder)
+
+
+async def file_pieces(path: Path) -> AsyncIterator[bytes]:
+    """The content of a file, a mebibyte at a time."""
+    with path.open("rb") as file:
+        while piece := await asyncio.to_thread(file.read, _STREAM_BYTES):
+            yield piece
 
 
 class _Counted:
