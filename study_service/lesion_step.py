@@ -101,9 +101,20 @@ def label_slices(given: LesionInput, analysis: VolumeAnalysis) -> Iterator[NDArr
     _, rows, columns = given.volume.geometry.shape
     lesions = [(int(name.removeprefix("L")), mask) for name, mask in analysis.masks.items()]
     for index, shares in enumerate(given.shares, start=given.first):
-        liver = LesionMask(shares[np.newaxis, LIVER], LIVER_THRESHOLD, index, 0, 0, grid)
+        top, left, cut = _cut(shares[LIVER])
+        liver = LesionMask(cut[np.newaxis], LIVER_THRESHOLD, index, left, top, grid)
         labels = np.where(liver.in_slice(index, (rows, columns)), np.uint16(LIVER_LABEL), np.uint16(0))
         for number, mask in lesions:
             if mask.first_slice <= index <= mask.last_slice:
                 labels[mask.in_slice(index, (rows, columns))] = LIVER_LABEL + number
         yield labels
+
+
+def _cut(shares: NDArray[np.uint8]) -> tuple[int, int, NDArray[np.uint8]]:
+    """All that is not zero with one pixel around it, and where that begins: its first row and column."""
+    rows, columns = (_around(np.flatnonzero(shares.any(axis=axis))) for axis in (1, 0))
+    return rows.start, columns.start, shares[rows, columns]
+
+
+def _around(places: NDArray[np.intp]) -> slice:
+    return slice(max(int(places[0]) - 1, 0), int(places[-1]) + 2) if len(places) else slice(0, 1)
