@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.measurement import MeasurementFailed
 from hepar.imaging.errors import StudyError
-from hepar.imaging.study import load_volume, read_headers
+from hepar.imaging.study import load_study
 from hepar.imaging.volume import CtVolume
 
 SAMPLE_STUDY = Path("samples/study.zip")
@@ -19,6 +19,6 @@ def volume_of(source: Path) -> CtVolume:
     """
     paths = [file for file in sorted(source.iterdir()) if file.is_file()] if source.is_dir() else [source]
     try:
-        return load_volume(paths, read_headers(paths))
+        return load_study(paths)[1]
     except StudyError as error:
         raise MeasurementFailed(f"{source}: {error}") from error

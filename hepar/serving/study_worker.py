@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from hepar.imaging.errors import ImageError
-from hepar.imaging.study import StudyHeaders, load_volume, read_headers
+from hepar.imaging.study import StudyHeaders, load_study, read_headers
 from hepar.imaging.volume import CtVolume
 from hepar.serving.decode_worker import limit_processor_time
 
@@ -48,10 +48,9 @@ def read_study(request: StudyRequest) -> StudyAnswer | ImageError | NoSpace | No
     """What was read, why the study is refused or not written, or None where memory does not suffice."""
 
     def read() -> StudyAnswer:
-        headers = read_headers(request.paths, request.wanted, is_whole=request.voxels is not None)
         if request.voxels is None:
-            return StudyAnswer(headers, None)
-        volume = load_volume(request.paths, headers)
+            return StudyAnswer(read_headers(request.paths, request.wanted, is_whole=False), None)
+        headers, volume = load_study(request.paths, request.wanted)
         with request.voxels.open("wb") as file:
             np.save(file, volume.hu, allow_pickle=False)
         return StudyAnswer(headers, replace(volume, hu=volume.hu[:0].copy()))

@@ -83,12 +83,12 @@ class EvaluateStudies(Command):
 
 def _real_volume(networks: StudyNetworks, text: str, calibration: StudyCalibration) -> RealVolume:
     from hepar.ensemble.lesions import analyse_volume
-    from hepar.imaging.study import load_volume, read_headers
+    from hepar.imaging.study import load_study
     from training.evaluation.study_page import RealVolume
 
     image, _, known = text.partition("=")
     path = Path(image)
     paths = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    volume = load_volume(paths, read_headers(paths))
+    _, volume = load_study(paths)
     evidence = networks.evidence(volume.hu, volume.geometry)
     return RealVolume(path.name, known, analyse_volume(evidence, path.name, 1, calibration))

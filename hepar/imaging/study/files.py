@@ -53,11 +53,14 @@ class StudyFiles:
     """The files of an upload. A context manager: it holds the archives open.
 
     paths: where this installation stored what was sent, in the order of the upload, under names of its own.
+    kept_bytes: of the first files that are read, which stay in memory to be read again.
     Raises UnsafeArchive and StudyTooLarge where an archive breaks a rule.
     """
 
-    def __init__(self, paths: Sequence[Path], limits: ArchiveLimits = LIMITS) -> None:
+    def __init__(self, paths: Sequence[Path], limits: ArchiveLimits = LIMITS, kept_bytes: int = 0) -> None:
         self._paths = paths
+        self._left_bytes = kept_bytes
+        self._kept: dict[FileRef, bytes] = {}
         self._limits = limits
         self._archives: dict[int, Archive] = {}
         self._stack = ExitStack()
@@ -113,6 +116,15 @@ class StudyFiles:
 
     def read(self, ref: FileRef) -> bytes:
         """Raises UnreadableImage, UnsafeArchive, StudyTooLarge."""
+        if (kept := self._kept.get(ref)) is not None:
+            return kept
+        content = self._read(ref)
+        if len(content) <= self._left_bytes:
+            self._kept[ref] = content
+            self._left_bytes -= len(content)
+        return content
+
+    def _read(self, ref: FileRef) -> bytes:
         if ref.member is not None:
             return self._archives[ref.file].read(ref.member)
         with self._paths[ref.file].open("rb") as file:

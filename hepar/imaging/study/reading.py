@@ -10,7 +10,7 @@ from typing import Literal
 
 from hepar.contracts.studies import Series, UnreadableFile
 from hepar.imaging.errors import ImageError, NoUsableSeries, StudyError, StudyTooLarge, UnreadableStudy
-from hepar.imaging.study.archive import LIMITS, ArchiveLimits
+from hepar.imaging.study.archive import LIMITS, MIB, ArchiveLimits
 from hepar.imaging.study.choice import choose, not_chosen
 from hepar.imaging.study.dicom_volume import load_series
 from hepar.imaging.study.files import FileRef, StudyFiles, head_of, is_nifti
@@ -22,6 +22,8 @@ from hepar.imaging.volume import CtVolume
 SLICES_MAX = 20_000
 _UNREADABLE_LISTED_MAX = 100
 _NIFTI_SERIES_ID = "series-1"
+_KEPT_BYTES = 16 * MIB
+"""Of files that are read twice: for their headers, and for their pixels."""
 
 
 @dataclass(frozen=True)
@@ -80,26 +82,38 @@ def read_headers(
     is_whole: False for late images of a study, which need not hold a series that can be analysed.
     Raises a StudyError where the upload as a whole is refused; damaged files among good ones are reported.
     """
-    if not paths:
-        raise UnreadableStudy("there is no file in the upload")
-    if any(is_nifti(head_of(path)) for path in paths):
-        return _nifti_headers(paths)
-    reader = _HeaderReader()
+    if (nifti := _nifti_path(paths)) is not None:
+        from hepar.imaging.study.nifti import read_nifti_header
+
+        header = read_nifti_header(nifti)
+        return _nifti_headers(header.display_shape[0], header.spacing_mm[0], {_digest(nifti)})
     with StudyFiles(paths, limits) as files:
-        for ref in files:
-            reader.add(files, ref)
-    return reader.result(wanted, is_whole=is_whole)
+        return _headers_of(files, wanted, is_whole=is_whole)
 
 
-def load_volume(paths: Sequence[Path], headers: StudyHeaders, limits: ArchiveLimits = LIMITS) -> CtVolume:
-    """The chosen series of `read_headers` for the same paths. Raises a StudyError."""
-    if headers.kind == "nifti":
+def load_study(
+    paths: Sequence[Path], wanted: str | None = None, limits: ArchiveLimits = LIMITS
+) -> tuple[StudyHeaders, CtVolume]:
+    """What `read_headers` reads of a whole study, and the chosen series. A NIfTI volume has no `instances` here.
+
+    Raises a StudyError.
+    """
+    if (nifti := _nifti_path(paths)) is not None:
         from hepar.imaging.study.nifti import load_nifti
 
-        return load_nifti(paths[0])
-    stack = next(stack for stack in headers.stacks if stack.id == headers.chosen.id)
-    with StudyFiles(paths, limits) as files:
-        return load_series(files, stack)
+        volume = load_nifti(nifti)
+        return _nifti_headers(len(volume.hu), volume.geometry.spacing_mm[0], set()), volume
+    with StudyFiles(paths, limits, _KEPT_BYTES) as files:
+        headers = _headers_of(files, wanted, is_whole=True)
+        stack = next(stack for stack in headers.stacks if stack.id == headers.chosen.id)
+        return headers, load_series(files, stack)
+
+
+def _headers_of(files: StudyFiles, wanted: str | None, *, is_whole: bool) -> StudyHeaders:
+    reader = _HeaderReader()
+    for ref in files:
+        reader.add(files, ref)
+    return reader.result(wanted, is_whole=is_whole)
 
 
 class _HeaderReader:
@@ -166,14 +180,19 @@ class _HeaderReader:
         return f"no uploaded file is DICOM (number of files: {self._ignored})"
 
 
-def _nifti_headers(paths: Sequence[Path]) -> StudyHeaders:
-    """NIfTI states neither a patient nor a series."""
+def _nifti_path(paths: Sequence[Path]) -> Path | None:
+    """The volume in an upload; None where it has other files. Raises UnreadableStudy."""
+    if not paths:
+        raise UnreadableStudy("there is no file in the upload")
+    if not any(is_nifti(head_of(path)) for path in paths):
+        return None
     if len(paths) > 1:
         raise UnreadableStudy("a NIfTI volume is sent as the only file")
-    from hepar.imaging.study.nifti import read_nifti_header
+    return paths[0]
 
-    header = read_nifti_header(paths[0])
-    slices, slice_mm = header.display_shape[0], header.spacing_mm[0]
+
+def _nifti_headers(slices: int, slice_mm: float, instances: set[str]) -> StudyHeaders:
+    """NIfTI states neither a patient nor a series."""
     series = Series(
         id=_NIFTI_SERIES_ID,
         uid=None,
@@ -189,7 +208,7 @@ def _nifti_headers(paths: Sequence[Path]) -> StudyHeaders:
     )
     return StudyHeaders(
         kind="nifti",
-        instances=frozenset({_digest(paths[0])}),
+        instances=frozenset(instances),
         patient=PatientHeader(None, None, None, None, None),
         study=StudyHeader(None, None, None, None),
         series=(series,),

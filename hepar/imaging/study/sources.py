@@ -19,7 +19,7 @@ def source_headers(
 ) -> Iterator[Dataset]:
     """The data sets of the files of a volume's slices, each file once, without pixels, in the order of the slices.
 
-    paths: as for `load_volume`, which has read these files. Their `file_meta` states the transfer syntax.
+    paths: as for `load_study`, which has read these files. Their `file_meta` states the transfer syntax.
     Raises a StudyError, or an ImageError where a file can no longer be read.
     """
     wanted = dict.fromkeys(source.file for source in sources)

@@ -16,7 +16,7 @@ from pydicom.uid import JPEG2000Lossless
 
 from hepar.imaging.ct_image import LIVER_WINDOW
 from hepar.imaging.errors import NoUsableSeries
-from hepar.imaging.study import load_volume, read_headers
+from hepar.imaging.study import load_study
 from hepar.imaging.volume import AIR_HU, CtVolume
 from tests.support.orientations import IMAGE_ORIENTATIONS, Turn
 from tests.support.pictures import dicom_bytes
@@ -27,8 +27,7 @@ COUNT = 12
 
 
 def loaded(folder: Path, datasets: Sequence[FileDataset]) -> CtVolume:
-    paths = stored_series(folder, datasets)
-    return load_volume(paths, read_headers(paths))
+    return load_study(stored_series(folder, datasets))[1]
 
 
 def stated_place_mm(dataset: FileDataset, row: int, column: int) -> NDArray[np.float64]:
@@ -155,8 +154,7 @@ def test_uneven_slices_are_brought_to_an_even_grid(tmp_path: Path) -> None:
 def test_duplicate_positions_are_used_once(tmp_path: Path) -> None:
     positions_mm = [5.0 * index for index in range(20)]
     paths = stored_series(tmp_path, ct_series([*positions_mm, 25.0, 30.0], spacing_mm=SQUARE))
-    headers = read_headers(paths)
-    volume = load_volume(paths, headers)
+    headers, volume = load_study(paths)
     assert headers.chosen.findings == ["duplicate_slices"]
     assert [source.file for source in volume.sources] == list(range(20))
 
@@ -183,7 +181,7 @@ def test_images_that_cannot_be_decoded_are_reported_and_interpolated(tmp_path: P
     series = flat_series([5.0 * index for index in range(20)])
     contents = [broken_pixels(one) if place in (0, 9) else dicom_bytes(one) for place, one in enumerate(series)]
     paths = stored(tmp_path, *contents)
-    volume = load_volume(paths, read_headers(paths))
+    _, volume = load_study(paths)
     assert [file.index for file in volume.unreadable] == [0, 9]
     assert volume.hu.shape[0] == 19, "the grid ends where the images end"
     assert volume.hu[:, 20, 20].tolist() == [10 * index for index in range(1, 20)]
@@ -197,13 +195,13 @@ def test_images_that_cannot_be_decoded_are_reported_and_interpolated(tmp_path: P
 def test_a_series_whose_images_cannot_be_decoded_is_refused(tmp_path: Path) -> None:
     paths = stored(tmp_path, *map(broken_pixels, ct_series()))
     with pytest.raises(NoUsableSeries, match="could not be decoded: the compressed frame"):
-        load_volume(paths, read_headers(paths))
+        load_study(paths)
 
 
 def test_values_that_are_no_hounsfield_units_are_refused(tmp_path: Path) -> None:
     paths = stored_series(tmp_path, ct_series(RescaleType="US"))
     with pytest.raises(NoUsableSeries, match="not Hounsfield units"):
-        load_volume(paths, read_headers(paths))
+        load_study(paths)
 
 
 def test_a_gap_of_undecodable_images_is_refused(tmp_path: Path) -> None:
@@ -211,7 +209,7 @@ def test_a_gap_of_undecodable_images_is_refused(tmp_path: Path) -> None:
     contents = [broken_pixels(one) if 10 < place < 17 else dicom_bytes(one) for place, one in enumerate(series)]
     paths = stored(tmp_path, *contents)
     with pytest.raises(NoUsableSeries, match="images of over 20 mm"):
-        load_volume(paths, read_headers(paths))
+        load_study(paths)
 
 
 def test_memory_is_that_of_the_volume(tmp_path: Path) -> None:
@@ -219,10 +217,9 @@ def test_memory_is_that_of_the_volume(tmp_path: Path) -> None:
     series = ct_series([1.0 * index for index in range(200)], spacing_mm=SQUARE, shape=(512, 512))
     paths = stored(tmp_path, zip_bytes(as_members(series), zipfile.ZIP_STORED))
     del series
-    headers = read_headers(paths)
     tracemalloc.start()
     try:
-        volume = load_volume(paths, headers)
+        _, volume = load_study(paths)
         assert tracemalloc.get_traced_memory()[1] < volume.hu.nbytes + 30_000_000
     finally:
         tracemalloc.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hepar.imaging.errors import ImageError, NoUsableSeries, StudyError, StudyTooLarge, UnreadableStudy
-from hepar.imaging.study import load_volume, read_headers
+from hepar.imaging.study import load_study, read_headers
 from hepar.imaging.volume import CtVolume
 from tests.support.pictures import dicom_bytes
 from tests.support.studies import ct_series, stored, stored_series
@@ -61,7 +62,7 @@ def saved(folder: Path, image: nibabel.Nifti1Image, name: str = "volume.nii.gz")
 
 
 def loaded(paths: list[Path]) -> CtVolume:
-    return load_volume(paths, read_headers(paths))
+    return load_study(paths)[1]
 
 
 @pytest.mark.parametrize("codes", ORIENTATIONS)
@@ -237,6 +238,7 @@ def test_the_document_of_a_volume(tmp_path: Path) -> None:
     assert (headers.kind, headers.images, headers.stacks, headers.patient.id) == ("nifti", 38, (), None)
     assert headers.chosen.reason == "the only volume, 38 slices over 74 mm"
     assert (headers.chosen.uid, headers.chosen.slice_spacing_mm, headers.chosen.id) == (None, 2.0, "series-1")
+    assert load_study(paths)[0] == replace(headers, instances=frozenset()), "the voxels need no hash of the file"
     assert headers.fingerprint != read_headers(stored_series(tmp_path, ct_series())).fingerprint
 
 

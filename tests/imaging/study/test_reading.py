@@ -14,7 +14,7 @@ from pydicom.dataset import FileDataset
 from pydicom.uid import UID
 
 from hepar.imaging.errors import ImageError, NoUsableSeries, SeveralPatients, StudyTooLarge, UnreadableStudy
-from hepar.imaging.study import ArchiveLimits, StudyHeaders, load_volume, read_headers, reading, source_headers
+from hepar.imaging.study import ArchiveLimits, StudyHeaders, load_study, read_headers, reading, source_headers
 from tests.support.broken_images import hostile
 from tests.support.pictures import dicom_bytes, encoded, gradient, with_elements
 from tests.support.studies import as_members, ct_series, enhanced_ct, same_study, stored, stored_series, zip_bytes
@@ -163,7 +163,7 @@ def test_a_named_series_is_chosen(tmp_path: Path) -> None:
         assert [one.chosen for one in named.series] == [False, True]
         assert named.chosen.reason.startswith("named by the sender: axial, original, sharp kernel")
         assert named == headers.with_choice(name)
-        assert load_volume(paths, named).series_uid == lung[0].SeriesInstanceUID
+        assert load_study(paths, name)[1].series_uid == lung[0].SeriesInstanceUID
     with pytest.raises(NoUsableSeries, match="not in the study"):
         read_headers(paths, "series-9")
 
@@ -171,12 +171,12 @@ def test_a_named_series_is_chosen(tmp_path: Path) -> None:
 def test_headers_of_the_sources_come_in_the_order_of_the_slices(tmp_path: Path) -> None:
     series = ct_series()
     paths = stored(tmp_path, zip_bytes({"note": b"not DICOM", **as_members(series[::-1])}))
-    volume = load_volume(paths, read_headers(paths))
+    _, volume = load_study(paths)
     found = list(source_headers(paths, volume.sources))
     assert [one.SOPInstanceUID for one in found] == [one.SOPInstanceUID for one in series]
     assert "PixelData" not in found[0]
     enhanced = stored_series(tmp_path, [enhanced_ct(5)])
-    assert len(list(source_headers(enhanced, load_volume(enhanced, read_headers(enhanced)).sources))) == 1
+    assert len(list(source_headers(enhanced, load_study(enhanced)[1].sources))) == 1
 
 
 def odd(tag: str) -> FileDataset:

@@ -11,7 +11,7 @@ import pydicom
 import pytest
 
 from hepar.imaging.errors import NoUsableSeries
-from hepar.imaging.study import load_volume, read_headers
+from hepar.imaging.study import load_study, read_headers
 from tests.support.studies import stored, zip_bytes
 
 DATA = Path(__file__).parents[3].parent / "shared" / "data"
@@ -40,10 +40,9 @@ def test_series_agree_with_pydicom(tmp_path: Path, name: str, count: int, spacin
     files = sorted(real(f"dicom/{name}").iterdir())
     members = {f"study/{file.name}": file.read_bytes() for file in files}
     paths = stored(tmp_path, zip_bytes(members, zipfile.ZIP_STORED))
-    headers = read_headers(paths)
+    headers, volume = load_study(paths)
     assert (headers.chosen.reason, headers.chosen.findings, headers.unreadable) == (reason, [], ())
     assert headers.chosen.slice_spacing_mm == pytest.approx(spacing_mm)
-    volume = load_volume(paths, headers)
     assert (volume.hu.shape, volume.warnings, volume.unreadable) == ((count, 512, 512), (), ())
     for index, source in enumerate(volume.sources):
         dataset = pydicom.dcmread(files[source.file])
@@ -57,7 +56,7 @@ def test_series_agree_with_pydicom(tmp_path: Path, name: str, count: int, spacin
 def test_volumes_agree_with_nibabel(name: str) -> None:
     """Voxels at random places, by the affine that nibabel reads."""
     path = real(f"nifti/{name}")
-    volume = load_volume([path], read_headers([path]))
+    _, volume = load_study([path])
     image = nibabel.Nifti1Image.from_filename(path)
     stored_values = np.asanyarray(image.dataobj)
     indices = np.random.default_rng(3).integers(0, volume.hu.shape, size=(2000, 3))

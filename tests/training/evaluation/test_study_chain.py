@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hepar.ensemble.lesions import VolumeAnalysis, VolumeEvidence, analyse_volume
-from hepar.imaging.study import load_volume, read_headers
+from hepar.imaging.study import load_study
 from training.evaluation.study_chain import StudyNetworks
 
 ROOT = Path(__file__).parents[3]
@@ -19,7 +19,7 @@ NEAR_MM = 10.0
 
 @pytest.fixture(scope="module")
 def evidence() -> VolumeEvidence:
-    volume = load_volume([SAMPLE], read_headers([SAMPLE]))
+    _, volume = load_study([SAMPLE])
     return StudyNetworks.of(ROOT / "triton_models").evidence(volume.hu, volume.geometry)
 
 
