@@ -42,7 +42,7 @@ class DataKey:
     def __init__(self, secret: bytes) -> None:
         self._cipher = AESGCM(secret)
 
-    def encrypt(self, content: bytes, context: str) -> bytes:
+    def encrypt(self, content: bytes | memoryview, context: str) -> bytes:
         nonce = os.urandom(_NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, content, context.encode())
 
@@ -59,7 +59,7 @@ class DataKey:
         async for chunk in chunks:
             buffer += chunk
             while len(buffer) > _CHUNK_BYTES:
-                yield self.encrypt(bytes(buffer[:_CHUNK_BYTES]), f"{context} {number}")
+                yield self.encrypt(memoryview(buffer)[:_CHUNK_BYTES], f"{context} {number}")
                 del buffer[:_CHUNK_BYTES]
                 number += 1
         yield self.encrypt(bytes(buffer), f"{context} {number} last")
