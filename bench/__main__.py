@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("event-loop", help="longest callback of a model service with a 64-megapixel image in flight")
     study = commands.add_parser("study", help="the model work of one study, through the services and by ORT alone")
     study.add_argument("--study", type=Path, default=SAMPLE_STUDY, help="folder, ZIP or NIfTI volume")
-    study.add_argument("--rounds", type=int, default=3)
+    study.add_argument("--rounds", type=int, default=5)
     study.add_argument("--batch", type=int, default=SliceLimits().batch_slices, help="slices of one request")
     study.add_argument("--in-flight", type=int, default=SliceLimits().in_flight, help="requests at a time")
     study.add_argument("--out", type=Path, default=FOLDER)
