@@ -46,8 +46,9 @@ def test_a_classifier_sees_the_images_of_each_epoch(prepared: Path, tmp_path: Pa
     import tensorflow as tf
 
     from training.classifier import fit
+    from training.classifier.inputs import training_batches
 
-    smoke, original, training_batches = load_configuration("smoke"), EpochImages.draw, fit.training_batches
+    smoke, original = load_configuration("smoke"), EpochImages.draw
     changes: dict[str, object] = dict.fromkeys(("translation", "zoom", "shear", "brightness", "contrast"), 0.0)
     changes |= {"rotation_turns": 0.0, "teacher": None, "synthesis": "each_epoch"}
     plain = smoke.model_copy(update={"classifier": smoke.classifier.model_copy(update=changes)})

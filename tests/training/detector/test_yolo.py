@@ -76,7 +76,8 @@ def test_yolo_sees_the_images_and_boxes_of_each_epoch(prepared: Path, tmp_path: 
                 "the smallest are left out"
             )
             seen.append((trainer.epoch, file, zlib.crc32(image.tobytes())))
-        return preprocess(trainer, batch)
+        on_device: dict[str, Any] = preprocess(trainer, batch)
+        return on_device
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DetectionTrainer, "preprocess_batch", compared)
