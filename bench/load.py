@@ -18,12 +18,12 @@ from typing import Any
 
 import gevent
 import grpc.experimental.gevent
+import httpx
 import numpy as np
 import psutil
 from locust import FastHttpUser, User, task
 from locust.env import Environment
 from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
-from urllib3.filepost import encode_multipart_formdata
 
 from bench.processes import cpu_s, family
 
@@ -77,7 +77,9 @@ def _cpu_s(root: int | None) -> float:
 def _http_user(order: dict[str, Any]) -> type[User]:
     content, kind = Path(order["image"]).read_bytes(), "image/png"
     if order.get("images", 1) > 1:
-        content, kind = encode_multipart_formdata([("image", ("image.png", content, kind))] * order["images"])
+        files = [("image", ("image.png", content, kind))] * order["images"]
+        batch = httpx.Request("POST", order["host"], files=files)
+        content, kind = batch.read(), batch.headers["Content-Type"]
     headers = {"Content-Type": kind, **order["headers"]}
 
     class Client(FastHttpUser):

@@ -20,7 +20,7 @@ from setproctitle import setproctitle
 
 _COMMAND = ["exec", "python", "-m"]
 _FOR_NEW_DATABASES = ("alembic.command", "alembic.config")
-"""Of three services, which would import 12 MB each. Where databases exist they import none of it."""
+"""Of three services, which would import 12 MB each; where databases exist, none needs it (docs/decisions/0077)."""
 
 
 class ForkedProcess:

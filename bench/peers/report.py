@@ -76,7 +76,9 @@ def conclusions(rows: Sequence[Row]) -> list[str]:
 
 
 def run_line(clients: Sequence[int], seconds: float, rounds: int) -> str:
-    return f"{rounds} round(s) of {seconds:g} s for each target with {' and '.join(map(str, clients))} clients."
+    counts = " and ".join(map(str, clients))
+    times = f"{rounds} round(s) of {seconds:g} s for each target"
+    return f"{times} with {counts} clients (three times as long with batches)."
 
 
 def load_line(load_average: float, processors: int) -> str:

@@ -159,10 +159,17 @@ def _local(path: str) -> ObjectStore:
 
 
 async def file_pieces(path: Path) -> AsyncIterator[bytes]:
-    """The content of a file, a mebibyte at a time."""
-    with path.open("rb") as file:
-        while piece := await asyncio.to_thread(file.read, _STREAM_BYTES):
-            yield piece
+    """The content of a file, a mebibyte at a time. It is open in threads only: closing it waits for a read."""
+    position = 0
+    while piece := await asyncio.to_thread(_piece, path, position):
+        position += len(piece)
+        yield piece
+
+
+def _piece(path: Path, position: int) -> bytes:
+    with path.open("rb", buffering=0) as file:
+        file.seek(position)
+        return file.read(_STREAM_BYTES)
 
 
 class _Counted:

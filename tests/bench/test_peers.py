@@ -93,7 +93,10 @@ def test_the_report_says_what_hepar_reaches_and_whether_the_machine_was_quiet(tm
     assert "The machine was not quiet: load average before the run 7.4 on 2 processors" in busy
     write(rows, "2 cores", [run_line([4, 16], 2.0, 3), busy], 7.4, tmp_path)
     page = (tmp_path / "peers.md").read_text()
-    assert f"2 cores. 3 round(s) of 2 s for each target with 4 and 16 clients. {busy}" in page
+    assert (
+        f"2 cores. 3 round(s) of 2 s for each target with 4 and 16 clients (three times as long with batches). {busy}"
+        in page
+    )
     assert "of the best peer" not in page, "no conclusions from a busy machine"
     write(rows, "2 cores", [load_line(0.2, 2)], 0.2, tmp_path / "quiet")
     assert said[0] in (tmp_path / "quiet" / "peers.md").read_text()

@@ -98,7 +98,7 @@ class Evaluate(Command):
 
     network: CliPositionalArg[NetworkNameOrAll] = Field(description=f"{ALL} shipped networks, or {_NETWORK_HELP}")
     write: bool = Field(
-        default=False, description="also write them to the model card: they are computed in another way"
+        default=False, description="also write them to the model card, where they are computed in another way now"
     )
 
     def run(self, context: Context) -> None:

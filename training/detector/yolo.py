@@ -81,6 +81,7 @@ def _draw(images: EpochImages, trainer: DetectionTrainer) -> None:
     if trainer.epoch >= trainer.epochs - trainer.args.close_mosaic:
         trainer.args.mosaic = 0.0  # ultralytics closes it only once, for the loader of that epoch
     trainer.train_loader = trainer.get_dataloader(trainer.data["train"], trainer.batch_size, rank=-1, mode="train")
+    trainer.train_loader.generator.manual_seed(trainer.args.seed + trainer.epoch)  # every new one has the same
 
 
 def _starting_checkpoint(architecture: YoloArchitecture, data: Path, out: Path) -> Path | None:

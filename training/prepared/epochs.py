@@ -36,7 +36,7 @@ class EpochImages:
     """The training part of a prepared data set, in a folder of its own, where each epoch has other images.
 
     prepared: the data set, which stays as it is.  folder: has the training part of one epoch in the same layout.
-    Names, labels and their order are those of the data set in every epoch. Slices with real lesions, unchanged slices,
+    Names, labels and their order are those of the data set in every epoch. Slices with real lesions
     and copies for which an epoch draws no lesion that fits are taken from the data set.
     """
 
@@ -52,7 +52,9 @@ class EpochImages:
         """
         backgrounds = sorted((self.prepared / BACKGROUNDS).glob("*.npz"))
         if not backgrounds:
-            raise UnusableData(f"{self.prepared} has no slices into which lesions could be synthesised")
+            raise UnusableData(
+                f"{self.prepared} has no slices to synthesise lesions into: run `prepare` from such slices"
+            )
         next_folder = self.folder / "next"
         shutil.rmtree(next_folder, ignore_errors=True)
         start_part(next_folder / PART)

@@ -126,7 +126,7 @@ class Archive:
         return content.getvalue()
 
     def _count(self, inflated_bytes: int) -> None:
-        """The beginning of a file is read twice, and all of one with several frames may be."""
+        """A file is read for its headers and again for its pixels, unless StudyFiles keeps it."""
         self._inflated_bytes += inflated_bytes
         if self._inflated_bytes > 2 * self._allowed_bytes():
             raise UnsafeArchive("the ZIP archive inflates to more bytes than its directory states")

@@ -30,7 +30,7 @@ _KEPT_BYTES = 16 * MIB
 class StudyHeaders:
     """What an upload holds.
 
-    instances: SOP Instance UIDs; for NIfTI the SHA-256 of the file.
+    instances: SOP Instance UIDs; for NIfTI the SHA-256 of the file; none of a NIfTI volume from `load_study`.
     series: of the study, with the choice and its reasons; none is chosen where `problem` is set.
     unreadable: at most 100 of the unreadable_count.
     ignored: files that are not DICOM, or that list others.  duplicates: files of an instance that was already there.

@@ -84,5 +84,34 @@ def test_yolo_sees_the_images_and_boxes_of_each_epoch(prepared: Path, tmp_path: 
         train_yolo(plain.detector.yolov5, plain, data, tmp_path / "run")
     files = {file for _, file, _ in seen if not file.endswith("no_tumour.png")}
     assert len(files) > 10
+    orders = [[file for epoch, file, _ in seen if epoch == number] for number in (0, 1)]
+    assert orders[0] != orders[1], "shuffled anew in each epoch"
     for file in files:
         assert len({content for _, other, content in seen if other == file}) == 2, "another image in each epoch"
+
+
+def test_mosaics_end_for_the_last_quarter_of_epochs_with_new_images_in_each(prepared: Path, tmp_path: Path) -> None:
+    from training.detector.yolo import train_yolo, work_offline
+
+    work_offline(tmp_path)
+    from ultralytics.models.yolo.detect import DetectionTrainer
+
+    smoke = load_configuration("smoke")
+    changes = {"epochs": 8, "mosaic": 1.0, "brightness": 0.0, "rotation_degrees": 0.0, "translation": 0.0, "scale": 0.0}
+    mosaics = smoke.model_copy(update={"detector": smoke.detector.model_copy(update=changes)})
+    whole: dict[int, bool] = {}
+    preprocess = DetectionTrainer.preprocess_batch
+
+    def compared(trainer: DetectionTrainer, batch: dict[str, Any]) -> dict[str, Any]:
+        same = [
+            np.array_equal(image[0].numpy(), np.asarray(Image.open(file)))
+            for image, file in zip(batch["img"], batch["im_file"], strict=True)
+        ]
+        whole[trainer.epoch] = whole.get(trainer.epoch, True) and all(same)
+        on_device: dict[str, Any] = preprocess(trainer, batch)
+        return on_device
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DetectionTrainer, "preprocess_batch", compared)
+        train_yolo(mosaics.detector.yolov5, mosaics, prepared / "data", tmp_path / "run")
+    assert [epoch for epoch, is_whole in whole.items() if is_whole] == [6, 7]

@@ -91,7 +91,7 @@ def test_boxes_and_masks_are_those_of_the_image(data: Path, tmp_path: Path) -> N
 def test_a_data_set_without_slices_to_draw_into_is_refused(data: Path, tmp_path: Path) -> None:
     copy = tmp_path / "collection"
     shutil.copytree(data, copy, ignore=lambda *_: ["backgrounds"])
-    with pytest.raises(UnusableData, match="no slices into which lesions could be synthesised"):
+    with pytest.raises(UnusableData, match="run `prepare` from such slices"):
         EpochImages(copy, tmp_path / "drawn", DATA).draw(1)
 
 
