@@ -6,7 +6,8 @@ import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hepar.contracts.cards import InputSize, ModelCard, Window
+from hepar.contracts.cards import InputSize, ModelCard, Task, Window
+from training.configuration import Configuration
 from training.evaluation.model_evaluation import Evaluation, evaluate_model
 from training.export.parity import GreyImages, ModelOutput, ParityError, require_parity
 from training.prepared.dataset import data_fingerprint, image_paths, read_images, read_manifest
@@ -84,7 +85,9 @@ def _card(network: Network, run: Run, evaluation: Evaluation, evaluation_data: P
         temperature=evaluation.temperature,
         decision_threshold=evaluation.decision_threshold,
         metrics=evaluation.metrics,
-        training_data=". ".join(filter(None, [provenance, _synthesis(network, run), training_origin(folder)])),
+        training_data=". ".join(
+            filter(None, [provenance, synthesis_note(network.task, run.configuration), training_origin(folder)])
+        ),
         data_sha256=data_fingerprint(run.data),
         evaluation_sha256=None if evaluation_data is None else data_fingerprint(evaluation_data),
         training_minutes=round(training_minutes(folder), 1),
@@ -95,10 +98,10 @@ def _card(network: Network, run: Run, evaluation: Evaluation, evaluation_data: P
     )
 
 
-def _synthesis(network: Network, run: Run) -> str:
-    configuration = run.configuration
+def synthesis_note(task: Task, configuration: Configuration) -> str:
+    """The sentence for the card of a network of this task; empty where its training images stay the same."""
     chosen = {"classification": configuration.classifier.synthesis, "detection": configuration.detector.synthesis}
-    return "Lesions were synthesised anew in each epoch" if chosen.get(network.task) == "each_epoch" else ""
+    return "Lesions were synthesised anew in each epoch" if chosen.get(task) == "each_epoch" else ""
 
 
 def parity_images(run: Run) -> GreyImages:

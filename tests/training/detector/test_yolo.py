@@ -59,7 +59,14 @@ def test_yolo_sees_the_images_and_boxes_of_each_epoch(prepared: Path, tmp_path: 
     from ultralytics.models.yolo.detect import DetectionTrainer
 
     smoke = load_configuration("smoke")
-    changes = {"epochs": 2, "brightness": 0.0, "rotation_degrees": 0.0, "translation": 0.0, "scale": 0.0}
+    changes = {
+        "synthesis": "each_epoch",
+        "epochs": 2,
+        "brightness": 0.0,
+        "rotation_degrees": 0.0,
+        "translation": 0.0,
+        "scale": 0.0,
+    }
     plain = smoke.model_copy(update={"detector": smoke.detector.model_copy(update=changes)})
     data = prepared / "data"
     seen: list[tuple[int, str, int]] = []
@@ -97,7 +104,15 @@ def test_mosaics_end_for_the_last_quarter_of_epochs_with_new_images_in_each(prep
     from ultralytics.models.yolo.detect import DetectionTrainer
 
     smoke = load_configuration("smoke")
-    changes = {"epochs": 8, "mosaic": 1.0, "brightness": 0.0, "rotation_degrees": 0.0, "translation": 0.0, "scale": 0.0}
+    changes = {
+        "synthesis": "each_epoch",
+        "epochs": 8,
+        "mosaic": 1.0,
+        "brightness": 0.0,
+        "rotation_degrees": 0.0,
+        "translation": 0.0,
+        "scale": 0.0,
+    }
     mosaics = smoke.model_copy(update={"detector": smoke.detector.model_copy(update=changes)})
     whole: dict[int, bool] = {}
     preprocess = DetectionTrainer.preprocess_batch

@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from training.configuration import Configuration, load_configuration
+from training.model_export import synthesis_note
 from training.prepared.dataset import Example, image_paths, read_images, read_manifest
 from training.prepared.epochs import EpochImages
 from training.prepared.synthesis import prepare
@@ -100,3 +101,10 @@ def test_a_teacher_and_synthesis_in_each_epoch_exclude_each_other() -> None:
     document["classifier"]["synthesis"] = "each_epoch"
     with pytest.raises(ValidationError, match="a teacher knows the prepared images only"):
         Configuration.model_validate(document)
+
+
+def test_a_card_states_synthesis_in_each_epoch() -> None:
+    configuration = load_configuration("compact-4")
+    assert synthesis_note("detection", configuration) == "Lesions were synthesised anew in each epoch"
+    assert synthesis_note("classification", configuration)
+    assert synthesis_note("segmentation", configuration) == synthesis_note("detection", SMOKE) == ""
