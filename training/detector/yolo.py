@@ -29,13 +29,10 @@ def train_yolo(architecture: YoloArchitecture, configuration: Configuration, dat
     work_offline(out)
     from ultralytics import YOLO
 
-    settings = configuration.detector
-    epochs = architecture.epochs or settings.epochs
-    images = epoch_images(settings.synthesis, data, out, configuration.data)
-    if images:
-        images.draw(0)
+    images = epoch_images(configuration.detector.synthesis, data, out, configuration.data)
     network = YOLO(last if last.exists() else architecture.architecture)
     if images:
+        images.draw(0)
         network.add_callback("on_train_epoch_start", partial(_draw, images))
     if last.exists():
         network.train(resume=True)
@@ -43,35 +40,44 @@ def train_yolo(architecture: YoloArchitecture, configuration: Configuration, dat
         start = _starting_checkpoint(architecture, data, out)
         network.train(
             data=str((images.folder if images else data) / "data.yaml"),
-            imgsz=configuration.data.input_size_px,
-            epochs=epochs,
-            patience=settings.patience or epochs,
-            batch=settings.batch_size,
-            lr0=settings.learning_rate,
-            optimizer="AdamW",
-            degrees=settings.rotation_degrees,
-            shear=settings.shear_degrees,
-            translate=settings.translation,
-            scale=settings.scale,
-            mosaic=settings.mosaic,
-            close_mosaic=max(1, epochs // 4),
-            fliplr=0.5 if settings.horizontal_flip else 0.0,
-            hsv_h=0.0,
-            hsv_s=0.0,
-            hsv_v=settings.brightness,
-            erasing=0.0,
             pretrained=False if start is None else str(start),
-            cos_lr=True,
-            warmup_epochs=1.0,
-            seed=configuration.data.seed,
-            device=_device(),
-            workers=1,
-            plots=False,
             project=str(out.resolve()),  # ultralytics would put a relative path below its own folder
             name="run",
             exist_ok=True,
+            **_settings(architecture, configuration),
         )
     return best
+
+
+def _settings(architecture: YoloArchitecture, configuration: Configuration) -> dict[str, object]:
+    """The configuration in the words of ultralytics."""
+    settings = configuration.detector
+    epochs = architecture.epochs or settings.epochs
+    return {
+        "imgsz": configuration.data.input_size_px,
+        "epochs": epochs,
+        "patience": settings.patience or epochs,
+        "batch": settings.batch_size,
+        "lr0": settings.learning_rate,
+        "optimizer": "AdamW",
+        "degrees": settings.rotation_degrees,
+        "shear": settings.shear_degrees,
+        "translate": settings.translation,
+        "scale": settings.scale,
+        "mosaic": settings.mosaic,
+        "close_mosaic": max(1, epochs // 4),
+        "fliplr": 0.5 if settings.horizontal_flip else 0.0,
+        "hsv_h": 0.0,
+        "hsv_s": 0.0,
+        "hsv_v": settings.brightness,
+        "erasing": 0.0,
+        "cos_lr": True,
+        "warmup_epochs": 1.0,
+        "seed": configuration.data.seed,
+        "device": _device(),
+        "workers": 1,
+        "plots": False,
+    }
 
 
 def _draw(images: EpochImages, trainer: DetectionTrainer) -> None:
