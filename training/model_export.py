@@ -101,7 +101,7 @@ def _card(network: Network, run: Run, evaluation: Evaluation, evaluation_data: P
 def synthesis_note(task: Task, configuration: Configuration) -> str:
     """The sentence for the card of a network of this task; empty where its training images stay the same."""
     chosen = {"classification": configuration.classifier.synthesis, "detection": configuration.detector.synthesis}
-    return "Lesions were synthesised anew in each epoch" if chosen.get(task) == "each_epoch" else ""
+    return "New lesions were synthesised for every epoch" if chosen.get(task) == "each_epoch" else ""
 
 
 def parity_images(run: Run) -> GreyImages:

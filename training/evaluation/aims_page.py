@@ -23,7 +23,7 @@ LIVER = (
 )
 TEACHER = f"[a teacher]({LOG}#2026-11-26-classifiers-from-nothing-and-from-the-shipped-ones-with-a-teacher)"
 STUDENTS = f"[five students]({LOG}#2026-11-27-all-five-classifiers-with-the-teacher-and-the-learning-curve)"
-ANEW = f"[images drawn anew in each epoch]({LOG}#2026-11-27-images-drawn-anew-in-each-epoch)"
+NEW_IMAGES = f"[new images in every epoch]({LOG}#2026-11-27-new-images-in-every-epoch)"
 STAGES = f"[a threshold for each stage]({LOG}#2026-11-25-a-threshold-for-each-stage-of-the-vote)"
 BRIGHTNESS = f"[grey levels by the liver, and other ways without training]({LOG}#2026-11-26-the-input-without-training)"
 
@@ -33,9 +33,9 @@ TRIED = {
     "small lesions": (REAL, VIEW),
     "boxes outside of the liver": (GATE, VIEW),
     "other scanners": (STAGES, LIVER, TEACHER, STUDENTS, BRIGHTNESS),
-    "tumour or none": (LIVER, TEACHER, STUDENTS, ANEW, BRIGHTNESS),
-    "type": (STAGES, LIVER, TEACHER, STUDENTS, ANEW),
-    "calibration": (LIVER, STUDENTS, ANEW),
+    "tumour or none": (LIVER, TEACHER, STUDENTS, NEW_IMAGES, BRIGHTNESS),
+    "type": (STAGES, LIVER, TEACHER, STUDENTS, NEW_IMAGES),
+    "calibration": (LIVER, STUDENTS, NEW_IMAGES),
     "perturbed images": (LIVER, VIEW, BRIGHTNESS),
 }
 """What was tried for each topic of an aim."""

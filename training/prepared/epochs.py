@@ -1,4 +1,4 @@
-"""Training images drawn anew for each epoch: other lesions, distractors and domains in the same slices."""
+"""New training images for every epoch: the same slices with other lesions, distractors and domains."""
 
 from __future__ import annotations
 

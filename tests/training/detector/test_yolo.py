@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,28 +52,33 @@ def test_yolo_is_resumed_and_starts_from_a_local_checkpoint(prepared: Path, tmp_
     assert trained.float().numpy() == pytest.approx(start.detach().float().numpy(), abs=0.01)
 
 
-def test_yolo_sees_the_images_and_boxes_of_each_epoch(prepared: Path, tmp_path: Path) -> None:
-    """Without any augmentation, every image of a batch is the file that was drawn for this epoch, with its boxes."""
+def train_watched(prepared: Path, out: Path, watch: Callable[[int, dict[str, Any]], None], **changes: float) -> None:
+    """Trains YOLOv5 with new images in every epoch and no augmentation but `changes`. watch: gets epoch and batch."""
     from training.detector.yolo import train_yolo, work_offline
 
-    work_offline(tmp_path)
+    work_offline(out.parent)
     from ultralytics.models.yolo.detect import DetectionTrainer
 
     smoke = load_configuration("smoke")
-    changes = {
-        "synthesis": "each_epoch",
-        "epochs": 2,
-        "brightness": 0.0,
-        "rotation_degrees": 0.0,
-        "translation": 0.0,
-        "scale": 0.0,
-    }
-    plain = smoke.model_copy(update={"detector": smoke.detector.model_copy(update=changes)})
-    data = prepared / "data"
-    seen: list[tuple[int, str, int]] = []
+    none = dict.fromkeys(("brightness", "rotation_degrees", "translation", "scale"), 0.0)
+    detector = smoke.detector.model_copy(update={"synthesis": "each_epoch", **none, **changes})
     preprocess = DetectionTrainer.preprocess_batch
 
-    def compared(trainer: DetectionTrainer, batch: dict[str, Any]) -> dict[str, Any]:
+    def watched(trainer: DetectionTrainer, batch: dict[str, Any]) -> dict[str, Any]:
+        watch(trainer.epoch, batch)
+        on_device: dict[str, Any] = preprocess(trainer, batch)
+        return on_device
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DetectionTrainer, "preprocess_batch", watched)
+        train_yolo(detector.yolov5, smoke.model_copy(update={"detector": detector}), prepared / "data", out)
+
+
+def test_yolo_sees_the_images_and_boxes_of_each_epoch(prepared: Path, tmp_path: Path) -> None:
+    """Without any augmentation, every image of a batch is the file that was drawn for this epoch, with its boxes."""
+    seen: list[tuple[int, str, int]] = []
+
+    def compare(epoch: int, batch: dict[str, Any]) -> None:
         boxes = {item.name: item.boxes for item in read_manifest(tmp_path / "run" / "drawn", "train")}
         for number, file in enumerate(batch["im_file"]):
             image = np.asarray(Image.open(file))
@@ -82,51 +88,26 @@ def test_yolo_sees_the_images_and_boxes_of_each_epoch(prepared: Path, tmp_path: 
             assert max(widths, default=0) == pytest.approx(max(expected, default=0), abs=1e-4), (
                 "the smallest are left out"
             )
-            seen.append((trainer.epoch, file, zlib.crc32(image.tobytes())))
-        on_device: dict[str, Any] = preprocess(trainer, batch)
-        return on_device
+            seen.append((epoch, file, zlib.crc32(image.tobytes())))
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DetectionTrainer, "preprocess_batch", compared)
-        train_yolo(plain.detector.yolov5, plain, data, tmp_path / "run")
+    train_watched(prepared, tmp_path / "run", compare, epochs=2)
     files = {file for _, file, _ in seen if not file.endswith("no_tumour.png")}
     assert len(files) > 10
     orders = [[file for epoch, file, _ in seen if epoch == number] for number in (0, 1)]
-    assert orders[0] != orders[1], "shuffled anew in each epoch"
+    assert orders[0] != orders[1], "every epoch has its own order"
     for file in files:
         assert len({content for _, other, content in seen if other == file}) == 2, "another image in each epoch"
 
 
 def test_mosaics_end_for_the_last_quarter_of_epochs_with_new_images_in_each(prepared: Path, tmp_path: Path) -> None:
-    from training.detector.yolo import train_yolo, work_offline
-
-    work_offline(tmp_path)
-    from ultralytics.models.yolo.detect import DetectionTrainer
-
-    smoke = load_configuration("smoke")
-    changes = {
-        "synthesis": "each_epoch",
-        "epochs": 8,
-        "mosaic": 1.0,
-        "brightness": 0.0,
-        "rotation_degrees": 0.0,
-        "translation": 0.0,
-        "scale": 0.0,
-    }
-    mosaics = smoke.model_copy(update={"detector": smoke.detector.model_copy(update=changes)})
     whole: dict[int, bool] = {}
-    preprocess = DetectionTrainer.preprocess_batch
 
-    def compared(trainer: DetectionTrainer, batch: dict[str, Any]) -> dict[str, Any]:
+    def compare(epoch: int, batch: dict[str, Any]) -> None:
         same = [
             np.array_equal(image[0].numpy(), np.asarray(Image.open(file)))
             for image, file in zip(batch["img"], batch["im_file"], strict=True)
         ]
-        whole[trainer.epoch] = whole.get(trainer.epoch, True) and all(same)
-        on_device: dict[str, Any] = preprocess(trainer, batch)
-        return on_device
+        whole[epoch] = whole.get(epoch, True) and all(same)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DetectionTrainer, "preprocess_batch", compared)
-        train_yolo(mosaics.detector.yolov5, mosaics, prepared / "data", tmp_path / "run")
+    train_watched(prepared, tmp_path / "run", compare, epochs=8, mosaic=1.0)
     assert [epoch for epoch, is_whole in whole.items() if is_whole] == [6, 7]

@@ -105,6 +105,6 @@ def test_a_teacher_and_synthesis_in_each_epoch_exclude_each_other() -> None:
 
 def test_a_card_states_synthesis_in_each_epoch() -> None:
     configuration = load_configuration("compact-4")
-    assert synthesis_note("detection", configuration) == "Lesions were synthesised anew in each epoch"
+    assert synthesis_note("detection", configuration) == "New lesions were synthesised for every epoch"
     assert synthesis_note("classification", configuration)
     assert synthesis_note("segmentation", configuration) == synthesis_note("detection", SMOKE) == ""
