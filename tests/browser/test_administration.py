@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from pydicom.uid import EncapsulatedPDFStorage, SecondaryCaptureImageStorage, SegmentationStorage
 
 from tests.browser.conftest import PASSWORD, row_of, sign_in, sign_up
@@ -98,6 +98,29 @@ def test_accounts_are_found_put_into_groups_and_deleted(page: Page, administrato
         page.get_by_role("button", name="Export as CSV").click()
     with export.value.path().open(newline="") as file:
         assert [row["event"] for row in csv.DictReader(file)] == ["deleted"]
+
+
+def test_an_answer_that_comes_late_does_not_replace_a_later_one(page: Page, administrator: str) -> None:
+    late: list[Route] = []
+
+    def hold_the_whole_list(route: Route) -> None:
+        if "search=" in route.request.url:
+            route.continue_()
+        else:
+            late.append(route)
+
+    email = sign_up(page)
+    page.get_by_role("button", name="Sign out").click()
+    page.route(re.compile(r"/v1/users(\?|$)"), hold_the_whole_list)
+    open_administration(page, administrator, "Accounts")
+    page.get_by_role("searchbox").fill(email)
+    expect(page.get_by_role("row")).to_have_count(2)
+    assert late
+    for route in late:
+        with page.expect_event("requestfinished", lambda request, held=route.request: request == held):
+            route.continue_()
+    page.evaluate("() => new Promise(shown => setTimeout(() => requestAnimationFrame(shown)))")
+    expect(page.get_by_role("row")).to_have_count(2)
 
 
 def pixels_of(image: Locator) -> NDArray[np.uint8]:
