@@ -190,7 +190,7 @@ class SegmenterConfiguration(_Section):
     mixed_precision: bool = False
     lesion_weight: float = Field(ge=1, description="weight of a lesion pixel relative to another liver pixel")
     lesion_free_share: float = Field(ge=0, le=1, description="unchanged healthy slices")
-    boxed_share: float = Field(ge=0, le=1, description="slices with reviewed real lesions")
+    boxed_share: float = Field(ge=0, le=1, description="slices with reviewed real lesions, boxed or outlined")
     unclear_share: float = Field(ge=0, le=1, description="slices that train the liver mask only")
     no_liver_share: float = Field(ge=0, le=1, description="slices without liver")
     rotation_degrees: float = Field(ge=0, lt=45)

@@ -13,6 +13,40 @@ from training.networks import Segmenter
 from training.training_run import train
 from training.versions import write_card
 
+OUTLINES = "outlines"
+"""Folder in that of the run."""
+OUTLINE_WEIGHTS = Path("var/outline-weights")
+
+
+class OutlineLesions(Command):
+    """Outline the boxed lesions of training patients by a network that was trained elsewhere, and draw contact sheets.
+
+    The verdicts belong in training/segmenter/outline_review.csv.
+    """
+
+    data: Path = Field(description="the folder msd-liver-slices")
+    weights: Path | None = Field(
+        default=None, description="a folder with the wheel that holds the weights; without it it is downloaded"
+    )
+
+    def run(self, context: Context) -> None:
+        from training.packages import require_packages
+        from training.pictures.outline_sheet import outline_sheets
+        from training.segmenter.lesion_network import lesion_probabilities, read_weights
+        from training.segmenter.outlines import OUTLINED_BY, boxed_slices, outlines_in_boxes, write_outlines
+
+        source, data = self.weights or OUTLINE_WEIGHTS, context.run.configuration.data
+        require_packages(source, [OUTLINED_BY], download=self.weights is None)
+        weights, outlined = read_weights(source), []
+        for item in boxed_slices(self.data, data):
+            probabilities = lesion_probabilities(weights, item.hu, item.liver, data.pixel_spacing_mm)
+            outlined += [(item, outline) for outline in outlines_in_boxes(item, probabilities)]
+        folder = context.run.folder / OUTLINES
+        write_outlines((outline for _, outline in outlined), folder)
+        for sheet in outline_sheets(outlined, folder):
+            print(sheet)
+        print(f"{len(outlined)} lesions outlined in {folder}")
+
 
 class PrepareSegmenter(Command):
     """Write the data set of the segmenter."""
@@ -20,11 +54,14 @@ class PrepareSegmenter(Command):
     data: Path = Field(description="the folder msd-liver-slices")
     volumes: Path | None = Field(default=None, description="folder with ct-abdomen-pelvis and crlm-volume as NIfTI")
     lits: Path | None = Field(default=None, description="data folder of the package liver-ct-segmentation-package")
+    outlines: bool = Field(default=False, description="use the outlines of `outline` that the review accepted")
 
     def run(self, context: Context) -> None:
+        from training.segmenter.outlines import accepted_outlines
         from training.segmenter.prepare import Sources, prepare_segmentation
 
-        sources = Sources(self.data, self.volumes, self.lits)
+        outlines = accepted_outlines(context.run.folder / OUTLINES) if self.outlines else {}
+        sources = Sources(self.data, self.volumes, self.lits, outlines)
         count = prepare_segmentation(sources, context.run.configuration.data, context.run.data)
         print(f"{count} slices in {context.run.data}")
 
@@ -114,6 +151,7 @@ class SegmenterCommands(Command):
     """Prepare, train, evaluate and export the segmenter; measure a gate by its liver mask."""
 
     run_name: ClassVar[str | None] = "segmenter"
+    outline: CliSubCommand[OutlineLesions] = Field(description=OutlineLesions.__doc__)
     prepare: CliSubCommand[PrepareSegmenter] = Field(description=PrepareSegmenter.__doc__)
     train: CliSubCommand[TrainSegmenter] = Field(description=TrainSegmenter.__doc__)
     evaluate: CliSubCommand[EvaluateSegmenter] = Field(description=EvaluateSegmenter.__doc__)

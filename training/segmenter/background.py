@@ -7,13 +7,15 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
 
+from training.configuration import DataConfiguration
 from training.fields import BoolImage
 from training.prepared.dataset import PARTS
+from training.prepared.splitting import split_by_patient
 
 Kind = Literal["healthy", "boxed", "unclear", "no_liver", "outlined", "synthesised"]
 """What is known of a slice's lesions.
@@ -29,6 +31,7 @@ class Background:
     """One slice. boxes: (x_min, y_min, x_max, y_max) in px, the maxima exclusive, of real lesions.
 
     sure: of each box, whether the reviewer was sure of it.
+    outlined: the numbers of the boxes whose lesion has a reviewed outline; the mask has an ellipse in the others.
     domain: the set of images that it belongs to, as figures are named by it.
     """
 
@@ -39,6 +42,7 @@ class Background:
     kind: Kind
     boxes: tuple[tuple[int, int, int, int], ...] = ()
     sure: tuple[bool, ...] = ()
+    outlined: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,11 +83,12 @@ def read_backgrounds(folder: Path, part: str) -> list[Background]:
     """Of one part, in the order they were written."""
     with (folder / "segmentation.jsonl").open() as file:
         rows = [json.loads(line) for line in file]
-    return [
-        Background(**{**row, "boxes": tuple(tuple(box) for box in row["boxes"]), "sure": tuple(row["sure"])})
-        for row in rows
-        if row["part"] == part
-    ]
+    return [_background(row) for row in rows if row["part"] == part]
+
+
+def _background(row: dict[str, Any]) -> Background:
+    lists = {name: tuple(value) for name, value in row.items() if isinstance(value, list)}
+    return Background(**row | lists | {"boxes": tuple(tuple(box) for box in row["boxes"])})
 
 
 @dataclass(frozen=True)
@@ -111,3 +116,9 @@ def reviewed_slices(folder: Path) -> Iterator[ReviewedSlice]:
             image = row["image"]
             found = tuple(boxes.get(image, ())), tuple(sure.get(image, ()))
             yield ReviewedSlice(image, row["patient"], row["review"], *found)
+
+
+def split_of(rows: list[ReviewedSlice], data: DataConfiguration) -> dict[str, str]:
+    """Part of each patient: train, validation or test. Who has unclear slices alone trains."""
+    everyone = {row.patient: "train" for row in rows}
+    return everyone | split_by_patient({row.patient for row in rows if row.review != "unclear"}, data)

@@ -19,10 +19,8 @@ from training.configuration import DataConfiguration, SegmenterConfiguration
 from training.fields import FloatImage
 from training.lesions import LABELS
 from training.segmenter.background import Background, Kind, Masks, read_backgrounds, read_masks
-from training.segmenter.prepare import ellipses, with_lesions
+from training.segmenter.prepare import lesion_target, with_lesions
 
-CORE_SHARE, MARGIN_SHARE = 0.8, 1.25
-"""Of a real lesion's box: its ellipse inside the first is lesion, outside the second is not, between nobody knows."""
 REMOVED_SHARE = 0.5
 """Of the slices without liver: healthy ones with less than REMOVABLE_PX of liver, which is taken out."""
 REMOVABLE_PX = 1500
@@ -52,7 +50,7 @@ class TrainingBatches(keras.utils.PyDataset):
         self._folder = folder
         self._by_kind: dict[Kind, list[Background]] = {}
         for item in read_backgrounds(folder, "train"):
-            self._by_kind.setdefault(item.kind, []).append(item)
+            self._by_kind.setdefault("boxed" if item.kind == "outlined" else item.kind, []).append(item)
         healthy = self._by_kind.get("healthy", [])
         self._small_livers = [item for item in healthy if 0 < int(self._masks(item).liver.sum()) < REMOVABLE_PX]
 
@@ -105,8 +103,7 @@ class TrainingBatches(keras.utils.PyDataset):
             if drawn is not None:
                 hu, liver, lesions = drawn.hu, drawn.liver_mask, drawn.lesion_mask
         elif item.kind == "boxed":
-            lesions = ellipses(item.boxes, liver.shape, CORE_SHARE)
-            counts = lesions | ~ellipses(item.boxes, liver.shape, MARGIN_SHARE)
+            lesions, counts = lesion_target(item, masks)
         elif item.kind == "unclear":
             counts = ~ndimage.binary_dilation(liver, iterations=2)
         return Target(hu, np.stack([liver, lesions, counts], axis=-1).astype(np.float32))
@@ -144,8 +141,7 @@ def fixed_batches(
         masks = read_masks(folder, item)
         counts = np.ones(masks.liver.shape, dtype=bool)
         if item.kind == "boxed":
-            counts = ellipses(item.boxes, masks.liver.shape, CORE_SHARE)
-            counts |= ~ellipses(item.boxes, masks.liver.shape, MARGIN_SHARE)
+            _, counts = lesion_target(item, masks)
         elif item.kind == "unclear":
             counts = ~masks.liver
         greys.append(masks.grey.astype(np.float32)[..., None])

@@ -12,8 +12,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -23,17 +23,19 @@ from training.configuration import DataConfiguration
 from training.fields import BoolImage, FloatImage
 from training.lesions import LABELS, WHOLE_RANGE, Label, LesionSlice, synthesise
 from training.prepared.dataset import CLASS_LABELS, NO_TUMOUR
-from training.prepared.splitting import split_by_patient
 from training.segmenter.background import (
     Background,
     Kind,
     Masks,
+    ReviewedSlice,
     read_masks,
     reviewed_slices,
+    split_of,
     start,
     write,
     write_backgrounds,
 )
+from training.segmenter.outlines import OUTLINED_BY, Key
 from training.segmenter.volumes import VolumeSlice, abdomen_pelvis, crlm, lits_117
 from training.sources import MSD_PROVENANCE, UnusableData
 
@@ -41,11 +43,13 @@ PROVENANCE = (
     f"{MSD_PROVENANCE}. Liver masks of the same set; slices below the liver and a liver without contrast of "
     "TotalSegmentator's test volume (Apache-2.0)"
 )
+LEARNT_FROM = "Lesion masks were learnt from synthesised lesions and from ellipses in boxes of reviewed real lesions"
 LIMITS = (
-    "Lesion masks were learnt from synthesised lesions and from ellipses in boxes of reviewed real lesions.",
-    "Axial slices in the soft-tissue window, in standard radiological display; not mirrored ones.",
-    "Benign lesions are marked as lesions too, or not: none had a label of its own.",
+    "Axial slices in the soft-tissue window, in standard radiological display; not mirrored ones",
+    "Benign lesions are marked as lesions too, or not: none had a label of its own",
 )
+CORE_SHARE, MARGIN_SHARE = 0.8, 1.25
+"""Of a real lesion's box: its ellipse inside the first is lesion, outside the second is not, between nobody knows."""
 _KINDS: dict[str, Kind] = {"none_seen": "healthy", "lesion": "boxed", "unclear": "unclear"}
 LITS_PATIENT = "10117"
 """The slices' patient of that number. Compared by eye and by correlation they are two people; one side holds both."""
@@ -53,11 +57,15 @@ LITS_PATIENT = "10117"
 
 @dataclass(frozen=True)
 class Sources:
-    """slices: msd-liver-slices.  volumes: the folder of the NIfTI volumes, or None.  lits: for `lits_117`, or None."""
+    """slices: msd-liver-slices.  volumes: the folder of the NIfTI volumes.  lits: for `lits_117`.
+
+    outlines: masks of the boxed lesions of training patients that a review accepted.
+    """
 
     slices: Path
-    volumes: Path | None
-    lits: Path | None
+    volumes: Path | None = None
+    lits: Path | None = None
+    outlines: Mapping[Key, BoolImage] = field(default_factory=dict)
 
 
 def prepare_segmentation(sources: Sources, data: DataConfiguration, out: Path) -> int:
@@ -65,15 +73,16 @@ def prepare_segmentation(sources: Sources, data: DataConfiguration, out: Path) -
     if not (sources.slices / "second-review" / "slices.csv").is_file():
         raise UnusableData(f"{sources.slices} has no second-review/slices.csv")
     rows = list(reviewed_slices(sources.slices))
-    split = split_by_patient({row.patient for row in rows if row.review != "unclear"}, data)
+    split = split_of(rows, data)
     shutil.rmtree(out, ignore_errors=True)
     start(out)
     items: list[Background] = []
     for row in rows:
-        part = split.setdefault(row.patient, "train")
+        part = split[row.patient]
         kind = _KINDS[row.review]
-        item = Background(part, Path(row.image).stem, row.patient, "msd", kind, row.boxes, row.sure)
-        masks = _slice_masks(sources.slices, row.image, row.boxes)
+        outlines = _outlines_of(row, sources.outlines) if part == "train" else {}
+        item = Background(part, Path(row.image).stem, row.patient, "msd", kind, row.boxes, row.sure, tuple(outlines))
+        masks = _slice_masks(sources.slices, row, outlines)
         if masks.grey.shape != (data.input_size_px, data.input_size_px):
             raise UnusableData(f"{row.image} is {masks.grey.shape}, not {data.input_size_px} pixels a side")
         items.append(write(out, item, masks))
@@ -82,6 +91,7 @@ def prepare_segmentation(sources: Sources, data: DataConfiguration, out: Path) -
     items += _volume_items(out, sources, split, data)
     write_backgrounds(out, items)
     _write_manifest(out, items, split)
+    _write_origin(out, sum(len(item.outlined) for item in items))
     return len(items)
 
 
@@ -106,10 +116,28 @@ def ellipses(boxes: tuple[tuple[int, int, int, int], ...], shape: tuple[int, ...
     return mask
 
 
-def _slice_masks(folder: Path, image: str, boxes: tuple[tuple[int, int, int, int], ...]) -> Masks:
-    grey = np.asarray(Image.open(folder / "images" / image).convert("L"))
-    liver = np.asarray(Image.open(folder / "liver_masks" / image)) != 0
-    lesions = ellipses(boxes, grey.shape)
+def lesion_target(item: Background, masks: Masks) -> tuple[BoolImage, BoolImage]:
+    """What is known of a slice with boxed lesions: (h, w) its lesions, and (h, w) where they are known.
+
+    An outline counts as it is. In a box without one the core of its ellipse is lesion, and the ring around is unknown.
+    """
+    loose = tuple(box for number, box in enumerate(item.boxes) if number not in item.outlined)
+    core, around = (ellipses(loose, masks.liver.shape, share) for share in (CORE_SHARE, MARGIN_SHARE))
+    return core | (masks.lesions & ~around), core | ~around
+
+
+def _outlines_of(row: ReviewedSlice, outlines: Mapping[Key, BoolImage]) -> dict[int, BoolImage]:
+    """By the number of the box."""
+    keys = [(row.image, number) for number in range(len(row.boxes))]
+    return {key[1]: outlines[key] for key in keys if key in outlines}
+
+
+def _slice_masks(folder: Path, row: ReviewedSlice, outlines: dict[int, BoolImage]) -> Masks:
+    grey = np.asarray(Image.open(folder / "images" / row.image).convert("L"))
+    liver = np.asarray(Image.open(folder / "liver_masks" / row.image)) != 0
+    lesions = ellipses(tuple(box for number, box in enumerate(row.boxes) if number not in outlines), grey.shape)
+    for outline in outlines.values():
+        lesions = lesions | outline
     return Masks(grey, liver | lesions, lesions)
 
 
@@ -162,5 +190,13 @@ def _write_manifest(out: Path, items: list[Background], split: dict[str, str]) -
         rows.append(json.dumps(row) + "\n")
     (out / "manifest.jsonl").write_text("".join(rows))
     (out / "split.json").write_text(json.dumps(split, indent=1, sort_keys=True))
-    (out / "provenance.txt").write_text(PROVENANCE + "\n")
-    (out / "limits.txt").write_text("".join(f"{limit}\n" for limit in LIMITS))
+
+
+def _write_origin(out: Path, outlines: int) -> None:
+    """outlines: how many boxed lesions have one."""
+    provenance, masks = PROVENANCE, LEARNT_FROM
+    if outlines:
+        provenance += f". Outlines of {outlines} real lesions by {OUTLINED_BY.sentence}, each accepted by eye"
+        masks += f"; {outlines} of the real lesions were outlined by another network, each accepted by eye"
+    (out / "provenance.txt").write_text(provenance + "\n")
+    (out / "limits.txt").write_text("".join(f"{limit}.\n" for limit in (masks, *LIMITS)))

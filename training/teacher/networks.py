@@ -89,14 +89,14 @@ class Astra(nn.Module):  # type: ignore[misc]  # torch has no types here
 
 
 def imagenet_networks(weights: Path, window_hu: tuple[float, float]) -> list[FeatureNetwork]:
-    """MobileNetV2 with its weights. weights: a folder that `require_weights` accepts."""
+    """MobileNetV2 with its weights. weights: a folder that `require_packages` accepts."""
     mobilenet = MobileNet(window_hu)
     mobilenet.load_ordered_weights(torch.load(mobilenet_bytes(weights), map_location="cpu", weights_only=True))
     return [_frozen(mobilenet)]
 
 
 def pretrained_networks(weights: Path, window_hu: tuple[float, float]) -> list[FeatureNetwork]:
-    """MobileNetV2 and Astra with their weights. weights: a folder that `require_weights` accepts."""
+    """MobileNetV2 and Astra with their weights. weights: a folder that `require_packages` accepts."""
     astra = Astra()
     loaded = torch.load(astra_bytes(weights), map_location="cpu", weights_only=True)
     astra.load_volume_weights(loaded.get("state_dict", loaded))

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from training.configuration import Configuration, TeacherConfiguration
+from training.packages import require_packages
 from training.prepared.dataset import (
     NO_TUMOUR_INDEX,
     Example,
@@ -25,7 +26,7 @@ from training.teacher.head import Floats, Head, choose_regularisation, fit_head,
 from training.teacher.lessons import Lessons
 from training.teacher.livers import FindLivers, livers_of
 from training.teacher.networks import FeatureNetwork, imagenet_networks, pretrained_networks, random_networks
-from training.teacher.weights import MOBILENET, PACKAGES, provenance, require_weights
+from training.teacher.weights import MOBILENET, PACKAGES, provenance
 
 WEIGHTS_CACHE = Path("var/teacher-weights")
 RANDOM_PROVENANCE = "an untrained network, for tests"
@@ -105,7 +106,7 @@ def networks_of(settings: TeacherConfiguration, configuration: Configuration) ->
         return random_networks(data.seed)
     small = settings.networks == "imagenet"
     folder, window_hu = settings.weights or WEIGHTS_CACHE, (data.window_low_hu, data.window_high_hu)
-    require_weights(folder, (MOBILENET,) if small else PACKAGES, download=settings.weights is None)
+    require_packages(folder, (MOBILENET,) if small else PACKAGES, download=settings.weights is None)
     return imagenet_networks(folder, window_hu) if small else pretrained_networks(folder, window_hu)
 
 

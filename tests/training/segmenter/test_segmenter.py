@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 import shutil
@@ -10,50 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from hepar.contracts.cards import ModelCard
+from tests.training.segmenter.conftest import PATIENTS, SIDE
 from tests.training.support import run_training
 from training.configuration import load_configuration
 from training.evaluation.inference import run_model_on
 from training.evaluation.shipped_models import shipped_models
-from training.phantom import abdomen_phantom
 from training.prepared.dataset import data_fingerprint
 from training.segmenter.background import read_backgrounds, read_masks
 from training.segmenter.prepare import Sources, prepare_segmentation
 from training.sources import UnusableData
-
-SIDE = 128
-PATIENTS = 10
-REVIEWS = ("none_seen", "none_seen", "lesion", "unclear")
-
-
-@pytest.fixture(scope="module")
-def slices(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder laid out as msd-liver-slices with its second review: four phantoms of each patient."""
-    folder = tmp_path_factory.mktemp("slices")
-    for name in ("images", "liver_masks", "second-review"):
-        (folder / name).mkdir()
-    rows, boxes = [], []
-    for patient in range(PATIENTS):
-        for number, review in enumerate(REVIEWS):
-            phantom = abdomen_phantom(np.random.default_rng([patient, number]), SIDE)
-            image = f"{patient}_{number}.png"
-            grey = np.clip(phantom.hu * (255 / 250), 0, 255).astype(np.uint8)
-            Image.fromarray(grey).save(folder / "images" / image)
-            Image.fromarray(phantom.liver_mask).save(folder / "liver_masks" / image)
-            rows.append([image, patient, number, int(phantom.liver_mask.sum()), review])
-            if review == "lesion":
-                row, column = np.argwhere(phantom.liver_mask)[int(phantom.liver_mask.sum()) // 2]
-                boxes.append([image, column - 4, row - 3, column + 4, row + 3, "sure"])
-    tables = {
-        "slices.csv": (["image", "patient", "slice", "liver_pixels", "review"], rows),
-        "lesions.csv": (["image", "x_min", "y_min", "x_max", "y_max", "confidence"], boxes),
-    }
-    for name, (header, values) in tables.items():
-        with (folder / "second-review" / name).open("w", newline="") as file:
-            csv.writer(file).writerows([header, *values])
-    return folder
 
 
 def segmenter(folder: Path, *arguments: str) -> str:
@@ -99,13 +65,13 @@ def test_synthesised_lesions_lie_in_the_livers_mask(trained: Path) -> None:
 
 def test_preparing_again_gives_the_same_data(slices: Path, trained: Path, tmp_path: Path) -> None:
     data = load_configuration("smoke").data
-    prepare_segmentation(Sources(slices, None, None), data, tmp_path / "data")
+    prepare_segmentation(Sources(slices), data, tmp_path / "data")
     assert data_fingerprint(tmp_path / "data") == data_fingerprint(trained / "data")
 
 
 def test_slices_without_their_second_review_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(UnusableData, match=r"second-review/slices\.csv"):
-        prepare_segmentation(Sources(tmp_path, None, None), load_configuration("smoke").data, tmp_path / "data")
+        prepare_segmentation(Sources(tmp_path), load_configuration("smoke").data, tmp_path / "data")
 
 
 def test_an_interrupted_training_goes_on_after_its_last_epoch(trained: Path, tmp_path: Path) -> None:

