@@ -137,11 +137,12 @@ def test_evaluate_prints_the_metrics_of_the_card(exported: Path, prepared: Path)
         assert f"{metric.value:.3f}" in line
 
 
-def test_evaluate_writes_the_metrics_to_the_card_where_it_is_asked_to(exported: Path, prepared: Path) -> None:
+def test_evaluate_writes_threshold_and_metrics_to_the_card_where_it_is_asked_to(exported: Path, prepared: Path) -> None:
     card = exported / "card.json"
     original = card.read_text()
     outdated = json.loads(original)
     outdated["metrics"] = {name: {"value": 0, "low": 0, "high": 0} for name in outdated["metrics"]}
+    outdated["decision_threshold"] = 0.01
     card.write_text(json.dumps(outdated))
     try:
         result = run_training(prepared, "evaluate", exported.name, "--write")

@@ -98,21 +98,23 @@ class Evaluate(Command):
 
     network: CliPositionalArg[NetworkNameOrAll] = Field(description=f"{ALL} shipped networks, or {_NETWORK_HELP}")
     write: bool = Field(
-        default=False, description="also write them to the model card, where they are computed in another way now"
+        default=False,
+        description="fit the decision threshold again, and write it and the metrics to the model card: for cards that "
+        "were written when these were computed in another way",
     )
 
     def run(self, context: Context) -> None:
         context.require_data()
         shipped = [name for name in NETWORKS if (context.repository / name / "card.json").is_file()]
         for name in shipped if self.network == ALL else [self.network]:
-            card = _evaluated(context.repository / name, context.run.data)
+            card = _evaluated(context.repository / name, context.run.data, refit=self.write)
             print_metrics(card)
             if self.write:
                 write_card(context.repository / name, card)
 
 
-def _evaluated(folder: Path, data: Path) -> ModelCard:
-    """The model's card with new metrics.
+def _evaluated(folder: Path, data: Path, *, refit: bool) -> ModelCard:
+    """The model's card with new metrics. refit: with a new decision threshold as well.
 
     Raises MissingPrerequisite if the model does not exist or was evaluated on other data.
     """
@@ -126,8 +128,9 @@ def _evaluated(folder: Path, data: Path) -> ModelCard:
             f"{folder} was not evaluated on the data in {data}: prepare it from the same source (DATA)"
         )
     model = folder / leading_version(read_versions(folder)) / "model.onnx"
-    evaluation = evaluate_model(card.task, model, data, card.temperature, card.decision_threshold, card.input.field_mm)
-    return card.model_copy(update={"metrics": evaluation.metrics})
+    threshold = None if refit else card.decision_threshold
+    evaluation = evaluate_model(card.task, model, data, card.temperature, threshold, card.input.field_mm)
+    return card.model_copy(update={"metrics": evaluation.metrics, "decision_threshold": evaluation.decision_threshold})
 
 
 class CrossValidate(Command):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,20 +43,14 @@ def fitted_temperature(logits: Floats, labels: Labels) -> float:
     return round(float(np.exp(result.x)), 4)
 
 
-def fitted_decision_threshold(
-    probabilities: Floats, labels: Labels, max_error_rate: float = MAX_ERROR_RATE, weights: Floats | None = None
-) -> float:
-    """The lowest of 0.40, 0.41 ... 0.98 at which at most max_error_rate of the decided images are wrong; else 0.98.
+def fitted_decision_threshold(probabilities: Floats, labels: Labels) -> float:
+    """Of both stages of a single classifier's decision: see `_lowest_threshold`, with MAX_ERROR_RATE."""
 
-    weights: (n,) of the images; equal by default.
-    """
-    confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    used = np.ones(len(labels)) if weights is None else weights
-    for threshold in _THRESHOLDS:
-        decided = confidence >= threshold
-        if used[decided].sum() > 0 and 1 - np.average(correct[decided], weights=used[decided]) <= max_error_rate:
-            return float(threshold)
-    return float(_THRESHOLDS[-1])
+    def are_decided_at(threshold: float) -> NDArray[np.bool_]:
+        return are_decided(probabilities, Thresholds(threshold, threshold))
+
+    correct = probabilities.argmax(axis=1) == labels
+    return _lowest_threshold(are_decided_at, correct, np.ones(len(labels)), MAX_ERROR_RATE)
 
 
 def fitted_thresholds(probabilities: Floats, labels: Labels, sizes: Floats) -> Thresholds:
@@ -69,13 +63,32 @@ def fitted_thresholds(probabilities: Floats, labels: Labels, sizes: Floats) -> T
     types, weights = given_a_tumour(probabilities[seen]), size_matched_weights(labels, sizes)[seen]
     if not weights.any():  # without two types of a known size there is nothing to match
         weights = np.ones(len(types))
-    of_type = fitted_decision_threshold(types, labels[seen], MAX_TYPE_ERROR_RATE, weights)
+    of_type = _stage_threshold(types, labels[seen], weights, MAX_TYPE_ERROR_RATE)
     if not _knows_no_tumour(probabilities):
         return Thresholds(of_type, of_type)
     without = probabilities[:, NO_TUMOUR_INDEX]
     stages = np.stack([1 - without, without], axis=1)
-    tumour = fitted_decision_threshold(stages, (labels == NO_TUMOUR_INDEX).astype(np.intp), MAX_TUMOUR_ERROR_RATE)
-    return Thresholds(tumour, of_type)
+    tumour_free = (labels == NO_TUMOUR_INDEX).astype(np.intp)
+    return Thresholds(_stage_threshold(stages, tumour_free, np.ones(len(labels)), MAX_TUMOUR_ERROR_RATE), of_type)
+
+
+def _stage_threshold(probabilities: Floats, labels: Labels, weights: Floats, max_error_rate: float) -> float:
+    confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    return _lowest_threshold(lambda threshold: confidence >= threshold, correct, weights, max_error_rate)
+
+
+def _lowest_threshold(
+    decided_at: Callable[[float], NDArray[np.bool_]], correct: NDArray[np.bool_], weights: Floats, max_error_rate: float
+) -> float:
+    """The lowest of 0.40, 0.41 ... 0.98 at which at most max_error_rate of the decided images are wrong; else 0.98.
+
+    weights: (n,) of the images.
+    """
+    for threshold in _THRESHOLDS.tolist():
+        decided = decided_at(threshold)
+        if weights[decided].sum() > 0 and 1 - np.average(correct[decided], weights=weights[decided]) <= max_error_rate:
+            return float(threshold)
+    return float(_THRESHOLDS[-1])
 
 
 def _knows_no_tumour(probabilities: Floats) -> bool:

@@ -31,16 +31,15 @@ def test_macro_f1_weights_all_labels_equally() -> None:
 
 
 def test_the_decision_threshold_is_the_lowest_with_few_wrong_decisions() -> None:
-    confidence = np.linspace(0.4, 0.99, 60)
-    correct = confidence > 0.7
-    probabilities = np.stack([confidence, 1 - confidence, np.zeros(60)], axis=1)
-    predicted = probabilities.argmax(axis=1)
-    labels = np.where(correct, predicted, 2)
-    threshold = classification.fitted_decision_threshold(probabilities, labels)
-    decided = probabilities.max(axis=1) >= threshold
-    assert (predicted == labels)[decided].mean() >= 0.8
-    below = probabilities.max(axis=1) >= threshold - 0.011
-    assert (predicted == labels)[below].mean() < 0.8
+    """Types are equally probable where they are wrong: the second stage leaves these images undecided."""
+    rows = np.random.default_rng(2).dirichlet([0.3, 0.3, 0.3], 400)
+    labels = np.where(classification.given_a_tumour(rows).max(axis=1) > 0.8, rows.argmax(axis=1), 2)
+    threshold = classification.fitted_decision_threshold(rows, labels)
+    decided, more = (classification.are_decided(rows, Thresholds(at, at)) for at in (threshold, threshold - 0.011))
+    correct = rows.argmax(axis=1) == labels
+    assert 0.4 < threshold < 0.98
+    assert correct[decided].mean() >= 0.8
+    assert correct[more].mean() < 0.8
 
 
 def test_the_same_images_are_decided_as_by_the_services() -> None:
