@@ -39,7 +39,7 @@ class OutlineLesions(Command):
         require_packages(source, [OUTLINED_BY], download=self.weights is None)
         weights, outlined = read_weights(source), []
         for item in boxed_slices(self.data, data):
-            probabilities = lesion_probabilities(weights, item.hu, item.liver, data.pixel_spacing_mm)
+            probabilities = lesion_probabilities(weights, item.hu, item.liver_mask, data.pixel_spacing_mm)
             outlined += [(item, outline) for outline in outlines_in_boxes(item, probabilities)]
         folder = context.run.folder / OUTLINES
         write_outlines((outline for _, outline in outlined), folder)

@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from training.segmenter.outlines import BoxedSlice, Outline
+from training.segmenter.outlines import Outline
+from training.sources import LiverSlice
 
 COLUMNS, ROWS = 4, 5
 _SIDE_PX, _TITLE_PX = 200, 14
@@ -19,7 +20,7 @@ _BELOW_LIVER_HU, _ABOVE_LIVER_HU = 60.0, 40.0
 _OUTLINE, _BOX = "#ff3030", "#50c850"
 
 
-def outline_sheets(outlined: Sequence[tuple[BoxedSlice, Outline]], folder: Path) -> list[Path]:
+def outline_sheets(outlined: Sequence[tuple[LiverSlice, Outline]], folder: Path) -> list[Path]:
     """Writes <folder>/sheet-1.png and so on."""
     paths: list[Path] = []
     width = 2 * _SIDE_PX
@@ -36,13 +37,13 @@ def outline_sheets(outlined: Sequence[tuple[BoxedSlice, Outline]], folder: Path)
     return paths
 
 
-def _tile(item: BoxedSlice, outline: Outline) -> Image.Image:
+def _tile(item: LiverSlice, outline: Outline) -> Image.Image:
     """The region around the box twice, in a narrow window around the liver; the second time with outline and box."""
-    x_min, y_min, x_max, y_max = item.boxes[outline.number]
+    x_min, y_min, x_max, y_max = item.real_lesions[outline.number]
     side = max(_LEAST_PX, round(1.6 * max(x_max - x_min, y_max - y_min)))
     left, top = (x_min + x_max - side) // 2, (y_min + y_max - side) // 2
     zoom = _SIDE_PX / side
-    low_hu = float(np.median(item.hu[item.liver])) - _BELOW_LIVER_HU
+    low_hu = float(np.median(item.hu[item.liver_mask])) - _BELOW_LIVER_HU
     grey = np.clip((item.hu - low_hu) * (255 / (_BELOW_LIVER_HU + _ABOVE_LIVER_HU)), 0, 255).astype(np.uint8)
     region = (left, top, left + side, top + side)
     plain = Image.fromarray(grey).crop(region).resize((_SIDE_PX, _SIDE_PX), Image.Resampling.BICUBIC).convert("RGB")

@@ -48,8 +48,7 @@ def lesion_probabilities(weights: Weights, hu: FloatImage, liver: BoolImage, spa
 def read_weights(folder: Path) -> Weights:
     """Kernels (out, in, h, w) and biases of the convolutions in their order.
 
-    A volume whose slices are all alike is segmented like its slice when each kernel is summed over the slices: the
-    network for volumes becomes an exact one for slices.
+    Each kernel is summed over the slices, so that a slice gets the answer of a volume of identical slices.
     folder: one that `training.packages.require_packages` accepts for OUTLINED_BY.
     """
     with h5py.File(io.BytesIO(OUTLINED_BY.read(folder))) as file:

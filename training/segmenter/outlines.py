@@ -22,7 +22,7 @@ from training.configuration import DataConfiguration
 from training.fields import BoolImage, FloatImage
 from training.packages import Package
 from training.segmenter.background import reviewed_slices, split_of
-from training.sources import UnusableData
+from training.sources import LiverSlice, UnusableData, msd_liver_slices
 
 OUTLINED_BY = Package(
     name="pyliverlesionseg",
@@ -46,16 +46,6 @@ Key = tuple[str, int]
 
 
 @dataclass(frozen=True)
-class BoxedSlice:
-    """A slice with reviewed lesions. hu: (h, w) Hounsfield units.  liver: (h, w) its mask."""
-
-    image: str
-    hu: FloatImage
-    liver: BoolImage
-    boxes: tuple[Box, ...]
-
-
-@dataclass(frozen=True)
 class Outline:
     """The lesion in box `number` of an image.
 
@@ -74,28 +64,24 @@ class Outline:
         return _mask_name(self.image, self.number)
 
 
-def boxed_slices(folder: Path, data: DataConfiguration) -> Iterator[BoxedSlice]:
+def boxed_slices(folder: Path, data: DataConfiguration) -> Iterator[LiverSlice]:
     """Slices of training patients with reviewed lesions. folder: msd-liver-slices."""
-    rows = list(reviewed_slices(folder))
-    split = split_of(rows, data)
-    for row in rows:
-        if row.review == "lesion" and split[row.patient] == "train":
-            grey = np.asarray(Image.open(folder / "images" / row.image).convert("L"), dtype=np.float32)
-            hu = data.window_low_hu + grey * np.float32((data.window_high_hu - data.window_low_hu) / 255)
-            liver = np.asarray(Image.open(folder / "liver_masks" / row.image)) != 0
-            yield BoxedSlice(row.image, hu, liver, row.boxes)
+    split = split_of(list(reviewed_slices(folder)), data)
+    for item in msd_liver_slices(folder, data.model_copy(update={"review": "second"})):
+        if item.real_lesions and split[item.patient] == "train":
+            yield item
 
 
-def outlines_in_boxes(item: BoxedSlice, probabilities: FloatImage) -> list[Outline]:
+def outlines_in_boxes(item: LiverSlice, probabilities: FloatImage) -> list[Outline]:
     """Of each box the connected region, at the threshold, that agrees with it best. probabilities: (h, w)."""
-    nothing = np.zeros(probabilities.shape, dtype=bool)
+    image, nothing = f"{item.name}.png", np.zeros(probabilities.shape, dtype=bool)
     return [
         max(
-            (Outline(item.image, number, *found) for found in _regions(probabilities, box)),
+            (Outline(image, number, *found) for found in _regions(probabilities, box)),
             key=lambda outline: outline.agreement,
-            default=Outline(item.image, number, 0.0, 0.0, nothing),
+            default=Outline(image, number, 0.0, 0.0, nothing),
         )
-        for number, box in enumerate(item.boxes)
+        for number, box in enumerate(item.real_lesions)
     ]
 
 

@@ -25,14 +25,13 @@ from training.segmenter.background import Background, Masks, read_backgrounds, r
 from training.segmenter.outlines import (
     REVIEW,
     VERDICTS,
-    BoxedSlice,
     accepted_outlines,
     boxed_slices,
     outlines_in_boxes,
     write_outlines,
 )
 from training.segmenter.prepare import Sources, ellipses, lesion_target, prepare_segmentation
-from training.sources import UnusableData
+from training.sources import LiverSlice, UnusableData
 
 Kernel = NDArray[np.float32]
 DATA = load_configuration("smoke").data
@@ -101,9 +100,9 @@ def test_a_kernel_for_volumes_gives_the_same_on_a_slice_that_is_repeated() -> No
     assert flat.numpy() == pytest.approx(expected.numpy(), abs=1e-4)
 
 
-def boxed(box: tuple[int, int, int, int]) -> BoxedSlice:
+def boxed(box: tuple[int, int, int, int]) -> LiverSlice:
     nothing = np.zeros((40, 40), dtype=np.float32)
-    return BoxedSlice("1_2.png", nothing, nothing == 0, (box,))
+    return LiverSlice("1_2", "1", nothing, nothing == 0, False, (box,))
 
 
 def test_the_threshold_is_the_one_whose_region_fits_the_box() -> None:
@@ -139,10 +138,10 @@ def test_the_command_outlines_the_lesions_of_training_patients_and_draws_them(
     with (tmp_path / OUTLINES / "outlines.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     items = list(boxed_slices(slices, DATA))
-    assert [row["image"] for row in rows] == [item.image for item in items]
+    assert [row["image"] for row in rows] == [f"{item.name}.png" for item in items]
     for row, item in zip(rows, items, strict=True):
         mask = np.asarray(Image.open(tmp_path / OUTLINES / f"{Path(row['image']).stem}-{row['box']}.png"))
-        bright = ellipses(item.boxes, mask.shape)
+        bright = ellipses(item.real_lesions, mask.shape)
         assert (mask & bright).sum() > 0.8 * bright.sum()
         assert float(row["agreement"]) > 0.5
     with Image.open(tmp_path / OUTLINES / "sheet-1.png") as sheet:
