@@ -11,7 +11,7 @@ from training.configuration import Configuration
 from training.evaluation.model_evaluation import Evaluation, evaluate_model
 from training.export.parity import GreyImages, ModelOutput, ParityError, require_parity
 from training.prepared.dataset import data_fingerprint, image_paths, read_images, read_manifest
-from training.training_run import Detector, Network, Run, training_minutes, training_origin
+from training.training_run import FINGERPRINT, Detector, Network, Run, training_minutes, training_origin
 
 if TYPE_CHECKING:
     import onnx
@@ -91,7 +91,7 @@ def _card(network: Network, run: Run, evaluation: Evaluation, evaluation_data: P
         data_sha256=data_fingerprint(run.data),
         evaluation_sha256=None if evaluation_data is None else data_fingerprint(evaluation_data),
         training_minutes=round(training_minutes(folder), 1),
-        code_sha256=(folder / "code.sha256").read_text(),
+        code_sha256=(folder / FINGERPRINT).read_text(),
         licence=LICENCE,
         date=datetime.datetime.now(datetime.UTC).date(),
         limits=[NOT_A_MEDICAL_DEVICE, *(run.data / "limits.txt").read_text().splitlines()],

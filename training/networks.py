@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -222,6 +223,11 @@ class Segmenter:
         from training.segmenter.fit import train_segmenter
 
         train_segmenter(run.configuration, run.data, run.network_folder(self.name))
+
+    def average(self, run: Run, trainings: Sequence[Path]) -> None:
+        from training.segmenter.average import average_weights
+
+        average_weights(run.configuration, trainings, run.network_folder(self.name))
 
     def graph(self, run: Run) -> onnx.ModelProto:
         from training.export.segmenter import segmenter_graph

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 ORIGIN = "origin.txt"
 """Of a trained network: what its weights come from besides the data."""
+FINISHED, FINGERPRINT, MINUTES = "finished", "code.sha256", "minutes.txt"
+"""Of a trained network: that it is trained to the end, the code that began it, and how long it took."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,12 @@ class Network(Protocol):
         ...
 
 
+class Averaged(Network, Protocol):
+    """A network whose weights can be averaged over trainings."""
+
+    def average(self, run: Run, trainings: Sequence[Path]) -> None: ...
+
+
 class Detector(Network, Protocol):
     """A network that can also be exported again from its served graph, when its checkpoint is gone."""
 
@@ -80,19 +89,41 @@ class Detector(Network, Protocol):
 def train(network: Network, run: Run) -> None:
     """Trains to the end, resuming an interrupted run; records the code fingerprint and the training time."""
     folder = run.network_folder(network.name)
-    if (folder / "finished").exists():
+    if (folder / FINISHED).exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
-    fingerprint_file = folder / "code.sha256"
+    fingerprint_file = folder / FINGERPRINT
     if not fingerprint_file.exists():
         fingerprint_file.write_text(code_fingerprint())
     minutes_before, started_s = training_minutes(folder), time.monotonic()
     try:
         network.train(run)
-        (folder / "finished").touch()
+        (folder / FINISHED).touch()
     finally:
         minutes = minutes_before + (time.monotonic() - started_s) / 60
-        (folder / "minutes.txt").write_text(f"{minutes:.2f}")
+        (folder / MINUTES).write_text(f"{minutes:.2f}")
+
+
+def average(network: Averaged, run: Run, runs: Sequence[Path]) -> None:
+    """Makes the mean of the weights of other runs the training of this one.
+
+    runs: their folders. They continue the same training, each to a length or with settings of its own: weights that
+    were learnt independently have no useful mean.
+    Raises FileExistsError if this run has a training, FileNotFoundError if one of the others is not finished, and
+    ValueError for a network of another shape.
+    """
+    out, trainings = run.network_folder(network.name), [other / network.name for other in runs]
+    if out.exists():
+        raise FileExistsError(f"{out} holds a training already: choose another folder for the mean")
+    for training in trainings:
+        if not (training / FINISHED).exists():
+            raise FileNotFoundError(f"{training} holds no finished training")
+    out.mkdir(parents=True)
+    network.average(run, trainings)
+    (out / ORIGIN).write_text(f"The weights are the mean of those of {len(trainings)} trainings that share their start")
+    (out / MINUTES).write_text(f"{sum(training_minutes(training) for training in trainings):.2f}")
+    (out / FINGERPRINT).write_text(code_fingerprint())
+    (out / FINISHED).touch()
 
 
 def training_origin(folder: Path) -> str:
@@ -103,5 +134,5 @@ def training_origin(folder: Path) -> str:
 
 def training_minutes(folder: Path) -> float:
     """The training time so far, interrupted runs included."""
-    file = folder / "minutes.txt"
+    file = folder / MINUTES
     return float(file.read_text()) if file.exists() else 0.0

@@ -15,7 +15,7 @@ from training.networks import NETWORKS
 from training.prepared.dataset import data_fingerprint, require_same_split
 from training.prepared.synthesis import prepare
 from training.sources import choose_source
-from training.training_run import train
+from training.training_run import FINISHED, train
 from training.versions import leading_version, read_versions, write_card
 
 ALL = "all"
@@ -82,7 +82,7 @@ class Export(Command):
         if self.network == ALL:
             _run_for_each_network(context, "export")
             return
-        if not (context.run.network_folder(self.network) / "finished").exists():
+        if not (context.run.network_folder(self.network) / FINISHED).exists():
             raise MissingPrerequisite(
                 f"training of {self.network} is not complete: run `python -m training train {self.network}`"
             )

@@ -10,7 +10,7 @@ from pydantic_settings import CliSubCommand, get_subcommand
 
 from training.commands.context import Command, Context, MissingPrerequisite, formatted
 from training.networks import Segmenter
-from training.training_run import train
+from training.training_run import average, train
 from training.versions import write_card
 
 OUTLINES = "outlines"
@@ -72,6 +72,15 @@ class TrainSegmenter(Command):
     def run(self, context: Context) -> None:
         context.require_data()
         train(Segmenter(), context.run)
+
+
+class AverageSegmenter(Command):
+    """Write the mean of the weights of trainings that continued the same one, as the training of this run."""
+
+    of: list[Path] = Field(min_length=2, description="folder of the run of one of them; repeated for each")
+
+    def run(self, context: Context) -> None:
+        average(Segmenter(), context.run, self.of)
 
 
 class EvaluateSegmenter(Command):
@@ -148,12 +157,13 @@ class ExportSegmenter(Command):
 
 
 class SegmenterCommands(Command):
-    """Prepare, train, evaluate and export the segmenter; measure a gate by its liver mask."""
+    """Outline, prepare, train, average, evaluate and export the segmenter; measure a gate by its liver mask."""
 
     run_name: ClassVar[str | None] = "segmenter"
     outline: CliSubCommand[OutlineLesions] = Field(description=OutlineLesions.__doc__)
     prepare: CliSubCommand[PrepareSegmenter] = Field(description=PrepareSegmenter.__doc__)
     train: CliSubCommand[TrainSegmenter] = Field(description=TrainSegmenter.__doc__)
+    average: CliSubCommand[AverageSegmenter] = Field(description=AverageSegmenter.__doc__)
     evaluate: CliSubCommand[EvaluateSegmenter] = Field(description=EvaluateSegmenter.__doc__)
     gate: CliSubCommand[MeasureGate] = Field(description=MeasureGate.__doc__)
     export: CliSubCommand[ExportSegmenter] = Field(description=ExportSegmenter.__doc__)

@@ -7,6 +7,7 @@ import re
 import shutil
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -86,6 +87,59 @@ def test_an_interrupted_training_goes_on_after_its_last_epoch(trained: Path, tmp
     assert "Epoch 2/2" in said
     assert "Epoch 1/2" not in said
     assert (run / "epochs.csv").read_text().count("\n") == 4
+
+
+@pytest.fixture
+def two_runs(trained: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """The training, and a copy of it whose weights are twice as large."""
+    twice = tmp_path / "twice"
+    shutil.copytree(trained / "segment_resunet", twice / "segment_resunet")
+    with h5py.File(twice / "segment_resunet" / "last.weights.h5", "r+") as file:
+        for name in weights_of(trained):
+            file["layers"][name][...] = 2 * file["layers"][name][...]
+    return trained, twice
+
+
+def of(runs: tuple[Path, Path]) -> list[str]:
+    return ["--of", str(runs[0]), "--of", str(runs[1])]
+
+
+def weights_of(run: Path) -> dict[str, np.ndarray]:
+    """Those of the network; a file of a training holds those of its optimiser too."""
+    with h5py.File(run / "segment_resunet" / "last.weights.h5") as file:
+        names: list[str] = []
+        file["layers"].visit(names.append)
+        layers = {name: file["layers"][name] for name in names}
+        return {name: item[...] for name, item in layers.items() if isinstance(item, h5py.Dataset)}
+
+
+def test_the_mean_of_two_trainings_can_be_exported(trained: Path, two_runs: tuple[Path, Path], tmp_path: Path) -> None:
+    mean = tmp_path / "mean"
+    shutil.copytree(trained / "data", mean / "data")
+    segmenter(mean, "average", *of(two_runs))
+    single, averaged = weights_of(trained), weights_of(mean)
+    assert single.keys() == averaged.keys()
+    assert any(values.any() for values in single.values())
+    for name, values in single.items():
+        np.testing.assert_allclose(averaged[name], 1.5 * values, rtol=1e-5)
+    segmenter(mean, "export", "--pages", str(mean / "pages"))
+    card = ModelCard.model_validate_json((mean / "models" / "segment_resunet" / "card.json").read_bytes())
+    assert "the mean of those of 2 trainings" in card.training_data
+    minutes = float((trained / "segment_resunet" / "minutes.txt").read_text())
+    assert card.training_minutes == pytest.approx(2 * minutes, abs=0.06)
+
+
+def test_a_mean_needs_finished_trainings_and_a_run_without_one(two_runs: tuple[Path, Path], tmp_path: Path) -> None:
+    kept, twice = weights_of(two_runs[0]), two_runs[1] / "segment_resunet"
+    refused = run_training(two_runs[0], "segmenter", "average", *of(two_runs))
+    assert refused.returncode != 0
+    assert "holds a training already" in refused.stderr
+    assert all(np.array_equal(values, kept[name]) for name, values in weights_of(two_runs[0]).items())
+    (twice / "finished").unlink()
+    refused = run_training(tmp_path / "mean", "segmenter", "average", *of(two_runs))
+    assert refused.returncode != 0
+    assert f"{twice} holds no finished training" in refused.stderr
+    assert not (tmp_path / "mean" / "segment_resunet").exists()
 
 
 def test_the_exported_model_keeps_the_promise(exported: Path) -> None:
