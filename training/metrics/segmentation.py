@@ -14,6 +14,8 @@ from training.fields import BoolImage
 
 COVERED_SHARE = 0.3
 """Of a lesion's pixels in the mask: from here on the lesion counts as found."""
+MAX_FALSE_REGIONS = 0.05
+"""On a slice without a lesion, as for the boxes of the detectors."""
 SMALL_LESION_MM = 10.0
 
 
@@ -87,8 +89,15 @@ def recall(lesions: Sequence[Lesion]) -> float:
 def best_threshold(shares: NDArray[np.float32], true: NDArray[np.bool_]) -> float:
     """The probability, in steps of 0.05, with the best F1 over lesions: found ones, and regions that are none.
 
+    Of those with at most MAX_FALSE_REGIONS a slice without a lesion; where there is none, of those with the fewest.
     shares, true: (n, h, w), of slices with and without lesions. Pixels would let a few large lesions decide alone.
     """
+    free = ~true.any(axis=(1, 2))
+    thresholds = np.round(np.arange(0.1, 0.91, 0.05), 2)
+
+    def false_rate(threshold: float) -> float:
+        counts = [false_regions(share >= threshold, mask) for share, mask in zip(shares[free], true[free], strict=True)]
+        return float(np.mean(counts)) if counts else 0.0
 
     def f1(threshold: float) -> float:
         hits = claims = lesions = 0
@@ -99,4 +108,6 @@ def best_threshold(shares: NDArray[np.float32], true: NDArray[np.bool_]) -> floa
             claims += sum(lesion.found for lesion in found) + false_regions(said, mask)
         return 2 * hits / max(1, claims + lesions)
 
-    return float(max(np.round(np.arange(0.1, 0.91, 0.05), 2), key=f1))
+    rates = {threshold: false_rate(threshold) for threshold in thresholds}
+    accepted = max(MAX_FALSE_REGIONS, min(rates.values()))
+    return float(max((threshold for threshold, rate in rates.items() if rate <= accepted), key=f1))
