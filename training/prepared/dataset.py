@@ -20,6 +20,8 @@ NO_TUMOUR = "no_tumour"
 CLASS_LABELS = [*LABELS, NO_TUMOUR]
 NO_TUMOUR_INDEX = CLASS_LABELS.index(NO_TUMOUR)
 PARTS = ("train", "validation", "test")
+MANIFESTS = ("manifest.jsonl", "segmentation.jsonl")
+"""The second one is only in data sets of the segmenter; it says which lesions are outlined."""
 _REAL_COPY = re.compile(rf"_real_(?:{'|'.join(LABELS)})_\d+$")
 
 
@@ -132,12 +134,15 @@ def largest_lesion_sizes(examples: Sequence[Example]) -> NDArray[np.float64]:
 
 
 def data_fingerprint(folder: Path) -> str:
-    """SHA-256 over the manifest and the mean grey level of every prepared image in half levels, in name order.
+    """SHA-256 over the manifests and the mean grey level of every prepared image in half levels, in name order.
 
     The files themselves are not hashed because processors round differently: of 7,132 images made from the same
     sources, ten differ in one pixel by one grey level between a processor with AVX-512 and one without.
     """
-    digest = hashlib.sha256((folder / "manifest.jsonl").read_bytes())
+    digest = hashlib.sha256()
+    for file in (folder / name for name in MANIFESTS):
+        if file.exists():
+            digest.update(file.read_bytes())
     for part in PARTS:
         for file in sorted((folder / part / "images").glob("*.png")):
             half_levels = round(2 * float(np.asarray(Image.open(file)).mean()))

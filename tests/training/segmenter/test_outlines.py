@@ -20,6 +20,7 @@ from tests.training.segmenter.conftest import SIDE
 from training.commands.context import Context
 from training.commands.segmenter import OUTLINES, OutlineLesions
 from training.configuration import load_configuration
+from training.prepared.dataset import data_fingerprint
 from training.segmenter import lesion_network, outlines
 from training.segmenter.background import Background, Masks, read_backgrounds, read_masks
 from training.segmenter.outlines import (
@@ -210,3 +211,5 @@ def test_training_slices_have_accepted_outlines_and_held_out_slices_the_ellipses
     used = len([item for item in read_backgrounds(tmp_path, "train") if item.outlined])
     assert f"Outlines of {used} real lesions by a U-Net" in (tmp_path / "provenance.txt").read_text()
     assert f"{used} of the real lesions were outlined" in (tmp_path / "limits.txt").read_text()
+    prepare_segmentation(Sources(slices), DATA, tmp_path / "without")
+    assert data_fingerprint(tmp_path) != data_fingerprint(tmp_path / "without")
