@@ -112,12 +112,11 @@ class JudgeRealPatients(Command):
     def run(self, context: Context) -> None:
         from training.evaluation.judged_slices import judge, real_slices, window_of
         from training.evaluation.real_page import write_page
-        from training.evaluation.shipped_models import SEGMENTER
+        from training.evaluation.shipped_models import segmenter_of
 
         context.require_data()
         slices = real_slices(context.run.data, self.series, window_of(context.repository))
-        segmenter = context.repository / SEGMENTER / "1" / "model.onnx"
-        judged = [judge("shipped", context.repository, segmenter, slices)]
+        judged = [judge("shipped", context.repository, slices)]
         if self.previous is not None:
-            judged.append(judge("before", self.previous, segmenter, slices))
+            judged.append(judge("before", self.previous, slices, segmenter_of(context.repository)))
         print(write_page(slices, judged, self.out))

@@ -232,6 +232,25 @@ def test_the_gate_is_fitted_and_the_page_compares_with_the_repository_before(run
     assert "| 0.000 (0 on 1) |" in abdomen, "it trained the segmenter alone"
 
 
+def test_each_repository_is_judged_with_its_own_segmenter(run: Path) -> None:
+    """That of before sees the liver where the other sees none, so that its gate drops the box of the lesion."""
+    before = run / "before"
+    fitted = run_training(run, "segmenter", "gate", "--fit", "--pages", str(run / "pages"))
+    assert fitted.returncode == 0, fitted.stderr
+    shutil.copytree(run / "models", before)
+    shutil.rmtree(before / "segment_resunet")
+    tiny_models.write_segmenter(before, "segment_resunet", in_the_dark=True)
+    page = run / "real.md"
+    judged = run_training(run, "judge", "--previous", str(before), "--out", str(page))
+    assert judged.returncode == 0, judged.stderr
+    assert "| shipped, with gate | 0.02 | 1 of 1 (1.00) |" in page.read_text()
+    assert "| before, with gate | 0.02 | 0 of 1 (0.00) |" in page.read_text()
+    shutil.rmtree(before / "segment_resunet")
+    judged = run_training(run, "judge", "--previous", str(before), "--out", str(page))
+    assert judged.returncode == 0, judged.stderr
+    assert "| before, with gate | 0.02 | 1 of 1 (1.00) |" in page.read_text()
+
+
 def test_a_repository_without_fitted_detectors_is_refused(run: Path) -> None:
     file = run / "models" / "detect_a" / "card.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"ensemble": None}))
