@@ -25,16 +25,17 @@ TEACHER = f"[a teacher]({LOG}#2026-11-26-classifiers-from-nothing-and-from-the-s
 STUDENTS = f"[five students]({LOG}#2026-11-27-all-five-classifiers-with-the-teacher-and-the-learning-curve)"
 NEW_IMAGES = f"[new images in every epoch]({LOG}#2026-11-27-new-images-in-every-epoch)"
 OUTLINES = f"[outlines of real lesions]({LOG}#2026-11-27-outlines-of-real-lesions)"
+MEAN = f"[the mean of three segmenters]({LOG}#2026-11-27-the-mean-of-three-trainings)"
 STAGES = f"[a threshold for each stage]({LOG}#2026-11-25-a-threshold-for-each-stage-of-the-vote)"
 BRIGHTNESS = f"[grey levels by the liver, and other ways without training]({LOG}#2026-11-26-the-input-without-training)"
 
 TRIED = {
-    "false boxes": (GATE, REAL, VIEW, OUTLINES),
+    "false boxes": (GATE, REAL, VIEW, OUTLINES, MEAN),
     "left lobe": (REAL,),
     "small lesions": (REAL, VIEW, OUTLINES),
-    "boxes outside of the liver": (GATE, VIEW, OUTLINES),
+    "boxes outside of the liver": (GATE, VIEW, OUTLINES, MEAN),
     "other scanners": (STAGES, LIVER, TEACHER, STUDENTS, BRIGHTNESS),
-    "tumour or none": (LIVER, TEACHER, STUDENTS, NEW_IMAGES, OUTLINES, BRIGHTNESS),
+    "tumour or none": (LIVER, TEACHER, STUDENTS, NEW_IMAGES, OUTLINES, MEAN, BRIGHTNESS),
     "type": (STAGES, LIVER, TEACHER, STUDENTS, NEW_IMAGES),
     "calibration": (LIVER, STUDENTS, NEW_IMAGES),
     "perturbed images": (LIVER, VIEW, BRIGHTNESS),
