@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -15,6 +16,7 @@ from training.configuration import ClassifierName
 from training.export.parity import GreyImages, ModelOutput
 from training.lesions import LABELS
 from training.prepared.dataset import require_boxes, training_labels
+from training.sources import UnusableData
 from training.training_run import ORIGIN, Detector, Network, Run
 
 if TYPE_CHECKING:
@@ -52,6 +54,20 @@ class Classifier:
         (run.network_folder(self.name) / ORIGIN).write_text(origin(settings.networks[self.kind], lessons))
         train_classifier(self.kind, run.configuration, run.data, run.network_folder(self.name), lessons)
 
+    def average(self, run: Run, sources: Sequence[Path]) -> None:
+        from training.classifier.average import save_mean
+        from training.classifier.fit import BEST_WEIGHTS
+        from training.classifier.shipped_weights import load_shipped_weights, training_images
+
+        model, images = self._new(run), training_images(run.data)
+        loads = [
+            partial(load_shipped_weights, model, source, images)
+            if source.is_file()
+            else partial(model.load_weights, source / BEST_WEIGHTS)
+            for source in sources
+        ]
+        save_mean(model, loads, run.network_folder(self.name) / BEST_WEIGHTS)
+
     def graph(self, run: Run) -> onnx.ModelProto:
         from training.export.classifier import classifier_graph
 
@@ -64,11 +80,16 @@ class Classifier:
         return list(softmax(np.asarray(logits, dtype=np.float64), axis=1))
 
     def _trained(self, run: Run) -> keras.Model:
-        from training.classifier.fit import BEST_WEIGHTS, new_classifier
+        from training.classifier.fit import BEST_WEIGHTS
 
-        model = new_classifier(self.kind, run.configuration, len(self.labels(run.data)))
+        model = self._new(run)
         model.load_weights(run.network_folder(self.name) / BEST_WEIGHTS)
         return model
+
+    def _new(self, run: Run) -> keras.Model:
+        from training.classifier.fit import new_classifier
+
+        return new_classifier(self.kind, run.configuration, len(self.labels(run.data)))
 
 
 @dataclass(frozen=True)
@@ -224,10 +245,15 @@ class Segmenter:
 
         train_segmenter(run.configuration, run.data, run.network_folder(self.name))
 
-    def average(self, run: Run, trainings: Sequence[Path]) -> None:
-        from training.segmenter.average import average_weights
+    def average(self, run: Run, sources: Sequence[Path]) -> None:
+        from training.classifier.average import save_mean
+        from training.segmenter.fit import LAST_WEIGHTS
 
-        average_weights(run.configuration, trainings, run.network_folder(self.name))
+        if graph := next(filter(Path.is_file, sources), None):
+            raise UnusableData(f"{graph}: the graph of a segmenter cannot be read back; give the folders of runs")
+        model = self._new(run)
+        loads = [partial(model.load_weights, source / LAST_WEIGHTS) for source in sources]
+        save_mean(model, loads, run.network_folder(self.name) / LAST_WEIGHTS)
 
     def graph(self, run: Run) -> onnx.ModelProto:
         from training.export.segmenter import segmenter_graph
@@ -239,12 +265,17 @@ class Segmenter:
         return list(np.moveaxis(1 / (1 + np.exp(-logits)), -1, 1))
 
     def _trained(self, run: Run) -> keras.Model:
-        from training.segmenter.fit import LAST_WEIGHTS, segmenter_settings
-        from training.segmenter.network import build_segmenter
+        from training.segmenter.fit import LAST_WEIGHTS
 
-        model = build_segmenter(segmenter_settings(run.configuration), run.configuration.data.input_size_px)
+        model = self._new(run)
         model.load_weights(run.network_folder(self.name) / LAST_WEIGHTS)
         return model
+
+    def _new(self, run: Run) -> keras.Model:
+        from training.segmenter.fit import segmenter_settings
+        from training.segmenter.network import build_segmenter
+
+        return build_segmenter(segmenter_settings(run.configuration), run.configuration.data.input_size_px)
 
 
 _POOLED = "multiple-instance pooling of its class activation map"
@@ -262,5 +293,6 @@ _ALL: tuple[Network, ...] = (
     *_DETECTORS,
     ScopeCheck(),
 )
+CLASSIFIERS = {network.name: network for network in _ALL if isinstance(network, Classifier)}
 NETWORKS: dict[str, Network] = {network.name: network for network in _ALL}
 DETECTORS: dict[str, Detector] = {network.name: network for network in _DETECTORS}

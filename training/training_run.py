@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from hepar.contracts.cards import Task
+from hepar.contracts.cards import ModelCard, Task
 from training.configuration import Configuration, code_fingerprint
 from training.export.parity import GreyImages, ModelOutput
 
@@ -69,7 +69,9 @@ class Network(Protocol):
 class Averaged(Network, Protocol):
     """A network whose weights can be averaged over trainings."""
 
-    def average(self, run: Run, trainings: Sequence[Path]) -> None: ...
+    def average(self, run: Run, sources: Sequence[Path]) -> None:
+        """Writes the mean. sources: folders of trainings, and graphs where the network can read them."""
+        ...
 
 
 class Detector(Network, Protocol):
@@ -104,24 +106,26 @@ def train(network: Network, run: Run) -> None:
         (folder / MINUTES).write_text(f"{minutes:.2f}")
 
 
-def average(network: Averaged, run: Run, runs: Sequence[Path]) -> None:
-    """Makes the mean of the weights of other runs the training of this one.
+def average(network: Averaged, run: Run, sources: Sequence[Path]) -> None:
+    """Makes the mean of the weights of other trainings the training of this run.
 
-    runs: their folders. They continue the same training, each to a length or with settings of its own: weights that
-    were learnt independently have no useful mean.
-    Raises FileExistsError if this run has a training, FileNotFoundError if one of the others is not finished, and
+    sources: folders of runs that continued the same training, each to a length or with settings of its own; for a
+    classifier also the served graph from which they started. Weights that were learnt independently have no useful
+    mean. Raises FileExistsError if this run has a training, FileNotFoundError for a run without a finished one, and
     ValueError for a network of another shape.
     """
-    out, trainings = run.network_folder(network.name), [other / network.name for other in runs]
+    out = run.network_folder(network.name)
     if out.exists():
         raise FileExistsError(f"{out} holds a training already: choose another folder for the mean")
+    trainings = [source if source.is_file() else source / network.name for source in sources]
     for training in trainings:
-        if not (training / FINISHED).exists():
+        if not training.is_file() and not (training / FINISHED).exists():
             raise FileNotFoundError(f"{training} holds no finished training")
-    out.mkdir(parents=True)
     network.average(run, trainings)
-    (out / ORIGIN).write_text(f"The weights are the mean of those of {len(trainings)} trainings that share their start")
-    (out / MINUTES).write_text(f"{sum(training_minutes(training) for training in trainings):.2f}")
+    sentences = [f"The weights are the mean of those of {len(trainings)} trainings that share their start"]
+    sentences += [sentence for training in trainings for sentence in training_origin(training).split(". ") if sentence]
+    (out / ORIGIN).write_text(". ".join(dict.fromkeys(sentences)))
+    (out / MINUTES).write_text(f"{sum(map(training_minutes, trainings)):.2f}")
     (out / FINGERPRINT).write_text(code_fingerprint())
     (out / FINISHED).touch()
 
@@ -132,7 +136,9 @@ def training_origin(folder: Path) -> str:
     return file.read_text().strip() if file.exists() else ""
 
 
-def training_minutes(folder: Path) -> float:
-    """The training time so far, interrupted runs included."""
-    file = folder / MINUTES
+def training_minutes(training: Path) -> float:
+    """The training time so far, interrupted runs included; of a served graph that of its card."""
+    if training.is_file():
+        return ModelCard.model_validate_json((training.parents[1] / "card.json").read_bytes()).training_minutes or 0.0
+    file = training / MINUTES
     return float(file.read_text()) if file.exists() else 0.0

@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, CliSubCommand, PydanticBaseSettingsS
 from training.commands.aims import MeasureLearningCurve, WriteAims
 from training.commands.data import Explore, Prepare
 from training.commands.ensembles import EvaluateVolumes, FitEnsembles, JudgeRealPatients, MeasureScale, WriteReport
-from training.commands.models import CrossValidate, Evaluate, Export, OptimiseGraphs, Train
+from training.commands.models import Average, CrossValidate, Evaluate, Export, OptimiseGraphs, Train
 from training.commands.pictures import MeasureRealism, WriteAugmentationSheet, WriteLesionSheet, WriteSamples
 from training.commands.reduction import ReduceDetector
 from training.commands.segmenter import SegmenterCommands
@@ -40,6 +40,7 @@ class CommandLine(BaseSettings):
     prepare: CliSubCommand[Prepare] = Field(description=Prepare.__doc__)
     teach: CliSubCommand[Teach] = Field(description=Teach.__doc__)
     train: CliSubCommand[Train] = Field(description=Train.__doc__)
+    average: CliSubCommand[Average] = Field(description=Average.__doc__)
     export: CliSubCommand[Export] = Field(description=Export.__doc__)
     evaluate: CliSubCommand[Evaluate] = Field(description=Evaluate.__doc__)
     cross_validate: CliSubCommand[CrossValidate] = Field(description=CrossValidate.__doc__)

@@ -11,11 +11,11 @@ from pydantic_settings import CliPositionalArg
 from hepar.contracts.cards import ModelCard
 from training.commands.context import Command, Context, MissingPrerequisite, print_metrics, run_in_new_process
 from training.commands.teacher import run_teacher_if_needed
-from training.networks import NETWORKS
+from training.networks import CLASSIFIERS, NETWORKS
 from training.prepared.dataset import data_fingerprint, require_same_split
 from training.prepared.synthesis import prepare
 from training.sources import choose_source
-from training.training_run import FINISHED, train
+from training.training_run import FINISHED, average, train
 from training.versions import leading_version, read_versions, write_card
 
 ALL = "all"
@@ -27,11 +27,18 @@ def _known_network(name: str) -> str:
     return name
 
 
+def _known_classifier(name: str) -> str:
+    if name not in CLASSIFIERS:
+        raise ValueError(f"unknown classifier {name!r}; known: {', '.join(sorted(CLASSIFIERS))}")
+    return name
+
+
 def _known_network_or_all(name: str) -> str:
     return name if name == ALL else _known_network(name)
 
 
 NetworkName = Annotated[str, AfterValidator(_known_network)]
+ClassifierNetwork = Annotated[str, AfterValidator(_known_classifier)]
 NetworkNameOrAll = Annotated[str, AfterValidator(_known_network_or_all)]
 _NETWORK_HELP = f"one of {', '.join(sorted(NETWORKS))}"
 
@@ -59,6 +66,20 @@ class Train(Command):
         if NETWORKS[self.network].task == "classification":
             run_teacher_if_needed(context)
         train(NETWORKS[self.network], context.run)
+
+
+class Average(Command):
+    """Write the mean of the weights of trainings that continued the same one, as the training of this run."""
+
+    network: CliPositionalArg[ClassifierNetwork] = Field(description=f"one of {', '.join(sorted(CLASSIFIERS))}")
+    of: list[Path] = Field(
+        min_length=2,
+        description="folder of the run of one of them, or the served graph from which they started; repeated for each",
+    )
+
+    def run(self, context: Context) -> None:
+        context.require_data()
+        average(CLASSIFIERS[self.network], context.run, self.of)
 
 
 class Export(Command):

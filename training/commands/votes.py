@@ -20,19 +20,28 @@ class CompareVotes(Command):
         from training.classifier.fit import BEST_WEIGHTS
         from training.evaluation.judged_slices import real_slices, window_of
         from training.evaluation.shipped_models import SEGMENTER, models_of_task, shipped_models
-        from training.evaluation.validation_votes import COLUMNS, choices, member, scores, validation_images
+        from training.evaluation.validation_votes import (
+            VOTE_COLUMNS,
+            choices,
+            member,
+            perturbed_images,
+            scores,
+            validation_images,
+        )
         from training.prepared.dataset import require_same_split
 
         context.require_data()
         require_same_split(context.run.data, self.evaluation)
         slices = real_slices(self.real, (), window_of(context.repository))
-        known = validation_images(self.evaluation, slices, context.repository / SEGMENTER / "1" / "model.onnx")
+        segmenter = context.repository / SEGMENTER / "1" / "model.onnx"
+        known = validation_images(self.evaluation, slices, segmenter)
+        perturbed = perturbed_images(known, segmenter)
         shipped = {
-            item.card.name: member(item.model, known)
+            item.card.name: member(item.model, known, perturbed)
             for item in models_of_task(shipped_models(context.repository), "classification")
         }
         trained = {
-            name: member(NETWORKS[name].graph(context.run).SerializeToString(), known)
+            name: member(NETWORKS[name].graph(context.run).SerializeToString(), known, perturbed)
             for name in shipped
             if (context.run.network_folder(name) / BEST_WEIGHTS).is_file()
         }
@@ -40,7 +49,7 @@ class CompareVotes(Command):
         for name, new in trained.items():
             votes |= {f"shipped: {name}": {name: shipped[name]}, f"of the run: {name}": {name: new}}
         votes |= choices(shipped, trained)
-        print(f"| networks | {' | '.join(COLUMNS)} |")
-        print(f"|{'---|' * (len(COLUMNS) + 1)}")
+        print(f"| networks | {' | '.join(VOTE_COLUMNS)} |")
+        print(f"|{'---|' * (len(VOTE_COLUMNS) + 1)}")
         for row, members in votes.items():
             print(f"| {row} | {' | '.join(f'{value:.3f}' for value in scores(members, known))} |")

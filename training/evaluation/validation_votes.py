@@ -16,6 +16,7 @@ from training.evaluation.gate_fitting import liver_masks
 from training.evaluation.inference import run_model_on
 from training.evaluation.judged_slices import RealSlice
 from training.evaluation.liver_pooling import fit_liver_pooling
+from training.evaluation.perturbations import PERTURBATIONS
 from training.evaluation.shipped_models import all_logits_in_liver
 from training.metrics.classification import (
     Floats,
@@ -39,6 +40,7 @@ COLUMNS = (
     "accuracy", "log loss", "type, sizes matched", "tumour AUC", "tumour AUC, real slices", "tumour calibration error",
     "type calibration error",
 )  # fmt: skip
+VOTE_COLUMNS = (*COLUMNS, "accuracy, perturbed images")
 _SMALLEST = 1e-12
 Model = Path | bytes
 
@@ -58,11 +60,20 @@ class ValidationImages:
 
 
 @dataclass(frozen=True)
+class PerturbedImages:
+    """Copies of the synthesised images by one of PERTURBATIONS, and the livers that are found in them."""
+
+    images: NDArray[np.uint8]
+    livers: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
 class Member:
-    """Logits in the liver: synthesised (n, 3), real (m, 3)."""
+    """Logits in the liver: synthesised (n, 3), real (m, 3), perturbed: (n, 3) of each perturbation."""
 
     synthesised: Floats
     real: Floats
+    perturbed: tuple[Floats, ...]
 
 
 def validation_images(data: Path, slices: Sequence[RealSlice], segmenter: Path) -> ValidationImages:
@@ -91,14 +102,24 @@ def validation_images(data: Path, slices: Sequence[RealSlice], segmenter: Path) 
     )
 
 
-def member(model: Model, known: ValidationImages) -> Member:
+def perturbed_images(known: ValidationImages, segmenter: Path) -> list[PerturbedImages]:
+    """Those of each of PERTURBATIONS."""
+    copies = [np.stack([perturb(image) for image in known.images]) for perturb in PERTURBATIONS.values()]
+    return [PerturbedImages(images, liver_masks(segmenter, images)) for images in copies]
+
+
+def member(model: Model, known: ValidationImages, perturbed: Sequence[PerturbedImages]) -> Member:
     """The logits of one network. Raises UnusableData if they are not pooled from its activation map."""
     pooling = fit_liver_pooling(model, known.images, known.livers, known.labels)
 
     def logits(images: NDArray[np.uint8], livers: NDArray[np.bool_]) -> Floats:
         return all_logits_in_liver(run_model_on(model, images)["activation"], livers, pooling)
 
-    return Member(logits(known.images, known.livers), logits(known.real_images, known.real_livers))
+    return Member(
+        logits(known.images, known.livers),
+        logits(known.real_images, known.real_livers),
+        tuple(logits(item.images, item.livers) for item in perturbed),
+    )
 
 
 def choices(shipped: Mapping[str, Member], trained: Mapping[str, Member]) -> dict[str, dict[str, Member]]:
@@ -111,17 +132,29 @@ def choices(shipped: Mapping[str, Member], trained: Mapping[str, Member]) -> dic
 
 
 def scores(members: Mapping[str, Member], known: ValidationImages) -> list[float]:
-    """COLUMNS of the soft vote; temperatures of other patients than those that they are applied to."""
+    """VOTE_COLUMNS of the soft vote; temperatures of other patients than those that they are applied to.
+
+    Those of real slices and of perturbed images are fitted on all synthesised ones, unchanged.
+    """
     voted = np.zeros_like(next(iter(members.values())).synthesised)
     for fold in np.unique(known.folds):
         held_out = known.folds == fold
         voted[held_out] = _vote([item.synthesised for item in members.values()], known.labels, ~held_out)[held_out]
-    everything = np.ones(len(known.labels), dtype=bool)
-    together = [np.vstack([item.synthesised, item.real]) for item in members.values()]
-    padded = np.concatenate([everything, np.zeros(len(known.real_labels), dtype=bool)])
-    labels = np.concatenate([known.labels, np.zeros(len(known.real_labels), dtype=np.intp)])
-    real = _vote(together, labels, padded)[len(known.labels) :]
-    return columns(voted, real, known)
+    real = _vote_on([(item.synthesised, item.real) for item in members.values()], known.labels)
+    perturbed = [
+        _vote_on([(item.synthesised, item.perturbed[index]) for item in members.values()], known.labels)
+        for index in range(len(next(iter(members.values())).perturbed))
+    ]
+    accuracies = [float((probabilities.argmax(axis=1) == known.labels).mean()) for probabilities in perturbed]
+    return [*columns(voted, real, known), float(np.mean(accuracies))]
+
+
+def _vote_on(logits: Sequence[tuple[Floats, Floats]], labels: Labels) -> Floats:
+    """The vote on the second logits of each member, with temperatures fitted on the first ones, of these labels."""
+    count, others = len(labels), len(logits[0][1])
+    fitted_on = np.arange(count + others) < count
+    padded = np.concatenate([labels, np.zeros(others, dtype=np.intp)])
+    return _vote([np.vstack(pair) for pair in logits], padded, fitted_on)[count:]
 
 
 def _vote(logits: Sequence[Floats], labels: Labels, fitted_on: NDArray[np.bool_]) -> Floats:

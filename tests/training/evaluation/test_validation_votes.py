@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from training.evaluation.validation_votes import COLUMNS, FOLDS, Member, ValidationImages, choices, scores
+from training.evaluation.validation_votes import FOLDS, VOTE_COLUMNS, Member, ValidationImages, choices, scores
 
 COUNT = 210
 
@@ -31,14 +31,20 @@ def known() -> ValidationImages:
 def member(labels: np.ndarray, wrong: int, strength: float) -> Member:
     """Every `wrong`-th synthesised image is given the next label; of the real slices one of two lesions is missed."""
     said = np.where(np.arange(len(labels)) % wrong == 0, (labels + 1) % 3, labels)
-    return Member(strength * np.eye(3)[said], strength * np.eye(3)[[2, 2, 2, 0]])
+    perturbed = np.where(np.arange(len(labels)) % 2 == 0, (labels + 1) % 3, labels)
+    return Member(
+        strength * np.eye(3)[said],
+        strength * np.eye(3)[[2, 2, 2, 0]],
+        (strength * np.eye(3)[said], strength * np.eye(3)[perturbed]),
+    )
 
 
 def test_the_columns_of_a_vote(known: ValidationImages) -> None:
-    row = dict(zip(COLUMNS, scores({"a": member(known.labels, 10, 1.0)}, known), strict=True))
+    row = dict(zip(VOTE_COLUMNS, scores({"a": member(known.labels, 10, 1.0)}, known), strict=True))
     assert row["accuracy"] == pytest.approx(0.9)
     assert row["type, sizes matched"] == pytest.approx(0.9)
     assert row["tumour AUC, real slices"] == pytest.approx(0.75)
+    assert row["accuracy, perturbed images"] == pytest.approx((0.9 + 0.5) / 2)
     fitted = -(0.9 * np.log(0.9) + 0.1 * np.log(0.05))
     assert row["log loss"] == pytest.approx(fitted, abs=0.01), "a temperature makes 0.9 of the vote the probability"
     assert row["tumour calibration error"] < 0.05
@@ -47,7 +53,7 @@ def test_the_columns_of_a_vote(known: ValidationImages) -> None:
 def test_the_strength_of_a_member_does_not_matter(known: ValidationImages) -> None:
     """Each is calibrated before the vote."""
     right, wrong = member(known.labels, 10, 1.0), member(known.labels, 2, 1.0)
-    loud = Member(4 * wrong.synthesised, 4 * wrong.real)
+    loud = Member(4 * wrong.synthesised, 4 * wrong.real, tuple(4 * rows for rows in wrong.perturbed))
     assert scores({"a": right, "b": loud}, known) == pytest.approx(scores({"a": right, "b": wrong}, known), abs=1e-3)
 
 
@@ -55,10 +61,10 @@ def test_temperatures_come_from_other_patients(known: ValidationImages) -> None:
     """A network that is right about all patients but those of one fold: it is too sure about these."""
     unlucky = known.folds == 0
     said = np.where(unlucky, (known.labels + 1) % 3, known.labels)
-    overfitted = Member(np.eye(3)[said] * 3, np.eye(3)[[2, 2, 2, 0]] * 3)
-    honest = dict(zip(COLUMNS, scores({"a": overfitted}, known), strict=True))["log loss"]
+    overfitted = Member(np.eye(3)[said] * 3, np.eye(3)[[2, 2, 2, 0]] * 3, (np.eye(3)[said],))
+    honest = dict(zip(VOTE_COLUMNS, scores({"a": overfitted}, known), strict=True))["log loss"]
     together = replace(known, folds=np.arange(COUNT) % FOLDS)
-    assert honest > dict(zip(COLUMNS, scores({"a": overfitted}, together), strict=True))["log loss"] + 0.2
+    assert honest > dict(zip(VOTE_COLUMNS, scores({"a": overfitted}, together), strict=True))["log loss"] + 0.2
 
 
 def test_votes_are_also_compared_with_some_of_the_trained_networks(known: ValidationImages) -> None:

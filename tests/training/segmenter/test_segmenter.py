@@ -139,6 +139,11 @@ def test_a_mean_needs_finished_trainings_and_a_run_without_one(two_runs: tuple[P
     refused = run_training(tmp_path / "mean", "segmenter", "average", *of(two_runs))
     assert refused.returncode != 0
     assert f"{twice} holds no finished training" in refused.stderr
+    graph = tmp_path / "model.onnx"
+    graph.touch()
+    refused = run_training(tmp_path / "mean", "segmenter", "average", *of((two_runs[0], graph)))
+    assert refused.returncode != 0
+    assert "the graph of a segmenter cannot be read back" in refused.stderr
     assert not (tmp_path / "mean" / "segment_resunet").exists()
 
 

@@ -1,0 +1,23 @@
+"""The mean of the weights of trainings that continued the same one ("model soup", Wortsman et al., ICML 2022)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+
+def save_mean(model: keras.Model, loads: Sequence[Callable[[], None]], file: Path) -> None:
+    """loads: each gives `model` the weights of one training."""
+    learnt = [_loaded(model, load) for load in loads]
+    model.set_weights([np.mean(same, axis=0) for same in zip(*learnt, strict=True)])
+    file.parent.mkdir(parents=True, exist_ok=True)
+    model.save_weights(file)
+
+
+def _loaded(model: keras.Model, load: Callable[[], None]) -> list[NDArray[np.float32]]:
+    load()
+    return list(model.get_weights())
