@@ -26,6 +26,7 @@ STUDENTS = f"[five students]({LOG}#2026-11-27-all-five-classifiers-with-the-teac
 NEW_IMAGES = f"[new images in every epoch]({LOG}#2026-11-27-new-images-in-every-epoch)"
 OUTLINES = f"[outlines of real lesions]({LOG}#2026-11-27-outlines-of-real-lesions)"
 MEAN = f"[the mean of three segmenters]({LOG}#2026-11-27-the-mean-of-three-trainings)"
+CLASSIFIER_MEANS = f"[means of classifiers]({LOG}#2026-11-27-means-of-classifiers)"
 STAGES = f"[a threshold for each stage]({LOG}#2026-11-25-a-threshold-for-each-stage-of-the-vote)"
 BRIGHTNESS = f"[grey levels by the liver, and other ways without training]({LOG}#2026-11-26-the-input-without-training)"
 
@@ -34,11 +35,11 @@ TRIED = {
     "left lobe": (REAL,),
     "small lesions": (REAL, VIEW, OUTLINES),
     "boxes outside of the liver": (GATE, VIEW, OUTLINES, MEAN),
-    "other scanners": (STAGES, LIVER, TEACHER, STUDENTS, BRIGHTNESS),
-    "tumour or none": (LIVER, TEACHER, STUDENTS, NEW_IMAGES, OUTLINES, MEAN, BRIGHTNESS),
-    "type": (STAGES, LIVER, TEACHER, STUDENTS, NEW_IMAGES),
-    "calibration": (LIVER, STUDENTS, NEW_IMAGES),
-    "perturbed images": (LIVER, VIEW, BRIGHTNESS),
+    "other scanners": (STAGES, LIVER, TEACHER, STUDENTS, CLASSIFIER_MEANS, BRIGHTNESS),
+    "tumour or none": (LIVER, TEACHER, STUDENTS, NEW_IMAGES, OUTLINES, MEAN, CLASSIFIER_MEANS, BRIGHTNESS),
+    "type": (STAGES, LIVER, TEACHER, STUDENTS, NEW_IMAGES, CLASSIFIER_MEANS),
+    "calibration": (LIVER, STUDENTS, NEW_IMAGES, CLASSIFIER_MEANS),
+    "perturbed images": (LIVER, VIEW, CLASSIFIER_MEANS, BRIGHTNESS),
 }
 """What was tried for each topic of an aim."""
 
