@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ORIGIN = "origin.txt"
 """Of a trained network: what its weights come from besides the data."""
 FINISHED, FINGERPRINT, MINUTES = "finished", "code.sha256", "minutes.txt"
-"""Of a trained network: that it is trained to the end, the code that began it, and how long it took."""
+"""Of a trained network: that it is trained to the end, the code that began it or averaged it, and how long it took."""
 
 
 @dataclass(frozen=True)
@@ -111,14 +111,16 @@ def average(network: Averaged, run: Run, sources: Sequence[Path]) -> None:
 
     sources: folders of runs that continued the same training, each to a length or with settings of its own; for a
     classifier also the served graph from which they started. Weights that were learnt independently have no useful
-    mean. Raises FileExistsError if this run has a training, FileNotFoundError for a run without a finished one, and
-    ValueError for a network of another shape.
+    mean. Raises FileExistsError if this run has a training, FileNotFoundError for a run without a finished one and for
+    a graph without its card, and UnusableData for weights or a graph of another shape.
     """
     out = run.network_folder(network.name)
     if out.exists():
         raise FileExistsError(f"{out} holds a training already: choose another folder for the mean")
     trainings = [source if source.is_file() else source / network.name for source in sources]
     for training in trainings:
+        if training.is_file() and not _card_of(training).exists():
+            raise FileNotFoundError(f"{training} has no card: give the graph in its model repository")
         if not training.is_file() and not (training / FINISHED).exists():
             raise FileNotFoundError(f"{training} holds no finished training")
     network.average(run, trainings)
@@ -139,6 +141,10 @@ def training_origin(folder: Path) -> str:
 def training_minutes(training: Path) -> float:
     """The training time so far, interrupted runs included; of a served graph that of its card."""
     if training.is_file():
-        return ModelCard.model_validate_json((training.parents[1] / "card.json").read_bytes()).training_minutes or 0.0
+        return ModelCard.model_validate_json(_card_of(training).read_bytes()).training_minutes or 0.0
     file = training / MINUTES
     return float(file.read_text()) if file.exists() else 0.0
+
+
+def _card_of(graph: Path) -> Path:
+    return graph.parents[1] / "card.json"

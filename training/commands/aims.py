@@ -31,7 +31,6 @@ class MeasureLearningCurve(Command):
         from training.evaluation.judged_slices import real_slices, window_of
         from training.evaluation.learning_curve import LearningCurve, write_curve
         from training.evaluation.learning_curve_fitting import examples_of_patients, measure_curve, vectors_of
-        from training.evaluation.shipped_models import segmenter_of
         from training.evaluation.validation_votes import validation_images
         from training.prepared.dataset import image_paths, read_images, read_manifest
         from training.teacher.features import Extractor
@@ -40,11 +39,7 @@ class MeasureLearningCurve(Command):
 
         torch.set_num_threads(1)  # more threads wait for one another where other work runs
         context.require_data()
-        segmenter = segmenter_of(context.repository)
-        if segmenter is None:
-            raise MissingPrerequisite(
-                f"{context.repository} has no segmenter: run `python -m training segmenter export`"
-            )
+        segmenter = context.require_segmenter()
         data, configuration = context.run.data, context.run.configuration
         settings = TeacherConfiguration(networks=self.networks, weights=self.weights, probability_share=0, map_weight=0)
         slices = real_slices(self.real, (), window_of(context.repository))

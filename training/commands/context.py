@@ -70,6 +70,15 @@ class Context:
             raise MissingPrerequisite(f"{self.repository} has no model: run `python -m training export` first")
         return models
 
+    def require_segmenter(self) -> Path:
+        """The ONNX file of its leading version. Raises MissingPrerequisite if the repository has no segmenter."""
+        from training.evaluation.shipped_models import segmenter_of
+
+        segmenter = segmenter_of(self.repository)
+        if segmenter is None:
+            raise MissingPrerequisite(f"{self.repository} has no segmenter: run `python -m training segmenter export`")
+        return segmenter
+
     def require_models_of_this_data(self) -> list[ShippedModel]:
         """As `require_models`. Also raises MissingPrerequisite if a model was evaluated on other data."""
         models = self.require_models()

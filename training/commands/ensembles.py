@@ -115,8 +115,9 @@ class JudgeRealPatients(Command):
         from training.evaluation.shipped_models import segmenter_of
 
         context.require_data()
+        segmenter = context.require_segmenter()
         slices = real_slices(context.run.data, self.series, window_of(context.repository))
-        judged = [judge("shipped", context.repository, slices)]
+        judged = [judge("shipped", context.repository, segmenter, slices)]
         if self.previous is not None:
-            judged.append(judge("before", self.previous, slices, segmenter_of(context.repository)))
+            judged.append(judge("before", self.previous, segmenter_of(self.previous) or segmenter, slices))
         print(write_page(slices, judged, self.out))

@@ -80,6 +80,7 @@ class AverageSegmenter(Command):
     of: list[Path] = Field(min_length=2, description="folder of the run of one of them; repeated for each")
 
     def run(self, context: Context) -> None:
+        context.require_data()
         average(Segmenter(), context.run, self.of)
 
 
@@ -92,8 +93,7 @@ class EvaluateSegmenter(Command):
         from training.evaluation.segmentation import domain_metrics, evaluate_segmenter
 
         context.require_data()
-        model = context.repository / Segmenter().name / "1" / "model.onnx"
-        source = model if self.shipped else Segmenter().graph(context.run).SerializeToString()
+        source = context.require_segmenter() if self.shipped else Segmenter().graph(context.run).SerializeToString()
         threshold, metrics = evaluate_segmenter(source, context.run.data)
         print("validation and test patients of the slices, thresholds fitted on the former:")
         for name, metric in metrics.items():
@@ -112,7 +112,7 @@ class MeasureGate(Command):
         from training.evaluation.liver_gate import measure_gate
 
         context.require_data()
-        model = context.repository / Segmenter().name / "1" / "model.onnx"
+        model = context.require_segmenter()
         if self.fit:
             self._fit(context, model)
             return

@@ -19,7 +19,7 @@ class CompareVotes(Command):
     def run(self, context: Context) -> None:
         from training.classifier.fit import BEST_WEIGHTS
         from training.evaluation.judged_slices import real_slices, window_of
-        from training.evaluation.shipped_models import SEGMENTER, models_of_task, shipped_models
+        from training.evaluation.shipped_models import models_of_task, shipped_models
         from training.evaluation.validation_votes import (
             VOTE_COLUMNS,
             choices,
@@ -32,8 +32,8 @@ class CompareVotes(Command):
 
         context.require_data()
         require_same_split(context.run.data, self.evaluation)
+        segmenter = context.require_segmenter()
         slices = real_slices(self.real, (), window_of(context.repository))
-        segmenter = context.repository / SEGMENTER / "1" / "model.onnx"
         known = validation_images(self.evaluation, slices, segmenter)
         perturbed = perturbed_images(known, segmenter)
         shipped = {

@@ -23,7 +23,6 @@ from training.evaluation.shipped_models import (
     calibrated_probabilities,
     found_boxes,
     models_of_task,
-    segmenter_of,
     shipped_models,
     votes_in_liver,
 )
@@ -111,14 +110,11 @@ def real_slices(data: Path, series: Iterable[Path], window: Window) -> list[Real
     return slices + [item for folder in series for item in _series(folder, window, side)]
 
 
-def judge(name: str, repository: Path, slices: Sequence[RealSlice], other_segmenter: Path | None = None) -> Judged:
-    """The answers of a repository. The mask of its own segmenter decides; where it has none, that of `other_segmenter`.
+def judge(name: str, repository: Path, segmenter: Path, slices: Sequence[RealSlice]) -> Judged:
+    """The answers of a repository. segmenter: the ONNX file whose mask of the liver decides.
 
-    Raises UnusableData where the repository has no fitted ensembles, or where no segmenter is known.
+    Raises UnusableData where the repository has no fitted ensembles.
     """
-    segmenter = segmenter_of(repository) or other_segmenter
-    if segmenter is None:
-        raise UnusableData(f"{repository} has no segmenter: run `python -m training segmenter export` first")
     models = shipped_models(repository)
     classifiers, detectors = models_of_task(models, "classification"), models_of_task(models, "detection")
     vote, fusion = _default(repository, classifiers), _default(repository, detectors)

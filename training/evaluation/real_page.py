@@ -19,7 +19,10 @@ per pixel. Left means left of the middle of the body. The type of the lesions is
 `crlm-ct-1004-41slice`, two patients with colorectal metastases. In `lits_117` and `crlm`, a region is a connected
 part of the outlined tumour in one slice. `abdomen_pelvis` is a CT of TotalSegmentator's tests: the segmenter was
 trained with it, classifiers and detectors were not. Nobody has looked for lesions in its liver; 60 of its slices show
-no liver. The liver of each slice is that of the segmenter of the same networks.
+no liver.
+
+The mask of the liver is that of each repository's own segmenter, or of the shipped one where it has none. So boxes
+outside of the liver are counted by different masks in the rows "shipped" and "before".
 
 The thresholds and the gate were fitted on the validation patients, so that the figures of these are too good. Each
 figure comes from few patients."""

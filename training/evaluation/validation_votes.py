@@ -103,7 +103,7 @@ def validation_images(data: Path, slices: Sequence[RealSlice], segmenter: Path) 
 
 
 def perturbed_images(known: ValidationImages, segmenter: Path) -> list[PerturbedImages]:
-    """Those of each of PERTURBATIONS."""
+    """The synthesised images under each perturbation, with the livers that the segmenter finds in them."""
     copies = [np.stack([perturb(image) for image in known.images]) for perturb in PERTURBATIONS.values()]
     return [PerturbedImages(images, liver_masks(segmenter, images)) for images in copies]
 
@@ -134,27 +134,19 @@ def choices(shipped: Mapping[str, Member], trained: Mapping[str, Member]) -> dic
 def scores(members: Mapping[str, Member], known: ValidationImages) -> list[float]:
     """VOTE_COLUMNS of the soft vote; temperatures of other patients than those that they are applied to.
 
-    Those of real slices and of perturbed images are fitted on all synthesised ones, unchanged.
+    For real slices and perturbed images, the temperatures are fitted on all unperturbed synthesised images.
     """
     voted = np.zeros_like(next(iter(members.values())).synthesised)
     for fold in np.unique(known.folds):
         held_out = known.folds == fold
         voted[held_out] = _vote([item.synthesised for item in members.values()], known.labels, ~held_out)[held_out]
-    real = _vote_on([(item.synthesised, item.real) for item in members.values()], known.labels)
-    perturbed = [
-        _vote_on([(item.synthesised, item.perturbed[index]) for item in members.values()], known.labels)
-        for index in range(len(next(iter(members.values())).perturbed))
-    ]
-    accuracies = [float((probabilities.argmax(axis=1) == known.labels).mean()) for probabilities in perturbed]
-    return [*columns(voted, real, known), float(np.mean(accuracies))]
-
-
-def _vote_on(logits: Sequence[tuple[Floats, Floats]], labels: Labels) -> Floats:
-    """The vote on the second logits of each member, with temperatures fitted on the first ones, of these labels."""
-    count, others = len(labels), len(logits[0][1])
-    fitted_on = np.arange(count + others) < count
-    padded = np.concatenate([labels, np.zeros(others, dtype=np.intp)])
-    return _vote([np.vstack(pair) for pair in logits], padded, fitted_on)[count:]
+    count, others = len(known.labels), [np.vstack([item.real, *item.perturbed]) for item in members.values()]
+    fitted_on = np.arange(count + len(others[0])) < count
+    labels = np.concatenate([known.labels, np.zeros(len(others[0]), dtype=np.intp)])
+    logits = [np.vstack([item.synthesised, rows]) for item, rows in zip(members.values(), others, strict=True)]
+    real, perturbed = np.split(_vote(logits, labels, fitted_on)[count:], [len(known.real_labels)])
+    right = perturbed.reshape(-1, *voted.shape).argmax(axis=2) == known.labels
+    return [*columns(voted, real, known), float(right.mean())]
 
 
 def _vote(logits: Sequence[Floats], labels: Labels, fitted_on: NDArray[np.bool_]) -> Floats:

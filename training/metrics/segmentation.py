@@ -15,7 +15,7 @@ from training.fields import BoolImage
 COVERED_SHARE = 0.3
 """Of a lesion's pixels in the mask: from here on the lesion counts as found."""
 MAX_FALSE_REGIONS = 0.05
-"""On a slice without a lesion, as for the boxes of the detectors."""
+"""Mean number allowed on a slice without a lesion."""
 SMALL_LESION_MM = 10.0
 
 
@@ -89,7 +89,8 @@ def recall(lesions: Sequence[Lesion]) -> float:
 def best_threshold(shares: NDArray[np.float32], true: NDArray[np.bool_]) -> float:
     """The probability, in steps of 0.05, with the best F1 over lesions: found ones, and regions that are none.
 
-    Of those with at most MAX_FALSE_REGIONS a slice without a lesion; where there is none, of those with the fewest.
+    Only thresholds with at most MAX_FALSE_REGIONS on average per slice without a lesion are considered; if there is
+    none, those with the lowest rate.
     shares, true: (n, h, w), of slices with and without lesions. Pixels would let a few large lesions decide alone.
     """
     free = ~true.any(axis=(1, 2))

@@ -20,8 +20,8 @@ NO_TUMOUR = "no_tumour"
 CLASS_LABELS = [*LABELS, NO_TUMOUR]
 NO_TUMOUR_INDEX = CLASS_LABELS.index(NO_TUMOUR)
 PARTS = ("train", "validation", "test")
-MANIFESTS = ("manifest.jsonl", "segmentation.jsonl")
-"""The second one is only in data sets of the segmenter; it says which lesions are outlined."""
+SEGMENTATION = "segmentation.jsonl"
+"""Only in data sets of the segmenter; it says which lesions are outlined."""
 _REAL_COPY = re.compile(rf"_real_(?:{'|'.join(LABELS)})_\d+$")
 
 
@@ -139,10 +139,9 @@ def data_fingerprint(folder: Path) -> str:
     The files themselves are not hashed because processors round differently: of 7,132 images made from the same
     sources, ten differ in one pixel by one grey level between a processor with AVX-512 and one without.
     """
-    digest = hashlib.sha256()
-    for file in (folder / name for name in MANIFESTS):
-        if file.exists():
-            digest.update(file.read_bytes())
+    digest = hashlib.sha256((folder / "manifest.jsonl").read_bytes())
+    if (segmentation := folder / SEGMENTATION).exists():
+        digest.update(segmentation.read_bytes())
     for part in PARTS:
         for file in sorted((folder / part / "images").glob("*.png")):
             half_levels = round(2 * float(np.asarray(Image.open(file)).mean()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -69,8 +70,21 @@ def test_the_weights_are_the_mean_and_their_origin_is_recorded(run: Path) -> Non
 
 
 def test_a_source_that_cannot_be_read_is_named_and_nothing_is_written(run: Path) -> None:
+    from training.classifier.fit import BEST_WEIGHTS, new_classifier
+
     other = GRAPH.parents[2] / "classify_unet" / "1" / "model.onnx"
-    for source, message in ((other, "has other layers"), (run / "nothing", "holds no finished training")):
+    alone = run / "alone" / "1" / "model.onnx"
+    alone.parent.mkdir(parents=True)
+    alone.write_bytes(GRAPH.read_bytes())
+    smaller = run / "smaller" / "classify_resnet"
+    shutil.copytree(run / "run" / "classify_resnet", smaller)
+    new_classifier("resnet", load_configuration("smoke"), 3).save_weights(smaller / BEST_WEIGHTS)
+    for source, message in (
+        (other, "has other layers"),
+        (alone, "has no card"),
+        (smaller.parent, "weights of another shape"),
+        (run / "nothing", "holds no finished training"),
+    ):
         code, errors = average(run / "mean", run / "run", source)
         assert code == 1
         assert message in errors

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.support import tiny_models
+from training.evaluation import validation_votes
+from training.evaluation.perturbations import PERTURBATIONS
 from training.evaluation.validation_votes import FOLDS, VOTE_COLUMNS, Member, ValidationImages, choices, scores
 
 COUNT = 210
@@ -73,3 +77,18 @@ def test_votes_are_also_compared_with_some_of_the_trained_networks(known: Valida
     found = choices(shipped, trained)
     assert list(found) == ["of the run: a: vote", "of the run: b: vote"]
     assert found["of the run: b: vote"] == {"a": shipped["a"], "b": trained["b"], "c": shipped["c"]}
+
+
+def test_livers_are_found_again_in_perturbed_images(known: ValidationImages, tmp_path: Path) -> None:
+    """The segmenter's liver is where the grey level is 100 or more: a window that is shifted by 20 moves its edge."""
+    side = tiny_models.SIZE
+    tiny_models.write_segmenter(tmp_path, "segment_resunet")
+    ramp = np.tile(np.linspace(0, 200, side).astype(np.uint8), (side, 1))
+    images = replace(known, images=ramp[None], livers=(ramp >= 100)[None])
+    segmenter = tmp_path / "segment_resunet" / "1" / "model.onnx"
+    found = dict(zip(PERTURBATIONS, validation_votes.perturbed_images(images, segmenter), strict=True))
+    shifted = found["window shifted by 20 of 255"]
+    assert (shifted.images[0] == ramp + 20).all()
+    assert (shifted.livers[0] == (ramp + 20 >= 100)).all()
+    assert all(item.images.shape == item.livers.shape == (1, side, side) for item in found.values())
+    assert len({item.images.tobytes() for item in found.values()}) == len(PERTURBATIONS)

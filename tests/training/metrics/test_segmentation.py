@@ -72,12 +72,14 @@ def test_the_best_threshold_weighs_lesions_and_not_their_pixels() -> None:
 
 
 def test_the_best_threshold_has_few_false_regions_on_slices_without_a_lesion() -> None:
-    """At 0.5 both lesions are found, with a false region on the other slice; at 0.7 one is, without."""
-    true = np.stack([square(0, 0, 9) | square(20, 20, 9), np.zeros_like(square(0, 0, 9))])
+    """At 0.5 both lesions are found; each of the other 20 slices may have a false region there. 1 of 20 is accepted."""
+    two = square(0, 0, 9) | square(20, 20, 9)
+    true = np.stack([two, *[np.zeros_like(two)] * 20])
     shares = np.zeros(true.shape, dtype=np.float32)
-    shares[0][square(0, 0, 9)], shares[0][square(20, 20, 9)], shares[1][square(5, 5, 6)] = 0.8, 0.6, 0.64
+    shares[0][square(0, 0, 9)], shares[0][square(20, 20, 9)] = 0.8, 0.6
+    shares[1][square(5, 5, 6)] = 0.64
+    assert best_threshold(shares, true) <= 0.6
+    shares[2][square(5, 5, 6)] = 0.64
     assert 0.64 < best_threshold(shares, true) <= 0.8
-    shares[1] = 0
-    assert best_threshold(shares, true) <= 0.6
-    shares[1][square(5, 5, 6)] = 1
-    assert best_threshold(shares, true) <= 0.6
+    shares[1][square(5, 5, 6)] = shares[2][square(5, 5, 6)] = 1
+    assert best_threshold(shares, true) <= 0.6, "no threshold has fewer"

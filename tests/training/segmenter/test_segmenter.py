@@ -94,6 +94,7 @@ def two_runs(trained: Path, tmp_path: Path) -> tuple[Path, Path]:
     """The training, and a copy of it whose weights are twice as large."""
     twice = tmp_path / "twice"
     shutil.copytree(trained / "segment_resunet", twice / "segment_resunet")
+    (twice / "segment_resunet" / "minutes.txt").write_text("3.00")
     with h5py.File(twice / "segment_resunet" / "last.weights.h5", "r+") as file:
         for name in weights_of(trained):
             file["layers"][name][...] = 2 * file["layers"][name][...]
@@ -126,21 +127,23 @@ def test_the_mean_of_two_trainings_can_be_exported(trained: Path, two_runs: tupl
     card = ModelCard.model_validate_json((mean / "models" / "segment_resunet" / "card.json").read_bytes())
     assert "the mean of those of 2 trainings" in card.training_data
     minutes = float((trained / "segment_resunet" / "minutes.txt").read_text())
-    assert card.training_minutes == pytest.approx(2 * minutes, abs=0.06)
+    assert card.training_minutes == pytest.approx(minutes + 3, abs=0.06)
 
 
-def test_a_mean_needs_finished_trainings_and_a_run_without_one(two_runs: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_mean_needs_finished_trainings_and_a_run_without_one(
+    two_runs: tuple[Path, Path], exported: Path, tmp_path: Path
+) -> None:
     kept, twice = weights_of(two_runs[0]), two_runs[1] / "segment_resunet"
     refused = run_training(two_runs[0], "segmenter", "average", *of(two_runs))
     assert refused.returncode != 0
     assert "holds a training already" in refused.stderr
     assert all(np.array_equal(values, kept[name]) for name, values in weights_of(two_runs[0]).items())
     (twice / "finished").unlink()
+    shutil.copytree(two_runs[0] / "data", tmp_path / "mean" / "data")
     refused = run_training(tmp_path / "mean", "segmenter", "average", *of(two_runs))
     assert refused.returncode != 0
     assert f"{twice} holds no finished training" in refused.stderr
-    graph = tmp_path / "model.onnx"
-    graph.touch()
+    graph = exported / "1" / "model.onnx"
     refused = run_training(tmp_path / "mean", "segmenter", "average", *of((two_runs[0], graph)))
     assert refused.returncode != 0
     assert "the graph of a segmenter cannot be read back" in refused.stderr
