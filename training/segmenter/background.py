@@ -14,7 +14,7 @@ from PIL import Image
 
 from training.configuration import DataConfiguration
 from training.fields import BoolImage
-from training.prepared.dataset import PARTS
+from training.prepared.dataset import PARTS, SEGMENTATION
 from training.prepared.splitting import split_by_patient
 
 Kind = Literal["healthy", "boxed", "unclear", "no_liver", "outlined", "synthesised"]
@@ -76,12 +76,12 @@ def read_masks(folder: Path, item: Background) -> Masks:
 
 
 def write_backgrounds(folder: Path, items: list[Background]) -> None:
-    (folder / "segmentation.jsonl").write_text("".join(json.dumps(asdict(item)) + "\n" for item in items))
+    (folder / SEGMENTATION).write_text("".join(json.dumps(asdict(item)) + "\n" for item in items))
 
 
 def read_backgrounds(folder: Path, part: str) -> list[Background]:
     """Of one part, in the order they were written."""
-    with (folder / "segmentation.jsonl").open() as file:
+    with (folder / SEGMENTATION).open() as file:
         rows = [json.loads(line) for line in file]
     return [_background(row) for row in rows if row["part"] == part]
 
