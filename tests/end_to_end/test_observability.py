@@ -99,11 +99,13 @@ def traced(watched: Watched) -> tuple[httpx.Response, str, list[ReceivedSpan]]:
     """
 
     def complete(spans: list[ReceivedSpan]) -> bool:
-        """The first span, and Triton's own of the call of the classifier: the last that are reported."""
+        """All services and Triton reported, and the span above each: one trace comes in several batches."""
         calls = {one.span_id for one in spans if one.name == "triton classify_tiny"}
+        parents = {one.parent for one in spans}
         own = {one.parent for one in spans if one.service == "triton-inference-server"}
         reported = {one.service for one in spans} >= SERVICES
-        return reported and parent in {one.parent for one in spans} and bool(calls & own)
+        linked = parent in parents and parents <= {parent} | {one.span_id for one in spans}
+        return reported and linked and bool(calls & own)
 
     for _ in range(3):
         trace_id, parent = secrets.token_hex(16), secrets.token_hex(8)
