@@ -21,6 +21,7 @@ from bench.measurement import SETTINGS, MeasurementFailed, RunningStack, Setting
 from bench.stored_study import analyse_study, upload_of
 from bench.study_volume import volume_of
 from hepar.contracts.cards import ModelCard
+from hepar.core.freed_memory import keep_freed_memory
 from hepar.imaging.ct_image import LIVER_WINDOW
 from hepar.imaging.input_frame import bodies_of_volume
 from hepar.imaging.letterbox import letterbox
@@ -89,6 +90,7 @@ def measure_study(stack: RunningStack, source: Path, limits: SliceLimits, rounds
 
 
 async def _measured(stack: RunningStack, source: Path, limits: SliceLimits, rounds: int, folder: Path) -> StudyCosts:
+    keep_freed_memory()  # as the worker does, in whose place this process calls the services
     volume, upload, account = volume_of(source), upload_of(source, folder), stack.sign_up()
     settings = stack.settings
     auth, classify, detect = (

@@ -24,6 +24,7 @@ from hepar.core.errors import (
     NotFound,
     Unavailable,
 )
+from hepar.core.freed_memory import keep_freed_memory
 from hepar.core.metrics import STUDIES_ENDED, STUDIES_QUEUED, STUDIES_RUNNING, STUDY_SECONDS
 from hepar.core.request_context import begin_request
 from hepar.storage.changes import Changes, open_changes
@@ -215,6 +216,7 @@ async def run_worker(settings: StudySettings, stopping: asyncio.Event) -> None:
         worker = StudyWorker(tools, ready, changes, settings)
         jobs = await stack.enter_async_context(open_jobs(settings.database_url, name, worker.work))
         cleaning = asyncio.create_task(Housekeeping(database, objects, jobs, settings.retention_days).run(stopping))
+        keep_freed_memory()
         try:
             await worker.run(jobs, stopping)
         finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
 import os
 import resource
@@ -10,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from hepar.contracts.views import View
+from hepar.core.freed_memory import keep_freed_memory
 from hepar.imaging import decode
 from hepar.imaging.errors import ImageError
 from hepar.imaging.file_values import bounded_message
@@ -19,8 +19,6 @@ FROZEN_IMPORTS = "hepar.serving.frozen_imports"
 """Imported by fork servers alone: it would freeze the objects of a service as well."""
 ADDRESS_SPACE_BYTES = 5 * 1024**3 // 2
 CPU_S = 15.0
-_M_MMAP_THRESHOLD, _MAPPED_BYTES_MIN = -3, 4 * 1024 * 1024
-_M_TRIM_THRESHOLD, _KEPT_BYTES_MAX = -1, 16 * 1024 * 1024
 _STANDARD_OUTPUT, _STANDARD_ERROR = 1, 2
 
 
@@ -29,16 +27,11 @@ def confine(address_space_bytes: int = ADDRESS_SPACE_BYTES) -> None:
 
     Decoders in Python and C write warnings with values of the file, and a value may be a patient's name: there is no
     output that they could reach.
-    Without mallopt, glibc would raise both thresholds with every large block freed, and return less memory
-    (mallopt(3)). The arrays of one slice are smaller than both: memory that is returned after each of them has to be
-    mapped and cleared again for the next, which takes longer than decoding.
     """
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for output in (_STANDARD_OUTPUT, _STANDARD_ERROR):
         os.dup2(nowhere, output)
-    if hasattr(libc := ctypes.CDLL(None), "mallopt"):
-        libc.mallopt(_M_MMAP_THRESHOLD, _MAPPED_BYTES_MIN)
-        libc.mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES_MAX)
+    keep_freed_memory()
     resource.setrlimit(resource.RLIMIT_AS, (address_space_bytes, address_space_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.setpgid(0, 0)
