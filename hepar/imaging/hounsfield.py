@@ -66,7 +66,7 @@ def grey_levels(
     """
     rescale = _rescale(dataset, index)
     _check_kind(dataset, index, rescale)
-    without = _why_no_hounsfield_units(dataset, index, rescale, form, values[~padding])
+    without = _why_no_hounsfield_units(dataset, index, rescale, form, values, padding)
     if without is None:
         hu = _rescaled(dataset, rescale, values)
         _check_range(hu, padding)
@@ -89,7 +89,7 @@ def hounsfield_units(
     """
     rescale = _rescale(dataset, index)
     _check_kind(dataset, index, rescale)
-    if _why_no_hounsfield_units(dataset, index, rescale, form, values[~padding]) is not None:
+    if _why_no_hounsfield_units(dataset, index, rescale, form, values, padding) is not None:
         raise UnsupportedImage("the file's values are not Hounsfield units")
     hu = _rescaled(dataset, rescale, values)
     _check_range(hu, padding)
@@ -138,7 +138,12 @@ def _rescale(dataset: Dataset, index: int) -> Rescale | None:
 
 
 def _why_no_hounsfield_units(
-    dataset: Dataset, index: int, rescale: Rescale | None, form: StoredFormat, values: NDArray[np.int32]
+    dataset: Dataset,
+    index: int,
+    rescale: Rescale | None,
+    form: StoredFormat,
+    values: NDArray[np.int32],
+    padding: NDArray[np.bool_],
 ) -> str | None:
     """A warning, or None where the values are Hounsfield units.
 
@@ -158,7 +163,7 @@ def _why_no_hounsfield_units(
     if _is_secondary_capture(dataset, index):
         return "The file is a secondary capture: it has no Hounsfield units; it was read in its own window."
     ends = (form.minimum() * rescale.slope + rescale.intercept, form.maximum() * rescale.slope + rescale.intercept)
-    is_copy = (rescale.slope, rescale.intercept) == (1, 0) and values.min() >= 0
+    is_copy = (rescale.slope, rescale.intercept) == (1, 0) and values[~padding].min() >= 0
     if min(ends) > _DARKEST_AIR_HU or is_copy:
         return "The file's values cannot be Hounsfield units; it was read in its own window."
     return None
@@ -175,7 +180,7 @@ def _rescaled(dataset: Dataset, rescale: Rescale | None, values: NDArray[np.int3
 
 def _check_range(hu: NDArray[np.float32], padding: NDArray[np.bool_]) -> None:
     """Raises UnreadableImage where negative values were written as large ones: metal has some 30,000 HU at most."""
-    if ((hu > _HU_MAX) & ~padding).mean() > _IMPLAUSIBLE_SHARE:
+    if np.count_nonzero((hu > _HU_MAX) & ~padding) > _IMPLAUSIBLE_SHARE * hu.size:
         raise UnreadableImage(
             f"many values are over {_HU_MAX} HU: PixelRepresentation is wrong, or padding without PixelPaddingValue"
         )

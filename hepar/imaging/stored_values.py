@@ -24,8 +24,10 @@ class StoredFormat:
 
     def values(self, container: NDArray[np.integer]) -> NDArray[np.int32]:
         """The stored values; bits of the container outside of them may hold overlays, and do not count."""
+        if self.stored == self.allocated:
+            return _wrapped(container, self.stored, signed=self.signed)
         shifted = container.astype(np.int32) >> (self.high + 1 - self.stored)
-        return _as_signed(shifted & ((1 << self.stored) - 1), self.stored, signed=self.signed)
+        return _wrapped(shifted, self.stored, signed=self.signed)
 
     def minimum(self) -> int:
         return -(1 << (self.stored - 1)) if self.signed else 0
@@ -60,7 +62,9 @@ def padding_mask(dataset: Dataset, form: StoredFormat, container: NDArray[np.int
     bounds = [whole_number(dataset, "PixelPaddingValue")]
     if element(dataset, "PixelPaddingRangeLimit") is not None:
         bounds.append(whole_number(dataset, "PixelPaddingRangeLimit"))
-    mask = _within(container.astype(np.int32), bounds, form.allocated, signed=form.signed)
+    mask = _within(container, bounds, form.allocated, signed=form.signed)
+    if form.stored == form.allocated:
+        return mask
     values = form.values(container)
     as_stored = _wrapped(np.array(bounds), form.allocated, signed=form.signed)
     if form.signed or (as_stored.min() >= form.minimum() and as_stored.max() <= form.maximum()):
@@ -68,17 +72,16 @@ def padding_mask(dataset: Dataset, form: StoredFormat, container: NDArray[np.int
     return mask
 
 
-def _within(values: NDArray[np.int32], bounds: list[int], bits: int, *, signed: bool) -> NDArray[np.bool_]:
+def _within(values: NDArray[np.integer], bounds: list[int], bits: int, *, signed: bool) -> NDArray[np.bool_]:
     limits = _wrapped(np.array(bounds), bits, signed=signed)
     wrapped = _wrapped(values, bits, signed=signed)
     return np.asarray((wrapped >= limits.min()) & (wrapped <= limits.max()))
 
 
 def _wrapped(values: NDArray[np.integer], bits: int, *, signed: bool) -> NDArray[np.int32]:
-    """The lowest `bits` of each value, read with or without a sign."""
-    return _as_signed((values & ((1 << bits) - 1)).astype(np.int32), bits, signed=signed)
-
-
-def _as_signed(values: NDArray[np.int32], bits: int, *, signed: bool) -> NDArray[np.int32]:
-    sign = 1 << (bits - 1)
-    return (values ^ sign) - sign if signed else values
+    """The lowest `bits` of each value, read with or without a sign; those of an array of just that type as they are."""
+    if np.iinfo(values.dtype).bits == bits and (values.dtype.kind == "i") == signed:
+        return values.astype(np.int32)
+    wide = values if values.dtype.itemsize > np.int16().itemsize else values.astype(np.int32)
+    wrapped, sign = (wide & ((1 << bits) - 1)).astype(np.int32), 1 << (bits - 1)
+    return (wrapped ^ sign) - sign if signed else wrapped
