@@ -191,13 +191,15 @@ def boxes_in_display(output: DetectorOutput, threshold: float) -> list[FoundBox]
     """The boxes with a score of at least `threshold`, in pixels of the display; boxes without area are left out."""
     tensors, labels = output.result.outputs, output.card.labels
     used = tensors["scores"] >= max(threshold, _SCORE_MIN)
-    corners = output.transform.to_display(tensors["boxes"][used])
+    corners = output.transform.to_display(tensors["boxes"][used]).tolist()
     boxes = []
-    for row, score, label in zip(corners, tensors["scores"][used], tensors["labels"][used], strict=True):
-        x_min, y_min, x_max, y_max = map(float, row)
+    for row, score, label in zip(
+        corners, tensors["scores"][used].tolist(), tensors["labels"][used].tolist(), strict=True
+    ):
+        x_min, y_min, x_max, y_max = row
         if x_max > x_min and y_max > y_min:
             box = (x_min, y_min, x_max, y_max)
-            boxes.append(FoundBox(output.card.name, box, min(float(score), 1.0), labels[int(label)]))
+            boxes.append(FoundBox(output.card.name, box, min(score, 1.0), labels[label]))
     return boxes
 
 

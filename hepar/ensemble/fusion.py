@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast, get_args
@@ -165,9 +166,11 @@ def fuse(boxes: Sequence[FoundBox], detectors: Sequence[str], parameters: Fusion
 
 
 def _fuse(cluster: list[FoundBox], detectors: int) -> FusedBox:
-    scores = np.array([box.score for box in cluster])
-    corners = np.average([box.corners for box in cluster], axis=0, weights=scores)
+    """In plain numbers: for the few boxes of a cluster, arrays of NumPy take several times as long."""
+    scores = [box.score for box in cluster]
+    total = sum(scores)
+    sides = zip(*(box.corners for box in cluster), strict=True)
+    x_min, y_min, x_max, y_max = (sum(map(operator.mul, scores, side)) / total for side in sides)
     found_by = sorted({box.detector for box in cluster})
-    score = float(scores.mean() * len(found_by) / detectors)
-    x_min, y_min, x_max, y_max = map(float, corners)
+    score = total / len(cluster) * len(found_by) / detectors
     return FusedBox((x_min, y_min, x_max, y_max), min(score, 1.0), cluster[0].label, tuple(found_by))

@@ -121,7 +121,8 @@ def share_inside(corners: NDArray[np.floating], liver: NDArray[np.bool_]) -> flo
     liver: (h, w) over the same image.
     """
     rows, columns = _pixels_of(corners, liver.shape)
-    return float(liver[rows, columns].mean())
+    inside = liver[rows, columns]
+    return int(np.count_nonzero(inside)) / inside.size
 
 
 def _pixels_of(corners: NDArray[np.floating], shape: tuple[int, ...]) -> tuple[slice, slice]:
