@@ -13,7 +13,7 @@ from fastapi.security import SecurityScopes
 from gateway.authentication import authenticated_principal
 from gateway.settings import GatewaySettings
 from hepar.core.deadlines import Deadline
-from hepar.web.bearer import IMAGE_SCOPE, STUDY_SCOPE, bearer_token
+from hepar.web.bearer import IMAGE_SCOPE, STUDY_SCOPE, bearer_token, token_of
 from hepar.web.query import query_names
 from hepar.web.timeouts import TimeoutMs
 from hepar.web.token_verifier import TokenVerifier
@@ -33,20 +33,23 @@ class GatewayDependencies:
     study: Upstream
 
 
-async def _dependencies(request: Request) -> GatewayDependencies:
+def _dependencies_of(request: Request) -> GatewayDependencies:
+    """Dependencies of a route call this themselves: FastAPI takes much longer to resolve what they depend on."""
     dependencies: GatewayDependencies = request.app.state.dependencies
     return dependencies
+
+
+async def _dependencies(request: Request) -> GatewayDependencies:
+    return _dependencies_of(request)
 
 
 Dependencies = Annotated[GatewayDependencies, Depends(_dependencies)]
 TokenDep = Annotated[str, Depends(bearer_token)]
 
 
-async def _require_scope(
-    required: SecurityScopes, request: Request, token: TokenDep, dependencies: Dependencies
-) -> None:
+async def _require_scope(required: SecurityScopes, request: Request, token: TokenDep) -> None:
     """Raises Unauthenticated, Unavailable, and Forbidden for a token without the scope that the route declares."""
-    principal = authenticated_principal(request.scope) or await dependencies.verifier.principal(token)
+    principal = authenticated_principal(request.scope) or await _dependencies_of(request).verifier.principal(token)
     principal.require(required.scopes)
 
 
@@ -56,12 +59,12 @@ STUDY_SCOPE_REQUIRED = Security(_require_scope, scopes=[STUDY_SCOPE])
 """For routes of studies, in the same way."""
 
 
-async def _deadline(dependencies: Dependencies, timeout_ms: TimeoutMs = None) -> Deadline:
-    return Deadline.within(timeout_ms, dependencies.settings.deadline_s)
+async def _deadline(request: Request, timeout_ms: TimeoutMs = None) -> Deadline:
+    return Deadline.within(timeout_ms, _dependencies_of(request).settings.deadline_s)
 
 
-async def _batch_deadline(dependencies: Dependencies, timeout_ms: TimeoutMs = None) -> Deadline:
-    return Deadline.within(timeout_ms, dependencies.settings.batch_deadline_s)
+async def _batch_deadline(request: Request, timeout_ms: TimeoutMs = None) -> Deadline:
+    return Deadline.within(timeout_ms, _dependencies_of(request).settings.batch_deadline_s)
 
 
 DeadlineDep = Annotated[Deadline, Depends(_deadline)]
@@ -90,10 +93,11 @@ def authorization(token: str) -> dict[str, str]:
     return {"authorization": f"Bearer {token}"}
 
 
-async def _upload(request: Request, dependencies: Dependencies, token: TokenDep) -> Upload:
-    check_announced(request, dependencies.settings.upload_bytes_max)
-    headers = {"content-type": request.headers["content-type"]} | authorization(token)
-    body = limited(request.stream(), dependencies.settings.upload_bytes_max + MULTIPART_OVERHEAD_BYTES)
+async def _upload(request: Request) -> Upload:
+    settings = _dependencies_of(request).settings
+    check_announced(request, settings.upload_bytes_max)
+    headers = {"content-type": request.headers["content-type"]} | authorization(token_of(request.headers))
+    body = limited(request.stream(), settings.upload_bytes_max + MULTIPART_OVERHEAD_BYTES)
     return Upload(body, headers, request.url.query, request.app)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Annotated
 
@@ -34,25 +35,35 @@ from hepar.web.token_verifier import TokenVerifier
 from hepar.web.uploads import ImageBytes, read_binary, read_image, read_images
 
 
-async def _caller(
+async def _require_scope(
     required: SecurityScopes, request: Request, token: Annotated[str, Depends(bearer_token)]
-) -> Principal:
+) -> None:
     """Raises Unauthenticated, Unavailable, and Forbidden for a token without the scope that the route declares."""
     verifier: TokenVerifier = request.app.state.token_verifier
     principal = await verifier.principal(token)
     set_account(principal.subject)
     principal.require(required.scopes)
+    request.state.principal = principal
+
+
+IMAGE_SCOPE_REQUIRED = Security(_require_scope, scopes=[IMAGE_SCOPE])
+"""For routers: it is resolved before a route's own parameters, so nothing of a body is read without a valid token."""
+SLICES_SCOPE_REQUIRED = Security(_require_scope, scopes=[SLICES_SCOPE])
+"""For internal routers, as IMAGE_SCOPE_REQUIRED is for public ones."""
+
+
+def _principal(request: Request) -> Principal:
+    """Whose token has the scope that the router requires."""
+    principal: Principal = request.state.principal
     return principal
 
 
-_CALLER = Security(_caller, scopes=[IMAGE_SCOPE])
-IMAGE_SCOPE_REQUIRED = _CALLER
-"""For routers: it is resolved before a route's own parameters, so nothing of a body is read without a valid token."""
-Caller = Annotated[Principal, _CALLER]
-_WORKER = Security(_caller, scopes=[SLICES_SCOPE])
-SLICES_SCOPE_REQUIRED = _WORKER
-"""For internal routers, as IMAGE_SCOPE_REQUIRED is for public ones."""
-StudyWorker = Annotated[Principal, _WORKER]
+async def _caller(request: Request) -> Principal:
+    """Depends on nothing: FastAPI resolves what a dependency depends on each time, also where it knows the result."""
+    return _principal(request)
+
+
+Caller = Annotated[Principal, Depends(_caller)]
 
 
 async def json_response(
@@ -73,27 +84,26 @@ async def _batch_deadline(request: Request, timeout_ms: TimeoutMs = None) -> Dea
     return Deadline.within(timeout_ms, settings.batch_deadline_s)
 
 
-async def _uploaded_image(request: Request, caller: Caller) -> AsyncIterator[ImageBytes]:
+async def _uploaded_image(request: Request) -> AsyncIterator[ImageBytes]:
     settings: ModelServiceSettings = request.app.state.settings
-    with _upload_memory(request).reading(request, caller.subject) as counted:
+    with _counted(request) as counted:
         yield await read_image(counted, settings.upload_bytes_max)
 
 
-async def _uploaded_images(request: Request, caller: Caller) -> AsyncIterator[list[ImageBytes | HeparError]]:
+async def _uploaded_images(request: Request) -> AsyncIterator[list[ImageBytes | HeparError]]:
     settings: ModelServiceSettings = request.app.state.settings
-    with _upload_memory(request).reading(request, caller.subject) as counted:
+    with _counted(request) as counted:
         yield await read_images(counted, settings.upload_bytes_max, settings.batch_images_max, settings.batch_bytes_max)
 
 
 async def _uploaded_slices(
     request: Request,
-    worker: StudyWorker,
     segmenter: _Segmenter = None,
     frame: _Frame = None,
     pixel_mm: _PixelMm = None,
 ) -> AsyncIterator[Slices]:
     settings: ModelServiceSettings = request.app.state.settings
-    with _upload_memory(request).reading(request, worker.subject) as counted:
+    with _counted(request) as counted:
         content = await read_binary(counted, settings.batch_bytes_max)
         limit, shown = settings.batch_images_max, None if frame is None else InputFrame.parse(frame)
         slices = await asyncio.to_thread(read_slices, content, _model_version(segmenter), limit)
@@ -107,9 +117,9 @@ def _model_version(segmenter: str | None) -> ModelVersion | None:
     return ModelVersion(model=model, version=version)
 
 
-def _upload_memory(request: Request) -> UploadMemory:
+def _counted(request: Request) -> AbstractContextManager[Request]:
     memory: UploadMemory = request.app.state.upload_memory
-    return memory
+    return memory.reading(request, _principal(request).subject)
 
 
 _Segmenter = Annotated[SegmenterName | None, Header(alias=SEGMENTER_HEADER)]
