@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from bench.measurement import (
     measure,
 )
 from bench.memory import memory_lines, memory_samples
+from bench.package_profile import SERVICES, package_profile, profile_lines
 from bench.processor_time import processor_time_lines, processor_times
 from bench.report import rows_of, table, write
 from bench.segmenter_cost import WITH, WITHOUT, costs_of, measure_segmenter, table_of, write_repository_without
@@ -59,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     processor_time.add_argument("--rounds", type=int, default=5)
     processor_time.add_argument("--workload", choices=["classification", "detection"], default="classification")
     processor_time.add_argument("--out", type=Path, default=FOLDER)
+    profile = commands.add_parser("profile", help="packages that use the processor time of a service's event loop")
+    profile.add_argument("--images", type=int, default=400)
+    profile.add_argument("--out", type=Path, default=FOLDER)
     idle = commands.add_parser("idle", help="start and memory of the idle stack; fails far above its memory")
     idle.add_argument("--starts", type=int, default=2, help="the first finds no databases")
     idle.add_argument("--settle", type=float, default=60, help="seconds between readiness and the measurement")
@@ -130,6 +135,19 @@ def _processor_time(arguments: argparse.Namespace) -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     made_by = f"Made by `.venv/bin/python -m bench cpu --workload {workload} --out docs/bench`; do not edit."
     (arguments.out / f"cpu-{workload}.md").write_text("\n".join([made_by, "", *lines, ""]))
+
+
+def _profile(arguments: argparse.Namespace) -> None:
+    lines = [f"{machine()}. {arguments.images} images, classification as shipped, 4 clients."]
+    with running_stack_process() as stack:
+        for service in SERVICES:
+            with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
+                measured = package_profile(stack, service, arguments.images, Path(folder))
+            lines += ["", *profile_lines(service, measured)]
+    print(*lines, sep="\n")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    made_by = "Made by `.venv/bin/python -m bench profile --out docs/bench`; do not edit."
+    (arguments.out / "profile.md").write_text("\n".join([made_by, "", *lines, ""]))
 
 
 def _idle(arguments: argparse.Namespace) -> None:
@@ -250,6 +268,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "memory": _memory,
     "cpu": _processor_time,
     "idle": _idle,
+    "profile": _profile,
     "study": _study,
     "upload": _upload,
     "hops": _hops,
