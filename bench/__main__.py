@@ -57,7 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     memory.add_argument("--workload", choices=["classification", "detection"], default="classification")
     processor_time = commands.add_parser("cpu", help="processor time of every process for one image")
     processor_time.add_argument("--clients", type=int, default=4)
-    processor_time.add_argument("--requests", type=int, default=200, help="images of a round")
+    processor_time.add_argument("--images", type=int, default=200, help="images of a round")
+    processor_time.add_argument("--batch", type=int, default=1, help="images of a request")
     processor_time.add_argument("--rounds", type=int, default=5)
     processor_time.add_argument("--workload", choices=["classification", "detection"], default="classification")
     processor_time.add_argument("--out", type=Path, default=FOLDER)
@@ -123,18 +124,18 @@ def _throughput(arguments: argparse.Namespace) -> None:
 
 
 def _processor_time(arguments: argparse.Namespace) -> None:
-    workload, clients, requests, rounds = arguments.workload, arguments.clients, arguments.requests, arguments.rounds
-    load = os.getloadavg()[0]
+    workload, clients, images, rounds = arguments.workload, arguments.clients, arguments.images, arguments.rounds
+    batch, load = arguments.batch, os.getloadavg()[0]
     with running_stack_process() as stack:
-        measured = list(processor_times(stack, workload, clients, requests, rounds))
-    run = (
-        f"{rounds} rounds of {requests} images, {workload}, {clients} clients. Load average before the run: {load:.1f}."
-    )
+        measured = list(processor_times(stack, workload, clients, images, rounds, batch))
+    requests = f"{clients} clients" + (f", batches of {batch}" if batch > 1 else "")
+    run = f"{rounds} rounds of {images} images, {workload}, {requests}. Load average before the run: {load:.1f}."
     lines = [f"{machine()}. {run}", "", *processor_time_lines(measured)]
     print(*lines, sep="\n")
     arguments.out.mkdir(parents=True, exist_ok=True)
-    made_by = f"Made by `.venv/bin/python -m bench cpu --workload {workload} --out docs/bench`; do not edit."
-    (arguments.out / f"cpu-{workload}.md").write_text("\n".join([made_by, "", *lines, ""]))
+    chosen, name = (f" --batch {batch}", f"cpu-{workload}-batch.md") if batch > 1 else ("", f"cpu-{workload}.md")
+    made_by = f"Made by `.venv/bin/python -m bench cpu --workload {workload}{chosen} --out docs/bench`; do not edit."
+    (arguments.out / name).write_text("\n".join([made_by, "", *lines, ""]))
 
 
 def _profile(arguments: argparse.Namespace) -> None:

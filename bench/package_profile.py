@@ -19,11 +19,11 @@ from bench.measurement import START_AND_STOP_S, MeasurementFailed, RunningStack,
 from bench.stack_process import UNLIMITED
 from local_stack.settings import on_free_ports
 
-SERVICES = ("gateway", "classify_service")
-_PORTS = {
+SERVICES = {
     "gateway": ("gateway_port", "gateway_metrics_port"),
     "classify_service": ("classify_port", "classify_metrics_port"),
 }
+"""What can be profiled, with the settings of its ports; the first is that of its routes."""
 _CLIENTS = 4
 _SLOWEST_IMAGE_S = 2.0
 """Under the profiler."""
@@ -52,8 +52,8 @@ def package_profile(stack: RunningStack, service: str, images: int, folder: Path
 def _profiled(stack: RunningStack, service: str, file: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """The process and its address."""
     free = on_free_ports()
-    own = stack.settings.model_copy(update={name: getattr(free, name) for name in _PORTS[service]})
-    url = f"http://127.0.0.1:{getattr(own, _PORTS[service][0])}"
+    own = stack.settings.model_copy(update={name: getattr(free, name) for name in SERVICES[service]})
+    url = f"http://127.0.0.1:{getattr(own, SERVICES[service][0])}"
     state = {"HEPAR_GATEWAY_DATABASE_URL": f"sqlite+aiosqlite:///{file.absolute()}.sqlite3"}
     environment = os.environ | own.environment() | UNLIMITED | state
     command = [sys.executable, "-m", "bench.profiled_service", service, str(file)]

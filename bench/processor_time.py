@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterator, Sequence
 
@@ -13,16 +14,20 @@ _SLOWEST_IMAGE_S = 1.0
 
 
 def processor_times(
-    stack: RunningStack, workload: Workload, clients: int, requests: int, rounds: int
+    stack: RunningStack, workload: Workload, clients: int, images: int, rounds: int, batch: int = 1
 ) -> Iterator[dict[str, float]]:
-    """For each round: milliseconds for one image, by process. Raises MeasurementFailed."""
+    """For each round: milliseconds for one image, by process. Raises MeasurementFailed.
+
+    images: of a round.  batch: images of a request.
+    """
     account = stack.sign_up()
-    for images in (_WARM_UP_IMAGES, *[requests] * rounds):
-        order = load_order("gateway", workload, stack, account) | {"clients": clients, "requests": images}
+    for number, wanted in enumerate((_WARM_UP_IMAGES, *[images] * rounds)):
+        order = load_order("gateway", workload, stack, account, batch) | {"clients": clients, "warm_up_s": 0}
         before = _used_s(stack)
-        answered = len(load(order | {"warm_up_s": 0}, images * _SLOWEST_IMAGE_S + START_AND_STOP_S)["latencies_ms"])
+        answer = load(order | {"requests": math.ceil(wanted / batch)}, wanted * _SLOWEST_IMAGE_S + START_AND_STOP_S)
+        answered = len(answer["latencies_ms"]) * batch
         used_s = _used_s(stack)
-        if images == requests:
+        if number > 0:
             yield {name: (used_s[name] - before.get(name, 0)) / answered * 1000 for name in used_s}
 
 
