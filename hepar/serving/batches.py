@@ -4,16 +4,52 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from hepar.contracts.problems import Problem
 from hepar.core.errors import HeparError
 from hepar.web.problems import problem_of
 from hepar.web.uploads import ImageBytes
 
+Image = TypeVar("Image")
 Result = TypeVar("Result")
 BATCH_CONCURRENCY = 8
 """Images of one batch in flight: as many as Triton puts into one run of a network."""
+GROUPS_IN_FLIGHT = 2
+"""Groups of one batch that the networks work on: with one, each network would wait for the slowest of them."""
+
+
+class Groups(Generic[Image, Result]):
+    """Images of one batch after they are decoded: those that wait at the same time are analysed together.
+
+    analyse: gives a result or an error for each image of a group; what it raises is the error of all of them.
+    """
+
+    def __init__(self, analyse: Callable[[Sequence[Image]], Awaitable[Sequence[Result | HeparError]]]) -> None:
+        self._analyse = analyse
+        self._slots = asyncio.Semaphore(GROUPS_IN_FLIGHT)
+        self._waiting: list[tuple[Image, asyncio.Future[Result | HeparError]]] = []
+
+    async def result_of(self, image: Image) -> Result:
+        """Raises the error of the image."""
+        answer: asyncio.Future[Result | HeparError] = asyncio.get_running_loop().create_future()
+        self._waiting.append((image, answer))
+        async with self._slots:
+            group, self._waiting = self._waiting, []
+            if group:  # otherwise all are in the group of another image
+                await self._answer(group)
+        result = await answer
+        if isinstance(result, HeparError):
+            raise result
+        return result
+
+    async def _answer(self, group: Sequence[tuple[Image, asyncio.Future[Result | HeparError]]]) -> None:
+        try:
+            results = await self._analyse([image for image, _ in group])
+        except HeparError as error:
+            results = [error] * len(group)
+        for (_, answer), result in zip(group, results, strict=True):
+            answer.set_result(result)
 
 
 async def results_as_ready(

@@ -18,7 +18,7 @@ from hepar.core.errors import HeparError, InvalidField, InvalidRequest
 from hepar.core.request_context import stage
 from hepar.imaging.prepared import ImageBatch, PreparedImage
 from hepar.inference import CombinedCalls, Inference, ModelRepositoryWatcher, ModelSet, TritonClient
-from hepar.serving.batches import results_as_ready
+from hepar.serving.batches import Groups, results_as_ready
 from hepar.serving.decode_workers import ImageDecoder
 from hepar.serving.drift_monitor import DriftMonitor
 from hepar.serving.quorum import call_models
@@ -105,9 +105,10 @@ class ImageAnswers(Generic[Options, Output]):
 
 
 @dataclass(frozen=True)
-class _Plan:
+class _Plan(Generic[Options]):
     """What a request is answered with. names: of the models that are called."""
 
+    options: Options
     models: ModelSet
     names: list[str]
     ensemble: Ensemble
@@ -164,16 +165,10 @@ class ModelService(ABC, Generic[Options, Output, Result]):
         Raises InvalidRequest for an unknown model or method, and what `ImageDecoder.decode` and `call_models` raise.
         """
         plan = self._plan(options)
-        image = await self._backend.decoder.decode(
-            content, frame, account=account, deadline=deadline, views=plan.views, with_preview=options.renders
-        )
-        (answers,) = await self._call_models(plan, batch_of_one(image), options, deadline)
-        if isinstance(answers, HeparError):
-            raise answers
-        result = await asyncio.to_thread(self.combine, answers)
-        self.record_metrics(result)
-        if not answers.scope.out_of_scope and not answers.missing and options.method is None and not options.models:
-            self._drift.record(plan.models, self.drift_signals(image, result))
+        image = await self._decoded(plan, content, deadline, account, frame)
+        (result,) = await self._analysed(plan, [image], deadline)
+        if isinstance(result, HeparError):
+            raise result
         return result
 
     async def analyse_slices(
@@ -184,24 +179,49 @@ class ModelService(ABC, Generic[Options, Output, Result]):
         batch = await asyncio.to_thread(slices.prepared, plan.views)
         segmented = slices.segmented(batch, plan.scope_models.segmenter)
         answers: list[ImageAnswers[Options, Output]] = []
-        for answer in await self._call_models(plan, batch, options, deadline, segmented):
+        for answer in await self._call_models(plan, batch, deadline, segmented):
             if isinstance(answer, HeparError):
                 raise answer
             answers.append(answer)
         return answers
 
+    async def _decoded(
+        self, plan: _Plan[Options], content: ImageBytes, deadline: Deadline, account: str, frame: int | None = None
+    ) -> PreparedImage:
+        renders = plan.options.renders
+        return await self._backend.decoder.decode(
+            content, frame, account=account, deadline=deadline, views=plan.views, with_preview=renders
+        )
+
+    async def _analysed(
+        self, plan: _Plan[Options], images: Sequence[PreparedImage], deadline: Deadline
+    ) -> list[Result | HeparError]:
+        """For each image its result, or what `analyse` raises."""
+        batch = batch_of_one(images[0]) if len(images) == 1 else await asyncio.to_thread(ImageBatch.of, images)
+        answers = await self._call_models(plan, batch, deadline)
+        results: list[Result | HeparError] = await asyncio.to_thread(
+            lambda: [answer if isinstance(answer, HeparError) else self.combine(answer) for answer in answers]
+        )
+        is_default = plan.options.method is None and not plan.options.models
+        for image, answer, result in zip(images, answers, results, strict=True):
+            if isinstance(answer, HeparError) or isinstance(result, HeparError):
+                continue
+            self.record_metrics(result)
+            if is_default and not answer.scope.out_of_scope and not answer.missing:
+                self._drift.record(plan.models, self.drift_signals(image, result))
+        return results
+
     async def _call_models(
         self,
-        plan: _Plan,
+        plan: _Plan[Options],
         batch: ImageBatch,
-        options: Options,
         deadline: Deadline,
         segmented: Sequence[SegmenterOutput] | None = None,
     ) -> list[ImageAnswers[Options, Output] | HeparError]:
         """For each image. segmented: see `ScopeCheck.check`."""
         called = {name: plan.models.routings[name] for name in plan.names} | plan.scope_models.input_check_routing
         inference = self._backend.combined.for_models(called)
-        request = BatchRequest(batch, inference, options, plan.models, plan.ensemble, deadline)
+        request = BatchRequest(batch, inference, plan.options, plan.models, plan.ensemble, deadline)
         with stage("models"):
             scopes, answered = await asyncio.gather(
                 self._backend.scope_check.check(batch, plan.scope_models, deadline, inference, segmented),
@@ -219,18 +239,26 @@ class ModelService(ABC, Generic[Options, Output, Result]):
             for image, scope, answers in zip(batch.images, scopes, answered, strict=True)
         ]
 
-    def _plan(self, options: Options) -> _Plan:
+    def _plan(self, options: Options) -> _Plan[Options]:
         """Raises InvalidRequest for an unknown model or method."""
         models = self._backend.models.current
         names = self._selected_models(models.cards, options)
-        return _Plan(models, names, self._ensemble(models, options), self._backend.scope_check.models)
+        return _Plan(options, models, names, self._ensemble(models, options), self._backend.scope_check.models)
 
     def analyse_batch(
         self, images: Sequence[ImageBytes | HeparError], options: Options, deadline: Deadline, account: str
     ) -> AsyncIterator[tuple[int, Result | Problem]]:
-        """The index and the result of each image, as they become ready. Raises InvalidRequest as `analyse` does."""
-        self._plan(options)
-        return results_as_ready(images, lambda content: self.analyse(content, options, deadline, account))
+        """The index and the result of each image, as they become ready. Raises InvalidRequest as `analyse` does.
+
+        All images meet the same models, those of when the request came.
+        """
+        plan = self._plan(options)
+        groups = Groups[PreparedImage, Result](lambda images: self._analysed(plan, images, deadline))
+
+        async def result_of(content: ImageBytes) -> Result:
+            return await groups.result_of(await self._decoded(plan, content, deadline, account))
+
+        return results_as_ready(images, result_of)
 
     async def served_models(self) -> list[ServedModel]:
         """The models, their input check and the segmenter, sorted by name. Takes at most a second."""
