@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench import hops as hops_report
@@ -28,7 +28,7 @@ from bench.measurement import (
     measure,
 )
 from bench.memory import memory_lines, memory_samples
-from bench.package_profile import SERVICES, package_profile, profile_lines
+from bench.package_profile import CLIENTS, SERVICES, package_profile, profile_lines
 from bench.processor_time import processor_time_lines, processor_times
 from bench.report import rows_of, table, write
 from bench.segmenter_cost import WITH, WITHOUT, costs_of, measure_segmenter, table_of, write_repository_without
@@ -131,33 +131,33 @@ def _processor_time(arguments: argparse.Namespace) -> None:
     requests = f"{clients} clients" + (f", batches of {batch}" if batch > 1 else "")
     run = f"{rounds} rounds of {images} images, {workload}, {requests}. Load average before the run: {load:.1f}."
     lines = [f"{machine()}. {run}", "", *processor_time_lines(measured)]
-    print(*lines, sep="\n")
-    arguments.out.mkdir(parents=True, exist_ok=True)
     chosen, name = (f" --batch {batch}", f"cpu-{workload}-batch.md") if batch > 1 else ("", f"cpu-{workload}.md")
-    made_by = f"Made by `.venv/bin/python -m bench cpu --workload {workload}{chosen} --out docs/bench`; do not edit."
-    (arguments.out / name).write_text("\n".join([made_by, "", *lines, ""]))
+    command = f".venv/bin/python -m bench cpu --workload {workload}{chosen} --out docs/bench"
+    _print_and_write(lines, arguments.out / name, command)
 
 
 def _profile(arguments: argparse.Namespace) -> None:
-    lines = [f"{machine()}. {arguments.images} images, classification as shipped, 4 clients."]
+    lines = [f"{machine()}. {arguments.images} images, classification as shipped, {CLIENTS} clients."]
     with running_stack_process() as stack:
         for service in SERVICES:
             with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
                 measured = package_profile(stack, service, arguments.images, Path(folder))
             lines += ["", *profile_lines(service, measured)]
+    _print_and_write(lines, arguments.out / "profile.md", ".venv/bin/python -m bench profile --out docs/bench")
+
+
+def _print_and_write(lines: Sequence[str], file: Path, command: str) -> None:
+    """command: that makes the file."""
     print(*lines, sep="\n")
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    made_by = "Made by `.venv/bin/python -m bench profile --out docs/bench`; do not edit."
-    (arguments.out / "profile.md").write_text("\n".join([made_by, "", *lines, ""]))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("\n".join([f"Made by `{command}`; do not edit.", "", *lines, ""]))
 
 
 def _idle(arguments: argparse.Namespace) -> None:
     load = os.getloadavg()[0]
     measured = list(measure_idle(FOLDER / "idle", arguments.starts, arguments.settle))
     lines = [f"{machine()}. Load average before the run: {load:.1f}.", "", *idle_lines(measured)]
-    print(*lines, sep="\n")
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "idle.md").write_text("\n".join(["Made by `make bench-idle`; do not edit.", "", *lines, ""]))
+    _print_and_write(lines, arguments.out / "idle.md", "make bench-idle")
     check_idle(measured)
 
 
@@ -206,13 +206,10 @@ def _study(arguments: argparse.Namespace) -> None:
         costs = measure_study(stack, arguments.study, limits, arguments.rounds, FOLDER)
         lengths = measure_lengths(stack, arguments.study, arguments.lengths, arguments.rounds, FOLDER)
     name = arguments.study.name
-    lines = [*lines_of(name, costs), "", *length_lines(name, lengths)]
+    lines = [machine(), "", *lines_of(name, costs), "", *length_lines(name, lengths)]
     if arguments.workers:
         lines += ["", *scaling_lines(name, _scaling(arguments.study, arguments.workers))]
-    print(*lines, sep="\n")
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    text = "\n".join(["Made by `make bench-study`; do not edit.", "", machine(), "", *lines, ""])
-    (arguments.out / "study.md").write_text(text)
+    _print_and_write(lines, arguments.out / "study.md", "make bench-study")
     print(arguments.out / "study.md")
 
 

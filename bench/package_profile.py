@@ -24,7 +24,7 @@ SERVICES = {
     "classify_service": ("classify_port", "classify_metrics_port"),
 }
 """What can be profiled, with the settings of its ports; the first is that of its routes."""
-_CLIENTS = 4
+CLIENTS = 4
 _SLOWEST_IMAGE_S = 2.0
 """Under the profiler."""
 _WAIT_S = 60.0
@@ -32,12 +32,12 @@ _SHOWN_SHARE = 0.01
 
 
 def package_profile(stack: RunningStack, service: str, images: int, folder: Path) -> dict[str, float]:
-    """Milliseconds for each classification, by package, in a second process of the service beside the stack's.
+    """Starts a second instance of the service and returns its milliseconds per classification, by package.
 
     folder: for files of the measurement.  Raises MeasurementFailed.
     """
     target = "gateway" if service == "gateway" else "service"
-    order = load_order(target, "classification", stack, stack.sign_up()) | {"clients": _CLIENTS, "warm_up_s": 0}
+    order = load_order(target, "classification", stack, stack.sign_up()) | {"clients": CLIENTS, "warm_up_s": 0}
     with _profiled(stack, service, folder / "profile.json") as (process, url):
         order["host"] = url
         _load(order, images // 4)  # warms up

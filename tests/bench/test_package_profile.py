@@ -13,7 +13,7 @@ from bench.profiled_service import OUTSIDE, OWN, STANDARD_LIBRARY, Function, Pro
 
 _SITE = "/somewhere/lib/python3.11/site-packages"
 _ROUTE: Function = (f"{_SITE}/fastapi/routing.py", 1, "app")
-_SERVICE: Function = ("/work/hepar/serving/routes.py", 1, "answer")
+_SERVICE: Function = ("/somewhere/hepar/serving/routes.py", 1, "answer")
 _BASE64: Function = (f"{sysconfig.get_path('stdlib')}/base64.py", 1, "b64encode")
 _BUILT_IN: Function = ("~", 0, "<built-in method len>")
 
