@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 
-from bench.gpu.alone import ModelResult, models_in, through_triton, trtexec_images_per_s
+from bench.gpu.alone import ModelResult, alone, models_in, through_triton
 from bench.gpu.report import ServiceResult, write
 from bench.gpu.stack import RunningServices, running_services, running_triton
 from bench.gpu.tools import IMAGE, GpuTools, inspect_machine
@@ -33,7 +34,8 @@ def main() -> int:
         print(message, file=sys.stderr)
     if inspection.tools is None:
         return 2
-    chosen = [one for one in VARIANTS if arguments.variants is None or str(one) in arguments.variants]
+    possible = [one for one in VARIANTS if one.provider == "cuda" or inspection.tools.environment is None]
+    chosen = [one for one in possible if arguments.variants is None or str(one) in arguments.variants]
     models: list[ModelResult] = []
     services: list[ServiceResult] = []
     try:
@@ -69,11 +71,10 @@ def _measure(
             for result in _service_results(running, variant, arguments):
                 services.append(result)
                 print(f"{variant}: {result.workload}, {result.clients}: {result.images_per_s:.1f} images/s", flush=True)
-    if variant.provider == "tensorrt":  # alone, when Triton no longer uses the GPU
-        for index, one in enumerate(models):
-            if one.variant == variant:
-                alone = trtexec_images_per_s(tools, repository, one.model)
-                models[index] = ModelResult(one.model, variant, most, one.tool, one.images_per_s, alone)
+    for index, one in enumerate(models):  # alone, when Triton no longer uses the GPU
+        if one.variant == variant:
+            found = alone(tools, repository, one.model, variant.provider, arguments.seconds)
+            models[index] = replace(one, alone=found)
 
 
 def _service_results(

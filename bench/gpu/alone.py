@@ -1,4 +1,4 @@
-"""A model by itself: perf_analyzer or our own load tool through Triton, and trtexec without it."""
+"""A model by itself: perf_analyzer or our own load tool through Triton; trtexec or ONNX Runtime without it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
+
 from bench.gpu.tools import GpuTools
-from bench.gpu.variants import GpuVariant
-from bench.measurement import START_AND_STOP_S, MeasurementFailed, load
+from bench.gpu.variants import GpuVariant, Provider
+from bench.measurement import IMAGE, START_AND_STOP_S, MeasurementFailed, load
 from triton_runtime.lint import batched, parsed
 
 _TRTEXEC_TIMEOUT_S = 900
@@ -21,10 +24,22 @@ _THROUGHPUT = re.compile(r"Throughput: ([0-9.]+) qps")
 
 
 @dataclass(frozen=True)
+class Alone:
+    """A model without Triton, with batches of the variant's size: by trtexec in FP16, or ONNX Runtime with CUDA.
+
+    differences: the largest from the CPU provider, of each output for the sample image; empty where not measured.
+    """
+
+    tool: str
+    images_per_s: float
+    differences: dict[str, float]
+
+
+@dataclass(frozen=True)
 class ModelResult:
     """images_per_s: through Triton with `concurrency` requests in flight, measured by `tool`.
 
-    trtexec_images_per_s: TensorRT alone with batches of the variant's size, in FP16; None where it was not measured.
+    alone: None where it was not measured.
     """
 
     model: str
@@ -32,7 +47,7 @@ class ModelResult:
     concurrency: int
     tool: str
     images_per_s: float
-    trtexec_images_per_s: float | None
+    alone: Alone | None
 
 
 def through_triton(
@@ -66,14 +81,26 @@ def inferences_per_s(text: str) -> float:
     return float(rows[-1]["Inferences/Second"])
 
 
-def trtexec_images_per_s(tools: GpuTools, repository: Path, model: str) -> float | None:
-    """With the batch size of the model's configuration. None where there is no trtexec. Raises MeasurementFailed."""
-    if tools.trtexec is None:
-        return None
+def alone(tools: GpuTools, repository: Path, model: str, provider: Provider, seconds: float) -> Alone | None:
+    """With the batch size of the model's configuration, when Triton does not use the GPU.
+
+    None where there is no tool for this provider: trtexec, or onnxruntime-gpu. Raises MeasurementFailed.
+    """
     configuration = parsed(repository / model / "config.pbtxt")
     graph = max((repository / model).glob("*/model.onnx"), key=lambda path: int(path.parent.name))
-    command = tools.command(trtexec_command(tools.trtexec, graph, configuration), repository)
-    return throughput(_output(command, _TRTEXEC_TIMEOUT_S)) * _batch(configuration)
+    if provider == "tensorrt" and tools.trtexec is not None:
+        command = tools.command(trtexec_command(tools.trtexec, graph, configuration), repository)
+        return Alone("trtexec", throughput(_output(command, _TRTEXEC_TIMEOUT_S)) * _batch(configuration), {})
+    if provider == "cuda" and tools.environment is not None:
+        (tensor,) = configuration["input"]
+        height, width, _ = map(int, tensor["dims"])
+        image = repository / "image.npy"
+        np.save(image, np.asarray(Image.open(IMAGE).convert("L").resize((width, height)))[..., None])
+        order = {"file": str(graph), "image": str(image), "batch": _batch(configuration), "seconds": seconds}
+        python, script = tools.environment / "bin" / "python", Path(__file__).parent / "onnxruntime_cuda.py"
+        answer = json.loads(_output([str(python), str(script), json.dumps(order)], seconds + START_AND_STOP_S))
+        return Alone("ONNX Runtime", **answer)
+    return None
 
 
 def trtexec_command(program: str, graph: Path, configuration: dict[str, Any]) -> list[str]:

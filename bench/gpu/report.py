@@ -37,12 +37,19 @@ class ServiceResult:
 def model_table(results: Sequence[ModelResult]) -> list[str]:
     """Markdown."""
     lines = [
-        "| model | provider | instances | largest batch | images/s | tool | TensorRT alone, images/s | ratio |",
-        "|---|---|---|---|---|---|---|---|",
+        (
+            "| model | provider | instances | largest batch | images/s | tool "
+            "| alone, images/s | tool | ratio | difference |"
+        ),
+        "|---" * 10 + "|",
     ]
     for one in results:
-        alone = one.trtexec_images_per_s
-        compared = "not measured | -" if alone is None else f"{alone:.0f} | {one.images_per_s / alone:.2f}"
+        alone = one.alone
+        compared = "not measured | - | - | -"
+        if alone is not None:
+            differences = ", ".join(f"{name} {value:.1e}" for name, value in alone.differences.items())
+            ratio = one.images_per_s / alone.images_per_s
+            compared = f"{alone.images_per_s:.0f} | {alone.tool} | {ratio:.2f} | {differences or '-'}"
         lines.append(
             f"| {one.model} | {one.variant.provider} | {one.variant.instances} | {one.variant.batch} | "
             f"{one.images_per_s:.0f} | {one.tool}, {one.concurrency} in flight | {compared} |"

@@ -22,6 +22,8 @@ from local_stack.demo import state_variables
 from local_stack.readiness import NotReady, wait_until_ready
 from local_stack.settings import LOOPBACK, StackSettings
 from local_stack.supervisor import PROCFILE, START_TIMEOUT_S, processes
+from triton_runtime.command import assemble_backends, server_environment
+from triton_runtime.machine import find_package
 
 _TRITON_TIMEOUT_S = 900.0
 """TensorRT builds its engines when a model is loaded for the first time."""
@@ -61,15 +63,25 @@ def running_triton(tools: GpuTools, repository: Path, folder: Path, port: int) -
 
     Raises MeasurementFailed.
     """
-    command = tools.command(triton_arguments(tools, repository, port), folder)
+    command, environment = tools.command(triton_arguments(tools, repository, port), folder), None
+    if tools.environment is not None:
+        command, environment = _from_pypi(tools.environment, command, folder)
     address, log_file = f"{LOOPBACK}:{port}", folder / "triton.log"
-    with _logged(command, log_file, None) as process:
+    with _logged(command, log_file, environment) as process:
         end = time.monotonic() + _TRITON_TIMEOUT_S
         while not _ready(address):
             if process.poll() is not None or time.monotonic() > end:
                 raise MeasurementFailed(f"Triton did not start:\n{log_file.read_text(errors='replace')[-2000:]}")
             time.sleep(1)
         yield address
+
+
+def _from_pypi(environment: Path, command: list[str], folder: Path) -> tuple[list[str], dict[str, str]]:
+    """The command and the variables that run the server of this environment with our backend."""
+    package = find_package(environment)
+    backends = assemble_backends(package, folder / "backends")
+    options = [f"--backend-directory={backends}", "--backend-config=python,shm-default-byte-size=4194304"]
+    return [str(package.server), *command[1:], *options], server_environment(environment, package)
 
 
 @contextmanager

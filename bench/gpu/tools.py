@@ -14,6 +14,8 @@ _PLACES = {
     "trtexec": Path("/usr/src/tensorrt/bin/trtexec"),
 }
 """Where NVIDIA's image has programs that are not on PATH."""
+ENVIRONMENT = Path(".venv-triton")
+_PROVIDERS = "import onnxruntime; print(*onnxruntime.get_available_providers())"
 Find = Callable[[str], str | None]
 
 
@@ -21,12 +23,14 @@ Find = Callable[[str], str | None]
 class GpuTools:
     """gpus: names.  docker: of Triton's image, where its programs are not on this machine; empty where they are.
 
+    environment: of the Triton from PyPI, where NVIDIA's is missing: with our backend, so without TensorRT.
     perf_analyzer, trtexec: None where missing; then our own load tool measures, or the comparison is left out.
     """
 
     gpus: tuple[str, ...]
     tritonserver: str
     docker: str = ""
+    environment: Path | None = None
     perf_analyzer: str | None = None
     trtexec: str | None = None
 
@@ -75,20 +79,31 @@ def inspect_machine(
         gpus = tuple(line.strip() for line in listed.splitlines() if line.strip())
         if not gpus:
             required.append("nvidia-smi lists no GPU.")
-    server, docker = find_program("tritonserver"), ""
+    server, docker, environment = find_program("tritonserver"), "", None
     trtexec = find_program("trtexec")
     if server is None and find_program("docker") is not None:
         if run_command(["docker", "image", "inspect", image]) is None:
             required.append(f"There is no tritonserver, and docker has no image {image}: docker pull {image}")
         else:
             server, docker, trtexec = "tritonserver", image, str(_PLACES["trtexec"])
+    elif server is None and _uses_cuda(run_command):
+        server, environment = "tritonserver", ENVIRONMENT
+        optional.append(f"NVIDIA's Triton was not found: the one of {ENVIRONMENT} is measured, without TensorRT.")
     elif server is None:
-        required.append(f"There is no Triton with GPU support: neither tritonserver nor docker with {image} was found.")
+        required.append(
+            f"There is no Triton with GPU support: neither tritonserver nor docker with {image} was found, "
+            f"and {ENVIRONMENT} has no onnxruntime-gpu."
+        )
     perf_analyzer = find_program("perf_analyzer")
     if perf_analyzer is None:
         optional.append("perf_analyzer was not found: our own load tool measures the models.")
-    if server is not None and trtexec is None:
+    if server is not None and environment is None and trtexec is None:
         optional.append("trtexec was not found: the models are not compared with TensorRT alone.")
     if required or server is None:
         return Inspection(None, tuple(required), tuple(optional))
-    return Inspection(GpuTools(gpus, server, docker, perf_analyzer, trtexec), (), tuple(optional))
+    tools = GpuTools(gpus, server, docker, environment, perf_analyzer, trtexec)
+    return Inspection(tools, (), tuple(optional))
+
+
+def _uses_cuda(run_command: Callable[[Sequence[str]], str | None]) -> bool:
+    return "CUDAExecutionProvider" in (run_command([str(ENVIRONMENT / "bin" / "python"), "-c", _PROVIDERS]) or "")

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from bench.gpu import __main__ as command
-from bench.gpu.alone import ModelResult, inferences_per_s, throughput, trtexec_command
+from bench.gpu.alone import Alone, ModelResult, alone, inferences_per_s, throughput, trtexec_command
 from bench.gpu.report import ServiceResult, model_table, service_table, write
 from bench.gpu.stack import triton_arguments
-from bench.gpu.tools import IMAGE, inspect_machine
+from bench.gpu.tools import IMAGE, GpuTools, inspect_machine
 from bench.gpu.variants import VARIANTS, GpuVariant, changed, write_gpu_repository
 from bench.measurement import MeasurementFailed
 from triton_runtime.lint import faults, parsed
@@ -83,6 +83,25 @@ def test_without_tritonserver_its_image_runs_it() -> None:
     assert found.tools.trtexec is not None, "the image has it"
 
 
+def test_without_nvidias_triton_the_one_from_pypi_is_measured_where_its_onnx_runtime_uses_cuda() -> None:
+    def run(line: Sequence[str]) -> str:
+        return "NVIDIA H100\n" if line[0] == "nvidia-smi" else "CUDAExecutionProvider CPUExecutionProvider\n"
+
+    found = inspect_machine(IMAGE, finder("nvidia-smi", "perf_analyzer"), run)
+    assert found.tools is not None
+    assert found.tools.environment == Path(".venv-triton")
+    assert found.optional == ("NVIDIA's Triton was not found: the one of .venv-triton is measured, without TensorRT.",)
+
+
+def test_a_model_alone_on_a_gpu_fails_where_there_is_none(tmp_path: Path) -> None:
+    """The environment of the tests has the onnxruntime for CPUs."""
+    tools = GpuTools(("NVIDIA H100",), "tritonserver", environment=Path(".venv-triton"))
+    made = write_gpu_repository(REPOSITORY, VARIANTS[0], tmp_path / "models", Path("/cache"))
+    with pytest.raises(MeasurementFailed, match="cannot use CUDAExecutionProvider"):
+        alone(tools, made, "check_input", "cuda", 1.0)
+    assert alone(tools, made, "check_input", "tensorrt", 1.0) is None
+
+
 @pytest.mark.parametrize("variant", [VARIANTS[0], VARIANTS[-1]], ids=str)
 def test_a_repository_of_a_variant_has_no_lint_findings(variant: GpuVariant, tmp_path: Path) -> None:
     made = write_gpu_repository(REPOSITORY, variant, tmp_path / "models", Path("/cache/here"))
@@ -134,13 +153,20 @@ def test_measurements_are_read_from_the_tools() -> None:
 
 def test_the_tables_come_from_recorded_measurements(tmp_path: Path) -> None:
     variant = GpuVariant("tensorrt", 2, 8)
+    trtexec = Alone("trtexec", throughput(TRTEXEC) * 8, {})
+    cuda = Alone("ONNX Runtime", 1000.0, {"scores": 2e-6, "boxes": 0.001})
     models = [
-        ModelResult("classify_resnet", variant, 16, "perf_analyzer", inferences_per_s(CSV), throughput(TRTEXEC) * 8),
+        ModelResult("classify_resnet", variant, 16, "perf_analyzer", inferences_per_s(CSV), trtexec),
         ModelResult("classify_unet", variant, 16, "bench.load", 900.0, None),
+        ModelResult("detect_yolov5", VARIANTS[0], 16, "bench.load", 900.0, cuda),
     ]
     rows = model_table(models)[2:]
-    assert rows[0] == "| classify_resnet | tensorrt | 2 | 8 | 1844 | perf_analyzer, 16 in flight | 4098 | 0.45 |"
-    assert rows[1] == "| classify_unet | tensorrt | 2 | 8 | 900 | bench.load, 16 in flight | not measured | - |"
+    assert (
+        rows[0]
+        == "| classify_resnet | tensorrt | 2 | 8 | 1844 | perf_analyzer, 16 in flight | 4098 | trtexec | 0.45 | - |"
+    )
+    assert rows[1] == "| classify_unet | tensorrt | 2 | 8 | 900 | bench.load, 16 in flight | not measured | - | - | - |"
+    assert rows[2].endswith("| bench.load, 16 in flight | 1000 | ONNX Runtime | 0.90 | scores 2.0e-06, boxes 1.0e-03 |")
     cpu_s = {"gateway": 0.4, "classify": 0.8, "detect": 0.0, "tritonserver": 1.2}
     service = ServiceResult("classification", variant, 16, 2.0, [40.0] * 400, cpu_s)
     head, _, row = service_table([service])

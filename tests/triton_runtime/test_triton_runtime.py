@@ -52,6 +52,26 @@ def test_the_backend_runs_in_tritons_own_environment_with_the_threads_of_the_con
     assert f"{Path('.venv-triton').resolve()}, 1 thread(s)" in triton.log_file.read_text()
 
 
+GPU_INSTANCE = """
+import sys, types
+utilities = types.ModuleType("triton_python_backend_utils")
+utilities.TritonModelException = Exception
+sys.modules["triton_python_backend_utils"] = utilities
+sys.path.insert(0, "triton_runtime/backends/onnxruntime")
+import model
+model._session("triton_models/check_input/1/model.onnx", {}, 0)
+"""
+
+
+def test_an_instance_on_a_gpu_does_not_fall_back_to_the_cpu() -> None:
+    """The environment of the tests has the onnxruntime for CPUs."""
+    done = subprocess.run(
+        [".venv-triton/bin/python", "-c", GPU_INSTANCE], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode != 0
+    assert "cannot use the GPU: it needs the package onnxruntime-gpu" in done.stderr
+
+
 def test_triton_listens_on_the_loopback_address_only(triton: RunningTriton) -> None:
     (server,) = psutil.Process(triton.pid).children()
     listening = [row.laddr for row in server.net_connections("tcp") if row.status == psutil.CONN_LISTEN]

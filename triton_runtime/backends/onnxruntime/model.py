@@ -1,4 +1,4 @@
-"""A Triton backend named `onnxruntime`, in Python: runs `<model>/<version>/model.onnx` on the CPU.
+"""A Triton backend named `onnxruntime`, in Python: runs `<model>/<version>/model.onnx` on the CPU or an NVIDIA GPU.
 
 With a parameter `graphs`, a list of names with commas, it runs `<name>.onnx` for each of them instead: their
 outputs are `<name>/<output>`, and a graph of which no output is requested is not run (docs/decisions/0070).
@@ -6,8 +6,9 @@ It replaces the official backend of that name, so that the same model repository
 starts one process of it for each instance of `instance_group`. Of the official backend's
 parameters it reads `intra_op_thread_count`, `inter_op_thread_count` (default 1 each) and `execution_mode`
 (0 sequential, 1 parallel); any parameter named `session.*` becomes a session entry of ONNX Runtime.
-Spinning is off by default: several sessions share few cores (docs/decisions/0003). A batch runs in two halves at the
-same time: each has the threads of its session.
+Spinning is off by default: several sessions share few cores (docs/decisions/0003). On the CPU, a batch runs in two
+halves at the same time: each has the threads of its session. An instance of KIND_GPU runs with the CUDA provider, which
+needs onnxruntime-gpu instead of onnxruntime; accelerators such as TensorRT are those of the official backend only.
 triton_runtime writes checked_graphs.json into the folder of this file. A graph that it lists is loaded when the first
 request arrives, because the combined model answers nearly all requests instead (docs/decisions/0077).
 """
@@ -25,6 +26,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 
 _SPINNING = "session.intra_op.allow_spinning"
+_CUDA = "CUDAExecutionProvider"
 _USED_CAPSULE = b"used_dltensor"  # DLPack's own name; the capsule keeps a pointer to these bytes
 
 
@@ -40,6 +42,7 @@ class TritonPythonModel:
         graphs = [name for name in parameters.get("graphs", "").split(",") if name]
         self._files = {f"{name}/": folder / f"{name}.onnx" for name in graphs} or {"": folder / "model.onnx"}
         self._parameters = parameters
+        self._gpu = int(args["model_instance_device_id"]) if args["model_instance_kind"] == "GPU" else None
         self._sessions = None
         self._thread = ThreadPoolExecutor(1)
         offered = None if graphs else _checked_outputs(folder / "model.onnx")
@@ -55,11 +58,14 @@ class TritonPythonModel:
         if self._sessions is None:
             import onnxruntime
 
-            self._sessions = [(prefix, _session(file, self._parameters)) for prefix, file in self._files.items()]
+            self._sessions = [
+                (prefix, _session(file, self._parameters, self._gpu)) for prefix, file in self._files.items()
+            ]
             ctypes.CDLL(None).malloc_trim(0)  # the file and its graph: as much again as the session keeps
             pb_utils.Logger.log_info(
                 f"{self._name}: onnxruntime {onnxruntime.__version__} of {sys.prefix}, "
-                f"{_session_options(self._parameters).intra_op_num_threads} thread(s)"
+                f"{_session_options(self._parameters).intra_op_num_threads} thread(s), "
+                f"{'CPU' if self._gpu is None else f'GPU {self._gpu}'}"
             )
         return self._sessions
 
@@ -107,9 +113,9 @@ class TritonPythonModel:
         return outputs
 
     def _run_batch(self, feeds, requested):
-        """Outputs by name. The halves of a batch run at the same time, so that one model alone uses two cores."""
+        """Outputs by name. On the CPU, halves of a batch run at the same time: one model alone uses two cores."""
         self._loaded()
-        half = len(next(iter(feeds.values()))) // 2
+        half = len(next(iter(feeds.values()))) // 2 if self._gpu is None else 0
         if half == 0:
             return self._run_graphs(feeds, requested)
         second = self._thread.submit(self._run_graphs, {name: value[half:] for name, value in feeds.items()}, requested)
@@ -137,10 +143,20 @@ def _checked_outputs(file):
     return json.loads(checked.read_bytes()).get(hashlib.sha256(file.read_bytes()).hexdigest())
 
 
-def _session(file, parameters):
+def _session(file, parameters, gpu):
+    """gpu: number of the device; None for the CPU."""
     import onnxruntime
 
-    return onnxruntime.InferenceSession(str(file), _session_options(parameters), providers=["CPUExecutionProvider"])
+    providers = [] if gpu is None else [(_CUDA, {"device_id": str(gpu)})]
+    session = onnxruntime.InferenceSession(
+        str(file), _session_options(parameters), providers=[*providers, "CPUExecutionProvider"]
+    )
+    if gpu is not None and _CUDA not in session.get_providers():  # ONNX Runtime only warns, and uses the CPU
+        raise pb_utils.TritonModelException(
+            f"onnxruntime {onnxruntime.__version__} of {sys.prefix} cannot use the GPU: it needs the package "
+            "onnxruntime-gpu and its CUDA libraries on LD_LIBRARY_PATH"
+        )
+    return session
 
 
 def _session_options(parameters):
