@@ -14,7 +14,12 @@ from local_stack.demo import running_stack
 from local_stack.settings import on_free_ports
 
 FOLDER = Path("var/bench")
-UNLIMITED = {"HEPAR_GATEWAY_ACCOUNT_PER_MINUTE": "1000000", "HEPAR_GATEWAY_ADDRESS_PER_MINUTE": "1000000"}
+UNLIMITED = {
+    "HEPAR_GATEWAY_ACCOUNT_PER_MINUTE": "1000000",
+    "HEPAR_GATEWAY_ADDRESS_PER_MINUTE": "1000000",
+    "HEPAR_GATEWAY_CONCURRENT_MAX": "256",
+}
+"""One account has half of the requests at the same time: more than the clients of any measurement."""
 
 
 @contextmanager

@@ -58,7 +58,7 @@ def changed(configuration: dict[str, Any], variant: GpuVariant, cache: Path) -> 
         kept["dynamic_batching"] = configuration["dynamic_batching"] | {
             "preferred_batch_size": sorted(sizes | {variant.batch})
         }
-        kept["model_warmup"] = [one for one in configuration["model_warmup"] if one["batch_size"] <= variant.batch]
+        kept["model_warmup"] = _warm_up(configuration["model_warmup"], variant)
     if variant.provider == "tensorrt":
         kept["optimization"] = configuration["optimization"]
         for accelerator in kept["optimization"]["execution_accelerators"]["gpu_execution_accelerator"]:
@@ -66,3 +66,11 @@ def changed(configuration: dict[str, Any], variant: GpuVariant, cache: Path) -> 
                 if key.endswith("_cache_path"):
                     accelerator["parameters"][key] = str(cache)
     return kept
+
+
+def _warm_up(shipped: list[dict[str, Any]], variant: GpuVariant) -> list[dict[str, Any]]:
+    """With the CUDA provider every batch size: cuDNN looks for the fastest algorithms at the first run of each."""
+    if variant.provider == "tensorrt":
+        return [one for one in shipped if one["batch_size"] <= variant.batch]
+    sizes = range(1, variant.batch + 1)
+    return [shipped[0] | {"name": f"images: {size}", "batch_size": size} for size in sizes]

@@ -113,7 +113,10 @@ def test_a_variant_has_its_provider_instances_and_batch(variant: GpuVariant) -> 
     made = changed(parsed(REPOSITORY / "classify_resnet" / "configs" / "gpu.pbtxt"), variant, Path("/cache/here"))
     assert made["instance_group"] == [{"count": variant.instances, "kind": "KIND_GPU"}]
     assert made["max_batch_size"] == max(made["dynamic_batching"]["preferred_batch_size"]) == variant.batch
-    assert max(one["batch_size"] for one in made["model_warmup"]) <= variant.batch
+    warmed_up = [one["batch_size"] for one in made["model_warmup"]]
+    assert max(warmed_up) == variant.batch
+    if variant.provider == "cuda":
+        assert warmed_up == list(range(1, variant.batch + 1)), "each size takes a second when it comes first"
     assert ("optimization" in made) == (variant.provider == "tensorrt")
     assert "response_cache" not in made, "a repeated image would be answered without the network"
     if "optimization" in made:
