@@ -13,12 +13,19 @@ from pydantic import BaseModel, ConfigDict
 from hepar.storage.encryption import DataKey
 from hepar.storage.objects import ObjectStore
 
-_LEVEL = 1  # a CT slice shrinks by half in a millisecond; level 3 saves 5 % more in twice the time
+_BY_BYTE = " by byte"
+"""Of the type of an array whose slices are stored as all their first bytes, then all their second bytes. The high bytes
+of neighbours are nearly equal, so a CT slice becomes smaller, and faster, than with its bytes in pairs."""
+_LEVEL = 1  # level 3 makes a CT slice 2 % smaller in nearly twice the time
 _BLOCK_BYTES = 1024 * 1024
 
 
 class SliceArray(BaseModel):
-    """Where the slices are. first: index in the volume of the first one.  offsets: in bytes, one more than slices."""
+    """Where the slices are. first: index in the volume of the first one.  offsets: in bytes, one more than slices.
+
+    dtype: NumPy's, with _BY_BYTE where the slices are stored so: an earlier version then fails instead of
+    reading other values.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -53,8 +60,8 @@ async def write_slices(
         nonlocal form
         block = bytearray()
         while len(block) < _BLOCK_BYTES and (pixels := next(source, None)) is not None:
-            form = (pixels.dtype.str, (pixels.shape[0], pixels.shape[1]))
-            content = zstandard.compress(np.ascontiguousarray(pixels).tobytes(), _LEVEL)
+            form = (pixels.dtype.str + _BY_BYTE, (pixels.shape[0], pixels.shape[1]))
+            content = zstandard.compress(_by_byte(pixels), _LEVEL)
             sealed = data_key.encrypt(content, f"{key} {len(offsets) - 1}")
             offsets.append(offsets[-1] + len(sealed))
             block += sealed
@@ -79,14 +86,22 @@ async def read_slices(
     if not 0 <= begin < end <= stored.count:
         raise IndexError(f"slices {start} to {stop} of {stored.first} to {stored.first + stored.count}")
     offset = stored.offsets[begin]
-    content = await objects.read_range(stored.key, offset, stored.offsets[end] - offset)
+    content = memoryview(await objects.read_range(stored.key, offset, stored.offsets[end] - offset))
 
     def decoded() -> NDArray[np.generic]:
-        slices = np.empty((end - begin, *stored.shape), dtype=np.dtype(stored.dtype))
+        dtype = np.dtype(stored.dtype.removesuffix(_BY_BYTE))
+        places = dtype.itemsize if stored.dtype.endswith(_BY_BYTE) else 1
+        slices = np.empty((end - begin, *stored.shape), dtype=dtype)
         for place, index in enumerate(range(begin, end)):
             block = content[stored.offsets[index] - offset : stored.offsets[index + 1] - offset]
             pixels = zstandard.decompress(data_key.decrypt(block, f"{stored.key} {index}"))
-            slices[place] = np.frombuffer(pixels, slices.dtype).reshape(stored.shape)
+            target = slices[place].view(np.uint8).reshape(-1, places)
+            for byte, values in enumerate(np.frombuffer(pixels, np.uint8).reshape(places, -1)):
+                target[:, byte] = values  # a transposed copy in one step takes four times as long
         return slices
 
     return await asyncio.to_thread(decoded)
+
+
+def _by_byte(pixels: NDArray[np.generic]) -> bytes:
+    return np.ascontiguousarray(pixels).view(np.uint8).reshape(-1, pixels.dtype.itemsize).T.tobytes()

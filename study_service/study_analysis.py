@@ -33,7 +33,7 @@ from study_service.unpacked_uploads import unpacked
 from study_service.volume_inference import STEP_SLICES, MixedModels, VolumeInference
 from study_service.volume_reader import VolumeReader
 
-PIPELINE_VERSION = "3"
+PIPELINE_VERSION = "4"
 """Grows with every change of the steps or of what they store: a study in progress then begins again."""
 _ANSWERS = "answers"
 _Document = TypeVar("_Document", bound=BaseModel)

@@ -46,10 +46,11 @@ class DataKey:
         nonce = os.urandom(_NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, content, context.encode())
 
-    def decrypt(self, sealed: bytes, context: str) -> bytes:
+    def decrypt(self, sealed: bytes | bytearray | memoryview, context: str) -> bytes:
         """Raises Undecipherable."""
         try:
-            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context.encode())
+            with memoryview(sealed) as view:
+                return self._cipher.decrypt(view[:_NONCE_BYTES], view[_NONCE_BYTES:], context.encode())
         except (InvalidTag, ValueError) as error:
             raise Undecipherable(f"{context} cannot be decrypted") from error
 
@@ -71,10 +72,12 @@ class DataKey:
         async for chunk in chunks:
             buffer += chunk
             while len(buffer) > sealed_bytes:
-                yield self.decrypt(bytes(buffer[:sealed_bytes]), f"{context} {number}")
+                with memoryview(buffer)[:sealed_bytes] as sealed:
+                    content = self.decrypt(sealed, f"{context} {number}")
                 del buffer[:sealed_bytes]
+                yield content
                 number += 1
-        yield self.decrypt(bytes(buffer), f"{context} {number} last")
+        yield self.decrypt(buffer, f"{context} {number} last")
 
     async def decrypt_range(
         self, read: Callable[[int, int], Awaitable[bytes]], size_bytes: int, context: str, start: int, length: int
