@@ -33,6 +33,14 @@ def assemble_backends(package: TritonPackage, folder: Path) -> Path:
     return folder
 
 
+def backend_options(backends: Path) -> list[str]:
+    """backends: of `assemble_backends`."""
+    return [
+        f"--backend-directory={backends.resolve()}",
+        "--backend-config=python,shm-default-byte-size=4194304",
+    ]
+
+
 def server_environment(environment: Path, package: TritonPackage) -> dict[str, str]:
     """The stub runs the first Python on PATH; it starts isolated and ignores PYTHONPATH."""
     libraries = [str(package.libpython.parent), str(package.site_packages / "nvidia_pytriton.libs")]
@@ -55,9 +63,8 @@ def server_command(
     command = [
         str(package.server),
         *(f"--model-repository={repository.resolve()}" for repository in repositories),
-        f"--backend-directory={backends.resolve()}",
+        *backend_options(backends),
         f"--backend-config=python,shm-region-prefix-name={shm_prefix}",
-        "--backend-config=python,shm-default-byte-size=4194304",
         "--model-control-mode=poll",
         "--repository-poll-secs=2",
         "--exit-on-error=false",

@@ -94,7 +94,7 @@ def alone(tools: GpuTools, repository: Path, model: str, provider: Provider, sec
     if provider == "cuda" and tools.environment is not None:
         (tensor,) = configuration["input"]
         height, width, _ = map(int, tensor["dims"])
-        image = repository / "image.npy"
+        image = repository.with_name("image.npy")
         np.save(image, np.asarray(Image.open(IMAGE).convert("L").resize((width, height)))[..., None])
         order = {"file": str(graph), "image": str(image), "batch": _batch(configuration), "seconds": seconds}
         python, script = tools.environment / "bin" / "python", Path(__file__).parent / "onnxruntime_cuda.py"

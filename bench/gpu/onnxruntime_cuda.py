@@ -1,8 +1,8 @@
 """ONNX Runtime alone on an NVIDIA GPU, with a model file that Triton serves: the limit of the CUDA provider.
 
 Run by the Python of .venv-triton, which has no other package of ours: `onnxruntime_cuda.py JSON`, the answer on stdout.
-Runs take turns between two threads with a session each, so that one copies while the other computes. The outputs for
-the image are compared with those of the CPU provider.
+Two threads run a session each at the same time, so that one copies while the other computes. The outputs for the image
+are compared with those of the CPU provider.
 """
 
 import json

@@ -22,7 +22,7 @@ from local_stack.demo import state_variables
 from local_stack.readiness import NotReady, wait_until_ready
 from local_stack.settings import LOOPBACK, StackSettings
 from local_stack.supervisor import PROCFILE, START_TIMEOUT_S, processes
-from triton_runtime.command import assemble_backends, server_environment
+from triton_runtime.command import assemble_backends, backend_options, server_environment
 from triton_runtime.machine import find_package
 
 _TRITON_TIMEOUT_S = 900.0
@@ -79,8 +79,7 @@ def running_triton(tools: GpuTools, repository: Path, folder: Path, port: int) -
 def _from_pypi(environment: Path, command: list[str], folder: Path) -> tuple[list[str], dict[str, str]]:
     """The command and the variables that run the server of this environment with our backend."""
     package = find_package(environment)
-    backends = assemble_backends(package, folder / "backends")
-    options = [f"--backend-directory={backends}", "--backend-config=python,shm-default-byte-size=4194304"]
+    options = backend_options(assemble_backends(package, folder / "backends"))
     return [str(package.server), *command[1:], *options], server_environment(environment, package)
 
 
