@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tritonclient.grpc import InferenceServerClient
 
 from bench.gpu import __main__ as command
 from bench.gpu.alone import Alone, ModelResult, alone, inferences_per_s, throughput, trtexec_command
 from bench.gpu.report import ServiceResult, model_table, service_table, write
-from bench.gpu.stack import triton_arguments
+from bench.gpu.stack import running_triton, triton_arguments
 from bench.gpu.tools import IMAGE, GpuTools, inspect_machine
 from bench.gpu.variants import VARIANTS, GpuVariant, changed, write_gpu_repository
 from bench.measurement import MeasurementFailed
+from local_stack.settings import on_free_ports
+from tests.support.tiny_models import write_classifier
 from triton_runtime.lint import faults, parsed
 
 REPOSITORY = Path(__file__).parents[2] / "triton_models"
@@ -91,6 +94,15 @@ def test_without_nvidias_triton_the_one_from_pypi_is_measured_where_its_onnx_run
     assert found.tools is not None
     assert found.tools.environment == Path(".venv-triton")
     assert found.optional == ("NVIDIA's Triton was not found: the one of .venv-triton is measured, without TensorRT.",)
+
+
+def test_the_triton_from_pypi_is_started_with_our_backend(tmp_path: Path) -> None:
+    """With the configurations for CPUs: there is no GPU."""
+    repository = tmp_path / "models"
+    write_classifier(repository, "classify_steady", (0.0, 1.0, 0.0))
+    tools = GpuTools(("NVIDIA H100",), "tritonserver", environment=Path(".venv-triton"))
+    with running_triton(tools, repository, tmp_path, on_free_ports().triton_grpc_port) as address:
+        assert InferenceServerClient(address).is_model_ready("classify_steady")
 
 
 def test_a_model_alone_on_a_gpu_fails_where_there_is_none(tmp_path: Path) -> None:
