@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 JpegKind = Literal["sequential", "progressive", "lossless JPEG", "JPEG-LS", "other"]
-START, END = b"\xff\xd8", b"\xff\xd9"
+START, SCAN, END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 _KINDS: dict[int, JpegKind] = {
     0xC0: "sequential",
     0xC1: "sequential",

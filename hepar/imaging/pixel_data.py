@@ -19,7 +19,7 @@ from hepar.imaging.dicom_file import UNCOMPRESSED
 from hepar.imaging.errors import UnreadableImage, UnsupportedImage
 from hepar.imaging.file_values import quoted_number
 from hepar.imaging.functional_groups import element, whole_number
-from hepar.imaging.jpeg_stream import END, JpegHeader, jpeg_header
+from hepar.imaging.jpeg_stream import END, SCAN, JpegHeader, jpeg_header
 from hepar.imaging.zeroed_data import check_jpeg, check_jpeg2000
 
 _JPEG2000_START = b"\xff\x4f\xff\x51"
@@ -51,6 +51,8 @@ def frame_values(dataset: Dataset, index: int) -> NDArray[np.integer]:
         return _decoded(dataset, index, "pylibjpeg")
     header = _checked_header(dataset, frame)
     if syntax in JPEGLSTransferSyntaxes:
+        if frame.rfind(END) < frame.rfind(SCAN):  # CharLS may take 10 s to find no end
+            raise UnreadableImage(_INCOMPLETE)
         return _decoded(dataset, index, "pyjpegls")  # pylibjpeg reads a truncated frame without an error
     if header.bits == 8 and header.kind != "lossless JPEG":
         return eight_bit_jpeg(frame, header)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -96,6 +97,20 @@ def test_a_frame_that_was_cut_is_refused(name: str, share: float) -> None:
     whole = whole_frame(name)
     with pytest.raises(UnreadableImage, match=r"ends too early|has no JPEG"):
         decode(dicom_bytes(ct_of(name, whole[: int(len(whole) * share)])))
+
+
+@pytest.mark.parametrize("comment", [b"", b"\xff\xfe\0\4" + END_OF_IMAGE], ids=["plain", "an end marker in a comment"])
+def test_a_jpeg_ls_frame_without_an_end_takes_little_time(comment: bytes) -> None:
+    """CharLS computes for 10 s where the data ends at certain bits; a whole frame takes a few milliseconds."""
+    whole = whole_frame("jpeg-ls")
+    files = [dicom_bytes(ct_of("jpeg-ls", whole[:2] + comment + whole[2:end])) for end in (None, *range(-66, -2))]
+    started = time.process_time()
+    decode(files[0])
+    of_the_whole = time.process_time() - started
+    for file in files[1:]:
+        with pytest.raises(UnreadableImage, match="ends too early"):
+            decode(file)
+    assert time.process_time() - started < 200 * of_the_whole
 
 
 @pytest.mark.parametrize("share", [0.5, 0.9, 0.98])
