@@ -27,6 +27,7 @@ _EVERY_ROUTE = (
     "url-too-long",
 )  # fmt: skip
 _WITH_RETRY_AFTER = (429, 503, 507)
+_EXAMPLE_ID = example_of(Problem)["request_id"]
 HEADERS: dict[str, Json] = {
     "X-Request-ID": {
         "description": "identifies this request; include it in a support request",
@@ -242,7 +243,7 @@ def _problem_example(slug: str) -> Json:
         title=kind.title,
         status=kind.statuses[0],
         detail=kind.title,
-        request_id=example_of(Problem)["request_id"],
+        request_id=_EXAMPLE_ID,
     )
     return problem.model_dump(exclude_none=True)
 

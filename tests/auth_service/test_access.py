@@ -76,8 +76,11 @@ def call(auth: AuthTestClient, route: tuple[str, str], headers: Any) -> int:  # 
 def test_a_role_reaches_exactly_the_routes_of_its_scopes(auth: AuthTestClient, role: Role) -> None:
     auth.administrator()
     auth.person(role)
+    bearer = auth.bearer()
     for route, scope in TABLE.items():
-        status = call(auth, route, auth.bearer())
+        status = call(auth, route, bearer)
+        if route == ("DELETE", "/v1/users/me/sessions"):
+            bearer = auth.bearer()
         if scope is None or scope in SCOPES[role]:
             assert status not in (401, 403), route
             assert status < 500, route
