@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import fastapi.dependencies.models
+import hypothesis
 import pytest
 from starlette.testclient import TestClient
 
@@ -31,6 +32,10 @@ from tests.support.tokens import TokenAuthority, token_authority
 from tests.support.triton import INVALID_DETECTORS, SHIPPED, RunningTriton, running_triton
 
 __all__ = ["around", "one_event_loop"]
+
+# Without its limit of 200 ms for an example, which a busy machine exceeds.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -56,7 +56,7 @@ def test_every_response_is_documented(tmp_path: Path) -> None:
             operation: Any = found.ok()  # type: ignore[union-attr]
             sign_in(number)
 
-            @settings(max_examples=12, deadline=None, suppress_health_check=_ANY, derandomize=True)
+            @settings(max_examples=12, suppress_health_check=_ANY, derandomize=True)
             @given(case=operation.as_strategy(), number=st.just(number))
             def call(case: Any, number: int) -> None:  # noqa: ANN401
                 if httpx.get(f"{url}/v1/users/me", headers=held, timeout=60).status_code == 401:

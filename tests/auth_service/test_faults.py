@@ -160,9 +160,7 @@ def test_a_kill_during_200_sign_ups_loses_no_acknowledged_account(auth_settings:
 
 
 ANY_TEXT = st.text(max_size=200)
-QUICK = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+QUICK = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 def test_disconnecting_clients_do_not_block_others(auth_settings: AuthSettings) -> None:

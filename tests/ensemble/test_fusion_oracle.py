@@ -15,7 +15,7 @@ import ensemble_boxes
 import numpy as np
 import pytest
 from ensemble_boxes.ensemble_boxes_nms import cpu_soft_nms_float
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hepar.ensemble.fusion import (
@@ -93,7 +93,6 @@ def assert_equal(fused: Sequence[FusedBox], expected: Sequence[Row]) -> None:
         assert box.score == pytest.approx(score, rel=1e-5)
 
 
-@settings(deadline=None)
 @given(SEEDS, st.integers(0, 40), st.sampled_from([0.31, 0.55, 0.72]))
 def test_fusion_with_equal_weights_is_that_of_the_authors(seed: int, count: int, overlap: float) -> None:
     boxes = crowded_boxes(seed, count)
@@ -102,7 +101,6 @@ def test_fusion_with_equal_weights_is_that_of_the_authors(seed: int, count: int,
     assert_equal(fused, reference_fusion(boxes, overlap, weights, "box_and_model_avg"))
 
 
-@settings(deadline=None)
 @given(SEEDS, st.sampled_from([0.31, 0.55, 0.72]))
 def test_fusion_with_unequal_weights_is_that_of_the_authors(seed: int, overlap: float) -> None:
     boxes = separate_boxes(seed)
@@ -110,14 +108,12 @@ def test_fusion_with_unequal_weights_is_that_of_the_authors(seed: int, overlap: 
     assert_equal(fused, reference_fusion(boxes, overlap, WEIGHTS, "avg"))
 
 
-@settings(deadline=None)
 @given(SEEDS, st.integers(0, 40), st.sampled_from([0.31, 0.5, 0.72]))
 def test_suppression_is_that_of_another_implementation(seed: int, count: int, overlap: float) -> None:
     boxes = crowded_boxes(seed, count)
     assert_equal(non_maximum_suppression(boxes, overlap), reference_suppression(boxes, 3, overlap=overlap))
 
 
-@settings(deadline=None)
 @given(SEEDS, st.integers(0, 40), st.sampled_from([0.1, 0.5, 2.0]), st.sampled_from([0.001, 0.3]))
 def test_soft_suppression_is_that_of_another_implementation(
     seed: int, count: int, sigma: float, lowest_score: float

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hepar.contracts.lesions import SliceBox
@@ -31,7 +31,6 @@ def test_one_missing_slice_never_splits_a_lesion(spacing_mm: float) -> None:
         assert slices_of(link_boxes(column(slices), spacing_mm)) == [slices]
 
 
-@settings(deadline=None)
 @given(st.floats(0.5, 10), st.integers(0, 30))
 def test_missing_slices_split_above_ten_millimetres_only(spacing_mm: float, missing: int) -> None:
     boxes = [*column([0, 1, 2]), *column([3 + missing, 4 + missing])]
@@ -111,7 +110,6 @@ def some_boxes(draw: st.DrawFn) -> list[SliceBox]:
     ]
 
 
-@settings(deadline=None)
 @given(some_boxes(), st.randoms(use_true_random=False))
 def test_the_order_of_the_boxes_does_not_matter(boxes: list[SliceBox], random: Random) -> None:
     shuffled = list(boxes)
@@ -119,14 +117,12 @@ def test_the_order_of_the_boxes_does_not_matter(boxes: list[SliceBox], random: R
     assert link_boxes(shuffled, 5.0) == link_boxes(boxes, 5.0)
 
 
-@settings(deadline=None)
 @given(some_boxes())
 def test_every_box_belongs_to_exactly_one_lesion(boxes: list[SliceBox]) -> None:
     members = [member for lesion in link_boxes(boxes, 5.0) for member in lesion.members]
     assert sorted(map(repr, members)) == sorted(map(repr, boxes))
 
 
-@settings(deadline=None)
 @given(some_boxes(), st.integers(1, 9))
 def test_boxes_shifted_by_slices_give_the_same_lesions(boxes: list[SliceBox], by: int) -> None:
     shifted = [item.model_copy(update={"slice": item.slice + by}) for item in boxes]
@@ -135,7 +131,6 @@ def test_boxes_shifted_by_slices_give_the_same_lesions(boxes: list[SliceBox], by
     )
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 12)), unique=True, max_size=30))
 def test_apart_columns_are_linked_as_the_components_of_a_graph(cells: list[tuple[int, int]]) -> None:
     """Oracle: columns that do not touch, split where two slices are more than 10 mm apart; counted independently."""

@@ -150,7 +150,7 @@ def test_pixels_that_are_not_square_are_scaled_by_axis() -> None:
     assert grid.to_slice(grid.to_grid(np.array([[3.5, 7.25]]))).tolist() == [[3.5, 7.25]]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1))
 def test_no_voxel_belongs_to_two_lesions_and_none_comes_from_elsewhere(seed: int) -> None:
     rng = np.random.default_rng(seed)

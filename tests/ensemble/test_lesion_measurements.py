@@ -58,7 +58,7 @@ def blobs(draw: st.DrawFn) -> NDArray[np.bool_]:
     return voxels
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(blobs(), st.sampled_from([(1.0, 1.0, 1.0), (5.0, 0.7, 0.7), (2.0, 0.5, 1.5)]))
 def test_the_long_axis_is_the_longest_distance_of_a_brute_force_search(
     voxels: NDArray[np.bool_], spacing_mm: tuple[float, float, float]
@@ -67,7 +67,7 @@ def test_the_long_axis_is_the_longest_distance_of_a_brute_force_search(
     assert long_axis.length_mm == pytest.approx(brute_force_mm(voxels, spacing_mm), abs=0.051)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(blobs())
 def test_axes_are_perpendicular_and_their_ends_are_their_length_apart(voxels: NDArray[np.bool_]) -> None:
     result = measured(voxels, (2.0, 0.8, 0.8))
@@ -81,7 +81,7 @@ def test_axes_are_perpendicular_and_their_ends_are_their_length_apart(voxels: ND
     assert result.short_axis.length_mm <= result.long_axis.length_mm
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(blobs())
 def test_the_short_axis_is_the_longest_of_many_perpendicular_chords(voxels: NDArray[np.bool_]) -> None:
     """Oracle: 400 lines across the long axis, sampled in a mask of sixteen pixels per pixel."""
@@ -180,7 +180,6 @@ def test_boxes_give_their_sides_through_the_middle() -> None:
     assert (result.first_slice, result.last_slice) == (1, 2)
 
 
-@settings(deadline=None)
 @given(st.tuples(*[st.floats(-500, 500)] * 3))
 def test_moving_the_volume_moves_centre_and_ends(by: tuple[float, float, float]) -> None:
     voxels = Ellipsoid((4, 15, 15), (4, 8, 6)).voxels(VolumeGeometry((9, 30, 30), (1, 1, 1)))
@@ -196,7 +195,6 @@ def test_moving_the_volume_moves_centre_and_ends(by: tuple[float, float, float])
     assert here.volume_ml == there.volume_ml
 
 
-@settings(deadline=None)
 @given(st.floats(0.5, 4))
 def test_scaling_the_spacing_scales_millimetres(factor: float) -> None:
     voxels = Ellipsoid((4, 15, 15), (4, 8, 6)).voxels(VolumeGeometry((9, 30, 30), (1, 1, 1)))

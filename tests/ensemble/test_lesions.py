@@ -124,7 +124,7 @@ def test_the_shown_slices_include_the_masks_ends() -> None:
     assert [item.slice for item in lesion.boxes] == list(range(11, 18))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_boxes_and_slices_does_not_matter(random: Random) -> None:
     evidence = evidence_of(GEOMETRY, SMALL, LARGE)
@@ -136,7 +136,7 @@ def test_the_order_of_boxes_and_slices_does_not_matter(random: Random) -> None:
     assert one.decision == other.decision
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.tuples(*[st.floats(-300, 300)] * 3))
 def test_moving_the_volume_moves_all_centres(by: tuple[float, float, float]) -> None:
     evidence = evidence_of(GEOMETRY, SMALL, LARGE)
@@ -147,7 +147,7 @@ def test_moving_the_volume_moves_all_centres(by: tuple[float, float, float]) -> 
         assert (one.volume_ml, one.key_slice, one.lobe) == (other.volume_ml, other.key_slice, other.lobe)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(10, 18))
 def test_one_missing_slice_changes_neither_number_nor_volume(missing: int) -> None:
     evidence = evidence_of(GEOMETRY, LARGE)

@@ -63,7 +63,7 @@ def test_what_is_no_outline_is_named(corners: list[tuple[float, float]], part: s
     assert fault is None if part is None else fault is not None and part in fault
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.floats(6.0, 18.0), min_size=5, max_size=40),
     st.tuples(st.floats(20.0, 40.0), st.floats(19.0, 21.0)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hepar.contracts.lesions import Lesion
@@ -69,13 +69,11 @@ def test_a_patient_without_candidates_has_bounded_evidence() -> None:
     assert patient_features([], [])["slices"] == 0
 
 
-@settings(deadline=None)
 @given(st.floats(0, 1))
 def test_bounded_log_odds_are_symmetric(probability: float) -> None:
     assert bounded_logit(probability) == pytest.approx(-bounded_logit(1 - probability), abs=1e-6)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), max_size=6), st.floats(0, 1))
 def test_one_more_candidate_never_makes_a_tumour_less_probable(candidates: list[float], more: float) -> None:
     model = shipped_calibration().patient

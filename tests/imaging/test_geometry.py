@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hepar.imaging.geometry import Geometry, Orientation
@@ -14,7 +14,6 @@ geometries = st.builds(Geometry, st.integers(1, 900), st.integers(1, 900), orien
 shares = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=5)
 
 
-@settings(deadline=None)
 @given(geometries, shares)
 def test_points_return_to_where_they_were_sent(geometry: Geometry, relative: list[tuple[float, float]]) -> None:
     sent = np.array(relative) * [geometry.width, geometry.height]
@@ -24,7 +23,6 @@ def test_points_return_to_where_they_were_sent(geometry: Geometry, relative: lis
     assert (shown <= np.array(geometry.display_size) + 1e-6).all()
 
 
-@settings(deadline=None)
 @given(geometries, shares)
 def test_the_matrix_is_the_transform(geometry: Geometry, relative: list[tuple[float, float]]) -> None:
     sent = np.array(relative) * [geometry.width, geometry.height]
@@ -33,14 +31,12 @@ def test_the_matrix_is_the_transform(geometry: Geometry, relative: list[tuple[fl
     assert geometry.to_display(sent) == pytest.approx(np.array(expected), abs=1e-3)
 
 
-@settings(deadline=None)
 @given(geometries)
 def test_the_whole_display_is_the_whole_image(geometry: Geometry) -> None:
     box = np.array([[0, 0, *geometry.display_size]])
     assert geometry.boxes_to_sent(box) == pytest.approx(np.array([[0, 0, geometry.width, geometry.height]]))
 
 
-@settings(deadline=None)
 @given(orientations, st.integers(1, 9), st.integers(1, 9), st.data())
 def test_a_pixel_and_its_box_are_turned_alike(
     orientation: Orientation, width: int, height: int, data: st.DataObject

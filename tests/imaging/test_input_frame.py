@@ -75,7 +75,7 @@ def test_a_body_larger_than_the_training_images_is_shrunk_as_little_as_it_takes(
 
 
 @given(SOME_BODIES, st.floats(200, 900), st.sampled_from([128, 300, 512]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_body_is_never_cut(corners: tuple[float, ...], field_mm: float, side_px: int) -> None:
     x_min, y_min, width, height = corners
     placed = transform(image(field_mm, side_px, BodyBox(x_min, y_min, x_min + width, y_min + height)))
@@ -93,7 +93,7 @@ def test_a_body_is_never_cut(corners: tuple[float, ...], field_mm: float, side_p
     st.builds(Orientation, st.booleans(), st.booleans(), st.booleans()),
     st.tuples(st.floats(0.0, 0.7), st.floats(0.0, 0.7)),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_boxes_return_to_the_pixels_as_sent(
     corners: tuple[float, ...], field_mm: float, aspect: float, turned: Orientation, place: tuple[float, float]
 ) -> None:
@@ -113,7 +113,7 @@ def test_boxes_return_to_the_pixels_as_sent(
     st.floats(0.7, 1.5),
     st.builds(Orientation, st.booleans(), st.booleans(), st.booleans()),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_pixels_lie_where_the_transform_says(
     corners: tuple[float, ...], field_mm: float, aspect: float, turned: Orientation
 ) -> None:
@@ -206,7 +206,7 @@ def test_a_slice_is_seen_as_the_image_of_it_is() -> None:
 @given(
     st.floats(-500, 1500), st.floats(-500, 1500), st.floats(1, 5000), st.sampled_from([(64, 64), (64, 128), (96, 40)])
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_frame_gives_an_input_of_the_size(x: float, y: float, side: float, size: tuple[int, int]) -> None:
     grey, placed = letterbox(np.full((200, 300), 80, dtype=np.uint8), *size, None, InputFrame(x, y, side))
     assert grey.shape == size
@@ -240,7 +240,7 @@ ELLIPSES = st.tuples(
 
 
 @given(ELLIPSES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_closer_view_shows_all_organs_at_its_scale_and_boxes_return_from_it(
     drawn: tuple[float | None, tuple[float, float], tuple[float, float]],
 ) -> None:

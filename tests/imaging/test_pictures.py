@@ -159,7 +159,7 @@ def test_invalid_pictures_are_rejected_with_a_reason(content: bytes, error: type
         decode(content)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_damaged_files_raise_only_image_errors(data: st.DataObject) -> None:
     whole = bytearray(data.draw(st.sampled_from([encoded(gradient(), form) for form in FORMS])))

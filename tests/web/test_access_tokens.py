@@ -139,7 +139,7 @@ def test_hostile_tokens_raise_only_unauthenticated(issuer: TokenIssuer, token: s
         subject_of(issuer, token)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_no_change_to_a_token_is_accepted(issuer: TokenIssuer, data: st.DataObject) -> None:
     token = issuer.issue("somebody", "analyses")

@@ -159,7 +159,7 @@ def test_headers_of_a_large_archive_need_little_memory(tmp_path: Path) -> None:
         tracemalloc.stop()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_a_damaged_archive_raises_nothing_but_refusals(data: st.DataObject) -> None:
     content = bytearray(PLAIN)

@@ -242,7 +242,7 @@ def test_the_document_of_a_volume(tmp_path: Path) -> None:
     assert headers.fingerprint != read_headers(stored_series(tmp_path, ct_series())).fingerprint
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.integers(0, 351), st.integers(0, 255)), min_size=1, max_size=6))
 def test_damaged_headers_raise_nothing_but_refusals(
     tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int]]

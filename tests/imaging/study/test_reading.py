@@ -222,7 +222,7 @@ def test_hostile_files_are_refused_one_by_one(tmp_path: Path) -> None:
 CONTENT = dicom_bytes(ct_series((0.0,), shape=(32, 32))[0])
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_damaged_files_raise_nothing_but_refusals(tmp_path: Path, data: st.DataObject) -> None:
     content = bytearray(CONTENT[:1400])

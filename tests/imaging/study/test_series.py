@@ -173,7 +173,7 @@ def test_frames_of_an_enhanced_object_are_slices() -> None:
     assert (stack.spacing_mm, stack.images, stack.first.frame.spacing_mm) == (2.5, 6, (0.8, 0.7))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.floats(0.5, 8.0),
     st.integers(3, 12),
