@@ -128,10 +128,10 @@ def test_a_pretrained_backbone_is_first_frozen_and_then_fine_tuned(prepared: Pat
     from training.classifier.fit import BEST_WEIGHTS, new_classifier, train_classifier
 
     local = tmp_path / "backbone.weights.h5"
-    donor = keras.applications.DenseNet121(include_top=False, weights=None, input_shape=(SIDE, SIDE, 3))
+    donor = keras.applications.ResNet50(include_top=False, weights=None, input_shape=(SIDE, SIDE, 3))
     donor.save_weights(local)
     smoke = load_configuration("smoke")
-    architecture = ClassifierArchitecture(backbone="DenseNet121", weights=str(local))
+    architecture = ClassifierArchitecture(backbone="ResNet50", weights=str(local))
 
     def configured(frozen: int) -> Configuration:
         changes = {"networks": {"densenet": architecture}, "epochs": 1, "frozen_epochs": frozen, "batch_size": 16}
