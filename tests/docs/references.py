@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import io
 import json
 import re
+import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TypeGuard
+from unittest.mock import patch
 
+import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from prometheus_client.metrics import MetricWrapperBase
@@ -180,10 +185,12 @@ def _is_module(name: str) -> bool:
 
 @cache
 def help_text(*command: str) -> str:
-    """What `python -m COMMAND --help` prints."""
-    return subprocess.run(
-        [sys.executable, "-m", *command, "--help"], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout
+    """What `python -m COMMAND --help` prints. In this process: it takes a second to start another."""
+    printed = io.StringIO()
+    with patch.object(sys, "argv", [*command, "--help"]), redirect_stdout(printed), pytest.raises(SystemExit) as ended:
+        runpy.run_module(command[0], run_name="__main__", alter_sys=True)
+    assert not ended.value.code, command
+    return printed.getvalue()
 
 
 def _subcommands(*command: str) -> set[str]:
