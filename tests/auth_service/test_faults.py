@@ -35,6 +35,7 @@ from hepar.web.request_body import MAX_SMALL_BODY_BYTES
 from local_stack.settings import on_free_ports
 from tests.support.auth_client import EMAIL, PASSWORD, AuthTestClient
 from tests.support.postgresql import postgresql_server
+from tests.support.processes import unmeasured
 
 GONE_S = 10
 
@@ -94,7 +95,7 @@ def test_a_crashed_postgresql_gives_503_and_recovers(tmp_path: Path) -> None:
 def served(configured: AuthSettings) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """auth_service as a separate process."""
     port = on_free_ports().auth_port
-    variables = os.environ | {
+    variables = unmeasured(os.environ) | {
         "HEPAR_AUTH_DATABASE_URL": configured.database_url,
         "HEPAR_AUTH_KEYS_FOLDER": str(configured.keys_folder),
         "HEPAR_AUTH_SECRET_KEY_FILE": str(configured.secret_key_file),

@@ -18,6 +18,7 @@ from PIL import Image
 
 from local_stack.settings import StackSettings, on_free_ports
 from tests.end_to_end.conftest import tiny_repository
+from tests.support.processes import unmeasured
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -35,7 +36,7 @@ def environment_for(settings: StackSettings, folder: Path) -> dict[str, str]:
 def start(arguments: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "local_stack", *arguments],
-        env=environment,
+        env=unmeasured(environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes import unmeasured
 from tests.support.stack import tiny_stack
 from tests.support.tiny_models import write_segmenter
 
@@ -32,7 +33,7 @@ def test_no_operation_departs_from_its_description(request: pytest.FixtureReques
                 "--seed", "1", "--continue-on-failure", "--generation-database", "none", "--request-timeout", "120",
                 "--suppress-health-check", "all", "--no-color",
             ],
-            env=os.environ | stack.variables() | {
+            env=unmeasured(os.environ | stack.variables()) | {
                 "HEPAR_URL": stack.settings.gateway_url,
                 "PYTHONPATH": str(Path.cwd()),
                 "SCHEMATHESIS_HOOKS": "tests.security.schemathesis_hooks",

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.processes import unmeasured
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -16,7 +18,7 @@ def build_site(folder: Path, configuration: Path = ROOT / "mkdocs.yml") -> subpr
     return subprocess.run(
         [*command, "--config-file", str(configuration), "--site-dir", str(folder)],
         cwd=configuration.parent,
-        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
+        env=unmeasured(os.environ | {"NO_MKDOCS_2_WARNING": "1"}),
         capture_output=True,
         text=True,
         check=False,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import psutil
 
 from local_stack.demo import state_variables
 from local_stack.settings import on_free_ports
+from tests.support.processes import unmeasured
 from tests.support.stack import tiny_repository
 from tests.support.tiny_models import write_segmenter
 
@@ -29,7 +29,7 @@ class RealServices:
     def __init__(self, folder: Path) -> None:
         write_segmenter(tiny_repository(folder / "models"), "segment_grey")
         settings = on_free_ports().model_copy(update={"triton_model_repository": folder / "models"})
-        self._environment = settings.environment() | state_variables(folder)
+        self._environment = unmeasured(settings.environment() | state_variables(folder))
         self._log = (folder / "services.log").open("ab")
         self._running = {name: self._started(name) for name in _NAMES}
         self._urls = [f"http://127.0.0.1:{port}/readyz" for port in (settings.classify_port, settings.detect_port)]
@@ -68,7 +68,7 @@ class RealServices:
 
     def _started(self, name: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", name]
-        return subprocess.Popen(command, env=os.environ | self._environment, stdout=self._log, stderr=self._log)
+        return subprocess.Popen(command, env=self._environment, stdout=self._log, stderr=self._log)
 
 
 def _is_ready(url: str) -> bool:

@@ -28,6 +28,7 @@ from study_service.migrations import MIGRATIONS
 from study_service.repository import StudyRepository
 from study_service.tables import StoredStudy
 from study_service.uploads import AccountQuota, Uploads
+from tests.support.processes import unmeasured
 from tests.support.studies import as_members, ct_series, zip_bytes
 
 WAIT_S = 300.0
@@ -66,7 +67,7 @@ class Installation:
             "HEPAR_STUDY_RETRY_S": "0.2",
             "HEPAR_STUDY_POLL_S": "0.1",
         }
-        return os.environ | own | self.services.variables | self.variables
+        return unmeasured(os.environ | own | self.services.variables | self.variables)
 
     @contextmanager
     def worker(self) -> Iterator[subprocess.Popen[bytes]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
@@ -18,6 +17,7 @@ import tritonclient.grpc as grpcclient
 from tritonclient.utils import InferenceServerException
 
 from local_stack.settings import StackSettings, on_free_ports
+from tests.support.processes import unmeasured
 
 READY_WITHIN_S = 90
 SHIPPED = Path("triton_models")
@@ -66,7 +66,7 @@ def running_triton(folder: Path, repository: Path) -> Iterator[RunningTriton]:
     """folder: for its log and state."""
     settings = on_free_ports().model_copy(update={"triton_model_repository": repository})
     log_file = folder / "triton.log"
-    environment = os.environ | settings.environment()
+    environment = unmeasured(settings.environment())
     environment |= {"HEPAR_TRITON_LOG_FILE": str(log_file), "HEPAR_TRITON_STATE_FOLDER": str(folder / "state")}
     # A bare base: only the PATH that Triton's own environment gives leads its Python to onnxruntime.
     environment["PATH"] = "/usr/bin:/bin"
