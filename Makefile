@@ -23,7 +23,8 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 PIP = -m pip --disable-pip-version-check --no-input -qq install
 TRAINING = .venv-training/bin/python -m training --configuration $(CONFIG)
-SMOKE = TF_CPP_MIN_LOG_LEVEL=3 .venv-training/bin/python -m training --configuration smoke --repository var/training/smoke/models
+SMOKE_RUN ?= var/training/smoke
+SMOKE = TF_CPP_MIN_LOG_LEVEL=3 .venv-training/bin/python -m training --configuration smoke --folder "$(SMOKE_RUN)" --repository "$(SMOKE_RUN)/models"
 
 .PHONY: help
 help: ## list the targets
@@ -251,7 +252,7 @@ train-smoke: .venv-training/.complete ## run the whole training chain on phantom
 	$(SMOKE) export all
 	$(SMOKE) evaluate all
 	$(SMOKE) report
-	$(SMOKE) ensemble --pages var/training/smoke/model-cards
+	$(SMOKE) ensemble --pages "$(SMOKE_RUN)/model-cards"
 
 .PHONY: export
 export: .venv-training/.complete ## export trained models to triton_models/, with their metrics

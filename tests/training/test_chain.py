@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +13,7 @@ import onnx
 import pytest
 
 from hepar.contracts.cards import ModelCard
-from tests.training.support import run_training
+from tests.training.support import REPOSITORY, run_training
 from training.evaluation.inference import run_model_on
 from training.export.passes import optimise
 from training.networks import NETWORKS
@@ -19,22 +22,40 @@ from training.prepared.dataset import CLASS_LABELS, NO_TUMOUR_INDEX, image_paths
 SIDE = 128
 
 
-@pytest.fixture(scope="module", params=sorted(NETWORKS))
-def exported(request: pytest.FixtureRequest, prepared: Path) -> Path:
+@dataclass(frozen=True)
+class SmokeRun:
+    """A whole run.  printed: by all its commands."""
+
+    folder: Path
+    printed: str
+
+    @property
+    def models(self) -> Path:
+        return self.folder / "models"
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> SmokeRun:
+    folder = tmp_path_factory.mktemp("chain") / "smoke"
+    environment = {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"}
+    command = ["make", "train-smoke", f"SMOKE_RUN={folder}"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, env=environment, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return SmokeRun(folder, done.stdout)
+
+
+@pytest.fixture(params=sorted(NETWORKS))
+def exported(request: pytest.FixtureRequest, smoke: SmokeRun) -> Path:
     """The exported folder of each network in turn."""
-    name = str(request.param)
-    for command in ("train", "export"):
-        result = run_training(prepared, command, name)
-        assert result.returncode == 0, result.stderr[-3000:]
-    return prepared / "models" / name
+    return smoke.models / str(request.param)
 
 
 def run(model: Path, images: np.ndarray) -> dict[str, np.ndarray]:
     return run_model_on(model / "1" / "model.onnx", images)
 
 
-def test_the_prepared_data_is_split_by_patient_and_has_every_label(prepared: Path) -> None:
-    examples = read_manifest(prepared / "data")
+def test_the_prepared_data_is_split_by_patient_and_has_every_label(smoke: SmokeRun) -> None:
+    examples = read_manifest(smoke.folder / "data")
     parts: dict[str, set[str]] = {}
     for example in examples:
         parts.setdefault(example.patient, set()).add(example.part)
@@ -44,12 +65,12 @@ def test_the_prepared_data_is_split_by_patient_and_has_every_label(prepared: Pat
         assert {example.label for example in in_part} == {0, 1, 2}
         for example in in_part:
             assert (example.label == NO_TUMOUR_INDEX) == (not example.boxes)
-            assert (prepared / "data" / part / "images" / f"{example.name}.png").is_file()
+            assert (smoke.folder / "data" / part / "images" / f"{example.name}.png").is_file()
 
 
-def test_preparing_twice_gives_the_same_bytes(prepared: Path, tmp_path: Path) -> None:
+def test_preparing_twice_gives_the_same_bytes(smoke: SmokeRun, tmp_path: Path) -> None:
     assert run_training(tmp_path, "prepare").returncode == 0
-    first = {path.name: path.read_bytes() for path in (prepared / "data" / "test" / "images").iterdir()}
+    first = {path.name: path.read_bytes() for path in (smoke.folder / "data" / "test" / "images").iterdir()}
     again = {path.name: path.read_bytes() for path in (tmp_path / "data" / "test" / "images").iterdir()}
     assert first == again
 
@@ -85,8 +106,8 @@ def test_an_exported_model_has_the_promised_inputs_and_outputs(exported: Path) -
         assert "max_batch_size: 0" not in text
 
 
-def test_a_batch_gives_the_same_outputs_as_single_images(exported: Path, prepared: Path) -> None:
-    data = prepared / "data"
+def test_a_batch_gives_the_same_outputs_as_single_images(exported: Path, smoke: SmokeRun) -> None:
+    data = smoke.folder / "data"
     images = read_images(image_paths(data, read_manifest(data, "test"))[:6])
     batch = run(exported, images)
     for index in range(len(images)):
@@ -120,48 +141,60 @@ def test_the_card_of_a_classifier_names_its_teacher(exported: Path) -> None:
     assert taught == (card.task == "classification")
 
 
-def test_a_finished_training_is_not_repeated(exported: Path, prepared: Path) -> None:
-    folder = prepared / exported.name
-    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
-    result = run_training(prepared, "train", exported.name)
+def test_a_finished_training_is_not_repeated(smoke: SmokeRun) -> None:
+    files = [path for name in NETWORKS for path in (smoke.folder / name).rglob("*") if path.is_file()]
+    before = {path: path.stat().st_mtime_ns for path in files}
+    result = run_training(smoke.folder, "train", "all")
     assert result.returncode == 0, result.stderr
-    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()} == before
+    assert {name for name in NETWORKS if any(path.is_relative_to(smoke.folder / name) for path in files)} == {*NETWORKS}
+    assert {path: path.stat().st_mtime_ns for path in files} == before
 
 
-def test_evaluate_prints_the_metrics_of_the_card(exported: Path, prepared: Path) -> None:
+def test_evaluate_prints_the_metrics_of_the_card(exported: Path, smoke: SmokeRun) -> None:
     card = ModelCard.model_validate_json((exported / "card.json").read_bytes())
-    result = run_training(prepared, "evaluate", exported.name)
-    assert result.returncode == 0, result.stderr
-    for name, metric in card.metrics.items():
-        (line,) = (line for line in result.stdout.splitlines() if line.split()[:1] == [name])
-        assert f"{metric.value:.3f}" in line
+    _, _, evaluation = smoke.printed.partition("evaluate all\n")
+    _, _, of_this = evaluation.partition(f"{exported.name}: temperature")
+    printed = [line.split()[:2] for line in of_this.splitlines()[1 : len(card.metrics) + 1]]
+    assert printed == [[name, f"{metric.value:.3f}"] for name, metric in card.metrics.items()]
 
 
-def test_evaluate_writes_threshold_and_metrics_to_the_card_where_it_is_asked_to(exported: Path, prepared: Path) -> None:
-    card = exported / "card.json"
-    original = card.read_text()
-    outdated = json.loads(original)
-    outdated["metrics"] = {name: {"value": 0, "low": 0, "high": 0} for name in outdated["metrics"]}
-    outdated["decision_threshold"] = 0.01
-    card.write_text(json.dumps(outdated))
+def test_evaluate_writes_threshold_and_metrics_to_the_card_where_it_is_asked_to(smoke: SmokeRun) -> None:
+    originals = {name: (smoke.models / name / "card.json").read_text() for name in NETWORKS}
     try:
-        result = run_training(prepared, "evaluate", exported.name, "--write")
+        for name, original in originals.items():
+            outdated = json.loads(original)
+            outdated["metrics"] = {metric: {"value": 0, "low": 0, "high": 0} for metric in outdated["metrics"]}
+            outdated["decision_threshold"] = 0.01
+            (smoke.models / name / "card.json").write_text(json.dumps(outdated))
+        result = run_training(smoke.folder, "evaluate", "all", "--write")
         assert result.returncode == 0, result.stderr
-        assert json.loads(card.read_text()) == json.loads(original)
+        for name, original in originals.items():
+            assert json.loads((smoke.models / name / "card.json").read_text()) == json.loads(original)
     finally:
-        card.write_text(original)
+        for name, original in originals.items():
+            (smoke.models / name / "card.json").write_text(original)
 
 
-def test_evaluate_refuses_other_data(exported: Path, prepared: Path) -> None:
-    card = exported / "card.json"
+def test_evaluate_refuses_other_data(smoke: SmokeRun) -> None:
+    card = smoke.models / min(NETWORKS) / "card.json"
     original = card.read_text()
     card.write_text(json.dumps(json.loads(original) | {"data_sha256": "0" * 64}))
     try:
-        result = run_training(prepared, "evaluate", exported.name)
+        result = run_training(smoke.folder, "evaluate", min(NETWORKS))
     finally:
         card.write_text(original)
     assert result.returncode == 1
     assert "was not evaluated on the data in" in result.stderr
+
+
+def test_ensembles_report_and_cards_for_people_are_written(smoke: SmokeRun) -> None:
+    for name in NETWORKS:
+        card = ModelCard.model_validate_json((smoke.models / name / "card.json").read_bytes())
+        assert (card.ensemble is not None) == (card.task != "input_check")
+        assert name in (smoke.folder / "model-cards" / f"{name}.md").read_text()
+    report = json.loads((smoke.folder / "report" / "metrics.json").read_text())
+    assert "soft_vote" in str(report)
+    assert "weighted_box_fusion" in str(report)
 
 
 def test_a_missing_prerequisite_names_the_command_to_run(tmp_path: Path) -> None:

@@ -111,7 +111,14 @@ def test_every_command_of_the_makefile_is_understood() -> None:
     makefile = (REPOSITORY / "Makefile").read_text()
     makefile = re.sub(r"\$\(if \$\(PREVIOUS\),(.*)\)", r"\1", makefile)
     makefile = makefile.replace("$(if $(FIT),--fit)", "--fit")
-    variables = {"DATA": "data", "NETWORK": "all", "CONFIG": "compact", "PREVIOUS": "models", "STUDIES": "3"}
+    variables = {
+        "DATA": "data",
+        "NETWORK": "all",
+        "CONFIG": "compact",
+        "PREVIOUS": "models",
+        "STUDIES": "3",
+        "SMOKE_RUN": "smoke",
+    }
     recipes = re.findall(
         r"^\t.*?(?:\$\((?:TRAINING|SMOKE)\)|-m training) (.+)$", makefile.replace("\\\n", " "), re.MULTILINE
     )
