@@ -23,6 +23,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 PIP = -m pip --disable-pip-version-check --no-input -qq install
 TRAINING = .venv-training/bin/python -m training --configuration $(CONFIG)
+# Folder of the run of `make train-smoke`.
 SMOKE_RUN ?= var/training/smoke
 SMOKE = TF_CPP_MIN_LOG_LEVEL=3 .venv-training/bin/python -m training --configuration smoke --folder "$(SMOKE_RUN)" --repository "$(SMOKE_RUN)/models"
 
@@ -319,7 +320,7 @@ $(TYPESCRIPT): .venv/.dev clients/typescript/package-lock.json
 	@touch $@
 
 .PHONY: lighthouse
-lighthouse: setup .venv/.dev web/dist/.complete tests/browser/node_modules/.complete ## Lighthouse on every page; fails below 95 of 100
+lighthouse: setup .venv/.dev web/dist/.complete tests/browser/node_modules/.complete ## Lighthouse on every page; fails below 95 of 100, in performance by the speed of the machine
 	.venv/bin/python -m tests.browser.lighthouse_pages
 
 # States of `make screenshots`, by name; all by default.
